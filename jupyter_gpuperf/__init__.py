@@ -1,0 +1,45 @@
+"""What is my GPU doing, why is my training slow, what would I gain? Measured, inside JupyterLab.
+
+Importing this package is cheap on purpose: it loads neither torch, tornado nor pynvml. Jupyter's
+hooks are below; the public functions load on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from jupyter_gpuperf.magics import bench as bench
+
+__all__ = ["__version__", "bench", "load_ipython_extension"]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "jupyter-gpuperf"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from jupyter_gpuperf.app import GpuPerf
+
+    return [{"module": "jupyter_gpuperf", "app": GpuPerf}]
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
+    from jupyter_gpuperf.magics import load_ipython_extension as load
+
+    load(ipython)
+
+
+def __getattr__(name: str) -> object:
+    if name == "bench":
+        from jupyter_gpuperf.magics import bench
+
+        return bench
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jupyter_gpuperf")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

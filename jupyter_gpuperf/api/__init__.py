@@ -1,0 +1,37 @@
+"""Routes: each parses, calls a service, and encodes. A new route is one handler and one line here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_gpuperf.api.base import Services
+from jupyter_gpuperf.api.benchmarking import BenchmarksHandler, JobHandler, JobsHandler
+from jupyter_gpuperf.api.live import LiveHandler
+from jupyter_gpuperf.api.missing import MissingHandler
+from jupyter_gpuperf.api.monitoring import (
+    CatalogHandler,
+    DevicesHandler,
+    HistoryHandler,
+    LatestHandler,
+    VersionHandler,
+)
+
+__all__ = ["ROUTES", "Services", "handlers"]
+
+ROUTES: tuple[tuple[str, type], ...] = (
+    ("version", VersionHandler),
+    ("catalog", CatalogHandler),
+    ("devices", DevicesHandler),
+    ("latest", LatestHandler),
+    ("history", HistoryHandler),
+    ("live", LiveHandler),
+    ("benchmarks", BenchmarksHandler),
+    ("jobs", JobsHandler),
+    (r"jobs/([A-Za-z0-9_-]+)", JobHandler),
+    ("(.*)", MissingHandler),
+)
+
+
+def handlers(services: Services) -> list[tuple[str, type, dict[str, Any]]]:
+    """Return the routes as Tornado wants them; Jupyter puts the base URL before each."""
+    return [(rf"/gpuperf/{path}/?", handler, {"services": services}) for path, handler in ROUTES]

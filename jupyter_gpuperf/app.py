@@ -1,0 +1,88 @@
+"""Builds the objects from the configuration and wires them; no logic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_server.extension.application import ExtensionApp
+
+from jupyter_gpuperf.api import Services, handlers
+from jupyter_gpuperf.api.kernel_socket import KernelSocket
+from jupyter_gpuperf.config import Settings
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
+from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
+from jupyter_gpuperf.sources import Source, source_from
+from jupyter_gpuperf.sources.absent import AbsentSource
+
+
+class GpuPerf(Settings, ExtensionApp):
+    """The server extension."""
+
+    name = "jupyter_gpuperf"
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        """Build everything. Nothing touches the hardware yet."""
+        assert self.serverapp is not None  # an extension is initialised by its server
+        metrics = all_metrics()
+        history = HistoryStore(
+            seconds=self.history_seconds,
+            shortest_interval_seconds=SHORTEST_INTERVAL_MS / 1000,
+            device_metrics=[metric.name for metric in metrics if metric.scope == "device"],
+            host_metrics=[metric.name for metric in metrics if metric.scope == "host"],
+        )
+        subscribers = Subscribers()
+        self.sampler = Sampler(
+            self._source(metrics),
+            history=history,
+            subscribers=subscribers,
+            idle_interval_ms=self.idle_interval_ms,
+            version=_version,
+        )
+        self.jobs = JobManager(
+            devices=lambda: self.sampler.devices.devices,
+            deadline_seconds=self.job_deadline_seconds,
+        )
+        self.kernel_socket = KernelSocket(
+            manager=self.jobs, runtime_directory=Path(self.serverapp.runtime_dir)
+        )
+        self.services = Services(
+            catalog=catalog_of(metrics),
+            history=history,
+            subscribers=subscribers,
+            sampler=self.sampler,
+            jobs=self.jobs,
+        )
+
+    def initialize_handlers(self) -> None:
+        """Add the routes."""
+        self.handlers.extend(handlers(self.services))
+
+    async def _start_jupyter_server_extension(self, _serverapp: object) -> None:
+        """Start sampling, and listen to kernels; called when the server's loop runs."""
+        self.sampler.start()
+        await self.kernel_socket.start()
+
+    async def stop_extension(self) -> None:
+        """End the workers, the socket and the sampler with the server."""
+        await self.kernel_socket.stop()
+        self.jobs.close()
+        self.sampler.stop()
+
+    def _source(self, metrics: tuple[Metric, ...]) -> Source:
+        try:
+            return source_from(self.source, metrics)
+        except GpuPerfError as error:
+            # A wrong setting must not keep the server from starting: the panel says it.
+            self.log.error("%s %s", error.message, error.hint)
+            reason = NoDevices(code=error.code, message=error.message, hint=error.hint)
+            return AbsentSource(reason, metrics)
+
+
+def _version(source_kind: str) -> Version:
+    from jupyter_gpuperf import __version__
+
+    return Version(version=str(__version__), api_version=API_VERSION, source=source_kind)

@@ -1,0 +1,38 @@
+"""The settings, as ``c.GpuPerf.<name>`` in a Jupyter configuration file or on the command line."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from traitlets import Float, HasTraits, Int, Unicode, default
+
+SOURCE_VARIABLE: Final = "JUPYTER_GPUPERF_SOURCE"
+
+
+class Settings(HasTraits):
+    """Every setting, with its default and its unit."""
+
+    source = Unicode(
+        help="Where readings come from: auto, nvml, none, or replay:FILE[,FILE...] (each file one "
+        f"device, looped in real time). The environment variable {SOURCE_VARIABLE} gives the default."
+    ).tag(config=True)
+
+    idle_interval_ms = Int(
+        5000,
+        min=100,
+        max=60_000,
+        help="Time between readings while nobody watches, in milliseconds.",
+    ).tag(config=True)
+
+    history_seconds = Float(
+        600.0, min=1.0, max=3600.0, help="How far back the history reaches, in seconds."
+    ).tag(config=True)
+
+    job_deadline_seconds = Float(
+        900.0, min=1.0, help="A benchmark that runs longer than this is ended, in seconds."
+    ).tag(config=True)
+
+    @default("source")
+    def _source_default(self) -> str:
+        return os.environ.get(SOURCE_VARIABLE) or "auto"

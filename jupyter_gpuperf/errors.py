@@ -1,0 +1,61 @@
+"""Every refusal the product can utter: a code to branch on, a message to show, a hint to act on.
+
+    GpuPerfError
+    ├── BadRequest            400   malformed body, value out of range, unknown parameter
+    ├── NotFound              404   unknown benchmark, device, kernel spec, job
+    ├── Unavailable           503   no sample yet, no driver, not on this platform
+    └── JobFailed             500   the worker died, hung, or spoke garbage
+
+The code is the contract: front end and scripts branch on it. The message is safe to show to anyone;
+tracebacks go to the log. Standard library only: workers in foreign environments import this too.
+"""
+
+from __future__ import annotations
+
+
+class GpuPerfError(Exception):
+    """A failure with a name.
+
+    Parameters
+    ----------
+    code
+        Stable snake_case identifier.
+    message
+        What happened, in one sentence.
+    hint
+        What to do about it, in one sentence; may be empty when there is nothing to do.
+    """
+
+    http_status = 500
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def to_dict(self) -> dict[str, str]:
+        """Return ``{"code", "message", "hint"}``, the shape of every refusal."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class BadRequest(GpuPerfError):
+    """What was asked can't be understood or is out of range."""
+
+    http_status = 400
+
+
+class NotFound(GpuPerfError):
+    """What was named doesn't exist here."""
+
+    http_status = 404
+
+
+class Unavailable(GpuPerfError):
+    """What was asked exists, but not now or not on this machine."""
+
+    http_status = 503
+
+
+class JobFailed(GpuPerfError):
+    """A benchmark's worker ended without a result."""

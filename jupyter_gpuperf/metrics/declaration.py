@@ -1,0 +1,78 @@
+"""What a metric is: its name, unit and meaning, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from jupyter_gpuperf.schemas import MetricInfo
+from jupyter_gpuperf.units import Unit, wears_its_unit
+
+
+class Calls(Protocol):
+    """Calls functions of the driver (or of psutil) by name, for one device, within one tick.
+
+    The same call is made once per tick, whatever the number of metrics that ask for it. An
+    error of the driver passes through; the source turns it into a reason.
+    """
+
+    def __call__(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (the driver's structs are untyped)
+        """Call ``function(handle, *arguments)``."""
+        ...
+
+
+Recorded = Mapping[str, Any]
+"""One line of a recording, or its header's ``static`` part."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """A thing that can be sampled.
+
+    Parameters
+    ----------
+    name
+        Unique, snake_case, ending in the unit: ``power_watts``.
+    read
+        Takes :class:`Calls` and returns the value in ``unit``, or ``None`` when the driver gave none.
+    recorded
+        The same out of a recorded trace: takes a reading and the header's static part; ``None``, or
+        a ``KeyError``, when the trace holds no such thing.
+    maximum, maximum_metric
+        Top of the scale: a constant, or the metric that gives it.
+    kind
+        ``limit`` for what hardly changes (totals, maxima), ``flags`` for a bit mask, else ``gauge``.
+    """
+
+    name: str
+    label: str
+    unit: Unit
+    help: str
+    read: Callable[[Calls], float | None]
+    recorded: Callable[[Recorded, Recorded], float | None]
+    kind: Literal["gauge", "limit", "flags"] = "gauge"
+    scope: Literal["device", "host"] = "device"
+    minimum: float | None = 0.0
+    maximum: float | None = None
+    maximum_metric: str | None = None
+    flags: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not wears_its_unit(self.name, self.unit):
+            raise ValueError(f"metric {self.name!r} must end with its unit: _{self.unit}")
+
+    def info(self) -> MetricInfo:
+        """Return what goes over the wire."""
+        return MetricInfo(
+            name=self.name,
+            label=self.label,
+            unit=self.unit,
+            kind=self.kind,
+            scope=self.scope,
+            help=self.help,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            maximum_metric=self.maximum_metric,
+            flags={str(bit): meaning for bit, meaning in self.flags.items()},
+        )

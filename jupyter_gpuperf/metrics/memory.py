@@ -1,0 +1,37 @@
+"""How much device memory is in use."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_gpuperf.metrics.declaration import Calls, Metric
+
+NVML_MEMORY_V2: Final = 0x02000028
+"""``nvmlMemory_v2``: tells memory that the driver reserves for itself from memory in use, as
+``nvidia-smi`` does. The first form of the call counts both as used."""
+
+
+def _memory(nvml: Calls) -> Any:  # noqa: ANN401  (a ctypes struct of pynvml)
+    return nvml("nvmlDeviceGetMemoryInfo", NVML_MEMORY_V2)
+
+
+METRICS = (
+    Metric(
+        name="memory_used_bytes",
+        label="Memory",
+        unit="bytes",
+        maximum_metric="memory_total_bytes",
+        help="Device memory allocated by all processes. Held memory is no sign of work.",
+        read=lambda nvml: _memory(nvml).used,
+        recorded=lambda reading, _static: reading["memory_used"],
+    ),
+    Metric(
+        name="memory_total_bytes",
+        label="Memory installed",
+        unit="bytes",
+        kind="limit",
+        help="Device memory installed, what the driver reserves for itself included.",
+        read=lambda nvml: _memory(nvml).total,
+        recorded=lambda reading, _static: reading["memory_total"],
+    ),
+)

@@ -1,0 +1,148 @@
+"""One thread that reads every device once per tick, whatever the number of listeners."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from jupyter_gpuperf.sampling.history import HistoryStore
+from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.schemas import Devices, DevicesChanged, Frame, NoDevices, Version, encode
+from jupyter_gpuperf.sources import Source
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 5.0
+"""Pause after an error that no source should raise."""
+
+STARTING: Final = Devices(
+    devices=[],
+    reason=NoDevices(
+        code="starting", message="The first reading is on its way.", hint="Ask again in a moment."
+    ),
+)
+
+
+class Sampler:
+    """Reads ``source`` in a thread of its own.
+
+    Parameters
+    ----------
+    idle_interval_ms
+        Time between ticks while nobody listens. Listeners set the pace otherwise.
+    version
+        Makes the answer of ``GET version`` for a kind of source.
+    wall_clock, monotonic
+        Give Unix time, and a time that never jumps, in seconds.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        history: HistoryStore,
+        subscribers: Subscribers,
+        idle_interval_ms: int,
+        version: Callable[[str], Version],
+        wall_clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._history = history
+        self._subscribers = subscribers
+        self._idle_interval_ms = idle_interval_ms
+        self._version = version
+        self._wall_clock = wall_clock
+        self._monotonic = monotonic
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._first_tick = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
+        self._latest: Frame | None = None
+        self._devices = STARTING
+        self._kind = "starting"
+        subscribers.on_change = self._wake.set
+
+    @property
+    def latest(self) -> Frame | None:
+        """The newest frame, or ``None`` before the first tick."""
+        return self._latest
+
+    @property
+    def devices(self) -> Devices:
+        """The devices, or why there are none."""
+        return self._devices
+
+    @property
+    def version(self) -> Version:
+        """Answer of ``GET version``."""
+        return self._version(self._kind)
+
+    def start(self) -> None:
+        """Start the thread; the source is opened there, so this returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 2.0) -> None:
+        """Ask the thread to end, and wait for it a little: a hanging driver holds nobody up."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+
+    def wait_for_first_tick(self, timeout_seconds: float) -> bool:
+        """Block until the first tick is done; tell whether it came in time."""
+        return self._first_tick.wait(timeout_seconds)
+
+    def _run(self) -> None:
+        self._guarded(self._source.open)
+        while not self._stopping.is_set():
+            began = self._monotonic()
+            self._wake.clear()
+            pause_seconds = 0.0 if self._guarded(self._tick) else RETRY_SECONDS
+            self._pause_until_due(began + pause_seconds)
+        self._guarded(self._source.close)
+
+    def _guarded(self, step: Callable[[], None]) -> bool:
+        try:
+            step()
+        except Exception:  # the one place that must survive anything: else the panel goes silent
+            logger.exception("Sampling failed; trying again in %.0f s.", RETRY_SECONDS)
+            return False
+        return True
+
+    def _tick(self) -> None:
+        readings = self._source.read()
+        frame = Frame(
+            time_seconds=self._wall_clock(), devices=readings, host=self._source.read_host()
+        )
+        self._history.append(frame)
+        self._latest = frame
+        self._notice_devices()
+        self._first_tick.set()
+        self._subscribers.publish(lambda: encode(frame), self._monotonic())
+
+    def _notice_devices(self) -> None:
+        devices, kind = self._source.devices(), self._source.kind
+        if (devices, kind) == (self._devices, self._kind):
+            return
+        self._devices, self._kind = devices, kind
+        logger.info(
+            "Sampling %d GPUs from %s%s",
+            len(devices.devices),
+            kind,
+            f": {devices.reason.message}" if devices.reason else "",
+        )
+        self._subscribers.announce(encode(DevicesChanged(devices=devices, version=self.version)))
+
+    def _pause_until_due(self, began_seconds: float) -> None:
+        # A listener that comes or goes changes the interval, so look again when woken.
+        while not self._stopping.is_set():
+            interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
+            remaining_seconds = began_seconds + interval_ms / 1000 - self._monotonic()
+            if remaining_seconds <= 0:
+                return
+            if self._wake.wait(remaining_seconds):
+                self._wake.clear()

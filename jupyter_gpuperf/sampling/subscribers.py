@@ -1,0 +1,86 @@
+"""Who listens to the sampler, and how often."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+SHORTEST_INTERVAL_MS: Final = 100
+LONGEST_INTERVAL_MS: Final = 60_000
+
+TOLERANCE: Final = 0.9
+"""A tick that comes a little early still serves the listener whose interval it almost fills."""
+
+
+class Subscription:
+    """One listener's wish."""
+
+    def __init__(self, deliver: Callable[[bytes], None], interval_ms: int) -> None:
+        self.deliver = deliver
+        self.interval_ms = interval_ms
+        self._due_seconds = 0.0
+
+    def is_due(self, now_seconds: float) -> bool:
+        """Tell whether a frame of this moment is for this listener, and note that it got it."""
+        if now_seconds < self._due_seconds:
+            return False
+        self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
+        return True
+
+
+class Subscribers:
+    """The set of listeners; safe to use from any thread.
+
+    Parameters
+    ----------
+    on_change
+        Called whenever the shortest interval may have changed, so that the sampler wakes.
+    """
+
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        self.on_change = on_change
+        self._lock = threading.Lock()
+        self._subscriptions: set[Subscription] = set()
+
+    def add(self, deliver: Callable[[bytes], None], interval_ms: int) -> Subscription:
+        """Add a listener. ``deliver`` is called from the sampler's thread and must not block."""
+        subscription = Subscription(deliver, interval_ms)
+        with self._lock:
+            self._subscriptions.add(subscription)
+        self.on_change()
+        return subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        """Remove a listener; nothing happens when it is gone already."""
+        with self._lock:
+            self._subscriptions.discard(subscription)
+        self.on_change()
+
+    def change_interval(self, subscription: Subscription, interval_ms: int) -> None:
+        """Serve a listener at another interval from now on."""
+        subscription.interval_ms = interval_ms
+        self.on_change()
+
+    def shortest_interval_ms(self) -> int | None:
+        """Return the shortest interval that anyone wishes, or ``None`` when nobody listens."""
+        with self._lock:
+            return min((each.interval_ms for each in self._subscriptions), default=None)
+
+    def publish(self, encode: Callable[[], bytes], now_seconds: float) -> None:
+        """Give a frame to every listener that is due; it is encoded once, or not at all."""
+        with self._lock:
+            due = [each for each in self._subscriptions if each.is_due(now_seconds)]
+        if due:
+            self._deliver(encode(), due)
+
+    def announce(self, message: bytes) -> None:
+        """Give a message to every listener, due or not."""
+        with self._lock:
+            everyone = list(self._subscriptions)
+        self._deliver(message, everyone)
+
+    @staticmethod
+    def _deliver(message: bytes, subscriptions: list[Subscription]) -> None:
+        for subscription in subscriptions:
+            subscription.deliver(message)

@@ -1,0 +1,52 @@
+"""The driver where there is one; where there isn't yet, look again now and then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from jupyter_gpuperf.schemas import Devices
+from jupyter_gpuperf.sources.source import Readings, Source
+
+RETRY_SECONDS: Final = 15.0
+"""A driver may be loaded, or a device attached, after the server started."""
+
+
+class AutoSource:
+    """Wraps a source that may find no devices, and opens it again every :data:`RETRY_SECONDS`."""
+
+    def __init__(self, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source = source
+        self._clock = clock
+        self._opened_at = 0.0
+
+    @property
+    def kind(self) -> str:
+        """The wrapped source's kind while it has devices, else ``none``."""
+        return self._source.kind if self._source.devices().devices else "none"
+
+    def open(self) -> None:
+        """Open the wrapped source."""
+        self._opened_at = self._clock()
+        self._source.open()
+
+    def devices(self) -> Devices:
+        """Return the wrapped source's devices."""
+        return self._source.devices()
+
+    def read(self) -> dict[str, Readings]:
+        """Read the wrapped source, after opening it again where it has no devices."""
+        waited_seconds = self._clock() - self._opened_at
+        if not self._source.devices().devices and waited_seconds >= RETRY_SECONDS:
+            self._source.close()
+            self.open()
+        return self._source.read()
+
+    def read_host(self) -> Readings:
+        """Read the machine."""
+        return self._source.read_host()
+
+    def close(self) -> None:
+        """Close the wrapped source."""
+        self._source.close()

@@ -1,0 +1,72 @@
+"""The machine around the devices, through psutil."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Final
+
+import psutil
+
+from jupyter_gpuperf.metrics import Metric
+from jupyter_gpuperf.schemas import MissingReason
+from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
+from jupyter_gpuperf.sources.source import Readings
+
+SHORTEST_CPU_SECONDS: Final = 0.05
+"""CPU counters tick in hundredths of a second: a share over less than this is noise."""
+
+
+class NotYet(Exception):
+    """A rate was asked for before its second sample."""
+
+
+class HostSource:
+    """Reads the host's metrics; used by every source that samples this machine."""
+
+    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType = psutil) -> None:
+        self._metrics = tuple(metric for metric in metrics if metric.scope == "host")
+        self._host = host
+        self._cpu_before: tuple[float, float] | None = None
+        self._cpu_percent: float | None = None
+
+    def read(self) -> Readings:
+        """Read every host metric once."""
+        calls = OncePerTick(self._call)
+        return read_metrics(self._metrics, lambda metric: metric.read(calls), _reason_of)
+
+    def _call(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (psutil's own types)
+        if function == "cpu_percent":
+            return self._busy_percent()
+        return getattr(self._host, function)(*arguments)
+
+    def _busy_percent(self) -> float:
+        # Not psutil.cpu_percent: it remembers its last call per process or thread, so another
+        # extension's call in between would shorten our interval.
+        busy, total = self._cpu_seconds()
+        if self._cpu_before is None:
+            self._cpu_before = (busy, total)
+        busy_before, total_before = self._cpu_before
+        if total - total_before >= SHORTEST_CPU_SECONDS:
+            share = (busy - busy_before) / (total - total_before)
+            self._cpu_percent = 100 * min(max(share, 0.0), 1.0)
+            self._cpu_before = (busy, total)
+        if self._cpu_percent is None:
+            raise NotYet
+        return self._cpu_percent
+
+    def _cpu_seconds(self) -> tuple[float, float]:
+        times = self._host.cpu_times()
+        # Guest time is already counted in user and nice; waiting for a disk is not work.
+        counted = {k: v for k, v in times._asdict().items() if k not in ("guest", "guest_nice")}
+        total = sum(counted.values())
+        return total - counted.get("idle", 0.0) - counted.get("iowait", 0.0), total
+
+
+def _reason_of(error: Exception) -> MissingReason:
+    if isinstance(error, NotYet):
+        return "not_yet"
+    if isinstance(error, (AttributeError, NotImplementedError)):
+        return "not_supported"  # psutil leaves out what a platform lacks
+    if isinstance(error, (PermissionError, psutil.AccessDenied)):
+        return "no_permission"
+    return "driver_error"

@@ -1,0 +1,18 @@
+"""The units a name may wear, and the suffix that wears it.
+
+Base units only: bytes, seconds, watts, degrees Celsius, megahertz. ``percent`` is 0 to 100, ``ratio``
+is 0 to 1. Numbers are made readable (GiB, ms) only where a person reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+Unit = Literal["percent", "ratio", "bytes", "watts", "celsius", "mhz", "seconds", "count", "flags"]
+
+UNITS: Final[tuple[str, ...]] = get_args(Unit)
+
+
+def wears_its_unit(name: str, unit: str) -> bool:
+    """Tell whether ``name`` ends with ``_<unit>``, as every number's name here must."""
+    return unit in UNITS and name.endswith(f"_{unit}")

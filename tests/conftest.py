@@ -1,0 +1,34 @@
+"""Fixtures that tests of several folders share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+TESTS = Path(__file__).parent
+RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
+
+# Test modules import the stand-ins beside this file by name.
+sys.path.insert(0, str(TESTS))
+
+
+@pytest.fixture
+def training_recording() -> Path:
+    """A real H100 that trains a ResNet-50 in bf16."""
+    return RECORDINGS / "h100_healthy_resnet50_bf16.jsonl.gz"
+
+
+@pytest.fixture
+def starved_recording() -> Path:
+    """A real H100 that waits for one JPEG worker."""
+    return RECORDINGS / "h100_input_bound_jpeg_1worker.jsonl.gz"
+
+
+@pytest.fixture
+def idle_recording() -> Path:
+    """A real H100 that does nothing."""
+    return TESTS / "recordings" / "h100_idle.jsonl.gz"

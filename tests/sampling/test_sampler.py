@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import queue
+
+import msgspec
+import pytest
+
+from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.schemas import DeviceInfo, Devices, DevicesChanged, Frame, Version
+
+
+class StubSource:
+    """A source at the hardware's edge, whose devices and failures the test chooses."""
+
+    kind = "nvml"
+
+    def __init__(self) -> None:
+        self.uuids = ["GPU-0000"]
+        self.failures = 0
+        self.opened = self.closed = 0
+
+    def open(self):
+        self.opened += 1
+
+    def close(self):
+        self.closed += 1
+
+    def devices(self):
+        return Devices(devices=[device(uuid) for uuid in self.uuids], reason=None)
+
+    def read(self):
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("the driver fell over")
+        return {uuid: {"power_watts": 300.0} for uuid in self.uuids}
+
+    def read_host(self):
+        return {"host_cpu_percent": 5.0}
+
+
+def device(uuid: str) -> DeviceInfo:
+    return DeviceInfo(
+        uuid=uuid,
+        index=0,
+        name="GPU",
+        driver_version=None,
+        memory_total_bytes=1.0,
+        power_limit_watts="not_supported",
+        clock_sm_max_mhz=1.0,
+        clock_memory_max_mhz=1.0,
+        replayed=False,
+    )
+
+
+@pytest.fixture
+def sampled():
+    source, subscribers = StubSource(), Subscribers()
+    history = HistoryStore(
+        seconds=60,
+        shortest_interval_seconds=0.1,
+        device_metrics=["power_watts"],
+        host_metrics=["host_cpu_percent"],
+    )
+    sampler = Sampler(
+        source,
+        history=history,
+        subscribers=subscribers,
+        idle_interval_ms=60_000,
+        version=lambda kind: Version(version="0", api_version=1, source=kind),
+    )
+    yield source, subscribers, history, sampler
+    sampler.stop()
+
+
+def messages(subscribers: Subscribers) -> queue.Queue:
+    inbox: queue.Queue = queue.Queue()
+    subscribers.add(
+        lambda message: inbox.put(msgspec.json.decode(message, type=Frame | DevicesChanged)), 100
+    )
+    return inbox
+
+
+def test_before_the_first_tick_it_says_that_it_starts(sampled):
+    *_, sampler = sampled
+    assert sampler.latest is None
+    assert sampler.devices.reason.code == "starting"
+    assert sampler.version.source == "starting"
+
+
+def test_a_tick_reaches_latest_history_and_listeners(sampled):
+    _, subscribers, history, sampler = sampled
+    inbox = messages(subscribers)
+    sampler.start()
+    assert sampler.wait_for_first_tick(5)
+    frame = next(m for m in iter(lambda: inbox.get(timeout=5), None) if isinstance(m, Frame))
+    assert frame.devices == {"GPU-0000": {"power_watts": 300.0}}
+    assert frame.host == {"host_cpu_percent": 5.0}
+    assert sampler.version.source == "nvml"
+    answer = history.query(seconds=60, step_seconds=1)
+    assert answer.devices["GPU-0000"].metrics["power_watts"].mean[0] == 300.0
+
+
+def test_a_listener_that_comes_wakes_an_idle_sampler(sampled):
+    *_, subscribers, _, sampler = sampled
+    sampler.start()
+    assert sampler.wait_for_first_tick(5)  # the next tick would come in a minute
+    inbox = messages(subscribers)
+    assert inbox.get(timeout=5).devices
+
+
+def test_a_device_that_comes_or_goes_is_announced(sampled):
+    source, subscribers, _, sampler = sampled
+    sampler.start()
+    assert sampler.wait_for_first_tick(5)
+    inbox = messages(subscribers)
+    source.uuids = ["GPU-0000", "GPU-0001"]
+    while not isinstance(message := inbox.get(timeout=5), DevicesChanged):
+        pass
+    assert [each.uuid for each in message.devices.devices] == source.uuids
+
+
+def test_an_error_that_no_source_should_raise_does_not_end_sampling(sampled, monkeypatch, caplog):
+    source, subscribers, _, sampler = sampled
+    monkeypatch.setattr("jupyter_gpuperf.sampling.sampler.RETRY_SECONDS", 0.0)
+    source.failures = 2
+    inbox = messages(subscribers)
+    sampler.start()
+    assert inbox.get(timeout=10)
+    assert "Sampling failed" in caplog.text
+
+
+def test_stopping_closes_the_source(sampled):
+    source, *_, sampler = sampled
+    sampler.start()
+    assert sampler.wait_for_first_tick(5)
+    sampler.stop()
+    assert (source.opened, source.closed) == (1, 1)
