@@ -39,7 +39,10 @@ def __getattr__(name: str) -> object:
 
         return bench
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("jupyter_gpuperf")
+        try:
+            return version("jupyter_gpuperf")
+        except PackageNotFoundError:  # run from a checkout that is on the path, not installed
+            return "0+unknown"
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -42,6 +42,7 @@ class Services:
             ``no_sample_yet``: the driver did not answer in time.
         """
         sampler = self.sampler
+        sampler.start()  # at the latest: whoever embeds a server may not call its start hooks
         if sampler.latest is None and not await in_thread(
             lambda: sampler.wait_for_first_tick(FIRST_TICK_SECONDS)
         ):

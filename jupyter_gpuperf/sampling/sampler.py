@@ -59,6 +59,8 @@ class Sampler:
         self._monotonic = monotonic
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._starting = threading.Lock()
+        self._started = False
         self._first_tick = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
         self._latest: Frame | None = None
@@ -82,8 +84,11 @@ class Sampler:
         return self._version(self._kind)
 
     def start(self) -> None:
-        """Start the thread; the source is opened there, so this returns at once."""
-        self._thread.start()
+        """Start the thread, unless it runs; the source is opened there, so this returns at once."""
+        with self._starting:
+            if not self._started:
+                self._started = True
+                self._thread.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Ask the thread to end, and wait for it a little: a hanging driver holds nobody up."""

@@ -1,0 +1,70 @@
+"""Who is at the other end of a local socket. The one place of :mod:`api` with POSIX-only calls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+LONGEST_PATH_BYTES: Final = 103
+"""A Unix socket's path has room for 104 bytes on macOS and 108 on Linux, the closing zero included."""
+PRIVATE_PREFIX: Final = "gpuperf-"
+PRIVATE_NAME: Final = "server.sock"
+
+
+def sockets_exist() -> bool:
+    """Tell whether this platform has Unix sockets that asyncio can serve."""
+    return hasattr(socket, "AF_UNIX") and sys.platform != "win32"
+
+
+def same_user(connection: socket.socket) -> bool:
+    """Tell whether the peer runs as this process's user.
+
+    Where the platform can't say, the socket's file permissions have already decided.
+    """
+    if sys.platform != "linux":
+        return True
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    )
+    _pid, user_id, _group_id = struct.unpack("3i", credentials)
+    return bool(user_id == os.getuid())
+
+
+def socket_path(directory: Path, pid: int) -> Path:
+    """Return a free path short enough for a socket: in ``directory``, or a new private directory."""
+    path = directory / f"gpuperf-{pid}.sock"
+    if len(os.fsencode(path)) <= LONGEST_PATH_BYTES:
+        remove_socket(path)  # of a server that was killed and had this pid
+        return path
+    return Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX)) / PRIVATE_NAME
+
+
+def listening(path: Path) -> socket.socket:
+    """Return a socket bound to ``path`` that only this user may open."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Before the file exists: on Linux it is born with this mode, so there is no moment in which
+        # others could connect.
+        if sys.platform == "linux":
+            os.fchmod(listener.fileno(), 0o600)
+        listener.bind(str(path))
+        path.chmod(0o600)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def remove_socket(path: Path) -> None:
+    """Remove a socket, and the private directory that :func:`socket_path` may have made for it."""
+    if path.is_socket():  # and nothing else, whatever a stale file may name
+        path.unlink()
+    if path.name == PRIVATE_NAME and path.parent.name.startswith(PRIVATE_PREFIX):
+        with contextlib.suppress(OSError):  # gone already, or not empty and so not ours
+            path.parent.rmdir()

@@ -1,0 +1,66 @@
+"""What a magic raises: a few lines instead of a wall of traceback."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.schemas import JobInfo
+
+LOG_TAIL_LINES: Final = 12
+RED, RESET = "\x1b[31m", "\x1b[0m"
+
+
+class BenchmarkError(GpuPerfError):
+    """A benchmark that gave no result. IPython shows message, hint and the log's end, nothing else."""
+
+    def __init__(self, code: str, message: str, hint: str = "", log_tail: str = "") -> None:
+        super().__init__(code, message, hint)
+        self.log_tail = log_tail
+
+    @classmethod
+    def of(cls, error: GpuPerfError) -> BenchmarkError:
+        """Return ``error`` as one that IPython shows in short."""
+        log_tail = error.log_tail if isinstance(error, BenchmarkError) else ""
+        return cls(error.code, error.message, error.hint, log_tail)
+
+    @classmethod
+    def of_job(cls, job: JobInfo) -> BenchmarkError:
+        """Return the error of a job that failed."""
+        if job.error is None:
+            return cls(
+                "no_result",
+                f"{job.benchmark} ended without a result.",
+                "Run it again.",
+                job.log_tail,
+            )
+        return cls(job.error.code, job.error.message, job.error.hint, job.log_tail)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """Return what happened, what to do, and the end of the worker's log."""
+        lines = [self.message]
+        if self.hint:
+            lines.append(self.hint)
+        log = self.log_tail.strip().splitlines()[-LOG_TAIL_LINES:]
+        if log:
+            lines += ["", "The worker's log ends with:"]
+            lines += [f"  {line}" for line in log]
+        return lines
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython's hook for exceptions that draw themselves."""
+        first, *rest = self.lines()
+        return [f"{RED}{self.code}{RESET}  {first}", *rest]
+
+
+class BenchmarkCancelled(BenchmarkError):
+    """The user cancelled. It is raised, so that what stands below does not run without its result."""
+
+    def __init__(self, benchmark: str) -> None:
+        super().__init__("cancelled", f"{benchmark} was cancelled; nothing is left running.")
+
+    def _render_traceback_(self) -> list[str]:
+        return [self.message]

@@ -1,0 +1,144 @@
+"""``%gpubench``: list the benchmarks, run one, show and return its result."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import display
+from IPython.utils.process import arg_split
+
+from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks, find
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.magics import shown
+from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.manual import COMMON, Listing, benchmark_manual, manual, options_text
+from jupyter_gpuperf.magics.options import OptionParser, flag, parser_of
+from jupyter_gpuperf.magics.progress import view_here
+from jupyter_gpuperf.magics.result import Result
+from jupyter_gpuperf.magics.running import run_benchmark
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A line, understood."""
+
+    name: str
+    parameters: dict[str, Any]
+    device: str | None
+    into: str | None
+    local: bool
+    help: bool
+
+
+def parse(line: str) -> Command | None:
+    """Understand what stands behind ``%gpubench``; ``None`` where there is nothing.
+
+    Raises
+    ------
+    GpuPerfError
+        Unknown benchmark, unknown option, or a value of the wrong type.
+    """
+    words = arg_split(line, posix=True)
+    if not words:
+        return None
+    if words[0].startswith("-") and words[0] not in ("-h", "--help"):
+        raise BadRequest(
+            "usage", f"The benchmark's name comes first, before {words[0]}.", "See %gpubench?"
+        )
+    if words[0].startswith("-"):
+        return Command(name="", parameters={}, device=None, into=None, local=False, help=True)
+    name, *options = words
+    parser = parser_of(find(name), "%gpubench")
+    add_common_options(parser)
+    return _command(name, parser.parse_args(options))
+
+
+def add_common_options(parser: OptionParser) -> None:
+    """Add what every benchmark understands."""
+    common = parser.add_argument_group("common")
+    # Names that no parameter can have, so that a benchmark's own --device-ish option can't clash.
+    common.add_argument("--device", dest="common.device", default=None)
+    common.add_argument("--into", dest="common.into", default=None)
+    common.add_argument("--local", dest="common.local", action="store_true", default=False)
+    common.add_argument("-h", "--help", dest="common.help", action="store_true", default=False)
+
+
+def _command(name: str, parsed: argparse.Namespace) -> Command:
+    values = vars(parsed)
+    common = {key.removeprefix("common."): values.pop(key) for key in list(values) if "." in key}
+    into = common["into"]
+    if into is not None and not into.isidentifier():
+        raise BadRequest(
+            "usage", f"--into {into!r} is not a name.", "Give a name that a variable can have."
+        )
+    return Command(name=name, parameters=values, **common)
+
+
+@magics_class
+class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
+    """The magics that measure on demand."""
+
+    @line_magic  # type: ignore[untyped-decorator]
+    def gpubench(self, line: str) -> Result | None:
+        """List the benchmarks, or run one; the manual is generated, see :func:`register`."""
+        try:
+            command = parse(line)
+            if command is None:
+                display(Listing(all_benchmarks()))
+                return None
+            if command.help:
+                print(help_text(command.name))  # noqa: T201  (what one asked to read)
+                return None
+            return self._run(command)
+        except GpuPerfError as error:
+            short = error if isinstance(error, BenchmarkError) else BenchmarkError.of(error)
+            raise short from None
+
+    def _run(self, command: Command) -> Result:
+        result = run_benchmark(
+            command.name,
+            command.parameters,
+            device=command.device,
+            local=command.local,
+            view=view_here(),
+            display_result=True,
+        )
+        shown.remember(result)
+        if command.into is not None:
+            self.shell.user_ns[command.into] = result
+        return result
+
+
+def help_text(name: str) -> str:
+    """Return the manual's page for one benchmark, or all of it for an empty name."""
+    if not name:
+        return manual(all_benchmarks())
+    return f"{benchmark_manual(find(name))}\n\n  Of every benchmark:\n{options_text(COMMON)}"
+
+
+def complete(_shell: InteractiveShell, event: Any) -> list[str]:  # noqa: ANN401
+    """Complete the benchmark's name, then its options."""
+    words = event.line[: len(event.line) - len(event.symbol)].split()
+    if len(words) < 2:
+        return [benchmark.name for benchmark in all_benchmarks()]
+    try:
+        benchmark = find(words[1])
+    except GpuPerfError:
+        return []
+    own = [flag(parameter.name) for parameter in benchmark.parameters]
+    return [*own, *(option.split()[0] for option, _ in COMMON), "--help"]
+
+
+def register(ipython: InteractiveShell) -> None:
+    """Give ``ipython`` the magics, their manual and their completion."""
+    magic = GpuBenchMagics.gpubench
+    magic.__doc__ = manual(BENCHMARKS)
+    # Asked for when somebody reads it, so that other packages' benchmarks load only then.
+    magic.getdoc = lambda: manual(all_benchmarks())
+    ipython.register_magics(GpuBenchMagics)
+    for command in ("%gpubench", "gpubench"):
+        ipython.set_hook("complete_command", complete, str_key=command)

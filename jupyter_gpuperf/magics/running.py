@@ -1,0 +1,199 @@
+"""Runs a benchmark to its result: on this kernel's server where there is one, else right here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.jobs.client import ServerRun, find_server
+from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.magics.progress import View, status_words
+from jupyter_gpuperf.magics.result import Result
+from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.jobs.manager import JobManager
+
+ENDED: Final = ("done", "failed", "cancelled")
+LOOK_SECONDS: Final = 0.05
+"""How often a wait looks for a click."""
+REDRAW_SECONDS: Final = 0.5
+"""How often the elapsed time is drawn anew while nothing else changes."""
+CANCEL_SECONDS: Final = 5.0
+"""How long to wait for a cancelled job's last word."""
+LOCAL_DEADLINE_SECONDS: Final = 900.0
+
+
+class Run(Protocol):
+    """One benchmark that runs somewhere."""
+
+    def next(self, timeout_seconds: float) -> JobInfo | None:
+        """Return the next state, or ``None`` when nothing changed in the time given."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask it to end; its last state still comes."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; one that still runs is ended."""
+        ...
+
+
+class LocalRun:
+    """A job manager of this process, for one job."""
+
+    def __init__(self, manager: JobManager, request: JobRequest) -> None:
+        self._manager = manager
+        self._states: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
+        try:
+            self._id = manager.submit(request, interpreter=sys.executable).id
+        except GpuPerfError:
+            manager.close()
+            raise
+        self._unsubscribe = manager.subscribe(self._id, self._states.put)
+
+    def next(self, timeout_seconds: float) -> JobInfo | None:
+        """Return the next state, or ``None`` when nothing changed in the time given."""
+        try:
+            return self._states.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return None
+
+    def cancel(self) -> None:
+        """End the job's worker."""
+        self._manager.cancel(self._id)
+
+    def close(self) -> None:
+        """End what is left and return when no process is."""
+        self._unsubscribe()
+        self._manager.close()
+
+
+def start(request: JobRequest, *, local: bool = False) -> Run:
+    """Start a benchmark on this kernel's server; here where there is none, or where ``local``."""
+    address = None if local else find_server(runtime_directories())
+    if address is not None:
+        return ServerRun(address, request)
+    from jupyter_gpuperf.jobs.manager import JobManager
+
+    devices = local_devices()
+    manager = JobManager(devices=lambda: devices, deadline_seconds=LOCAL_DEADLINE_SECONDS)
+    return LocalRun(manager, request)
+
+
+def finish(run: Run, view: View, *, display_result: bool) -> Result:
+    """Wait for the result while ``view`` shows how it goes.
+
+    Raises
+    ------
+    BenchmarkCancelled
+        The user interrupted the cell, or clicked Cancel.
+    BenchmarkError
+        It failed; with the worker's code, message, hint and the end of its log.
+    """
+    final: Result | None = None
+    words = "The benchmark was cancelled."
+    try:
+        job = _wait(run, view)
+        words = status_words(job, time.time())
+        final = _result_of(job)
+    finally:
+        run.close()
+        view.end(final if display_result else None, words)
+    return final
+
+
+def runtime_directories() -> list[Path]:
+    """Return where this kernel's server may have left its address."""
+    directories = []
+    if "ipykernel" in sys.modules:
+        from ipykernel.connect import get_connection_file
+
+        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but this is no kernel
+            directories.append(Path(get_connection_file()).parent)
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    return [*directories, Path(jupyter_runtime_dir())]
+
+
+def local_devices(environment: Mapping[str, str] = os.environ) -> Sequence[DeviceInfo]:
+    """Return this machine's devices, read once from the source that a server would use."""
+    from jupyter_gpuperf.metrics import all_metrics
+    from jupyter_gpuperf.sources import source_from
+
+    source = source_from(environment.get("JUPYTER_GPUPERF_SOURCE") or "auto", all_metrics())
+    source.open()
+    try:
+        return source.devices().devices
+    finally:
+        source.close()
+
+
+def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> JobInfo:
+    job: JobInfo | None = None
+    cancelled_at = drawn_at = None
+    while job is None or job.state not in ENDED:
+        try:
+            changed = run.next(LOOK_SECONDS)
+            job = changed or job
+            if job is not None and (
+                changed or drawn_at is None or clock() - drawn_at > REDRAW_SECONDS
+            ):
+                view.show(job)
+                drawn_at = clock()
+            wanted = view.cancel_wanted()
+        except KeyboardInterrupt:
+            wanted = True
+        except GpuPerfError:
+            if cancelled_at is None:
+                raise
+            raise BenchmarkCancelled(_name_of(job)) from None
+        if wanted and cancelled_at is None:
+            cancelled_at = clock()
+            run.cancel()
+        if cancelled_at is not None and clock() - cancelled_at > CANCEL_SECONDS:
+            raise BenchmarkError(
+                "cancel_not_confirmed",
+                f"{_name_of(job)} was told to end, and has not said that it did.",
+                "The panel's list of jobs shows whether it still runs.",
+            ) from None
+    return job
+
+
+def _name_of(job: JobInfo | None) -> str:
+    return "The benchmark" if job is None else job.benchmark
+
+
+def _result_of(job: JobInfo) -> Result:
+    if job.state == "cancelled":
+        raise BenchmarkCancelled(job.benchmark)
+    if job.state != "done" or job.result is None:
+        raise BenchmarkError.of_job(job)
+    return Result(job.result)
+
+
+def run_benchmark(
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    device: str | None,
+    local: bool,
+    view: View,
+    display_result: bool,
+) -> Result:
+    """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
+    request = JobRequest(benchmark=name, parameters=dict(parameters), device=device)
+    try:
+        return finish(start(request, local=local), view, display_result=display_result)
+    except BenchmarkError:
+        raise
+    except GpuPerfError as error:
+        raise BenchmarkError.of(error) from None

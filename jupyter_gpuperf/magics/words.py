@@ -1,0 +1,124 @@
+"""Numbers as people read them. The only place where units are humanised."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from jupyter_gpuperf.schemas import Interval, Scalar
+
+THIN_SPACE: Final = "\u202f"
+MISSING: Final = "\u2013"
+SIGNIFICANT_DIGITS: Final = 3
+
+# Factor from the base unit, and how the scaled unit is written; the largest that fits is taken.
+SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
+    "seconds": ((60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "bytes": ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
+    # Rates are decimal, as chips' data sheets give them.
+    "bandwidth": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
+    "flops": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
+}
+
+# How a name ends → the scale of its value.
+ENDINGS: Final[tuple[tuple[str, str], ...]] = (
+    ("_bytes_per_second", "bandwidth"),
+    ("_flops_per_second", "flops"),
+    ("_seconds", "seconds"),
+    ("_bytes", "bytes"),
+)
+
+PLAIN_ENDINGS: Final[tuple[tuple[str, str, float], ...]] = (
+    ("_percent", "%", 1.0),
+    ("_ratio", "%", 100.0),
+    ("_watts", "W", 1.0),
+    ("_celsius", "°C", 1.0),
+    ("_mhz", "MHz", 1.0),
+)
+
+
+def split_name(name: str, unit: str = "") -> tuple[str, str]:
+    """Split a figure's name into what it is and the unit it wears: ``batch_seconds`` → batch, seconds.
+
+    ``unit`` counts where the name wears none. A rate of things keeps them in its unit:
+    ``samples_per_second`` → throughput, ``samples/s``.
+    """
+    for ending, _scale in ENDINGS:
+        if name.endswith(ending):
+            return _words(name[: -len(ending)]), ending[1:]
+    for ending, _symbol, _factor in PLAIN_ENDINGS:
+        if name.endswith(ending):
+            return _words(name[: -len(ending)]), ending[1:]
+    if name.endswith("_per_second"):
+        return "throughput", f"{_words(name.removesuffix('_per_second'))}/s"
+    return _words(name), unit
+
+
+def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
+    """Return a value and its interval on one scale: ``11.2 ms`` and ``[10.9, 11.6]``."""
+    factor, symbol = _scale_of(interval.value, unit)
+    decimals = _decimals(interval.value / factor, (interval.high - interval.low) / factor)
+    value, low, high = (
+        number_words(each / factor, decimals)
+        for each in (interval.value, interval.low, interval.high)
+    )
+    exact = interval.low == interval.high
+    return f"{value}{_behind(symbol)}", "" if exact else f"[{low}, {high}]"
+
+
+def quantity_words(value: Scalar | None, unit: str = "") -> str:
+    """Return one value with its unit, or a dash where there is none."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not unit:
+        return number_words(value, 0)
+    factor, symbol = _scale_of(value, unit)
+    return f"{number_words(value / factor, _decimals(value / factor))}{_behind(symbol)}"
+
+
+def number_words(value: float, decimals: int) -> str:
+    """Return a number with its thousands apart: ``5 710``."""
+    return f"{value:,.{decimals}f}".replace(",", THIN_SPACE)
+
+
+def elapsed_words(seconds: float) -> str:
+    """Return a duration that is counted while one waits: ``7 s``, ``2 min 05 s``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _scale_of(value: float, unit: str) -> tuple[float, str]:
+    scale = next((scale for ending, scale in ENDINGS if ending == f"_{unit}"), "")
+    if not scale:
+        symbol, factor = next(
+            ((symbol, factor) for ending, symbol, factor in PLAIN_ENDINGS if ending == f"_{unit}"),
+            (unit, 1.0),
+        )
+        return 1.0 / factor, symbol
+    steps = SCALES[scale]
+    # 90 s stays in seconds: minutes only where seconds would be hard to read.
+    fits = (step for step in steps if abs(value) >= step[0] * (2 if step[1] == "min" else 1))
+    factor, symbol = next(fits, steps[-1] if value else next(s for s in steps if s[0] == 1.0))
+    return factor, symbol
+
+
+def _decimals(value: float, width: float = 0.0) -> int:
+    """Three significant digits; more where the interval would else look like a point."""
+    if value == 0 or not math.isfinite(value):
+        return 0
+    decimals = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value)))
+    if width > 0:
+        decimals = max(decimals, min(decimals + 2, -math.floor(math.log10(width))))
+    return max(0, decimals)
+
+
+def _behind(symbol: str) -> str:
+    return f"\u00a0{symbol}" if symbol else ""

@@ -1,0 +1,43 @@
+"""A real Jupyter server with the extension, on a replayed H100."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+
+@pytest.fixture
+def jp_server_config(training_recording, starved_recording):
+    return {
+        "ServerApp": {
+            "jpserver_extensions": {"jupyter_gpuperf": True},
+            # Every route must say who may use it; an undecorated one is an error at start.
+            "allow_unauthenticated_access": False,
+            # Their socket is undecorated, and not ours to test.
+            "terminals_enabled": False,
+        },
+        "GpuPerf": {"source": f"replay:{training_recording},{starved_recording}"},
+    }
+
+
+@pytest.fixture
+def get(jp_fetch):
+    async def get(*path, **params):
+        response = await jp_fetch("gpuperf", *path, params=params)
+        return json.loads(response.body)
+
+    return get
+
+
+@pytest.fixture
+def refusal(jp_fetch):
+    """Make a call that must be refused; return its status and body."""
+
+    async def refusal(*path, **kwargs):
+        with pytest.raises(HTTPClientError) as error:
+            await jp_fetch("gpuperf", *path, **kwargs)
+        return error.value.code, json.loads(error.value.response.body)
+
+    return refusal
