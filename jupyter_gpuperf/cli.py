@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
     )
     parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True)
     _add_bench(commands)
     return parser
 

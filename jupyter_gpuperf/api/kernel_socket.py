@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +29,10 @@ from jupyter_gpuperf.jobs.client import (
     ServerFile,
     carried,
     server_file_name,
+    uuid_of,
 )
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.schemas import JobInfo, JobRequest, SocketError, encode
+from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,14 @@ class KernelSocket:
         Runs the jobs.
     runtime_directory
         Jupyter's runtime directory, where kernels look for this server's file.
+    devices
+        Returns the devices of this machine now, so that a kernel may name one by its index.
     ready
         Awaited before each job: what must be known before a job may choose its device.
     process_id
         Under which kernels know this server.
+    same_user
+        Tells whether a connection comes from this process's user; others are not heard.
     """
 
     def __init__(
@@ -66,15 +72,19 @@ class KernelSocket:
         *,
         manager: JobManager,
         runtime_directory: Path,
+        devices: Callable[[], Sequence[DeviceInfo]] = tuple,
         ready: Callable[[], Awaitable[None]] | None = None,
         process_id: int | None = None,
         version: str = "",
+        same_user: Callable[[socket.socket], bool] = peer.same_user,
     ) -> None:
         self._manager = manager
         self._directory = runtime_directory
+        self._devices = devices
         self._ready = ready
         self._pid = os.getpid() if process_id is None else process_id
         self._version = version
+        self._same_user = same_user
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -125,8 +135,8 @@ class KernelSocket:
             return
         self._connections.add(task)
         try:
-            if peer.same_user(writer.get_extra_info("socket")):
-                await _Connection(self._manager, self._ready, reader, writer).serve()
+            if self._same_user(writer.get_extra_info("socket")):
+                await _Connection(self._manager, self._devices, self._ready, reader, writer).serve()
         except (ConnectionError, asyncio.CancelledError):
             pass  # hung up, or the server stops; the job is cancelled either way
         finally:
@@ -140,11 +150,13 @@ class _Connection:
     def __init__(
         self,
         manager: JobManager,
+        devices: Callable[[], Sequence[DeviceInfo]],
         ready: Callable[[], Awaitable[None]] | None,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         self._manager = manager
+        self._devices = devices
         self._ready = ready
         self._reader = reader
         self._writer = writer
@@ -197,7 +209,9 @@ class _Connection:
         self._forget_job()
         job = self._manager.submit(
             JobRequest(
-                benchmark=request.benchmark, parameters=request.parameters, device=request.device
+                benchmark=request.benchmark,
+                parameters=request.parameters,
+                device=uuid_of(request.device, self._devices()),
             ),
             interpreter=request.interpreter or sys.executable,
             environment=carried(request.environment),

@@ -27,7 +27,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
-from jupyter_gpuperf.schemas import JobInfo, JobRequest, SocketError, encode
+from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
 SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
 CONNECT_SECONDS: Final = 2.0
@@ -62,6 +62,7 @@ class Run(Struct, frozen=True, kw_only=True, tag="run", forbid_unknown_fields=Tr
     benchmark: str
     parameters: dict[str, Any] = {}
     device: str | None = None
+    """UUID or index; ``None`` leaves the choice to the server."""
     interpreter: str | None = None
     """The kernel's Python; the server's own where it is ``None``."""
     environment: dict[str, str] = {}
@@ -98,6 +99,13 @@ def server_file_name(pid: int) -> str:
 def carried(environment: Mapping[str, str]) -> dict[str, str]:
     """Return those variables that a worker needs to see what its kernel sees."""
     return {name: environment[name] for name in CARRIED_VARIABLES if name in environment}
+
+
+def uuid_of(device: str | None, devices: Iterable[DeviceInfo]) -> str | None:
+    """Return the UUID that an index, as people type it, stands for; anything else as it is."""
+    if device is None or not device.isdecimal():
+        return device
+    return next((each.uuid for each in devices if each.index == int(device)), device)
 
 
 def find_server(

@@ -40,7 +40,7 @@ def status_words(job: JobInfo, now_seconds: float) -> str:
         return _ended_words(job)
     if job.state == "queued":
         waited = elapsed_words(max(0.0, now_seconds - job.created_seconds))
-        return f"{job.benchmark} · waiting for the device · {waited}"
+        return f"{job.benchmark} · {job.progress_message or 'waiting for its turn'} · {waited}"
     started = job.started_seconds if job.started_seconds is not None else now_seconds
     parts = [job.benchmark, f"{100 * job.progress_ratio:.0f} %"]
     if job.progress_message:

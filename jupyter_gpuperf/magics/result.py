@@ -66,15 +66,18 @@ class Result:
         return "\n".join(text_lines(self.data))
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
-        printer.text(repr(self))
+        from jupyter_gpuperf.magics.shown import in_this_cell
+
+        # A terminal has written its Out[…] prompt by now, and wants something behind it.
+        printer.text(f"<{self.benchmark}, as above>" if in_this_cell(self) else repr(self))
 
     def _repr_html_(self) -> str:
         return html_of(self.data)
 
     def _ipython_display_(self) -> None:
-        from jupyter_gpuperf.magics.shown import in_this_cell
+        from jupyter_gpuperf.magics.shown import in_terminal, in_this_cell
 
-        if not in_this_cell(self):
+        if in_terminal() or not in_this_cell(self):
             raise NotImplementedError  # IPython then goes on to the views above
 
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import msgspec
+
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.jobs.client import ServerRun, find_server
+from jupyter_gpuperf.jobs.client import ServerRun, find_server, uuid_of
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.magics.progress import View, status_words
 from jupyter_gpuperf.magics.result import Result
@@ -86,7 +88,8 @@ def start(request: JobRequest, *, local: bool = False) -> Run:
 
     devices = local_devices()
     manager = JobManager(devices=lambda: devices, deadline_seconds=LOCAL_DEADLINE_SECONDS)
-    return LocalRun(manager, request)
+    named = msgspec.structs.replace(request, device=uuid_of(request.device, devices))
+    return LocalRun(manager, named)
 
 
 def finish(run: Run, view: View, *, display_result: bool) -> Result:

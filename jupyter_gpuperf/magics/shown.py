@@ -34,6 +34,11 @@ def in_this_cell(result: Result) -> bool:
     return _shown.get(id(result)) == _cell_number()
 
 
+def in_terminal() -> bool:
+    """Tell whether this is IPython in a terminal, not a kernel."""
+    return getattr(get_ipython(), "kernel", None) is None
+
+
 def _cell_number() -> int:
     shell = get_ipython()
     return -1 if shell is None else int(shell.execution_count)

@@ -73,6 +73,13 @@ class Kernel:
 
 
 @pytest.fixture
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.fixture
 def kernel(served, tmp_path, jp_asyncio_loop):
     kernel = jp_asyncio_loop.run_until_complete(Kernel.of(tmp_path))
     yield kernel
@@ -117,14 +124,12 @@ async def test_a_long_runtime_directory_gets_a_short_private_socket(manager, tmp
     assert not path.parent.exists()
 
 
-async def test_files_of_servers_that_were_killed_are_cleaned_at_start(manager, tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    stale = tmp_path / server_file_name(dead.pid)
-    left = tmp_path / f"gpuperf-{dead.pid}.sock"
+async def test_files_of_servers_that_were_killed_are_cleaned_at_start(manager, tmp_path, dead_pid):
+    stale = tmp_path / server_file_name(dead_pid)
+    left = tmp_path / f"gpuperf-{dead_pid}.sock"
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(left))
-    stale.write_text(json.dumps({"socket": str(left), "pid": dead.pid, "version": "1"}))
+    stale.write_text(json.dumps({"socket": str(left), "pid": dead_pid, "version": "1"}))
     living = tmp_path / server_file_name(os.getppid())
     living.write_text(json.dumps({"socket": "/nowhere", "pid": os.getppid(), "version": "1"}))
 
@@ -137,13 +142,11 @@ async def test_files_of_servers_that_were_killed_are_cleaned_at_start(manager, t
     await served.stop()
 
 
-async def test_a_stale_file_can_not_name_a_victim(manager, tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+async def test_a_stale_file_can_not_name_a_victim(manager, tmp_path, dead_pid):
     precious = tmp_path / "thesis.txt"
     precious.write_text("words")
-    stale = tmp_path / server_file_name(dead.pid)
-    stale.write_text(json.dumps({"socket": str(precious), "pid": dead.pid, "version": "1"}))
+    stale = tmp_path / server_file_name(dead_pid)
+    stale.write_text(json.dumps({"socket": str(precious), "pid": dead_pid, "version": "1"}))
 
     served = KernelSocket(manager=manager, runtime_directory=tmp_path)
     await served.start()
@@ -214,13 +217,16 @@ async def test_stop_cancels_what_runs(served, kernel, manager):
     assert await until_ended(manager, job["id"]) == "cancelled"
 
 
-async def test_another_users_connection_is_closed_unheard(served, tmp_path, monkeypatch):
-    monkeypatch.setattr(peer, "same_user", lambda _connection: False)
+async def test_another_users_connection_is_closed_unheard(manager, tmp_path):
+    served = KernelSocket(
+        manager=manager, runtime_directory=tmp_path, same_user=lambda _connection: False
+    )
+    await served.start()
     stranger = await Kernel.of(tmp_path)
 
-    await stranger.say({"type": "run", **LONG_JOB})
-
-    assert await stranger.reader.read() == b""
+    assert await asyncio.wait_for(stranger.reader.read(), 10) == b""
+    stranger.hang_up()
+    await served.stop()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SO_PEERCRED is Linux's")

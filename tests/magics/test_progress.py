@@ -40,7 +40,8 @@ def job(state="running", **changes):
     ("shown", "words"),
     [
         (job(), "compute · 40 % · measuring · 5 s"),
-        (job("queued", started_seconds=None), "compute · waiting for the device · 15 s"),
+        (job("queued", progress_message=""), "compute · waiting for its turn · 15 s"),
+        (job("queued", progress_message="Behind another"), "compute · Behind another · 15 s"),
         (job("failed", ended_seconds=112.0), "compute · failed after 2 s"),
         (job("cancelled", started_seconds=None), "compute · cancelled"),
     ],

@@ -1,0 +1,56 @@
+"""What can be measured on demand. A new benchmark is one file here and its entry in the tuple.
+
+Other packages add theirs through the entry point group ``jupyter_gpuperf.benchmarks``. Standard
+library only at module level: workers in foreign environments import this.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import entry_points
+
+from jupyter_gpuperf.benchmarks import compute, dataloader
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
+from jupyter_gpuperf.errors import NotFound
+
+__all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
+
+logger = logging.getLogger(__name__)
+
+BENCHMARKS: tuple[Benchmark, ...] = (dataloader.BENCHMARK, compute.BENCHMARK)
+"""Every benchmark of this package, in the order in which people see them."""
+
+
+def all_benchmarks() -> tuple[Benchmark, ...]:
+    """Return this package's benchmarks and those of other packages in this environment.
+
+    One that can't be loaded, or that repeats a name, is logged and left out.
+    """
+    benchmarks = {benchmark.name: benchmark for benchmark in BENCHMARKS}
+    for point in entry_points(group="jupyter_gpuperf.benchmarks"):
+        try:
+            addition: Benchmark = point.load()
+        except Exception:  # noqa: BLE001  (foreign code at load; the log names it)
+            logger.exception("The benchmark %s could not be loaded; it is left out.", point.value)
+            continue
+        if benchmarks.setdefault(addition.name, addition) is not addition:
+            logger.error("%s repeats the benchmark %s; left out.", point.value, addition.name)
+    return tuple(benchmarks.values())
+
+
+def find(name: str) -> Benchmark:
+    """Return the benchmark of this name.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_benchmark``.
+    """
+    benchmarks = {benchmark.name: benchmark for benchmark in all_benchmarks()}
+    if name not in benchmarks:
+        raise NotFound(
+            "unknown_benchmark",
+            f"There is no benchmark {name!r}.",
+            f"There are: {', '.join(benchmarks)}.",
+        )
+    return benchmarks[name]

@@ -1,0 +1,135 @@
+"""What a benchmark is: its parameters, and a function that measures.
+
+Standard library only: workers in foreign environments import this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jupyter_gpuperf.errors import BadRequest
+
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameter:
+    """One parameter: enough to build a form, a flag and a check from.
+
+    Parameters
+    ----------
+    minimum, maximum
+        Inclusive bounds of ``integer`` and ``number``.
+    choices
+        What a ``choice`` may be.
+    """
+
+    name: str
+    type: Literal["integer", "number", "boolean", "choice"]
+    default: Scalar
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: object) -> Scalar:
+        """Return ``value`` as this parameter's type.
+
+        Raises
+        ------
+        BadRequest
+            ``parameter_wrong_type`` or ``parameter_out_of_range``.
+        """
+        checked = self._typed(value)
+        if isinstance(checked, (int, float)) and not isinstance(checked, bool):
+            too_low = self.minimum is not None and not checked >= self.minimum
+            too_high = self.maximum is not None and not checked <= self.maximum
+            if too_low or too_high:
+                raise BadRequest(
+                    "parameter_out_of_range",
+                    f"{self.name} = {checked:g} is out of range.",
+                    f"{self.name} goes from {self.minimum:g} to {self.maximum:g}.",
+                )
+        return checked
+
+    def _typed(self, value: object) -> Scalar:
+        if self.type == "boolean" and isinstance(value, bool):
+            return value
+        if self.type == "choice" and value in self.choices:
+            return str(value)
+        # In Python a boolean is a number; here it isn't.
+        if not isinstance(value, bool):
+            if self.type == "integer" and isinstance(value, (int, float)) and value == int(value):
+                return int(value)
+            if self.type == "number" and isinstance(value, (int, float)):
+                return float(value)
+        expected = f"one of {', '.join(self.choices)}" if self.choices else f"of type {self.type}"
+        raise BadRequest(
+            "parameter_wrong_type", f"{self.name} = {value!r} is not {expected}.", self.help
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a running benchmark may use of the world around it.
+
+    Parameters
+    ----------
+    progress
+        Takes a ratio from 0 to 1 and a few words.
+    warn
+        Takes a sentence that goes with the result.
+    """
+
+    progress: Callable[[float, str], None]
+    warn: Callable[[str], None]
+
+
+Measured = dict[str, Any]
+"""What a benchmark returns: ``figures``, ``samples``, ``environment``, ``limits`` and ``unit``, in
+the shapes of :class:`schemas.BenchmarkResult`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Benchmark:
+    """A thing that can be measured on demand.
+
+    Parameters
+    ----------
+    name
+        Unique, snake_case: what people type.
+    requires
+        Python modules that the kernel's environment must have.
+    run
+        Measures. Imports what it needs itself; raises a ``GpuPerfError`` to say what is in the way.
+    """
+
+    name: str
+    label: str
+    help: str
+    parameters: tuple[Parameter, ...]
+    run: Callable[[Mapping[str, Any], Context], Measured]
+    requires: tuple[str, ...] = ()
+
+    def check(self, parameters: Mapping[str, object]) -> dict[str, Scalar]:
+        """Return all parameters, those not given with their defaults.
+
+        Raises
+        ------
+        BadRequest
+            ``unknown_parameter``, ``parameter_wrong_type`` or ``parameter_out_of_range``.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in parameters:
+            if name not in known:
+                raise BadRequest(
+                    "unknown_parameter",
+                    f"{self.name} has no parameter {name!r}.",
+                    f"It has: {', '.join(known) or 'none'}.",
+                )
+        return {
+            name: parameter.check(parameters.get(name, parameter.default))
+            for name, parameter in known.items()
+        }

@@ -1,0 +1,77 @@
+"""Runs a request to its result; what the worker does. Standard library only."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jupyter_gpuperf.benchmarks import Benchmark, Context, find
+from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def run_request(request: Mapping[str, Any], say: Say) -> None:
+    """Run ``{"benchmark", "parameters"}``; say progress, and in the end a result or an error."""
+    try:
+        benchmark = find(request["benchmark"])
+        parameters = benchmark.check(request["parameters"])
+        say({"type": "result", "result": _run(benchmark, parameters, say)})
+    except GpuPerfError as error:
+        say({"type": "error", **error.to_dict()})
+    except MemoryError:
+        traceback.print_exc()
+        say({"type": "error", **_out_of_memory("Memory of this machine").to_dict()})
+    except Exception as error:  # the worker's main: whatever a benchmark raises is told, not lost
+        traceback.print_exc()
+        say({"type": "error", **_failed(error).to_dict()})
+
+
+def _run(benchmark: Benchmark, parameters: Mapping[str, Any], say: Say) -> dict[str, Any]:
+    warnings: list[str] = []
+    _check_packages(benchmark)
+    context = Context(
+        progress=lambda ratio, message: say(
+            {"type": "progress", "ratio": min(max(ratio, 0.0), 1.0), "message": message}
+        ),
+        warn=lambda sentence: None if sentence in warnings else warnings.append(sentence),
+    )
+    measured = benchmark.run(parameters, context)
+    return {
+        "benchmark": benchmark.name,
+        "parameters": dict(parameters),
+        "limits": {},
+        **measured,
+        "warnings": warnings,
+    }
+
+
+def _check_packages(benchmark: Benchmark) -> None:
+    for package in benchmark.requires:
+        if importlib.util.find_spec(package) is None:
+            raise Unavailable(
+                "package_missing",
+                f"{benchmark.name} needs {package}, which {sys.executable} doesn't have.",
+                f"Run: {sys.executable} -m pip install {package}, or choose another kernel.",
+            )
+
+
+def _failed(error: Exception) -> GpuPerfError:
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: torch may not be here
+        return _out_of_memory("Memory of the GPU")
+    return GpuPerfError(
+        "benchmark_failed",
+        f"{type(error).__name__}: {error}",
+        "The end of the log, below, shows where.",
+    )
+
+
+def _out_of_memory(what: str) -> GpuPerfError:
+    return GpuPerfError(
+        "out_of_memory",
+        f"{what} ran out.",
+        "Ask for a smaller batch or fewer items, or free what other processes hold.",
+    )

@@ -1,0 +1,1 @@
+"""Running benchmarks in killable worker processes."""

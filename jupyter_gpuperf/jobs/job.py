@@ -1,0 +1,70 @@
+"""One job's state. Changed by its manager alone, under the manager's lock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.jobs.placing import Place
+from jupyter_gpuperf.jobs.process import WorkerProcess
+from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, JobInfo, JobState, Scalar
+
+Listener = Callable[[JobInfo], None]
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Job:
+    """A benchmark that was asked for."""
+
+    id: str
+    benchmark: str
+    parameters: dict[str, Scalar]
+    kernel_name: str | None
+    place: Place
+    interpreter: str
+    environment: Mapping[str, str]
+    created_seconds: float
+    state: JobState = "queued"
+    progress_ratio: float = 0.0
+    progress_message: str = ""
+    started_seconds: float | None = None
+    ended_seconds: float | None = None
+    result: BenchmarkResult | None = None
+    error: ErrorInfo | None = None
+    tail: Tail = field(default_factory=Tail)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    process: WorkerProcess | None = None
+    listeners: list[Listener] = field(default_factory=list)
+    told_at: float = 0.0
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing will change any more."""
+        return self.state in ("done", "failed", "cancelled")
+
+    def fail(self, error: GpuPerfError) -> None:
+        """Note what went wrong."""
+        self.state = "failed"
+        self.error = ErrorInfo(**error.to_dict())
+
+    def info(self) -> JobInfo:
+        """Return what goes over the wire."""
+        return JobInfo(
+            id=self.id,
+            benchmark=self.benchmark,
+            parameters=self.parameters,
+            kernel_name=self.kernel_name,
+            device=self.place.device,
+            state=self.state,
+            progress_ratio=self.progress_ratio,
+            progress_message=self.progress_message,
+            created_seconds=self.created_seconds,
+            started_seconds=self.started_seconds,
+            ended_seconds=self.ended_seconds,
+            result=self.result,
+            error=self.error,
+            log_tail=self.tail.text(),
+        )

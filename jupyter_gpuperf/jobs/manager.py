@@ -1,0 +1,292 @@
+"""Queues jobs and runs them in worker processes, one per device at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.benchmarks import find
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed, NotFound, Unavailable
+from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.jobs.job import Job, Listener
+from jupyter_gpuperf.jobs.placing import lock_path, place_of
+from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
+
+logger = logging.getLogger(__name__)
+
+KEPT_JOBS: Final = 50
+"""Ended jobs that are remembered."""
+LONGEST_QUEUE: Final = 100
+LOCK_RETRY_SECONDS: Final = 0.1
+SHORTEST_NEWS_SECONDS: Final = 0.05
+"""Progress that comes faster is kept, but not told to listeners."""
+
+
+class JobManager:
+    """Thread-safe; every method but :meth:`close` returns at once.
+
+    Parameters
+    ----------
+    devices
+        Returns the devices of this machine now.
+    deadline_seconds
+        A job that runs longer is ended.
+    lock_directory
+        Folder of the lock files; by default one that all users of the machine share.
+    worker
+        Arguments that start the worker in an interpreter; tests put stand-ins here.
+    clock
+        Gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        devices: Callable[[], Sequence[DeviceInfo]],
+        deadline_seconds: float,
+        lock_directory: Path | None = None,
+        worker: Sequence[str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._devices = devices
+        self._deadline_seconds = deadline_seconds
+        self._lock_directory = lock_directory
+        self._worker = worker
+        self._clock = clock
+        # Listeners are called under the lock, so that they hear of changes in their order.
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._queues: dict[str, deque[Job]] = {}
+        self._lanes: dict[str, threading.Thread] = {}
+        self._closed = False
+
+    def submit(
+        self,
+        request: JobRequest,
+        *,
+        interpreter: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> JobInfo:
+        """Queue a benchmark.
+
+        Parameters
+        ----------
+        interpreter, environment
+            The Python that runs it, and variables to set for it.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_benchmark`` or ``unknown_device``.
+        BadRequest
+            A parameter is unknown, of the wrong type or out of range; the device is a recording.
+        Unavailable
+            ``queue_full``, or ``shutting_down``.
+        """
+        benchmark = find(request.benchmark)
+        parameters = benchmark.check(request.parameters)
+        place = place_of(request.device, self._devices())
+        job = Job(
+            id=uuid.uuid4().hex[:12],
+            benchmark=benchmark.name,
+            parameters=parameters,
+            kernel_name=request.kernel_name,
+            place=place,
+            interpreter=interpreter,
+            environment={**(environment or {}), **place.environment},
+            created_seconds=self._clock(),
+        )
+        with self._lock:
+            self._enqueue(job)
+            return job.info()
+
+    def get(self, job_id: str) -> JobInfo:
+        """Return a job; ``NotFound`` (``unknown_job``) when there is none of this id."""
+        with self._lock:
+            return self._find(job_id).info()
+
+    def list(self) -> list[JobInfo]:
+        """Return all remembered jobs, newest first."""
+        with self._lock:
+            return [job.info() for job in reversed(self._jobs.values())]
+
+    def cancel(self, job_id: str) -> JobInfo:
+        """End a job; one that has ended stays as it is."""
+        with self._lock:
+            job = self._find(job_id)
+            self._cancel(job)
+            return job.info()
+
+    def subscribe(self, job_id: str, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with the job's state now and at each change, until the returned is called.
+
+        It is called from any thread, and must neither block nor call this manager.
+        """
+        with self._lock:
+            job = self._find(job_id)
+            job.listeners.append(listener)
+            listener(job.info())
+
+        def unsubscribe() -> None:
+            with self._lock, contextlib.suppress(ValueError):
+                job.listeners.remove(listener)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        """Cancel everything; return when no process is left. Later submissions are refused."""
+        with self._lock:
+            self._closed = True
+            for job in self._jobs.values():
+                self._cancel(job)
+            lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.join()
+
+    def _find(self, job_id: str) -> Job:
+        if job_id not in self._jobs:
+            raise NotFound(
+                "unknown_job",
+                f"There is no job {job_id!r}.",
+                f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept.",
+            )
+        return self._jobs[job_id]
+
+    def _enqueue(self, job: Job) -> None:
+        if self._closed:
+            raise Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
+        queue = self._queues.setdefault(job.place.key, deque())
+        if len(queue) >= LONGEST_QUEUE:
+            raise Unavailable("queue_full", "Too many jobs wait.", "Cancel some of them.")
+        queue.append(job)
+        if len(queue) > 1 or job.place.key in self._lanes:
+            job.progress_message = "Waiting for the benchmark before it"
+        self._jobs[job.id] = job
+        self._forget_old()
+        if job.place.key not in self._lanes:
+            lane = threading.Thread(
+                target=self._run_lane, args=(job.place.key,), name="gpuperf-jobs", daemon=True
+            )
+            self._lanes[job.place.key] = lane
+            lane.start()
+
+    def _forget_old(self) -> None:
+        ended = [job.id for job in self._jobs.values() if job.has_ended]
+        for job_id in ended[: max(0, len(ended) - KEPT_JOBS)]:
+            del self._jobs[job_id]
+
+    def _cancel(self, job: Job) -> None:
+        if job.has_ended:
+            return
+        job.cancelled.set()
+        if job.process is not None:
+            job.process.cancel()  # the lane notes the end, once nothing is left
+        elif job.started_seconds is None:
+            with contextlib.suppress(ValueError):
+                self._queues[job.place.key].remove(job)
+            self._end(job)
+
+    def _run_lane(self, key: str) -> None:
+        while True:
+            with self._lock:
+                if not self._queues[key]:
+                    del self._lanes[key]
+                    return
+                job = self._queues[key].popleft()
+            self._run(job)
+
+    def _run(self, job: Job) -> None:
+        descriptor = None
+        try:
+            descriptor = self._lock_device(job)
+            result = self._start(job, descriptor).wait()
+            with self._lock:
+                job.result, job.state, job.progress_ratio = result, "done", 1.0
+        except Cancelled:
+            logger.debug("Job %s was cancelled.", job.id)
+        except GpuPerfError as error:
+            with self._lock:
+                job.fail(error)
+        except Exception as error:  # one job's defect must not end the queue of its device
+            logger.exception("Job %s failed in the server.", job.id)
+            with self._lock:
+                job.fail(JobFailed("internal_error", f"{error}", "See the server's log."))
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+            with self._lock:
+                self._end(job)
+
+    def _lock_device(self, job: Job) -> int | None:
+        """Wait until no other server measures there; return the descriptor that keeps them off."""
+        if not posix.AVAILABLE:
+            return None
+        try:
+            path = lock_path(job.place.key, self._lock_directory)
+            while (descriptor := posix.try_lock(path)) is None:
+                self._progress(job, 0.0, "Waiting: another server measures on this device")
+                if job.cancelled.wait(LOCK_RETRY_SECONDS):
+                    raise Cancelled
+        except OSError as error:
+            logger.warning("The device can't be locked against other servers: %s", error)
+            return None
+        return descriptor
+
+    def _start(self, job: Job, descriptor: int | None) -> WorkerProcess:
+        with self._lock:
+            if job.cancelled.is_set():
+                raise Cancelled
+            order = Order(
+                benchmark=job.benchmark,
+                parameters=job.parameters,
+                interpreter=job.interpreter,
+                environment=job.environment,
+                deadline_seconds=self._deadline_seconds,
+                lock_descriptor=descriptor,
+                **({"worker": self._worker} if self._worker is not None else {}),
+            )
+            job.process = WorkerProcess(
+                order,
+                on_progress=lambda ratio, message: self._progress(job, ratio, message),
+                tail=job.tail,
+            )
+            job.state, job.started_seconds = "running", self._clock()
+            job.progress_message = "Starting"
+            self._tell(job)
+            return job.process
+
+    def _progress(self, job: Job, ratio: float, message: str) -> None:
+        with self._lock:
+            changed = (job.progress_ratio, job.progress_message) != (ratio, message)
+            job.progress_ratio, job.progress_message = ratio, message
+            if changed and self._clock() - job.told_at >= SHORTEST_NEWS_SECONDS:
+                self._tell(job)
+
+    def _end(self, job: Job) -> None:
+        if not job.has_ended:
+            job.state = "cancelled"
+        if job.ended_seconds is None:
+            job.ended_seconds = self._clock()
+            job.process = None
+            job.progress_message = ""
+            self._tell(job)
+            self._forget_old()
+
+    def _tell(self, job: Job) -> None:
+        job.told_at = self._clock()
+        info = job.info()
+        for listener in tuple(job.listeners):
+            try:
+                listener(info)
+            except Exception:  # a listener's defect must not end the job
+                logger.exception("A listener of job %s failed.", job.id)

@@ -1,0 +1,82 @@
+"""Which device a job runs on, and what keeps others off it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.errors import BadRequest, NotFound
+from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.schemas import DeviceInfo
+
+HOST: Final = "host"
+"""The key of jobs that use no device: they share the processor."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a job runs: ``key`` names what it has to itself."""
+
+    key: str
+    device: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def place_of(
+    device: str | None, devices: Sequence[DeviceInfo], environment: Mapping[str, str] = os.environ
+) -> Place:
+    """Return where a job for ``device`` runs; for ``None``, the first device that CUDA would show.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_device``.
+    BadRequest
+        ``device_is_a_recording``.
+    """
+    if device is not None:
+        return _named(device, devices)
+    real = [each for each in devices if not each.replayed]
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if not real or visible in ("", "-1"):
+        return Place(key=HOST)
+    first = real[0].uuid if visible is None else _first_visible(visible, real)
+    if first is None:  # a MIG instance, or what CUDA alone understands: leave it as it is
+        return Place(key=str(visible))
+    return Place(key=first, device=first, environment={"CUDA_VISIBLE_DEVICES": first})
+
+
+def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
+    known = {each.uuid: each for each in devices}
+    if device not in known:
+        raise NotFound(
+            "unknown_device",
+            f"There is no device {device!r}.",
+            f"There are: {', '.join(known) or 'none'}.",
+        )
+    if known[device].replayed:
+        raise BadRequest(
+            "device_is_a_recording",
+            f"{device} is a recording: nothing can be measured on it.",
+            "Leave the device out to measure on this machine.",
+        )
+    return Place(key=device, device=device, environment={"CUDA_VISIBLE_DEVICES": device})
+
+
+def _first_visible(visible: str, real: Sequence[DeviceInfo]) -> str | None:
+    first = visible.split(",")[0].strip()
+    for each in real:
+        if first == str(each.index) or (len(first) > 4 and each.uuid.startswith(first)):
+            return each.uuid
+    return None
+
+
+def lock_path(key: str, folder: Path | None = None) -> Path:
+    """Return the lock file of a place, in a folder that all users of the machine share."""
+    folder = folder or Path(tempfile.gettempdir()) / "jupyter_gpuperf-locks"
+    return posix.shared_folder(folder) / f"{re.sub('[^A-Za-z0-9-]', '_', key)}.lock"

@@ -1,0 +1,121 @@
+"""Every POSIX-only call of the jobs, so that the rest imports anywhere.
+
+Standard library only: the supervisor, which runs isolated, loads this file by its path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+AVAILABLE = os.name == "posix"
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock ``path`` without waiting; return the descriptor that holds the lock, or ``None``.
+
+    The file is shared by all users of the machine, in a sticky folder: it is opened before it is
+    created, because Linux refuses to *create* another user's file there (fs.protected_regular),
+    and links are not followed.
+
+    Raises
+    ------
+    OSError
+        The file can't be opened.
+    """
+    import fcntl
+
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        descriptor = os.open(path, flags | os.O_CREAT, 0o666)
+        with contextlib.suppress(PermissionError):  # another user created it in between
+            os.fchmod(descriptor, 0o666)  # whatever the umask
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def shared_folder(path: Path) -> Path:
+    """Make ``path`` a sticky folder that every user may put files into; return it.
+
+    Raises
+    ------
+    OSError
+        It can't be made, or what is there is not a folder.
+    """
+    try:
+        path.mkdir(mode=0o1777)
+        path.chmod(0o1777)
+    except FileExistsError:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise
+    return path
+
+
+def adopt_orphans() -> None:
+    """Become the parent of grandchildren whose parent dies, so that they can be found and ended."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Be killed when the parent's thread ends; call between fork and exec."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def kill_descendants() -> None:
+    """Kill and reap every child and grandchild of this process, until there is none.
+
+    Rounds are needed: a process may fork while its siblings are being killed, and orphans arrive
+    here only once their parents are dead.
+    """
+    while True:
+        for pid in _descendants(os.getpid()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, 0)[0]:
+                if _descendants(os.getpid()):
+                    break
+        except ChildProcessError:
+            return
+
+
+def kill_group(leader_pid: int) -> None:
+    """Kill a process group; nothing happens when it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader_pid, signal.SIGKILL)
+
+
+def _prctl(option: int, argument: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                # The name, in brackets, may hold anything: the fields follow the last bracket.
+                fields = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z":
+                    children.setdefault(int(fields[1]), []).append(int(name))
+    found, waiting = [], [ancestor]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found

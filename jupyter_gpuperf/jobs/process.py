@@ -1,0 +1,238 @@
+"""One worker under its supervisor: started, listened to, ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
+from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+logger = logging.getLogger(__name__)
+
+HERE: Final = Path(__file__).parent
+LONGEST_LINE_BYTES: Final = 16 * 2**20
+
+SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
+"""Beginnings of variables of the server that a worker has no use for."""
+
+
+class Cancelled(Exception):
+    """The worker was ended because someone asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What to run, with what, and for how long at most."""
+
+    benchmark: str
+    parameters: Mapping[str, Any]
+    interpreter: str
+    deadline_seconds: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    lock_descriptor: int | None = None
+    worker: Sequence[str] = (str(HERE / "worker.py"),)
+
+    def encode(self) -> bytes:
+        """Return the supervisor's first line."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
+        request = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
+        order = {
+            "command": [self.interpreter, *self.worker],
+            "request": json.dumps(request),
+            "environment": {**inherited, **self.environment},
+            "deadline_seconds": self.deadline_seconds,
+        }
+        return json.dumps(order).encode() + b"\n"
+
+
+class WorkerProcess:
+    """Runs an order. ``wait`` belongs to one thread; ``cancel`` may come from any, at any time.
+
+    Parameters
+    ----------
+    on_progress
+        Takes a ratio from 0 to 1 and a few words; called from the waiting thread.
+    tail
+        Collects the end of what the worker prints.
+
+    Raises
+    ------
+    Unavailable
+        ``jobs_unsupported``: not on this platform.
+    """
+
+    def __init__(
+        self, order: Order, *, on_progress: Callable[[float, str], None], tail: Tail
+    ) -> None:
+        if not posix.AVAILABLE:
+            raise Unavailable(
+                "jobs_unsupported",
+                f"Benchmarks can't run on {sys.platform}.",
+                "They need Linux or macOS; on Windows, use WSL.",
+            )
+        self._order = order
+        self._on_progress = on_progress
+        self._tail = tail
+        self._lock = threading.Lock()
+        self._answer: dict[str, Any] | None = None
+        self._end: dict[str, Any] = {}
+        self._worker_pid: int | None = None
+        self._cancelled = False
+        held = () if order.lock_descriptor is None else (order.lock_descriptor,)
+        self._process = subprocess.Popen(
+            # -I -S: nothing of the user's can slow or change the supervisor.
+            [sys.executable, "-I", "-S", str(HERE / "supervisor.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=held,
+        )
+
+    @property
+    def supervisor_pid(self) -> int:
+        """The supervisor's process id."""
+        return self._process.pid
+
+    def cancel(self) -> None:
+        """End the worker and all below it; returns at once."""
+        self._cancelled = True
+        self._close_lifeline()
+
+    def _close_lifeline(self) -> None:
+        with self._lock:
+            if self._process.stdin is not None and not self._process.stdin.closed:
+                try:
+                    self._process.stdin.close()
+                except OSError:
+                    logger.debug("The supervisor was gone already.")
+
+    def wait(self) -> BenchmarkResult:
+        """Give the order, and block until nothing of the worker is left; return its result.
+
+        Raises
+        ------
+        Cancelled
+            :meth:`cancel` was called.
+        GpuPerfError
+            What the benchmark said is in the way.
+        JobFailed
+            ``worker_start_failed``, ``worker_died``, ``worker_protocol`` or ``deadline_exceeded``.
+        """
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        log = threading.Thread(target=self._read_log, args=(self._process.stderr,), daemon=True)
+        guard = threading.Thread(target=self._clean_up_after_supervisor, daemon=True)
+        log.start()
+        guard.start()
+        self._give_order()
+        self._read_messages(self._process.stdout)
+        guard.join()
+        log.join()
+        self._process.stdout.close()
+        self._process.stderr.close()
+        self._close_lifeline()
+        return self._conclude()
+
+    def _give_order(self) -> None:
+        with self._lock:
+            stdin = self._process.stdin
+            if stdin is not None and not stdin.closed:
+                try:
+                    stdin.write(self._order.encode())
+                    stdin.flush()
+                except OSError:
+                    logger.debug("The supervisor ended before it had its order.")
+
+    def _read_messages(self, stdout: IO[bytes]) -> None:
+        while line := stdout.readline(LONGEST_LINE_BYTES):
+            if line.strip():
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+            kind = message["type"]
+            if kind == "progress":
+                self._on_progress(float(message["ratio"]), str(message["message"]))
+            elif kind in ("result", "error"):
+                self._answer = message
+            elif kind == "started":
+                self._worker_pid = int(message["pid"])
+            elif kind == "ended":
+                self._end = message
+        except (ValueError, KeyError, TypeError):
+            self._tail.add(line)  # a library printed here before the worker took over
+
+    def _read_log(self, stderr: IO[bytes]) -> None:
+        while part := os.read(stderr.fileno(), 65536):
+            self._tail.add(part)
+
+    def _clean_up_after_supervisor(self) -> None:
+        # A supervisor that is itself killed can't kill; its worker dies with it (see posix.py),
+        # and this ends the worker's children.
+        self._process.wait()
+        if not self._end and self._worker_pid is not None:
+            posix.kill_group(self._worker_pid)
+
+    def _conclude(self) -> BenchmarkResult:
+        reason = self._end.get("reason")
+        if reason == "cancelled" or (self._cancelled and self._answer is None):
+            raise Cancelled
+        if reason == "start_failed":
+            raise JobFailed(
+                "worker_start_failed",
+                f"{self._order.interpreter} could not be started: {self._end.get('detail')}.",
+                "Choose another kernel, or repair this one: jupyter kernelspec list.",
+            )
+        if reason == "deadline":
+            raise JobFailed(
+                "deadline_exceeded",
+                f"The benchmark was ended after {self._order.deadline_seconds:g} s.",
+                "Ask for less work, or raise c.GpuPerf.job_deadline_seconds.",
+            )
+        if self._answer is None:
+            raise _death(self._end.get("returncode", self._process.returncode))
+        if self._answer["type"] == "error":
+            raise _told(self._answer)
+        return self._validated()
+
+    def _validated(self) -> BenchmarkResult:
+        assert self._answer is not None
+        try:
+            return msgspec.convert(self._answer.get("result"), BenchmarkResult)
+        except msgspec.ValidationError as error:
+            raise JobFailed(
+                "worker_protocol",
+                f"The worker's result has the wrong shape: {error}.",
+                "Please report this, with the log.",
+            ) from error
+
+
+def _told(answer: Mapping[str, Any]) -> GpuPerfError:
+    return GpuPerfError(*(str(answer.get(key, "")) for key in ("code", "message", "hint")))
+
+
+def _death(returncode: int | None) -> JobFailed:
+    if returncode is not None and returncode < 0:
+        how = f"was killed by {signal.Signals(-returncode).name}"
+    else:
+        how = f"ended without a result (exit code {returncode})"
+    hint = "The end of the log shows why."
+    if returncode == -signal.SIGKILL:
+        hint = "Often the kernel's out-of-memory killer: ask for less, or free memory."
+    return JobFailed("worker_died", f"The worker {how}.", hint)

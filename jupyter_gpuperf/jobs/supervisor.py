@@ -1,0 +1,122 @@
+"""Stands between the server and a worker, and sees to it that nothing of the worker survives.
+
+Started as a script, isolated, with the server's own interpreter. The first line of standard input
+is the order, a JSON object::
+
+    {"command": […], "request": "…", "environment": {…}, "deadline_seconds": 900}
+
+After it, standard input is a *lifeline*: when it closes, because the job was cancelled or because
+the server died in any way, everything below this process is killed. Standard output is shared with
+the worker and carries JSON lines; the last one, after all is dead, is::
+
+    {"type": "ended", "reason": "exited|cancelled|deadline|start_failed", "returncode": …, "detail": …}
+
+Whatever lock the server passed on as an open descriptor is held until then. Standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+LIFELINE = 0
+
+
+def _posix() -> Any:  # noqa: ANN401  (a module)
+    # Isolated mode has no import path to this package; and none is needed but this one file.
+    spec = importlib.util.spec_from_file_location("_posix", Path(__file__).with_name("posix.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    """Obey one order."""
+    posix = _posix()
+    order = json.loads(_first_line())
+    posix.adopt_orphans()
+    # The worker's temporary files go where they can be removed whatever happens to it.
+    scratch = tempfile.mkdtemp(prefix="gpuperf-")
+    try:
+        end = _run(order, scratch, posix)
+    finally:
+        posix.kill_descendants()
+        shutil.rmtree(scratch, ignore_errors=True)
+    _say(end)
+
+
+def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:  # noqa: ANN401
+    try:
+        worker = subprocess.Popen(
+            order["command"],
+            stdin=subprocess.PIPE,
+            env={**order["environment"], "TMPDIR": scratch},
+            start_new_session=True,
+            preexec_fn=posix.die_with_parent,  # no threads here, so this is safe
+        )
+    except OSError as error:
+        return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
+    _say({"type": "started", "pid": worker.pid})
+    assert worker.stdin is not None
+    try:
+        worker.stdin.write(order["request"].encode())
+        worker.stdin.close()
+    except OSError:
+        pass  # it died at once; its exit code tells
+    reason = _wait(worker, time.monotonic() + order["deadline_seconds"])
+    if reason != "exited":
+        posix.kill_group(worker.pid)
+    return {"type": "ended", "reason": reason, "returncode": worker.wait(), "detail": ""}
+
+
+def _wait(worker: subprocess.Popen[bytes], deadline: float) -> str:
+    """Return why the wait ended: the worker exited, the lifeline closed, or time ran out."""
+    exited = os.pidfd_open(worker.pid) if hasattr(os, "pidfd_open") else None
+    poller = select.poll()
+    poller.register(LIFELINE, select.POLLIN | select.POLLHUP)
+    if exited is not None:
+        poller.register(exited, select.POLLIN)
+    while worker.poll() is None:
+        remaining_seconds = deadline - time.monotonic()
+        if remaining_seconds <= 0:
+            return "deadline"
+        # Without a pidfd (not Linux) an exit is noticed by looking now and then.
+        longest_seconds = remaining_seconds if exited is not None else 0.05
+        for descriptor, _ in poller.poll(1000 * min(remaining_seconds, longest_seconds)):
+            if descriptor == LIFELINE and not os.read(LIFELINE, 4096):
+                return "cancelled"
+    return "exited"
+
+
+def _first_line() -> bytes:
+    # Not through a buffered reader: what follows the line belongs to the lifeline.
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = os.read(LIFELINE, 1)
+        if not part:
+            sys.exit(0)  # the server died before it finished its order
+        line += part
+    return bytes(line)
+
+
+def _say(message: dict[str, Any]) -> None:
+    # A line of its own, whatever the worker left unfinished.
+    try:
+        os.write(1, b"\n" + json.dumps(message).encode() + b"\n")
+    except OSError:
+        pass  # the server is gone: there is nobody to tell
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The end of a log, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+LONGEST_TAIL_BYTES: Final = 8192
+
+
+class Tail:
+    """Keeps the last ``limit_bytes`` of what is added; safe to use from any thread."""
+
+    def __init__(self, limit_bytes: int = LONGEST_TAIL_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._kept = b""
+
+    def add(self, part: bytes) -> None:
+        """Add the next part of the log."""
+        with self._lock:
+            self._kept = (self._kept + part)[-self._limit_bytes :]
+
+    def text(self) -> str:
+        """Return what is kept; a character cut in two shows as a replacement character."""
+        with self._lock:
+            return self._kept.decode(errors="replace")

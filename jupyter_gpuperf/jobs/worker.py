@@ -1,0 +1,69 @@
+"""Runs one benchmark, in whatever interpreter it is started with.
+
+Started by its path, with a kernel's interpreter, whose environment need not have this package: it
+puts this package's own folder, and nothing else of the server's environment, within reach. The
+request is JSON on standard input; messages are JSON lines on what was standard output at the start.
+Anything that the benchmark prints goes to standard error, which is the job's log.
+
+This file must parse with any Python 3, so that an old one can be told to be too old.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+
+OLDEST = (3, 10)
+
+
+def main():  # type: ignore[no-untyped-def]  # see above: annotations would do no harm, newer syntax would
+    """Run the request of standard input to its result, or say why not."""
+    say = _take_over_stdout()
+    if sys.version_info < OLDEST:
+        found = "%d.%d" % sys.version_info[:2]  # noqa: UP031  (parsed by old Pythons)
+        say(
+            {
+                "type": "error",
+                "code": "kernel_python_too_old",
+                "message": "This kernel runs Python %s." % found,  # noqa: UP031
+                "hint": "Benchmarks need a kernel with Python 3.10 or newer.",
+            }
+        )
+        return
+    request = json.load(sys.stdin)
+    _make_package_importable()
+    from jupyter_gpuperf.benchmarks.running import run_request
+
+    run_request(request, say)
+    sys.stderr.flush()
+    os._exit(0)  # no exit handler of a library may hold the result up; the supervisor cleans up
+
+
+def _take_over_stdout():  # type: ignore[no-untyped-def]
+    messages = os.fdopen(os.dup(1), "wb", 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+
+    def say(message):  # type: ignore[no-untyped-def]
+        messages.write(json.dumps(message).encode() + b"\n")
+
+    return say
+
+
+def _make_package_importable():  # type: ignore[no-untyped-def]
+    # The script's own folder would make names like "posix" or "client" importable.
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    folder = os.path.dirname(here)
+    spec = importlib.util.spec_from_file_location(
+        "jupyter_gpuperf",
+        os.path.join(folder, "__init__.py"),
+        submodule_search_locations=[folder],
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["jupyter_gpuperf"] = package
+    spec.loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The environment that a result was taken in. Standard library only at module level."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from typing import Any
+
+from jupyter_gpuperf.measure import resources
+
+Environment = dict[str, bool | int | float | str | None]
+
+
+def describe(torch: Any = None, device: Any = None) -> Environment:  # noqa: ANN401  (a module)
+    """Return what a reader needs to compare results; ``None`` for what nothing tells.
+
+    Parameters
+    ----------
+    torch
+        The module, when the benchmark uses it.
+    device
+        The ``torch.device`` measured on.
+    """
+    found: Environment = {
+        "python": platform.python_version(),
+        "interpreter": sys.executable,
+        "platform": platform.platform(),
+        "cpu_count": resources.cpu_count(),
+        "cpu_quota": resources.cpu_quota(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+    if torch is not None:
+        found |= {
+            "torch": str(torch.__version__),
+            "torch_threads": torch.get_num_threads(),
+            "cuda": torch.version.cuda,
+            "device": str(device) if device is not None else "cpu",
+        }
+    if torch is not None and device is not None and device.type == "cuda":
+        found |= _of_device(torch, device)
+    return found
+
+
+def _of_device(torch: Any, device: Any) -> Environment:  # noqa: ANN401
+    properties = torch.cuda.get_device_properties(device)
+    return {
+        "device_name": properties.name,
+        "compute_capability": f"{properties.major}.{properties.minor}",
+        "multiprocessors": properties.multi_processor_count,
+        "device_memory_bytes": properties.total_memory,
+        # These three ask the driver through nvidia-ml-py, which this environment may not have.
+        "clock_sm_mhz": _asked(lambda: torch.cuda.clock_rate(device)),
+        "temperature_celsius": _asked(lambda: torch.cuda.temperature(device)),
+        "power_watts": _asked(lambda: torch.cuda.power_draw(device) / 1000),
+    }
+
+
+def _asked(question: Any) -> float | None:  # noqa: ANN401
+    with contextlib.suppress(Exception):  # whatever it is, the answer is not known
+        return float(question())
+    return None

@@ -1,0 +1,76 @@
+"""What this process may really use: processors and memory, containers' limits included.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+CGROUP: Final = Path("/sys/fs/cgroup")
+MEMINFO: Final = Path("/proc/meminfo")
+
+
+def cpu_count() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cpu_quota(cgroup: Path = CGROUP) -> float | None:
+    """Return the container's CPU quota in processors, or ``None`` when there is none."""
+    with contextlib.suppress(OSError, ValueError):  # version 2
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):  # version 1
+        quota_us = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        period_us = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+        return quota_us / period_us if quota_us > 0 else None
+    return None
+
+
+def usable_cpus(cgroup: Path = CGROUP) -> float:
+    """Return how many processors' worth of time this process gets: affinity and quota."""
+    quota = cpu_quota(cgroup)
+    return cpu_count() if quota is None else min(float(cpu_count()), quota)
+
+
+def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int | None:
+    """Return the memory that can still be had, or ``None`` where nothing tells."""
+    known = [
+        value
+        for value in (_available_on_host(meminfo), _left_in_cgroup(cgroup))
+        if value is not None
+    ]
+    return min(known, default=None)
+
+
+def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:  # noqa: S108
+    """Return the free room of shared memory, through which DataLoader workers hand over batches."""
+    with contextlib.suppress(OSError, AttributeError):
+        room = os.statvfs(path)
+        return room.f_bavail * room.f_frsize
+    return None
+
+
+def _available_on_host(meminfo: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def _left_in_cgroup(cgroup: Path) -> int | None:
+    pairs = (
+        (("memory.max", "memory.current"),),
+        (("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),),
+    )
+    for ((limit, used),) in pairs:
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+            return max(0, int((cgroup / limit).read_text()) - int((cgroup / used).read_text()))
+    return None

@@ -1,0 +1,139 @@
+"""Times a piece of work on a device: CUDA events on a GPU, the wall clock on a CPU.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_gpuperf.measure.statistics import median_interval
+from jupyter_gpuperf.measure.stopping import StopRule
+
+WARM_UP_SECONDS: Final = 1.0
+LONGEST_WARM_UP_SECONDS: Final = 5.0
+SETTLED_RATIO: Final = 0.02
+BLOCK_SECONDS: Final = 0.002
+"""Shortest block on a GPU: 4000 times the resolution of a CUDA event (0.5 µs)."""
+LAUNCH_CALLS: Final = 20
+"""Calls queued to time the host; few, so that the device's queue does not fill and block."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """What was timed.
+
+    Parameters
+    ----------
+    call_seconds
+        Seconds per call, a sample per block: on a GPU the device's own time.
+    launch_seconds
+        On a GPU, seconds that the host takes to queue one call; empty on a CPU.
+    doubt
+        A sentence when the interval stayed wider than asked for.
+    """
+
+    call_seconds: list[float]
+    launch_seconds: list[float]
+    doubt: str | None
+
+    @property
+    def launch_bound(self) -> bool:
+        """Tell whether the device waits for the host: it computes faster than it is given work."""
+        if not self.launch_seconds:
+            return False
+        return statistics.median(self.launch_seconds) > 0.8 * statistics.median(self.call_seconds)
+
+
+def time_call(
+    call: Callable[[], object],
+    *,
+    device: Any,  # noqa: ANN401  (a torch.device)
+    target_ratio: float,
+    limit_seconds: float,
+    progress: Callable[[float, float], None],
+) -> Timing:
+    """Time ``call`` until its median is known to ``target_ratio``, or ``limit_seconds`` passed.
+
+    Parameters
+    ----------
+    progress
+        Takes a ratio from 0 to 1 and the median seconds so far.
+    """
+    time_block = _cuda_block(call, device) if device.type == "cuda" else _wall_block(call)
+    estimate_seconds = _warm_up(time_block)
+    calls = 1
+    if device.type == "cuda":
+        calls = max(1, math.ceil(BLOCK_SECONDS / max(estimate_seconds, 1e-9)))
+    rule = StopRule(
+        target_ratio=target_ratio, limit_seconds=limit_seconds, interval_of=median_interval
+    )
+    while not rule.done:
+        rule.add(time_block(calls))
+        progress(rule.progress_ratio, statistics.median(rule.blocks))
+    launches = _launch_seconds(call, device) if device.type == "cuda" else []
+    return Timing(call_seconds=rule.blocks, launch_seconds=launches, doubt=rule.doubt())
+
+
+def _warm_up(time_block: Callable[[int], float]) -> float:
+    """Run until the times settle, at least a second, five at most; return seconds per call."""
+    began = time.perf_counter()
+    seconds: list[float] = []
+    while True:
+        seconds.append(time_block(1))
+        waited = time.perf_counter() - began
+        if waited >= LONGEST_WARM_UP_SECONDS:
+            break
+        if waited >= WARM_UP_SECONDS and len(seconds) >= 6:
+            half = len(seconds) // 2
+            earlier = statistics.median(seconds[half // 2 : half])
+            later = statistics.median(seconds[half:])
+            if abs(later - earlier) <= SETTLED_RATIO * later:
+                break
+    return statistics.median(seconds[len(seconds) // 2 :])
+
+
+def _wall_block(call: Callable[[], object]) -> Callable[[int], float]:
+    def time_block(calls: int) -> float:
+        began = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter() - began) / calls
+
+    return time_block
+
+
+def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], float]:  # noqa: ANN401
+    import torch
+
+    start = torch.cuda.Event(enable_timing=True)
+    end = torch.cuda.Event(enable_timing=True)
+
+    def time_block(calls: int) -> float:
+        torch.cuda.synchronize(device)
+        start.record()
+        for _ in range(calls):
+            call()
+        end.record()
+        end.synchronize()
+        return float(start.elapsed_time(end)) / 1000 / calls
+
+    return time_block
+
+
+def _launch_seconds(call: Callable[[], object], device: Any) -> list[float]:  # noqa: ANN401
+    import torch
+
+    samples = []
+    for _ in range(LAUNCH_CALLS):
+        torch.cuda.synchronize(device)
+        began = time.perf_counter()
+        call()
+        samples.append(time.perf_counter() - began)
+    torch.cuda.synchronize(device)
+    return samples

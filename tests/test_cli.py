@@ -1,0 +1,120 @@
+"""``jupyter gpuperf``: answers on stdout, refusals on stderr, exit codes that scripts can trust."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from jupyter_gpuperf import cli
+from jupyter_gpuperf.benchmarks import BENCHMARKS
+
+QUICK = ("dataloader", "--workers", "0", "--batch-size", "8", "--samples", "64")
+LONG = ("dataloader", "--workers", "0", "--rounds", "1000")
+
+
+@pytest.fixture(autouse=True)
+def _without_server(monkeypatch):
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", "none")
+
+
+def test_a_benchmark_answers_in_json(capsys):
+    assert cli.main(["bench", *QUICK, "--json"]) == 0
+
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    assert answer["benchmark"] == "dataloader"
+    assert answer["parameters"]["batch_size"] == 8
+    assert captured.err == ""
+
+
+def test_a_benchmark_answers_in_text(capsys):
+    assert cli.main(["bench", *QUICK]) == 0
+
+    assert capsys.readouterr().out.startswith("dataloader")
+
+
+def test_without_a_name_the_benchmarks_are_listed(capsys):
+    assert cli.main(["bench"]) == 0
+
+    out = capsys.readouterr().out
+    assert all(f"jupyter gpuperf bench {each.name}" in out for each in BENCHMARKS)
+
+
+def test_the_list_in_json_is_that_of_the_rest_route(capsys):
+    assert cli.main(["bench", "--json"]) == 0
+
+    listed = json.loads(capsys.readouterr().out)["benchmarks"]
+    assert [each["name"] for each in listed] == [each.name for each in BENCHMARKS]
+
+
+def test_help_of_a_benchmark_is_its_page(capsys):
+    assert cli.main(["bench", "dataloader", "--help"]) == 0
+
+    assert "--batch-size N" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["warp-drive"], "unknown_benchmark"),
+        (["dataloader", "--warp", "9"], "usage"),
+        (["dataloader", "--workers", "many"], "usage"),
+        (["dataloader", "--batch-size", "0"], "parameter_out_of_range"),
+        (["dataloader", "--device", "GPU-x"], "unknown_device"),
+    ],
+)
+def test_a_misuse_is_coded_and_exits_with_2(capsys, arguments, code):
+    assert cli.main(["bench", *arguments, "--json"]) == 2
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    refusal = json.loads(captured.err)
+    assert refusal["code"] == code
+    assert refusal["message"]
+
+
+def test_without_json_a_refusal_is_a_sentence_and_what_to_do(capsys):
+    assert cli.main(["bench", "warp-drive"]) == 2
+
+    assert "warp-drive" in capsys.readouterr().err
+
+
+def test_without_a_command_it_says_how_it_is_used(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([])
+
+    assert stopped.value.code == 2
+    assert "bench" in capsys.readouterr().err
+
+
+def test_interrupting_exits_with_130_and_leaves_no_worker():
+    code = "import sys; from jupyter_gpuperf.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "bench", *LONG], stderr=subprocess.PIPE
+    ) as process:
+        try:
+            children = children_of(process.pid)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert not any(child.is_running() for child in children)
+
+
+def children_of(pid):
+    """Wait until the supervisor has its worker; return both."""
+    deadline = time.monotonic() + 20
+    while len(children := psutil.Process(pid).children(recursive=True)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return children
