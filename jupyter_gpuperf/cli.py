@@ -104,7 +104,7 @@ def _run_benchmark(benchmark: Benchmark, known: argparse.Namespace, rest: Sequen
         options,
         device=known.device,
         local=False,
-        view=terminal_view(),
+        new_view=terminal_view,
         display_result=False,
     )
     _print(json.dumps(result.to_dict()) if known.json else repr(result))

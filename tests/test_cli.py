@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import psutil
@@ -14,12 +15,16 @@ import pytest
 from jupyter_gpuperf import cli
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 
-QUICK = ("dataloader", "--workers", "0", "--batch-size", "8", "--samples", "64")
-LONG = ("dataloader", "--workers", "0", "--rounds", "1000")
+SMALL = ("dataloader", "--workers", "0", "--items", "16", "--batch-size", "8")
+QUICK = (*SMALL, "--time-limit-seconds", "1")
+LONG = (*SMALL, "--rigorous")
 
 
 @pytest.fixture(autouse=True)
-def _without_server(monkeypatch):
+def _without_server(monkeypatch, tmp_path):
+    # Its own temporary folder: there lie the locks that other servers of this machine may hold.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", "none")
 

@@ -47,5 +47,5 @@ def bench(
     from jupyter_gpuperf.magics.running import run_benchmark
 
     return run_benchmark(
-        name, parameters, device=device, local=local, view=view_here(), display_result=False
+        name, parameters, device=device, local=local, new_view=view_here, display_result=False
     )

@@ -8,6 +8,18 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.schemas import JobInfo
 
 LOG_TAIL_LINES: Final = 12
+EXPLAINED_BY_THE_LOG: Final = frozenset(
+    {
+        "benchmark_failed",
+        "worker_died",
+        "worker_protocol",
+        "worker_start_failed",
+        "deadline_exceeded",
+        "out_of_memory",
+    }
+)
+"""Other failures say themselves what is in the way; a log full of a library's warnings would only
+bury it."""
 RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
@@ -34,7 +46,8 @@ class BenchmarkError(GpuPerfError):
                 "Run it again.",
                 job.log_tail,
             )
-        return cls(job.error.code, job.error.message, job.error.hint, job.log_tail)
+        log_tail = job.log_tail if job.error.code in EXPLAINED_BY_THE_LOG else ""
+        return cls(job.error.code, job.error.message, job.error.hint, log_tail)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

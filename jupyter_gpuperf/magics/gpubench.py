@@ -104,7 +104,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             command.parameters,
             device=command.device,
             local=command.local,
-            view=view_here(),
+            new_view=view_here,
             display_result=True,
         )
         shown.remember(result)

@@ -29,7 +29,7 @@ COMMON: Final = (
     ("--local", "run it from here, not from the server"),
 )
 
-WIDTH: Final = 96
+WIDTH: Final = 84
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Parameter
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Parameter, Scalar
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.magics.words import quantity_words
 
 CONVERSIONS: Final[dict[str, Callable[[str], Any]]] = {
     "integer": int,
@@ -73,14 +72,15 @@ def add_option(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
 def parameter_lines(benchmark: Benchmark) -> list[tuple[str, str]]:
     """Return each parameter's option and what it means, for a manual."""
     return [
-        (f"{flag(each.name)} {_metavar(each)}".strip(), _help(each).replace("%%", "%"))
-        for each in benchmark.parameters
+        (_usage(parameter), _help(parameter).replace("%%", "%"))
+        for parameter in benchmark.parameters
     ]
 
 
-def names_of(options: Iterable[Benchmark]) -> list[str]:
-    """Return the benchmarks' names."""
-    return [benchmark.name for benchmark in options]
+def _usage(parameter: Parameter) -> str:
+    if parameter.type == "boolean":
+        return f"{flag(parameter.name)}/{flag(f'no_{parameter.name}')}"
+    return f"{flag(parameter.name)} {_metavar(parameter)}"
 
 
 def _metavar(parameter: Parameter) -> str:
@@ -90,7 +90,14 @@ def _metavar(parameter: Parameter) -> str:
 
 
 def _help(parameter: Parameter) -> str:
-    facts = [f"default {quantity_words(parameter.default)}"]
+    facts = [f"default {_typed(parameter.default)}"]
     if parameter.minimum is not None and parameter.maximum is not None:
-        facts.append(f"{quantity_words(parameter.minimum)} to {quantity_words(parameter.maximum)}")
+        facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
     return f"{parameter.help} ({', '.join(facts)})".replace("%", "%%")
+
+
+def _typed(value: Scalar) -> str:
+    """Return a value as one would type it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -53,7 +53,8 @@ def _ended_words(job: JobInfo) -> str:
     words = f"{job.benchmark} · {ENDINGS[job.state]}"
     if job.started_seconds is None or job.ended_seconds is None:
         return words
-    return f"{words} after {elapsed_words(job.ended_seconds - job.started_seconds)}"
+    ran_seconds = job.ended_seconds - job.started_seconds
+    return f"{words} after {elapsed_words(ran_seconds)}" if ran_seconds >= 1 else words
 
 
 class SilentView:

@@ -6,13 +6,17 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from jupyter_gpuperf.magics import style
-from jupyter_gpuperf.magics.words import interval_words, quantity_words, split_name
+from jupyter_gpuperf.magics.words import interval_words, quantity_words, setting_words, split_name
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
+
+DEVICE_NAMES: Final = ("device_name", "device")
+LEFT_TO_THE_DICTIONARY: Final = ("interpreter", "platform")
+"""Long, and rarely what one looks for; ``.environment`` has them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,10 +97,7 @@ class Row:
 
 def title(data: BenchmarkResult) -> tuple[str, str]:
     """Return what ran, and with which parameters."""
-    parameters = " · ".join(
-        f"{name.replace('_', ' ')} {quantity_words(value)}"
-        for name, value in data.parameters.items()
-    )
+    parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
     return data.benchmark, parameters
 
 
@@ -120,15 +121,14 @@ def rows(data: BenchmarkResult) -> list[Row]:
 
 
 def surroundings(data: BenchmarkResult) -> str:
-    """Return where it was measured, on one line."""
-    parts = []
-    for name, value in data.environment.items():
-        if value is None or value == "":
-            continue
-        label, unit = split_name(name)
-        shown = quantity_words(value, unit)
-        parts.append(shown if label in ("device", "device name") else f"{label} {shown}")
-    return " · ".join(parts)
+    """Return where it was measured, on one line, the device first."""
+    known = {
+        name: value
+        for name, value in data.environment.items()
+        if value not in (None, "") and name not in LEFT_TO_THE_DICTIONARY
+    }
+    parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
+    return " · ".join(parts + [setting_words(name, value) for name, value in known.items()])
 
 
 def text_lines(data: BenchmarkResult) -> list[str]:

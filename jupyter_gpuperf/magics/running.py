@@ -103,7 +103,7 @@ def finish(run: Run, view: View, *, display_result: bool) -> Result:
         It failed; with the worker's code, message, hint and the end of its log.
     """
     final: Result | None = None
-    words = "The benchmark was cancelled."
+    words = "The benchmark did not run."
     try:
         job = _wait(run, view)
         words = status_words(job, time.time())
@@ -189,13 +189,16 @@ def run_benchmark(
     *,
     device: str | None,
     local: bool,
-    view: View,
+    new_view: Callable[[], View],
     display_result: bool,
 ) -> Result:
     """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
+    from jupyter_gpuperf.benchmarks import find
+
     request = JobRequest(benchmark=name, parameters=dict(parameters), device=device)
     try:
-        return finish(start(request, local=local), view, display_result=display_result)
+        find(name).check(parameters)  # a wrong value is refused before anything is shown
+        return finish(start(request, local=local), new_view(), display_result=display_result)
     except BenchmarkError:
         raise
     except GpuPerfError as error:

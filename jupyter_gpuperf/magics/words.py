@@ -80,6 +80,15 @@ def quantity_words(value: Scalar | None, unit: str = "") -> str:
     return f"{number_words(value / factor, _decimals(value / factor))}{_behind(symbol)}"
 
 
+def setting_words(name: str, value: Scalar) -> str:
+    """Return a parameter as it was set, without rounding: ``time limit 30 s``."""
+    label, unit = split_name(name)
+    if isinstance(value, bool | str) or not unit:
+        return f"{label} {quantity_words(value)}"
+    factor, symbol = _scale_of(value, unit)
+    return f"{label} {value / factor:g}{_behind(symbol)}"
+
+
 def number_words(value: float, decimals: int) -> str:
     """Return a number with its thousands apart: ``5 710``."""
     return f"{value:,.{decimals}f}".replace(",", THIN_SPACE)

@@ -18,7 +18,7 @@ from jupyter_gpuperf.api.kernel_socket import LONGEST_LINE_BYTES, KernelSocket
 from jupyter_gpuperf.jobs.client import find_server, server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
 
-LONG_JOB = {"benchmark": "dataloader", "parameters": {"rounds": 1000}}
+LONG_JOB = {"benchmark": "dataloader", "parameters": {"workers": 0, "rigorous": True}}
 
 
 @pytest.fixture

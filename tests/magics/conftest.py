@@ -20,7 +20,12 @@ def measured() -> BenchmarkResult:
             "samples_per_second": Interval(value=5710.2, low=5600.0, high=5800.0),
         },
         samples={"batch_seconds": [0.0111, 0.0113], "samples_per_second": [5700.0]},
-        environment={"device": "NVIDIA <H100>", "torch": "2.11", "driver_version": None},
+        environment={
+            "interpreter": "/opt/python",
+            "torch": "2.11",
+            "driver_version": None,
+            "device": "NVIDIA <H100>",
+        },
         limits={"memory_bytes_per_second": 3.35e12},
         warnings=["The machine was busy <b>with</b> other work."],
     )
@@ -39,5 +44,4 @@ def shell():
     shell.run_line_magic("load_ext", "jupyter_gpuperf")
     yield shell
     shell.reset(new_session=False)
-    shell.history_manager.end_session() if shell.history_manager.enabled else None
     InteractiveShell.clear_instance()

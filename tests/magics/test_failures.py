@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jupyter_gpuperf.errors import JobFailed
 from jupyter_gpuperf.magics.failures import LOG_TAIL_LINES, BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.schemas import ErrorInfo, JobInfo
 
 
 def test_a_failure_shows_message_hint_and_the_logs_end_and_no_traceback():
@@ -25,6 +28,28 @@ def test_a_failure_keeps_code_message_and_hint_for_scripts():
         "message": "It died.",
         "hint": "See the log.",
     }
+
+
+@pytest.mark.parametrize(("code", "has_log"), [("worker_died", True), ("package_missing", False)])
+def test_the_log_is_shown_where_it_explains(code, has_log):
+    job = JobInfo(
+        id="1",
+        benchmark="compute",
+        parameters={},
+        kernel_name=None,
+        device=None,
+        state="failed",
+        progress_ratio=0.0,
+        progress_message="",
+        created_seconds=1.0,
+        started_seconds=2.0,
+        ended_seconds=3.0,
+        result=None,
+        error=ErrorInfo(code=code, message="No.", hint="Look."),
+        log_tail="noise",
+    )
+
+    assert ("  noise" in BenchmarkError.of_job(job).lines()) is has_log
 
 
 def test_cancelling_is_one_line():

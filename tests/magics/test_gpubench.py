@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import types
 
 import pytest
@@ -15,7 +16,7 @@ from jupyter_gpuperf.magics.gpubench import complete, parse
 from jupyter_gpuperf.magics.options import flag
 from jupyter_gpuperf.magics.shown import show_once
 
-QUICK = "--workers 0 --batch-size 8 --samples 64"
+QUICK = "--workers 0 --items 16 --batch-size 8 --time-limit-seconds 1"
 
 
 def test_options_are_the_benchmarks_parameters():
@@ -97,6 +98,8 @@ def test_help_of_one_benchmark_is_its_page(shell):
     assert "--batch-size N" in captured.stdout
     assert "--device" in captured.stdout
     assert "%gpubench compute" not in captured.stdout
+    assert "--pin-memory/--no-pin-memory" in captured.stdout
+    assert "1 to 1000000)" in captured.stdout  # as one would type it
 
 
 def test_a_refusal_in_a_cell_is_two_lines(shell):
@@ -148,7 +151,10 @@ def test_a_result_is_shown_once_a_cell_and_again_in_the_next(shell, result):
     assert repr(result) in second.stdout
 
 
-def test_a_benchmark_runs_without_a_server_is_shown_once_bound_and_returned(shell, monkeypatch):
+def test_a_benchmark_runs_without_a_server_is_shown_once_bound_and_returned(
+    shell, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # with locks of its own
     monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", "none")
 
@@ -166,6 +172,8 @@ def test_a_benchmark_runs_without_a_server_is_shown_once_bound_and_returned(shel
 def test_a_value_out_of_range_is_refused_with_the_range(shell, monkeypatch):
     monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", "none")
 
-    with capture_output(), pytest.raises(BenchmarkError) as error:
+    with capture_output() as captured, pytest.raises(BenchmarkError) as error:
         shell.run_line_magic("gpubench", "dataloader --batch-size 0 --local")
     assert error.value.code == "parameter_out_of_range"
+    assert "1 to 4096" in error.value.hint
+    assert captured.outputs == []

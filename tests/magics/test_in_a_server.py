@@ -21,8 +21,8 @@ from jupyter_server.auth.security import passwd
 
 PASSWORD = "correct horse"
 ROOT = Path(__file__).parents[2]
-QUICK = "dataloader --workers 0 --batch-size 8 --samples 64"
-LONG = "dataloader --workers 0 --rounds 1000"
+QUICK = "dataloader --workers 0 --items 16 --batch-size 8 --time-limit-seconds 1"
+LONG = "dataloader --workers 0 --items 64 --rigorous"
 
 
 class Server:
@@ -68,6 +68,7 @@ def server(tmp_path_factory):
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "IPYTHONDIR": str(home / "ipython"),
+        "TMPDIR": str(home),  # where the locks lie that other servers may hold
         "JUPYTER_GPUPERF_SOURCE": "none",
     }
     environment.pop("JUPYTER_TOKEN", None)

@@ -43,6 +43,7 @@ def job(state="running", **changes):
         (job("queued", progress_message=""), "compute · waiting for its turn · 15 s"),
         (job("queued", progress_message="Behind another"), "compute · Behind another · 15 s"),
         (job("failed", ended_seconds=112.0), "compute · failed after 2 s"),
+        (job("failed", ended_seconds=110.5), "compute · failed"),
         (job("cancelled", started_seconds=None), "compute · cancelled"),
     ],
 )

@@ -77,5 +77,5 @@ def test_colours_are_the_themes_with_a_fallback_each(result):
     assert all(variable.startswith("--jp-") and "," in variable for variable in variables)
 
 
-def test_what_is_missing_from_the_environment_is_left_out(measured):
+def test_the_device_comes_first_and_what_is_missing_is_left_out(measured):
     assert surroundings(measured) == "NVIDIA <H100> · torch 2.11"

@@ -8,6 +8,7 @@ from jupyter_gpuperf.magics.words import (
     elapsed_words,
     interval_words,
     quantity_words,
+    setting_words,
     split_name,
 )
 from jupyter_gpuperf.schemas import Interval
@@ -73,6 +74,19 @@ def test_a_narrow_interval_keeps_the_digits_that_tell_its_ends_apart():
 )
 def test_a_quantity_wears_its_unit_and_a_missing_one_is_a_dash(value, unit, words):
     assert quantity_words(value, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("time_limit_seconds", 30.0, f"time limit 30{FIXED}s"),
+        ("batch_size", 64, "batch size 64"),
+        ("pin_memory", False, "pin memory no"),
+        ("precision", "bf16", "precision bf16"),
+    ],
+)
+def test_a_setting_is_said_as_it_was_set(name, value, words):
+    assert setting_words(name, value) == words
 
 
 def test_elapsed_time_counts_seconds_then_minutes():

@@ -1,0 +1,31 @@
+import js from '@eslint/js';
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  {
+    ignores: ['lib', 'lib-test', 'node_modules', 'src/api/generated.ts']
+  },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  prettier,
+  {
+    rules: {
+      eqeqeq: 'error',
+      curly: 'error',
+      'no-console': ['error', { allow: ['warn', 'error'] }],
+      'max-lines': ['error', 300],
+      complexity: ['error', 12],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-namespace': ['error', { allowDeclarations: true }],
+      // Lumino's tokens are a value and a type of one name.
+      '@typescript-eslint/no-redeclare': 'off',
+      'no-redeclare': 'off'
+    }
+  },
+  {
+    files: ['scripts/**', '*.mjs'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly' } },
+    rules: { 'no-console': 'off' }
+  }
+);

@@ -1,0 +1,113 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type {
+  Benchmarks,
+  Catalog,
+  Devices,
+  ErrorInfo,
+  Frame,
+  JobInfo,
+  JobRequest,
+  Jobs,
+  Version
+} from './generated';
+
+/** A refusal of the server: what happened, and what to do. */
+export class Refusal extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint: string
+  ) {
+    super(message);
+    this.name = 'Refusal';
+  }
+}
+
+/** The REST routes below `<base_url>gpuperf/`. */
+export class Rest {
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  version(): Promise<Version> {
+    return this.call<Version>('version');
+  }
+
+  catalog(): Promise<Catalog> {
+    return this.call<Catalog>('catalog');
+  }
+
+  devices(): Promise<Devices> {
+    return this.call<Devices>('devices');
+  }
+
+  latest(): Promise<Frame> {
+    return this.call<Frame>('latest');
+  }
+
+  benchmarks(): Promise<Benchmarks> {
+    return this.call<Benchmarks>('benchmarks');
+  }
+
+  jobs(): Promise<Jobs> {
+    return this.call<Jobs>('jobs');
+  }
+
+  run(request: JobRequest): Promise<JobInfo> {
+    return this.call<JobInfo>('jobs', {
+      method: 'POST',
+      body: JSON.stringify(request)
+    });
+  }
+
+  cancel(jobId: string): Promise<JobInfo> {
+    return this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
+  }
+
+  /** The address of the live socket. */
+  socketUrl(intervalMs: number): string {
+    const url = URLExt.join(this.settings.wsUrl, 'gpuperf', 'live');
+    const query: Record<string, string> = { interval_ms: String(intervalMs) };
+    if (this.settings.appendToken && this.settings.token !== '') {
+      query.token = this.settings.token;
+    }
+    return url + URLExt.objectToQueryString(query);
+  }
+
+  private async call<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const url = URLExt.join(this.settings.baseUrl, 'gpuperf', path);
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch {
+      throw new Refusal(
+        'unreachable',
+        'The Jupyter server does not answer.',
+        'See whether it still runs.'
+      );
+    }
+    const text = await response.text();
+    if (!response.ok) {
+      throw refusalOf(response.status, text);
+    }
+    return JSON.parse(text) as T;
+  }
+}
+
+function refusalOf(status: number, text: string): Refusal {
+  try {
+    const body = JSON.parse(text) as Partial<ErrorInfo>;
+    if (body.code && body.message) {
+      return new Refusal(body.code, body.message, body.hint ?? '');
+    }
+  } catch {
+    // A proxy in between answers pages, not JSON; the status says enough.
+  }
+  return new Refusal(
+    `http_${status}`,
+    `The server answered with status ${status}.`,
+    status === 404
+      ? 'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
+      : ''
+  );
+}

@@ -1,0 +1,159 @@
+import type { Interval } from './api/generated';
+
+/** A number made readable, and its unit apart, so that a view can style them. */
+export interface IFigure {
+  readonly text: string;
+  readonly unit: string;
+}
+
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const UNITS: Record<string, string> = {
+  percent: '%',
+  watts: 'W',
+  celsius: '°C',
+  mhz: 'MHz'
+};
+
+/** Make a reading readable. Digits are chosen so that the width hardly changes. */
+export function formatReading(value: number, unit: string): IFigure {
+  switch (unit) {
+    case 'bytes':
+      return formatBytes(value);
+    case 'seconds':
+      return formatSeconds(value);
+    case 'ratio':
+      return { text: (100 * value).toFixed(0), unit: '%' };
+    default:
+      return { text: value.toFixed(0), unit: UNITS[unit] ?? '' };
+  }
+}
+
+export function formatBytes(value: number): IFigure {
+  let power = 0;
+  while (value >= 1024 && power < BINARY.length - 1) {
+    value /= 1024;
+    power += 1;
+  }
+  return { text: value.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
+}
+
+export function formatSeconds(value: number): IFigure {
+  const [scaled, unit] =
+    value >= 1
+      ? [value, 's']
+      : value >= 1e-3
+        ? [value * 1e3, 'ms']
+        : [value * 1e6, 'µs'];
+  return { text: significant(scaled), unit };
+}
+
+/** Three significant digits, without an exponent. */
+export function significant(value: number): string {
+  if (value === 0) {
+    return '0';
+  }
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(digits, 6));
+}
+
+/** Used and total in the unit of the total: `12.3 of 80 GiB`. */
+export function formatShare(
+  used: number,
+  total: number,
+  unit: string
+): IFigure {
+  if (unit !== 'bytes') {
+    const whole = formatReading(total, unit);
+    return { text: `${value0(used)} of ${whole.text}`, unit: whole.unit };
+  }
+  const gib = 2 ** 30;
+  const digits = total >= 10 * gib ? 0 : 1;
+  return {
+    text: `${(used / gib).toFixed(1)} of ${(total / gib).toFixed(digits)}`,
+    unit: 'GiB'
+  };
+}
+
+function value0(value: number): string {
+  return value.toFixed(0);
+}
+
+/** `NVIDIA H100 80GB HBM3` → `H100`, for the status bar and rows. */
+export function shortName(name: string): string {
+  const words = name
+    .replace(/^NVIDIA\s+/i, '')
+    .replace(/^(GeForce|Tesla|Quadro)\s+/i, '')
+    .split(/\s+/)
+    .filter(
+      word =>
+        !/^\d+GB$/i.test(word) && !/^(HBM\w*|PCIe|SXM\w*|NVL)$/i.test(word)
+    );
+  return words.join(' ') || name;
+}
+
+/** The unit that a figure's name wears. */
+export function unitOf(name: string): string {
+  for (const unit of [
+    'per_second',
+    'seconds',
+    'bytes',
+    'percent',
+    'ratio',
+    'watts',
+    'celsius',
+    'mhz'
+  ]) {
+    if (name.endsWith(`_${unit}`)) {
+      return unit;
+    }
+  }
+  return '';
+}
+
+/** `startup_seconds` → `Startup`, `images_per_second` → `Images per second`. */
+export function labelOf(name: string): string {
+  const unit = unitOf(name);
+  const bare =
+    unit === '' || unit === 'per_second'
+      ? name
+      : name.slice(0, -unit.length - 1);
+  const words = bare.replace(/_/g, ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A figure with its interval: `11.2 ms` and `[10.9, 11.6]`, all in one unit. */
+export function formatInterval(
+  name: string,
+  interval: Interval
+): IFigure & { range: string } {
+  const unit = unitOf(name);
+  if (unit === 'seconds') {
+    const figure = formatSeconds(interval.value);
+    const scale = { s: 1, ms: 1e3, µs: 1e6 }[figure.unit] ?? 1;
+    const [low, high] = [interval.low, interval.high].map(each =>
+      significant(each * scale)
+    );
+    return { ...figure, range: `[${low}, ${high}]` };
+  }
+  if (unit === 'bytes') {
+    const [low, high] = [interval.low, interval.high].map(formatBytes);
+    const range = `[${low.text} ${low.unit}, ${high.text} ${high.unit}]`;
+    return { ...formatBytes(interval.value), range };
+  }
+  const range = `[${grouped(interval.low)}, ${grouped(interval.high)}]`;
+  return {
+    text: grouped(interval.value),
+    unit: unit === 'per_second' ? '/s' : (UNITS[unit] ?? ''),
+    range
+  };
+}
+
+/** Thousands apart by a thin space, small numbers with three digits. */
+export function grouped(value: number): string {
+  if (Math.abs(value) < 1000) {
+    return significant(value);
+  }
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
+}

@@ -1,0 +1,6 @@
+import { modelPlugin } from './plugins/model';
+import { panelPlugin } from './plugins/panel';
+import { statusBarPlugin } from './plugins/statusbar';
+
+/** All plugins of the extension. */
+export default [modelPlugin, panelPlugin, statusBarPlugin];

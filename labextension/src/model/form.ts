@@ -1,0 +1,59 @@
+import type { BenchmarkInfo, ParameterInfo } from '../api/generated';
+
+export type Scalar = boolean | number | string;
+
+/** What a form holds: text for numbers, as typed. */
+export type Typed = Record<string, string | boolean>;
+
+/** The form's content before anybody typed. */
+export function defaultsOf(benchmark: BenchmarkInfo): Typed {
+  return Object.fromEntries(
+    benchmark.parameters.map(parameter => [
+      parameter.name,
+      parameter.type === 'boolean'
+        ? Boolean(parameter.default)
+        : String(parameter.default)
+    ])
+  );
+}
+
+/** What is wrong with a value, in words; null when nothing is. */
+export function problemOf(
+  parameter: ParameterInfo,
+  typed: string | boolean
+): string | null {
+  if (typeof typed === 'boolean' || parameter.type === 'choice') {
+    return null;
+  }
+  const value = Number(typed);
+  if (typed.trim() === '' || !Number.isFinite(value)) {
+    return 'Give a number.';
+  }
+  if (parameter.type === 'integer' && !Number.isInteger(value)) {
+    return 'Give a whole number.';
+  }
+  return isWithin(value, parameter)
+    ? null
+    : `Give a number from ${parameter.minimum ?? '…'} to ${parameter.maximum ?? '…'}.`;
+}
+
+function isWithin(value: number, { minimum, maximum }: ParameterInfo): boolean {
+  return (
+    (minimum === null || value >= minimum) &&
+    (maximum === null || value <= maximum)
+  );
+}
+
+/** The parameters to send: numbers as numbers. */
+export function parametersOf(
+  benchmark: BenchmarkInfo,
+  typed: Typed
+): Record<string, Scalar> {
+  return Object.fromEntries(
+    benchmark.parameters.map(({ name, type }) => {
+      const value = typed[name];
+      const isNumber = type === 'integer' || type === 'number';
+      return [name, isNumber ? Number(value) : value];
+    })
+  );
+}

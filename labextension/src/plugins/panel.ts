@@ -1,0 +1,58 @@
+import {
+  ILabShell,
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IStateDB } from '@jupyterlab/statedb';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { chipIcon } from '../icon';
+import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
+import { GpuPanel } from '../view/panel';
+
+/** After Lab's own panels. */
+const RANK = 700;
+
+/** Adds the panel, and the command that opens it. */
+export const panelPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-gpuperf:panel',
+  description: 'The GPU panel.',
+  autoStart: true,
+  requires: [IGpuPerf],
+  optional: [
+    ITranslator,
+    IStateDB,
+    ILayoutRestorer,
+    ICommandPalette,
+    ILabShell
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    gpuperf: IGpuPerf,
+    translator: ITranslator | null,
+    state: IStateDB | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    labShell: ILabShell | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(NAMESPACE);
+    const kernelspecs = app.serviceManager.kernelspecs;
+    const panel = new GpuPanel({ ...gpuperf, trans, state, kernelspecs });
+    // Notebook 7 keeps its left side for the table of contents alone.
+    app.shell.add(panel, labShell ? 'left' : 'right', { rank: RANK });
+    restorer?.add(panel, panel.id);
+    app.commands.addCommand(CommandIDs.openPanel, {
+      label: trans.__('GPU Performance'),
+      caption: trans.__('Show what the GPU does, and run benchmarks'),
+      icon: chipIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.shell.activateById(panel.id)
+    });
+    palette?.addItem({
+      command: CommandIDs.openPanel,
+      category: trans.__('GPU')
+    });
+  }
+};

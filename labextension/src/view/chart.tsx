@@ -1,0 +1,100 @@
+import * as React from 'react';
+import uPlot from 'uplot';
+
+import type { LiveModel } from '../model/live';
+
+interface IChartProps {
+  readonly live: LiveModel;
+  readonly uuid: string;
+  readonly metric: string;
+  /** Top of the scale; null when it is not known, then it follows the data. */
+  readonly maximum: number | null;
+  readonly label: string;
+  readonly height: number;
+}
+
+const SHOWN_SECONDS = 60;
+
+/** The last minute of one metric as a small curve. Drawn imperatively: React does not see points. */
+export function Chart(props: IChartProps): JSX.Element {
+  const { live, uuid, metric, maximum, label, height } = props;
+  const host = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    const element = host.current;
+    if (element === null) {
+      return;
+    }
+    const plot = new uPlot(
+      optionsOf(element, maximum, height),
+      [[], []],
+      element
+    );
+    const draw = () => {
+      const track = live.tracks.of(uuid);
+      const values = track.values.get(metric) ?? track.times.map(() => null);
+      plot.setData([track.times, values]);
+    };
+    const resizer = new ResizeObserver(() => {
+      plot.setSize({ width: Math.max(20, element.clientWidth), height });
+    });
+    // Colours come from the theme: draw again when it changes.
+    const themes = new MutationObserver(() => plot.redraw());
+    themes.observe(document.body, {
+      attributes: true,
+      attributeFilter: ['data-jp-theme-name']
+    });
+    resizer.observe(element);
+    live.changed.connect(draw);
+    draw();
+    return () => {
+      live.changed.disconnect(draw);
+      resizer.disconnect();
+      themes.disconnect();
+      plot.destroy();
+    };
+  }, [live, uuid, metric, maximum, height]);
+  return (
+    <div
+      className="jp-GpuPerf-chart"
+      ref={host}
+      role="img"
+      aria-label={label}
+      style={{ height }}
+    />
+  );
+}
+
+function optionsOf(
+  element: HTMLElement,
+  maximum: number | null,
+  height: number
+): uPlot.Options {
+  const colour = (name: string) => () =>
+    getComputedStyle(element).getPropertyValue(name).trim();
+  return {
+    width: Math.max(20, element.clientWidth),
+    height,
+    padding: [2, 0, 1, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    axes: [{ show: false }, { show: false }],
+    scales: {
+      x: {
+        time: true,
+        range: (_plot, _low, high) => [high - SHOWN_SECONDS, high]
+      },
+      y: {
+        range: (_plot, _low, high) => [0, maximum ?? Math.max(1, high * 1.1)]
+      }
+    },
+    series: [
+      {},
+      {
+        stroke: colour('--jp-brand-color1'),
+        fill: colour('--jp-brand-color4'),
+        width: 1.25,
+        points: { show: false }
+      }
+    ]
+  };
+}

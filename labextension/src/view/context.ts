@@ -1,0 +1,13 @@
+import type { KernelSpec } from '@jupyterlab/services';
+import type { IStateDB } from '@jupyterlab/statedb';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IGpuPerf } from '../tokens';
+
+/** What every part of the panel may use. */
+export interface IPanelContext extends IGpuPerf {
+  readonly trans: TranslationBundle;
+  readonly kernelspecs: KernelSpec.IManager;
+  /** Where folds are remembered; a page without one forgets them. */
+  readonly state: IStateDB | null;
+}

@@ -1,0 +1,174 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { DeviceInfo, MetricInfo } from '../api/generated';
+import { shortName } from '../format';
+import type { LiveModel } from '../model/live';
+import { Chart } from './chart';
+import { Figure, flagsInWords, Readings } from './figure';
+
+/** The metrics that a card shows large; all others are in the table below. */
+export const MAIN_METRICS = [
+  'utilization_percent',
+  'memory_used_bytes',
+  'power_watts',
+  'temperature_celsius'
+];
+/** The bit that says "idle": no reason to worry. */
+const IDLE_FLAG = 1;
+
+interface IDeviceProps {
+  readonly device: DeviceInfo;
+  readonly live: LiveModel;
+  readonly trans: TranslationBundle;
+}
+
+/** A device with its main figures, a minute's curve for each, and all readings on demand. */
+export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
+  const readings: Readings = live.latest?.devices[device.uuid] ?? {};
+  const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
+  return (
+    <article
+      className="jp-GpuPerf-card"
+      data-device={device.uuid}
+      aria-label={device.name}
+    >
+      <header title={device.uuid}>
+        <strong>{device.name.replace(/^NVIDIA /, '')}</strong>
+        <span className="jp-GpuPerf-note">
+          {trans.__('GPU %1', device.index)}
+        </span>
+      </header>
+      <div className="jp-GpuPerf-tiles">
+        {main.map(metric => (
+          <div
+            className="jp-GpuPerf-tile"
+            data-metric={metric.name}
+            key={metric.name}
+            title={metric.help}
+          >
+            <span className="jp-GpuPerf-label">{trans.__(metric.label)}</span>
+            <Figure metric={metric} readings={readings} trans={trans} />
+            <Chart
+              live={live}
+              uuid={device.uuid}
+              metric={metric.name}
+              maximum={topOf(metric, readings)}
+              label={trans.__('%1, the last minute', trans.__(metric.label))}
+              height={34}
+            />
+          </div>
+        ))}
+      </div>
+      <HeldBack readings={readings} live={live} trans={trans} />
+      <AllReadings readings={readings} live={live} trans={trans} />
+    </article>
+  );
+}
+
+/** A device as one line, for machines with many; it unfolds into its card. */
+export function DeviceRow({ device, live, trans }: IDeviceProps): JSX.Element {
+  const [open, setOpen] = React.useState(false);
+  const readings: Readings = live.latest?.devices[device.uuid] ?? {};
+  const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
+  const busy = readings['utilization_percent'];
+  return (
+    <div className="jp-GpuPerf-rowGroup">
+      <button
+        className="jp-GpuPerf-row"
+        data-device={device.uuid}
+        aria-expanded={open}
+        title={device.name}
+        onClick={() => setOpen(!open)}
+      >
+        <span className="jp-GpuPerf-rowName">
+          {device.index} {shortName(device.name)}
+        </span>
+        {main.map(metric => (
+          <span
+            className="jp-GpuPerf-rowFigure"
+            data-metric={metric.name}
+            key={metric.name}
+          >
+            <Figure metric={metric} readings={readings} trans={trans} />
+          </span>
+        ))}
+        <span className="jp-GpuPerf-rowBar" aria-hidden="true">
+          <span style={{ width: `${typeof busy === 'number' ? busy : 0}%` }} />
+        </span>
+      </button>
+      {open ? <DeviceCard device={device} live={live} trans={trans} /> : null}
+    </div>
+  );
+}
+
+interface IReadingsProps {
+  readonly readings: Readings;
+  readonly live: LiveModel;
+  readonly trans: TranslationBundle;
+}
+
+function HeldBack({
+  readings,
+  live,
+  trans
+}: IReadingsProps): JSX.Element | null {
+  const metric = live.metric('clock_event_flags');
+  const mask = readings['clock_event_flags'];
+  if (
+    metric === undefined ||
+    typeof mask !== 'number' ||
+    (mask & ~IDLE_FLAG) === 0
+  ) {
+    return null;
+  }
+  return (
+    <p className="jp-GpuPerf-heldBack" title={metric.help}>
+      {trans.__(
+        '%1: %2',
+        trans.__(metric.label),
+        flagsInWords(metric, mask & ~IDLE_FLAG, trans)
+      )}
+    </p>
+  );
+}
+
+function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
+  const metrics = live.catalog.metrics.filter(
+    metric => metric.scope === 'device'
+  );
+  return (
+    <details className="jp-GpuPerf-all">
+      <summary>{trans.__('All readings')}</summary>
+      <table>
+        <tbody>
+          {metrics.map(metric => (
+            <tr key={metric.name} data-metric={metric.name}>
+              <th scope="row" title={metric.help}>
+                {trans.__(metric.label)}
+              </th>
+              <td>
+                <Figure
+                  metric={{ ...metric, maximum_metric: null }}
+                  readings={readings}
+                  trans={trans}
+                />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
+}
+
+function topOf(metric: MetricInfo, readings: Readings): number | null {
+  const top = metric.maximum_metric
+    ? readings[metric.maximum_metric]
+    : metric.maximum;
+  return typeof top === 'number' ? top : null;
+}
+
+export function isMetric(metric: MetricInfo | undefined): metric is MetricInfo {
+  return metric !== undefined;
+}

@@ -1,0 +1,146 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { BenchmarkResult, JobInfo } from '../api/generated';
+import { formatInterval, labelOf } from '../format';
+import { isActive } from '../model/jobs';
+
+interface IJobProps {
+  readonly job: JobInfo;
+  readonly trans: TranslationBundle;
+  onCancel(): void;
+}
+
+/** One job: its progress while it runs, then its result or what went wrong. */
+export function Job({ job, trans, onCancel }: IJobProps): JSX.Element {
+  return (
+    <article
+      className="jp-GpuPerf-job"
+      data-job={job.id}
+      data-job-state={job.state}
+    >
+      <header>
+        <strong>{job.benchmark}</strong>
+        <span className="jp-GpuPerf-note">{parametersInWords(job)}</span>
+        <span className="jp-GpuPerf-state">{stateInWords(job, trans)}</span>
+      </header>
+      {isActive(job) ? (
+        <Progress job={job} trans={trans} onCancel={onCancel} />
+      ) : null}
+      {job.result ? <Result result={job.result} trans={trans} /> : null}
+      {job.error ? <Failure job={job} trans={trans} /> : null}
+    </article>
+  );
+}
+
+function Progress({ job, trans, onCancel }: IJobProps): JSX.Element {
+  return (
+    <div className="jp-GpuPerf-progress">
+      <progress
+        max={1}
+        value={job.state === 'queued' ? undefined : job.progress_ratio}
+        aria-label={trans.__('Progress of %1', job.benchmark)}
+      />
+      <button className="jp-mod-styled" onClick={onCancel}>
+        {trans.__('Cancel')}
+      </button>
+      <span className="jp-GpuPerf-note" aria-live="polite">
+        {job.progress_message}
+      </span>
+    </div>
+  );
+}
+
+function Result(props: {
+  result: BenchmarkResult;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { result, trans } = props;
+  return (
+    <>
+      <table className="jp-GpuPerf-result">
+        <tbody>
+          {Object.entries(result.figures).map(([name, interval]) => {
+            const figure = formatInterval(name, interval);
+            const count = result.samples[name]?.length;
+            return (
+              <tr key={name} data-figure={name}>
+                <th scope="row">{trans.__(labelOf(name))}</th>
+                <td className="jp-GpuPerf-number">{figure.text}</td>
+                <td>{figure.unit}</td>
+                <td
+                  className="jp-GpuPerf-note"
+                  title={trans.__('95 % confidence interval')}
+                >
+                  {figure.range}
+                  {count ? ` n=${count}` : ''}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {result.warnings.map(warning => (
+        <p className="jp-GpuPerf-warning" key={warning}>
+          {trans.__(warning)}
+        </p>
+      ))}
+      <details className="jp-GpuPerf-all">
+        <summary>{trans.__('Measured on')}</summary>
+        <table>
+          <tbody>
+            {Object.entries(result.environment).map(([name, value]) => (
+              <tr key={name}>
+                <th scope="row">{name.replace(/_/g, ' ')}</th>
+                <td>{value === null ? '–' : String(value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </>
+  );
+}
+
+function Failure({
+  job,
+  trans
+}: Pick<IJobProps, 'job' | 'trans'>): JSX.Element {
+  return (
+    <div className="jp-GpuPerf-failure" data-error={job.error?.code}>
+      <p>{job.error?.message}</p>
+      {job.error?.hint ? (
+        <p className="jp-GpuPerf-note">{job.error.hint}</p>
+      ) : null}
+      {job.log_tail.trim() ? (
+        <details className="jp-GpuPerf-all">
+          <summary>{trans.__('End of the log')}</summary>
+          <pre>{job.log_tail}</pre>
+        </details>
+      ) : null}
+    </div>
+  );
+}
+
+function parametersInWords(job: JobInfo): string {
+  return Object.entries(job.parameters)
+    .filter(
+      ([name, value]) =>
+        !['rigorous', 'time_limit_seconds'].includes(name) && value !== false
+    )
+    .map(([name, value]) =>
+      (value === true ? name : `${name} ${value}`).replace(/_/g, ' ')
+    )
+    .join(', ');
+}
+
+function stateInWords(job: JobInfo, trans: TranslationBundle): string {
+  const words: Record<JobInfo['state'], string> = {
+    queued: trans.__('waiting'),
+    running: trans.__('running'),
+    done: trans.__('done'),
+    failed: trans.__('failed'),
+    cancelled: trans.__('cancelled')
+  };
+  return words[job.state];
+}

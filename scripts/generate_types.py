@@ -1,0 +1,66 @@
+"""Generate the front end's types from schemas.py, or check that the committed ones are up to date.
+
+schemas.py → JSON Schema → labextension/src/api/generated.ts
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from jupyter_gpuperf.schemas import WIRE_TYPES
+
+ROOT = Path(__file__).parents[1]
+FRONT_END = ROOT / "labextension"
+TYPES = FRONT_END / "src" / "api" / "generated.ts"
+BANNER = "/* Generated from jupyter_gpuperf/schemas.py by scripts/generate_types.py: do not edit. */"
+
+
+def schema() -> str:
+    """Return the JSON Schema of everything on the wire."""
+    _, definitions = msgspec.json.schema_components(WIRE_TYPES, ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        definition.pop("title", None)
+    document = {"$defs": definitions, "title": "Wire", "type": "object", "properties": {}}
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def types_of(schema_path: Path) -> str:
+    """Return the TypeScript of a JSON Schema."""
+    command = ["node", FRONT_END / "node_modules" / ".bin" / "json2ts"]
+    options = ["--unreachableDefinitions", "--additionalProperties=false", "--bannerComment", BANNER]
+    done = subprocess.run(
+        [*map(str, command), "-i", str(schema_path), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=FRONT_END,
+    )
+    if done.returncode != 0:
+        sys.exit(f"json2ts failed: {done.stderr}")
+    return done.stdout
+
+
+def main() -> None:
+    """Write the types, or compare them with what is committed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail when the file is out of date")
+    check = parser.parse_args().check
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "wire.schema.json"
+        path.write_text(schema())
+        fresh = types_of(path)
+    if not check:
+        TYPES.write_text(fresh)
+    elif not TYPES.exists() or TYPES.read_text() != fresh:
+        sys.exit(f"{TYPES.name} is out of date. Run: python scripts/generate_types.py")
+
+
+if __name__ == "__main__":
+    main()
