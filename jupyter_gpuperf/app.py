@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jupyter_server.extension.application import ExtensionApp
 
+import jupyter_gpuperf
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.config import Settings
@@ -46,15 +47,19 @@ class GpuPerf(Settings, ExtensionApp):
             devices=lambda: self.sampler.devices.devices,
             deadline_seconds=self.job_deadline_seconds,
         )
-        self.kernel_socket = KernelSocket(
-            manager=self.jobs, runtime_directory=Path(self.serverapp.runtime_dir)
-        )
         self.services = Services(
             catalog=catalog_of(metrics),
             history=history,
             subscribers=subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
+        )
+        self.kernel_socket = KernelSocket(
+            manager=self.jobs,
+            runtime_directory=Path(self.serverapp.runtime_dir),
+            devices=lambda: self.sampler.devices.devices,
+            ready=self.services.first_tick,
+            version=str(jupyter_gpuperf.__version__),
         )
 
     def initialize_handlers(self) -> None:
@@ -83,6 +88,6 @@ class GpuPerf(Settings, ExtensionApp):
 
 
 def _version(source_kind: str) -> Version:
-    from jupyter_gpuperf import __version__
-
-    return Version(version=str(__version__), api_version=API_VERSION, source=source_kind)
+    return Version(
+        version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=source_kind
+    )

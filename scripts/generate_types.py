@@ -19,7 +19,9 @@ from jupyter_gpuperf.schemas import WIRE_TYPES
 ROOT = Path(__file__).parents[1]
 FRONT_END = ROOT / "labextension"
 TYPES = FRONT_END / "src" / "api" / "generated.ts"
-BANNER = "/* Generated from jupyter_gpuperf/schemas.py by scripts/generate_types.py: do not edit. */"
+BANNER = (
+    "/* Generated from jupyter_gpuperf/schemas.py by scripts/generate_types.py: do not edit. */"
+)
 
 
 def schema() -> str:
@@ -34,7 +36,12 @@ def schema() -> str:
 def types_of(schema_path: Path) -> str:
     """Return the TypeScript of a JSON Schema."""
     command = ["node", FRONT_END / "node_modules" / ".bin" / "json2ts"]
-    options = ["--unreachableDefinitions", "--additionalProperties=false", "--bannerComment", BANNER]
+    options = [
+        "--unreachableDefinitions",
+        "--additionalProperties=false",
+        "--bannerComment",
+        BANNER,
+    ]
     done = subprocess.run(
         [*map(str, command), "-i", str(schema_path), *options],
         capture_output=True,

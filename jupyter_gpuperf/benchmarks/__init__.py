@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from importlib.metadata import entry_points
 
-from jupyter_gpuperf.benchmarks import compute, dataloader
+from jupyter_gpuperf.benchmarks.compute import BENCHMARK as COMPUTE
+from jupyter_gpuperf.benchmarks.dataloader import BENCHMARK as DATALOADER
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
 from jupyter_gpuperf.errors import NotFound
 
@@ -17,7 +18,7 @@ __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_ben
 
 logger = logging.getLogger(__name__)
 
-BENCHMARKS: tuple[Benchmark, ...] = (dataloader.BENCHMARK, compute.BENCHMARK)
+BENCHMARKS: tuple[Benchmark, ...] = (DATALOADER, COMPUTE)
 """Every benchmark of this package, in the order in which people see them."""
 
 
@@ -30,7 +31,7 @@ def all_benchmarks() -> tuple[Benchmark, ...]:
     for point in entry_points(group="jupyter_gpuperf.benchmarks"):
         try:
             addition: Benchmark = point.load()
-        except Exception:  # noqa: BLE001  (foreign code at load; the log names it)
+        except Exception:  # foreign code at load; the log names it
             logger.exception("The benchmark %s could not be loaded; it is left out.", point.value)
             continue
         if benchmarks.setdefault(addition.name, addition) is not addition:

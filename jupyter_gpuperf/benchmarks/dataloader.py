@@ -54,8 +54,11 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "startup_seconds": mean_of_few(starts),
         },
         "samples": {"batch_seconds": blocks, "startup_seconds": starts},
-        "environment": {**describe(torch, device), "start_method": _start_method()},
-        "limits": {"batch_bytes": float(batch_bytes)},
+        "environment": {
+            **describe(torch, device),
+            "start_method": _start_method(),
+            "batch_bytes": batch_bytes,
+        },
     }
 
 
@@ -127,11 +130,11 @@ def _time_blocks(
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
     batches = iter(loader)
     _seconds_per_batch(batches, 1 + workers * prefetch)  # what was prefetched came for free
-    a_round = max(1, workers)
-    estimate_seconds = _seconds_per_batch(batches, 4 * a_round)
-    # A block is longer than all that can be prefetched, or it would borrow from its neighbour.
-    rounds = max(BLOCK_SECONDS / (a_round * estimate_seconds), 2 * prefetch, 1)
-    block_batches = a_round * round(rounds)
+    # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its
+    # neighbour; doubled until it is long enough, since the first batches are slower than the rest.
+    block_batches = max(1, workers) * 2 * prefetch
+    while _seconds_per_batch(batches, block_batches) * block_batches < BLOCK_SECONDS:
+        block_batches *= 2
     rule = StopRule(
         target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
         limit_seconds=parameters["time_limit_seconds"],

@@ -61,10 +61,12 @@ class Parameter:
             return str(value)
         # In Python a boolean is a number; here it isn't.
         if not isinstance(value, bool):
-            if self.type == "integer" and isinstance(value, (int, float)) and value == int(value):
-                return int(value)
             if self.type == "number" and isinstance(value, (int, float)):
                 return float(value)
+            if self.type == "integer" and isinstance(value, int):
+                return value
+            if self.type == "integer" and isinstance(value, float) and value.is_integer():
+                return int(value)
         expected = f"one of {', '.join(self.choices)}" if self.choices else f"of type {self.type}"
         raise BadRequest(
             "parameter_wrong_type", f"{self.name} = {value!r} is not {expected}.", self.help

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks import Benchmark, Context, find
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+
+logger = logging.getLogger(__name__)
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -23,10 +25,10 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
     except GpuPerfError as error:
         say({"type": "error", **error.to_dict()})
     except MemoryError:
-        traceback.print_exc()
+        logger.exception("Out of memory.")
         say({"type": "error", **_out_of_memory("Memory of this machine").to_dict()})
     except Exception as error:  # the worker's main: whatever a benchmark raises is told, not lost
-        traceback.print_exc()
+        logger.exception("The benchmark failed.")
         say({"type": "error", **_failed(error).to_dict()})
 
 

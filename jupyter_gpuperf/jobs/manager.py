@@ -95,7 +95,8 @@ class JobManager:
         """
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
-        place = place_of(request.device, self._devices())
+        chosen = {**os.environ, **(environment or {})}  # a kernel may have chosen its device
+        place = place_of(request.device, self._devices(), chosen)
         job = Job(
             id=uuid.uuid4().hex[:12],
             benchmark=benchmark.name,

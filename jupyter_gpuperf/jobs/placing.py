@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -28,9 +27,14 @@ class Place:
 
 
 def place_of(
-    device: str | None, devices: Sequence[DeviceInfo], environment: Mapping[str, str] = os.environ
+    device: str | None, devices: Sequence[DeviceInfo], environment: Mapping[str, str]
 ) -> Place:
     """Return where a job for ``device`` runs; for ``None``, the first device that CUDA would show.
+
+    Parameters
+    ----------
+    environment
+        The worker's variables: ``CUDA_VISIBLE_DEVICES`` says what CUDA would show.
 
     Raises
     ------

@@ -16,6 +16,7 @@ Whatever lock the server passed on as an open descriptor is held until then. Sta
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -63,17 +64,15 @@ def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:  # 
             stdin=subprocess.PIPE,
             env={**order["environment"], "TMPDIR": scratch},
             start_new_session=True,
-            preexec_fn=posix.die_with_parent,  # no threads here, so this is safe
+            preexec_fn=posix.die_with_parent,  # noqa: PLW1509  (there are no threads here)
         )
     except OSError as error:
         return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
     _say({"type": "started", "pid": worker.pid})
     assert worker.stdin is not None
-    try:
+    with contextlib.suppress(OSError):  # it may have died at once; its exit code tells
         worker.stdin.write(order["request"].encode())
         worker.stdin.close()
-    except OSError:
-        pass  # it died at once; its exit code tells
     reason = _wait(worker, time.monotonic() + order["deadline_seconds"])
     if reason != "exited":
         posix.kill_group(worker.pid)
@@ -112,10 +111,8 @@ def _first_line() -> bytes:
 
 def _say(message: dict[str, Any]) -> None:
     # A line of its own, whatever the worker left unfinished.
-    try:
+    with contextlib.suppress(OSError):  # the server is gone: there is nobody to tell
         os.write(1, b"\n" + json.dumps(message).encode() + b"\n")
-    except OSError:
-        pass  # the server is gone: there is nobody to tell
 
 
 if __name__ == "__main__":

@@ -13,10 +13,15 @@ import json
 import os
 import sys
 
+TYPE_CHECKING = False  # spares an old Python the import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 OLDEST = (3, 10)
 
 
-def main():  # type: ignore[no-untyped-def]  # see above: annotations would do no harm, newer syntax would
+def main() -> None:
     """Run the request of standard input to its result, or say why not."""
     say = _take_over_stdout()
     if sys.version_info < OLDEST:
@@ -39,18 +44,18 @@ def main():  # type: ignore[no-untyped-def]  # see above: annotations would do n
     os._exit(0)  # no exit handler of a library may hold the result up; the supervisor cleans up
 
 
-def _take_over_stdout():  # type: ignore[no-untyped-def]
+def _take_over_stdout() -> "Callable[[dict[str, Any]], None]":
     messages = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
 
-    def say(message):  # type: ignore[no-untyped-def]
+    def say(message: "dict[str, Any]") -> None:
         messages.write(json.dumps(message).encode() + b"\n")
 
     return say
 
 
-def _make_package_importable():  # type: ignore[no-untyped-def]
+def _make_package_importable() -> None:
     # The script's own folder would make names like "posix" or "client" importable.
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
@@ -60,6 +65,8 @@ def _make_package_importable():  # type: ignore[no-untyped-def]
         os.path.join(folder, "__init__.py"),
         submodule_search_locations=[folder],
     )
+    assert spec is not None
+    assert spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules["jupyter_gpuperf"] = package
     spec.loader.exec_module(package)

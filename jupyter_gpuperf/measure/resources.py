@@ -49,7 +49,7 @@ def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> in
     return min(known, default=None)
 
 
-def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:  # noqa: S108
+def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:
     """Return the free room of shared memory, through which DataLoader workers hand over batches."""
     with contextlib.suppress(OSError, AttributeError):
         room = os.statvfs(path)
@@ -66,11 +66,10 @@ def _available_on_host(meminfo: Path) -> int | None:
 
 
 def _left_in_cgroup(cgroup: Path) -> int | None:
-    pairs = (
-        (("memory.max", "memory.current"),),
-        (("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),),
-    )
-    for ((limit, used),) in pairs:
+    for limit, used in (
+        ("memory.max", "memory.current"),  # version 2
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),  # version 1
+    ):
         with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
             return max(0, int((cgroup / limit).read_text()) - int((cgroup / used).read_text()))
     return None
