@@ -12,8 +12,8 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 TESTS = Path(__file__).parent
 RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
-# Test modules import the stand-ins beside this file by name.
-sys.path.insert(0, str(TESTS))
+# Test modules import the stand-ins beside them by name.
+sys.path[:0] = [str(TESTS), str(TESTS / "ui")]
 
 
 @pytest.fixture

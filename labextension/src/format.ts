@@ -56,7 +56,7 @@ export function significant(value: number): string {
   return value.toFixed(Math.min(digits, 6));
 }
 
-/** Used and total in the unit of the total: `12.3 of 80 GiB`. */
+/** Used and total in the unit of the total: `12.3` and `of 80 GiB`. */
 export function formatShare(
   used: number,
   total: number,
@@ -64,18 +64,14 @@ export function formatShare(
 ): IFigure {
   if (unit !== 'bytes') {
     const whole = formatReading(total, unit);
-    return { text: `${value0(used)} of ${whole.text}`, unit: whole.unit };
+    return { text: used.toFixed(0), unit: `of ${whole.text} ${whole.unit}` };
   }
   const gib = 2 ** 30;
   const digits = total >= 10 * gib ? 0 : 1;
   return {
-    text: `${(used / gib).toFixed(1)} of ${(total / gib).toFixed(digits)}`,
-    unit: 'GiB'
+    text: (used / gib).toFixed(1),
+    unit: `of ${(total / gib).toFixed(digits)} GiB`
   };
-}
-
-function value0(value: number): string {
-  return value.toFixed(0);
 }
 
 /** `NVIDIA H100 80GB HBM3` → `H100`, for the status bar and rows. */
@@ -117,7 +113,12 @@ export function labelOf(name: string): string {
     unit === '' || unit === 'per_second'
       ? name
       : name.slice(0, -unit.length - 1);
-  const words = bare.replace(/_/g, ' ');
+  return titleOf(bare);
+}
+
+/** `batch_size` → `Batch size`. */
+export function titleOf(name: string): string {
+  const words = name.replace(/_/g, ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

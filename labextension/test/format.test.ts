@@ -21,10 +21,10 @@ test('sizes are in binary units', () => {
 
 test('used and total share the unit of the total', () => {
   const share = formatShare(13_200_000_000, 85_520_809_984, 'bytes');
-  assert.deepEqual(share, { text: '12.3 of 80', unit: 'GiB' });
+  assert.deepEqual(share, { text: '12.3', unit: 'of 80 GiB' });
   assert.deepEqual(formatShare(542.1, 700, 'watts'), {
-    text: '542 of 700',
-    unit: 'W'
+    text: '542',
+    unit: 'of 700 W'
   });
 });
 

@@ -65,7 +65,13 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
     """Start servers, below a base URL as behind a hub; each ends with the tests."""
     started: list[Server] = []
 
-    def start(source: str, *, app: str = "jupyterlab", port: int | None = None) -> Server:
+    def start(
+        source: str,
+        *,
+        app: str = "jupyterlab",
+        port: int | None = None,
+        token: str | None = None,
+    ) -> Server:
         home = tmp_path_factory.mktemp("home")
         folder = home / "work"
         folder.mkdir()
@@ -74,7 +80,7 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
         # The news pop-up would ask the network and cover the page.
         disabled = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
         (settings / "page_config.json").write_text(json.dumps(disabled))
-        port, token = port or free_port(), secrets.token_hex(16)
+        port, token = port or free_port(), token or secrets.token_hex(16)
         environment = {
             **os.environ,
             "JUPYTER_GPUPERF_SOURCE": source,
@@ -146,7 +152,18 @@ def packaged_recordings() -> list[Path]:
     return sorted((Path(__file__).parents[2] / "jupyter_gpuperf" / "recordings").glob("*.gz"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop() -> None:
+    """Playwright brings a loop of its own: no other may run beside it."""
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup() -> None:
+    """The servers here are processes of their own; nothing is left in this one."""
+
+
+# Not for the whole session: while it lives, no test elsewhere could run an event loop.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium: the one named by GPUPERF_BROWSER, one on the PATH, or Playwright's own."""
     names = (os.environ.get("GPUPERF_BROWSER"), "chromium", "chromium-browser", "google-chrome")

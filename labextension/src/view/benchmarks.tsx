@@ -35,31 +35,29 @@ export function BenchmarksSection({
       state={state}
     >
       {benchmark ? (
-        <>
-          <label className="jp-GpuPerf-field">
-            <span>{trans.__('Benchmark')}</span>
-            <select
-              className="jp-mod-styled"
-              name="benchmark"
-              value={benchmark.name}
-              onChange={event => setChosen(event.target.value)}
-            >
-              {jobs.benchmarks.map(each => (
-                <option key={each.name} value={each.name}>
-                  {trans.__(each.label)}
-                </option>
-              ))}
-            </select>
-          </label>
-          <BenchmarkForm
-            key={benchmark.name}
-            benchmark={benchmark}
-            kernels={kernels}
-            defaultKernel={kernelspecs.specs?.default ?? ''}
-            trans={trans}
-            onRun={request => void jobs.run(request)}
-          />
-        </>
+        <BenchmarkForm
+          key={benchmark.name}
+          benchmark={benchmark}
+          kernels={kernels}
+          defaultKernel={kernelspecs.specs?.default ?? ''}
+          trans={trans}
+          state={state}
+          onRun={request => void jobs.run(request)}
+        >
+          <select
+            className="jp-mod-styled"
+            name="benchmark"
+            aria-label={trans.__('Benchmark')}
+            value={benchmark.name}
+            onChange={event => setChosen(event.target.value)}
+          >
+            {jobs.benchmarks.map(each => (
+              <option key={each.name} value={each.name}>
+                {trans.__(each.label)}
+              </option>
+            ))}
+          </select>
+        </BenchmarkForm>
       ) : null}
       {jobs.refusal ? (
         <div

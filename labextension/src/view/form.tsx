@@ -1,3 +1,4 @@
+import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -6,7 +7,9 @@ import type {
   JobRequest,
   ParameterInfo
 } from '../api/generated';
+import { titleOf } from '../format';
 import { defaultsOf, parametersOf, problemOf, Typed } from '../model/form';
+import { Fold, useRemembered } from './section';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
@@ -14,6 +17,9 @@ interface IFormProps {
   readonly kernels: Record<string, string>;
   readonly defaultKernel: string;
   readonly trans: TranslationBundle;
+  readonly state: IStateDB | null;
+  /** What stands beside the button: the choice of the benchmark. */
+  readonly children: React.ReactNode;
   onRun(request: JobRequest): void;
 }
 
@@ -22,6 +28,7 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
   const { benchmark, kernels, defaultKernel, trans, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
   const [kernel, setKernel] = React.useState('');
+  const [open, setOpen] = useRemembered(props.state, 'parameters', false);
   const problems = benchmark.parameters.map(each =>
     problemOf(each, typed[each.name])
   );
@@ -34,42 +41,51 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
       device: null
     });
   };
+  const hasProblem = problems.some(problem => problem !== null);
   return (
     <form className="jp-GpuPerf-form" onSubmit={submit} noValidate>
-      <p className="jp-GpuPerf-note">{trans.__(benchmark.help)}</p>
-      {benchmark.parameters.map((parameter, index) => (
-        <Field
-          key={parameter.name}
-          parameter={parameter}
-          value={typed[parameter.name]}
-          problem={problems[index]}
-          trans={trans}
-          onChange={value => setTyped({ ...typed, [parameter.name]: value })}
-        />
-      ))}
-      <label className="jp-GpuPerf-field">
-        <span>{trans.__('Kernel')}</span>
-        <select
-          className="jp-mod-styled"
-          name="kernel_name"
-          value={kernel || defaultKernel}
-          onChange={event => setKernel(event.target.value)}
-          title={trans.__('The environment that runs the benchmark.')}
+      <div className="jp-GpuPerf-formHead">
+        {props.children}
+        <button
+          className="jp-mod-styled jp-mod-accept"
+          type="submit"
+          disabled={hasProblem}
         >
-          {Object.entries(kernels).map(([name, title]) => (
-            <option key={name} value={name}>
-              {title}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button
-        className="jp-mod-styled jp-mod-accept"
-        type="submit"
-        disabled={problems.some(problem => problem !== null)}
-      >
-        {trans.__('Run')}
-      </button>
+          {trans.__('Run')}
+        </button>
+      </div>
+      <p className="jp-GpuPerf-note">{trans.__(benchmark.help)}</p>
+      <details className="jp-GpuPerf-parameters" open={open || hasProblem}>
+        <Fold open={open || hasProblem} onChange={setOpen}>
+          {trans.__('Parameters')}
+        </Fold>
+        {benchmark.parameters.map((parameter, index) => (
+          <Field
+            key={parameter.name}
+            parameter={parameter}
+            value={typed[parameter.name]}
+            problem={problems[index]}
+            trans={trans}
+            onChange={value => setTyped({ ...typed, [parameter.name]: value })}
+          />
+        ))}
+        <label className="jp-GpuPerf-field">
+          <span>{trans.__('Kernel')}</span>
+          <select
+            className="jp-mod-styled"
+            name="kernel_name"
+            value={kernel || defaultKernel}
+            onChange={event => setKernel(event.target.value)}
+            title={trans.__('The environment that runs the benchmark.')}
+          >
+            {Object.entries(kernels).map(([name, title]) => (
+              <option key={name} value={name}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </label>
+      </details>
     </form>
   );
 }
@@ -89,7 +105,7 @@ function Field({
   trans,
   onChange
 }: IFieldProps): JSX.Element {
-  const words = parameter.name.replace(/_/g, ' ');
+  const words = trans.__(titleOf(parameter.name));
   return (
     <label className="jp-GpuPerf-field" title={trans.__(parameter.help)}>
       <span>{words}</span>

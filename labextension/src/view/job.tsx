@@ -58,28 +58,28 @@ function Result(props: {
   const { result, trans } = props;
   return (
     <>
-      <table className="jp-GpuPerf-result">
-        <tbody>
-          {Object.entries(result.figures).map(([name, interval]) => {
-            const figure = formatInterval(name, interval);
-            const count = result.samples[name]?.length;
-            return (
-              <tr key={name} data-figure={name}>
-                <th scope="row">{trans.__(labelOf(name))}</th>
-                <td className="jp-GpuPerf-number">{figure.text}</td>
-                <td>{figure.unit}</td>
-                <td
-                  className="jp-GpuPerf-note"
-                  title={trans.__('95 % confidence interval')}
-                >
-                  {figure.range}
-                  {count ? ` n=${count}` : ''}
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      <dl className="jp-GpuPerf-result">
+        {Object.entries(result.figures).map(([name, interval]) => {
+          const figure = formatInterval(name, interval);
+          const count = result.samples[name]?.length;
+          return (
+            <div key={name} data-figure={name}>
+              <dt>{trans.__(labelOf(name))}</dt>
+              <dd>
+                <span className="jp-GpuPerf-number">{figure.text}</span>
+                <span className="jp-GpuPerf-unit"> {figure.unit}</span>
+              </dd>
+              <dd
+                className="jp-GpuPerf-note"
+                title={trans.__('95 % confidence interval')}
+              >
+                {figure.range}
+                {count ? ` n = ${count}` : ''}
+              </dd>
+            </div>
+          );
+        })}
+      </dl>
       {result.warnings.map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
           {trans.__(warning)}

@@ -17,20 +17,37 @@ export function Section(props: ISectionProps): JSX.Element {
   const { id, title, note, state, children } = props;
   const [open, setOpen] = useRemembered(state, `section-${id}`, true);
   return (
-    <details
-      className="jp-GpuPerf-section"
-      data-section={id}
-      open={open}
-      onToggle={event => setOpen(event.currentTarget.open)}
-    >
-      <summary>
+    <details className="jp-GpuPerf-section" data-section={id} open={open}>
+      <Fold open={open} onChange={setOpen}>
         <h3>{title}</h3>
         {note ? <span className="jp-GpuPerf-note">{note}</span> : null}
-      </summary>
+      </Fold>
       <div className="jp-GpuPerf-sectionBody">{children}</div>
     </details>
   );
 }
+
+interface IFoldProps {
+  readonly open: boolean;
+  readonly children: React.ReactNode;
+  onChange(open: boolean): void;
+}
+
+/**
+ * The line that folds. Not `onToggle`: a browser reports that also for what the page itself did,
+ * and then the position on loading would overwrite the one remembered.
+ */
+export function Fold({ open, children, onChange }: IFoldProps): JSX.Element {
+  const toggle = (event: React.MouseEvent) => {
+    event.preventDefault();
+    onChange(!open);
+  };
+  return <summary onClick={toggle}>{children}</summary>;
+}
+
+/** Words, because Lab's state database loses `false` when the page is loaded again. */
+const ON = 'on';
+const OFF = 'off';
 
 /** A switch whose position outlives the page. */
 export function useRemembered(
@@ -43,8 +60,8 @@ export function useRemembered(
   React.useEffect(() => {
     let stale = false;
     void state?.fetch(key).then(kept => {
-      if (!stale && typeof kept === 'boolean') {
-        setValue(kept);
+      if (!stale && (kept === ON || kept === OFF)) {
+        setValue(kept === ON);
       }
     });
     return () => {
@@ -54,7 +71,7 @@ export function useRemembered(
   const change = (next: boolean) => {
     if (next !== value) {
       setValue(next);
-      void state?.save(key, next);
+      void state?.save(key, next ? ON : OFF);
     }
   };
   return [value, change];

@@ -1,0 +1,273 @@
+"""JupyterLab: what a user does with the panel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from notebooks import write_notebook
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.ui
+
+PANEL = "#jp-gpuperf-panel"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+
+def open_panel(page: Page) -> None:
+    page.locator(".jp-GpuPerf-statusItem button").click()
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-content")).to_be_visible()
+
+
+def fill(page: Page, **values: object) -> None:
+    parameters = page.locator(".jp-GpuPerf-parameters")
+    if parameters.get_attribute("open") is None:
+        parameters.locator("summary").click()
+    for name, value in values.items():
+        page.locator(f"{PANEL} input[name={name}]").fill(str(value))
+
+
+def run(page: Page) -> Locator:
+    """Click Run; return the new job."""
+    jobs = page.locator(".jp-GpuPerf-job")
+    before = jobs.first.get_attribute("data-job") if jobs.count() else None
+    page.locator(".jp-GpuPerf-formHead button").click()
+    expect(jobs.first).not_to_have_attribute("data-job", before or "")
+    return page.locator(f"[data-job='{jobs.first.get_attribute('data-job')}']")
+
+
+@pytest.fixture(scope="module")
+def panel(browser, lab) -> Iterator[Page]:
+    """One page for all tests that leave it as they found it: loading Lab takes seconds."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(lab.page())
+    open_panel(page)
+    yield page
+    context.close()
+
+
+def test_the_panel_shows_every_device_with_its_figures(panel):
+    cards = panel.locator(".jp-GpuPerf-card")
+    expect(cards).to_have_count(2)
+    for metric, unit in [
+        ("utilization_percent", r"%"),
+        ("memory_used_bytes", r"of 80 GiB"),
+        ("power_watts", r"of 700 W"),
+        ("temperature_celsius", r"°C"),
+    ]:
+        tile = cards.first.locator(f".jp-GpuPerf-tile[data-metric={metric}]")
+        expect(tile.locator(".jp-GpuPerf-figure")).to_have_text(re.compile(rf"^\d[\d.]* {unit}$"))
+        expect(tile.locator("canvas")).to_be_visible()
+    expect(panel.locator(".jp-GpuPerf-badge")).to_have_text("Replaying a recording")
+
+
+def test_values_change_while_one_watches(panel):
+    power = panel.locator("[data-metric=power_watts] .jp-GpuPerf-number").first
+    seen = {power.inner_text()}
+    for _ in range(40):
+        panel.wait_for_timeout(500)
+        seen.add(power.inner_text())
+        if len(seen) >= 3:
+            break
+    assert len(seen) >= 3
+
+
+def test_a_curve_begins_with_the_past_and_goes_on(panel):
+    drawn = """() => {
+        const canvas = document.querySelector('.jp-GpuPerf-chart canvas');
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return pixels.data.some(value => value !== 0);
+    }"""
+    panel.wait_for_function(drawn)
+
+
+def test_all_readings_are_listed_by_the_words_of_the_catalogue(panel, lab):
+    card = panel.locator(".jp-GpuPerf-card").first
+    card.locator("summary", has_text="All readings").click()
+    catalog = lab.get("gpuperf/catalog")["metrics"]
+    for metric in catalog:
+        if metric["scope"] == "device":
+            row = card.locator(f"tr[data-metric={metric['name']}]")
+            expect(row.locator("th")).to_have_text(metric["label"])
+            expect(row.locator("td")).not_to_have_text("")
+
+
+def test_a_missing_reading_is_a_dash_that_says_why(panel):
+    host = panel.locator(".jp-GpuPerf-host")
+    expect(host).to_contain_text("CPU")
+    # The recordings hold no host memory total: what is known stands alone, nothing is made up.
+    expect(host.locator("[data-metric=host_memory_used_bytes]")).not_to_contain_text("of")
+
+
+def test_a_benchmark_runs_to_its_result(panel):
+    fill(panel, items=64, batch_size=16, workers=0, time_limit_seconds=2)
+    job = run(panel)
+    expect(job).to_have_attribute("data-job-state", "running")
+    expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
+    batch = job.locator("[data-figure=batch_seconds]")
+    expect(batch).to_contain_text(re.compile(r"[\d.]+ (s|ms|µs)"))
+    expect(batch).to_contain_text(re.compile(r"\[[\d.]+, [\d.]+\] n = \d+"))
+    job.locator("summary", has_text="Measured on").click()
+    expect(job).to_contain_text("torch")
+
+
+def test_cancel_ends_a_benchmark(panel, lab):
+    fill(panel, items=64, batch_size=16, workers=1, time_limit_seconds=500)
+    panel.locator(f"{PANEL} input[name=rigorous]").check()
+    job = run(panel)
+    expect(job).to_have_attribute("data-job-state", "running")
+    expect(job.locator(".jp-GpuPerf-progress")).to_contain_text("so far", timeout=60_000)
+    job.get_by_role("button", name="Cancel").click()
+    expect(job).to_have_attribute("data-job-state", "cancelled")
+    job_id = job.get_attribute("data-job")
+    assert lab.get(f"gpuperf/jobs/{job_id}")["state"] == "cancelled"
+
+
+def test_a_value_out_of_range_is_said_beside_the_field(panel):
+    fill(panel, workers=1000)
+    field = panel.locator(".jp-GpuPerf-field", has=panel.locator("input[name=workers]"))
+    expect(field.get_by_role("alert")).to_have_text("Give a number from 0 to 128.")
+    expect(panel.locator(".jp-GpuPerf-formHead button")).to_be_disabled()
+    fill(panel, workers=4)
+    expect(panel.locator(".jp-GpuPerf-formHead button")).to_be_enabled()
+
+
+def test_what_the_server_refuses_is_shown_with_what_to_do(panel):
+    fill(panel, items=1_000_000)
+    failure = run(panel).locator(".jp-GpuPerf-failure")
+    expect(failure).to_have_attribute("data-error", "not_enough_memory", timeout=60_000)
+    expect(failure).to_contain_text("Ask for at most")
+
+
+def test_jobs_outlive_the_page(panel, open_page, lab):
+    fill(panel, items=64, batch_size=16, workers=0, time_limit_seconds=1)
+    job_id = run(panel).get_attribute("data-job")
+    page = open_page(lab.page())
+    open_panel(page)
+    job = page.locator(f"[data-job='{job_id}']")
+    expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
+
+
+def test_a_fold_and_the_open_panel_are_remembered(open_page, lab):
+    page = open_page(lab.page())
+    open_panel(page)
+    section = page.locator("[data-section=devices]")
+    section.locator("> summary").click()
+    expect(section).not_to_have_attribute("open", "")
+    page.wait_for_timeout(2000)  # Lab saves its state with a delay
+    page.reload()
+    expect(page.locator(PANEL)).to_be_visible()
+    expect(section).not_to_have_attribute("open", "")
+    section.locator("> summary").click()
+    expect(section).to_have_attribute("open", "")
+    page.wait_for_timeout(2000)
+
+
+def test_a_hidden_panel_and_status_bar_stop_the_stream(panel):
+    status = panel.locator(".jp-GpuPerf-status")
+    expect(status).to_have_attribute("data-connection", "live")
+    # As in a background tab: the page says that it is hidden.
+    panel.evaluate(
+        """() => {
+            Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+    expect(status).to_have_attribute("data-connection", "paused")
+    panel.evaluate(
+        """() => {
+            delete document.visibilityState;
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+    expect(status).to_have_attribute("data-connection", "live")
+
+
+def test_the_status_bar_shows_the_first_device(open_page, lab):
+    page = open_page(lab.page())
+    item = page.locator(".jp-GpuPerf-statusItem")
+    expect(item).to_contain_text(re.compile(r"H100 · \d+ % · [\d.]+ of 80 GiB · \d+ W · \d+ °C"))
+    expect(item).to_contain_text("and 1 more")
+
+
+def test_the_magic_in_a_notebook_runs_on_the_server_and_shows_in_the_panel(open_page, lab):
+    write_notebook(
+        lab.folder / "magic.ipynb",
+        "%load_ext jupyter_gpuperf",
+        "%gpubench dataloader --items 64 --batch-size 16 --workers 0 --time-limit-seconds 3",
+    )
+    page = open_page(lab.page("lab/tree/magic.ipynb"))
+    page.locator(".jp-Notebook").wait_for()
+    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
+    if not page.locator(PANEL).is_visible():
+        open_panel(page)
+    before = page.locator(".jp-GpuPerf-job").count()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    expect(page.locator(".jp-GpuPerf-job")).to_have_count(before + 1, timeout=60_000)
+    output = page.locator(".jp-Notebook .jp-OutputArea-output").last
+    expect(output).to_contain_text("images/s", timeout=60_000)
+    expect(output).to_contain_text("[")
+
+
+class TestAfterTheServerWasGone:
+    def test_the_page_comes_back_by_itself(self, start_server, open_page, packaged_recordings):
+        source = f"replay:{packaged_recordings[0]}"
+        server = start_server(source)
+        page = open_page(server.page())
+        open_panel(page)
+        status = page.locator(".jp-GpuPerf-status")
+        expect(status).to_have_attribute("data-connection", "live")
+        server.process.terminate()
+        server.process.wait(20)
+        expect(status).to_have_attribute(
+            "data-connection", re.compile("reconnecting|polling"), timeout=30_000
+        )
+        port = int(re.search(r":(\d+)/", server.url)[1])
+        start_server(source, port=port, token=server.token)
+        expect(status).to_have_attribute("data-connection", "live", timeout=60_000)
+
+
+def test_without_a_gpu_the_panel_says_what_to_do(start_server, open_page):
+    server = start_server("none")
+    page = open_page(server.page())
+    expect(page.locator(".jp-GpuPerf-statusItem")).to_contain_text("No GPU")
+    open_panel(page)
+    absent = page.locator(".jp-GpuPerf-absent")
+    expect(absent).to_have_attribute("data-reason", "switched_off")
+    expect(absent).to_contain_text("JUPYTER_GPUPERF_SOURCE")
+    expect(page.locator(".jp-GpuPerf-host")).to_contain_text("GiB")
+
+
+def test_many_devices_are_rows_that_unfold(start_server, open_page, packaged_recordings):
+    server = start_server(f"replay:{','.join([str(packaged_recordings[0])] * 8)}")
+    page = open_page(server.page())
+    open_panel(page)
+    rows = page.locator(".jp-GpuPerf-row")
+    expect(rows).to_have_count(8)
+    rows.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".jp-GpuPerf-card")).to_have_count(1)
+    expect(rows.first).to_have_attribute("aria-expanded", "true")
+
+
+def test_the_picture_in_the_readme_is_the_real_panel(panel):
+    """Takes the README's screenshot, with a benchmark running."""
+    power = panel.locator("[data-metric=power_watts] .jp-GpuPerf-number").first
+    for _ in range(120):  # until the recorded training is under way
+        if int(power.inner_text()) > 400:
+            break
+        panel.wait_for_timeout(500)
+    panel.wait_for_timeout(5000)
+    fill(panel, items=64, batch_size=16, workers=0, time_limit_seconds=60)
+    panel.locator(f"{PANEL} input[name=rigorous]").check()
+    panel.locator(".jp-GpuPerf-parameters summary").click()
+    job = run(panel)
+    expect(job.locator(".jp-GpuPerf-progress")).to_contain_text("so far", timeout=60_000)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    panel.screenshot(path=IMAGES / "panel.png")
+    job.get_by_role("button", name="Cancel").click()
+    expect(job).to_have_attribute("data-job-state", "cancelled")
