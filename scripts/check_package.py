@@ -1,0 +1,75 @@
+"""Install a wheel or an sdist into an empty environment without Node, and see what it brings.
+
+The environment borrows the packages of this one, so that only ours is installed: what a user's pip
+would fetch is not what is checked here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+EXPECTED = (
+    "share/jupyter/labextensions/jupyter-gpuperf/package.json",
+    "share/jupyter/labextensions/jupyter-gpuperf/install.json",
+    "share/jupyter/labextensions/jupyter-gpuperf/static/style.js",
+    "etc/jupyter/jupyter_server_config.d/jupyter_gpuperf.json",
+    "bin/jupyter-gpuperf",
+)
+IMPORTS = """
+import jupyter_gpuperf, pathlib, sys
+assert pathlib.Path(jupyter_gpuperf.__file__).is_relative_to(sys.prefix), jupyter_gpuperf.__file__
+from jupyter_gpuperf.sources.replay import PACKAGED
+assert list(PACKAGED.glob("*.gz")), "the recordings are missing"
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "jupyter_gpuperf")
+assert shell.find_line_magic("gpubench"), "the magic is missing"
+"""
+
+
+def check(package: Path) -> None:
+    """Raise what is wrong with ``package``."""
+    with tempfile.TemporaryDirectory() as folder:
+        prefix = Path(folder) / "env"
+        run(sys.executable, "-m", "venv", "--without-pip", str(prefix))
+        python = prefix / "bin" / "python"
+        (site,) = prefix.glob("lib/python*/site-packages")
+        (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        install = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install")
+        options = ("--no-deps", "--no-build-isolation", "--force-reinstall", "--prefix")
+        run(str(python), *install, *options, str(prefix), str(package), path=without_node())
+        missing = [name for name in EXPECTED if not (prefix / name).exists()]
+        if missing:
+            raise SystemExit(f"{package.name} does not bring: {', '.join(missing)}")
+        run(str(python), "-c", IMPORTS)
+        listed = run(str(python), "-m", "jupyter", "server", "extension", "list")
+        if "jupyter_gpuperf" not in listed:
+            raise SystemExit(f"{package.name} does not enable the server extension:\n{listed}")
+
+
+def without_node() -> str:
+    """Return a PATH on which there is no Node."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(each for each in folders if not Path(each, "node").exists())
+
+
+def run(*command: str, path: str | None = None) -> str:
+    """Run a command; return what it printed, raise that when it failed."""
+    environment = {**os.environ, "PATH": path or os.environ["PATH"]}
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    check(Path(sys.argv[1]))
+    print(f"{Path(sys.argv[1]).name}: installs without Node; extension, panel and magics are there")
