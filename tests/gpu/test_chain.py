@@ -1,0 +1,226 @@
+"""The whole chain on a real device: server, worker, kernel. Figures go to $GPUPERF_FIGURES."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+ROOT = Path(__file__).parents[2]
+MIB = 2**20
+
+
+class Server:
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url, self.token = f"http://127.0.0.1:{port}/", secrets.token_hex(16)
+        self.runtime, self.log = home / "runtime", home / "log"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "IPYTHONDIR": str(home / "ipython"),
+        }
+        environment.pop("JUPYTER_GPUPERF_SOURCE", None)
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
+                    *(f"--port={port}", f"--IdentityProvider.token={self.token}"),
+                    "--ServerApp.jpserver_extensions={'jupyter_gpuperf': True}",
+                    f"--ServerApp.root_dir={home}",
+                ],
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def ask(self, path, body=None, method=None):
+        request = urllib.request.Request(
+            self.url + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
+    def run(self, benchmark, seconds=300, **parameters):
+        job = self.ask("gpuperf/jobs", {"benchmark": benchmark, "parameters": parameters})
+        end = time.monotonic() + seconds
+        while job["state"] in ("queued", "running") and time.monotonic() < end:
+            time.sleep(0.2)
+            job = self.ask(f"gpuperf/jobs/{job['id']}")
+        assert job["state"] == "done", (job["error"], job["log_tail"])
+        return job
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("s"))
+    end = time.monotonic() + 60
+    while True:
+        try:
+            server.ask("gpuperf/latest")
+            break
+        except (urllib.error.URLError, OSError):
+            assert time.monotonic() < end, server.log.read_text()[-3000:]
+            time.sleep(0.2)
+    yield server
+    server.process.terminate()
+    server.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def note():
+    """Keep a figure for people to read."""
+    figures = {}
+    yield figures.__setitem__
+    if path := os.environ.get("GPUPERF_FIGURES"):
+        Path(path).write_text(json.dumps(figures, indent=1))
+
+
+def test_latest_agrees_with_nvidia_smi_while_the_device_works(server, nvidia_smi, note):
+    job = server.ask(
+        "gpuperf/jobs",
+        {"benchmark": "compute", "parameters": {"rigorous": True, "batch_size": 512}},
+    )
+    fields = (
+        "memory.used",
+        "temperature.gpu",
+        "clocks.sm",
+        "power.draw.average",
+        "utilization.gpu",
+    )
+    compared = []
+    for _ in range(6):
+        time.sleep(1.5)
+        before = nvidia_smi(*fields)
+        frame = server.ask("gpuperf/latest")["devices"]
+        compared.append({"nvidia_smi": before, "latest": frame})
+    server.ask(f"gpuperf/jobs/{job['id']}", method="DELETE")
+    note("latest_and_nvidia_smi", compared)
+    devices = {each["uuid"]: each for each in server.ask("gpuperf/devices")["devices"]}
+    assert set(devices) == set(compared[0]["nvidia_smi"])
+    # Both change while one looks: the medians over the looks agree.
+    for uuid in devices:
+        for index, (metric, tolerance) in enumerate(
+            [
+                ("memory_used_bytes", 0.05),
+                ("temperature_celsius", 0.1),
+                ("clock_sm_mhz", 0.1),
+                ("power_watts", 0.35),
+            ]
+        ):
+            scale = MIB if metric == "memory_used_bytes" else 1
+            ours = sorted(each["latest"][uuid][metric] / scale for each in compared)[3]
+            theirs = sorted(float(each["nvidia_smi"][uuid][index]) for each in compared)[3]
+            assert ours == pytest.approx(theirs, rel=tolerance), metric
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("0 workers", {"workers": 0}),
+        ("4 workers", {"workers": 4}),
+        ("4 workers, pinned", {"workers": 4, "pin_memory": True}),
+        ("8 workers, pinned, prefetch 3", {"workers": 8, "pin_memory": True, "prefetch_factor": 3}),
+    ],
+)
+def test_the_dataloader_benchmark_runs_through_the_server(server, note, name, parameters):
+    job = server.run("dataloader", items=10_000, time_limit_seconds=20, **parameters)
+    result = job["result"]
+    note(f"dataloader, {name}", {"figures": result["figures"], "warnings": result["warnings"]})
+    assert result["environment"]["device_name"]
+    assert 0.001 < result["figures"]["batch_seconds"]["value"] < 0.2
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_the_compute_benchmark_measures_the_device(server, note, precision):
+    job = server.run("compute", precision=precision)
+    result = job["result"]
+    environment = {k: v for k, v in result["environment"].items() if k != "interpreter"}
+    kept = {key: result[key] for key in ("figures", "warnings")}
+    note(f"compute, {precision}", {**kept, "environment": environment})
+    (device,) = server.ask("gpuperf/devices")["devices"][:1]
+    assert job["device"] == device["uuid"]
+    assert result["environment"]["device_name"] == device["name"]
+    assert "launch_seconds" in result["figures"]
+    assert result["warnings"] == []
+
+
+def test_cancelling_a_job_on_the_device_leaves_no_process(server, nvidia_smi, note):
+    milliseconds = []
+    for _ in range(5):
+        job = server.ask("gpuperf/jobs", {"benchmark": "compute", "parameters": {"rigorous": True}})
+        while "so far" not in server.ask(f"gpuperf/jobs/{job['id']}")["progress_message"]:
+            time.sleep(0.05)
+        began = time.perf_counter()
+        server.ask(f"gpuperf/jobs/{job['id']}", method="DELETE")
+        while server.ask(f"gpuperf/jobs/{job['id']}")["state"] == "running":
+            time.sleep(0.002)
+        milliseconds.append(1000 * (time.perf_counter() - began))
+    note("cancel on the device, ms", milliseconds)
+    listed = subprocess.run(
+        ["nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    children = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    assert not set(listed) & set(children)
+
+
+def test_the_magics_in_a_kernel_run_through_the_server(server, note):
+    kernel = server.ask("api/kernels", {"name": "python3"})["id"]
+    file = server.runtime / f"kernel-{kernel}.json"
+    client = BlockingKernelClient(connection_file=str(file))
+    client.load_connection_file()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    before = len(server.ask("gpuperf/jobs")["jobs"])
+    shown = []
+    for code in (
+        "%load_ext jupyter_gpuperf",
+        "%gpubench dataloader --workers 4 --batch-size 64",
+        "%gpubench compute",
+    ):
+        request = client.execute(code)
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
+            try:
+                message = client.get_iopub_msg(timeout=5)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            if message["msg_type"] == "error":
+                pytest.fail(str(message["content"]))
+            text = message["content"].get("data", {}).get("text/plain")
+            if text and "[" in text:
+                shown.append(text)
+            if message["content"].get("execution_state") == "idle":
+                break
+    client.stop_channels()
+    note("magics", shown)
+    jobs = server.ask("gpuperf/jobs")["jobs"]
+    assert len(jobs) == before + 2
+    assert {job["state"] for job in jobs[:2]} == {"done"}
+    assert any("batch" in text for text in shown)
+    assert any("pass" in text for text in shown)
