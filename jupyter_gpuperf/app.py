@@ -58,7 +58,7 @@ class GpuPerf(Settings, ExtensionApp):
             manager=self.jobs,
             runtime_directory=Path(self.serverapp.runtime_dir),
             devices=lambda: self.sampler.devices.devices,
-            ready=self.services.first_tick,
+            ready=self.services.fresh,
             version=str(jupyter_gpuperf.__version__),
         )
 

@@ -106,11 +106,15 @@ def main() -> int:
         try:
             frame = first_frame(server)
             devices = server.ask("devices")
-            names = [device["name"] for device in devices["devices"]] or devices["reason"]["message"]
+            names = [device["name"] for device in devices["devices"]] or devices["reason"][
+                "message"
+            ]
             print(f"first frame after {time.monotonic() - began:.1f} s: {names}")
             print(f"  readings: {json.dumps(next(iter(frame['devices'].values()), frame['host']))}")
             for name, figure in result_of_job(server)["figures"].items():
-                print(f"  {name}: {figure['value']:.4g} [{figure['low']:.4g}, {figure['high']:.4g}]")
+                print(
+                    f"  {name}: {figure['value']:.4g} [{figure['low']:.4g}, {figure['high']:.4g}]"
+                )
         except (TimeoutError, RuntimeError, urllib.error.URLError) as error:
             print(f"demo check failed: {error}\n{server.log.read_text()[-4000:]}", file=sys.stderr)
             return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
 T = TypeVar("T")
 
 AUTH_RESOURCE: Final = "gpuperf"
-FIRST_TICK_SECONDS: Final = 10.0
+TICK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,8 +34,8 @@ class Services:
     sampler: Sampler
     jobs: JobManager
 
-    async def first_tick(self) -> None:
-        """Wait until there are readings.
+    async def fresh(self, oldest_seconds: float = math.inf) -> None:
+        """Wait until there are readings, and not older than ``oldest_seconds``.
 
         Raises
         ------
@@ -43,12 +44,12 @@ class Services:
         """
         sampler = self.sampler
         sampler.start()  # at the latest: whoever embeds a server may not call its start hooks
-        if sampler.latest is None and not await in_thread(
-            lambda: sampler.wait_for_first_tick(FIRST_TICK_SECONDS)
+        if not sampler.is_fresh(oldest_seconds) and not await in_thread(
+            lambda: sampler.wait_for_tick(TICK_SECONDS)
         ):
             raise Unavailable(
-                "no_sample_yet",
-                f"The driver has not answered within {FIRST_TICK_SECONDS:.0f} s.",
+                "not_answering",
+                f"The driver has not answered within {TICK_SECONDS:.0f} s.",
                 "See whether nvidia-smi answers in a terminal; then restart the Jupyter server.",
             )
 

@@ -43,7 +43,7 @@ class JobsHandler(GpuPerfHandler):
     async def post(self) -> None:
         """Queue a benchmark: takes :class:`schemas.JobRequest`, answers 202 and the job."""
         request = self.body_as(JobRequest)
-        await self.services.first_tick()  # which devices there are decides where it runs
+        await self.services.fresh()  # which devices there are decides where it runs
         interpreter, environment = await self._interpreter(request.kernel_name)
         job = self.services.jobs.submit(request, interpreter=interpreter, environment=environment)
         self.answer(job, status=202)

@@ -93,7 +93,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     async def open(self, *args: str, **kwargs: str) -> None:
         """Greet with all that a page needs, then subscribe."""
         super().open(*args, **kwargs)
-        await self.services.first_tick()
+        await self.services.fresh()
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
             outbox = LatestOnly(IOLoop.current(), self._send)

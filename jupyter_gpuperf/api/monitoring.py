@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
 from jupyter_gpuperf.errors import Unavailable
+
+LATEST_SECONDS: Final = 1.0
+"""``GET latest`` is never older, also while nobody watches and ticks come rarely."""
 
 
 class VersionHandler(GpuPerfHandler):
@@ -36,18 +41,18 @@ class DevicesHandler(GpuPerfHandler):
     @authorized
     async def get(self) -> None:
         """Answer :class:`schemas.Devices`."""
-        await self.services.first_tick()
+        await self.services.fresh()
         self.answer(self.services.sampler.devices)
 
 
 class LatestHandler(GpuPerfHandler):
-    """``GET latest``: the newest frame."""
+    """``GET latest``: the newest frame; the devices are read for it when it is over a second old."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
         """Answer :class:`schemas.Frame`."""
-        await self.services.first_tick()
+        await self.services.fresh(LATEST_SECONDS)
         frame = self.services.sampler.latest
         if frame is None:  # only when the first tick was lost to a stop in between
             raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
@@ -61,7 +66,7 @@ class HistoryHandler(GpuPerfHandler):
     @authorized
     async def get(self) -> None:
         """Answer :class:`schemas.History`; by default all of it, in steps of a second."""
-        await self.services.first_tick()
+        await self.services.fresh()
         store = self.services.history
         seconds = self.number("seconds", store.seconds, 0.1, 86_400)
         step_seconds = self.number("step_seconds", 1.0, 0.1, 86_400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -61,7 +62,9 @@ class Sampler:
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._started = False
-        self._first_tick = threading.Event()
+        self._ticked = threading.Condition()
+        self._ticked_at = -math.inf
+        self._hurry = False
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
         self._latest: Frame | None = None
         self._devices = STARTING
@@ -97,9 +100,21 @@ class Sampler:
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
 
-    def wait_for_first_tick(self, timeout_seconds: float) -> bool:
-        """Block until the first tick is done; tell whether it came in time."""
-        return self._first_tick.wait(timeout_seconds)
+    def is_fresh(self, oldest_seconds: float) -> bool:
+        """Tell whether the newest frame is at most ``oldest_seconds`` old."""
+        return self._monotonic() - self._ticked_at <= oldest_seconds
+
+    def wait_for_tick(self, timeout_seconds: float) -> bool:
+        """Have the devices read now; block until it is done, and tell whether it came in time.
+
+        For who asks once instead of listening: between the ticks of an idle sampler the newest
+        frame may be seconds old.
+        """
+        asked_at = self._monotonic()
+        with self._ticked:
+            self._hurry = True
+            self._wake.set()
+            return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
     def _run(self) -> None:
         self._guarded(self._source.open)
@@ -119,6 +134,8 @@ class Sampler:
         return True
 
     def _tick(self) -> None:
+        self._hurry = False  # before reading: who asks from now on gets the next tick
+        began = self._monotonic()
         readings = self._source.read()
         frame = Frame(
             time_seconds=self._wall_clock(), devices=readings, host=self._source.read_host()
@@ -126,8 +143,10 @@ class Sampler:
         self._history.append(frame)
         self._latest = frame
         self._notice_devices()
-        self._first_tick.set()
-        self._subscribers.publish(lambda: encode(frame), self._monotonic())
+        with self._ticked:
+            self._ticked_at = began
+            self._ticked.notify_all()
+        self._subscribers.publish(lambda: encode(frame), began)
 
     def _notice_devices(self) -> None:
         devices, kind = self._source.devices(), self._source.kind
@@ -144,7 +163,7 @@ class Sampler:
 
     def _pause_until_due(self, began_seconds: float) -> None:
         # A listener that comes or goes changes the interval, so look again when woken.
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._hurry:
             interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
             remaining_seconds = began_seconds + interval_ms / 1000 - self._monotonic()
             if remaining_seconds <= 0:

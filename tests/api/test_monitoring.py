@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
@@ -39,6 +40,15 @@ async def test_latest_is_fresh_and_has_every_device(get):
     assert set(frame.devices) == {device["uuid"] for device in devices["devices"]}
     for readings in frame.devices.values():
         assert 0 < readings["power_watts"] <= 710
+
+
+async def test_latest_is_read_anew_when_nobody_watched(get, jp_serverapp):
+    await get("latest")
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
+    await asyncio.sleep(1.1)  # longer than a frame counts as new, shorter than an idle tick
+    assert not app.sampler.is_fresh(1.0)
+    frame = await get("latest")
+    assert abs(frame["time_seconds"] - time.time()) < 1.0
 
 
 async def test_history_has_a_column_per_metric_asked_for(get):

@@ -94,42 +94,39 @@ def note():
         Path(path).write_text(json.dumps(figures, indent=1))
 
 
+def wait_for_measuring(server, job):
+    while "so far" not in server.ask(f"gpuperf/jobs/{job['id']}")["progress_message"]:
+        time.sleep(0.05)
+
+
 def test_latest_agrees_with_nvidia_smi_while_the_device_works(server, nvidia_smi, note):
     job = server.ask(
         "gpuperf/jobs",
         {"benchmark": "compute", "parameters": {"rigorous": True, "batch_size": 512}},
     )
-    fields = (
-        "memory.used",
-        "temperature.gpu",
-        "clocks.sm",
-        "power.draw.average",
-        "utilization.gpu",
-    )
+    wait_for_measuring(server, job)
+    fields = ("memory.used", "temperature.gpu", "clocks.sm", "power.draw.average")
     compared = []
-    for _ in range(6):
-        time.sleep(1.5)
+    for _ in range(5):
+        time.sleep(1.1)
         before = nvidia_smi(*fields)
-        frame = server.ask("gpuperf/latest")["devices"]
-        compared.append({"nvidia_smi": before, "latest": frame})
+        latest = server.ask("gpuperf/latest")["devices"]
+        compared.append((before, latest, nvidia_smi(*fields)))
     server.ask(f"gpuperf/jobs/{job['id']}", method="DELETE")
-    note("latest_and_nvidia_smi", compared)
-    devices = {each["uuid"]: each for each in server.ask("gpuperf/devices")["devices"]}
-    assert set(devices) == set(compared[0]["nvidia_smi"])
-    # Both change while one looks: the medians over the looks agree.
-    for uuid in devices:
-        for index, (metric, tolerance) in enumerate(
-            [
-                ("memory_used_bytes", 0.05),
-                ("temperature_celsius", 0.1),
-                ("clock_sm_mhz", 0.1),
-                ("power_watts", 0.35),
-            ]
-        ):
-            scale = MIB if metric == "memory_used_bytes" else 1
-            ours = sorted(each["latest"][uuid][metric] / scale for each in compared)[3]
-            theirs = sorted(float(each["nvidia_smi"][uuid][index]) for each in compared)[3]
-            assert ours == pytest.approx(theirs, rel=tolerance), metric
+    note("nvidia-smi before, latest, nvidia-smi after", compared)
+    metrics = [
+        ("memory_used_bytes", MIB, 1),
+        ("temperature_celsius", 1, 2),
+        ("clock_sm_mhz", 1, 60),
+        ("power_watts", 1, 60),
+    ]
+    for before, latest, after in compared:
+        assert set(latest) == set(before)
+        for uuid, readings in latest.items():
+            for index, (metric, scale, tolerance) in enumerate(metrics):
+                bounds = sorted(float(each[uuid][index]) for each in (before, after))
+                ours = readings[metric] / scale
+                assert bounds[0] - tolerance <= ours <= bounds[1] + tolerance, metric
 
 
 @pytest.mark.parametrize(
@@ -167,8 +164,7 @@ def test_cancelling_a_job_on_the_device_leaves_no_process(server, nvidia_smi, no
     milliseconds = []
     for _ in range(5):
         job = server.ask("gpuperf/jobs", {"benchmark": "compute", "parameters": {"rigorous": True}})
-        while "so far" not in server.ask(f"gpuperf/jobs/{job['id']}")["progress_message"]:
-            time.sleep(0.05)
+        wait_for_measuring(server, job)
         began = time.perf_counter()
         server.ask(f"gpuperf/jobs/{job['id']}", method="DELETE")
         while server.ask(f"gpuperf/jobs/{job['id']}")["state"] == "running":
@@ -189,6 +185,8 @@ def test_cancelling_a_job_on_the_device_leaves_no_process(server, nvidia_smi, no
 
 def test_the_magics_in_a_kernel_run_through_the_server(server, note):
     kernel = server.ask("api/kernels", {"name": "python3"})["id"]
+    while server.ask(f"api/kernels/{kernel}")["execution_state"] != "idle":
+        time.sleep(0.2)
     file = server.runtime / f"kernel-{kernel}.json"
     client = BlockingKernelClient(connection_file=str(file))
     client.load_connection_file()

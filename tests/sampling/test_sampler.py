@@ -91,7 +91,7 @@ def test_a_tick_reaches_latest_history_and_listeners(sampled):
     _, subscribers, history, sampler = sampled
     inbox = messages(subscribers)
     sampler.start()
-    assert sampler.wait_for_first_tick(5)
+    assert sampler.wait_for_tick(5)
     frame = next(m for m in iter(lambda: inbox.get(timeout=5), None) if isinstance(m, Frame))
     assert frame.devices == {"GPU-0000": {"power_watts": 300.0}}
     assert frame.host == {"host_cpu_percent": 5.0}
@@ -103,7 +103,7 @@ def test_a_tick_reaches_latest_history_and_listeners(sampled):
 def test_a_listener_that_comes_wakes_an_idle_sampler(sampled):
     *_, subscribers, _, sampler = sampled
     sampler.start()
-    assert sampler.wait_for_first_tick(5)  # the next tick would come in a minute
+    assert sampler.wait_for_tick(5)  # the next tick would come in a minute
     inbox = messages(subscribers)
     assert inbox.get(timeout=5).devices
 
@@ -111,7 +111,7 @@ def test_a_listener_that_comes_wakes_an_idle_sampler(sampled):
 def test_a_device_that_comes_or_goes_is_announced(sampled):
     source, subscribers, _, sampler = sampled
     sampler.start()
-    assert sampler.wait_for_first_tick(5)
+    assert sampler.wait_for_tick(5)
     inbox = messages(subscribers)
     source.uuids = ["GPU-0000", "GPU-0001"]
     while not isinstance(message := inbox.get(timeout=5), DevicesChanged):
@@ -129,9 +129,27 @@ def test_an_error_that_no_source_should_raise_does_not_end_sampling(sampled, mon
     assert "Sampling failed" in caplog.text
 
 
+def test_who_asks_once_gets_a_reading_of_now(sampled):
+    source, _, _, sampler = sampled
+    sampler.start()
+    assert sampler.wait_for_tick(5)
+    before = sampler.latest
+    assert not sampler.is_fresh(0.0)
+    source.uuids = ["GPU-0001"]
+    assert sampler.wait_for_tick(5)  # the next tick by itself would come in a minute
+    assert sampler.latest.time_seconds > before.time_seconds
+    assert list(sampler.latest.devices) == ["GPU-0001"]
+    assert sampler.is_fresh(60.0)
+
+
+def test_a_driver_that_does_not_answer_is_not_waited_for_without_end(sampled):
+    *_, sampler = sampled
+    assert not sampler.wait_for_tick(0.01)  # not started: no tick will come
+
+
 def test_stopping_closes_the_source(sampled):
     source, *_, sampler = sampled
     sampler.start()
-    assert sampler.wait_for_first_tick(5)
+    assert sampler.wait_for_tick(5)
     sampler.stop()
     assert (source.opened, source.closed) == (1, 1)
