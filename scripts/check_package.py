@@ -63,7 +63,12 @@ def run(*command: str, path: str | None = None) -> str:
     environment = {**os.environ, "PATH": path or os.environ["PATH"]}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}")

@@ -101,8 +101,9 @@ class Sampler:
             self._thread.join(timeout_seconds)
 
     def is_fresh(self, oldest_seconds: float) -> bool:
-        """Tell whether the newest frame is at most ``oldest_seconds`` old."""
-        return self._monotonic() - self._ticked_at <= oldest_seconds
+        """Tell whether there is a frame, at most ``oldest_seconds`` old."""
+        age_seconds = self._monotonic() - self._ticked_at
+        return self._latest is not None and age_seconds <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
         """Have the devices read now; block until it is done, and tell whether it came in time.
