@@ -60,9 +60,24 @@ def test_a_reading_that_fails_is_a_reason_and_the_others_go_on(error, reason):
     assert readings["utilization_percent"] == 63
 
 
+def test_limits_are_read_rarely_because_they_are_dear():
+    nvml, now = FakeNvml(), 100.0
+    source = NvmlSource(METRICS, load=lambda: nvml, clock=lambda: now)
+    source.open()
+    nvml.calls.clear()
+    nvml.answers[0, "nvmlDeviceGetEnforcedPowerLimit"] = 500_000
+    assert source.read()[UUID]["power_limit_watts"] == 700
+    assert (0, "nvmlDeviceGetMaxClockInfo") not in nvml.calls
+    now = 131.0  # but they are not read once for all: an administrator may change them
+    assert source.read()[UUID]["power_limit_watts"] == 500
+
+
 def test_a_lost_device_leaves_the_other_alone():
     nvml = FakeNvml(count=2)
-    source = opened(nvml)
+    now = 0.0
+    source = NvmlSource(METRICS, load=lambda: nvml, clock=lambda: now)
+    source.open()
+    now = 60.0
     for function in {name for _, name in nvml.calls} | {
         "nvmlDeviceGetUtilizationRates",
         "nvmlDeviceGetPowerUsage",
