@@ -7,6 +7,7 @@ would fetch is not what is checked here.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,14 @@ EXPECTED = (
     "etc/jupyter/jupyter_server_config.d/jupyter_gpuperf.json",
     "bin/jupyter-gpuperf",
 )
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+LISTED = {
+    # As modules: the jupyter command would run the programs of the environment borrowed from.
+    "jupyter_server.extension.serverextension": (
+        r"jupyter_gpuperf enabled\n.*\n\s*jupyter_gpuperf \S+ OK"
+    ),
+    "jupyterlab.labextensions": r"jupyter-gpuperf v\S+ enabled +OK",
+}
 IMPORTS = """
 import jupyter_gpuperf, pathlib, sys
 assert pathlib.Path(jupyter_gpuperf.__file__).is_relative_to(sys.prefix), jupyter_gpuperf.__file__
@@ -35,21 +44,24 @@ assert shell.find_line_magic("gpubench"), "the magic is missing"
 def check(package: Path) -> None:
     """Raise what is wrong with ``package``."""
     with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / "env"
-        run(sys.executable, "-m", "venv", "--without-pip", str(prefix))
-        python = prefix / "bin" / "python"
+        home = Path(folder)
+        prefix = home / "env"
+        run(sys.executable, "-m", "venv", "--without-pip", str(prefix), folder=home)
+        python = str(prefix / "bin" / "python")
         (site,) = prefix.glob("lib/python*/site-packages")
         (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
         install = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install")
         options = ("--no-deps", "--no-build-isolation", "--force-reinstall", "--prefix")
-        run(str(python), *install, *options, str(prefix), str(package), path=without_node())
+        run(python, *install, *options, str(prefix), str(package), folder=home)
         missing = [name for name in EXPECTED if not (prefix / name).exists()]
         if missing:
             raise SystemExit(f"{package.name} does not bring: {', '.join(missing)}")
-        run(str(python), "-c", IMPORTS)
-        listed = run(str(python), "-m", "jupyter", "server", "extension", "list")
-        if "jupyter_gpuperf" not in listed:
-            raise SystemExit(f"{package.name} does not enable the server extension:\n{listed}")
+        run(python, "-c", IMPORTS, folder=home)
+        run(python, str(prefix / "bin" / "jupyter-gpuperf"), "--help", folder=home)
+        for module, expected in LISTED.items():
+            listed = COLOUR.sub("", run(python, "-m", module, "list", folder=home))
+            if not re.search(expected, listed):
+                raise SystemExit(f"{package.name} is not enabled by {module}:\n{listed}")
 
 
 def without_node() -> str:
@@ -58,12 +70,13 @@ def without_node() -> str:
     return os.pathsep.join(each for each in folders if not Path(each, "node").exists())
 
 
-def run(*command: str, path: str | None = None) -> str:
-    """Run a command; return what it printed, raise that when it failed."""
-    environment = {**os.environ, "PATH": path or os.environ["PATH"]}
+def run(*command: str, folder: Path) -> str:
+    """Run a command away from the checkout; return what it printed, raise that when it failed."""
+    environment = {**os.environ, "PATH": without_node(), "JUPYTER_CONFIG_DIR": str(folder)}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
         command,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -76,5 +89,7 @@ def run(*command: str, path: str | None = None) -> str:
 
 
 if __name__ == "__main__":
-    check(Path(sys.argv[1]))
-    print(f"{Path(sys.argv[1]).name}: installs without Node; extension, panel and magics are there")
+    check(Path(sys.argv[1]).absolute())
+    print(
+        f"{Path(sys.argv[1]).name}: installs without Node; extension, panel, magics and command are there"
+    )

@@ -13,7 +13,7 @@ TESTS = Path(__file__).parent
 RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
-sys.path[:0] = [str(TESTS), str(TESTS / "ui")]
+sys.path[:0] = [str(TESTS), str(TESTS / "jobs"), str(TESTS / "ui")]
 
 
 @pytest.fixture

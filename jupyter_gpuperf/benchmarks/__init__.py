@@ -30,9 +30,12 @@ def all_benchmarks() -> tuple[Benchmark, ...]:
     benchmarks = {benchmark.name: benchmark for benchmark in BENCHMARKS}
     for point in entry_points(group="jupyter_gpuperf.benchmarks"):
         try:
-            addition: Benchmark = point.load()
-        except Exception:  # foreign code at load; the log names it
+            addition = point.load()
+        except (Exception, SystemExit):  # foreign code at load; the log names it
             logger.exception("The benchmark %s could not be loaded; it is left out.", point.value)
+            continue
+        if not isinstance(addition, Benchmark):
+            logger.error("%s is not a Benchmark; left out.", point.value)
             continue
         if benchmarks.setdefault(addition.name, addition) is not addition:
             logger.error("%s repeats the benchmark %s; left out.", point.value, addition.name)

@@ -5,13 +5,18 @@ Standard library only: workers in foreign environments import this.
 
 from __future__ import annotations
 
+import reprlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, cast
 
 from jupyter_gpuperf.errors import BadRequest
 
 Scalar = bool | int | float | str
+
+LARGEST: Final = sys.float_info.max
+"""Bound of numbers that have no other: all are finite."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,16 +48,18 @@ class Parameter:
             ``parameter_wrong_type`` or ``parameter_out_of_range``.
         """
         checked = self._typed(value)
-        if isinstance(checked, (int, float)) and not isinstance(checked, bool):
-            too_low = self.minimum is not None and not checked >= self.minimum
-            too_high = self.maximum is not None and not checked <= self.maximum
-            if too_low or too_high:
-                raise BadRequest(
-                    "parameter_out_of_range",
-                    f"{self.name} = {checked:g} is out of range.",
-                    f"{self.name} goes from {self.minimum:g} to {self.maximum:g}.",
-                )
-        return checked
+        if self.type not in ("integer", "number"):
+            return checked
+        low = -LARGEST if self.minimum is None else self.minimum
+        high = LARGEST if self.maximum is None else self.maximum
+        number = cast("float", checked)
+        if not low <= number <= high:  # nor is NaN
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"{self.name} = {reprlib.repr(number)} is out of range.",
+                f"{self.name} goes from {low:.15g} to {high:.15g}.",
+            )
+        return float(number) if self.type == "number" else number
 
     def _typed(self, value: object) -> Scalar:
         if self.type == "boolean" and isinstance(value, bool):
@@ -62,14 +69,16 @@ class Parameter:
         # In Python a boolean is a number; here it isn't.
         if not isinstance(value, bool):
             if self.type == "number" and isinstance(value, (int, float)):
-                return float(value)
+                return value
             if self.type == "integer" and isinstance(value, int):
                 return value
             if self.type == "integer" and isinstance(value, float) and value.is_integer():
                 return int(value)
         expected = f"one of {', '.join(self.choices)}" if self.choices else f"of type {self.type}"
         raise BadRequest(
-            "parameter_wrong_type", f"{self.name} = {value!r} is not {expected}.", self.help
+            "parameter_wrong_type",
+            f"{self.name} = {reprlib.repr(value)} is not {expected}.",
+            self.help,
         )
 
 

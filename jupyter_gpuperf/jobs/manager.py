@@ -19,7 +19,7 @@ from jupyter_gpuperf.errors import GpuPerfError, JobFailed, NotFound, Unavailabl
 from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.jobs.job import Job, Listener
 from jupyter_gpuperf.jobs.placing import lock_path, place_of
-from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class JobManager:
         devices: Callable[[], Sequence[DeviceInfo]],
         deadline_seconds: float,
         lock_directory: Path | None = None,
-        worker: Sequence[str] | None = None,
+        worker: Sequence[str] = WORKER,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._devices = devices
@@ -254,7 +254,7 @@ class JobManager:
                 environment=job.environment,
                 deadline_seconds=self._deadline_seconds,
                 lock_descriptor=descriptor,
-                **({"worker": self._worker} if self._worker is not None else {}),
+                worker=self._worker,
             )
             job.process = WorkerProcess(
                 order,

@@ -11,6 +11,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -99,9 +100,33 @@ def kill_group(leader_pid: int) -> None:
         os.killpg(leader_pid, signal.SIGKILL)
 
 
+def kill_marked(marker: str) -> None:
+    """Kill every process of this user whose environment holds ``marker`` (``NAME=value``).
+
+    Finds what no parent knows any more: processes in sessions of their own whose supervisor was
+    itself killed.
+    """
+    while marked := _marked(marker.encode()):
+        for pid in marked:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)  # they are not this process's children: there is nothing to wait on
+
+
 def _prctl(option: int, argument: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0)
+
+
+def _marked(marker: bytes) -> list[int]:
+    found = []
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        if name.isdigit():
+            # The environment of a dead process that nobody reaped yet reads as empty.
+            with contextlib.suppress(OSError):
+                if marker in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                    found.append(int(name))
+    return found
 
 
 def _descendants(ancestor: int) -> list[int]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +25,16 @@ from jupyter_gpuperf.schemas import BenchmarkResult
 logger = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
+WORKER: Final = (str(HERE / "worker.py"),)
+"""Arguments that start the worker in an interpreter."""
 LONGEST_LINE_BYTES: Final = 16 * 2**20
 
 SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
 """Beginnings of variables of the server that a worker has no use for."""
+
+
+MARKER: Final = "JUPYTER_GPUPERF_JOB"
+"""A variable that tells a worker's processes from all others, wherever they went."""
 
 
 class Cancelled(Exception):
@@ -44,7 +51,8 @@ class Order:
     deadline_seconds: float
     environment: Mapping[str, str] = field(default_factory=dict)
     lock_descriptor: int | None = None
-    worker: Sequence[str] = (str(HERE / "worker.py"),)
+    worker: Sequence[str] = WORKER
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def encode(self) -> bytes:
         """Return the supervisor's first line."""
@@ -53,7 +61,7 @@ class Order:
         order = {
             "command": [self.interpreter, *self.worker],
             "request": json.dumps(request),
-            "environment": {**inherited, **self.environment},
+            "environment": {**inherited, **self.environment, MARKER: self.mark},
             "deadline_seconds": self.deadline_seconds,
         }
         return json.dumps(order).encode() + b"\n"
@@ -90,7 +98,6 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._answer: dict[str, Any] | None = None
         self._end: dict[str, Any] = {}
-        self._worker_pid: int | None = None
         self._cancelled = False
         held = () if order.lock_descriptor is None else (order.lock_descriptor,)
         self._process = subprocess.Popen(
@@ -159,7 +166,9 @@ class WorkerProcess:
                     logger.debug("The supervisor ended before it had its order.")
 
     def _read_messages(self, stdout: IO[bytes]) -> None:
-        while line := stdout.readline(LONGEST_LINE_BYTES):
+        while line := stdout.readline(WORKER: Final = (str(HERE / "worker.py"),)
+"""Arguments that start the worker in an interpreter."""
+LONGEST_LINE_BYTES):
             if line.strip():
                 self._take(line)
 
@@ -171,8 +180,6 @@ class WorkerProcess:
                 self._on_progress(float(message["ratio"]), str(message["message"]))
             elif kind in ("result", "error"):
                 self._answer = message
-            elif kind == "started":
-                self._worker_pid = int(message["pid"])
             elif kind == "ended":
                 self._end = message
         except (ValueError, KeyError, TypeError):
@@ -183,11 +190,10 @@ class WorkerProcess:
             self._tail.add(part)
 
     def _clean_up_after_supervisor(self) -> None:
-        # A supervisor that is itself killed can't kill; its worker dies with it (see posix.py),
-        # and this ends the worker's children.
-        self._process.wait()
-        if not self._end and self._worker_pid is not None:
-            posix.kill_group(self._worker_pid)
+        # A supervisor that is itself killed can't kill; its worker dies with it (see posix.py), and
+        # this ends the worker's children, which also hold the pipes that others read here.
+        if self._process.wait() != 0:
+            posix.kill_marked(f"{MARKER}={self._order.mark}")
 
     def _conclude(self) -> BenchmarkResult:
         reason = self._end.get("reason")

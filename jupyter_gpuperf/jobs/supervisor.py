@@ -68,7 +68,6 @@ def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:  # 
         )
     except OSError as error:
         return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
-    _say({"type": "started", "pid": worker.pid})
     assert worker.stdin is not None
     with contextlib.suppress(OSError):  # it may have died at once; its exit code tells
         worker.stdin.write(order["request"].encode())

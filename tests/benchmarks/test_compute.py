@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import statistics
+
+import msgspec
+import pytest
+
+from jupyter_gpuperf.benchmarks import Context, find
+from jupyter_gpuperf.benchmarks.compute import CHANNELS, _check_room, _warn
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure.timer import Timing
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+SMALL = {"batch_size": 2, "image_size": 32, "time_limit_seconds": 1.0}
+NEEDED_BYTES = 2 * 4 * 2 * CHANNELS * 32 * 32
+
+
+@pytest.fixture(scope="module", params=["fp32", "bf16"])
+def said(request, run_on_the_processor):
+    """What a real run said; each precision is run once."""
+    return run_on_the_processor("compute", **SMALL, precision=request.param)
+
+
+@pytest.fixture
+def result(said):
+    assert said[-1]["type"] == "result", said[-1]
+    return msgspec.convert(said[-1]["result"], BenchmarkResult)
+
+
+def test_figures_agree_with_each_other_and_with_their_samples(result):
+    seconds, rate = result.figures["pass_seconds"], result.figures["images_per_second"]
+    assert rate.value * seconds.value == pytest.approx(SMALL["batch_size"])
+    assert seconds.value == pytest.approx(statistics.median(result.samples["pass_seconds"]))
+
+
+def test_intervals_are_in_order_and_above_nothing(result):
+    # Without a GPU nothing is launched: that figure is missing, not zero.
+    assert set(result.figures) == {"pass_seconds", "images_per_second"}
+    assert set(result.samples) == {"pass_seconds"}
+    for interval in result.figures.values():
+        assert 0 < interval.low <= interval.value <= interval.high
+
+
+def test_the_result_says_that_it_was_measured_on_the_processor(result):
+    assert result.environment["device"] == "cpu"
+    assert "This torch sees no CUDA device: measured on the processor." in result.warnings
+    assert "device_name" not in result.environment
+
+
+def test_the_result_names_every_parameter_and_its_unit(result):
+    assert result.unit == "seconds"
+    assert set(result.parameters) == {each.name for each in find("compute").parameters}
+    assert result.parameters["image_size"] == 32
+
+
+def test_progress_starts_with_the_warm_up_and_goes_up(said):
+    progress = [each for each in said if each["type"] == "progress"]
+    ratios = [each["ratio"] for each in progress]
+    assert progress[0]["message"] == "Warming up"
+    assert ratios[0] == 0.0
+    assert ratios == sorted(ratios)
+    assert progress[-1]["message"].endswith("ms a pass so far")
+
+
+def test_a_pass_that_does_not_fit_into_memory_is_refused(machine):
+    machine(memory_bytes=int(NEEDED_BYTES / 0.8) - 8)
+    with pytest.raises(BadRequest) as refusal:
+        _check_room(find("compute").check(SMALL))
+    assert refusal.value.code == "not_enough_memory"
+    assert "batch_size" in refusal.value.hint
+
+
+@pytest.mark.parametrize("memory_bytes", [int(NEEDED_BYTES / 0.8) + 8, None])
+def test_a_pass_that_fits_or_of_which_nothing_is_known_is_taken(machine, memory_bytes):
+    machine(memory_bytes=memory_bytes)
+    _check_room(find("compute").check(SMALL))
+
+
+@pytest.mark.parametrize(
+    ("timing", "words"),
+    [
+        (Timing(call_seconds=[1.0], launch_seconds=[0.1], doubt=None), []),
+        (Timing(call_seconds=[1.0], launch_seconds=[], doubt="Not sure."), ["Not sure."]),
+        (Timing(call_seconds=[1.0], launch_seconds=[0.9], doubt=None), ["Launch-bound"]),
+    ],
+    ids=["nothing", "doubt", "launch-bound"],
+)
+def test_what_makes_the_figures_doubtful_is_warned_of(timing, words):
+    warnings = []
+    _warn(timing, Context(progress=lambda ratio, message: None, warn=warnings.append))
+    assert [sentence.partition(":")[0] for sentence in warnings] == words

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_gpuperf.benchmarks import BENCHMARKS, find
+from jupyter_gpuperf.errors import BadRequest, NotFound
+
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())
+)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"speed": 1}, "unknown_parameter"),
+        ({"workers": True}, "parameter_wrong_type"),
+        ({"workers": 1.5}, "parameter_wrong_type"),
+        ({"workers": math.nan}, "parameter_wrong_type"),
+        ({"workers": math.inf}, "parameter_wrong_type"),
+        ({"workers": None}, "parameter_wrong_type"),
+        ({"pin_memory": 1}, "parameter_wrong_type"),
+        ({"workers": -1}, "parameter_out_of_range"),
+        ({"batch_size": 10**9}, "parameter_out_of_range"),
+        ({"time_limit_seconds": math.nan}, "parameter_out_of_range"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_do(parameters, code):
+    with pytest.raises(BadRequest) as refusal:
+        find("dataloader").check(parameters)
+    assert refusal.value.code == code
+    assert refusal.value.hint
+
+
+def test_a_whole_number_may_come_as_a_float_and_defaults_fill_the_rest():
+    checked = find("dataloader").check({"workers": 2.0})
+    assert checked["workers"] == 2
+    assert isinstance(checked["workers"], int)
+    assert set(checked) == {parameter.name for parameter in find("dataloader").parameters}
+
+
+@given(st.sampled_from(BENCHMARKS), st.dictionaries(st.text(), anything, max_size=2), anything)
+def test_no_input_ends_in_anything_but_a_refusal_or_complete_parameters(benchmark, odd, value):
+    for parameter in benchmark.parameters:
+        try:
+            checked = benchmark.check({**odd, parameter.name: value})
+        except BadRequest:
+            continue
+        assert list(checked) == [each.name for each in benchmark.parameters]
+
+
+def test_defaults_pass_their_own_checks():
+    for benchmark in BENCHMARKS:
+        assert benchmark.check({}) == {each.name: each.default for each in benchmark.parameters}
+
+
+def test_an_unknown_benchmark_is_refused_with_those_that_there_are():
+    with pytest.raises(NotFound) as refusal:
+        find("magic")
+    assert refusal.value.code == "unknown_benchmark"
+    assert "dataloader" in refusal.value.hint

@@ -1,0 +1,92 @@
+"""Nothing of a worker survives, whoever is killed. Real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from job_tools import NUMBERS, WORKERS, follow, is_alive, request, wait_until
+
+STUBBORN = "ignores_sigterm_and_has_a_grandchild"
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.schemas import JobRequest
+
+worker, number, locks = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+manager = JobManager(devices=lambda: [], deadline_seconds=600, worker=[worker], lock_directory=locks)
+job = manager.submit(JobRequest(benchmark="dataloader", parameters={"items": number}))
+while not manager.get(job.id).progress_message.startswith("pids"):
+    time.sleep(0.01)
+process = manager._jobs[job.id].process
+print(process.supervisor_pid, manager.get(job.id).progress_message.partition(" ")[2], flush=True)
+time.sleep(600)
+"""
+
+
+def start_stubborn(manager):
+    job = manager.submit(request(STUBBORN))
+    wait_until(lambda: manager.get(job.id).progress_message.startswith("pids"))
+    pids = [int(each) for each in manager.get(job.id).progress_message.split()[1:]]
+    supervisor = manager._jobs[job.id].process.supervisor_pid
+    assert all(is_alive(pid) for pid in [supervisor, *pids])
+    return job, [supervisor, *pids]
+
+
+def test_cancelling_ends_a_worker_that_ignores_signals_and_its_grandchild(manager):
+    job, pids = start_stubborn(manager)
+    manager.cancel(job.id)
+    wait_until(lambda: manager.get(job.id).state == "cancelled")
+    # When the job says that it ended, they are gone already.
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_the_deadline_ends_them_too(make_manager):
+    manager = make_manager(deadline_seconds=1.5)
+    job, pids = start_stubborn(manager)
+    wait_until(lambda: manager.get(job.id).state == "failed")
+    assert manager.get(job.id).error.code == "deadline_exceeded"
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_a_worker_that_finishes_leaves_no_grandchild(manager):
+    job = follow(manager, manager.submit(request("leaves_a_grandchild_and_finishes")).id)[-1]
+    assert job.state == "done"
+    assert not is_alive(job.result.environment["grandchild"])
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_when_the_server_is_killed_nothing_is_left(tmp_path, how):
+    arguments = [str(WORKERS / "stand_in.py"), str(NUMBERS[STUBBORN]), str(tmp_path / "locks")]
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, *arguments],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    pids = [int(each) for each in server.stdout.readline().split()]
+    assert len(pids) == 3
+    assert all(is_alive(pid) for pid in pids)
+    server.send_signal(how)
+    server.wait()
+    server.stdout.close()
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=5)
+
+
+def test_when_the_supervisor_is_killed_the_worker_dies_and_the_job_says_so(manager):
+    job, (supervisor, worker, grandchild) = start_stubborn(manager)
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: manager.get(job.id).state == "failed")
+    assert manager.get(job.id).error.code == "worker_died"
+    assert not any(is_alive(pid) for pid in (worker, grandchild))
+
+
+def test_the_next_job_runs_after_a_killed_one(manager):
+    job, _ = start_stubborn(manager)
+    manager.cancel(job.id)
+    assert follow(manager, manager.submit(request()).id)[-1].state == "done"

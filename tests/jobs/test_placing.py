@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from job_tools import device
+
+from jupyter_gpuperf.errors import BadRequest, NotFound
+from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.jobs.placing import HOST, lock_path, place_of
+
+A, B = device("GPU-aaaa-1111"), device("GPU-bbbb-2222", 1)
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        (None, A.uuid),
+        ("1", B.uuid),
+        ("1,0", B.uuid),
+        (B.uuid, B.uuid),
+        ("GPU-bbbb", B.uuid),
+        ("", None),
+        ("-1", None),
+    ],
+)
+def test_without_a_wish_it_is_the_first_device_that_cuda_would_show(visible, expected):
+    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    place = place_of(None, [A, B], environment)
+    assert place.device == expected
+    assert place.key == (expected or HOST)
+    if expected:
+        assert place.environment == {"CUDA_VISIBLE_DEVICES": expected}
+
+
+def test_what_cuda_alone_understands_is_left_as_it_is():
+    place = place_of(None, [A], {"CUDA_VISIBLE_DEVICES": "MIG-1234"})
+    assert (place.device, place.environment) == (None, {})
+    assert place.key == "MIG-1234"
+
+
+def test_a_recording_is_no_device_to_measure_on():
+    recording = device("REPLAY-0", replayed=True)
+    assert place_of(None, [recording], {}).key == HOST
+    with pytest.raises(BadRequest) as refusal:
+        place_of("REPLAY-0", [recording], {})
+    assert refusal.value.code == "device_is_a_recording"
+
+
+def test_an_unknown_device_is_refused_with_those_that_there_are():
+    with pytest.raises(NotFound) as refusal:
+        place_of("GPU-zzzz", [A, B], {})
+    assert refusal.value.code == "unknown_device"
+    assert A.uuid in refusal.value.hint
+
+
+def test_locks_are_for_all_users_of_the_machine(tmp_path):
+    before = os.umask(0o077)
+    try:
+        path = lock_path("GPU-a/../b", tmp_path / "locks")
+        held = posix.try_lock(path)
+    finally:
+        os.umask(before)
+    assert path.parent == tmp_path / "locks"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o1777
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    assert posix.try_lock(path) is None
+    os.close(held)
+    again = posix.try_lock(path)
+    assert again is not None
+    os.close(again)
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path):
+    path = lock_path("GPU-a", tmp_path / "locks")
+    path.symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match=r"symbolic links"):
+        posix.try_lock(path)
+    assert not (tmp_path / "precious").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
+    (tmp_path / "locks").write_text("")
+    with pytest.raises(FileExistsError):
+        lock_path("GPU-a", tmp_path / "locks")

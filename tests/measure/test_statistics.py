@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_gpuperf.measure.statistics import (
+    half_width_ratio,
+    inverse,
+    mean_interval,
+    mean_of_few,
+    median_interval,
+)
+
+times = st.lists(st.floats(min_value=1e-6, max_value=1e3), min_size=1, max_size=20)
+
+
+@given(times)
+def test_an_interval_holds_its_value_and_repeats(samples):
+    for estimate in (mean_interval, median_interval):
+        interval = estimate(samples, 100)
+        assert interval["low"] <= interval["value"] <= interval["high"]
+        assert interval == estimate(samples, 100)
+
+
+@given(times, st.floats(min_value=1e-3, max_value=1e3))
+def test_other_units_give_the_same_interval(samples, factor):
+    interval = mean_interval(samples, 50)
+    scaled = mean_interval([factor * sample for sample in samples], 50)
+    for key in interval:
+        assert scaled[key] == pytest.approx(factor * interval[key], rel=1e-9)
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth():
+    draw = random.Random(7)
+    hits = 0
+    for _ in range(200):
+        samples = [draw.gauss(10.0, 2.0) for _ in range(40)]
+        interval = mean_interval(samples, 400)
+        hits += interval["low"] <= 10.0 <= interval["high"]
+    assert 0.90 <= hits / 200 <= 0.99
+
+
+def test_few_samples_give_students_wider_interval():
+    draw = random.Random(7)
+    hits = 0
+    for _ in range(500):
+        samples = [draw.gauss(10.0, 1.0) for _ in range(4)]
+        interval = mean_of_few(samples)
+        hits += interval["low"] <= 10.0 <= interval["high"]
+    assert 0.92 <= hits / 500 <= 0.98
+
+
+def test_bursts_make_the_median_lie_and_the_mean_not():
+    # As a loader with four workers hands over: three batches at once, then a wait.
+    waits = [0.0, 0.0, 0.0, 4.0] * 25
+    assert median_interval(waits)["value"] == 0.0
+    assert mean_interval(waits)["value"] == 1.0
+
+
+def test_seconds_become_a_rate_with_its_bounds_turned_round():
+    rate = inverse({"value": 0.5, "low": 0.4, "high": 0.8}, 64)
+    assert rate == {"value": 128.0, "low": 80.0, "high": 160.0}
+
+
+def test_the_width_is_a_share_of_the_value():
+    assert half_width_ratio({"value": 10.0, "low": 9.0, "high": 11.0}) == pytest.approx(0.1)
+    assert half_width_ratio({"value": 0.0, "low": 0.0, "high": 0.0}) == 0.0
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [lambda: mean_interval([]), lambda: mean_of_few([1.0]), lambda: mean_of_few([1.0] * 11)],
+)
+def test_too_few_samples_are_an_error(nothing):
+    with pytest.raises(ValueError, match="sample"):
+        nothing()
+
+
+def test_the_mean_is_the_mean():
+    samples = [1.0, 2.0, 6.0]
+    assert mean_interval(samples)["value"] == statistics.fmean(samples)

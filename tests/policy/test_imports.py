@@ -1,0 +1,49 @@
+"""What importing costs, and where it works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "tornado", "pynvml", "msgspec", "IPython", "jupyter_server", "psutil")
+
+
+def run(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    run(
+        "import sys, jupyter_gpuperf\n"
+        f"loaded = [name for name in {HEAVY} if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+
+
+def test_the_magics_load_without_torch_and_the_server():
+    run(
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance().run_line_magic('load_ext', 'jupyter_gpuperf')\n"
+        "loaded = [name for name in ('torch', 'jupyter_server', 'pynvml') if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["app", "cli", "magics.gpubench", "jobs.manager", "sources", "sampling", "benchmarks"],
+)
+def test_everything_imports_where_there_is_no_posix(module):
+    """As on Windows: the modules of POSIX are not there."""
+    blocked = ("fcntl", "resource", "termios", "pwd", "grp")
+    run(
+        "import sys\n"
+        "import jupyter_server.serverapp  # brings what it needs of its own\n"
+        f"for name in {blocked}:\n"
+        "    sys.modules[name] = None\n"
+        f"import jupyter_gpuperf.{module}"
+    )

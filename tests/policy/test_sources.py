@@ -1,0 +1,74 @@
+"""What holds for every file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jupyter_gpuperf import benchmarks, metrics
+from jupyter_gpuperf.api import ROUTES
+from jupyter_gpuperf.config import Settings
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "jupyter_gpuperf"
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_every_family_of_metrics_is_in_the_catalogue():
+    infrastructure = {"__init__", "declaration"}
+    for path in (PACKAGE / "metrics").glob("*.py"):
+        if path.stem not in infrastructure:
+            module = __import__(f"jupyter_gpuperf.metrics.{path.stem}", fromlist=["METRICS"])
+            assert set(module.METRICS) <= set(metrics.METRICS), path.name
+
+
+def test_every_benchmark_is_in_the_list():
+    infrastructure = {"__init__", "declaration", "running"}
+    files = {path.stem for path in (PACKAGE / "benchmarks").glob("*.py")} - infrastructure
+    assert files == {benchmark.name for benchmark in benchmarks.BENCHMARKS}
+
+
+@pytest.mark.parametrize("folder", ["jupyter_gpuperf", "labextension/src"])
+def test_no_file_holds_two_ideas(folder):
+    generated = {"generated.ts"}
+    long = {
+        path.name: lines
+        for path in tracked(f"{folder}/*.py", f"{folder}/*.ts", f"{folder}/*.tsx")
+        if path.name not in generated and (lines := len(path.read_text().splitlines())) > 300
+    }
+    assert long == {}
+
+
+def test_the_readme_names_every_setting_and_the_reference_every_route():
+    documented = (ROOT / "README.md").read_text() + (ROOT / "docs" / "rest.md").read_text()
+    for name in Settings.class_trait_names(config=True):
+        assert f"c.GpuPerf.{name}" in documented, name
+    for path, _ in ROUTES:
+        route = re.sub(r"\(.*\)", "<id>", path)
+        if route != "<id>":
+            assert f"`{route}`" in documented or f" {route}" in documented, route
+
+
+def test_the_readme_s_commands_exist():
+    readme = (ROOT / "README.md").read_text()
+    for name in re.findall(r"bash (scripts/\w+)", readme):
+        assert (ROOT / name).exists()
+    assert (ROOT / "docs" / "images" / "panel.png").exists()
+
+
+def test_no_file_knows_a_machine():
+    private = re.compile(r"/(?:root|home/(?!jovyan)\w+|work)/|registry\.\w+\.(?:org|com|yarnpkg)")
+    here = Path(__file__).name
+    for path in tracked():
+        if path.suffix not in (".png", ".gz", ".ico") and path.name != here:
+            found = private.search(path.read_text(errors="replace"))
+            assert not found, f"{path.relative_to(ROOT)}: {found}"
