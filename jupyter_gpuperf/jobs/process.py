@@ -166,9 +166,7 @@ class WorkerProcess:
                     logger.debug("The supervisor ended before it had its order.")
 
     def _read_messages(self, stdout: IO[bytes]) -> None:
-        while line := stdout.readline(WORKER: Final = (str(HERE / "worker.py"),)
-"""Arguments that start the worker in an interpreter."""
-LONGEST_LINE_BYTES):
+        while line := stdout.readline(LONGEST_LINE_BYTES):
             if line.strip():
                 self._take(line)
 
