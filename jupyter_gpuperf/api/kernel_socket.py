@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import psutil
 
 from jupyter_gpuperf.api import peer
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
@@ -285,12 +284,14 @@ async def bounded_lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes | N
 
 def remove_stale_files(directory: Path) -> None:
     """Remove what servers that were killed left behind."""
+    from psutil import pid_exists  # here: most of what it brings, a server's start has no use for
+
     for file in directory.glob("gpuperf-*.json"):
         try:
             found = msgspec.json.decode(file.read_bytes(), type=ServerFile)
         except (OSError, msgspec.MsgspecError):
             continue
-        if file.name != server_file_name(found.pid) or psutil.pid_exists(found.pid):
+        if file.name != server_file_name(found.pid) or pid_exists(found.pid):
             continue
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)

@@ -148,7 +148,7 @@ class JobManager:
         """Cancel everything; return when no process is left. Later submissions are refused."""
         with self._lock:
             self._closed = True
-            for job in self._jobs.values():
+            for job in tuple(self._jobs.values()):  # ending one may forget another
                 self._cancel(job)
             lanes = list(self._lanes.values())
         for lane in lanes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +56,11 @@ class Order:
     worker: Sequence[str] = WORKER
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
+    @property
+    def scratch(self) -> str:
+        """Folder of the worker's temporary files."""
+        return os.path.join(tempfile.gettempdir(), f"gpuperf-{self.mark[:12]}")
+
     def encode(self) -> bytes:
         """Return the supervisor's first line."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
@@ -63,6 +70,7 @@ class Order:
             "request": json.dumps(request),
             "environment": {**inherited, **self.environment, MARKER: self.mark},
             "deadline_seconds": self.deadline_seconds,
+            "scratch": self.scratch,
         }
         return json.dumps(order).encode() + b"\n"
 
@@ -98,6 +106,7 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._answer: dict[str, Any] | None = None
         self._end: dict[str, Any] = {}
+        self._overlong = False
         self._cancelled = False
         held = () if order.lock_descriptor is None else (order.lock_descriptor,)
         self._process = subprocess.Popen(
@@ -146,13 +155,17 @@ class WorkerProcess:
         guard = threading.Thread(target=self._clean_up_after_supervisor, daemon=True)
         log.start()
         guard.start()
-        self._give_order()
-        self._read_messages(self._process.stdout)
-        guard.join()
-        log.join()
-        self._process.stdout.close()
-        self._process.stderr.close()
-        self._close_lifeline()
+        try:
+            self._give_order()
+            self._read_messages(self._process.stdout)
+        finally:
+            # However the reading ended, nothing stays behind; and a supervisor that still has
+            # something to say must not wait for a reader.
+            self._close_lifeline()
+            self._process.stdout.close()
+            guard.join()
+            log.join()
+            self._process.stderr.close()
         return self._conclude()
 
     def _give_order(self) -> None:
@@ -167,6 +180,7 @@ class WorkerProcess:
 
     def _read_messages(self, stdout: IO[bytes]) -> None:
         while line := stdout.readline(LONGEST_LINE_BYTES):
+            self._overlong |= len(line) == LONGEST_LINE_BYTES
             if line.strip():
                 self._take(line)
 
@@ -175,12 +189,14 @@ class WorkerProcess:
             message = json.loads(line)
             kind = message["type"]
             if kind == "progress":
-                self._on_progress(float(message["ratio"]), str(message["message"]))
+                # In this order NaN, too, becomes a number: 0.
+                ratio = min(1.0, max(0.0, float(message["ratio"])))
+                self._on_progress(ratio, str(message["message"]))
             elif kind in ("result", "error"):
                 self._answer = message
             elif kind == "ended":
                 self._end = message
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self._tail.add(line)  # a library printed here before the worker took over
 
     def _read_log(self, stderr: IO[bytes]) -> None:
@@ -192,6 +208,7 @@ class WorkerProcess:
         # this ends the worker's children, which also hold the pipes that others read here.
         if self._process.wait() != 0:
             posix.kill_marked(f"{MARKER}={self._order.mark}")
+            shutil.rmtree(self._order.scratch, ignore_errors=True)
 
     def _conclude(self) -> BenchmarkResult:
         reason = self._end.get("reason")
@@ -208,6 +225,12 @@ class WorkerProcess:
                 "deadline_exceeded",
                 f"The benchmark was ended after {self._order.deadline_seconds:g} s.",
                 "Ask for less work, or raise c.GpuPerf.job_deadline_seconds.",
+            )
+        if self._answer is None and self._overlong and self._end.get("returncode") == 0:
+            raise JobFailed(
+                "worker_protocol",
+                f"The worker sent a line of more than {LONGEST_LINE_BYTES / 2**20:g} MiB.",
+                "Please report this, with the log.",
             )
         if self._answer is None:
             raise _death(self._end.get("returncode", self._process.returncode))

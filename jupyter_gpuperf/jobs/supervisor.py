@@ -3,7 +3,7 @@
 Started as a script, isolated, with the server's own interpreter. The first line of standard input
 is the order, a JSON object::
 
-    {"command": […], "request": "…", "environment": {…}, "deadline_seconds": 900}
+    {"command": […], "request": "…", "environment": {…}, "deadline_seconds": 900, "scratch": "…"}
 
 After it, standard input is a *lifeline*: when it closes, because the job was cancelled or because
 the server died in any way, everything below this process is killed. Standard output is shared with
@@ -24,7 +24,6 @@ import select
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,8 @@ def main() -> None:
     order = json.loads(_first_line())
     posix.adopt_orphans()
     # The worker's temporary files go where they can be removed whatever happens to it.
-    scratch = tempfile.mkdtemp(prefix="gpuperf-")
+    scratch = order["scratch"]
+    os.mkdir(scratch, 0o700)
     try:
         end = _run(order, scratch, posix)
     finally:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import types
 from typing import Any, Final
-
-import psutil
 
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
@@ -23,9 +22,9 @@ class NotYet(Exception):
 class HostSource:
     """Reads the host's metrics; used by every source that samples this machine."""
 
-    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType = psutil) -> None:
+    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType | None = None) -> None:
         self._metrics = tuple(metric for metric in metrics if metric.scope == "host")
-        self._host = host
+        self._host = host  # psutil; loaded when it is first read, in the sampler's thread
         self._cpu_before: tuple[float, float] | None = None
         self._cpu_percent: float | None = None
 
@@ -35,14 +34,16 @@ class HostSource:
         return read_metrics(self._metrics, lambda metric: metric.read(calls), _reason_of)
 
     def _call(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (psutil's own types)
+        if self._host is None:
+            self._host = importlib.import_module("psutil")
         if function == "cpu_percent":
-            return self._busy_percent()
+            return self._busy_percent(self._host.cpu_times())
         return getattr(self._host, function)(*arguments)
 
-    def _busy_percent(self) -> float:
+    def _busy_percent(self, times: Any) -> float:  # noqa: ANN401
         # Not psutil.cpu_percent: it remembers its last call per process or thread, so another
         # extension's call in between would shorten our interval.
-        busy, total = self._cpu_seconds()
+        busy, total = _cpu_seconds(times)
         if self._cpu_before is None:
             self._cpu_before = (busy, total)
         busy_before, total_before = self._cpu_before
@@ -54,12 +55,12 @@ class HostSource:
             raise NotYet
         return self._cpu_percent
 
-    def _cpu_seconds(self) -> tuple[float, float]:
-        times = self._host.cpu_times()
-        # Guest time is already counted in user and nice; waiting for a disk is not work.
-        counted = {k: v for k, v in times._asdict().items() if k not in ("guest", "guest_nice")}
-        total = sum(counted.values())
-        return total - counted.get("idle", 0.0) - counted.get("iowait", 0.0), total
+
+def _cpu_seconds(times: Any) -> tuple[float, float]:  # noqa: ANN401  (psutil's named tuple)
+    # Guest time is already counted in user and nice; waiting for a disk is not work.
+    counted = {k: v for k, v in times._asdict().items() if k not in ("guest", "guest_nice")}
+    total = sum(counted.values())
+    return total - counted.get("idle", 0.0) - counted.get("iowait", 0.0), total
 
 
 def _reason_of(error: Exception) -> MissingReason:
@@ -67,6 +68,6 @@ def _reason_of(error: Exception) -> MissingReason:
         return "not_yet"
     if isinstance(error, (AttributeError, NotImplementedError)):
         return "not_supported"  # psutil leaves out what a platform lacks
-    if isinstance(error, (PermissionError, psutil.AccessDenied)):
+    if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
         return "no_permission"
     return "driver_error"

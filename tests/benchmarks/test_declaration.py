@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpuperf.benchmarks import BENCHMARKS, find
+from jupyter_gpuperf.benchmarks import BENCHMARKS, Parameter, find
 from jupyter_gpuperf.errors import BadRequest, NotFound
 
 anything = st.one_of(
@@ -63,3 +63,40 @@ def test_an_unknown_benchmark_is_refused_with_those_that_there_are():
         find("magic")
     assert refusal.value.code == "unknown_benchmark"
     assert "dataloader" in refusal.value.hint
+
+
+@pytest.mark.parametrize("name", ["items", "time_limit_seconds"])
+def test_a_number_too_large_for_floating_point_is_out_of_range(name):
+    with pytest.raises(BadRequest) as refusal:
+        find("dataloader").check({name: 10**400})
+    assert refusal.value.code == "parameter_out_of_range"
+    assert len(refusal.value.message) < 200
+
+
+def test_a_refusal_shows_every_digit_that_matters():
+    with pytest.raises(BadRequest) as refusal:
+        find("dataloader").check({"items": 1_000_001})
+    assert refusal.value.message == "items = 1000001 is out of range."
+    assert refusal.value.hint == "items goes from 1 to 1000000."
+
+
+@pytest.mark.parametrize("value", ["x" * 100_000, [0] * 100_000], ids=["text", "list"])
+def test_a_refusal_does_not_repeat_a_long_value_at_length(value):
+    with pytest.raises(BadRequest) as refusal:
+        find("dataloader").check({"items": value})
+    assert len(refusal.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "value"),
+    [(1.0, None, 0.0), (None, 1.0, 2.0), (None, None, math.nan), (None, None, math.inf)],
+)
+def test_a_bound_may_be_missing_but_a_number_is_always_finite(minimum, maximum, value):
+    parameter = Parameter(
+        name="open", type="number", default=1.0, help="h", minimum=minimum, maximum=maximum
+    )
+    assert parameter.check(1) == 1.0
+    assert isinstance(parameter.check(1), float)
+    with pytest.raises(BadRequest) as refusal:
+        parameter.check(value)
+    assert refusal.value.code == "parameter_out_of_range"

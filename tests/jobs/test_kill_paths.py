@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -61,20 +62,40 @@ def test_a_worker_that_finishes_leaves_no_grandchild(manager):
     assert not is_alive(job.result.environment["grandchild"])
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_when_the_server_is_killed_nothing_is_left(tmp_path, how):
+@pytest.fixture
+def start_server(tmp_path):
+    """Start a process with a manager and a stubborn job; return it and the pids below it."""
     arguments = [str(WORKERS / "stand_in.py"), str(NUMBERS[STUBBORN]), str(tmp_path / "locks")]
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, *arguments],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    pids = [int(each) for each in server.stdout.readline().split()]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    servers = []
+
+    def start():
+        server = subprocess.Popen(
+            [sys.executable, "-c", SERVER, *arguments],
+            stdout=subprocess.PIPE,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "TMPDIR": str(scratch),
+            },
+        )
+        servers.append(server)
+        return server, [int(each) for each in server.stdout.readline().split()]
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_when_the_server_is_killed_nothing_is_left(start_server, how):
+    server, pids = start_server()
     assert len(pids) == 3
     assert all(is_alive(pid) for pid in pids)
     server.send_signal(how)
-    server.wait()
-    server.stdout.close()
     wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=5)
 
 
@@ -90,3 +111,39 @@ def test_the_next_job_runs_after_a_killed_one(manager):
     job, _ = start_stubborn(manager)
     manager.cancel(job.id)
     assert follow(manager, manager.submit(request()).id)[-1].state == "done"
+
+
+@pytest.mark.parametrize("who", ["the job", "the supervisor", "the worker"])
+def test_temporary_files_go_whoever_is_ended(manager, tmp_path, monkeypatch, who):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    job, (supervisor, worker, _) = start_stubborn(manager)
+    assert list(scratch.iterdir())
+    if who == "the job":
+        manager.cancel(job.id)
+    else:
+        os.kill({"the supervisor": supervisor, "the worker": worker}[who], signal.SIGKILL)
+    wait_until(lambda: manager.get(job.id).ended_seconds)
+    assert list(scratch.iterdir()) == []
+
+
+def test_temporary_files_go_when_the_server_is_killed(start_server, tmp_path):
+    server, _ = start_server()
+    assert list((tmp_path / "scratch").iterdir())
+    server.kill()
+    wait_until(lambda: not list((tmp_path / "scratch").iterdir()), seconds=5)
+
+
+def test_a_stopped_worker_is_ended_too(manager):
+    job, pids = start_stubborn(manager)
+    os.kill(pids[1], signal.SIGSTOP)
+    manager.cancel(job.id)
+    wait_until(lambda: manager.get(job.id).state == "cancelled")
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_closing_returns_when_no_process_is_left(manager):
+    _, pids = start_stubborn(manager)
+    manager.close()
+    assert not any(is_alive(pid) for pid in pids)

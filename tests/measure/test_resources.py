@@ -50,3 +50,42 @@ def test_memory_is_the_lesser_of_host_and_container(tmp_path):
 def test_where_nothing_tells_nothing_is_made_up(tmp_path):
     assert resources.available_memory_bytes(tmp_path, tmp_path / "none") is None
     assert resources.shared_memory_free_bytes(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "left"),
+    [(700_000, 300_000, 400_000), (300_000, 700_000, 0), (2**62, 0, 1000 * 1024)],
+    ids=["some", "above its limit", "limit above the machine"],
+)
+@pytest.mark.parametrize(
+    ("limit_file", "used_file"),
+    [
+        ("memory_DOT_max", "memory_DOT_current"),
+        ("memory__memory_DOT_limit_in_bytes", "memory__memory_DOT_usage_in_bytes"),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_what_a_container_of_either_version_leaves(
+    tmp_path, limit_file, used_file, limit, used, left
+):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemAvailable:    1000 kB\n")
+    write(tmp_path, **{limit_file: str(limit), used_file: str(used)})
+    assert resources.available_memory_bytes(tmp_path, meminfo) == left
+
+
+@pytest.mark.parametrize("content", ["MemTotal: 5 kB\n", "MemAvailable: many kB\n", ""])
+def test_a_machine_that_does_not_say_what_is_available_is_not_guessed_at(tmp_path, content):
+    (tmp_path / "meminfo").write_text(content)
+    assert resources.available_memory_bytes(tmp_path, tmp_path / "meminfo") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
+def test_processors_are_those_that_this_process_may_run_on():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert resources.cpu_count() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert resources.cpu_count() == len(before)

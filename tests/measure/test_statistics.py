@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 import statistics
 
@@ -83,3 +84,41 @@ def test_too_few_samples_are_an_error(nothing):
 def test_the_mean_is_the_mean():
     samples = [1.0, 2.0, 6.0]
     assert mean_interval(samples)["value"] == statistics.fmean(samples)
+
+
+def test_students_interval_is_that_of_the_textbook_and_never_below_zero():
+    interval = mean_of_few([9.0, 10.0, 11.0])
+    # t of 2 degrees of freedom is 4.303; standard deviation 1, three samples.
+    assert interval["high"] - 10.0 == pytest.approx(4.303 / math.sqrt(3))
+    assert 10.0 - interval["low"] == pytest.approx(4.303 / math.sqrt(3))
+    assert mean_of_few([0.0, 1.0])["low"] == 0.0
+
+
+def test_nobody_else_s_random_numbers_are_touched_or_used():
+    samples = [1.0, 2.0, 4.0, 8.0]
+    random.seed(1)
+    first = mean_interval(samples)
+    random.seed(2)
+    state = random.getstate()
+    assert mean_interval(samples) == first
+    assert random.getstate() == state
+
+
+def test_sixteen_times_the_samples_make_the_interval_about_four_times_narrower():
+    draw = random.Random(7)
+    samples = [draw.gauss(10, 1) for _ in range(400)]
+    few, many = mean_interval(samples[:25]), mean_interval(samples)
+    assert 2 < half_width_ratio(few) / half_width_ratio(many) < 7
+
+
+def test_a_width_around_nothing_is_no_share_of_it():
+    assert half_width_ratio({"value": 0.0, "low": -1.0, "high": 1.0}) == math.inf
+
+
+def test_the_truth_of_skewed_samples_is_held_too():
+    draw = random.Random(20)
+    hits = 0
+    for _ in range(300):
+        interval = median_interval([draw.expovariate(0.5) for _ in range(40)], 200)
+        hits += interval["low"] <= 2 * math.log(2) <= interval["high"]
+    assert 0.90 <= hits / 300 <= 0.99

@@ -1,0 +1,166 @@
+"""What live clients cost the server's other requests.
+
+    python tests/perf/server_latency.py [--clients 8] [--devices 8] [--interval-ms 100] [--rounds 6] [--json]
+
+One server with replayed devices; rounds without and with clients (A B B A). The clients are a process of their
+own. Printed: p50 and p99 of GET /api/status in each state, and the median over rounds of the ratio of p99.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+RECORDING = ROOT / "jupyter_gpuperf" / "recordings" / "h100_healthy_resnet50_bf16.jsonl.gz"
+
+
+async def be_clients(url: str, token: str, count: int) -> None:
+    """Read the live socket with ``count`` clients until this process is ended."""
+    from tornado.httpclient import HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    async def read() -> None:
+        request = HTTPRequest(url, headers={"Authorization": f"token {token}"})
+        client = await websocket_connect(request)
+        while await client.read_message() is not None:
+            pass
+
+    tasks = [asyncio.create_task(read()) for _ in range(count)]
+    print("ready", flush=True)
+    await asyncio.gather(*tasks)
+
+
+def latencies_ms(url: str, token: str, requests: int) -> list[float]:
+    """Return how long each of ``requests`` requests in a row took."""
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    found = []
+    for _ in range(requests):
+        began = time.perf_counter()
+        connection.request("GET", parts.path, headers={"Authorization": f"token {token}"})
+        connection.getresponse().read()
+        found.append(1000 * (time.perf_counter() - began))
+        time.sleep(0.005)
+    connection.close()
+    return found
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which ``share`` of the values lie."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure(options: argparse.Namespace, base: str, token: str) -> dict[str, object]:
+    """Run all rounds against a server."""
+    status = f"{base}api/status"
+    live = base.replace("http", "ws") + f"gpuperf/live?interval_ms={options.interval_ms}"
+    latencies_ms(status, token, 200)
+    without: list[list[float]] = []
+    with_clients: list[list[float]] = []
+
+    def quiet() -> None:
+        without.append(latencies_ms(status, token, options.requests))
+
+    def busy() -> None:
+        clients = subprocess.Popen(
+            [sys.executable, __file__, "--as-clients", live, token, str(options.clients)],
+            stdout=subprocess.PIPE,
+        )
+        assert clients.stdout is not None
+        clients.stdout.readline()
+        time.sleep(1)
+        with_clients.append(latencies_ms(status, token, options.requests))
+        clients.terminate()
+        clients.wait()
+        clients.stdout.close()
+        time.sleep(0.5)
+
+    for _ in range(options.rounds):
+        for step in (quiet, busy, busy, quiet):
+            step()
+    ratios = [
+        percentile(after, 0.99) / percentile(before, 0.99)
+        for before, after in zip(without, with_clients, strict=True)
+    ]
+    states = {"without": without, "with_clients": with_clients}
+    summary = {
+        f"{name}_p{round(100 * share)}_ms": round(
+            statistics.median(percentile(each, share) for each in rounds), 3
+        )
+        for name, rounds in states.items()
+        for share in (0.5, 0.99)
+    }
+    return {**summary, "p99_ratio": round(statistics.median(ratios), 3), "p99_ratios": ratios}
+
+
+def main() -> None:
+    """Start a server, measure, print."""
+    if sys.argv[1:2] == ["--as-clients"]:
+        asyncio.run(be_clients(sys.argv[2], sys.argv[3], int(sys.argv[4])))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--devices", type=int, default=8)
+    parser.add_argument("--interval-ms", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory() as home:
+        folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
+        source = f"replay:{','.join([str(RECORDING)] * options.devices)}"
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
+                *(f"--port={port}", f"--IdentityProvider.token={token}"),
+                *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
+            ],
+            env={**os.environ, **folders, "JUPYTER_GPUPERF_SOURCE": source},
+        )
+        try:
+            base = f"http://127.0.0.1:{port}/"
+            wait_for(f"{base}gpuperf/latest", token)
+            figures = measure(options, base, token)
+        finally:
+            server.terminate()
+            server.wait()
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name}: {value}")
+
+
+def wait_for(url: str, token: str) -> None:
+    """Wait until the server answers."""
+    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(request, timeout=5).read()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("the server did not come up")
+
+
+if __name__ == "__main__":
+    main()
