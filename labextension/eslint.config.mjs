@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import jupyter from '@jupyter/eslint-plugin';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
@@ -8,6 +9,8 @@ export default tseslint.config(
   },
   js.configs.recommended,
   ...tseslint.configs.recommended,
+  { plugins: { jupyter } },
+  ...jupyter.configs.recommended,
   prettier,
   {
     rules: {
@@ -18,6 +21,10 @@ export default tseslint.config(
       complexity: ['error', 12],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-namespace': ['error', { allowDeclarations: true }],
+      // The server's words (labels, help) are looked up, too: they are no literals here.
+      'jupyter/no-dynamic-translation': 'off',
+      // One small chunk: a second request would cost more than it saves.
+      'jupyter/prefer-lazy-imports': 'off',
       // Lumino's tokens are a value and a type of one name.
       '@typescript-eslint/no-redeclare': 'off',
       'no-redeclare': 'off'

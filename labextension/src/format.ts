@@ -7,7 +7,9 @@ export interface IFigure {
 }
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-const UNITS: Record<string, string> = {
+const SYMBOLS: Record<string, string> = {
+  bytes: 'B',
+  seconds: 's',
   percent: '%',
   watts: 'W',
   celsius: '°C',
@@ -24,7 +26,7 @@ export function formatReading(value: number, unit: string): IFigure {
     case 'ratio':
       return { text: (100 * value).toFixed(0), unit: '%' };
     default:
-      return { text: value.toFixed(0), unit: UNITS[unit] ?? '' };
+      return { text: value.toFixed(0), unit: SYMBOLS[unit] ?? '' };
   }
 }
 
@@ -74,6 +76,17 @@ export function formatShare(
   };
 }
 
+/** The most characters that a reading takes below `top`, so that its place can be kept. */
+export function widestOf(top: number | null, unit: string): number {
+  const least = 2;
+  if (top === null) {
+    return least;
+  }
+  return unit === 'bytes'
+    ? (top / 2 ** 30).toFixed(1).length
+    : Math.max(least, formatReading(top, unit).text.length);
+}
+
 /** `NVIDIA H100 80GB HBM3` → `H100`, for the status bar and rows. */
 export function shortName(name: string): string {
   const words = name
@@ -116,8 +129,14 @@ export function labelOf(name: string): string {
   return titleOf(bare);
 }
 
+/** `time_limit_seconds` → `Time limit (s)`, `batch_size` → `Batch size`. */
+export function fieldLabelOf(name: string): string {
+  const symbol = SYMBOLS[unitOf(name)];
+  return symbol ? `${labelOf(name)} (${symbol})` : titleOf(name);
+}
+
 /** `batch_size` → `Batch size`. */
-export function titleOf(name: string): string {
+function titleOf(name: string): string {
   const words = name.replace(/_/g, ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
@@ -144,7 +163,7 @@ export function formatInterval(
   const range = `[${grouped(interval.low)}, ${grouped(interval.high)}]`;
   return {
     text: grouped(interval.value),
-    unit: unit === 'per_second' ? '/s' : (UNITS[unit] ?? ''),
+    unit: unit === 'per_second' ? '/s' : (SYMBOLS[unit] ?? ''),
     range
   };
 }

@@ -36,11 +36,13 @@ test('a form starts with the defaults and sends numbers as numbers', () => {
   });
 });
 
-test('what is no number, no whole number or out of range is said', () => {
+test('what is no number, no whole number or out of range is found', () => {
   assert.equal(problemOf(workers, '8'), null);
-  assert.match(problemOf(workers, '') ?? '', /number/);
-  assert.match(problemOf(workers, 'four') ?? '', /number/);
-  assert.match(problemOf(workers, '1.5') ?? '', /whole/);
-  assert.match(problemOf(workers, '129') ?? '', /from 0 to 128/);
+  assert.equal(problemOf(workers, ''), 'not_a_number');
+  assert.equal(problemOf(workers, 'four'), 'not_a_number');
+  assert.equal(problemOf(workers, '1.5'), 'not_whole');
+  assert.equal(problemOf(workers, '129'), 'out_of_range');
+  assert.equal(problemOf(workers, '-1'), 'out_of_range');
   assert.equal(problemOf({ ...workers, type: 'number' }, '1.5'), null);
+  assert.equal(problemOf({ ...workers, maximum: null }, '129'), null);
 });

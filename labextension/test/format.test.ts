@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
+  fieldLabelOf,
   formatInterval,
   formatReading,
   formatSeconds,
   formatShare,
   grouped,
   labelOf,
-  shortName
+  shortName,
+  widestOf
 } from '../src/format';
 
 test('sizes are in binary units', () => {
@@ -65,4 +67,16 @@ test('names lose what everybody knows', () => {
 test('a figure’s name becomes a label without its unit', () => {
   assert.equal(labelOf('startup_seconds'), 'Startup');
   assert.equal(labelOf('images_per_second'), 'Images per second');
+});
+
+test('a field says the unit that its parameter’s name wears', () => {
+  assert.equal(fieldLabelOf('time_limit_seconds'), 'Time limit (s)');
+  assert.equal(fieldLabelOf('batch_size'), 'Batch size');
+});
+
+test('the place kept for a figure is that of the widest', () => {
+  assert.equal(widestOf(100, 'percent'), 3);
+  assert.equal(widestOf(1980, 'mhz'), 4);
+  assert.equal(widestOf(85_520_809_984, 'bytes'), 4);
+  assert.equal(widestOf(null, 'celsius'), 2);
 });

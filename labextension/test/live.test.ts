@@ -3,7 +3,8 @@ import { mock, test } from 'node:test';
 
 import type { Frame, Hello } from '../src/api/generated';
 import type { Rest } from '../src/api/rest';
-import { IWorld, LiveModel } from '../src/model/live';
+import { LiveModel } from '../src/model/live';
+import type { IWorld } from '../src/model/world';
 
 class FakeSocket {
   onmessage: ((event: { data: string }) => void) | null = null;
@@ -141,3 +142,84 @@ test('a new interval is told to the server without a new connection', () => {
   assert.equal(sockets.length, 1);
   live.watch(viewer, false);
 });
+
+test('a connection that falls silent is given up and opened again', () => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { live, sockets } = setUp();
+  live.watch(viewer, true);
+  sockets[0].receive(hello);
+  mock.timers.tick(9000);
+  sockets[0].receive(frame);
+  mock.timers.tick(9000);
+  assert.equal(live.connection, 'live');
+  mock.timers.tick(1000);
+  assert.equal(live.connection, 'reconnecting');
+  assert.ok(live.stale);
+  assert.ok(sockets[0].closed);
+  mock.timers.tick(1000);
+  sockets[1].receive(hello);
+  assert.equal(live.connection, 'live');
+  sockets[0].receive({ ...frame, time_seconds: 999 });
+  assert.notEqual(live.latest?.time_seconds, 999);
+  live.watch(viewer, false);
+  mock.timers.reset();
+});
+
+test('while the server is gone, it is asked less and less often', async () => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let asked = 0;
+  const { live, sockets } = setUp(() => {
+    asked += 1;
+    return Promise.reject(new Error('down'));
+  });
+  live.watch(viewer, true);
+  sockets[0].onclose?.();
+  mock.timers.tick(1000);
+  sockets[1].onclose?.();
+  for (let second = 0; second < 30; second++) {
+    await flush();
+    mock.timers.tick(1000);
+  }
+  assert.match(live.problem ?? '', /down/);
+  assert.ok(live.stale);
+  assert.ok(asked >= 3 && asked <= 6, `asked ${asked} times`);
+  live.watch(viewer, false);
+  mock.timers.reset();
+});
+
+test('a device that appears while polling is described', async () => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { live, sockets } = setUp(() => Promise.resolve(frame));
+  live.watch(viewer, true);
+  sockets[0].receive({ ...hello, catalog: { metrics: [] } });
+  live.devices = { devices: [], reason: null };
+  const before = live.devices;
+  sockets[0].onclose?.();
+  mock.timers.tick(1000);
+  sockets[1].onclose?.();
+  await flush();
+  assert.notEqual(live.devices, before);
+  live.watch(viewer, false);
+  mock.timers.reset();
+});
+
+test('after the clock was set back the curve begins anew', () => {
+  const { live, sockets } = setUp();
+  live.watch(viewer, true);
+  sockets[0].receive(hello);
+  sockets[0].receive(frame);
+  sockets[0].receive({ ...frame, time_seconds: 101.5 });
+  sockets[0].receive({ ...frame, time_seconds: 50 });
+  sockets[0].receive({ ...frame, time_seconds: 51 });
+  const track = live.tracks.of('A');
+  assert.deepEqual(track.times, [50, 51]);
+  assert.deepEqual(track.values.get('power_watts'), [300, 300]);
+  live.watch(viewer, false);
+});
+
+/** Let promises that are done be heard; timers stand still. */
+async function flush(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) {
+    await Promise.resolve();
+  }
+}

@@ -163,7 +163,7 @@ def jp_server_cleanup() -> None:
 
 
 # Not for the whole session: while it lives, no test elsewhere could run an event loop.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium: the one named by GPUPERF_BROWSER, one on the PATH, or Playwright's own."""
     names = (os.environ.get("GPUPERF_BROWSER"), "chromium", "chromium-browser", "google-chrome")
@@ -179,7 +179,7 @@ def open_page(browser, request) -> Iterator[Callable[..., Page]]:
     """Open a page in a fresh profile; keep a picture of it when the test fails."""
     contexts = []
 
-    def open_page(url: str, *, width: int = 1440, height: int = 900, **options) -> Page:
+    def open_page(url: str, *, width: int = 1440, height: int = 1000, **options) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()

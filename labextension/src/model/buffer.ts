@@ -2,6 +2,9 @@ import type { Columns, Frame, History } from '../api/generated';
 
 type Value = number | null;
 
+/** Ticks may come twice, but not from this long ago: then the server's clock was set back. */
+const CLOCK_SET_BACK_SECONDS = 5;
+
 /** The recent past of one device: a column of times and one per metric, missing values as null. */
 export class Track {
   readonly times: number[] = [];
@@ -20,8 +23,12 @@ export class Track {
 
   /** Add a tick; what is older than the window goes. */
   push(time: number, readings: Record<string, unknown>): void {
-    if (this.times.length > 0 && time <= this.times[this.times.length - 1]) {
-      return; // a tick that the history held already, or a clock that was set back
+    const newest = this.times[this.times.length - 1] ?? -Infinity;
+    if (newest - time > CLOCK_SET_BACK_SECONDS) {
+      this.times.length = 0; // the curve begins anew
+      this.values.clear();
+    } else if (time <= newest) {
+      return; // a tick that the history held already
     }
     this.times.push(time);
     for (const [name, reading] of Object.entries(readings)) {

@@ -17,24 +17,25 @@ export function defaultsOf(benchmark: BenchmarkInfo): Typed {
   );
 }
 
-/** What is wrong with a value, in words; null when nothing is. */
+/** What may be wrong with a value. */
+export type Problem = 'not_a_number' | 'not_whole' | 'out_of_range';
+
+/** What is wrong with a value; null when nothing is. */
 export function problemOf(
   parameter: ParameterInfo,
   typed: string | boolean
-): string | null {
+): Problem | null {
   if (typeof typed === 'boolean' || parameter.type === 'choice') {
     return null;
   }
   const value = Number(typed);
   if (typed.trim() === '' || !Number.isFinite(value)) {
-    return 'Give a number.';
+    return 'not_a_number';
   }
   if (parameter.type === 'integer' && !Number.isInteger(value)) {
-    return 'Give a whole number.';
+    return 'not_whole';
   }
-  return isWithin(value, parameter)
-    ? null
-    : `Give a number from ${parameter.minimum ?? '…'} to ${parameter.maximum ?? '…'}.`;
+  return isWithin(value, parameter) ? null : 'out_of_range';
 }
 
 function isWithin(value: number, { minimum, maximum }: ParameterInfo): boolean {

@@ -2,6 +2,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type { BenchmarkInfo, JobInfo, JobRequest } from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
+import { BROWSER, IWorld } from './world';
 
 const BUSY_POLL_MS = 500;
 /** Magics start jobs too: look now and then while the panel is visible. */
@@ -11,13 +12,26 @@ const IDLE_POLL_MS = 5000;
 export class JobsModel {
   benchmarks: BenchmarkInfo[] = [];
   jobs: JobInfo[] = [];
+  /** Why what was asked for was not done. */
   refusal: Refusal | null = null;
+  /** Why the list can't be read now. */
+  trouble: Refusal | null = null;
 
   private readonly changedSignal = new Signal<this, void>(this);
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watching = false;
+  private following = false;
+  private turn = 0;
 
-  constructor(private readonly rest: Rest) {}
+  constructor(
+    private readonly rest: Rest,
+    private readonly world: Pick<
+      IWorld,
+      'isVisible' | 'onVisibilityChange'
+    > = BROWSER
+  ) {
+    world.onVisibilityChange(() => this.update());
+  }
 
   /** Something to draw changed. */
   get changed(): ISignal<this, void> {
@@ -30,12 +44,18 @@ export class JobsModel {
 
   /** Follow the jobs while somebody looks. */
   watch(watching: boolean): void {
-    if (watching === this.watching) {
+    this.watching = watching;
+    this.update();
+  }
+
+  private update(): void {
+    const following = this.watching && this.world.isVisible();
+    if (following === this.following) {
       return;
     }
-    this.watching = watching;
+    this.following = following;
     clearTimeout(this.timer);
-    if (watching) {
+    if (following) {
       void this.refresh();
     }
   }
@@ -66,17 +86,25 @@ export class JobsModel {
 
   private async refresh(): Promise<void> {
     clearTimeout(this.timer);
+    this.turn += 1;
+    const turn = this.turn;
+    let trouble: Refusal | null = null;
+    let jobs = this.jobs;
     try {
       if (this.benchmarks.length === 0) {
         this.benchmarks = (await this.rest.benchmarks()).benchmarks;
       }
-      this.jobs = (await this.rest.jobs()).jobs;
+      jobs = (await this.rest.jobs()).jobs;
     } catch (error) {
-      this.refusal = asRefusal(error);
+      trouble = asRefusal(error);
     }
+    if (turn !== this.turn) {
+      return; // asked again meanwhile: this answer is older than the one to come
+    }
+    this.jobs = jobs;
+    this.trouble = trouble;
     this.changedSignal.emit();
-    clearTimeout(this.timer);
-    if (this.watching) {
+    if (this.following) {
       const wait = this.hasActive ? BUSY_POLL_MS : IDLE_POLL_MS;
       this.timer = setTimeout(() => void this.refresh(), wait);
     }

@@ -12,6 +12,8 @@ import type {
 } from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
 import { Tracks } from './buffer';
+import { Poller } from './poller';
+import { BROWSER, IWorld } from './world';
 
 /** How the page gets its readings now. */
 export type Connection =
@@ -19,27 +21,16 @@ export type Connection =
 
 type Message = Hello | Frame | DevicesChanged | SocketError;
 
-/** What the model needs of the world; tests bring their own. */
-export interface IWorld {
-  openSocket(url: string): WebSocket;
-  isVisible(): boolean;
-  onVisibilityChange(listener: () => void): void;
-  random(): number;
-}
-
-const BROWSER: IWorld = {
-  openSocket: url => new WebSocket(url),
-  isVisible: () => document.visibilityState === 'visible',
-  onVisibilityChange: listener =>
-    document.addEventListener('visibilitychange', listener),
-  random: () => Math.random()
-};
-
 const WINDOW_SECONDS = 120;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;
 /** Some proxies drop WebSockets: after this many failures in a row, ask by REST as well. */
 const FAILURES_BEFORE_POLLING = 2;
+const SHORTEST_POLL_MS = 1000;
+/** A connection that died with a laptop's sleep or in a proxy is not closed: it falls silent. */
+const SHORTEST_SILENCE_MS = 10000;
+/** Longer intervals may be late by this many of them. */
+const SILENT_INTERVALS = 3;
 
 /**
  * The live readings. Owns one socket, however many views watch; streams only while somebody
@@ -58,7 +49,8 @@ export class LiveModel {
   private readonly changedSignal = new Signal<this, void>(this);
   private socket: WebSocket | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private poller: ReturnType<typeof setInterval> | undefined;
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  private readonly poller = new Poller(() => this.ask());
   private failures = 0;
   private intervalMsValue = 1000;
 
@@ -87,6 +79,14 @@ export class LiveModel {
       const wish = { type: 'set_interval', interval_ms: value };
       this.socket.send(JSON.stringify(wish));
     }
+  }
+
+  /** Whether what is shown is of the past, because no reading comes. */
+  get stale(): boolean {
+    return (
+      this.connection === 'reconnecting' ||
+      (this.connection === 'polling' && this.problem !== null)
+    );
   }
 
   metric(name: string): MetricInfo | undefined {
@@ -120,13 +120,35 @@ export class LiveModel {
     this.setConnection(connection);
     const socket = this.world.openSocket(this.rest.socketUrl(this.intervalMs));
     this.socket = socket;
-    socket.onmessage = event => this.take(JSON.parse(event.data) as Message);
-    socket.onclose = () => {
+    socket.onmessage = event => {
       if (this.socket === socket) {
-        this.socket = null;
-        this.retryLater();
+        this.listen(socket);
+        this.take(JSON.parse(event.data) as Message);
       }
     };
+    socket.onclose = () => this.lose(socket);
+    this.listen(socket);
+  }
+
+  /** Expect a word within a while. */
+  private listen(socket: WebSocket): void {
+    clearTimeout(this.silence);
+    const patience = Math.max(
+      SHORTEST_SILENCE_MS,
+      SILENT_INTERVALS * this.intervalMs
+    );
+    this.silence = setTimeout(() => {
+      this.lose(socket);
+      socket.close();
+    }, patience);
+  }
+
+  private lose(socket: WebSocket): void {
+    if (this.socket === socket) {
+      this.socket = null;
+      clearTimeout(this.silence);
+      this.retryLater();
+    }
   }
 
   private pause(): void {
@@ -134,7 +156,8 @@ export class LiveModel {
     this.socket = null;
     socket?.close();
     clearTimeout(this.timer);
-    this.stopPolling();
+    clearTimeout(this.silence);
+    this.poller.stop();
     this.setConnection('paused');
   }
 
@@ -147,44 +170,44 @@ export class LiveModel {
     // Up to half as much again, so that many pages do not come back in one moment.
     const jittered = wait * (1 + this.world.random() / 2);
     this.timer = setTimeout(
-      () => this.open(this.poller ? 'polling' : 'reconnecting'),
+      () => this.open(this.poller.running ? 'polling' : 'reconnecting'),
       jittered
     );
-    if (this.failures >= FAILURES_BEFORE_POLLING && !this.poller) {
-      this.startPolling();
+    if (this.failures >= FAILURES_BEFORE_POLLING) {
+      this.poller.start(Math.max(SHORTEST_POLL_MS, this.intervalMs));
     }
-    this.setConnection(this.poller ? 'polling' : 'reconnecting');
+    this.setConnection(this.poller.running ? 'polling' : 'reconnecting');
   }
 
-  private startPolling(): void {
-    const poll = async () => {
-      try {
-        this.show(await this.rest.latest());
-        this.problem = null;
-        if (this.devices === null) {
-          await this.readDescriptions();
-        }
-      } catch (error) {
-        this.problem =
-          error instanceof Refusal
-            ? `${error.message} ${error.hint}`.trim()
-            : String(error);
+  private async ask(): Promise<void> {
+    try {
+      const frame = await this.rest.latest();
+      this.show(frame);
+      if (!this.knows(frame)) {
+        await this.readDescriptions();
       }
+      this.problem = null;
+    } catch (error) {
+      // When the socket came back meanwhile, there is no problem any more.
+      this.problem = this.poller.running ? inWords(error) : null;
+      throw error;
+    } finally {
       this.changedSignal.emit();
-    };
-    this.poller = setInterval(poll, Math.max(1000, this.intervalMs));
-    void poll();
+    }
+  }
+
+  private knows(frame: Frame): boolean {
+    const known = this.devices?.devices.map(device => device.uuid);
+    return (
+      known !== undefined &&
+      Object.keys(frame.devices).every(uuid => known.includes(uuid))
+    );
   }
 
   private async readDescriptions(): Promise<void> {
     this.catalog = await this.rest.catalog();
     this.devices = await this.rest.devices();
     this.version = await this.rest.version();
-  }
-
-  private stopPolling(): void {
-    clearInterval(this.poller);
-    this.poller = undefined;
   }
 
   private take(message: Message): void {
@@ -209,7 +232,7 @@ export class LiveModel {
   private greet(hello: Hello): void {
     this.failures = 0;
     this.problem = null;
-    this.stopPolling();
+    this.poller.stop();
     this.catalog = hello.catalog;
     this.devices = hello.devices;
     this.version = hello.version;
@@ -226,4 +249,10 @@ export class LiveModel {
     this.connection = connection;
     this.changedSignal.emit();
   }
+}
+
+function inWords(error: unknown): string {
+  return error instanceof Refusal
+    ? `${error.message} ${error.hint}`.trim()
+    : String(error);
 }

@@ -24,13 +24,21 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     const rest = new Rest(app.serviceManager.serverSettings);
     const live = new LiveModel(rest);
     if (settings !== null) {
-      void settings.load(PLUGIN_ID).then(loaded => {
-        const apply = () => {
-          live.intervalMs = loaded.get('intervalMs').composite as number;
-        };
-        loaded.changed.connect(apply);
-        apply();
-      });
+      settings
+        .load(PLUGIN_ID)
+        .then(loaded => {
+          const apply = () => {
+            live.intervalMs = loaded.get('intervalMs').composite as number;
+          };
+          loaded.changed.connect(apply);
+          apply();
+        })
+        .catch(error => {
+          console.warn(
+            'The settings of the GPU panel could not be read.',
+            error
+          );
+        });
     }
     return { live, jobs: new JobsModel(rest) };
   }

@@ -20,7 +20,7 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
   optional: [IStatusBar, ISettingRegistry, ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    { live }: IGpuPerf,
+    gpuperf: IGpuPerf,
     statusBar: IStatusBar | null,
     settings: ISettingRegistry | null,
     translator: ITranslator | null
@@ -31,26 +31,30 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(NAMESPACE);
     let shown = settings === null;
     const open = () => void app.commands.execute(CommandIDs.openPanel);
-    const item = new StatusItem(live, trans, open);
-    const follow = () => live.watch(item, shown);
+    const item = new StatusItem(gpuperf.live, trans, open);
     statusBar.registerStatusItem(ITEM_ID, {
       item,
       align: 'left',
       rank: 900,
-      isActive: () => shown,
-      activeStateChanged: live.changed
+      isActive: () => shown
     });
-    if (settings !== null) {
-      void settings.load(PLUGIN_ID).then(loaded => {
-        const apply = () => {
-          shown = loaded.get('showInStatusBar').composite as boolean;
-          item.setHidden(!shown);
-          follow();
-        };
+    if (settings === null) {
+      return;
+    }
+    const show = (value: boolean) => {
+      shown = value;
+      item.setHidden(!shown); // hidden, it lets the stream go
+    };
+    settings
+      .load(PLUGIN_ID)
+      .then(loaded => {
+        const apply = () => show(loaded.composite.showInStatusBar !== false);
         loaded.changed.connect(apply);
         apply();
+      })
+      .catch(error => {
+        console.warn('The settings of the GPU panel could not be read.', error);
+        show(true);
       });
-    }
-    follow();
   }
 };

@@ -1,5 +1,7 @@
+import type { KernelSpec } from '@jupyterlab/services';
 import * as React from 'react';
 
+import type { Refusal } from '../api/rest';
 import { isActive } from '../model/jobs';
 import type { IPanelContext } from './context';
 import { BenchmarkForm } from './form';
@@ -8,6 +10,7 @@ import { Section } from './section';
 
 /** Choose a benchmark, run it, see it through. */
 export function BenchmarksSection({
+  live,
   jobs,
   trans,
   state,
@@ -16,12 +19,10 @@ export function BenchmarksSection({
   const [chosen, setChosen] = React.useState('');
   const benchmark =
     jobs.benchmarks.find(each => each.name === chosen) ?? jobs.benchmarks[0];
-  const specs = Object.values(kernelspecs.specs?.kernelspecs ?? {});
-  const kernels = Object.fromEntries(
-    specs.flatMap(spec =>
-      spec?.language === 'python' ? [[spec.name, spec.display_name]] : []
-    )
-  );
+  const kernels = pythonsOf(kernelspecs);
+  // Nothing can be measured on a recording.
+  const devices = (live.devices?.devices ?? []).filter(each => !each.replayed);
+  const refusal = jobs.refusal ?? jobs.trouble;
   const active = jobs.jobs.filter(isActive).length;
   const note =
     active > 0
@@ -39,7 +40,8 @@ export function BenchmarksSection({
           key={benchmark.name}
           benchmark={benchmark}
           kernels={kernels}
-          defaultKernel={kernelspecs.specs?.default ?? ''}
+          defaultKernel={defaultOf(kernelspecs, kernels)}
+          devices={devices}
           trans={trans}
           state={state}
           onRun={request => void jobs.run(request)}
@@ -59,18 +61,7 @@ export function BenchmarksSection({
           </select>
         </BenchmarkForm>
       ) : null}
-      {jobs.refusal ? (
-        <div
-          className="jp-GpuPerf-failure"
-          data-error={jobs.refusal.code}
-          role="alert"
-        >
-          <p>{jobs.refusal.message}</p>
-          {jobs.refusal.hint ? (
-            <p className="jp-GpuPerf-note">{jobs.refusal.hint}</p>
-          ) : null}
-        </div>
-      ) : null}
+      {refusal ? <Refused refusal={refusal} /> : null}
       {jobs.jobs.map(job => (
         <Job
           key={job.id}
@@ -81,4 +72,32 @@ export function BenchmarksSection({
       ))}
     </Section>
   );
+}
+
+function Refused({ refusal }: { refusal: Refusal }): JSX.Element {
+  return (
+    <div className="jp-GpuPerf-failure" data-error={refusal.code} role="alert">
+      <p>{refusal.message}</p>
+      {refusal.hint ? <p className="jp-GpuPerf-note">{refusal.hint}</p> : null}
+    </div>
+  );
+}
+
+/** The Python kernels: name → what people call it. */
+function pythonsOf(manager: KernelSpec.IManager): Record<string, string> {
+  const specs = Object.values(manager.specs?.kernelspecs ?? {});
+  return Object.fromEntries(
+    specs.flatMap(spec =>
+      spec?.language === 'python' ? [[spec.name, spec.display_name]] : []
+    )
+  );
+}
+
+/** The server's default kernel where that is a Python, else the first that is. */
+function defaultOf(
+  manager: KernelSpec.IManager,
+  kernels: Record<string, string>
+): string {
+  const wished = manager.specs?.default ?? '';
+  return wished in kernels ? wished : (Object.keys(kernels)[0] ?? '');
 }

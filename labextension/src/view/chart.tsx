@@ -29,13 +29,19 @@ export function Chart(props: IChartProps): JSX.Element {
       [[], []],
       element
     );
+    let width = element.clientWidth;
     const draw = () => {
+      if (width === 0) {
+        return; // hidden: nobody sees it, and the status bar may go on streaming
+      }
       const track = live.tracks.of(uuid);
       const values = track.values.get(metric) ?? track.times.map(() => null);
       plot.setData([track.times, values]);
     };
     const resizer = new ResizeObserver(() => {
-      plot.setSize({ width: Math.max(20, element.clientWidth), height });
+      width = element.clientWidth;
+      plot.setSize({ width: Math.max(20, width), height });
+      draw();
     });
     // Colours come from the theme: draw again when it changes.
     const themes = new MutationObserver(() => plot.redraw());
@@ -91,10 +97,19 @@ function optionsOf(
       {},
       {
         stroke: colour('--jp-brand-color1'),
-        fill: colour('--jp-brand-color4'),
+        fill: plot => faint(plot.ctx, colour('--jp-brand-color1')()),
         width: 1.25,
         points: { show: false }
       }
     ]
   };
+}
+
+/** A colour of the theme, hardly there: its own pale ones are not pale on dark ground. */
+function faint(context: CanvasRenderingContext2D, colour: string): string {
+  context.save();
+  context.fillStyle = colour;
+  const solid = String(context.fillStyle); // `#rrggbb`, unless it is translucent already
+  context.restore();
+  return solid.startsWith('#') ? `${solid}2e` : 'transparent';
 }

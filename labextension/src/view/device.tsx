@@ -5,7 +5,7 @@ import type { DeviceInfo, MetricInfo } from '../api/generated';
 import { shortName } from '../format';
 import type { LiveModel } from '../model/live';
 import { Chart } from './chart';
-import { Figure, flagsInWords, Readings } from './figure';
+import { Figure, flagsInWords, Readings, topOf } from './figure';
 
 /** The metrics that a card shows large; all others are in the table below. */
 export const MAIN_METRICS = [
@@ -14,6 +14,8 @@ export const MAIN_METRICS = [
   'power_watts',
   'temperature_celsius'
 ];
+/** Below them, each in a line of its own. */
+const LINE_METRICS = ['clock_sm_mhz'];
 /** The bit that says "idle": no reason to worry. */
 const IDLE_FLAG = 1;
 
@@ -26,7 +28,9 @@ interface IDeviceProps {
 /** A device with its main figures, a minute's curve for each, and all readings on demand. */
 export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
+  const shared = { uuid: device.uuid, readings, live, trans };
   const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
+  const lines = LINE_METRICS.map(name => live.metric(name)).filter(isMetric);
   return (
     <article
       className="jp-GpuPerf-card"
@@ -41,28 +45,52 @@ export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
       </header>
       <div className="jp-GpuPerf-tiles">
         {main.map(metric => (
-          <div
-            className="jp-GpuPerf-tile"
-            data-metric={metric.name}
+          <Tile key={metric.name} metric={metric} height={34} {...shared} />
+        ))}
+        {lines.map(metric => (
+          <Tile
             key={metric.name}
-            title={metric.help}
-          >
-            <span className="jp-GpuPerf-label">{trans.__(metric.label)}</span>
-            <Figure metric={metric} readings={readings} trans={trans} />
-            <Chart
-              live={live}
-              uuid={device.uuid}
-              metric={metric.name}
-              maximum={topOf(metric, readings)}
-              label={trans.__('%1, the last minute', trans.__(metric.label))}
-              height={34}
-            />
-          </div>
+            metric={metric}
+            height={18}
+            line
+            {...shared}
+          />
         ))}
       </div>
       <HeldBack readings={readings} live={live} trans={trans} />
       <AllReadings readings={readings} live={live} trans={trans} />
     </article>
+  );
+}
+
+interface ITileProps extends IReadingsProps {
+  readonly uuid: string;
+  readonly metric: MetricInfo;
+  readonly height: number;
+  /** Figure and curve side by side, across the whole card. */
+  readonly line?: boolean;
+}
+
+/** A reading and its last minute. */
+function Tile(props: ITileProps): JSX.Element {
+  const { uuid, metric, height, line, readings, live, trans } = props;
+  return (
+    <div
+      className={`jp-GpuPerf-tile${line ? ' jp-mod-line' : ''}`}
+      data-metric={metric.name}
+      title={metric.help}
+    >
+      <span className="jp-GpuPerf-label">{trans.__(metric.label)}</span>
+      <Figure metric={metric} readings={readings} trans={trans} />
+      <Chart
+        live={live}
+        uuid={uuid}
+        metric={metric.name}
+        maximum={topOf(metric, readings)}
+        label={trans.__('%1, the last minute', trans.__(metric.label))}
+        height={height}
+      />
+    </div>
   );
 }
 
@@ -89,8 +117,14 @@ export function DeviceRow({ device, live, trans }: IDeviceProps): JSX.Element {
             className="jp-GpuPerf-rowFigure"
             data-metric={metric.name}
             key={metric.name}
+            title={trans.__(metric.label)}
           >
-            <Figure metric={metric} readings={readings} trans={trans} />
+            <Figure
+              metric={metric}
+              readings={readings}
+              trans={trans}
+              focusable={false}
+            />
           </span>
         ))}
         <span className="jp-GpuPerf-rowBar" aria-hidden="true">
@@ -149,9 +183,10 @@ function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
               </th>
               <td>
                 <Figure
-                  metric={{ ...metric, maximum_metric: null }}
+                  metric={metric}
                   readings={readings}
                   trans={trans}
+                  share={false}
                 />
               </td>
             </tr>
@@ -160,13 +195,6 @@ function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
       </table>
     </details>
   );
-}
-
-function topOf(metric: MetricInfo, readings: Readings): number | null {
-  const top = metric.maximum_metric
-    ? readings[metric.maximum_metric]
-    : metric.maximum;
-  return typeof top === 'number' ? top : null;
 }
 
 export function isMetric(metric: MetricInfo | undefined): metric is MetricInfo {

@@ -9,6 +9,14 @@ import { Section } from './section';
 /** From this many devices on, each is a row. */
 const MANY = 4;
 
+/** In parts: where it is broken when the panel is narrow. */
+const REPLAY_COMMAND = [
+  'JUPYTER_GPUPERF_SOURCE=',
+  'replay:',
+  'h100_healthy_resnet50_bf16.jsonl.gz',
+  ' jupyter lab'
+];
+
 /** All devices, or why there is none, and the machine around them. */
 export function DevicesSection({
   live,
@@ -52,8 +60,12 @@ function NoDevice(props: {
             'To see the panel at work without a GPU, start Jupyter on a recorded H100:'
           )}
           <code>
-            JUPYTER_GPUPERF_SOURCE=replay:h100_healthy_resnet50_bf16.jsonl.gz
-            jupyter lab
+            {REPLAY_COMMAND.map(part => (
+              <React.Fragment key={part}>
+                {part}
+                <wbr />
+              </React.Fragment>
+            ))}
           </code>
         </p>
       )}
@@ -73,7 +85,7 @@ function Host({
     return null;
   }
   return (
-    <div className="jp-GpuPerf-host" aria-label={trans.__('Host')}>
+    <div className="jp-GpuPerf-host" role="group" aria-label={trans.__('Host')}>
       <span className="jp-GpuPerf-label">{trans.__('Host')}</span>
       {metrics.map(metric => (
         <span key={metric.name} data-metric={metric.name} title={metric.help}>

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { MetricInfo } from '../api/generated';
-import { formatReading, formatShare } from '../format';
+import { formatReading, formatShare, widestOf } from '../format';
 import { reasonInWords } from './words';
 
 export type Readings = Record<string, number | string>;
@@ -11,45 +11,65 @@ interface IFigureProps {
   readonly metric: MetricInfo;
   readonly readings: Readings;
   readonly trans: TranslationBundle;
+  /** False inside a button, which has the focus itself. */
+  readonly focusable?: boolean;
+  /** Whether to say what it is of: `542 of 700 W`. */
+  readonly share?: boolean;
 }
 
 /** A reading as figure and unit, or a dash with the reason on hover and focus. */
-export function Figure({ metric, readings, trans }: IFigureProps): JSX.Element {
+export function Figure({
+  metric,
+  readings,
+  trans,
+  focusable = true,
+  share = true
+}: IFigureProps): JSX.Element {
   const reading = readings[metric.name];
   if (typeof reading !== 'number') {
-    return <Missing reason={String(reading ?? '')} trans={trans} />;
+    const words = reasonInWords(trans, String(reading ?? ''));
+    return <Missing words={words} focusable={focusable} />;
   }
   if (metric.kind === 'flags') {
     return <span>{flagsInWords(metric, reading, trans)}</span>;
   }
-  const top = metric.maximum_metric
-    ? readings[metric.maximum_metric]
-    : undefined;
+  const top = topOf(metric, readings);
   const figure =
-    typeof top === 'number' && metric.unit !== 'mhz'
+    share && metric.maximum_metric && top !== null && metric.unit !== 'mhz'
       ? formatShare(reading, top, metric.unit)
       : formatReading(reading, metric.unit);
+  // Where something stands beside it, the style sheet keeps this much place.
+  const place = {
+    '--jp-GpuPerf-widest': `${widestOf(top, metric.unit)}ch`
+  } as React.CSSProperties;
   return (
     <span className="jp-GpuPerf-figure">
-      <span className="jp-GpuPerf-number">{figure.text}</span>
+      <span className="jp-GpuPerf-number" style={place}>
+        {figure.text}
+      </span>
       <span className="jp-GpuPerf-unit"> {figure.unit}</span>
     </span>
   );
 }
 
+/** The top of a metric's scale, where it is known. */
+export function topOf(metric: MetricInfo, readings: Readings): number | null {
+  const top = metric.maximum_metric
+    ? readings[metric.maximum_metric]
+    : metric.maximum;
+  return typeof top === 'number' ? top : null;
+}
+
 /** A dash that says why. */
-export function Missing(props: {
-  reason: string;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const words = reasonInWords(props.trans, props.reason);
+function Missing(props: { words: string; focusable: boolean }): JSX.Element {
+  const { words, focusable } = props;
   return (
     <span
       className="jp-GpuPerf-missing"
       title={words}
       aria-label={words}
-      tabIndex={0}
-      role="note"
+      tabIndex={focusable ? 0 : undefined}
+      role={focusable ? 'note' : 'img'}
     >
       –
     </span>

@@ -4,18 +4,28 @@ import * as React from 'react';
 
 import type {
   BenchmarkInfo,
+  DeviceInfo,
   JobRequest,
   ParameterInfo
 } from '../api/generated';
-import { titleOf } from '../format';
-import { defaultsOf, parametersOf, problemOf, Typed } from '../model/form';
+import { fieldLabelOf } from '../format';
+import {
+  defaultsOf,
+  parametersOf,
+  Problem,
+  problemOf,
+  Typed
+} from '../model/form';
 import { Fold, useRemembered } from './section';
+import { problemInWords } from './words';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
   /** Kernel spec name → what people call it. */
   readonly kernels: Record<string, string>;
   readonly defaultKernel: string;
+  /** The devices to choose from. */
+  readonly devices: readonly DeviceInfo[];
   readonly trans: TranslationBundle;
   readonly state: IStateDB | null;
   /** What stands beside the button: the choice of the benchmark. */
@@ -25,9 +35,10 @@ interface IFormProps {
 
 /** A benchmark's form, built from its parameters. */
 export function BenchmarkForm(props: IFormProps): JSX.Element {
-  const { benchmark, kernels, defaultKernel, trans, onRun } = props;
+  const { benchmark, kernels, defaultKernel, devices, trans, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
   const [kernel, setKernel] = React.useState('');
+  const [uuid, setUuid] = React.useState('');
   const [open, setOpen] = useRemembered(props.state, 'parameters', false);
   const problems = benchmark.parameters.map(each =>
     problemOf(each, typed[each.name])
@@ -38,7 +49,8 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
       benchmark: benchmark.name,
       parameters: parametersOf(benchmark, typed),
       kernel_name: kernel || defaultKernel || null,
-      device: null
+      // One that is gone meanwhile is not asked for.
+      device: devices.find(each => each.uuid === uuid)?.uuid ?? null
     });
   };
   const hasProblem = problems.some(problem => problem !== null);
@@ -69,31 +81,70 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
             onChange={value => setTyped({ ...typed, [parameter.name]: value })}
           />
         ))}
-        <label className="jp-GpuPerf-field">
-          <span>{trans.__('Kernel')}</span>
-          <select
-            className="jp-mod-styled"
-            name="kernel_name"
-            value={kernel || defaultKernel}
-            onChange={event => setKernel(event.target.value)}
-            title={trans.__('The environment that runs the benchmark.')}
-          >
-            {Object.entries(kernels).map(([name, title]) => (
-              <option key={name} value={name}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          name="kernel_name"
+          label={trans.__('Kernel')}
+          help={trans.__('The environment that runs the benchmark.')}
+          value={kernel || defaultKernel}
+          options={kernels}
+          onChange={setKernel}
+        />
+        {devices.length > 1 ? (
+          <Choice
+            name="device"
+            label={trans.__('GPU')}
+            help={trans.__('The device that runs the benchmark.')}
+            value={uuid}
+            options={{
+              '': trans.__('The kernel’s first'),
+              ...Object.fromEntries(
+                devices.map(each => [each.uuid, `${each.index} ${each.name}`])
+              )
+            }}
+            onChange={setUuid}
+          />
+        ) : null}
       </details>
     </form>
+  );
+}
+
+interface IChoiceProps {
+  readonly name: string;
+  readonly label: string;
+  readonly help: string;
+  readonly value: string;
+  /** Value → what people call it. */
+  readonly options: Record<string, string>;
+  onChange(value: string): void;
+}
+
+function Choice(props: IChoiceProps): JSX.Element {
+  const { name, label, help, value, options, onChange } = props;
+  return (
+    <label className="jp-GpuPerf-field" title={help}>
+      <span>{label}</span>
+      <select
+        className="jp-mod-styled"
+        name={name}
+        aria-description={help}
+        value={value}
+        onChange={event => onChange(event.target.value)}
+      >
+        {Object.entries(options).map(([key, title]) => (
+          <option key={key} value={key}>
+            {title}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
 interface IFieldProps {
   readonly parameter: ParameterInfo;
   readonly value: string | boolean;
-  readonly problem: string | null;
+  readonly problem: Problem | null;
   readonly trans: TranslationBundle;
   onChange(value: string | boolean): void;
 }
@@ -105,19 +156,20 @@ function Field({
   trans,
   onChange
 }: IFieldProps): JSX.Element {
-  const words = trans.__(titleOf(parameter.name));
+  const help = trans.__(parameter.help);
   return (
-    <label className="jp-GpuPerf-field" title={trans.__(parameter.help)}>
-      <span>{words}</span>
+    <label className="jp-GpuPerf-field" title={help}>
+      <span>{trans.__(fieldLabelOf(parameter.name))}</span>
       <Input
         parameter={parameter}
         value={value}
         problem={problem}
+        help={help}
         onChange={onChange}
       />
       {problem ? (
         <span className="jp-GpuPerf-problem" role="alert">
-          {trans.__(problem)}
+          {problemInWords(trans, problem, parameter)}
         </span>
       ) : null}
     </label>
@@ -128,13 +180,15 @@ function Input({
   parameter,
   value,
   problem,
+  help,
   onChange
-}: Omit<IFieldProps, 'trans'>): JSX.Element {
+}: Omit<IFieldProps, 'trans'> & { help: string }): JSX.Element {
   if (typeof value === 'boolean') {
     return (
       <input
         type="checkbox"
         name={parameter.name}
+        aria-description={help}
         checked={value}
         onChange={event => onChange(event.target.checked)}
       />
@@ -145,6 +199,7 @@ function Input({
       <select
         className="jp-mod-styled"
         name={parameter.name}
+        aria-description={help}
         value={value}
         onChange={event => onChange(event.target.value)}
       >
@@ -160,6 +215,7 @@ function Input({
       type="text"
       inputMode="decimal"
       name={parameter.name}
+      aria-description={help}
       value={value}
       aria-invalid={problem !== null}
       onChange={event => onChange(event.target.value)}

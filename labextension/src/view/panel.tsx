@@ -1,15 +1,15 @@
-import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
+import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
 import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
 import { DevicesSection } from './devices';
+import { SeenWidget } from './seen';
 import { connectionInWords } from './words';
 
-/** The sidebar panel. Streams only while it is shown. */
-export class GpuPanel extends ReactWidget {
+/** The sidebar panel. Streams and draws only while it is seen. */
+export class GpuPanel extends SeenWidget {
   constructor(private readonly context: IPanelContext) {
     super();
     this.id = 'jp-gpuperf-panel';
@@ -18,31 +18,11 @@ export class GpuPanel extends ReactWidget {
     this.addClass('jp-GpuPerf-panel');
   }
 
-  protected onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.watch(true);
-  }
-
-  protected onAfterAttach(message: Message): void {
-    super.onAfterAttach(message);
-    this.watch(this.isVisible);
-  }
-
-  protected onBeforeHide(message: Message): void {
-    super.onBeforeHide(message);
-    this.watch(false);
-  }
-
-  protected onBeforeDetach(message: Message): void {
-    super.onBeforeDetach(message);
-    this.watch(false);
-  }
-
   protected render(): JSX.Element {
     const { live, jobs, kernelspecs } = this.context;
     return (
       <div className="jp-GpuPerf-content" tabIndex={-1}>
-        <UseSignal signal={live.changed}>
+        <UseSignal signal={live.changed} shouldUpdate={() => this.isVisible}>
           {() => (
             <>
               <Status {...this.context} />
@@ -61,19 +41,20 @@ export class GpuPanel extends ReactWidget {
     );
   }
 
-  private watch(watching: boolean): void {
-    this.context.live.watch(this, watching);
-    this.context.jobs.watch(watching);
+  protected onSeen(seen: boolean): void {
+    this.context.live.watch(this, seen);
+    this.context.jobs.watch(seen);
   }
 }
 
 /** Where the readings come from, when there is something to say about it. */
 function Status({ live, trans }: IPanelContext): JSX.Element {
-  const trouble = connectionInWords(trans, live.connection);
+  const trouble = connectionInWords(trans, live);
   return (
     <div
       className="jp-GpuPerf-status"
       data-connection={live.connection}
+      data-stale={live.stale}
       role="status"
     >
       {live.version?.source === 'replay' ? (

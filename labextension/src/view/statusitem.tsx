@@ -1,4 +1,4 @@
-import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import { UseSignal } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -7,9 +7,11 @@ import { chipIcon } from '../icon';
 import type { LiveModel } from '../model/live';
 import { isMetric, MAIN_METRICS } from './device';
 import { Figure, Readings } from './figure';
+import { SeenWidget } from './seen';
+import { connectionInWords } from './words';
 
-/** The first device in a line: `H100 · 63 % · 12.3 of 80 GiB · 542 of 700 W · 48 °C`. */
-export class StatusItem extends ReactWidget {
+/** The first device in a line: `H100 · 63 % · 12.3 of 80 GiB · 542 W · 48 °C`. */
+export class StatusItem extends SeenWidget {
   constructor(
     private readonly live: LiveModel,
     private readonly trans: TranslationBundle,
@@ -25,8 +27,9 @@ export class StatusItem extends ReactWidget {
         {() => (
           <button
             onClick={this.open}
-            title={this.trans.__('Open the GPU panel')}
+            title={this.caption()}
             data-connection={this.live.connection}
+            data-stale={this.live.stale}
           >
             <chipIcon.react tag="span" height="14px" width="14px" />
             <Line live={this.live} trans={this.trans} />
@@ -34,6 +37,17 @@ export class StatusItem extends ReactWidget {
         )}
       </UseSignal>
     );
+  }
+
+  protected onSeen(seen: boolean): void {
+    this.live.watch(this, seen);
+  }
+
+  /** What a click does; and that what one sees is of the past, when it is. */
+  private caption(): string {
+    const open = this.trans.__('Open the GPU panel');
+    const trouble = connectionInWords(this.trans, this.live);
+    return this.live.stale && trouble ? `${trouble}\n${open}` : open;
   }
 }
 
@@ -55,17 +69,16 @@ function Line(props: {
       {metrics.map(metric => (
         <span key={metric.name} data-metric={metric.name}>
           {' · '}
-          <Figure metric={brief(metric)} readings={readings} trans={trans} />
+          <Figure
+            metric={metric}
+            readings={readings}
+            trans={trans}
+            focusable={false}
+            share={metric.unit === 'bytes'} // power's limit would make it long
+          />
         </span>
       ))}
       {more > 0 ? <span> {trans.__('and %1 more', more)}</span> : null}
     </>
   );
-}
-
-/** Only memory keeps its total: power's limit would make the line long. */
-function brief<T extends { unit: string; maximum_metric: string | null }>(
-  metric: T
-): T {
-  return metric.unit === 'bytes' ? metric : { ...metric, maximum_metric: null };
 }

@@ -1,5 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { ParameterInfo } from '../api/generated';
+import type { Problem } from '../model/form';
 import type { Connection } from '../model/live';
 
 /** Why a reading is missing, in words. */
@@ -28,7 +30,7 @@ export function reasonInWords(
 /** How the page gets its readings, in words; null when all is well. */
 export function connectionInWords(
   trans: TranslationBundle,
-  connection: Connection
+  { connection, stale }: { connection: Connection; stale: boolean }
 ): string | null {
   const words: Record<Connection, string | null> = {
     live: null,
@@ -37,5 +39,25 @@ export function connectionInWords(
     reconnecting: trans.__('Connection lost; trying again…'),
     polling: trans.__('No live connection; asking the server now and then')
   };
-  return words[connection];
+  return words[stale ? 'reconnecting' : connection];
+}
+
+/** What is wrong with what was typed, in words. */
+export function problemInWords(
+  trans: TranslationBundle,
+  problem: Problem,
+  { minimum, maximum }: ParameterInfo
+): string {
+  switch (problem) {
+    case 'not_a_number':
+      return trans.__('Give a number.');
+    case 'not_whole':
+      return trans.__('Give a whole number.');
+    case 'out_of_range':
+      return maximum === null
+        ? trans.__('Give a number of at least %1.', minimum)
+        : minimum === null
+          ? trans.__('Give a number of at most %1.', maximum)
+          : trans.__('Give a number from %1 to %2.', minimum, maximum);
+  }
 }

@@ -1,0 +1,46 @@
+const LONGEST_WAIT_MS = 15000;
+
+/** Asks again and again; while the answer is an error, later each time. */
+export class Poller {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private run: object | null = null;
+
+  /** @param ask rejects when there was no answer */
+  constructor(private readonly ask: () => Promise<void>) {}
+
+  get running(): boolean {
+    return this.run !== null;
+  }
+
+  start(intervalMs: number): void {
+    if (this.run === null) {
+      this.run = {};
+      void this.turn(this.run, intervalMs, intervalMs);
+    }
+  }
+
+  stop(): void {
+    this.run = null;
+    clearTimeout(this.timer);
+  }
+
+  private async turn(
+    run: object,
+    intervalMs: number,
+    waitMs: number
+  ): Promise<void> {
+    let nextMs = intervalMs;
+    try {
+      await this.ask();
+    } catch {
+      // Who asks knows what to say about it.
+      nextMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs);
+    }
+    if (this.run === run) {
+      this.timer = setTimeout(
+        () => void this.turn(run, intervalMs, nextMs),
+        nextMs
+      );
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+
+/** A widget that knows when it is seen: hidden with what holds it, it is not. */
+export abstract class SeenWidget extends ReactWidget {
+  /** Called when it comes into sight, and when it goes. */
+  protected abstract onSeen(seen: boolean): void;
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.onSeen(this.isVisible);
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.onSeen(true);
+    this.update(); // nothing was drawn while it was hidden
+  }
+
+  protected onBeforeHide(message: Message): void {
+    super.onBeforeHide(message);
+    this.onSeen(false);
+  }
+
+  protected onBeforeDetach(message: Message): void {
+    super.onBeforeDetach(message);
+    this.onSeen(false);
+  }
+}
