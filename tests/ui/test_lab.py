@@ -263,18 +263,18 @@ def test_the_picture_for_the_readme_shows_the_panel_with_a_running_benchmark(ope
     page = open_page(lab.page("lab/tree/demo.ipynb"))
     page.locator(".jp-Notebook").wait_for()
     open_panel(page)
-    power = page.locator("[data-metric=power_watts] .jp-GpuPerf-number").first
-    for _ in range(120):  # until the recorded training is under way
-        if int(power.inner_text()) > 400:
-            break
-        page.wait_for_timeout(500)
     fill(page, items=64, batch_size=16, workers=0, time_limit_seconds=60)
     page.locator(f"{PANEL} input[name=rigorous]").check()
     page.locator(".jp-GpuPerf-parameters summary").click()
     job = run(page)
     expect(job.locator(".jp-GpuPerf-progress")).to_contain_text("so far", timeout=60_000)
     page.locator(".jp-GpuPerf-status").scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)
+    power = page.locator("[data-metric=power_watts] .jp-GpuPerf-number").first
+    for _ in range(120):  # until the recorded training is under way
+        if int(power.inner_text()) > 400:
+            break
+        page.wait_for_timeout(500)
+    page.wait_for_timeout(2500)
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "panel.png")
     if os.environ.get("GPUPERF_UPDATE_IMAGES"):
