@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from jupyter_server.extension.application import ExtensionApp
+from tornado.ioloop import IOLoop
 
 import jupyter_gpuperf
 from jupyter_gpuperf.api import Services, handlers
@@ -17,6 +19,8 @@ from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
+
+START_DELAY_SECONDS: Final = 0.5
 
 
 class GpuPerf(Settings, ExtensionApp):
@@ -67,8 +71,10 @@ class GpuPerf(Settings, ExtensionApp):
         self.handlers.extend(handlers(self.services))
 
     async def _start_jupyter_server_extension(self, _serverapp: object) -> None:
-        """Start sampling, and listen to kernels; called when the server's loop runs."""
-        self.sampler.start()
+        """Start sampling soon, and listen to kernels; called when the server's loop runs."""
+        # Opening the driver takes the interpreter from the start of the server; a request that
+        # comes earlier starts the sampler itself.
+        IOLoop.current().call_later(START_DELAY_SECONDS, self.sampler.start)
         await self.kernel_socket.start()
 
     async def stop_extension(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
+from jupyter_gpuperf.api.fanout import Fanout
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
@@ -33,6 +34,7 @@ class Services:
     subscribers: Subscribers
     sampler: Sampler
     jobs: JobManager
+    fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:
         """Wait until there are readings, and not older than ``oldest_seconds``.

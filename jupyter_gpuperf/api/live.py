@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import threading
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 from jupyter_server.auth.decorator import ws_authenticated
 from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.utils import ensure_async
-from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
@@ -30,43 +28,6 @@ HELLO_SECONDS: Final = 120.0
 """The history that a page gets with the first message."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
-
-
-class LatestOnly:
-    """Carries messages from the sampler's thread to the event loop, keeping only the newest.
-
-    However long the loop or the client stalls, one message waits, and older ones are dropped.
-
-    Parameters
-    ----------
-    send
-        Sends one message, and returns when the client took it.
-    """
-
-    def __init__(self, loop: IOLoop, send: Callable[[bytes], Awaitable[None]]) -> None:
-        self._loop = loop
-        self._send = send
-        self._lock = threading.Lock()
-        self._waiting: bytes | None = None
-        self._busy = False
-
-    def offer(self, message: bytes) -> None:
-        """Hand over a message; returns at once. Any thread."""
-        with self._lock:
-            self._waiting = message
-            if self._busy:
-                return
-            self._busy = True
-        self._loop.add_callback(self._drain)
-
-    async def _drain(self) -> None:
-        while True:
-            with self._lock:
-                message, self._waiting = self._waiting, None
-                if message is None:
-                    self._busy = False
-                    return
-            await self._send(message)
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
@@ -96,7 +57,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await self.services.fresh()
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
-            outbox = LatestOnly(IOLoop.current(), self._send)
+            outbox = self.services.fanout.add(self._start_to_send)
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
 
     async def on_message(self, message: str | bytes) -> None:
@@ -131,9 +92,17 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         )
 
     async def _send(self, message: bytes) -> None:
-        # Waits while the client's buffers are full: that is what makes a slow client drop frames.
         with contextlib.suppress(WebSocketClosedError):
             await self.write_message(message)
+
+    def _start_to_send(self, message: bytes) -> asyncio.Future[None]:
+        # Done when the client's buffers took it: that is what makes a slow client drop frames.
+        try:
+            return self.write_message(message)
+        except WebSocketClosedError as error:
+            closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            closed.set_exception(error)
+            return closed
 
 
 def _interval_ms(text: str | None) -> int:

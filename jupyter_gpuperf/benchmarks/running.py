@@ -64,6 +64,8 @@ def _check_packages(benchmark: Benchmark) -> None:
 def _failed(error: Exception) -> GpuPerfError:
     if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: torch may not be here
         return _out_of_memory("Memory of the GPU")
+    if "DefaultCPUAllocator" in str(error):  # torch raises no type of its own for this one
+        return _out_of_memory("Memory of this machine")
     return GpuPerfError(
         "benchmark_failed",
         f"{type(error).__name__}: {error}",

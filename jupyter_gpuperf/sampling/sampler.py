@@ -89,7 +89,7 @@ class Sampler:
     def start(self) -> None:
         """Start the thread, unless it runs; the source is opened there, so this returns at once."""
         with self._starting:
-            if not self._started:
+            if not self._started and not self._stopping.is_set():
                 self._started = True
                 self._thread.start()
 

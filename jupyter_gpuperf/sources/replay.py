@@ -81,7 +81,7 @@ class ReplaySource:
         self._clock = clock
         self._started = 0.0
         self._recordings: dict[str, Recording] = {}
-        self._reason: NoDevices | None = None
+        self._devices = Devices(devices=[], reason=None)
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
@@ -91,26 +91,15 @@ class ReplaySource:
                 recording = load_recording(path)
             except (OSError, ValueError) as error:
                 self._recordings = {}
-                self._reason = NoDevices(
-                    code="recording_unreadable",
-                    message=f"The recording {path} can't be replayed: {error}.",
-                    hint="Name a recording in c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE: "
-                    "replay:FILE[,FILE…].",
-                )
+                self._devices = Devices(devices=[], reason=_unreadable(path, error))
                 return
             self._recordings[f"REPLAY-{index}-{recording.label}"] = recording
+        infos = [self._info(index, *each) for index, each in enumerate(self._recordings.items())]
+        self._devices = Devices(devices=infos, reason=None)
 
     def devices(self) -> Devices:
         """Return one device per recording."""
-        if self._reason is not None:
-            return Devices(devices=[], reason=self._reason)
-        return Devices(
-            devices=[
-                self._info(index, uuid, recording)
-                for index, (uuid, recording) in enumerate(self._recordings.items())
-            ],
-            reason=None,
-        )
+        return self._devices
 
     def read(self) -> dict[str, Readings]:
         """Return each recording's reading of this moment."""
@@ -156,6 +145,14 @@ class ReplaySource:
             return value
 
         return read_metrics(metrics, recorded, _not_recorded)
+
+
+def _unreadable(path: Path, error: Exception) -> NoDevices:
+    return NoDevices(
+        code="recording_unreadable",
+        message=f"The recording {path} can't be replayed: {error}.",
+        hint="Name a recording in c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE: replay:FILE[,FILE…].",
+    )
 
 
 def _not_recorded(_error: Exception) -> MissingReason:

@@ -145,7 +145,8 @@ async def test_a_stalled_client_delays_nobody_and_holds_one_message(
     await socket.read_message()
     frame = json.loads(await socket.read_message())
     assert frame["type"] == "frame"
-    (subscription,) = (each for each in subscribers._subscriptions if each.deliver.__self__._busy)
-    assert len(subscription.deliver.__self__._waiting) <= 10_002
+    outboxes = [each.deliver.__self__ for each in subscribers._subscriptions]
+    (outbox,) = (each for each in outboxes if each.sending)
+    assert len(outbox.waiting) <= 10_002
     socket.close()
     stalled.close()

@@ -118,6 +118,14 @@ def test_memory_that_ran_out_is_told_with_what_to_do(run):
     assert error["hint"]
 
 
+def test_memory_that_torch_could_not_get_is_told_as_such(run):
+    import torch
+
+    (error,) = run(lambda *_: torch.empty(2**60, dtype=torch.uint8))
+    assert error["code"] == "out_of_memory"
+    assert error["message"] == "Memory of this machine ran out."
+
+
 def test_memory_of_the_gpu_is_told_apart_by_the_name_of_torchs_error(run):
     class OutOfMemoryError(RuntimeError):
         pass

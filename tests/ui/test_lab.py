@@ -192,7 +192,7 @@ def test_a_hidden_panel_and_status_bar_stop_the_stream(panel):
 def test_the_status_bar_shows_the_first_device(open_page, lab):
     page = open_page(lab.page())
     item = page.locator(".jp-GpuPerf-statusItem")
-    expect(item).to_contain_text(re.compile(r"H100 · \d+ % · [\d.]+ of 80 GiB · \d+ W · \d+ °C"))
+    expect(item).to_contain_text(re.compile(r"H100 · \d+ % · [\d.]+ of 80 GiB · \d+ °C · \d+ W"))
     expect(item).to_contain_text("and 1 more")
 
 

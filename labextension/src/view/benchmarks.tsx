@@ -1,12 +1,15 @@
 import type { KernelSpec } from '@jupyterlab/services';
 import * as React from 'react';
 
+import type { JobInfo } from '../api/generated';
 import type { Refusal } from '../api/rest';
 import { isActive } from '../model/jobs';
 import type { IPanelContext } from './context';
 import { BenchmarkForm } from './form';
 import { Job } from './job';
 import { Section } from './section';
+
+const RECENT_JOBS = 3;
 
 /** Choose a benchmark, run it, see it through. */
 export function BenchmarksSection({
@@ -28,6 +31,17 @@ export function BenchmarksSection({
     active > 0
       ? trans._n('%1 running', '%1 running or waiting', active)
       : undefined;
+  // Newest first; what runs or waits is never folded away.
+  const recent = jobs.jobs.filter((job, i) => isActive(job) || i < RECENT_JOBS);
+  const older = jobs.jobs.filter(job => !recent.includes(job));
+  const show = (job: JobInfo): JSX.Element => (
+    <Job
+      key={job.id}
+      job={job}
+      trans={trans}
+      onCancel={() => void jobs.cancel(job.id)}
+    />
+  );
   return (
     <Section
       id="benchmarks"
@@ -62,14 +76,15 @@ export function BenchmarksSection({
         </BenchmarkForm>
       ) : null}
       {refusal ? <Refused refusal={refusal} /> : null}
-      {jobs.jobs.map(job => (
-        <Job
-          key={job.id}
-          job={job}
-          trans={trans}
-          onCancel={() => void jobs.cancel(job.id)}
-        />
-      ))}
+      {recent.map(show)}
+      {older.length > 0 ? (
+        <details className="jp-GpuPerf-all">
+          <summary>
+            {trans._n('%1 earlier run', '%1 earlier runs', older.length)}
+          </summary>
+          {older.map(show)}
+        </details>
+      ) : null}
     </Section>
   );
 }

@@ -5,12 +5,19 @@ import * as React from 'react';
 import { shortName } from '../format';
 import { chipIcon } from '../icon';
 import type { LiveModel } from '../model/live';
-import { isMetric, MAIN_METRICS } from './device';
+import { isMetric } from './device';
 import { Figure, Readings } from './figure';
 import { SeenWidget } from './seen';
 import { connectionInWords } from './words';
 
-/** The first device in a line: `H100 · 63 % · 12.3 of 80 GiB · 542 W · 48 °C`. */
+const SHOWN = [
+  'utilization_percent',
+  'memory_used_bytes',
+  'temperature_celsius',
+  'power_watts'
+];
+
+/** The first device in a line: `H100 · 63 % · 12.3 of 80 GiB · 48 °C · 542 W`. */
 export class StatusItem extends SeenWidget {
   constructor(
     private readonly live: LiveModel,
@@ -61,7 +68,7 @@ function Line(props: {
     return <span>{live.devices?.reason ? trans.__('No GPU') : '…'}</span>;
   }
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
-  const metrics = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
+  const metrics = SHOWN.map(name => live.metric(name)).filter(isMetric);
   const more = (live.devices?.devices.length ?? 1) - 1;
   return (
     <>

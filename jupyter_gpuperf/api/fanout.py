@@ -1,0 +1,99 @@
+"""Sends the sampler's messages to many clients without ever filling the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from tornado.ioloop import IOLoop
+
+LONGEST_GAP_SECONDS: Final = 0.002
+"""Pause between two clients' messages. One message takes the loop about 0.1 ms, so a request that
+comes meanwhile waits for one or two of them, not for all."""
+
+ROUND_SECONDS: Final = 0.05
+"""Time within which everybody has their message: half of the shortest interval. With more clients
+than fit at the longest gap, the gaps get shorter."""
+
+
+class Outbox:
+    """One client's place for the newest message that it has not been sent yet.
+
+    However long the loop or the client stalls, one message waits, and older ones are dropped.
+
+    Parameters
+    ----------
+    send
+        Starts to send one message on the loop; the future is done when the client took it.
+    """
+
+    def __init__(self, fanout: Fanout, send: Callable[[bytes], asyncio.Future[None]]) -> None:
+        self._fanout = fanout
+        self.send = send
+        # Changed by the fan-out alone, under its lock.
+        self.waiting: bytes | None = None
+        self.queued = False
+        self.sending = False
+
+    def offer(self, message: bytes) -> None:
+        """Hand over a message; returns at once. Any thread."""
+        self._fanout.offer(self, message)
+
+
+class Fanout:
+    """Takes messages from the sampler's thread to the clients of one event loop, one at a time.
+
+    Sending to all of them in one turn of the loop is what makes other requests wait: so the thread
+    wakes the loop once, and the loop sends to one client, lets others run for a moment, and goes on.
+    """
+
+    def __init__(self) -> None:
+        self._loop: IOLoop | None = None
+        self._lock = threading.Lock()
+        self._queue: deque[Outbox] = deque()
+        self._awake = False
+
+    def add(self, send: Callable[[bytes], asyncio.Future[None]]) -> Outbox:
+        """Return a new client's outbox. On the loop."""
+        self._loop = IOLoop.current()
+        return Outbox(self, send)
+
+    def offer(self, outbox: Outbox, message: bytes) -> None:
+        """Send ``message`` as soon as it is this client's turn. Any thread."""
+        with self._lock:
+            outbox.waiting = message
+            if not outbox.queued and not outbox.sending:
+                self._enqueue(outbox)
+
+    def _enqueue(self, outbox: Outbox) -> None:
+        assert self._loop is not None  # there is no outbox before a client came
+        outbox.queued = True
+        self._queue.append(outbox)
+        if not self._awake:
+            self._awake = True
+            self._loop.add_callback(self._next)
+
+    def _next(self) -> None:
+        assert self._loop is not None
+        with self._lock:
+            outbox = self._queue.popleft()
+            message, outbox.waiting = outbox.waiting, None
+            outbox.queued, outbox.sending = False, True
+            remaining = len(self._queue)
+            self._awake = remaining > 0
+        if remaining:
+            gap_seconds = min(LONGEST_GAP_SECONDS, ROUND_SECONDS / remaining)
+            self._loop.call_later(gap_seconds, self._next)
+        assert message is not None  # who is queued has something to send
+        outbox.send(message).add_done_callback(lambda future: self._sent(outbox, future))
+
+    def _sent(self, outbox: Outbox, future: asyncio.Future[None]) -> None:
+        # A client that left is its handler's business; its error is only taken note of here.
+        left = future.cancelled() or future.exception() is not None
+        with self._lock:
+            outbox.sending = False
+            if outbox.waiting is not None and not left:
+                self._enqueue(outbox)
