@@ -1,0 +1,46 @@
+"""What one full every-tick sample of all devices costs, without any server.
+
+python tests/perf/sample_cost.py [--source nvml] [--samples 2000] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+
+from jupyter_gpuperf.metrics import all_metrics
+from jupyter_gpuperf.sources import source_from
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--source", default="nvml", help="as c.GpuPerf.source (default: nvml)")
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    source = source_from(options.source, all_metrics())
+    source.open()
+    devices = source.devices()
+    if devices.reason is not None:
+        raise SystemExit(f"{devices.reason.message} {devices.reason.hint}")
+    found = []
+    for _ in range(options.samples):
+        began = time.perf_counter()
+        source.read()
+        found.append(1000 * (time.perf_counter() - began))
+        time.sleep(0.001)
+    source.close()
+    figures = {
+        "devices": len(devices.devices),
+        "median_ms": round(statistics.median(found), 4),
+        "p99_ms": round(sorted(found)[int(0.99 * len(found))], 4),
+        "max_ms": round(max(found), 4),
+    }
+    print(json.dumps(figures) if options.json else figures)
+
+
+if __name__ == "__main__":
+    main()
