@@ -8,7 +8,22 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-Unit = Literal["percent", "ratio", "bytes", "watts", "celsius", "mhz", "seconds", "count", "flags"]
+Unit = Literal[
+    "percent",
+    "ratio",
+    "bytes",
+    "bytes_per_second",
+    "watts",
+    "joules",
+    "celsius",
+    "mhz",
+    "seconds",
+    "count",
+    "count_per_second",
+    "lanes",
+    "generation",
+    "flags",
+]
 
 UNITS: Final[tuple[str, ...]] = get_args(Unit)
 

@@ -1,6 +1,6 @@
-"""Generate the front end's types from schemas.py, or check that the committed ones are up to date.
+"""Generate the front end's types from schemas/, or check that the committed ones are up to date.
 
-schemas.py → JSON Schema → labextension/src/api/generated.ts
+schemas/ → JSON Schema → labextension/src/api/generated.ts
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from jupyter_gpuperf.schemas import WIRE_TYPES
 ROOT = Path(__file__).parents[1]
 FRONT_END = ROOT / "labextension"
 TYPES = FRONT_END / "src" / "api" / "generated.ts"
-BANNER = (
-    "/* Generated from jupyter_gpuperf/schemas.py by scripts/generate_types.py: do not edit. */"
-)
+BANNER = "/* Generated from jupyter_gpuperf/schemas/ by scripts/generate_types.py: do not edit. */"
 
 
 def schema() -> str:

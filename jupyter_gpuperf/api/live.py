@@ -87,7 +87,11 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             version=services.sampler.version,
             catalog=services.catalog,
             devices=services.sampler.devices,
-            history=services.history.query(seconds=HELLO_SECONDS, step_seconds=1.0),
+            history=services.history.query(
+                seconds=HELLO_SECONDS,
+                step_seconds=1.0,
+                metrics=[each.name for each in services.catalog.metrics if each.overview],
+            ),
             interval_ms=self.interval_ms,
         )
 

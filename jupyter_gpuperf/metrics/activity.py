@@ -7,6 +7,8 @@ from jupyter_gpuperf.metrics.declaration import Metric
 METRICS = (
     Metric(
         name="utilization_percent",
+        family="activity",
+        overview=True,
         label="Busy",
         unit="percent",
         maximum=100.0,
@@ -17,6 +19,7 @@ METRICS = (
     ),
     Metric(
         name="memory_controller_percent",
+        family="activity",
         label="Memory controller",
         unit="percent",
         maximum=100.0,

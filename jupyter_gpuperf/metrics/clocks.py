@@ -28,6 +28,8 @@ CLOCK_EVENTS: Final = {
 METRICS = (
     Metric(
         name="clock_sm_mhz",
+        family="clocks",
+        overview=True,
         label="SM clock",
         unit="mhz",
         maximum_metric="clock_sm_max_mhz",
@@ -37,6 +39,7 @@ METRICS = (
     ),
     Metric(
         name="clock_sm_max_mhz",
+        family="clocks",
         label="SM clock, highest",
         unit="mhz",
         kind="limit",
@@ -46,6 +49,7 @@ METRICS = (
     ),
     Metric(
         name="clock_memory_mhz",
+        family="clocks",
         label="Memory clock",
         unit="mhz",
         maximum_metric="clock_memory_max_mhz",
@@ -55,6 +59,7 @@ METRICS = (
     ),
     Metric(
         name="clock_memory_max_mhz",
+        family="clocks",
         label="Memory clock, highest",
         unit="mhz",
         kind="limit",
@@ -64,6 +69,7 @@ METRICS = (
     ),
     Metric(
         name="clock_event_flags",
+        family="clocks",
         label="Clocks held back by",
         unit="flags",
         kind="flags",

@@ -42,7 +42,12 @@ class Metric:
     maximum, maximum_metric
         Top of the scale: a constant, or the metric that gives it.
     kind
-        ``limit`` for what hardly changes (totals, maxima), ``flags`` for a bit mask, else ``gauge``.
+        ``limit`` for what hardly changes (totals, maxima), ``flags`` for a bit mask, ``counter`` for
+        totals that only grow, else ``gauge``.
+    cadence
+        ``slow`` for a reading that costs more than about 0.2 ms; ``limit`` metrics are slow anyway.
+    overview
+        True for the few that every view shows.
     """
 
     name: str
@@ -51,8 +56,11 @@ class Metric:
     help: str
     read: Callable[[Calls], float | None]
     recorded: Callable[[Recorded, Recorded], float | None]
-    kind: Literal["gauge", "limit", "flags"] = "gauge"
+    family: str
+    kind: Literal["gauge", "counter", "limit", "flags"] = "gauge"
     scope: Literal["device", "host"] = "device"
+    cadence: Literal["tick", "slow"] = "tick"
+    overview: bool = False
     minimum: float | None = 0.0
     maximum: float | None = None
     maximum_metric: str | None = None
@@ -67,9 +75,12 @@ class Metric:
         return MetricInfo(
             name=self.name,
             label=self.label,
+            family=self.family,
             unit=self.unit,
             kind=self.kind,
             scope=self.scope,
+            cadence="slow" if self.kind == "limit" else self.cadence,
+            overview=self.overview,
             help=self.help,
             minimum=self.minimum,
             maximum=self.maximum,

@@ -7,6 +7,8 @@ from jupyter_gpuperf.metrics.declaration import Metric
 METRICS = (
     Metric(
         name="host_cpu_percent",
+        family="host",
+        overview=True,
         label="CPU",
         unit="percent",
         scope="host",
@@ -17,6 +19,8 @@ METRICS = (
     ),
     Metric(
         name="host_memory_used_bytes",
+        family="host",
+        overview=True,
         label="Host memory",
         unit="bytes",
         scope="host",
@@ -27,6 +31,7 @@ METRICS = (
     ),
     Metric(
         name="host_memory_total_bytes",
+        family="host",
         label="Host memory installed",
         unit="bytes",
         scope="host",

@@ -18,6 +18,8 @@ def _memory(nvml: Calls) -> Any:  # noqa: ANN401  (a ctypes struct of pynvml)
 METRICS = (
     Metric(
         name="memory_used_bytes",
+        family="memory",
+        overview=True,
         label="Memory",
         unit="bytes",
         maximum_metric="memory_total_bytes",
@@ -27,6 +29,7 @@ METRICS = (
     ),
     Metric(
         name="memory_total_bytes",
+        family="memory",
         label="Memory installed",
         unit="bytes",
         kind="limit",

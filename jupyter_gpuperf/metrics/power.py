@@ -7,6 +7,8 @@ from jupyter_gpuperf.metrics.declaration import Metric
 METRICS = (
     Metric(
         name="power_watts",
+        family="power",
+        overview=True,
         label="Power",
         unit="watts",
         maximum_metric="power_limit_watts",
@@ -16,6 +18,7 @@ METRICS = (
     ),
     Metric(
         name="power_limit_watts",
+        family="power",
         label="Power limit",
         unit="watts",
         kind="limit",

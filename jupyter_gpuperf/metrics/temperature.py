@@ -12,6 +12,8 @@ NVML_TEMPERATURE_GPU: Final = 0
 METRICS = (
     Metric(
         name="temperature_celsius",
+        family="temperature",
+        overview=True,
         label="Temperature",
         unit="celsius",
         maximum=100.0,

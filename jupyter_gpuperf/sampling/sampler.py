@@ -139,7 +139,10 @@ class Sampler:
         began = self._monotonic()
         readings = self._source.read()
         frame = Frame(
-            time_seconds=self._wall_clock(), devices=readings, host=self._source.read_host()
+            time_seconds=self._wall_clock(),
+            devices=readings,
+            host=self._source.read_host(),
+            host_cores_percent=self._source.read_host_cores(),
         )
         self._history.append(frame)
         self._latest = frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import Devices, NoDevices
 from jupyter_gpuperf.sources.host import HostSource
-from jupyter_gpuperf.sources.source import Readings
+from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
 
 class AbsentSource:
@@ -41,6 +41,14 @@ class AbsentSource:
     def read_host(self) -> Readings:
         """Read the machine."""
         return self._host.read()
+
+    def read_host_cores(self) -> list[float]:
+        """Return the share of each core that worked, in percent."""
+        return self._host.read_cores()
+
+    def read_processes(self) -> DriverProcesses:
+        """Return the processes on each device."""
+        return {}
 
     def close(self) -> None:
         """Nothing to close."""

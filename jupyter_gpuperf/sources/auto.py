@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from jupyter_gpuperf.schemas import Devices
-from jupyter_gpuperf.sources.source import Readings, Source
+from jupyter_gpuperf.sources.source import DriverProcesses, Readings, Source
 
 RETRY_SECONDS: Final = 15.0
 """A driver may be loaded, or a device attached, after the server started."""
@@ -46,6 +46,14 @@ class AutoSource:
     def read_host(self) -> Readings:
         """Read the machine."""
         return self._source.read_host()
+
+    def read_host_cores(self) -> list[float]:
+        """Return the share of each core that worked, in percent."""
+        return self._source.read_host_cores()
+
+    def read_processes(self) -> DriverProcesses:
+        """Return the processes on each device."""
+        return self._source.read_processes()
 
     def close(self) -> None:
         """Close the wrapped source."""

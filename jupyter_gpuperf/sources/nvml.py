@@ -14,7 +14,7 @@ from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import DeviceInfo, Devices, MissingReason, NoDevices
 from jupyter_gpuperf.sources.host import HostSource
 from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
-from jupyter_gpuperf.sources.source import Readings
+from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +125,14 @@ class NvmlSource:
         """Read the machine."""
         return self._host.read()
 
+    def read_host_cores(self) -> list[float]:
+        """Return the share of each core that worked, in percent."""
+        return self._host.read_cores()
+
+    def read_processes(self) -> DriverProcesses:
+        """Return the processes on each device."""
+        return {uuid: "not_supported" for uuid in self._handles}
+
     def close(self) -> None:
         """Release the driver's library."""
         self._limits_read = {}
@@ -154,6 +162,11 @@ class NvmlSource:
                     uuid=uuid,
                     index=index,
                     name=name,
+                    state="ok",
+                    pci_bus_id=None,
+                    compute_capability=None,
+                    parent_uuid=None,
+                    unified_memory=False,
                     driver_version=driver_version,
                     replayed=False,
                     memory_total_bytes=limits.get("memory_total_bytes", "not_supported"),

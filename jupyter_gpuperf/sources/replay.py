@@ -15,7 +15,7 @@ from typing import Any, Final
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import DeviceInfo, Devices, MissingReason, NoDevices
 from jupyter_gpuperf.sources.reading import read_metrics
-from jupyter_gpuperf.sources.source import Readings
+from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
 PACKAGED: Final = Path(__file__).parent.parent / "recordings"
 """Recordings of real devices that come with the package."""
@@ -115,6 +115,14 @@ class ReplaySource:
             return self._read_one(self._host_metrics, recording, self._clock() - self._started)
         return {metric.name: "not_recorded" for metric in self._host_metrics}
 
+    def read_host_cores(self) -> list[float]:
+        """Return the share of each core that worked, in percent."""
+        return []
+
+    def read_processes(self) -> DriverProcesses:
+        """Return the processes on each device."""
+        return {uuid: "not_recorded" for uuid in self._recordings}
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -124,6 +132,11 @@ class ReplaySource:
             uuid=uuid,
             index=index,
             name=str(recording.static.get("name", recording.label)),
+            state="ok",
+            pci_bus_id=None,
+            compute_capability=None,
+            parent_uuid=None,
+            unified_memory=False,
             driver_version=recording.static.get("driver"),
             memory_total_bytes=first["memory_total_bytes"],
             power_limit_watts=first["power_limit_watts"],

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from jupyter_gpuperf.schemas import Devices, Reading
+from jupyter_gpuperf.schemas import Devices, MissingReason, Reading
 
 Readings = dict[str, Reading]
 """Metric name → value or reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriverProcess:
+    """A process as the driver lists it; in a container ``pid`` may be the host's number."""
+
+    pid: int
+    kinds: tuple[str, ...]
+    """``compute``, ``graphics``, or both."""
+    memory_used_bytes: Reading
+    sm_utilization_percent: Reading
+    """Of the driver's last sample periods. Its own list of the driver's: where the two lists
+    number processes differently, ``not_supported``."""
+
+
+DriverProcesses = dict[str, "list[DriverProcess] | MissingReason"]
+"""Device UUID → its processes, or why they can't be listed."""
 
 
 class Source(Protocol):
@@ -36,6 +54,14 @@ class Source(Protocol):
 
     def read_host(self) -> Readings:
         """Read the machine around the devices once."""
+        ...
+
+    def read_host_cores(self) -> list[float]:
+        """Return the share of each core that worked since the call before, in percent."""
+        ...
+
+    def read_processes(self) -> DriverProcesses:
+        """Return the processes on each device; dear (2 ms a device), so not at every tick."""
         ...
 
     def close(self) -> None:

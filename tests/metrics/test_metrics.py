@@ -20,6 +20,7 @@ def test_a_metric_without_its_unit_in_the_name_is_refused():
         Metric(
             name="power",
             label="Power",
+            family="power",
             unit="watts",
             help="",
             read=lambda nvml: 0.0,

@@ -25,6 +25,7 @@ def frame(time_seconds: float, power, cpu=1.0) -> Frame:
         time_seconds=time_seconds,
         devices={GPU: {"power_watts": power, "temperature_celsius": 40.0}},
         host={"host_cpu_percent": cpu},
+        host_cores_percent=[],
     )
 
 

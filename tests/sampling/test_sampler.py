@@ -37,12 +37,20 @@ class StubSource:
     def read_host(self):
         return {"host_cpu_percent": 5.0}
 
+    def read_host_cores(self):
+        return [5.0]
+
 
 def device(uuid: str) -> DeviceInfo:
     return DeviceInfo(
         uuid=uuid,
         index=0,
         name="GPU",
+        state="ok",
+        pci_bus_id=None,
+        compute_capability=None,
+        parent_uuid=None,
+        unified_memory=False,
         driver_version=None,
         memory_total_bytes=1.0,
         power_limit_watts="not_supported",

@@ -1,6 +1,33 @@
-/* Generated from jupyter_gpuperf/schemas.py by scripts/generate_types.py: do not edit. */
+/* Generated from jupyter_gpuperf/schemas/ by scripts/generate_types.py: do not edit. */
 
 export interface Wire {}
+/**
+ * Something that needs the user's attention now, after its hold-off.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Alert".
+ */
+export interface Alert {
+  advice: string;
+  code: string;
+  device: string | null;
+  evidence: {
+    [k: string]: number | string;
+  };
+  severity: "critical" | "info" | "warning";
+  since_seconds: number;
+  summary: string;
+}
+/**
+ * All alerts that hold now; sent when one comes or goes, and once after the greeting.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AlertsChanged".
+ */
+export interface AlertsChanged {
+  alerts: Alert[];
+  type: "alerts";
+}
 /**
  * One benchmark.
  *
@@ -94,16 +121,19 @@ export interface Catalog {
  * via the `definition` "MetricInfo".
  */
 export interface MetricInfo {
+  cadence: "slow" | "tick";
+  family: string;
   flags: {
     [k: string]: string;
   };
   help: string;
-  kind: "flags" | "gauge" | "limit";
+  kind: "counter" | "flags" | "gauge" | "limit";
   label: string;
   maximum: number | null;
   maximum_metric: string | null;
   minimum: number | null;
   name: string;
+  overview: boolean;
   scope: "device" | "host";
   unit: string;
 }
@@ -131,7 +161,7 @@ export interface Series {
   min: (number | null)[];
 }
 /**
- * One device. ``uuid`` is its key everywhere; ``index`` is for display only.
+ * One device, or one MIG instance. ``uuid`` is its key everywhere; ``index`` is for display.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DeviceInfo".
@@ -159,6 +189,7 @@ export interface DeviceInfo {
         | "not_supported"
         | "not_yet"
       );
+  compute_capability: string | null;
   driver_version: string | null;
   index: number;
   memory_total_bytes:
@@ -173,6 +204,8 @@ export interface DeviceInfo {
         | "not_yet"
       );
   name: string;
+  parent_uuid: string | null;
+  pci_bus_id: string | null;
   power_limit_watts:
     | number
     | (
@@ -185,7 +218,81 @@ export interface DeviceInfo {
         | "not_yet"
       );
   replayed: boolean;
+  state: "device_lost" | "not_answering" | "ok";
+  unified_memory: boolean;
   uuid: string;
+}
+/**
+ * The processes of one device, or why they can't be listed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DeviceProcesses".
+ */
+export interface DeviceProcesses {
+  processes: ProcessInfo[];
+  reason:
+    | (
+        | "device_lost"
+        | "driver_error"
+        | "no_permission"
+        | "not_answering"
+        | "not_recorded"
+        | "not_supported"
+        | "not_yet"
+      )
+    | null;
+}
+/**
+ * A process that uses a device.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProcessInfo".
+ */
+export interface ProcessInfo {
+  command: string | null;
+  driver_pid: number;
+  kernel: KernelInfo | null;
+  kernel_found_by: ("kernel_report" | "namespace_pid" | "process_tree") | null;
+  kinds: ("compute" | "graphics")[];
+  memory_used_bytes:
+    | number
+    | (
+        | "device_lost"
+        | "driver_error"
+        | "no_permission"
+        | "not_answering"
+        | "not_recorded"
+        | "not_supported"
+        | "not_yet"
+      );
+  pid: number | null;
+  sm_utilization_percent:
+    | number
+    | (
+        | "device_lost"
+        | "driver_error"
+        | "no_permission"
+        | "not_answering"
+        | "not_recorded"
+        | "not_supported"
+        | "not_yet"
+      );
+  started_seconds: number | null;
+  user: string | null;
+}
+/**
+ * A kernel of this server that a process belongs to.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "KernelInfo".
+ */
+export interface KernelInfo {
+  execution_state: string;
+  idle_seconds: number | null;
+  kernel_id: string;
+  kernel_name: string;
+  notebook_path: string | null;
+  session_name: string | null;
 }
 /**
  * Answer of ``GET devices``. Exactly one of the two is empty.
@@ -276,6 +383,7 @@ export interface Frame {
           | "not_yet"
         );
   };
+  host_cores_percent: number[];
   time_seconds: number;
   type: "frame";
 }
@@ -350,6 +458,55 @@ export interface JobRequest {
  */
 export interface Jobs {
   jobs: JobInfo[];
+}
+/**
+ * Answer of ``GET processes``: device UUID → its processes.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Processes".
+ */
+export interface Processes {
+  devices: {
+    [k: string]: DeviceProcesses;
+  };
+  time_seconds: number;
+}
+/**
+ * A recording of this server.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RecordingInfo".
+ */
+export interface RecordingInfo {
+  duration_seconds: number;
+  error: ErrorInfo | null;
+  frames_count: number;
+  id: string;
+  label: string;
+  path: string;
+  size_bytes: number;
+  started_seconds: number;
+  state: "failed" | "recording" | "stopped";
+}
+/**
+ * Body of ``POST recordings``; empty is fine.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RecordingRequest".
+ */
+export interface RecordingRequest {
+  interval_ms?: number;
+  label?: string;
+  seconds?: number | null;
+}
+/**
+ * Answer of ``GET recordings``, newest first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Recordings".
+ */
+export interface Recordings {
+  recordings: RecordingInfo[];
 }
 /**
  * What a client may send on ``WS live``: wish for another interval (100 to 60000 ms).

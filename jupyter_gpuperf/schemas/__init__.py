@@ -1,0 +1,124 @@
+"""What crosses a wire: declared once here, and generated from here for TypeScript.
+
+Encode with :data:`encode`; decode what comes in with ``msgspec.json.decode(body, type=…)``, which
+validates. Constructing a struct does not validate. Wire fields have no defaults where the reader is
+TypeScript: nullable and required keeps the generated types exact. Requests, which people write by
+hand, have defaults.
+
+Sizes are bytes, times seconds, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.schemas.errors import ErrorInfo
+from jupyter_gpuperf.schemas.jobs import (
+    BenchmarkInfo,
+    BenchmarkResult,
+    Benchmarks,
+    Interval,
+    JobInfo,
+    JobRequest,
+    Jobs,
+    JobState,
+    ParameterInfo,
+    Scalar,
+)
+from jupyter_gpuperf.schemas.processes import DeviceProcesses, KernelInfo, Processes, ProcessInfo
+from jupyter_gpuperf.schemas.readings import (
+    Alert,
+    AlertsChanged,
+    Catalog,
+    Columns,
+    DeviceInfo,
+    Devices,
+    DevicesChanged,
+    DeviceState,
+    Frame,
+    Hello,
+    History,
+    LiveMessage,
+    MetricInfo,
+    MissingReason,
+    NoDevices,
+    Reading,
+    Series,
+    SetInterval,
+    SocketError,
+    Version,
+)
+from jupyter_gpuperf.schemas.recordings import RecordingInfo, RecordingRequest, Recordings
+
+__all__ = [
+    "API_VERSION",
+    "WIRE_TYPES",
+    "Alert",
+    "AlertsChanged",
+    "BenchmarkInfo",
+    "BenchmarkResult",
+    "Benchmarks",
+    "Catalog",
+    "Columns",
+    "DeviceInfo",
+    "DeviceProcesses",
+    "DeviceState",
+    "Devices",
+    "DevicesChanged",
+    "ErrorInfo",
+    "Frame",
+    "Hello",
+    "History",
+    "Interval",
+    "JobInfo",
+    "JobRequest",
+    "JobState",
+    "Jobs",
+    "KernelInfo",
+    "LiveMessage",
+    "MetricInfo",
+    "MissingReason",
+    "NoDevices",
+    "ParameterInfo",
+    "ProcessInfo",
+    "Processes",
+    "Reading",
+    "RecordingInfo",
+    "RecordingRequest",
+    "Recordings",
+    "Scalar",
+    "Series",
+    "SetInterval",
+    "SocketError",
+    "Version",
+    "encode",
+]
+
+API_VERSION: Final = 1
+
+WIRE_TYPES: Final[tuple[type, ...]] = (
+    Version,
+    Catalog,
+    Devices,
+    Frame,
+    History,
+    Hello,
+    DevicesChanged,
+    SocketError,
+    SetInterval,
+    Benchmarks,
+    JobRequest,
+    Jobs,
+    JobInfo,
+    ErrorInfo,
+    AlertsChanged,
+    Processes,
+    RecordingRequest,
+    RecordingInfo,
+    Recordings,
+)
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode

@@ -1,0 +1,100 @@
+"""Benchmarks and the jobs that run them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from jupyter_gpuperf.schemas.errors import ErrorInfo
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+Scalar = bool | int | float | str
+
+
+class ParameterInfo(Struct, frozen=True, kw_only=True):
+    """One parameter of a benchmark, enough to build a form, a flag and a check from."""
+
+    name: str
+    type: Literal["integer", "number", "boolean", "choice"]
+    default: Scalar
+    minimum: float | None
+    maximum: float | None
+    choices: list[str]
+    help: str
+
+
+class BenchmarkInfo(Struct, frozen=True, kw_only=True):
+    """One benchmark."""
+
+    name: str
+    label: str
+    help: str
+    requires: list[str]
+    """Python packages that the kernel's environment must have."""
+    parameters: list[ParameterInfo]
+
+
+class Benchmarks(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET benchmarks``."""
+
+    benchmarks: list[BenchmarkInfo]
+
+
+class Interval(Struct, frozen=True, kw_only=True):
+    """A measured value with its 95 % confidence interval, ``low <= value <= high``."""
+
+    value: float
+    low: float
+    high: float
+
+
+class BenchmarkResult(Struct, frozen=True, kw_only=True):
+    """A benchmark's answer, as the worker sends it and as ``.to_dict()`` shows it."""
+
+    benchmark: str
+    parameters: dict[str, Scalar]
+    unit: str
+    """Unit of the figures that don't name another in their own name."""
+    figures: dict[str, Interval]
+    samples: dict[str, list[float]]
+    """The raw samples behind each figure, in the order they were taken."""
+    environment: dict[str, Scalar | None]
+    limits: dict[str, float]
+    warnings: list[str]
+
+
+class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST jobs``."""
+
+    benchmark: str
+    parameters: dict[str, Any] = {}
+    kernel_name: str | None = None
+    device: str | None = None
+
+
+class JobInfo(Struct, frozen=True, kw_only=True):
+    """A job's state. Times are Unix seconds; ``None`` until they happened."""
+
+    id: str
+    benchmark: str
+    parameters: dict[str, Scalar]
+    kernel_name: str | None
+    device: str | None
+    state: JobState
+    progress_ratio: float
+    progress_message: str
+    created_seconds: float
+    started_seconds: float | None
+    ended_seconds: float | None
+    result: BenchmarkResult | None
+    error: ErrorInfo | None
+    log_tail: str
+
+
+class Jobs(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET jobs``, newest first."""
+
+    jobs: list[JobInfo]

@@ -1,0 +1,56 @@
+"""Who uses a device."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from jupyter_gpuperf.schemas.readings import MissingReason, Reading
+
+
+class KernelInfo(Struct, frozen=True, kw_only=True):
+    """A kernel of this server that a process belongs to."""
+
+    kernel_id: str
+    kernel_name: str
+    execution_state: str
+    """``idle``, ``busy``, ``starting``, … as Jupyter says."""
+    idle_seconds: float | None
+    """Time since the kernel last did something; ``None`` while it is busy."""
+    notebook_path: str | None
+    """The notebook, or whatever has the session; ``None`` for a kernel without a session."""
+    session_name: str | None
+
+
+class ProcessInfo(Struct, frozen=True, kw_only=True):
+    """A process that uses a device."""
+
+    pid: int | None
+    """Its number in this server's namespace; ``None`` when it can't be seen from here."""
+    driver_pid: int
+    """The number that the driver gave: in a container it may be the host's."""
+    kinds: list[Literal["compute", "graphics"]]
+    memory_used_bytes: Reading
+    sm_utilization_percent: Reading
+    user: str | None
+    command: str | None
+    started_seconds: float | None
+    """Unix time."""
+    kernel: KernelInfo | None
+    """The kernel that it is, or descends from."""
+    kernel_found_by: Literal["process_tree", "namespace_pid", "kernel_report"] | None
+
+
+class DeviceProcesses(Struct, frozen=True, kw_only=True):
+    """The processes of one device, or why they can't be listed."""
+
+    processes: list[ProcessInfo]
+    reason: MissingReason | None
+
+
+class Processes(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET processes``: device UUID → its processes."""
+
+    time_seconds: float
+    devices: dict[str, DeviceProcesses]
