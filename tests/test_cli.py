@@ -17,7 +17,7 @@ from jupyter_gpuperf.benchmarks import BENCHMARKS
 
 SMALL = ("dataloader", "--workers", "0", "--items", "16", "--batch-size", "8")
 QUICK = (*SMALL, "--time-limit-seconds", "1")
-LONG = (*SMALL, "--rigorous")
+LONG = ("compute", "--rigorous", "--time-limit-seconds", "60")
 
 
 @pytest.fixture(autouse=True)

@@ -57,10 +57,10 @@ class LocalRun:
         self._states: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
         try:
             self._id = manager.submit(request, interpreter=sys.executable).id
-        except GpuPerfError:
+            self._unsubscribe = manager.subscribe(self._id, self._states.put)
+        except BaseException:  # an interrupt too must leave no worker behind
             manager.close()
             raise
-        self._unsubscribe = manager.subscribe(self._id, self._states.put)
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
         """Return the next state, or ``None`` when nothing changed in the time given."""
@@ -198,8 +198,15 @@ def run_benchmark(
     request = JobRequest(benchmark=name, parameters=dict(parameters), device=device)
     try:
         find(name).check(parameters)  # a wrong value is refused before anything is shown
-        return finish(start(request, local=local), new_view(), display_result=display_result)
+        run = start(request, local=local)
+        with contextlib.ExitStack() as on_interrupt:
+            on_interrupt.callback(run.close)
+            view = new_view()
+            on_interrupt.pop_all()
+        return finish(run, view, display_result=display_result)
     except BenchmarkError:
         raise
+    except KeyboardInterrupt:  # before the wait began, which takes its own
+        raise BenchmarkCancelled(name) from None
     except GpuPerfError as error:
         raise BenchmarkError.of(error) from None

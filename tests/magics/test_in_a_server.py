@@ -22,7 +22,7 @@ from jupyter_server.auth.security import passwd
 PASSWORD = "correct horse"
 ROOT = Path(__file__).parents[2]
 QUICK = "dataloader --workers 0 --items 16 --batch-size 8 --time-limit-seconds 1"
-LONG = "dataloader --workers 0 --items 64 --rigorous"
+LONG = "compute --rigorous --time-limit-seconds 60"
 
 
 class Server:
@@ -218,9 +218,9 @@ def test_interrupting_the_cell_cancels_the_job_and_says_so_in_a_line(server, not
     notebook.interrupt()
     reply, outputs = notebook.finish(running)
 
-    assert (reply["status"], reply["ename"]) == ("error", "BenchmarkCancelled")
+    assert (reply["status"], reply["ename"]) == ("error", "BenchmarkCancelled"), reply["traceback"]
     (error,) = [content for kind, content in outputs if kind == "error"]
-    assert error["traceback"] == ["dataloader was cancelled; nothing is left running."]
+    assert error["traceback"] == ["compute was cancelled; nothing is left running."]
     assert server.call(f"gpuperf/jobs/{job_id}")["state"] == "cancelled"
 
 
