@@ -22,6 +22,8 @@ Unit = Literal[
     "count_per_second",
     "lanes",
     "generation",
+    "cores",
+    "code",
     "flags",
 ]
 

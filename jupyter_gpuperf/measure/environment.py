@@ -8,6 +8,7 @@ import platform
 import sys
 from typing import Any
 
+from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.measure import resources
 
 Environment = dict[str, bool | int | float | str | None]
@@ -28,7 +29,7 @@ def describe(torch: Any = None, device: Any = None) -> Environment:  # noqa: ANN
         "interpreter": sys.executable,
         "platform": platform.platform(),
         "cpu_count": resources.cpu_count(),
-        "cpu_quota": resources.cpu_quota(),
+        "cpu_quota": cgroup.cpu_quota(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
     }
     if torch is not None:

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-CGROUP: Final = Path("/sys/fs/cgroup")
+from jupyter_gpuperf.cgroup import CGROUP, cpu_quota, memory_limit_bytes, memory_used_bytes
+
 MEMINFO: Final = Path("/proc/meminfo")
 
 
@@ -19,18 +20,6 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def cpu_quota(cgroup: Path = CGROUP) -> float | None:
-    """Return the container's CPU quota in processors, or ``None`` when there is none."""
-    with contextlib.suppress(OSError, ValueError):  # version 2
-        quota, period = (cgroup / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with contextlib.suppress(OSError, ValueError):  # version 1
-        quota_us = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
-        period_us = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
-        return quota_us / period_us if quota_us > 0 else None
-    return None
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> float:
@@ -66,10 +55,7 @@ def _available_on_host(meminfo: Path) -> int | None:
 
 
 def _left_in_cgroup(cgroup: Path) -> int | None:
-    for limit, used in (
-        ("memory.max", "memory.current"),  # version 2
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),  # version 1
-    ):
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
-            return max(0, int((cgroup / limit).read_text()) - int((cgroup / used).read_text()))
-    return None
+    limit_bytes, used_bytes = memory_limit_bytes(cgroup), memory_used_bytes(cgroup)
+    if limit_bytes is None or used_bytes is None:
+        return None
+    return max(0, limit_bytes - used_bytes)

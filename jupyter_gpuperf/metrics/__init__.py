@@ -9,7 +9,17 @@ from __future__ import annotations
 import logging
 from importlib.metadata import entry_points
 
-from jupyter_gpuperf.metrics import activity, clocks, host, memory, power, temperature
+from jupyter_gpuperf.metrics import (
+    activity,
+    clocks,
+    health,
+    host,
+    memory,
+    nvlink,
+    pcie,
+    power,
+    temperature,
+)
 from jupyter_gpuperf.metrics.declaration import Calls, Metric, Recorded
 from jupyter_gpuperf.schemas import Catalog
 
@@ -23,6 +33,9 @@ METRICS: tuple[Metric, ...] = (
     *power.METRICS,
     *temperature.METRICS,
     *clocks.METRICS,
+    *pcie.METRICS,
+    *nvlink.METRICS,
+    *health.METRICS,
     *host.METRICS,
 )
 """Every metric of this package, in the order in which people see them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from jupyter_gpuperf.metrics.declaration import Metric
 
@@ -24,6 +24,25 @@ CLOCK_EVENTS: Final = {
     0x100: "display clock setting",
 }
 """Bits of ``nvmlDeviceGetCurrentClocksEventReasons``, in words."""
+
+
+def _lost(
+    name: str, label: str, field_id: int, cause: str, cadence: Literal["tick", "slow"] = "tick"
+) -> Metric:
+    return Metric(
+        name=name,
+        family="clocks",
+        label=label,
+        unit="ratio",
+        maximum=1.0,
+        per_second=True,
+        cadence=cadence,
+        help=f"Share of time in which the clocks were held back by {cause}, from the driver's "
+        "cumulative counter: nothing between two ticks is missed.",
+        read=lambda nvml: nvml("field_value", field_id) / 1e9,  # nanoseconds, measured on an H100
+        recorded=lambda reading, _static: reading.get(name),
+    )
+
 
 METRICS = (
     Metric(
@@ -78,5 +97,33 @@ METRICS = (
         "what counts is the clock that is lost.",
         read=lambda nvml: nvml("nvmlDeviceGetCurrentClocksEventReasons"),
         recorded=lambda reading, _static: reading["event_reasons"],
+    ),
+    _lost("clock_lost_power_cap_ratio", "Lost to the power limit", 74, "the power limit"),
+    _lost(
+        "clock_lost_thermal_software_ratio",
+        "Lost to heat (driver)",
+        269,
+        "the driver, because the chip or its memory was too hot",
+    ),
+    # These two cost 0.7 ms each on an H100.
+    _lost(
+        "clock_lost_thermal_hardware_ratio",
+        "Lost to heat (hardware)",
+        270,
+        "the hardware, because the chip was far too hot",
+        "slow",
+    ),
+    _lost(
+        "clock_lost_power_brake_ratio",
+        "Lost to the power brake",
+        271,
+        "a signal of the power supply",
+        "slow",
+    ),
+    _lost(
+        "clock_lost_sync_boost_ratio",
+        "Lost to a slower device",
+        76,
+        "the clock of another device in the same group",
     ),
 )

@@ -15,6 +15,13 @@ class Calls(Protocol):
 
     The same call is made once per tick, whatever the number of metrics that ask for it. An
     error of the driver passes through; the source turns it into a reason.
+
+    Some names are not functions of the library, but what several of its functions give together:
+
+    - ``field_value(id)``: one ``NVML_FI_…`` value, as a number
+    - ``gpm(id)``: one ``NVML_GPM_METRIC_…`` over the time since the tick before (Hopper and newer)
+    - ``pcie_counter_rate(id)``: bytes per second out of a 32-bit byte counter
+    - ``xid_count()``, ``xid_last_code()``: critical errors that the driver told since the start
     """
 
     def __call__(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (the driver's structs are untyped)
@@ -44,6 +51,9 @@ class Metric:
     kind
         ``limit`` for what hardly changes (totals, maxima), ``flags`` for a bit mask, ``counter`` for
         totals that only grow, else ``gauge``.
+    per_second
+        True when ``read`` gives a total that grows: the reading is then its growth per second,
+        by the time that really passed. The same holds for ``recorded``.
     cadence
         ``slow`` for a reading that costs more than about 0.2 ms; ``limit`` metrics are slow anyway.
     overview
@@ -61,6 +71,7 @@ class Metric:
     scope: Literal["device", "host"] = "device"
     cadence: Literal["tick", "slow"] = "tick"
     overview: bool = False
+    per_second: bool = False
     minimum: float | None = 0.0
     maximum: float | None = None
     maximum_metric: str | None = None

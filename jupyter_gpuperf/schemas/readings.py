@@ -13,6 +13,7 @@ MissingReason = Literal[
     "not_answering",  # the call did not return in time
     "not_recorded",  # the replayed recording holds no such reading
     "not_yet",  # a rate needs two samples, and there is one so far
+    "implausible",  # the driver answered with a value that can't be
     "driver_error",  # the driver answered with another error; the log names it
 ]
 """Why there is no value. Missing is not zero."""

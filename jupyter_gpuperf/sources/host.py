@@ -1,47 +1,86 @@
-"""The machine around the devices, through psutil."""
+"""The machine around the devices, through psutil and the control group's files."""
 
 from __future__ import annotations
 
 import importlib
+import os
+import time
 import types
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
+from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
+from jupyter_gpuperf.sources.cadence import Cadence
+from jupyter_gpuperf.sources.rates import NotYet, Rates
 from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
 from jupyter_gpuperf.sources.source import Readings
 
 SHORTEST_CPU_SECONDS: Final = 0.05
 """CPU counters tick in hundredths of a second: a share over less than this is noise."""
 
-
-class NotYet(Exception):
-    """A rate was asked for before its second sample."""
+SHARED_MEMORY: Final = "/dev/shm"
 
 
 class HostSource:
-    """Reads the host's metrics; used by every source that samples this machine."""
+    """Reads the host's metrics; used by every source that samples this machine.
 
-    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType | None = None) -> None:
-        self._metrics = tuple(metric for metric in metrics if metric.scope == "host")
+    Parameters
+    ----------
+    host
+        psutil, or a stand-in for it.
+    control_group
+        Folder of the control group's files.
+    """
+
+    def __init__(
+        self,
+        metrics: tuple[Metric, ...],
+        host: types.ModuleType | None = None,
+        *,
+        control_group: Path = cgroup.CGROUP,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        metrics = tuple(metric for metric in metrics if metric.scope == "host")
+        self._cadence = Cadence(metrics, clock)
+        self._rates = Rates(clock)
         self._host = host  # psutil; loaded when it is first read, in the sampler's thread
+        self._control_group = control_group
         self._cpu_before: tuple[float, float] | None = None
         self._cpu_percent: float | None = None
         self._cores_before: list[tuple[float, float]] = []
         self._cores_percent: list[float] = []
+        self._own: dict[str, Callable[[], Any]] = {
+            "cpu_percent": lambda: self._busy_percent(self._psutil.cpu_times()),
+            "busiest_core_percent": self._busiest_core_percent,
+            "cpu_limit_cores": self._cpu_limit_cores,
+            "network_bytes": self._network_bytes,
+            "swap_used_bytes": lambda: self._psutil.swap_memory().used,
+            "shm_usage": lambda: self._psutil.disk_usage(SHARED_MEMORY),
+            "folder_usage": lambda: self._psutil.disk_usage(os.getcwd()),
+            "cgroup_cpu_used_seconds": lambda: cgroup.cpu_used_seconds(control_group),
+            "cgroup_cpu_throttled_seconds": lambda: cgroup.cpu_throttled_seconds(control_group),
+            "cgroup_memory_used_bytes": self._container_memory_bytes,
+            "cgroup_memory_limit_bytes": lambda: cgroup.memory_limit_bytes(control_group),
+        }
 
     def read(self) -> Readings:
-        """Read every host metric once."""
+        """Read every host metric that is due; the slow ones are repeated in between."""
         calls = OncePerTick(self._call)
-        return read_metrics(self._metrics, lambda metric: metric.read(calls), _reason_of)
+        return self._cadence.read(
+            lambda due: read_metrics(due, lambda each: each.read(calls), _reason_of, self._rates)
+        )
 
     def read_cores(self) -> list[float]:
         """Return the share of each core that worked since the call before, in percent."""
-        if self._host is None:
-            self._host = importlib.import_module("psutil")
-        now = [_cpu_seconds(times) for times in self._host.cpu_times(percpu=True)]
+        try:
+            now = [_cpu_seconds(times) for times in self._psutil.cpu_times(percpu=True)]
+        except Exception:  # noqa: BLE001  (the platform's; there is no list of cores then)
+            return []
         if len(now) != len(self._cores_before):  # the first call, or a core came or went
-            self._cores_before = now
+            self._cores_before, self._cores_percent = now, []
             return []
         if now and now[0][1] - self._cores_before[0][1] >= SHORTEST_CPU_SECONDS:
             pairs = zip(now, self._cores_before, strict=True)
@@ -49,12 +88,16 @@ class HostSource:
             self._cores_before = now
         return self._cores_percent
 
-    def _call(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (psutil's own types)
+    @property
+    def _psutil(self) -> Any:  # noqa: ANN401  (untyped)
         if self._host is None:
             self._host = importlib.import_module("psutil")
-        if function == "cpu_percent":
-            return self._busy_percent(self._host.cpu_times())
-        return getattr(self._host, function)(*arguments)
+        return self._host
+
+    def _call(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (psutil's own types)
+        if function in self._own:
+            return self._own[function]()
+        return getattr(self._psutil, function)(*arguments)
 
     def _busy_percent(self, times: Any) -> float:  # noqa: ANN401
         # Not psutil.cpu_percent: it remembers its last call per process or thread, so another
@@ -68,6 +111,34 @@ class HostSource:
         if self._cpu_percent is None:
             raise NotYet
         return self._cpu_percent
+
+    def _busiest_core_percent(self) -> float:
+        cores_percent = self.read_cores()
+        if not cores_percent:
+            raise NotYet
+        return max(cores_percent)
+
+    def _cpu_limit_cores(self) -> float:
+        cores = float(self._psutil.cpu_count() or 1)
+        if hasattr(os, "sched_getaffinity"):
+            cores = min(cores, float(len(os.sched_getaffinity(0))))
+        quota = cgroup.cpu_quota(self._control_group)
+        return cores if quota is None else min(cores, quota)
+
+    def _network_bytes(self) -> tuple[float, float]:
+        # Without the loopback: what a notebook says to its kernel is no traffic.
+        cards = self._psutil.net_io_counters(pernic=True)
+        outside = [card for name, card in cards.items() if not name.startswith("lo")]
+        return (
+            float(sum(card.bytes_recv for card in outside)),
+            float(sum(card.bytes_sent for card in outside)),
+        )
+
+    def _container_memory_bytes(self) -> int | None:
+        # Without a limit the group is the whole session or machine, and its use says nothing new.
+        if cgroup.memory_limit_bytes(self._control_group) is None:
+            return None
+        return cgroup.memory_used_bytes(self._control_group)
 
 
 def _cpu_seconds(times: Any) -> tuple[float, float]:  # noqa: ANN401  (psutil's named tuple)
@@ -84,9 +155,7 @@ def _share_percent(after: tuple[float, float], before: tuple[float, float]) -> f
 
 
 def _reason_of(error: Exception) -> MissingReason:
-    if isinstance(error, NotYet):
-        return "not_yet"
-    if isinstance(error, (AttributeError, NotImplementedError)):
+    if isinstance(error, (AttributeError, NotImplementedError, FileNotFoundError)):
         return "not_supported"  # psutil leaves out what a platform lacks
     if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
         return "no_permission"

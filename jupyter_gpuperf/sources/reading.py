@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from jupyter_gpuperf.metrics import Calls, Metric
 from jupyter_gpuperf.schemas import MissingReason, Reading
+from jupyter_gpuperf.sources.rates import NotYet, Rates
 
-logger = logging.getLogger(__name__)
+HIGHEST: Final = {
+    "percent": 101.0,
+    "ratio": 1000.0,  # summed over threads, it may be far above 1
+    "celsius": 200.0,
+    "watts": 20_000.0,
+    "mhz": 50_000.0,
+    "generation": 20.0,
+    "lanes": 64.0,
+}
+"""Above this a value is garbage: some drivers answer with success and a pattern of bits."""
+HIGHEST_OF_ALL: Final = 9.0e18
+"""Drivers mark "no value" with numbers near 2**63."""
+LOWEST_CELSIUS: Final = -100.0
 
 
 class OncePerTick:
@@ -41,6 +54,7 @@ def read_metrics(
     metrics: Iterable[Metric],
     read: Callable[[Metric], float | None],
     reason_of: Callable[[Exception], MissingReason],
+    rates: Rates | None = None,
 ) -> dict[str, Reading]:
     """Return each metric's value, or the reason why it has none.
 
@@ -50,13 +64,32 @@ def read_metrics(
         Gives a metric's value; ``None`` means that the driver gave none.
     reason_of
         Translates what ``read`` raised.
+    rates
+        Turns the totals of ``per_second`` metrics into rates; ``None`` where ``read`` gives rates.
     """
     readings: dict[str, Reading] = {}
     for metric in metrics:
         try:
             value = read(metric)
+            if value is not None and metric.per_second and rates is not None:
+                value = rates.rate(metric.name, float(value))
+        except NotYet:
+            readings[metric.name] = "not_yet"
         except Exception as error:  # noqa: BLE001  (translated by the source's own table)
             readings[metric.name] = reason_of(error)
         else:
-            readings[metric.name] = "not_supported" if value is None else float(value)
+            readings[metric.name] = "not_supported" if value is None else _sane(metric, value)
     return readings
+
+
+def _sane(metric: Metric, value: float) -> Reading:
+    value = float(value)
+    if not math.isfinite(value) or abs(value) > HIGHEST.get(metric.unit, HIGHEST_OF_ALL):
+        return "implausible"
+    if metric.minimum is not None and value < metric.minimum and metric.unit != "celsius":
+        return "implausible"
+    if metric.unit == "celsius" and value < LOWEST_CELSIUS:
+        return "implausible"
+    # A share may come out a little above its whole by rounding of two clocks.
+    top = metric.maximum
+    return min(value, top) if top is not None and metric.unit in ("percent", "ratio") else value

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import DeviceInfo, Devices, MissingReason, NoDevices
+from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import read_metrics
 from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
@@ -82,6 +83,8 @@ class ReplaySource:
         self._started = 0.0
         self._recordings: dict[str, Recording] = {}
         self._devices = Devices(devices=[], reason=None)
+        self._rates: dict[str, Rates] = {}
+        self._position_seconds = 0.0
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
@@ -145,11 +148,14 @@ class ReplaySource:
             replayed=True,
         )
 
-    @staticmethod
     def _read_one(
-        metrics: tuple[Metric, ...], recording: Recording, elapsed_seconds: float
+        self, metrics: tuple[Metric, ...], recording: Recording, elapsed_seconds: float
     ) -> Readings:
         reading = recording.at(elapsed_seconds)
+        # Rates go by the recording's own time: between two of its readings nothing has grown.
+        self._position_seconds = float(reading["t"])
+        scope = f"{metrics[0].scope if metrics else ''} {id(recording)}"
+        rates = self._rates.setdefault(scope, Rates(lambda: self._position_seconds))
 
         def recorded(metric: Metric) -> float:
             value = metric.recorded(reading, recording.static)
@@ -157,7 +163,7 @@ class ReplaySource:
                 raise KeyError(metric.name)
             return value
 
-        return read_metrics(metrics, recorded, _not_recorded)
+        return read_metrics(metrics, recorded, _not_recorded, rates)
 
 
 def _unreadable(path: Path, error: Exception) -> NoDevices:

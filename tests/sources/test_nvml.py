@@ -47,7 +47,6 @@ def test_devices_carry_their_limits_and_are_keyed_by_uuid():
         (3, "not_supported"),
         (13, "not_supported"),
         (4, "no_permission"),
-        (15, "device_lost"),
         (10, "not_answering"),
         (999, "driver_error"),
     ],

@@ -1,0 +1,125 @@
+"""GPM, the activity counters of Hopper and newer chips, read from one tick to the next.
+
+The sample before is kept, and compared with the newest: so the readings cover all time, not a short
+window now and then. On an H100 a sample costs 40 µs and its evaluation 10 to 35 µs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, code_of
+from jupyter_gpuperf.sources.rates import NotYet
+
+SHORTEST_SECONDS: Final = 0.09
+"""With samples 10 ms apart an H100 answers 0 for everything, with success."""
+
+METRICS_GET_VERSION: Final = 1
+"""``NVML_GPM_METRICS_GET_VERSION``."""
+
+
+class NoGpm(LookupError):
+    """This device has no GPM, or the driver refuses it.
+
+    Parameters
+    ----------
+    value
+        The number of nvmlReturn_t, as NVMLError carries it.
+    """
+
+    def __init__(self, value: int) -> None:
+        super().__init__(f"GPM refused with nvmlReturn_t {value}")
+        self.value = value
+
+
+class GpmSampler:
+    """The counters of one device, or of one MIG instance.
+
+    Parameters
+    ----------
+    nvml
+        The pynvml module.
+    take
+        Fills a sample: ``nvmlGpmSampleGet`` or its sibling for MIG.
+    supported
+        Whether the device has GPM.
+
+    All metrics that were ever asked for are evaluated in one call.
+    """
+
+    def __init__(
+        self,
+        nvml: Any,  # noqa: ANN401
+        take: Callable[[Any], object],
+        *,
+        supported: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._nvml = nvml
+        self._take = take
+        self._supported = supported
+        self._metric_ids: list[int] = []
+        self._clock = clock
+        self._before: Any = None
+        self._spare: Any = None
+        self._taken_at = 0.0
+        self._values: dict[int, float | None] | None = None
+
+    def tick(self) -> None:
+        """Take a sample and evaluate the time since the one before.
+
+        Raises
+        ------
+        NoGpm
+            The device has no GPM, or the driver refuses it.
+        """
+        if not self._supported:
+            raise NoGpm(NOT_SUPPORTED)
+        now = self._clock()
+        if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
+            return  # the values of the tick before still hold
+        try:
+            self._advance(now)
+        except self._nvml.NVMLError as error:
+            raise NoGpm(code_of(error) or 0) from error
+
+    def value(self, metric_id: int) -> float | None:
+        """Return a metric over the time between the last two samples.
+
+        Raises
+        ------
+        NotYet
+            There is one sample so far.
+        """
+        if metric_id not in self._metric_ids:
+            self._metric_ids.append(metric_id)  # evaluated from the next tick on
+        if self._values is None or metric_id not in self._values:
+            raise NotYet
+        return self._values[metric_id]
+
+    def close(self) -> None:
+        """Give the samples back to the driver."""
+        for sample in filter(None, (self._before, self._spare)):
+            self._nvml.nvmlGpmSampleFree(sample)
+        self._before = self._spare = self._values = None
+
+    def _advance(self, now: float) -> None:
+        sample = self._spare if self._spare is not None else self._nvml.nvmlGpmSampleAlloc()
+        self._spare = None
+        self._take(sample)
+        before, self._before, self._taken_at = self._before, sample, now
+        if before is not None:
+            self._values = self._evaluate(before, sample)
+            self._spare = before
+
+    def _evaluate(self, before: Any, after: Any) -> dict[int, float | None]:  # noqa: ANN401
+        request = self._nvml.c_nvmlGpmMetricsGet_t()
+        request.version = METRICS_GET_VERSION
+        request.numMetrics = len(self._metric_ids)
+        request.sample1, request.sample2 = before, after
+        for place, metric_id in enumerate(self._metric_ids):
+            request.metrics[place].metricId = metric_id
+        self._nvml.nvmlGpmMetricsGet(request)
+        answers = [request.metrics[place] for place in range(len(self._metric_ids))]
+        return {each.metricId: each.value if each.nvmlReturn == 0 else None for each in answers}

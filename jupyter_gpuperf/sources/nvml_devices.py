@@ -1,0 +1,111 @@
+"""Which devices the driver shows, MIG instances included."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_gpuperf.sources.driver_calls import has_unified_memory
+
+logger = logging.getLogger(__name__)
+
+NVML_MEMORY_V2: Final = 0x02000028
+"""``nvmlMemory_v2``."""
+
+MIG_ENABLED: Final = 1
+"""``NVML_DEVICE_MIG_ENABLE``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundDevice:
+    """A device, or a MIG instance, as it was found."""
+
+    uuid: str
+    index: int
+    name: str
+    handle: Any
+    parent_uuid: str | None
+    pci_bus_id: str | None
+    compute_capability: str | None
+    unified_memory: bool
+    has_gpm: bool
+    take_gpm_sample: Callable[[Any], object]
+
+
+def find_devices(nvml: Any) -> Iterator[FoundDevice]:  # noqa: ANN401
+    """Yield all that can be opened; one that can't must not hide the others."""
+    for index in range(nvml.nvmlDeviceGetCount()):
+        try:
+            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            found = _describe(nvml, index, handle)
+        except nvml.NVMLError as error:
+            logger.warning("GPU %d can't be opened and is left out: %s", index, error)
+            continue
+        yield found
+        yield from _instances(nvml, found)
+
+
+def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:  # noqa: ANN401
+    return FoundDevice(
+        uuid=text(nvml.nvmlDeviceGetUUID(handle)),
+        index=index,
+        name=text(nvml.nvmlDeviceGetName(handle)),
+        handle=handle,
+        parent_uuid=None,
+        pci_bus_id=_perhaps(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+        compute_capability=_perhaps(
+            nvml, lambda: "{}.{}".format(*nvml.nvmlDeviceGetCudaComputeCapability(handle))
+        ),
+        unified_memory=has_unified_memory(nvml, handle, NVML_MEMORY_V2),
+        has_gpm=_has_gpm(nvml, handle),
+        take_gpm_sample=lambda sample: nvml.nvmlGpmSampleGet(handle, sample),
+    )
+
+
+def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:  # noqa: ANN401
+    mode = _perhaps(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0])
+    if mode != MIG_ENABLED:
+        return
+    for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(parent.handle)):
+        try:
+            handle = nvml.nvmlDeviceGetMigDeviceHandleByIndex(parent.handle, place)
+            uuid, name = text(nvml.nvmlDeviceGetUUID(handle)), text(nvml.nvmlDeviceGetName(handle))
+        except nvml.NVMLError:
+            continue  # this place is not taken
+        yield FoundDevice(
+            uuid=uuid,
+            index=parent.index,
+            name=name,
+            handle=handle,
+            parent_uuid=parent.uuid,
+            pci_bus_id=parent.pci_bus_id,
+            compute_capability=parent.compute_capability,
+            unified_memory=False,
+            has_gpm=parent.has_gpm,
+            take_gpm_sample=_of_instance(nvml, parent.handle, handle),
+        )
+
+
+def _of_instance(nvml: Any, parent: Any, handle: Any) -> Callable[[Any], object]:  # noqa: ANN401
+    return lambda sample: nvml.nvmlGpmMigSampleGet(
+        parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample
+    )
+
+
+def _has_gpm(nvml: Any, handle: Any) -> bool:  # noqa: ANN401
+    support = _perhaps(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
+    return bool(support)
+
+
+def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+    try:
+        return call()
+    except (nvml.NVMLError, AttributeError):
+        return None
+
+
+def text(value: str | bytes) -> str:
+    """Return a string of the driver; old versions of the module answer bytes."""
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,103 @@
+"""NVML's errors in this package's words: the one place that translates them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.schemas import MissingReason, NoDevices
+
+# Numbers of nvmlReturn_t, which never change; pynvml makes its exceptions of them.
+UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 1, 3, 4, 6
+DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 13
+GPU_IS_LOST, RESET_REQUIRED, LIB_RM_VERSION_MISMATCH = 15, 16, 18
+
+MISSING: Final[dict[int, MissingReason]] = {
+    NOT_SUPPORTED: "not_supported",
+    FUNCTION_NOT_FOUND: "not_supported",
+    NO_PERMISSION: "no_permission",
+    GPU_IS_LOST: "device_lost",
+    RESET_REQUIRED: "device_lost",
+    UNINITIALIZED: "device_lost",
+    DRIVER_NOT_LOADED: "device_lost",
+    TIMEOUT: "not_answering",
+}
+"""What a failed reading means; any other error is ``driver_error``."""
+
+NO_DEVICES: Final[dict[int, NoDevices]] = {
+    LIBRARY_NOT_FOUND: NoDevices(
+        code="no_driver_library",
+        message="No NVIDIA driver was found: the library libnvidia-ml is not on this machine.",
+        hint="On a machine with a GPU, install the NVIDIA driver; in a container, start it with "
+        "--gpus all. nvidia-smi must work in a terminal here.",
+    ),
+    DRIVER_NOT_LOADED: NoDevices(
+        code="driver_not_loaded",
+        message="The NVIDIA driver's library is here, but the driver is not loaded.",
+        hint="Load it with: sudo modprobe nvidia. In a container, start it with --gpus all.",
+    ),
+    LIB_RM_VERSION_MISMATCH: NoDevices(
+        code="driver_mismatch",
+        message="The NVIDIA library and the loaded driver have different versions, as after an "
+        "update without a restart.",
+        hint="Restart the machine, or reload the nvidia kernel module.",
+    ),
+    NO_PERMISSION: NoDevices(
+        code="no_permission",
+        message="The NVIDIA driver refuses this user.",
+        hint="Give the user access to /dev/nvidia*, for example through the group video.",
+    ),
+    GPU_IS_LOST: NoDevices(
+        code="device_lost",
+        message="The NVIDIA driver has lost the GPU: it fell off the bus.",
+        hint="See the system's log for XID 79; a restart of the machine usually brings it back.",
+    ),
+}
+"""Why the driver could not be opened, and what to do."""
+
+NO_GPU: Final = NoDevices(
+    code="no_gpu",
+    message="The NVIDIA driver works, but shows no GPU to this process.",
+    hint="In a container, start it with --gpus all; in a job scheduler, ask for a GPU.",
+)
+
+NOT_ASKED: Final = NoDevices(
+    code="starting", message="The driver has not been asked yet.", hint="Ask again in a moment."
+)
+
+NOT_ANSWERING: Final = NoDevices(
+    code="driver_not_answering",
+    message="The NVIDIA driver has not answered since it was first asked.",
+    hint="See whether nvidia-smi answers in a terminal. If it hangs too, only a restart of the "
+    "machine helps.",
+)
+
+
+def code_of(error: Exception) -> int | None:
+    """Return the number of an NVML error, or ``None`` for any other."""
+    value = getattr(error, "value", None)
+    return value if isinstance(value, int) else None
+
+
+def missing_reason(error: Exception) -> MissingReason:
+    """Return what a failed call means for the reading that it was made for."""
+    code = code_of(error)
+    if code is None and isinstance(error, (AttributeError, LookupError)):
+        return "not_supported"  # this version of the module has no such function, or no such value
+    return MISSING.get(code or 0, "driver_error")
+
+
+def why_no_devices(error: Exception) -> NoDevices:
+    """Return why the driver could not be opened."""
+    if isinstance(error, ImportError):
+        return NoDevices(
+            code="no_nvml_module",
+            message=f"The Python package nvidia-ml-py can't be used: {error}.",
+            hint="Run: pip install --force-reinstall nvidia-ml-py (and pip uninstall pynvml, "
+            "an old package that hides it).",
+        )
+    known = NO_DEVICES.get(code_of(error) or 0)
+    return known or NoDevices(
+        code="driver_error",
+        message=f"The NVIDIA driver answered with an error: {error}.",
+        hint="See whether nvidia-smi works in a terminal here.",
+    )

@@ -1,0 +1,85 @@
+"""The processes on a device, as the driver lists them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.schemas import Reading
+from jupyter_gpuperf.sources import nvml_errors
+from jupyter_gpuperf.sources.source import DriverProcess
+
+RECENT_SECONDS: Final = 3.0
+"""Samples of a process's share that are older say nothing about now."""
+
+MOST_PERCENT: Final = 100
+"""Drivers give samples far above it for processes that have ended."""
+
+
+def processes_of(nvml: Any, handle: Any) -> list[DriverProcess]:  # noqa: ANN401
+    """Return the processes that hold this device.
+
+    Raises
+    ------
+    NVMLError
+        Not even the list of computing processes can be had.
+    """
+    found: dict[int, tuple[set[str], Reading]] = {}
+    for kind, listed in _lists(nvml, handle):
+        for process in listed:
+            kinds, _ = found.setdefault(process.pid, (set(), _memory(process)))
+            kinds.add(kind)
+    shares = _shares(nvml, handle)
+    return [
+        DriverProcess(
+            pid=pid,
+            kinds=tuple(sorted(kinds)),
+            memory_used_bytes=memory,
+            sm_utilization_percent=_share(pid, shares, found),
+        )
+        for pid, (kinds, memory) in found.items()
+    ]
+
+
+def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:  # noqa: ANN401
+    yield "compute", nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    try:
+        yield "graphics", nvml.nvmlDeviceGetGraphicsRunningProcesses(handle)
+    except nvml.NVMLError:
+        return  # MIG and some vGPUs have no such list
+
+
+def _memory(process: Any) -> Reading:  # noqa: ANN401
+    used_bytes = process.usedGpuMemory  # None under Windows' own memory manager
+    return "not_supported" if used_bytes is None else float(used_bytes)
+
+
+def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:  # noqa: ANN401
+    oldest_us = int((time.time() - RECENT_SECONDS) * 1e6)
+    for function in ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization"):
+        try:
+            samples = getattr(nvml, function)(handle, oldest_us)
+        except AttributeError:
+            continue
+        except nvml.NVMLError as error:
+            if nvml_errors.code_of(error) == nvml_errors.NOT_FOUND:
+                return {}  # nobody worked in that time
+            continue
+        # The driver repeats samples of long ago for processes that rest.
+        return {
+            each.pid: float(each.smUtil)
+            for each in samples
+            if each.smUtil <= MOST_PERCENT and each.timeStamp >= oldest_us
+        }
+    return None
+
+
+def _share(pid: int, shares: Mapping[int, float] | None, listed: Mapping[int, object]) -> Reading:
+    if shares is None:
+        return "not_supported"
+    if pid in shares:
+        return shares[pid]
+    # In a container the two lists may number processes differently: then neither says anything
+    # about the other. A process of ours that is not among the samples has rested.
+    return "not_supported" if set(shares) - set(listed) else 0.0

@@ -1,0 +1,110 @@
+"""Critical errors (XID), which the driver tells as events, on a thread of their own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.sources import nvml_errors
+from jupyter_gpuperf.sources.rates import NotYet
+
+logger = logging.getLogger(__name__)
+
+EVENT_XID: Final = 0x8
+"""``nvmlEventTypeXidCriticalError``."""
+
+WAIT_MS: Final = 500
+"""How long one wait lasts: closing takes no longer."""
+
+PAUSE_SECONDS: Final = 5.0
+"""After an error of the wait itself, so that a lost driver is not asked in a loop."""
+
+
+class XidWatch:
+    """Counts each device's XID errors from the moment it is opened.
+
+    Parameters
+    ----------
+    nvml
+        The pynvml module.
+    handles
+        Device UUID → the driver's handle.
+    """
+
+    def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:  # noqa: ANN401
+        self._nvml = nvml
+        self._lock = threading.Lock()
+        self._codes: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._events: Any = None
+        self._register(handles)
+        if self._counts:
+            self._thread = threading.Thread(target=self._run, name="gpuperf-xid", daemon=True)
+            self._thread.start()
+
+    def count(self, uuid: str) -> int | None:
+        """Return how many errors this device had, or ``None`` when the driver doesn't tell."""
+        with self._lock:
+            return self._counts.get(uuid)
+
+    def last_code(self, uuid: str) -> int | None:
+        """Return the last error's number, or ``None`` when the driver doesn't tell.
+
+        Raises
+        ------
+        NotYet
+            There was none so far.
+        """
+        with self._lock:
+            if uuid not in self._counts:
+                return None
+            if uuid not in self._codes:
+                raise NotYet
+            return self._codes[uuid]
+
+    def close(self) -> None:
+        """End the thread; a wait that hangs is left behind."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(2 * WAIT_MS / 1000)
+
+    def _register(self, handles: Mapping[str, Any]) -> None:
+        try:
+            self._events = self._nvml.nvmlEventSetCreate()
+        except (self._nvml.NVMLError, AttributeError) as error:
+            logger.info("The driver tells no XID errors: %s", error)
+            return
+        for uuid, handle in handles.items():
+            try:
+                self._nvml.nvmlDeviceRegisterEvents(handle, EVENT_XID, self._events)
+            except self._nvml.NVMLError as error:
+                logger.info("%s tells no XID errors: %s", uuid, error)
+            else:
+                self._counts[uuid] = 0
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                event = self._nvml.nvmlEventSetWait_v2(self._events, WAIT_MS)
+                if event.eventType == EVENT_XID:
+                    self._note(event)
+            except self._nvml.NVMLError as error:
+                if nvml_errors.code_of(error) != nvml_errors.TIMEOUT:
+                    self._stopping.wait(PAUSE_SECONDS)
+        try:
+            self._nvml.nvmlEventSetFree(self._events)
+        except self._nvml.NVMLError as error:
+            logger.debug("The event set could not be freed: %s", error)
+
+    def _note(self, event: Any) -> None:  # noqa: ANN401
+        uuid = self._nvml.nvmlDeviceGetUUID(event.device)
+        uuid = uuid.decode() if isinstance(uuid, bytes) else uuid
+        logger.warning("XID %d on %s", event.eventData, uuid)
+        with self._lock:
+            if uuid in self._counts:
+                self._counts[uuid] += 1
+                self._codes[uuid] = int(event.eventData)
