@@ -1,22 +1,28 @@
-"""The driver where there is one; where there isn't yet, look again now and then."""
+"""The driver where there is one; where there isn't, or it lost devices, look again now and then."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final
 
 from jupyter_gpuperf.schemas import Devices
-from jupyter_gpuperf.sources.source import DriverProcesses, Readings, Source
+from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
 RETRY_SECONDS: Final = 15.0
 """A driver may be loaded, or a device attached, after the server started."""
 
+RETRY_LOST_SECONDS: Final = 60.0
+"""While other devices work, a lost one is looked for more rarely: opening again costs all devices
+one tick's rates."""
+
 
 class AutoSource:
-    """Wraps a source that may find no devices, and opens it again every :data:`RETRY_SECONDS`."""
+    """Wraps a source, and opens it again when it has no devices, lost some, or others came."""
 
-    def __init__(self, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, source: NvmlSource, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._clock = clock
         self._opened_at = 0.0
@@ -36,9 +42,8 @@ class AutoSource:
         return self._source.devices()
 
     def read(self) -> dict[str, Readings]:
-        """Read the wrapped source, after opening it again where it has no devices."""
-        waited_seconds = self._clock() - self._opened_at
-        if not self._source.devices().devices and waited_seconds >= RETRY_SECONDS:
+        """Read the wrapped source, after opening it again where that may help."""
+        if self._clock() - self._opened_at >= self._patience_seconds():
             self._source.close()
             self.open()
         return self._source.read()
@@ -58,3 +63,9 @@ class AutoSource:
     def close(self) -> None:
         """Close the wrapped source."""
         self._source.close()
+
+    def _patience_seconds(self) -> float:
+        lost = [each.state == "device_lost" for each in self._source.devices().devices]
+        if all(lost) or self._source.changed():
+            return RETRY_SECONDS
+        return RETRY_LOST_SECONDS if any(lost) else math.inf

@@ -11,12 +11,13 @@ import logging
 import time
 import types
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import Devices, DeviceState, MissingReason
+from jupyter_gpuperf.schemas import DeviceInfo, Devices, DeviceState, MissingReason, Reading
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread, Late
 from jupyter_gpuperf.sources.host import HostSource
@@ -26,7 +27,6 @@ from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
 from jupyter_gpuperf.sources.xid import XidWatch
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 OPEN_SECONDS: Final = 5.0
@@ -34,6 +34,11 @@ OPEN_SECONDS: Final = 5.0
 
 HANG_SECONDS: Final = 2.0
 """A device that is late keeps its last readings for so long, then it is said not to answer."""
+
+KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
+"""Linux: a folder for each device that the driver has."""
+
+LOST: Final[Reading] = "device_lost"
 
 PROCESSES_SECONDS: Final = 1.0
 """How long a list of processes is waited for."""
@@ -61,6 +66,7 @@ class NvmlSource:
         load: Callable[[], types.ModuleType] | None = None,
         clock: Callable[[], float] = time.monotonic,
         open_seconds: float = OPEN_SECONDS,
+        kernel_list: Path = KERNEL_LIST,
     ) -> None:
         self._metrics = tuple(metric for metric in metrics if metric.scope == "device")
         self._clock = clock
@@ -75,17 +81,27 @@ class NvmlSource:
         self._readings: dict[str, Readings] = {}
         self._states: dict[str, DeviceState] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
+        self._kernel_list = kernel_list
+        self._attached_at_open: frozenset[str] = frozenset()
+        self._known: dict[str, DeviceInfo] = {}
+        self._lost: dict[str, Readings] = {}
 
     def open(self) -> None:
         """Initialise the driver's library and list the devices."""
         if self._library is None:
             self._library = DeviceThread("nvml", self._clock)
+        self._attached_at_open = self._attached()
+        self._lost = {}
         self._library.begin(self._connect)
         self._await_library(self._open_seconds)
 
     def devices(self) -> Devices:
         """Return the devices found by :meth:`open` and how they are, or why there are none."""
         return self._devices
+
+    def changed(self) -> bool:
+        """Tell whether the kernel shows other devices than when this was opened."""
+        return self._attached() != self._attached_at_open
 
     def read(self) -> dict[str, Readings]:
         """Read every metric of every device once."""
@@ -97,7 +113,7 @@ class NvmlSource:
         for uuid in self._open:
             self._take(uuid, deadline)
         self._note_states()
-        return dict(self._readings)
+        return {**self._readings, **self._lost}
 
     def read_host(self) -> Readings:
         """Read the machine."""
@@ -169,7 +185,27 @@ class NvmlSource:
         }
         self._states = dict.fromkeys(self._open, "ok")
         infos = [device.info(driver_version) for device in self._open.values()]
+        infos += self._lost_since({info.uuid for info in infos})
+        self._known = {info.uuid: info for info in infos}
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
+
+    def _lost_since(self, found: set[str]) -> list[DeviceInfo]:
+        # A device that fell off the bus is not listed any more: the user must see that it is gone.
+        # An instance that is not there any more was taken apart on purpose.
+        gone = [
+            msgspec.structs.replace(info, state="device_lost")
+            for uuid, info in self._known.items()
+            if uuid not in found and info.parent_uuid is None
+        ]
+        names = [metric.name for metric in self._metrics]
+        self._lost = {info.uuid: dict.fromkeys(names, LOST) for info in gone}
+        return gone
+
+    def _attached(self) -> frozenset[str]:
+        try:
+            return frozenset(path.name for path in self._kernel_list.iterdir())
+        except OSError:
+            return frozenset()
 
     def _take(self, uuid: str, deadline: float) -> None:
         thread = self._threads[uuid]
@@ -208,7 +244,7 @@ class NvmlSource:
                 logger.warning("%s: %s", uuid, state)
         self._states = states
         infos = [
-            msgspec.structs.replace(info, state=states.get(info.uuid, "ok"))
+            msgspec.structs.replace(info, state=states.get(info.uuid, info.state))
             for info in self._devices.devices
         ]
         self._devices = Devices(devices=infos, reason=self._devices.reason)
