@@ -156,7 +156,8 @@ class FakeNvml:
 
     def nvmlEventSetWait_v2(self, events: Any, timeout_ms: int) -> Any:  # noqa: N802
         try:
-            return events.get(timeout=timeout_ms / 1000)
+            # Shorter than asked for: closing a source waits for it.
+            return events.get(timeout=min(timeout_ms / 1000, 0.02))
         except queue.Empty:
             raise NVMLError(TIMEOUT) from None
 
