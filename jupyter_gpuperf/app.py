@@ -9,6 +9,7 @@ from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import IOLoop
 
 import jupyter_gpuperf
+from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.config import Settings
@@ -44,8 +45,9 @@ class GpuPerf(Settings, ExtensionApp):
             self._source(metrics),
             history=history,
             subscribers=subscribers,
-            idle_interval_ms=self.idle_interval_ms,
+            idle_interval_ms=self.idle_interval_ms if self.sample_when_idle else None,
             version=_version,
+            alerts=AlertWatch(RULES),
         )
         self.jobs = JobManager(
             devices=lambda: self.sampler.devices.devices,

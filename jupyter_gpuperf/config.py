@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from traitlets import Float, HasTraits, Int, Unicode, default
+from traitlets import Bool, Float, HasTraits, Int, Unicode, default
 
 SOURCE_VARIABLE: Final = "JUPYTER_GPUPERF_SOURCE"
 
@@ -23,6 +23,12 @@ class Settings(HasTraits):
         min=100,
         max=60_000,
         help="Time between readings while nobody watches, in milliseconds.",
+    ).tag(config=True)
+
+    sample_when_idle = Bool(
+        True,
+        help="Whether readings are taken while nobody watches. Without them the history has gaps, "
+        "and the GPU of a laptop can sleep.",
     ).tag(config=True)
 
     history_seconds = Float(

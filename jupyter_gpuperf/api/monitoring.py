@@ -1,4 +1,4 @@
-"""What is my GPU doing: ``version catalog devices latest history``."""
+"""What is my GPU doing: ``version catalog devices latest history alerts``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ class LatestHandler(GpuPerfHandler):
         if frame is None:  # only when the first tick was lost to a stop in between
             raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
         self.answer(frame)
+
+
+class AlertsHandler(GpuPerfHandler):
+    """``GET alerts``: what needs attention now."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer :class:`schemas.AlertsChanged`."""
+        await self.services.fresh(LATEST_SECONDS)
+        self.answer(self.services.sampler.alerts)
 
 
 class HistoryHandler(GpuPerfHandler):

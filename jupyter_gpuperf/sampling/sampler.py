@@ -9,15 +9,27 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from jupyter_gpuperf.alerts import AlertWatch
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.subscribers import Subscribers
-from jupyter_gpuperf.schemas import Devices, DevicesChanged, Frame, NoDevices, Version, encode
+from jupyter_gpuperf.schemas import (
+    AlertsChanged,
+    Devices,
+    DevicesChanged,
+    Frame,
+    NoDevices,
+    Version,
+    encode,
+)
 from jupyter_gpuperf.sources import Source
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 5.0
 """Pause after an error that no source should raise."""
+
+REST_AFTER_SECONDS: Final = 30.0
+"""Without ticks for idle times, the source is closed when nobody has looked for so long."""
 
 STARTING: Final = Devices(
     devices=[],
@@ -33,7 +45,10 @@ class Sampler:
     Parameters
     ----------
     idle_interval_ms
-        Time between ticks while nobody listens. Listeners set the pace otherwise.
+        Time between ticks while nobody listens; ``None`` to read nothing then, and to close the
+        source, so that the GPU of a laptop can sleep. Listeners set the pace otherwise.
+    alerts
+        Looks at every frame; none by default.
     version
         Makes the answer of ``GET version`` for a kind of source.
     wall_clock, monotonic
@@ -46,8 +61,9 @@ class Sampler:
         *,
         history: HistoryStore,
         subscribers: Subscribers,
-        idle_interval_ms: int,
+        idle_interval_ms: int | None,
         version: Callable[[str], Version],
+        alerts: AlertWatch | None = None,
         wall_clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,6 +72,7 @@ class Sampler:
         self._subscribers = subscribers
         self._idle_interval_ms = idle_interval_ms
         self._version = version
+        self._alerts = alerts or AlertWatch(())
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._wake = threading.Event()
@@ -69,6 +86,7 @@ class Sampler:
         self._latest: Frame | None = None
         self._devices = STARTING
         self._kind = "starting"
+        self._told = AlertsChanged(alerts=[])
         subscribers.on_change = self._wake.set
 
     @property
@@ -80,6 +98,11 @@ class Sampler:
     def devices(self) -> Devices:
         """The devices, or why there are none."""
         return self._devices
+
+    @property
+    def alerts(self) -> AlertsChanged:
+        """All alerts that hold now."""
+        return self._told
 
     @property
     def version(self) -> Version:
@@ -151,6 +174,9 @@ class Sampler:
             self._ticked_at = began
             self._ticked.notify_all()
         self._subscribers.publish(lambda: encode(frame), began)
+        if self._alerts.observe(frame):
+            self._told = AlertsChanged(alerts=self._alerts.alerts)
+            self._subscribers.announce(encode(self._told))
 
     def _notice_devices(self) -> None:
         devices, kind = self._source.devices(), self._source.kind
@@ -169,8 +195,22 @@ class Sampler:
         # A listener that comes or goes changes the interval, so look again when woken.
         while not self._stopping.is_set() and not self._hurry:
             interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
+            if interval_ms is None:
+                self._rest()
+                return
             remaining_seconds = began_seconds + interval_ms / 1000 - self._monotonic()
             if remaining_seconds <= 0:
                 return
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
+
+    def _rest(self) -> None:
+        # Somebody who looks once usually looks again: so not at once.
+        if self._wake.wait(REST_AFTER_SECONDS):
+            self._wake.clear()
+            return
+        self._guarded(self._source.close)
+        self._wake.wait()
+        self._wake.clear()
+        if not self._stopping.is_set():
+            self._guarded(self._source.open)

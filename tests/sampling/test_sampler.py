@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import queue
+import time
 
 import msgspec
 import pytest
 
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.sampling import sampler as sampler_module
 from jupyter_gpuperf.schemas import DeviceInfo, Devices, DevicesChanged, Frame, Version
 
 
@@ -161,3 +163,30 @@ def test_stopping_closes_the_source(sampled):
     assert sampler.wait_for_tick(5)
     sampler.stop()
     assert (source.opened, source.closed) == (1, 1)
+
+
+def test_without_idle_ticks_nothing_is_read_and_the_source_is_closed(monkeypatch):
+    monkeypatch.setattr(sampler_module, "REST_AFTER_SECONDS", 0.05)
+    source, subscribers = StubSource(), Subscribers()
+    history = HistoryStore(
+        seconds=60, shortest_interval_seconds=0.1, device_metrics=["power_watts"], host_metrics=[]
+    )
+    sampler = Sampler(
+        source,
+        history=history,
+        subscribers=subscribers,
+        idle_interval_ms=None,
+        version=lambda kind: Version(version="1", api_version=1, source=kind),
+    )
+    sampler.start()
+    assert sampler.wait_for_tick(5)
+    while source.closed == 0:
+        time.sleep(0.005)
+    of_before = sampler.latest.time_seconds
+    received = queue.SimpleQueue()
+    subscribers.add(received.put, interval_ms=100)
+    message = received.get(timeout=5)
+    assert source.opened == 2
+    assert msgspec.json.decode(message, type=DevicesChanged | Frame)
+    assert sampler.latest.time_seconds > of_before
+    sampler.stop()

@@ -172,6 +172,7 @@ export interface DeviceInfo {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -183,6 +184,7 @@ export interface DeviceInfo {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -197,6 +199,7 @@ export interface DeviceInfo {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -211,6 +214,7 @@ export interface DeviceInfo {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -234,6 +238,7 @@ export interface DeviceProcesses {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -259,6 +264,7 @@ export interface ProcessInfo {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -271,6 +277,7 @@ export interface ProcessInfo {
     | (
         | "device_lost"
         | "driver_error"
+        | "implausible"
         | "no_permission"
         | "not_answering"
         | "not_recorded"
@@ -362,6 +369,7 @@ export interface Frame {
         | (
             | "device_lost"
             | "driver_error"
+            | "implausible"
             | "no_permission"
             | "not_answering"
             | "not_recorded"
@@ -376,6 +384,7 @@ export interface Frame {
       | (
           | "device_lost"
           | "driver_error"
+          | "implausible"
           | "no_permission"
           | "not_answering"
           | "not_recorded"
