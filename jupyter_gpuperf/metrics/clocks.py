@@ -125,5 +125,6 @@ METRICS = (
         "Lost to a slower device",
         76,
         "the clock of another device in the same group",
+        "slow",
     ),
 )

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from jupyter_gpuperf.schemas import MetricInfo
 from jupyter_gpuperf.units import Unit, wears_its_unit
+
+HIGHEST_PLAUSIBLE: Final = {
+    "percent": 101.0,
+    "ratio": 1000.0,  # summed over threads, it may be far above 1
+    "celsius": 200.0,
+    "watts": 20_000.0,
+    "mhz": 50_000.0,
+    "generation": 20.0,
+    "lanes": 64.0,
+}
+HIGHEST_OF_ALL: Final = 9.0e18
+"""Drivers mark "no value" with numbers near 2**63."""
 
 
 class Calls(Protocol):
@@ -20,6 +32,7 @@ class Calls(Protocol):
 
     - ``field_value(id)``: one ``NVML_FI_…`` value, as a number
     - ``gpm(id)``: one ``NVML_GPM_METRIC_…`` over the time since the tick before (Hopper and newer)
+    - ``gpm_slow(id)``: the same over the time since the slow tick before
     - ``pcie_counter_rate(id)``: bytes per second out of a 32-bit byte counter
     - ``xid_count()``, ``xid_last_code()``: critical errors that the driver told since the start
     """
@@ -76,10 +89,17 @@ class Metric:
     maximum: float | None = None
     maximum_metric: str | None = None
     flags: Mapping[int, str] = field(default_factory=dict)
+    lowest_plausible: float = field(init=False)
+    highest_plausible: float = field(init=False)
+    """What is outside is garbage: some drivers answer with success and a pattern of bits."""
 
     def __post_init__(self) -> None:
         if not wears_its_unit(self.name, self.unit):
             raise ValueError(f"metric {self.name!r} must end with its unit: _{self.unit}")
+        lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
+        object.__setattr__(self, "lowest_plausible", lowest)
+        highest = HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL)
+        object.__setattr__(self, "highest_plausible", highest)
 
     def info(self) -> MetricInfo:
         """Return what goes over the wire."""

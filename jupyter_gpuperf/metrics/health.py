@@ -21,6 +21,7 @@ def _field(name: str, label: str, field_id: int, kind: Kind, help_text: str) -> 
         label=label,
         unit="count",
         kind=kind,
+        cadence="slow",  # cheap each, but many, and they hardly ever change
         help=help_text,
         read=lambda nvml: nvml("field_value", field_id),
         recorded=lambda reading, _static: reading.get(name),
@@ -88,6 +89,7 @@ METRICS: Final = (
         label="Pages retired",
         unit="count",
         kind="counter",
+        cadence="slow",
         help="Pages of memory taken out of use after errors; boards before Ampere.",
         read=_retired,
         recorded=lambda reading, _static: reading.get("retired_pages"),

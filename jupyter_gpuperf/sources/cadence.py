@@ -50,16 +50,16 @@ class Cadence:
         due = [metric for metric in self._metrics if now >= self._due_seconds[metric.name]]
         fresh = read(due)
         for metric in due:
-            self._due_seconds[metric.name] = now + _pause_seconds(metric, fresh[metric.name])
+            pause_seconds = _pause_seconds(metric, fresh[metric.name])
+            if pause_seconds:
+                self._due_seconds[metric.name] = now + pause_seconds
         self._readings.update(fresh)
         return dict(self._readings)
 
 
 def _pause_seconds(metric: Metric, reading: float | str) -> float:
-    if reading in SETTLED:
-        return PROBE_SECONDS
-    if reading == "not_yet":
-        return 0.0
+    if isinstance(reading, str):
+        return PROBE_SECONDS if reading in SETTLED else 0.0
     if metric.kind == "limit":
         return LIMITS_SECONDS
     return SLOW_SECONDS if metric.cadence == "slow" else 0.0

@@ -49,7 +49,7 @@ class DriverCalls:
         handle: Any,  # noqa: ANN401
         uuid: str,
         *,
-        gpm: GpmSampler,
+        new_gpm: Callable[[], GpmSampler],
         xid: XidWatch | None,
         unified_memory: bool,
         clock: Callable[[], float],
@@ -59,11 +59,13 @@ class DriverCalls:
         self._clock = clock
         self._rates = Rates(clock)
         self._counted_at: dict[int, float] = {}
-        self._gpm = gpm
-        self._gpm_ticked = False
+        # A sampler for each cadence, so that the slow ones too see all time between their readings.
+        self._gpm, self._gpm_slow = new_gpm(), new_gpm()
+        self._ticked: set[GpmSampler] = set()
         self._own: dict[str, Callable[..., Any]] = {
             "field_value": self._field_value,
-            "gpm": self._gpm_value,
+            "gpm": lambda metric_id: self._gpm_value(self._gpm, metric_id),
+            "gpm_slow": lambda metric_id: self._gpm_value(self._gpm_slow, metric_id),
             "pcie_counter_rate": self._pcie_counter_rate,
             "xid_count": lambda: xid.count(uuid) if xid else None,
             "xid_last_code": lambda: xid.last_code(uuid) if xid else None,
@@ -73,18 +75,18 @@ class DriverCalls:
 
     def begin_tick(self) -> None:
         """Forget what holds for one tick only."""
-        self._gpm_ticked = False
+        self._ticked.clear()
 
     def __call__(self, function: str, *arguments: int) -> Any:  # noqa: ANN401
         """Call ``function`` for this device."""
-        own = self._own.get(function)
-        if own is not None:
-            return own(*arguments)
+        if function in self._own:
+            return self._own[function](*arguments)
         return getattr(self._nvml, function)(self._handle, *arguments)
 
     def close(self) -> None:
         """Give back what the driver lent."""
         self._gpm.close()
+        self._gpm_slow.close()
 
     def _field_value(self, field_id: int) -> float:
         (answer,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [field_id])
@@ -92,11 +94,11 @@ class DriverCalls:
             raise FieldError(answer.nvmlReturn)
         return float(getattr(answer.value, VALUE_FIELDS[answer.valueType]))
 
-    def _gpm_value(self, metric_id: int) -> float | None:
-        if not self._gpm_ticked:
-            self._gpm.tick()
-            self._gpm_ticked = True
-        return self._gpm.value(metric_id)
+    def _gpm_value(self, gpm: GpmSampler, metric_id: int) -> float | None:
+        if gpm not in self._ticked:
+            gpm.tick()
+            self._ticked.add(gpm)
+        return gpm.value(metric_id)
 
     def _pcie_counter_rate(self, field_id: int) -> float | None:
         generation = self._nvml.nvmlDeviceGetMaxPcieLinkGeneration(self._handle)

@@ -44,12 +44,13 @@ class NvmlDevice:
         self.found = found
         self.metrics = metrics
         self.handle = found.handle
-        gpm = GpmSampler(nvml, found.take_gpm_sample, supported=found.has_gpm, clock=clock)
         self._calls = DriverCalls(
             nvml,
             found.handle,
             found.uuid,
-            gpm=gpm,
+            new_gpm=lambda: GpmSampler(
+                nvml, found.take_gpm_sample, supported=found.has_gpm, clock=clock
+            ),
             xid=xid,
             unified_memory=found.unified_memory,
             clock=clock,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -10,19 +9,7 @@ from jupyter_gpuperf.metrics import Calls, Metric
 from jupyter_gpuperf.schemas import MissingReason, Reading
 from jupyter_gpuperf.sources.rates import NotYet, Rates
 
-HIGHEST: Final = {
-    "percent": 101.0,
-    "ratio": 1000.0,  # summed over threads, it may be far above 1
-    "celsius": 200.0,
-    "watts": 20_000.0,
-    "mhz": 50_000.0,
-    "generation": 20.0,
-    "lanes": 64.0,
-}
-"""Above this a value is garbage: some drivers answer with success and a pattern of bits."""
-HIGHEST_OF_ALL: Final = 9.0e18
-"""Drivers mark "no value" with numbers near 2**63."""
-LOWEST_CELSIUS: Final = -100.0
+SHARES: Final = ("percent", "ratio")
 
 
 class OncePerTick:
@@ -83,13 +70,9 @@ def read_metrics(
 
 
 def _sane(metric: Metric, value: float) -> Reading:
-    value = float(value)
-    if not math.isfinite(value) or abs(value) > HIGHEST.get(metric.unit, HIGHEST_OF_ALL):
-        return "implausible"
-    if metric.minimum is not None and value < metric.minimum and metric.unit != "celsius":
-        return "implausible"
-    if metric.unit == "celsius" and value < LOWEST_CELSIUS:
+    if not metric.lowest_plausible <= value <= metric.highest_plausible:  # NaN is neither
         return "implausible"
     # A share may come out a little above its whole by rounding of two clocks.
-    top = metric.maximum
-    return min(value, top) if top is not None and metric.unit in ("percent", "ratio") else value
+    if metric.maximum is not None and value > metric.maximum and metric.unit in SHARES:
+        return metric.maximum
+    return float(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jupyter_gpuperf.metrics import METRICS
@@ -26,10 +28,18 @@ def some_memory_in_use():
     return held
 
 
+LACKING_ON_SOME = ("nvlink_", "retired_pages_count", "xid_last_code")
+"""What a healthy device may lack: links, the old way to retire pages, an error."""
+
+
 def test_every_reading_of_a_real_device_has_a_value(source):
+    source.read()
+    time.sleep(0.2)  # rates need two readings
     for readings in source.read().values():
         missing = {name: value for name, value in readings.items() if isinstance(value, str)}
-        assert missing == {}
+        assert {
+            name: missing[name] for name in missing if not name.startswith(LACKING_ON_SOME)
+        } == {}
 
 
 def test_devices_are_those_of_nvidia_smi(source, nvidia_smi):
