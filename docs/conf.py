@@ -1,0 +1,28 @@
+"""Sphinx's configuration. The reference pages are made from the declarations before each build."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from reference_pages import write_reference_pages
+
+import jupyter_gpuperf
+
+project = "jupyter_gpuperf"
+copyright = "the jupyter_gpuperf maintainers"
+release = version = str(jupyter_gpuperf.__version__)
+
+extensions = ["myst_parser"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "jupyter_gpuperf"
+nitpicky = True
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "deflist"]
+suppress_warnings = ["misc.highlighting_failure"]
+
+write_reference_pages(HERE / "reference")
