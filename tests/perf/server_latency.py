@@ -1,9 +1,11 @@
-"""What live clients cost the server's other requests.
+"""What live clients cost the server's other requests; ours, and those of a peer beside them.
 
     python tests/perf/server_latency.py [--clients 8] [--devices 8] [--interval-ms 100] [--rounds 6] [--json]
+    python tests/perf/server_latency.py --source nvml --peer    # on a GPU, with jupyterlab-nvdashboard installed
 
-One server with replayed devices; rounds without and with clients (A B B A). The clients are a process of their
-own. Printed: p50 and p99 of GET /api/status in each state, and the median over rounds of the ratio of p99.
+One server; rounds without and with clients (A B B A; with a peer, its clients take their turn in the same
+round). The clients are a process of their own. Printed: p50 and p99 of GET /api/status in each state, and the
+median over rounds of the ratio of p99.
 """
 
 from __future__ import annotations
@@ -26,18 +28,24 @@ ROOT = Path(__file__).parents[2]
 RECORDING = ROOT / "jupyter_gpuperf" / "recordings" / "h100_healthy_resnet50_bf16.jsonl.gz"
 
 
-async def be_clients(url: str, token: str, count: int) -> None:
-    """Read the live socket with ``count`` clients until this process is ended."""
+PEER_CHARTS = ("gpu_utilization", "gpu_usage", "gpu_resource", "pci_stats")
+"""The peer has a socket per chart; a page of its dashboard opens several."""
+
+
+async def be_clients(urls: list[str], token: str, count: int, first_words: str) -> None:
+    """Read the sockets with ``count`` clients each until this process is ended."""
     from tornado.httpclient import HTTPRequest
     from tornado.websocket import websocket_connect
 
-    async def read() -> None:
+    async def read(url: str) -> None:
         request = HTTPRequest(url, headers={"Authorization": f"token {token}"})
         client = await websocket_connect(request)
+        if first_words:
+            await client.write_message(first_words)
         while await client.read_message() is not None:
             pass
 
-    tasks = [asyncio.create_task(read()) for _ in range(count)]
+    tasks = [asyncio.create_task(read(url)) for url in urls for _ in range(count)]
     print("ready", flush=True)
     await asyncio.gather(*tasks)
 
@@ -68,50 +76,65 @@ def percentile(values: list[float], share: float) -> float:
 def measure(options: argparse.Namespace, base: str, token: str) -> dict[str, object]:
     """Run all rounds against a server."""
     status = f"{base}api/status"
-    live = base.replace("http", "ws") + f"gpuperf/live?interval_ms={options.interval_ms}"
+    sockets = base.replace("http", "ws")
+    ours = [f"{sockets}gpuperf/live?interval_ms={options.interval_ms}"]
+    theirs = [f"{sockets}nvdashboard/{chart}" for chart in PEER_CHARTS]
     latencies_ms(status, token, 200)
-    without: list[list[float]] = []
-    with_clients: list[list[float]] = []
+    found: dict[str, list[list[float]]] = {"without": [], "with_clients": [], "with_peer": []}
 
     def quiet() -> None:
-        without.append(latencies_ms(status, token, options.requests))
+        found["without"].append(latencies_ms(status, token, options.requests))
 
-    def busy() -> None:
+    def busy(state: str, urls: list[str], first_words: str) -> None:
         clients = subprocess.Popen(
-            [sys.executable, __file__, "--as-clients", live, token, str(options.clients)],
+            [
+                *(sys.executable, __file__, "--as-clients", json.dumps(urls)),
+                *(token, str(options.clients), first_words),
+            ],
             stdout=subprocess.PIPE,
         )
         assert clients.stdout is not None
         clients.stdout.readline()
         time.sleep(1)
-        with_clients.append(latencies_ms(status, token, options.requests))
+        found[state].append(latencies_ms(status, token, options.requests))
         clients.terminate()
         clients.wait()
         clients.stdout.close()
         time.sleep(0.5)
 
     for _ in range(options.rounds):
-        for step in (quiet, busy, busy, quiet):
-            step()
-    ratios = [
-        percentile(after, 0.99) / percentile(before, 0.99)
-        for before, after in zip(without, with_clients, strict=True)
-    ]
-    states = {"without": without, "with_clients": with_clients}
-    summary = {
-        f"{name}_p{round(100 * share)}_ms": round(
-            statistics.median(percentile(each, share) for each in rounds), 3
-        )
-        for name, rounds in states.items()
-        for share in (0.5, 0.99)
-    }
-    return {**summary, "p99_ratio": round(statistics.median(ratios), 3), "p99_ratios": ratios}
+        quiet()
+        for _ in range(2):
+            busy("with_clients", ours, "")
+        if options.peer:
+            wish = {"updateFrequency": options.interval_ms, "isPaused": False}
+            busy("with_peer", theirs, json.dumps(wish))
+            busy("with_peer", theirs, json.dumps(wish))
+        quiet()
+    return summary_of(found)
+
+
+def summary_of(found: dict[str, list[list[float]]]) -> dict[str, object]:
+    """Return the percentiles of each state, and their ratios to the state without clients."""
+    summary: dict[str, object] = {}
+    for state, rounds in found.items():
+        for share in (0.5, 0.99) if rounds else ():
+            middle = statistics.median(percentile(each, share) for each in rounds)
+            summary[f"{state}_p{round(100 * share)}_ms"] = round(middle, 3)
+    for state in ("with_clients", "with_peer"):
+        pairs = zip(found["without"], found[state], strict=False)
+        ratios = [percentile(after, 0.99) / percentile(before, 0.99) for before, after in pairs]
+        if ratios:
+            summary[f"{state}_p99_ratio"] = round(statistics.median(ratios), 3)
+            summary[f"{state}_p99_ratios"] = [round(ratio, 3) for ratio in ratios]
+    return summary
 
 
 def main() -> None:
     """Start a server, measure, print."""
     if sys.argv[1:2] == ["--as-clients"]:
-        asyncio.run(be_clients(sys.argv[2], sys.argv[3], int(sys.argv[4])))
+        urls, token, count, first_words = sys.argv[2:6]
+        asyncio.run(be_clients(json.loads(urls), token, int(count), first_words))
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=8)
@@ -119,6 +142,8 @@ def main() -> None:
     parser.add_argument("--interval-ms", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--source", help="as c.GpuPerf.source; by default replayed devices")
+    parser.add_argument("--peer", action="store_true", help="measure jupyterlab-nvdashboard too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with socket.socket() as probe:
@@ -127,12 +152,14 @@ def main() -> None:
     token = secrets.token_hex(16)
     with tempfile.TemporaryDirectory() as home:
         folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
-        source = f"replay:{','.join([str(RECORDING)] * options.devices)}"
+        source = options.source or f"replay:{','.join([str(RECORDING)] * options.devices)}"
+        extensions = {"jupyter_gpuperf": True, "jupyterlab_nvdashboard": options.peer}
         server = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
                 *(f"--port={port}", f"--IdentityProvider.token={token}"),
                 *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
+                f"--ServerApp.jpserver_extensions={extensions}",
             ],
             env={**os.environ, **folders, "JUPYTER_GPUPERF_SOURCE": source},
         )

@@ -1,0 +1,98 @@
+"""How much processor time the server needs while somebody watches, and while nobody does.
+
+    python tests/perf/server_cpu.py [--devices 8] [--interval-ms 1000] [--seconds 30] [--source nvml] [--json]
+
+One server; its processor time over so many seconds with one live client, and without any. Other extensions
+are off; what the server itself needs is measured in a server without this one, and taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from server_latency import RECORDING, wait_for
+
+OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "notebook_shim")
+
+
+def busy_percent(server: psutil.Process, seconds: float) -> float:
+    """Return the share of a core that a process used over some time."""
+    before = server.cpu_times()
+    time.sleep(seconds)
+    after = server.cpu_times()
+    return 100 * (after.user + after.system - before.user - before.system) / seconds
+
+
+def measure(options: argparse.Namespace, *, ours: bool) -> dict[str, float]:
+    """Start a server, measure it watched and unwatched."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    extensions = {**dict.fromkeys(OTHERS, False), "jupyter_gpuperf": ours}
+    source = options.source or f"replay:{','.join([str(RECORDING)] * options.devices)}"
+    with tempfile.TemporaryDirectory() as home:
+        folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
+                *(f"--port={port}", f"--IdentityProvider.token={token}"),
+                *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
+                f"--ServerApp.jpserver_extensions={extensions}",
+            ],
+            env={**os.environ, **folders, "JUPYTER_GPUPERF_SOURCE": source},
+        )
+        try:
+            base = f"http://127.0.0.1:{port}/"
+            wait_for(f"{base}gpuperf/latest" if ours else f"{base}api/status", token)
+            time.sleep(3)
+            process = psutil.Process(server.pid)
+            figures = {"unwatched_percent": busy_percent(process, options.seconds)}
+            if ours:
+                live = (
+                    base.replace("http", "ws") + f"gpuperf/live?interval_ms={options.interval_ms}"
+                )
+                script = str(Path(__file__).with_name("server_latency.py"))
+                client = subprocess.Popen(
+                    [sys.executable, script, "--as-clients", json.dumps([live]), token, "1", ""]
+                )
+                time.sleep(3)
+                figures["watched_percent"] = busy_percent(process, options.seconds)
+                client.terminate()
+                client.wait()
+            return figures
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--devices", type=int, default=8)
+    parser.add_argument("--interval-ms", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--source", help="as c.GpuPerf.source; by default replayed devices")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    bare = measure(options, ours=False)["unwatched_percent"]
+    found = measure(options, ours=True)
+    figures = {
+        "bare_server_percent": round(bare, 3),
+        **{f"added_{name}": round(value - bare, 3) for name, value in found.items()},
+    }
+    print(json.dumps(figures) if options.json else figures)
+
+
+if __name__ == "__main__":
+    main()
