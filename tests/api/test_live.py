@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import time
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -106,3 +108,20 @@ async def test_a_client_that_leaves_is_forgotten(live, jp_serverapp, jp_fetch):
         if subscribers.shortest_interval_ms() is None:
             break
     assert subscribers.shortest_interval_ms() is None
+
+
+async def test_a_server_that_is_busy_for_seconds_loses_no_tick(live, jp_serverapp):
+    """Sampling has its own thread: the history has no gap, and the client goes on with the newest."""
+    socket = await live(interval_ms=100)
+    await next_of(socket, Frame)
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
+    began = time.time()
+    time.sleep(2)  # noqa: ASYNC251  (somebody else's extension holds the loop up)
+    ended = time.time()
+    history = app.services.history.query(seconds=60, step_seconds=0.1, metrics=["power_watts"])
+    (columns, *_) = history.devices.values()
+    ticks = [each for each in columns.times_seconds if began + 0.3 <= each <= ended - 0.3]
+    assert len(ticks) >= 7  # of 14: the machine may be busy too, but not one second is empty
+    assert max(after - before for before, after in pairwise(ticks)) < 1.0
+    newest = [await next_of(socket, Frame) for _ in range(2)][-1]
+    assert newest.time_seconds > ended - 0.5
