@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 from importlib.metadata import entry_points
 
+from jupyter_gpuperf.benchmarks.bandwidth import BENCHMARK as BANDWIDTH
 from jupyter_gpuperf.benchmarks.compute import BENCHMARK as COMPUTE
 from jupyter_gpuperf.benchmarks.dataloader import BENCHMARK as DATALOADER
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
+from jupyter_gpuperf.benchmarks.launch import BENCHMARK as LAUNCH
+from jupyter_gpuperf.benchmarks.matmul import BENCHMARK as MATMUL
 from jupyter_gpuperf.errors import NotFound
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
 
 logger = logging.getLogger(__name__)
 
-BENCHMARKS: tuple[Benchmark, ...] = (DATALOADER, COMPUTE)
+BENCHMARKS: tuple[Benchmark, ...] = (DATALOADER, COMPUTE, MATMUL, BANDWIDTH, LAUNCH)
 """Every benchmark of this package, in the order in which people see them."""
 
 

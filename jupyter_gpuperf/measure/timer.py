@@ -65,7 +65,7 @@ def time_call(
     progress
         Takes a ratio from 0 to 1 and the median seconds so far.
     """
-    time_block = _cuda_block(call, device) if device.type == "cuda" else _wall_block(call)
+    time_block = block_timer(call, device)
     estimate_seconds = _warm_up(time_block)
     calls = 1
     if device.type == "cuda":
@@ -78,6 +78,14 @@ def time_call(
         progress(rule.progress_ratio, statistics.median(rule.blocks))
     launches = _launch_seconds(call, device) if device.type == "cuda" else []
     return Timing(call_seconds=rule.blocks, launch_seconds=launches, doubt=rule.doubt())
+
+
+def block_timer(
+    call: Callable[[], object],
+    device: Any,  # noqa: ANN401  (a torch.device)
+) -> Callable[[int], float]:
+    """Return a function that makes so many calls and returns the seconds of one of them."""
+    return _cuda_block(call, device) if device.type == "cuda" else _wall_block(call)
 
 
 def _warm_up(time_block: Callable[[int], float]) -> float:

@@ -1,0 +1,174 @@
+"""How fast memory is: the device's own, and the way between host and device.
+
+Copies count what is read and what is written; the triad ``a = b + s·c`` reads two and writes one. Buffers are many
+times the size of the L2. Between host and device, pinned memory goes straight over the link, pageable memory is
+copied once more by the driver: the difference is what ``pin_memory`` can gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.timer import time_call
+
+MIB: Final = 1 << 20
+LANE_BYTES_PER_SECOND: Final = {3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
+LANES: Final = 16
+
+Work = tuple[Callable[[], object], float]
+"""What is timed, and the bytes that one call moves."""
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    size_bytes = parameters["size_mib"] * MIB
+    _check_room(size_bytes)
+    if device.type == "cpu":
+        context.warn("This torch sees no CUDA device: the host's own memory was measured.")
+    works = _on_device(torch, device, size_bytes)
+    if device.type == "cuda":
+        works |= _over_the_link(torch, device, size_bytes)
+    samples: dict[str, list[float]] = {}
+    figures: dict[str, Any] = {}
+    for place, (name, (call, moved_bytes)) in enumerate(works.items()):
+        timing = time_call(
+            call,
+            device=device,
+            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            limit_seconds=parameters["time_limit_seconds"] / len(works),
+            progress=_say(context, name, place, len(works), moved_bytes),
+        )
+        if timing.doubt:
+            context.warn(f"{name.replace('_', ' ')}: {timing.doubt}")
+        samples[f"{name}_seconds"] = timing.call_seconds
+        figures[f"{name}_bytes_per_second"] = inverse(
+            median_interval(timing.call_seconds), moved_bytes
+        )
+    return {
+        "unit": "bytes_per_second",
+        "figures": figures,
+        "samples": samples,
+        "environment": describe(torch, device),
+        "limits": _limits(torch, device),
+    }
+
+
+def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:  # noqa: ANN401
+    count = size_bytes // 4
+    a, b, c = (torch.rand(count, device=device) for _ in range(3))
+    return {
+        "copy": (lambda: a.copy_(b), 2.0 * size_bytes),
+        "triad": (lambda: torch.add(b, c, alpha=3.0, out=a), 3.0 * size_bytes),
+    }
+
+
+def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:  # noqa: ANN401
+    there = torch.empty(size_bytes, dtype=torch.uint8, device=device)
+    back = torch.empty_like(there)
+    # Written once, so that every page is there.
+    pinned = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
+    pinned_back = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
+    pageable = torch.ones(size_bytes, dtype=torch.uint8)
+    other_way = torch.cuda.Stream(device)
+
+    def both_ways() -> None:
+        here = torch.cuda.current_stream(device)
+        other_way.wait_stream(here)
+        there.copy_(pinned, non_blocking=True)
+        with torch.cuda.stream(other_way):
+            pinned_back.copy_(back, non_blocking=True)
+        here.wait_stream(other_way)
+
+    size = float(size_bytes)
+    return {
+        "host_to_device_pinned": (lambda: there.copy_(pinned, non_blocking=True), size),
+        "device_to_host_pinned": (lambda: pinned_back.copy_(back, non_blocking=True), size),
+        "both_ways_pinned": (both_ways, 2 * size),
+        "host_to_device_pageable": (lambda: there.copy_(pageable), size),
+        "device_to_host_pageable": (lambda: pageable.copy_(back), size),
+    }
+
+
+def _limits(torch: Any, device: Any) -> dict[str, float]:  # noqa: ANN401
+    chip = limits_of(torch, device) if device.type == "cuda" else None
+    if chip is None:
+        return {}
+    limits: dict[str, float] = {}
+    if chip.bytes_per_second:
+        limits |= dict.fromkeys(
+            ("copy_bytes_per_second", "triad_bytes_per_second"), chip.bytes_per_second
+        )
+    one_way = LANE_BYTES_PER_SECOND.get(chip.pcie_generation)
+    if one_way is not None:
+        for way in ("host_to_device", "device_to_host"):
+            limits[f"{way}_pinned_bytes_per_second"] = LANES * one_way
+            limits[f"{way}_pageable_bytes_per_second"] = LANES * one_way
+        limits["both_ways_pinned_bytes_per_second"] = 2 * LANES * one_way
+    return limits
+
+
+def _say(
+    context: Context, name: str, place: int, parts: int, moved_bytes: float
+) -> Callable[[float, float], None]:
+    def say(ratio: float, seconds: float) -> None:
+        rate = moved_bytes / seconds / 1e9
+        context.progress((place + ratio) / parts, f"{name.replace('_', ' ')}: {rate:.4g} GB/s")
+
+    return say
+
+
+def _check_room(size_bytes: int) -> None:
+    needed_bytes = 3 * size_bytes
+    available_bytes = resources.available_memory_bytes()
+    if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
+        raise BadRequest(
+            "not_enough_memory",
+            f"This takes {needed_bytes / 2**30:.1f} GiB of the host's memory; "
+            f"{available_bytes / 2**30:.1f} GiB are free.",
+            "Ask for a smaller size_mib.",
+        )
+
+
+BENCHMARK = Benchmark(
+    name="bandwidth",
+    label="Memory bandwidth",
+    help="Copy and triad in the device's memory; copies between host and device, pinned and pageable, "
+    "both ways.",
+    requires=("torch",),
+    parameters=(
+        Parameter(
+            name="size_mib",
+            type="integer",
+            default=512,
+            minimum=64,
+            maximum=16_384,
+            help="Size of each buffer, in MiB; larger than any cache.",
+        ),
+        Parameter(
+            name="rigorous",
+            type="boolean",
+            default=False,
+            help="Go on until the interval is within 1 % instead of 3 %.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=30.0,
+            minimum=2.0,
+            maximum=600.0,
+            help="For all copies together.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,233 @@
+"""The fastest matrix product that this device can do, per number format.
+
+What a data sheet promises holds for no shape; how near one comes depends on the shape, the library and the
+power limit. So shapes are searched: a coarse grid first, the neighbours of the best, and the winners again for
+longer. Operands are random: zeros draw less power, and would look faster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
+from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.timer import block_timer, time_call
+
+FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
+LARGEST: Final = 16_384
+SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
+SHARE_OF_MEMORY: Final = 0.5
+SEARCH_SHARE: Final = 0.75
+"""Of the time: the rest goes to the winner."""
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        context.warn("This torch sees no CUDA device: measured on the processor.")
+    wanted = FORMATS if parameters["precision"] == "all" else (parameters["precision"],)
+    kinds = [kind for kind in wanted if _can(torch, device, kind)]
+    if not kinds:
+        raise Unavailable(
+            "format_not_supported",
+            f"This device has no {parameters['precision']} matrix products in torch.",
+            "Choose another precision.",
+        )
+    chip = limits_of(torch, device) if device.type == "cuda" else None
+    samples: dict[str, list[float]] = {}
+    figures: dict[str, Any] = {}
+    limits: dict[str, float] = {}
+    shapes: dict[str, str] = {}
+    for place, kind in enumerate(kinds):
+        part = _Part(context, kind, place, len(kinds))
+        shape, seconds, doubt = _measure(torch, device, kind, parameters, part, len(kinds))
+        if doubt:
+            context.warn(f"{kind}: {doubt}")
+        samples[f"{kind}_seconds"] = seconds
+        figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
+        shapes[f"{kind}_shape"] = "×".join(map(str, shape))
+        if chip is not None and kind in chip.flops:
+            limits[f"{kind}_flops_per_second"] = chip.flops[kind]
+    if chip is not None and chip.derived:
+        context.warn("This chip's data sheet is not known here: its limits are calculated.")
+    return {
+        "unit": "flops_per_second",
+        "figures": figures,
+        "samples": samples,
+        "environment": {
+            **describe(torch, device),
+            **shapes,
+            "limits_from": chip.source if chip else None,
+        },
+        "limits": limits,
+    }
+
+
+class _Part:
+    """One format's share of the progress."""
+
+    def __init__(self, context: Context, kind: str, place: int, parts: int) -> None:
+        self._context, self._kind = context, kind
+        self._place, self._parts = place, parts
+
+    def say(self, ratio: float, best: float) -> None:
+        """Tell how far this format is, and the best rate so far."""
+        self._context.progress(
+            (self._place + min(ratio, 1.0)) / self._parts,
+            f"{self._kind}: {best / 1e12:.3g} Tflop/s so far",
+        )
+
+
+def _measure(
+    torch: Any,  # noqa: ANN401
+    device: Any,  # noqa: ANN401
+    kind: str,
+    parameters: Mapping[str, Any],
+    part: _Part,
+    kinds: int,
+) -> tuple[Shape, list[float], str | None]:
+    limit_seconds = parameters["time_limit_seconds"] / kinds
+    with contextlib.closing(Products(torch, device, kind)) as products:
+        search = Search(
+            products.rate,
+            largest=products.largest,
+            limit_seconds=SEARCH_SHARE * limit_seconds,
+            say=lambda ratio, best: part.say(SEARCH_SHARE * ratio, best),
+        )
+        shape = search.best_of(products.grid())
+        timing = time_call(
+            products.call(shape),
+            device=device,
+            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            limit_seconds=(1 - SEARCH_SHARE) * limit_seconds,
+            progress=lambda ratio, seconds: part.say(
+                SEARCH_SHARE + (1 - SEARCH_SHARE) * ratio, _flop(shape) / seconds
+            ),
+        )
+    return shape, timing.call_seconds, timing.doubt
+
+
+def _flop(shape: Shape) -> float:
+    rows, columns, inner = shape
+    return 2.0 * rows * columns * inner
+
+
+class Products:
+    """Matrix products of one format, on operands that are made once and looked at in any shape.
+
+    torch's switches for TF32 are set for them until :meth:`close`.
+    """
+
+    def __init__(self, torch: Any, device: Any, kind: str) -> None:  # noqa: ANN401
+        self._torch, self._device, self._kind = torch, device, kind
+        self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
+        self._before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
+        self._fit_memory()
+        count = self.largest**2
+        types = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp8": torch.float8_e4m3fn}
+        stored = types.get(kind, torch.float32)
+        made = [torch.randn(count, device=self._device, dtype=torch.float32) for _ in range(2)]
+        self._operands = [operand.to(stored) for operand in made]
+        del made
+        self._out = torch.empty(
+            count, device=self._device, dtype=torch.bfloat16 if kind == "fp8" else stored
+        )
+
+    def close(self) -> None:
+        """Free the operands, and put torch's switches back."""
+        self._torch.set_float32_matmul_precision(self._before)
+        self._operands, self._out = [], None
+
+    def grid(self) -> list[Shape]:
+        """Return the coarse shapes, the middle ones first, so that a search cut short has seen them."""
+        step = STEP if self._device.type == "cuda" else SMALLEST_ON_CPU
+        sizes = range(step, self.largest + 1, step)
+        shapes = list(itertools.product(sizes, sizes, sizes))
+        middle = self.largest / 3
+        return sorted(shapes, key=lambda shape: sum(abs(math.log(size / middle)) for size in shape))
+
+    def call(self, shape: Shape) -> Callable[[], object]:
+        """Return a function that does one product of this shape."""
+        rows, columns, inner = shape
+        torch = self._torch
+        a = self._operands[0][: rows * inner].view(rows, inner)
+        b = self._operands[1][: inner * columns]
+        if self._kind == "fp8":
+            transposed = b.view(columns, inner).t()
+            one = torch.ones((), device=self._device)
+            return lambda: torch._scaled_mm(a, transposed, one, one, out_dtype=torch.bfloat16)
+        out = self._out[: rows * columns].view(rows, columns)
+        wide = b.view(inner, columns)
+        return lambda: torch.mm(a, wide, out=out)
+
+    def rate(self, shape: Shape, seconds: float) -> float:
+        """Return the operations per second of this shape, over about so many seconds."""
+        call = self.call(shape)
+        time_block = block_timer(call, self._device)
+        once = time_block(1)  # chooses the kernel too
+        calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
+        return _flop(shape) / time_block(calls)
+
+    def _fit_memory(self) -> None:
+        if self._device.type != "cuda":
+            return
+        free_bytes, _ = self._torch.cuda.mem_get_info(self._device)
+        while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > STEP:
+            self.largest -= STEP
+
+
+def _can(torch: Any, device: Any, kind: str) -> bool:  # noqa: ANN401
+    if device.type == "cpu":
+        return kind in ("fp32", "bf16")
+    capability = torch.cuda.get_device_capability(device)
+    if kind in ("bf16", "tf32"):
+        return bool(capability >= (8, 0))
+    if kind == "fp8":
+        return bool(capability >= (8, 9)) and hasattr(torch, "_scaled_mm")
+    return True
+
+
+BENCHMARK = Benchmark(
+    name="matmul",
+    label="Matrix products",
+    help="The highest rate of matrix products that this device reaches, over shapes, beside what its "
+    "data sheet promises.",
+    requires=("torch",),
+    parameters=(
+        Parameter(
+            name="precision",
+            type="choice",
+            default="bf16",
+            choices=(*FORMATS, "all"),
+            help="Number format of the operands; all: one after another.",
+        ),
+        Parameter(
+            name="rigorous",
+            type="boolean",
+            default=False,
+            help="Go on until the winner's interval is within 1 % instead of 3 %.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=60.0,
+            minimum=2.0,
+            maximum=600.0,
+            help="For everything: a part of it goes to the search, the rest to the winner.",
+        ),
+    ),
+    run=run,
+)

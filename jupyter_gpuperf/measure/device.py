@@ -1,0 +1,47 @@
+"""The device that a benchmark runs on, as its limits need it. Standard library only at module level."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.measure.chips import Chip, chip_of
+
+PCI_DEVICES: Final = Path("/sys/bus/pci/devices")
+
+
+def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:  # noqa: ANN401
+    """Return what this device can do at most, or ``None`` where that is not known.
+
+    Parameters
+    ----------
+    torch
+        The module.
+    device
+        A ``torch.device`` of type ``cuda``.
+    """
+    properties = torch.cuda.get_device_properties(device)
+    # In kHz; older torch lacks them, and then nothing can be derived.
+    clock_khz = getattr(properties, "clock_rate", 0)
+    memory_clock_khz = getattr(properties, "memory_clock_rate", 0)
+    bus_bits = getattr(properties, "memory_bus_width", 0)
+    return chip_of(
+        pci_id=_pci_id(properties, pci_devices),
+        multiprocessors=properties.multi_processor_count,
+        memory_bytes=float(properties.total_memory),
+        compute_capability=(properties.major, properties.minor),
+        clock_mhz=clock_khz / 1000,
+        name=properties.name,
+        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8,  # two a clock
+    )
+
+
+def _pci_id(properties: Any, pci_devices: Path) -> int | None:  # noqa: ANN401
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        place = (
+            f"{properties.pci_domain_id:04x}:{properties.pci_bus_id:02x}:"
+            f"{properties.pci_device_id:02x}.0"
+        )
+        return int((pci_devices / place / "device").read_text(), 16)
+    return None
