@@ -12,11 +12,14 @@ import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
+from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.sampling.attribution import Attribution
+from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
@@ -59,6 +62,7 @@ class GpuPerf(Settings, ExtensionApp):
             subscribers=subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
+            processes=ProcessReader(self.sampler, Attribution(table=ProcessTable())),
         )
         self.kernel_socket = KernelSocket(
             manager=self.jobs,

@@ -9,12 +9,15 @@ from jupyter_gpuperf.api.benchmarking import BenchmarksHandler, JobHandler, Jobs
 from jupyter_gpuperf.api.live import LiveHandler
 from jupyter_gpuperf.api.missing import MissingHandler
 from jupyter_gpuperf.api.monitoring import (
+    AlertsHandler,
     CatalogHandler,
     DevicesHandler,
     HistoryHandler,
     LatestHandler,
     VersionHandler,
 )
+from jupyter_gpuperf.api.openmetrics import MetricsHandler
+from jupyter_gpuperf.api.processes import ProcessesHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -24,10 +27,13 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("devices", DevicesHandler),
     ("latest", LatestHandler),
     ("history", HistoryHandler),
+    ("alerts", AlertsHandler),
     ("live", LiveHandler),
+    ("processes", ProcessesHandler),
     ("benchmarks", BenchmarksHandler),
     ("jobs", JobsHandler),
     (r"jobs/([A-Za-z0-9_-]+)", JobHandler),
+    ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),
 )
 

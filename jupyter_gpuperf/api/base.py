@@ -14,6 +14,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
 from jupyter_gpuperf.api.fanout import Fanout
+from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
@@ -34,6 +35,7 @@ class Services:
     subscribers: Subscribers
     sampler: Sampler
     jobs: JobManager
+    processes: ProcessReader
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:
@@ -86,6 +88,8 @@ class CodedErrors(JupyterHandler):
         if isinstance(error, GpuPerfError):
             return ErrorInfo(**error.to_dict())
         if isinstance(error, HTTPError):
+            if status_code == 403 and NOT_AUTHORIZED in str(error.log_message):
+                return READING_ONLY
             code = HTTP_CODES.get(status_code, f"http_{status_code}")
             message = str(error.log_message or self._reason)
             return ErrorInfo(code=code, message=message, hint=HTTP_HINTS.get(status_code, ""))
@@ -170,6 +174,15 @@ def _error_in(kwargs: dict[str, Any]) -> BaseException | None:
     exc_info = kwargs.get("exc_info")
     return exc_info[1] if exc_info else None
 
+
+NOT_AUTHORIZED: Final = "is not authorized"
+"""What Jupyter says when its authorizer refuses somebody who has logged in."""
+
+READING_ONLY: Final = ErrorInfo(
+    code="forbidden",
+    message="Your account may not do this on this server.",
+    hint='Ask whoever runs the server: its authorizer decides about the resource "gpuperf".',
+)
 
 HTTP_CODES: Final = {
     400: "bad_request",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 from jupyter_gpuperf.alerts import AlertWatch
@@ -21,7 +23,7 @@ from jupyter_gpuperf.schemas import (
     Version,
     encode,
 )
-from jupyter_gpuperf.sources import Source
+from jupyter_gpuperf.sources import DriverProcesses, Source
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class Sampler:
         self._ticked = threading.Condition()
         self._ticked_at = -math.inf
         self._hurry = False
+        self._requests: queue.SimpleQueue[Future[DriverProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
         self._latest: Frame | None = None
         self._devices = STARTING
@@ -140,6 +143,13 @@ class Sampler:
             self._wake.set()
             return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
+    def request_processes(self) -> Future[DriverProcesses]:
+        """Have the processes on all devices listed in the sampler's thread, between two ticks."""
+        asked: Future[DriverProcesses] = Future()
+        self._requests.put(asked)
+        self._wake.set()
+        return asked
+
     def _run(self) -> None:
         self._guarded(self._source.open)
         while not self._stopping.is_set():
@@ -194,6 +204,7 @@ class Sampler:
     def _pause_until_due(self, began_seconds: float) -> None:
         # A listener that comes or goes changes the interval, so look again when woken.
         while not self._stopping.is_set() and not self._hurry:
+            self._list_processes()
             interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
             if interval_ms is None:
                 self._rest()
@@ -203,6 +214,23 @@ class Sampler:
                 return
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
+
+    def _list_processes(self) -> None:
+        # Everybody who has asked so far shares one reading.
+        waiting: list[Future[DriverProcesses]] = []
+        while not self._requests.empty():
+            waiting.append(self._requests.get())
+        if not waiting:
+            return
+        try:
+            listed = self._source.read_processes()
+        except Exception as error:
+            logger.exception("The processes could not be listed.")
+            for each in waiting:
+                each.set_exception(error)
+        else:
+            for each in waiting:
+                each.set_result(listed)
 
     def _rest(self) -> None:
         # Somebody who looks once usually looks again: so not at once.

@@ -10,9 +10,9 @@ from jupyter_gpuperf.sources.absent import AbsentSource
 from jupyter_gpuperf.sources.auto import AutoSource
 from jupyter_gpuperf.sources.nvml import NvmlSource
 from jupyter_gpuperf.sources.replay import ReplaySource
-from jupyter_gpuperf.sources.source import Readings, Source
+from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings, Source
 
-__all__ = ["Readings", "Source", "source_from"]
+__all__ = ["DriverProcess", "DriverProcesses", "Readings", "Source", "source_from"]
 
 
 def source_from(setting: str, metrics: tuple[Metric, ...]) -> Source:

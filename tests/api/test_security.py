@@ -17,6 +17,7 @@ READABLE = [
     "devices",
     "latest",
     "history",
+    "metrics",
     "benchmarks",
     "jobs",
     "jobs/x",

@@ -5,31 +5,26 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from real_browser import (  # noqa: F401  (fixtures and a hook)
+    browser,
+    jp_asyncio_loop,
+    jp_server_cleanup,
+    open_page,
+    pytest_runtest_makereport,
+)
 
 START_SECONDS = 60
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-RESULTS = Path(__file__).parents[2] / "test-results"
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,9 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
         app: str = "jupyterlab",
         port: int | None = None,
         token: str | None = None,
+        base_url: str = "/user/u1/",
+        options: Sequence[str] = (),
+        modules: Path | None = None,
     ) -> Server:
         home = tmp_path_factory.mktemp("home")
         folder = home / "work"
@@ -92,6 +90,8 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
             "IPYTHONDIR": str(home / "ipython"),
             "NO_PROXY": "127.0.0.1",
         }
+        if modules is not None:
+            environment["PYTHONPATH"] = str(modules)
         log = (home / "server.log").open("w")
         process = subprocess.Popen(
             [
@@ -103,8 +103,9 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
                 f"--port={port}",
                 "--ServerApp.port_retries=0",
                 f"--IdentityProvider.token={token}",
-                "--ServerApp.base_url=/user/u1/",
+                f"--ServerApp.base_url={base_url}",
                 f"--ServerApp.root_dir={folder}",
+                *options,
             ],
             env=environment,
             stdout=log,
@@ -112,7 +113,7 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
             cwd=folder,
         )
         log.close()
-        server = Server(f"http://127.0.0.1:{port}/user/u1/", token, folder, process)
+        server = Server(f"http://127.0.0.1:{port}{base_url}", token, folder, process)
         started.append(server)
         wait_until_it_answers(server, home / "server.log")
         return server
@@ -150,55 +151,3 @@ def lab(start_server, packaged_recordings) -> Server:
 @pytest.fixture(scope="session")
 def packaged_recordings() -> list[Path]:
     return sorted((Path(__file__).parents[2] / "jupyter_gpuperf" / "recordings").glob("*.gz"))
-
-
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """Playwright brings a loop of its own: no other may run beside it."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """The servers here are processes of their own; nothing is left in this one."""
-
-
-# Not for the whole session: while it lives, no test elsewhere could run an event loop.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium: the one named by GPUPERF_BROWSER, one on the PATH, or Playwright's own."""
-    names = (os.environ.get("GPUPERF_BROWSER"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, request) -> Iterator[Callable[..., Page]]:
-    """Open a page in a fresh profile; keep a picture of it when the test fails."""
-    contexts = []
-
-    def open_page(url: str, *, width: int = 1440, height: int = 1000, **options) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        if getattr(request.node, "failed", False):
-            RESULTS.mkdir(exist_ok=True)
-            for index, page in enumerate(context.pages):
-                page.screenshot(path=RESULTS / f"{request.node.name}-{index}.png")
-        context.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    if report.when == "call":
-        item.failed = report.failed
-    return report

@@ -1,0 +1,117 @@
+"""Which notebook each process on a device belongs to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from jupyter_gpuperf.sampling.process_table import Described, ProcessTable
+from jupyter_gpuperf.schemas import DeviceProcesses, KernelInfo, Processes, ProcessInfo
+from jupyter_gpuperf.sources import DriverProcess, DriverProcesses
+
+FoundBy = Literal["process_tree", "namespace_pid", "kernel_report"]
+Kinds = list[Literal["compute", "graphics"]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunningKernel:
+    """A kernel of this server.
+
+    Parameters
+    ----------
+    pid
+        Its process, or ``None`` where it runs elsewhere.
+    """
+
+    info: KernelInfo
+    pid: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attribution:
+    """Matches the driver's processes with kernels.
+
+    In a container the driver may number processes as the machine does, not as the container does, and
+    the two lists of the driver may even differ in that. So in a nested namespace a number is taken for
+    the process of that number here only if that process visibly has a GPU open; else it is looked up
+    among the outer numbers that ``/proc`` shows, and else it is a process that can't be seen from here.
+    A process of another user, whose files can't be looked at, is trusted only outside of containers,
+    where numbers mean the same to all.
+
+    Parameters
+    ----------
+    reports
+        What kernels said of themselves: the driver's number of a process → the kernel's id.
+    """
+
+    table: ProcessTable
+    reports: Mapping[int, str] = field(default_factory=dict)
+    wall_clock: Callable[[], float] = time.time
+
+    def of(self, listed: DriverProcesses, kernels: Sequence[RunningKernel]) -> Processes:
+        """Return all processes of all devices, each with the kernel that it is or descends from."""
+        nested = self.table.is_nested
+        return Processes(
+            time_seconds=self.wall_clock(),
+            devices={
+                uuid: DeviceProcesses(processes=[], reason=found)
+                if isinstance(found, str)
+                else DeviceProcesses(
+                    processes=[self._process(each, kernels, nested=nested) for each in found],
+                    reason=None,
+                )
+                for uuid, found in listed.items()
+            },
+        )
+
+    def _process(
+        self, listed: DriverProcess, kernels: Sequence[RunningKernel], *, nested: bool
+    ) -> ProcessInfo:
+        pid, translated = self._pid_here(listed.pid, nested=nested)
+        kernel, found_by = self._kernel_of(listed.pid, pid, kernels)
+        if kernel is not None and translated:
+            found_by = "namespace_pid"
+        described = Described(None, None, None) if pid is None else self.table.describe(pid)
+        return ProcessInfo(
+            pid=pid,
+            driver_pid=listed.pid,
+            kinds=cast("Kinds", list(listed.kinds)),
+            memory_used_bytes=listed.memory_used_bytes,
+            sm_utilization_percent=listed.sm_utilization_percent,
+            user=described.user,
+            command=described.command,
+            started_seconds=described.started_seconds,
+            kernel=kernel,
+            kernel_found_by=found_by,
+        )
+
+    def _pid_here(self, driver_pid: int, *, nested: bool) -> tuple[int | None, bool]:
+        if not nested:
+            return (driver_pid if self.table.exists(driver_pid) else None), False
+        if self.table.uses_gpu(driver_pid):
+            return driver_pid, False
+        inner = self.table.inner_pid(driver_pid)
+        return inner, inner is not None
+
+    def _kernel_of(
+        self, driver_pid: int, pid: int | None, kernels: Sequence[RunningKernel]
+    ) -> tuple[KernelInfo | None, FoundBy | None]:
+        by_pid = {kernel.pid: kernel.info for kernel in kernels if kernel.pid is not None}
+        for ancestor in self.table.lineage(pid) if pid is not None else []:
+            if ancestor in by_pid:
+                return by_pid[ancestor], "process_tree"
+        for kernel in kernels:
+            if self.reports.get(driver_pid) == kernel.info.kernel_id:
+                return kernel.info, "kernel_report"
+        # A daemon that left its parents and their session still has their environment.
+        name = self.table.session_name(pid) if pid is not None else None
+        named = [kernel.info for kernel in kernels if name and _serves(kernel.info, name)]
+        return (named[0], "process_tree") if len(named) == 1 else (None, None)
+
+
+def _serves(kernel: KernelInfo, session_name: str) -> bool:
+    # Jupyter gives the notebook's whole path on the machine.
+    path = kernel.notebook_path
+    return bool(path) and (session_name == path or session_name.endswith(f"/{path}"))

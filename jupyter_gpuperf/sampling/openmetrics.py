@@ -1,0 +1,199 @@
+"""The newest frame as metric families for Prometheus.
+
+Names and units are those that OpenMetrics asks for: prefix ``gpuperf_``, base units, the unit as
+suffix. A reading that is missing has no sample, so that it is never taken for zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from jupyter_gpuperf.schemas import (
+    Catalog,
+    DeviceInfo,
+    Devices,
+    DeviceState,
+    Frame,
+    MetricInfo,
+    Processes,
+    Reading,
+    Version,
+)
+
+PREFIX: Final = "gpuperf_"
+
+BASE_UNITS: Final[Mapping[str, tuple[str, float]]] = {
+    "percent": ("ratio", 1 / 100),
+    "mhz": ("hertz", 1e6),
+    # A number of things has no unit, and OpenMetrics keeps the suffix _count for itself.
+    "count": ("", 1.0),
+    "count_per_second": ("per_second", 1.0),
+    "flags": ("", 1.0),
+}
+"""Unit of the catalogue → unit here, and what to multiply by. Other units stay as they are."""
+
+DEVICE_LABELS: Final = ("gpu", "UUID", "pci_bus_id", "modelName", "hostname")
+"""Those of dcgm-exporter, so that queries can join the two."""
+
+HOST_LABELS: Final = ("hostname",)
+
+STATES: Final[tuple[DeviceState, ...]] = ("ok", "not_answering", "device_lost")
+
+ReadingFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What one scrape shows; all of it was read before."""
+
+    version: Version
+    devices: Devices
+    frame: Frame
+    processes: Processes | None
+    """``None`` where nobody looks at processes."""
+
+
+class SnapshotCollector(Collector):
+    """Makes metric families of a snapshot; takes no reading itself."""
+
+    def __init__(self, catalog: Catalog, snapshot: Snapshot, *, hostname: str) -> None:
+        self._metrics = _without_repetition(catalog.metrics)
+        self._snapshot = snapshot
+        self._hostname = hostname
+
+    def collect(self) -> Iterable[Family]:
+        """Yield every family that has a sample."""
+        snapshot = self._snapshot
+        yield self._build_info(snapshot.version)
+        devices = {device.uuid: device for device in snapshot.devices.devices}
+        if devices:
+            yield self._device_info(devices.values())
+            yield self._device_states(devices.values())
+        sources = {
+            "device": [
+                (self._device_labels(devices[uuid]), readings)
+                for uuid, readings in snapshot.frame.devices.items()
+                if uuid in devices
+            ],
+            "host": [([self._hostname], snapshot.frame.host)],
+        }
+        for metric in self._metrics:
+            family = _family(metric, sources[metric.scope])
+            if family.samples:
+                yield family
+        if snapshot.processes is not None:
+            held = self._kernel_memory(devices, snapshot.processes)
+            if held.samples:
+                yield held
+
+    def _device_labels(self, device: DeviceInfo) -> list[str]:
+        return [
+            str(device.index),
+            device.uuid,
+            device.pci_bus_id or "",
+            device.name,
+            self._hostname,
+        ]
+
+    def _build_info(self, version: Version) -> Family:
+        return InfoMetricFamily(
+            f"{PREFIX}build",
+            "The version of jupyter_gpuperf, and where its readings come from.",
+            {"version": version.version, "source": version.source, "hostname": self._hostname},
+        )
+
+    def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
+        family = InfoMetricFamily(f"{PREFIX}device", "What a device is.", labels=DEVICE_LABELS)
+        for device in devices:
+            # Where the driver says nothing, the value is empty: to Prometheus, no label.
+            told = {
+                "driver_version": device.driver_version or "",
+                "compute_capability": device.compute_capability or "",
+                "parent_uuid": device.parent_uuid or "",
+                "unified_memory": str(device.unified_memory).lower(),
+                "replayed": str(device.replayed).lower(),
+            }
+            family.add_metric(self._device_labels(device), told)
+        return family
+
+    def _device_states(self, devices: Iterable[DeviceInfo]) -> Family:
+        family = GaugeMetricFamily(
+            f"{PREFIX}device_state",
+            "1 for the state that a device is in, 0 for the others.",
+            labels=[*DEVICE_LABELS, "state"],
+        )
+        for device in devices:
+            for state in STATES:
+                family.add_metric([*self._device_labels(device), state], device.state == state)
+        return family
+
+    def _kernel_memory(self, devices: Mapping[str, DeviceInfo], processes: Processes) -> Family:
+        family = GaugeMetricFamily(
+            f"{PREFIX}kernel_memory_used",
+            "Device memory that the processes of a notebook's kernel hold.",
+            labels=[*DEVICE_LABELS, "kernel_id"],
+            unit="bytes",
+        )
+        for uuid, found in processes.devices.items():
+            if uuid not in devices:
+                continue
+            held: dict[str, list[Reading]] = {}
+            for process in found.processes:
+                if process.kernel is not None:
+                    held.setdefault(process.kernel.kernel_id, []).append(process.memory_used_bytes)
+            for kernel_id, readings in held.items():
+                known = [reading for reading in readings if not isinstance(reading, str)]
+                # A sum that leaves out a process would look like the whole.
+                if len(known) == len(readings):
+                    family.add_metric([*self._device_labels(devices[uuid]), kernel_id], sum(known))
+        return family
+
+
+def registry_of(collector: Collector) -> CollectorRegistry:
+    """Return a registry of ``collector`` alone.
+
+    The global one holds what the Jupyter server tells about itself at its own ``metrics``.
+    """
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry
+
+
+def exported_name(metric: MetricInfo) -> tuple[str, str, float]:
+    """Return a metric's name for Prometheus without ``_total``, its unit, and the factor to it."""
+    unit, factor = BASE_UNITS.get(metric.unit, (metric.unit, 1.0))
+    bare = metric.name.removesuffix(f"_{metric.unit}")
+    return PREFIX + "_".join(part for part in (bare, unit) if part), unit, factor
+
+
+def _without_repetition(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
+    # Another package's x_percent beside an x_ratio would be one name here; twice is not allowed.
+    kept: dict[str, MetricInfo] = {}
+    for metric in metrics:
+        kept.setdefault(exported_name(metric)[0], metric)
+    return list(kept.values())
+
+
+def _family(
+    metric: MetricInfo, sources: Sequence[tuple[Sequence[str], Mapping[str, Reading]]]
+) -> ReadingFamily:
+    name, unit, factor = exported_name(metric)
+    labels = DEVICE_LABELS if metric.scope == "device" else HOST_LABELS
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    reasons = metric.flags if metric.kind == "flags" else {}
+    family = kind(name, metric.help, labels=[*labels, *(["reason"] if reasons else [])], unit=unit)
+    for values, readings in sources:
+        reading = readings.get(metric.name, "not_supported")
+        if isinstance(reading, str):
+            continue
+        for bit, meaning in reasons.items():
+            family.add_metric([*values, meaning], bool(int(reading) & int(bit)))
+        if not reasons:
+            family.add_metric(values, reading * factor)
+    return family
