@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -78,10 +79,14 @@ class GpuPerf(Settings, ExtensionApp):
 
     async def _start_jupyter_server_extension(self, _serverapp: object) -> None:
         """Start sampling soon, and listen to kernels; called when the server's loop runs."""
-        # Opening the driver takes the interpreter from the start of the server; a request that
-        # comes earlier starts the sampler itself.
-        IOLoop.current().call_later(START_DELAY_SECONDS, self.sampler.start)
+        # Opening the driver and loading the benchmarks take the interpreter from the start of the
+        # server; a request that comes earlier does it itself.
+        IOLoop.current().call_later(START_DELAY_SECONDS, self._warm_up)
         await self.kernel_socket.start()
+
+    def _warm_up(self) -> None:
+        self.sampler.start()
+        IOLoop.current().run_in_executor(None, import_module, "jupyter_gpuperf.benchmarks")
 
     async def stop_extension(self) -> None:
         """End the workers, the socket and the sampler with the server."""

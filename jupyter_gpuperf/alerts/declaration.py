@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from jupyter_gpuperf.schemas import Reading
 
@@ -12,8 +13,7 @@ Severity = Literal["info", "warning", "critical"]
 Evidence = dict[str, "float | str"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     """The newest readings of one device, or of the host.
 
     ``times_seconds`` and ``readings`` have the same length, oldest first, and at least one entry.
@@ -48,8 +48,7 @@ class Window:
         return sum(values) / len(values) if values else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """What a rule found: how bad it is, in words, and the figures behind it."""
 
     severity: Severity
@@ -58,8 +57,7 @@ class Found:
     evidence: Evidence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlertRule:
+class AlertRule(Struct, frozen=True, kw_only=True):
     """One thing that needs the user's attention.
 
     Parameters

@@ -11,11 +11,10 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
-from jupyter_gpuperf.benchmarks import all_benchmarks
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.jobs.catalog import info_of
+from jupyter_gpuperf.jobs.catalog import all_infos
 from jupyter_gpuperf.jobs.interpreter import interpreter_of
-from jupyter_gpuperf.schemas import Benchmarks, JobRequest, Jobs
+from jupyter_gpuperf.schemas import JobRequest, Jobs
 
 
 class BenchmarksHandler(GpuPerfHandler):
@@ -25,8 +24,7 @@ class BenchmarksHandler(GpuPerfHandler):
     @authorized
     async def get(self) -> None:
         """Answer :class:`schemas.Benchmarks`."""
-        found = await in_thread(all_benchmarks)
-        self.answer(Benchmarks(benchmarks=[info_of(each) for each in found]))
+        self.answer(await in_thread(all_infos))
 
 
 class JobsHandler(GpuPerfHandler):

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.benchmarks import Benchmark, Parameter
-from jupyter_gpuperf.schemas import BenchmarkInfo, ParameterInfo
+from typing import TYPE_CHECKING
+
+from jupyter_gpuperf.schemas import BenchmarkInfo, Benchmarks, ParameterInfo
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.benchmarks import Benchmark, Parameter
+
+
+def all_infos() -> Benchmarks:
+    """Return all benchmarks of this environment; loads them, so not for an event loop."""
+    from jupyter_gpuperf.benchmarks import all_benchmarks
+
+    return Benchmarks(benchmarks=[info_of(each) for each in all_benchmarks()])
 
 
 def info_of(benchmark: Benchmark) -> BenchmarkInfo:

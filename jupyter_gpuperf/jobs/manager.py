@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf.benchmarks import find
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, NotFound, Unavailable
 from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.jobs.job import Job, Listener
@@ -93,6 +92,8 @@ class JobManager:
         Unavailable
             ``queue_full``, or ``shutting_down``.
         """
+        from jupyter_gpuperf.benchmarks import find  # not needed before: a server starts without
+
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
         chosen = {**os.environ, **(environment or {})}  # a kernel may have chosen its device

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from jupyter_gpuperf.schemas import MetricInfo
 from jupyter_gpuperf.units import Unit, wears_its_unit
@@ -46,8 +48,7 @@ Recorded = Mapping[str, Any]
 """One line of a recording, or its header's ``static`` part."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """A thing that can be sampled.
 
     Parameters
@@ -88,18 +89,18 @@ class Metric:
     minimum: float | None = 0.0
     maximum: float | None = None
     maximum_metric: str | None = None
-    flags: Mapping[int, str] = field(default_factory=dict)
-    lowest_plausible: float = field(init=False)
-    highest_plausible: float = field(init=False)
-    """What is outside is garbage: some drivers answer with success and a pattern of bits."""
+    flags: Mapping[int, str] = {}
+    lowest_plausible: float = 0.0
+    highest_plausible: float = 0.0
+    """Set by the unit. What is outside is garbage: some drivers answer with success and a pattern of bits."""
 
     def __post_init__(self) -> None:
         if not wears_its_unit(self.name, self.unit):
             raise ValueError(f"metric {self.name!r} must end with its unit: _{self.unit}")
         lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
-        object.__setattr__(self, "lowest_plausible", lowest)
+        force_setattr(self, "lowest_plausible", lowest)
         highest = HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL)
-        object.__setattr__(self, "highest_plausible", highest)
+        force_setattr(self, "highest_plausible", highest)
 
     def info(self) -> MetricInfo:
         """Return what goes over the wire."""

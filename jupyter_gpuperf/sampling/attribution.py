@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from jupyter_gpuperf.sampling.process_table import Described, ProcessTable
 from jupyter_gpuperf.schemas import DeviceProcesses, KernelInfo, Processes, ProcessInfo
@@ -15,8 +16,7 @@ FoundBy = Literal["process_tree", "namespace_pid", "kernel_report"]
 Kinds = list[Literal["compute", "graphics"]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunningKernel:
+class RunningKernel(Struct, frozen=True, kw_only=True):
     """A kernel of this server.
 
     Parameters
@@ -29,8 +29,7 @@ class RunningKernel:
     pid: int | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attribution:
+class Attribution(Struct, frozen=True, kw_only=True):
     """Matches the driver's processes with kernels.
 
     In a container the driver may number processes as the machine does, not as the container does, and
@@ -47,7 +46,7 @@ class Attribution:
     """
 
     table: ProcessTable
-    reports: Mapping[int, str] = field(default_factory=dict)
+    reports: Mapping[int, str] = {}
     wall_clock: Callable[[], float] = time.time
 
     def of(self, listed: DriverProcesses, kernels: Sequence[RunningKernel]) -> Processes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from jupyter_gpuperf.sources.driver_calls import has_unified_memory
 
@@ -18,8 +19,7 @@ MIG_ENABLED: Final = 1
 """``NVML_DEVICE_MIG_ENABLE``."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoundDevice:
+class FoundDevice(Struct, frozen=True, kw_only=True):
     """A device, or a MIG instance, as it was found."""
 
     uuid: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from jupyter_gpuperf.schemas import Devices, MissingReason, Reading
 
@@ -11,8 +12,7 @@ Readings = dict[str, Reading]
 """Metric name → value or reason."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DriverProcess:
+class DriverProcess(Struct, frozen=True, kw_only=True):
     """A process as the driver lists it; in a container ``pid`` may be the host's number."""
 
     pid: int

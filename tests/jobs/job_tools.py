@@ -24,6 +24,11 @@ def request(act: str = "works", device: str | None = None) -> JobRequest:
 
 def device(uuid: str, index: int = 0, *, replayed: bool = False) -> DeviceInfo:
     return DeviceInfo(
+        state="ok",
+        pci_bus_id=None,
+        compute_capability=None,
+        parent_uuid=None,
+        unified_memory=False,
         uuid=uuid,
         index=index,
         name="GPU",
