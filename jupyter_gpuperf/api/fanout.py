@@ -20,9 +20,10 @@ than fit at the longest gap, the gaps get shorter."""
 
 
 class Outbox:
-    """One client's place for the newest message that it has not been sent yet.
+    """One client's place for the newest message of each topic that it has not been sent yet.
 
-    However long the loop or the client stalls, one message waits, and older ones are dropped.
+    However long the loop or the client stalls, one message a topic waits, and older ones are dropped;
+    a frame never takes the place of the news that a device was lost.
 
     Parameters
     ----------
@@ -34,13 +35,13 @@ class Outbox:
         self._fanout = fanout
         self.send = send
         # Changed by the fan-out alone, under its lock.
-        self.waiting: bytes | None = None
+        self.waiting: dict[str, bytes] = {}
         self.queued = False
         self.sending = False
 
-    def offer(self, message: bytes) -> None:
+    def offer(self, message: bytes, topic: str) -> None:
         """Hand over a message; returns at once. Any thread."""
-        self._fanout.offer(self, message)
+        self._fanout.offer(self, message, topic)
 
 
 class Fanout:
@@ -61,10 +62,10 @@ class Fanout:
         self._loop = IOLoop.current()
         return Outbox(self, send)
 
-    def offer(self, outbox: Outbox, message: bytes) -> None:
+    def offer(self, outbox: Outbox, message: bytes, topic: str) -> None:
         """Send ``message`` as soon as it is this client's turn. Any thread."""
         with self._lock:
-            outbox.waiting = message
+            outbox.waiting[topic] = message
             if not outbox.queued and not outbox.sending:
                 self._enqueue(outbox)
 
@@ -80,14 +81,14 @@ class Fanout:
         assert self._loop is not None
         with self._lock:
             outbox = self._queue.popleft()
-            message, outbox.waiting = outbox.waiting, None
+            # Who is queued has something to send; what waits longest goes first.
+            message = outbox.waiting.pop(next(iter(outbox.waiting)))
             outbox.queued, outbox.sending = False, True
             remaining = len(self._queue)
             self._awake = remaining > 0
         if remaining:
             gap_seconds = min(LONGEST_GAP_SECONDS, ROUND_SECONDS / remaining)
             self._loop.call_later(gap_seconds, self._next)
-        assert message is not None  # who is queued has something to send
         outbox.send(message).add_done_callback(lambda future: self._sent(outbox, future))
 
     def _sent(self, outbox: Outbox, future: asyncio.Future[None]) -> None:
@@ -95,5 +96,5 @@ class Fanout:
         left = future.cancelled() or future.exception() is not None
         with self._lock:
             outbox.sending = False
-            if outbox.waiting is not None and not left:
+            if outbox.waiting and not left:
                 self._enqueue(outbox)

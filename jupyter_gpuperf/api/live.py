@@ -58,7 +58,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
             outbox = self.services.fanout.add(self._start_to_send)
-            outbox.offer(encode(self.services.sampler.alerts))
+            outbox.offer(encode(self.services.sampler.alerts), "alerts")
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
 
     async def on_message(self, message: str | bytes) -> None:

@@ -186,7 +186,7 @@ class Sampler:
         self._subscribers.publish(lambda: encode(frame), began)
         if self._alerts.observe(frame):
             self._told = AlertsChanged(alerts=self._alerts.alerts)
-            self._subscribers.announce(encode(self._told))
+            self._subscribers.announce(encode(self._told), "alerts")
 
     def _notice_devices(self) -> None:
         devices, kind = self._source.devices(), self._source.kind
@@ -199,7 +199,8 @@ class Sampler:
             kind,
             f": {devices.reason.message}" if devices.reason else "",
         )
-        self._subscribers.announce(encode(DevicesChanged(devices=devices, version=self.version)))
+        news = DevicesChanged(devices=devices, version=self.version)
+        self._subscribers.announce(encode(news), "devices")
 
     def _pause_until_due(self, began_seconds: float) -> None:
         # A listener that comes or goes changes the interval, so look again when woken.

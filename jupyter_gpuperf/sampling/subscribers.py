@@ -9,6 +9,9 @@ from typing import Final
 SHORTEST_INTERVAL_MS: Final = 100
 LONGEST_INTERVAL_MS: Final = 60_000
 
+FRAMES: Final = "frames"
+"""The topic of readings."""
+
 TOLERANCE: Final = 0.9
 """A tick that comes a little early still serves the listener whose interval it almost fills."""
 
@@ -16,7 +19,7 @@ TOLERANCE: Final = 0.9
 class Subscription:
     """One listener's wish."""
 
-    def __init__(self, deliver: Callable[[bytes], None], interval_ms: int) -> None:
+    def __init__(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> None:
         self.deliver = deliver
         self.interval_ms = interval_ms
         self._due_seconds = 0.0
@@ -43,8 +46,9 @@ class Subscribers:
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
 
-    def add(self, deliver: Callable[[bytes], None], interval_ms: int) -> Subscription:
-        """Add a listener. ``deliver`` is called from the sampler's thread and must not block."""
+    def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
+        """Add a listener. ``deliver`` takes a message and its topic; it is called from the sampler's
+        thread and must not block."""
         subscription = Subscription(deliver, interval_ms)
         with self._lock:
             self._subscriptions.add(subscription)
@@ -72,15 +76,15 @@ class Subscribers:
         with self._lock:
             due = [each for each in self._subscriptions if each.is_due(now_seconds)]
         if due:
-            self._deliver(encode(), due)
+            self._deliver(encode(), FRAMES, due)
 
-    def announce(self, message: bytes) -> None:
-        """Give a message to every listener, due or not."""
+    def announce(self, message: bytes, topic: str) -> None:
+        """Give a message to every listener, due or not; of each topic, the newest counts."""
         with self._lock:
             everyone = list(self._subscriptions)
-        self._deliver(message, everyone)
+        self._deliver(message, topic, everyone)
 
     @staticmethod
-    def _deliver(message: bytes, subscriptions: list[Subscription]) -> None:
+    def _deliver(message: bytes, topic: str, subscriptions: list[Subscription]) -> None:
         for subscription in subscriptions:
-            subscription.deliver(message)
+            subscription.deliver(message, topic)

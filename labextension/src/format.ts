@@ -7,6 +7,13 @@ export interface IFigure {
 }
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P'];
+/** Rates are given in powers of a thousand, as links and data sheets are. */
+const RATES: Record<string, string> = {
+  bytes_per_second: 'B/s',
+  flops_per_second: 'FLOP/s',
+  joules: 'J'
+};
 const SYMBOLS: Record<string, string> = {
   bytes: 'B',
   seconds: 's',
@@ -25,7 +32,12 @@ export function formatReading(value: number, unit: string): IFigure {
       return formatSeconds(value);
     case 'ratio':
       return { text: (100 * value).toFixed(0), unit: '%' };
+    case 'cores':
+      return { text: significant(value), unit: '' };
     default:
+      if (unit in RATES) {
+        return formatRate(value, unit);
+      }
       return { text: value.toFixed(0), unit: SYMBOLS[unit] ?? '' };
   }
 }
@@ -37,6 +49,19 @@ export function formatBytes(value: number): IFigure {
     power += 1;
   }
   return { text: value.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
+}
+
+/** `57000000000` bytes per second → `57.0` and `GB/s`. */
+export function formatRate(value: number, unit: string): IFigure {
+  let power = 0;
+  while (Math.abs(value) >= 1000 && power < DECIMAL.length - 1) {
+    value /= 1000;
+    power += 1;
+  }
+  return {
+    text: power === 0 ? value.toFixed(0) : significant(value),
+    unit: `${DECIMAL[power]}${RATES[unit] ?? ''}`
+  };
 }
 
 export function formatSeconds(value: number): IFigure {
@@ -103,6 +128,8 @@ export function shortName(name: string): string {
 /** The unit that a figure's name wears. */
 export function unitOf(name: string): string {
   for (const unit of [
+    'bytes_per_second',
+    'flops_per_second',
     'per_second',
     'seconds',
     'bytes',
@@ -159,6 +186,15 @@ export function formatInterval(
     const [low, high] = [interval.low, interval.high].map(formatBytes);
     const range = `[${low.text} ${low.unit}, ${high.text} ${high.unit}]`;
     return { ...formatBytes(interval.value), range };
+  }
+  if (unit in RATES) {
+    const figure = formatRate(interval.value, unit);
+    const scale =
+      interval.value === 0 ? 1 : Number(figure.text) / interval.value;
+    const [low, high] = [interval.low, interval.high].map(each =>
+      significant(each * scale)
+    );
+    return { ...figure, range: `[${low}, ${high}]` };
   }
   const range = `[${grouped(interval.low)}, ${grouped(interval.high)}]`;
   return {

@@ -2,6 +2,7 @@ import { Token } from '@lumino/coreutils';
 
 import type { JobsModel } from './model/jobs';
 import type { LiveModel } from './model/live';
+import type { ProcessesModel } from './model/processes';
 
 /** The namespace of translations, settings and state. */
 export const NAMESPACE = 'jupyter_gpuperf';
@@ -18,6 +19,7 @@ export const CommandIDs = {
 export interface IGpuPerf {
   readonly live: LiveModel;
   readonly jobs: JobsModel;
+  readonly processes: ProcessesModel;
 }
 
 export const IGpuPerf = new Token<IGpuPerf>(

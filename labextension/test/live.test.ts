@@ -46,7 +46,8 @@ function setUp(
     latest,
     catalog: () => Promise.resolve(hello.catalog),
     devices: () => Promise.resolve(hello.devices),
-    version: () => Promise.resolve(hello.version)
+    version: () => Promise.resolve(hello.version),
+    alerts: () => Promise.resolve({ type: 'alerts', alerts: [] })
   } as unknown as Rest;
   const live = new LiveModel(rest, world);
   const show = (value: boolean) => {
@@ -60,7 +61,8 @@ const frame: Frame = {
   type: 'frame',
   time_seconds: 102,
   devices: { A: { power_watts: 300, temperature_celsius: 'not_supported' } },
-  host: {}
+  host: {},
+  host_cores_percent: []
 };
 const hello: Hello = {
   type: 'hello',

@@ -41,7 +41,7 @@ def fanout() -> Fanout:
 async def test_other_work_runs_between_two_clients(fanout):
     clients = [Client(fanout) for _ in range(20)]
     for client in clients:
-        client.outbox.offer(b"1")
+        client.outbox.offer(b"1", "frames")
     seen = []
     while len(seen) < 20:
         seen.append(sum(len(client.got) for client in clients))
@@ -56,10 +56,10 @@ async def test_a_stalled_client_gets_the_newest_when_it_comes_back(fanout):
     for number in range(5):
         message = b"%d" % number
         for client in (stalled, quick):
-            client.outbox.offer(message)
+            client.outbox.offer(message, "frames")
         await settle([quick], message)
     assert stalled.got == [b"0"]
-    assert stalled.outbox.waiting == b"4"
+    assert stalled.outbox.waiting == {"frames": b"4"}
     stalled.taking.set_result(None)
     await settle([stalled], b"4")
     assert stalled.got == [b"0", b"4"]
@@ -68,11 +68,11 @@ async def test_a_stalled_client_gets_the_newest_when_it_comes_back(fanout):
 
 async def test_a_client_that_left_stops_nobody(fanout):
     gone, stays = Client(fanout, stalled=True), Client(fanout)
-    gone.outbox.offer(b"0")
+    gone.outbox.offer(b"0", "frames")
     await settle([gone], b"0")
-    gone.outbox.offer(b"1")
+    gone.outbox.offer(b"1", "frames")
     gone.taking.set_exception(OSError("closed"))
-    stays.outbox.offer(b"1")
+    stays.outbox.offer(b"1", "frames")
     await settle([stays], b"1")
     assert gone.got == [b"0"]
 
@@ -83,7 +83,7 @@ async def test_the_last_message_arrives_however_fast_threads_offer(fanout):
     def offer() -> None:
         for number in range(2000):
             for client in clients:
-                client.outbox.offer(b"%d" % number)
+                client.outbox.offer(b"%d" % number, "frames")
 
     threads = [threading.Thread(target=offer) for _ in range(2)]
     for thread in threads:
@@ -91,5 +91,18 @@ async def test_the_last_message_arrives_however_fast_threads_offer(fanout):
     while any(thread.is_alive() for thread in threads):
         await asyncio.sleep(0)
     for client in clients:
-        client.outbox.offer(b"last")
+        client.outbox.offer(b"last", "frames")
     await asyncio.wait_for(settle(clients, b"last"), 5)
+
+
+async def test_a_frame_does_not_take_the_place_of_other_news(fanout):
+    stalled = Client(fanout, stalled=True)
+    stalled.outbox.offer(b"0", "frames")
+    await settle([stalled], b"0")
+    stalled.outbox.offer(b"lost", "devices")
+    for number in range(5):
+        stalled.outbox.offer(b"%d" % number, "frames")
+    stalled.stalled = False
+    stalled.taking.set_result(None)
+    await settle([stalled], b"4")
+    assert stalled.got == [b"0", b"lost", b"4"]

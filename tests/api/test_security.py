@@ -140,13 +140,14 @@ async def test_a_stalled_client_delays_nobody_and_holds_one_message(
         await asyncio.sleep(0.01)
     # Far more than any socket's buffer, offered as fast as the loop goes.
     for _ in range(2000):
-        subscribers.announce(b'"' + b"x" * 10_000 + b'"')
+        subscribers.announce(b'"' + b"x" * 10_000 + b'"', "test")
         await asyncio.sleep(0)
     socket = await jp_ws_fetch("gpuperf", "live", params={"interval_ms": 100})
     kinds = [json.loads(await socket.read_message())["type"] for _ in range(3)]
     assert kinds == ["hello", "alerts", "frame"]
     outboxes = [each.deliver.__self__ for each in subscribers._subscriptions]
     (outbox,) = (each for each in outboxes if each.sending)
-    assert len(outbox.waiting) <= 10_002
+    assert {topic: len(each) for topic, each in outbox.waiting.items()}["test"] == 10_002
+    assert len(outbox.waiting) <= 3
     socket.close()
     stalled.close()

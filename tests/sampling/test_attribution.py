@@ -131,7 +131,7 @@ def test_an_orphan_is_known_by_the_session_that_it_stayed_in(run):
 
 
 def test_a_daemon_is_known_by_the_notebook_in_its_environment(run):
-    started, daemon = run(DAEMON, JPY_SESSION_NAME="/home/ada/train.ipynb")
+    started, daemon = run(DAEMON, JPY_SESSION_NAME="/srv/notebooks/train.ipynb")
     try:
         assert attributed(MachineTable(), daemon, kernel(started.pid)).kernel is not None
         other = kernel(started.pid, path="other.ipynb")
@@ -241,7 +241,10 @@ class TestContainers:
 @pytest.mark.parametrize(
     ("arguments", "command"),
     [
-        (["/usr/bin/python3", "-u", "/home/ada/train.py", "--token", "s3cret"], "python3 train.py"),
+        (
+            ["/usr/bin/python3", "-u", "/srv/notebooks/train.py", "--token", "s3cret"],
+            "python3 train.py",
+        ),
         (["python", "-m", "torch.distributed.run", "x.py"], "python -m torch.distributed.run"),
         (["python", "-c", "password = 1"], "python -c"),
         (["/opt/bin/server"], "server"),

@@ -85,7 +85,10 @@ def sampled():
 def messages(subscribers: Subscribers) -> queue.Queue:
     inbox: queue.Queue = queue.Queue()
     subscribers.add(
-        lambda message: inbox.put(msgspec.json.decode(message, type=Frame | DevicesChanged)), 100
+        lambda message, _topic: inbox.put(
+            msgspec.json.decode(message, type=Frame | DevicesChanged)
+        ),
+        100,
     )
     return inbox
 
@@ -184,7 +187,7 @@ def test_without_idle_ticks_nothing_is_read_and_the_source_is_closed(monkeypatch
         time.sleep(0.005)
     of_before = sampler.latest.time_seconds
     received = queue.SimpleQueue()
-    subscribers.add(received.put, interval_ms=100)
+    subscribers.add(lambda message, _topic: received.put(message), interval_ms=100)
     message = received.get(timeout=5)
     assert source.opened == 2
     assert msgspec.json.decode(message, type=DevicesChanged | Frame)

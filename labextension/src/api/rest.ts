@@ -2,6 +2,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type {
+  AlertsChanged,
   Benchmarks,
   Catalog,
   Devices,
@@ -10,6 +11,7 @@ import type {
   JobInfo,
   JobRequest,
   Jobs,
+  Processes,
   Version
 } from './generated';
 
@@ -43,6 +45,14 @@ export class Rest {
 
   latest(): Promise<Frame> {
     return this.call<Frame>('latest');
+  }
+
+  alerts(): Promise<AlertsChanged> {
+    return this.call<AlertsChanged>('alerts');
+  }
+
+  processes(): Promise<Processes> {
+    return this.call<Processes>('processes');
   }
 
   benchmarks(): Promise<Benchmarks> {

@@ -1,6 +1,8 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type {
+  Alert,
+  AlertsChanged,
   Catalog,
   Devices,
   DevicesChanged,
@@ -19,7 +21,7 @@ import { BROWSER, IWorld } from './world';
 export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
-type Message = Hello | Frame | DevicesChanged | SocketError;
+type Message = Hello | Frame | DevicesChanged | AlertsChanged | SocketError;
 
 const WINDOW_SECONDS = 120;
 const FIRST_RETRY_MS = 1000;
@@ -43,6 +45,7 @@ export class LiveModel {
   devices: Devices | null = null;
   version: Version | null = null;
   latest: Frame | null = null;
+  alerts: readonly Alert[] = [];
   problem: string | null = null;
 
   private readonly watchers = new Set<object>();
@@ -183,6 +186,7 @@ export class LiveModel {
     try {
       const frame = await this.rest.latest();
       this.show(frame);
+      this.alerts = (await this.rest.alerts()).alerts;
       if (!this.knows(frame)) {
         await this.readDescriptions();
       }
@@ -221,6 +225,9 @@ export class LiveModel {
       case 'devices':
         this.devices = message.devices;
         this.version = message.version;
+        break;
+      case 'alerts':
+        this.alerts = message.alerts;
         break;
       case 'error':
         console.warn(`GPU readings: ${message.message} ${message.hint}`);

@@ -2,11 +2,14 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { Rest } from '../api/rest';
 import { JobsModel } from '../model/jobs';
 import { LiveModel } from '../model/live';
+import { Notices } from '../model/notices';
+import { ProcessesModel } from '../model/processes';
 import { IGpuPerf, PLUGIN_ID } from '../tokens';
 
 /** Provides the one stream and the one list of jobs; carries the settings. */
@@ -23,12 +26,22 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
   ): IGpuPerf => {
     const rest = new Rest(app.serviceManager.serverSettings);
     const live = new LiveModel(rest);
+    const notices = new Notices(live, alert => {
+      const words = `${alert.summary} ${alert.advice}`;
+      const options = { autoClose: 15000 as const };
+      if (alert.severity === 'critical') {
+        Notification.error(words, options);
+      } else {
+        Notification.warning(words, options);
+      }
+    });
     if (settings !== null) {
       settings
         .load(PLUGIN_ID)
         .then(loaded => {
           const apply = () => {
             live.intervalMs = loaded.get('intervalMs').composite as number;
+            notices.enabled = loaded.get('notifications').composite as boolean;
           };
           loaded.changed.connect(apply);
           apply();
@@ -40,6 +53,10 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
           );
         });
     }
-    return { live, jobs: new JobsModel(rest) };
+    return {
+      live,
+      jobs: new JobsModel(rest),
+      processes: new ProcessesModel(rest)
+    };
   }
 };

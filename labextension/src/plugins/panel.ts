@@ -11,6 +11,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { chipIcon } from '../icon';
 import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
 import { GpuPanel } from '../view/panel';
+import { kernelActions } from './kernelActions';
 
 /** After Lab's own panels. */
 const RANK = 700;
@@ -39,7 +40,16 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load(NAMESPACE);
     const kernelspecs = app.serviceManager.kernelspecs;
-    const panel = new GpuPanel({ ...gpuperf, trans, state, kernelspecs });
+    const actions = kernelActions(app, trans, () => {
+      void gpuperf.processes.refresh();
+    });
+    const panel = new GpuPanel({
+      ...gpuperf,
+      trans,
+      state,
+      kernelspecs,
+      actions
+    });
     // Notebook 7 keeps its left side for the table of contents alone.
     app.shell.add(panel, labShell ? 'left' : 'right', { rank: RANK });
     restorer?.add(panel, panel.id);

@@ -3,11 +3,13 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IGpuPerf } from '../tokens';
+import type { IKernelActions } from './processes';
 
 /** What every part of the panel may use. */
 export interface IPanelContext extends IGpuPerf {
   readonly trans: TranslationBundle;
   readonly kernelspecs: KernelSpec.IManager;
+  readonly actions: IKernelActions;
   /** Where folds are remembered; a page without one forgets them. */
   readonly state: IStateDB | null;
 }

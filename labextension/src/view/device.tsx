@@ -6,6 +6,7 @@ import { shortName } from '../format';
 import type { LiveModel } from '../model/live';
 import { Chart } from './chart';
 import { Figure, flagsInWords, Readings, topOf } from './figure';
+import { familyInWords, stateInWords } from './words';
 
 /** The metrics that a card shows large; all others are in the table below. */
 export const MAIN_METRICS = [
@@ -40,9 +41,12 @@ export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
       <header title={device.uuid}>
         <strong>{device.name.replace(/^NVIDIA /, '')}</strong>
         <span className="jp-GpuPerf-note">
-          {trans.__('GPU %1', device.index)}
+          {device.parent_uuid
+            ? trans.__('part of GPU %1', device.index)
+            : trans.__('GPU %1', device.index)}
         </span>
       </header>
+      <State device={device} trans={trans} />
       <div className="jp-GpuPerf-tiles">
         {main.map(metric => (
           <Tile key={metric.name} metric={metric} height={34} {...shared} />
@@ -61,6 +65,26 @@ export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
       <AllReadings readings={readings} live={live} trans={trans} />
     </article>
   );
+}
+
+/** What is the matter with the device, when something is. */
+function State({
+  device,
+  trans
+}: Pick<IDeviceProps, 'device' | 'trans'>): JSX.Element | null {
+  const trouble = stateInWords(trans, device.state);
+  if (trouble !== null) {
+    return (
+      <p className="jp-GpuPerf-failure" data-state={device.state}>
+        {trouble}
+      </p>
+    );
+  }
+  return device.unified_memory ? (
+    <p className="jp-GpuPerf-note">
+      {trans.__('Shares its memory with the machine.')}
+    </p>
+  ) : null;
 }
 
 interface ITileProps extends IReadingsProps {
@@ -176,20 +200,29 @@ function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
       <summary>{trans.__('All readings')}</summary>
       <table>
         <tbody>
-          {metrics.map(metric => (
-            <tr key={metric.name} data-metric={metric.name}>
-              <th scope="row" title={metric.help}>
-                {trans.__(metric.label)}
-              </th>
-              <td>
-                <Figure
-                  metric={metric}
-                  readings={readings}
-                  trans={trans}
-                  share={false}
-                />
-              </td>
-            </tr>
+          {metrics.map((metric, i) => (
+            <React.Fragment key={metric.name}>
+              {metric.family !== metrics[i - 1]?.family ? (
+                <tr className="jp-GpuPerf-family">
+                  <th colSpan={2} scope="colgroup">
+                    {familyInWords(trans, metric.family)}
+                  </th>
+                </tr>
+              ) : null}
+              <tr data-metric={metric.name}>
+                <th scope="row" title={trans.__(metric.help)}>
+                  {trans.__(metric.label)}
+                </th>
+                <td>
+                  <Figure
+                    metric={metric}
+                    readings={readings}
+                    trans={trans}
+                    share={false}
+                  />
+                </td>
+              </tr>
+            </React.Fragment>
           ))}
         </tbody>
       </table>

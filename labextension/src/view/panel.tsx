@@ -2,9 +2,11 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
+import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
 import { DevicesSection } from './devices';
+import { ProcessesSection } from './processes';
 import { SeenWidget } from './seen';
 import { connectionInWords } from './words';
 
@@ -19,16 +21,20 @@ export class GpuPanel extends SeenWidget {
   }
 
   protected render(): JSX.Element {
-    const { live, jobs, kernelspecs } = this.context;
+    const { live, jobs, processes, kernelspecs } = this.context;
     return (
       <div className="jp-GpuPerf-content" tabIndex={-1}>
         <UseSignal signal={live.changed} shouldUpdate={() => this.isVisible}>
           {() => (
             <>
               <Status {...this.context} />
+              <Alerts {...this.context} />
               <DevicesSection {...this.context} />
             </>
           )}
+        </UseSignal>
+        <UseSignal signal={processes.changed}>
+          {() => <ProcessesSection {...this.context} />}
         </UseSignal>
         <UseSignal signal={kernelspecs.specsChanged}>
           {() => (
@@ -44,6 +50,7 @@ export class GpuPanel extends SeenWidget {
   protected onSeen(seen: boolean): void {
     this.context.live.watch(this, seen);
     this.context.jobs.watch(seen);
+    this.context.processes.watch(seen);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ParameterInfo } from '../api/generated';
+import type { DeviceInfo, ParameterInfo } from '../api/generated';
 import type { Problem } from '../model/form';
 import type { Connection } from '../model/live';
 
@@ -20,11 +20,33 @@ export function reasonInWords(
     not_answering: trans.__('The driver does not answer.'),
     not_recorded: trans.__('The recording does not hold this reading.'),
     not_yet: trans.__('Measured from the next reading on.'),
+    implausible: trans.__(
+      'The driver answered with a value that cannot be; it is not shown.'
+    ),
     driver_error: trans.__(
       'The driver answered with an error; the server’s log names it.'
     )
   };
   return words[reason] ?? trans.__('There is no reading.');
+}
+
+/** What is the matter with a device, in words; null when it works. */
+export function stateInWords(
+  trans: TranslationBundle,
+  state: DeviceInfo['state']
+): string | null {
+  switch (state) {
+    case 'not_answering':
+      return trans.__(
+        'Not answering: a call of the driver hangs. See whether nvidia-smi answers.'
+      );
+    case 'device_lost':
+      return trans.__(
+        'Lost: the driver cannot reach it any more. A restart of the machine usually brings it back.'
+      );
+    default:
+      return null;
+  }
 }
 
 /** How the page gets its readings, in words; null when all is well. */
@@ -60,4 +82,23 @@ export function problemInWords(
           ? trans.__('Give a number of at most %1.', maximum)
           : trans.__('Give a number from %1 to %2.', minimum, maximum);
   }
+}
+
+/** The heading of a family of metrics; another package's family is its own name. */
+export function familyInWords(
+  trans: TranslationBundle,
+  family: string
+): string {
+  const words: Record<string, string> = {
+    activity: trans.__('Activity'),
+    memory: trans.__('Memory'),
+    power: trans.__('Power'),
+    temperature: trans.__('Temperature'),
+    clocks: trans.__('Clocks'),
+    pcie: trans.__('PCIe'),
+    nvlink: trans.__('NVLink'),
+    health: trans.__('Health'),
+    host: trans.__('Host')
+  };
+  return words[family] ?? family;
 }

@@ -1,0 +1,36 @@
+import type { Alert } from '../api/generated';
+import type { LiveModel } from './live';
+
+/** The same alert is not told again for so long. */
+const SILENCE_MS = 10 * 60 * 1000;
+
+/** Tells each alert once when it appears, not each time that it flickers. */
+export class Notices {
+  /** Whether anything is told. */
+  enabled = true;
+
+  private readonly toldAt = new Map<string, number>();
+
+  constructor(
+    live: LiveModel,
+    private readonly tell: (alert: Alert) => void,
+    private readonly now: () => number = Date.now
+  ) {
+    live.changed.connect(() => this.look(live.alerts));
+  }
+
+  private look(alerts: readonly Alert[]): void {
+    for (const alert of alerts) {
+      const key = `${alert.code} ${alert.device}`;
+      const toldAt = this.toldAt.get(key) ?? -Infinity;
+      if (
+        this.enabled &&
+        alert.severity !== 'info' &&
+        this.now() - toldAt >= SILENCE_MS
+      ) {
+        this.toldAt.set(key, this.now());
+        this.tell(alert);
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Alert } from '../api/generated';
+import type { LiveModel } from '../model/live';
+
+const SIGNS: Record<Alert['severity'], string> = {
+  info: 'ⓘ',
+  warning: '⚠',
+  critical: '✕'
+};
+
+/** What needs attention now; nothing at all when nothing does. */
+export function Alerts(props: {
+  live: LiveModel;
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const { live, trans } = props;
+  if (live.alerts.length === 0) {
+    return null;
+  }
+  return (
+    <ul className="jp-GpuPerf-alerts" aria-label={trans.__('Alerts')}>
+      {live.alerts.map(alert => (
+        <li
+          key={`${alert.code} ${alert.device}`}
+          data-alert={alert.code}
+          data-severity={alert.severity}
+        >
+          <span
+            className="jp-GpuPerf-sign"
+            role="img"
+            aria-label={severityInWords(trans, alert.severity)}
+          >
+            {SIGNS[alert.severity]}
+          </span>
+          <div>
+            <strong>
+              {placeOf(alert, live, trans)}
+              {trans.__(alert.summary)}
+            </strong>
+            <p className="jp-GpuPerf-note">{trans.__(alert.advice)}</p>
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Which device it is about, where there are several: `GPU 3: `. */
+export function placeOf(
+  alert: Alert,
+  live: LiveModel,
+  trans: TranslationBundle
+): string {
+  const devices = live.devices?.devices ?? [];
+  const device = devices.find(each => each.uuid === alert.device);
+  return device && devices.length > 1
+    ? `${trans.__('GPU %1', device.index)}: `
+    : '';
+}
+
+function severityInWords(
+  trans: TranslationBundle,
+  severity: Alert['severity']
+): string {
+  const words: Record<Alert['severity'], string> = {
+    info: trans.__('Note'),
+    warning: trans.__('Warning'),
+    critical: trans.__('Critical')
+  };
+  return words[severity];
+}

@@ -1,0 +1,201 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { KernelInfo } from '../api/generated';
+import { formatBytes } from '../format';
+import type { IHolder } from '../model/processes';
+import type { IPanelContext } from './context';
+import { Section } from './section';
+import { reasonInWords } from './words';
+
+/** Idle for so long, a kernel that holds memory is pointed out. */
+const IDLE_SECONDS = 60;
+
+/** What can be done with a notebook's kernel; each asks first where something is lost. */
+export interface IKernelActions {
+  open(path: string): void;
+  interrupt(kernel: KernelInfo): void;
+  restart(kernel: KernelInfo): void;
+  shutDown(kernel: KernelInfo): void;
+}
+
+/** Who holds which memory, notebooks first. */
+export function ProcessesSection({
+  processes,
+  live,
+  trans,
+  state,
+  actions
+}: IPanelContext): JSX.Element {
+  const holders = processes.holders;
+  const reasons = Object.values(processes.processes?.devices ?? {}).flatMap(
+    each => (each.reason ? [each.reason] : [])
+  );
+  const indices = new Map(
+    live.devices?.devices.map(each => [each.uuid, each.index])
+  );
+  return (
+    <Section
+      id="processes"
+      title={trans.__('Notebooks and processes')}
+      note={holders.length > 0 ? String(holders.length) : undefined}
+      state={state}
+    >
+      {holders.map(holder => (
+        <Holder
+          key={holder.id}
+          holder={holder}
+          indices={indices.size > 1 ? indices : null}
+          trans={trans}
+          actions={actions}
+        />
+      ))}
+      {[...new Set(reasons)].map(reason => (
+        <p className="jp-GpuPerf-note" key={reason}>
+          {reasonInWords(trans, reason)}
+        </p>
+      ))}
+      {processes.trouble ? (
+        <p className="jp-GpuPerf-problem">{processes.trouble.message}</p>
+      ) : holders.length === 0 && reasons.length === 0 ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__('Nobody uses a GPU of this machine now.')}
+        </p>
+      ) : null}
+    </Section>
+  );
+}
+
+interface IHolderProps {
+  readonly holder: IHolder;
+  /** UUID → index, where there are several devices. */
+  readonly indices: Map<string, number> | null;
+  readonly trans: TranslationBundle;
+  readonly actions: IKernelActions;
+}
+
+function Holder(props: IHolderProps): JSX.Element {
+  const { holder, indices, trans, actions } = props;
+  const { kernel } = holder;
+  const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
+  const held = memoryInWords(holder.memoryBytes, trans);
+  return (
+    <article
+      className="jp-GpuPerf-holder"
+      data-kernel={kernel?.kernel_id}
+      data-idle={idle}
+    >
+      <header>
+        <strong title={kernel?.notebook_path ?? undefined}>
+          {nameOf(holder, trans)}
+        </strong>
+        <span className="jp-GpuPerf-number">{held}</span>
+      </header>
+      {idle ? (
+        <p className="jp-GpuPerf-idle">
+          {trans.__(
+            'Idle, holding %1 for %2',
+            held,
+            ageInWords(kernel?.idle_seconds ?? 0)
+          )}
+        </p>
+      ) : null}
+      <ul>
+        {holder.processes.map(process => (
+          <li key={`${process.device} ${process.driver_pid}`}>
+            {[
+              indices ? trans.__('GPU %1', indices.get(process.device)) : '',
+              trans.__('process %1', process.pid ?? process.driver_pid),
+              typeof process.sm_utilization_percent === 'number'
+                ? trans.__(
+                    '%1 % of the SMs',
+                    process.sm_utilization_percent.toFixed(0)
+                  )
+                : '',
+              process.user ?? '',
+              process.command ?? '',
+              process.started_seconds
+                ? ageInWords(Date.now() / 1000 - process.started_seconds)
+                : ''
+            ]
+              .filter(Boolean)
+              .join(' · ')}
+          </li>
+        ))}
+      </ul>
+      {kernel ? (
+        <Actions kernel={kernel} idle={idle} trans={trans} actions={actions} />
+      ) : null}
+    </article>
+  );
+}
+
+function Actions(props: {
+  kernel: KernelInfo;
+  idle: boolean;
+  trans: TranslationBundle;
+  actions: IKernelActions;
+}): JSX.Element {
+  const { kernel, idle, trans, actions } = props;
+  const path = kernel.notebook_path;
+  return (
+    <div className="jp-GpuPerf-actions">
+      {path ? (
+        <button className="jp-mod-styled" onClick={() => actions.open(path)}>
+          {trans.__('Open')}
+        </button>
+      ) : null}
+      {idle ? null : (
+        <button
+          className="jp-mod-styled"
+          onClick={() => actions.interrupt(kernel)}
+        >
+          {trans.__('Interrupt')}
+        </button>
+      )}
+      <button className="jp-mod-styled" onClick={() => actions.restart(kernel)}>
+        {idle ? trans.__('Free it') : trans.__('Restart')}
+      </button>
+      <button
+        className="jp-mod-styled"
+        onClick={() => actions.shutDown(kernel)}
+      >
+        {trans.__('Shut down')}
+      </button>
+    </div>
+  );
+}
+
+function nameOf({ kernel, processes }: IHolder, trans: TranslationBundle) {
+  if (kernel === null) {
+    return processes[0].command ?? trans.__('Another process');
+  }
+  return (
+    kernel.notebook_path?.split('/').pop() ||
+    kernel.session_name ||
+    kernel.kernel_name
+  );
+}
+
+function memoryInWords(bytes: number | null, trans: TranslationBundle): string {
+  if (bytes === null) {
+    return trans.__('memory not known');
+  }
+  const figure = formatBytes(bytes);
+  return `${figure.text} ${figure.unit}`;
+}
+
+/** `45 s`, `40 min`, `3 h`, `2 d`. */
+export function ageInWords(seconds: number): string {
+  const steps: [number, string][] = [
+    [86400, 'd'],
+    [3600, 'h'],
+    [60, 'min']
+  ];
+  for (const [size, unit] of steps) {
+    if (seconds >= size) {
+      return `${Math.floor(seconds / size)} ${unit}`;
+    }
+  }
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}

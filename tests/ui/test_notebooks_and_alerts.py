@@ -1,0 +1,159 @@
+"""Whose process it is, and what needs attention, as a user sees it; the driver is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from notebooks import write_notebook
+from playwright.sync_api import expect
+from test_lab import PANEL, ROOT, open_panel
+
+pytestmark = pytest.mark.ui
+
+GIB = 1 << 30
+DRIVER = """
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+from fake_nvml import FakeNvml, NVMLError
+
+STATE = Path(__file__).with_name("state.json")
+driver = FakeNvml(count=2)
+
+
+def state():
+    return json.loads(STATE.read_text())
+
+
+def memory(version):
+    used = state()["used_bytes"]
+    total = 85_520_809_984
+    return SimpleNamespace(total=total, used=used, free=total - used, reserved=0)
+
+
+def utilization():
+    if state()["lost"]:
+        raise NVMLError(15)
+    return SimpleNamespace(gpu=63, memory=21)
+
+
+driver.answers[0, "nvmlDeviceGetComputeRunningProcesses"] = lambda: [
+    SimpleNamespace(**each) for each in state()["processes"]
+]
+driver.answers[0, "nvmlDeviceGetMemoryInfo"] = memory
+driver.answers[1, "nvmlDeviceGetUtilizationRates"] = utilization
+
+
+def __getattr__(name):
+    return getattr(driver, name)
+"""
+
+
+class Driver:
+    """What the stand-in answers from now on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = {"processes": [], "used_bytes": 13_200_000_000, "lost": False}
+        self.set()
+
+    def set(self, **changes) -> None:
+        self.state |= changes
+        complete = self.folder / "state.json.new"
+        complete.write_text(json.dumps(self.state))
+        complete.rename(self.folder / "state.json")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "pynvml.py").write_text(DRIVER)
+    shutil.copy(ROOT / "tests" / "fake_nvml.py", folder)
+    return Driver(folder)
+
+
+@pytest.fixture(scope="module")
+def server(start_server, driver):
+    server = start_server("nvml", modules=driver.folder)
+    write_notebook(server.folder / "train.ipynb", "import os; print(os.getpid())")
+    return server
+
+
+@pytest.fixture
+def page(open_page, server):
+    page = open_page(server.page("lab/tree/train.ipynb"))
+    expect(page.locator(".jp-Notebook")).to_be_visible()
+    open_panel(page)
+    return page
+
+
+def kernel_of(server) -> str:
+    (session,) = [each for each in server.get("api/sessions") if each["path"] == "train.ipynb"]
+    return session["kernel"]["id"]
+
+
+def pid_of_kernel(page) -> int:
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Shift+Enter")
+    output = page.locator(".jp-OutputArea-output pre").first
+    output.wait_for()
+    return int(output.inner_text())
+
+
+def test_a_notebook_that_holds_memory_is_named_and_freed_with_a_click(page, server, driver):
+    pid = pid_of_kernel(page)
+    driver.set(processes=[{"pid": pid, "usedGpuMemory": 12 * GIB}])
+    holder = page.locator(f"{PANEL} .jp-GpuPerf-holder")
+    expect(holder).to_contain_text("train.ipynb")
+    expect(holder).to_contain_text("12.0 GiB")
+    expect(holder).to_contain_text(f"process {pid}")
+    before = kernel_of(server)
+    page.screenshot(path=ROOT / "test-results" / "notebooks.png")
+
+    holder.get_by_role("button", name="Restart").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("All variables of train.ipynb are lost")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert kernel_of(server) == before  # nothing happens without a yes
+
+    holder.get_by_role("button", name="Shut down").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Shut down").click()
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    deadline = 20
+    while server.get("api/sessions") and deadline:
+        page.wait_for_timeout(200)
+        deadline -= 1
+    assert server.get("api/sessions") == []
+    driver.set(processes=[])
+    expect(page.locator(f"{PANEL} [data-section=processes]")).to_contain_text("Nobody uses a GPU")
+
+
+def test_memory_nearly_full_is_told_in_the_panel_and_as_a_notification(page, driver):
+    driver.set(used_bytes=84_000_000_000)
+    try:
+        alert = page.locator(f"{PANEL} [data-alert=memory_nearly_full]")
+        expect(alert).to_contain_text(
+            "GPU 0: Memory is nearly full: 78.2 of 79.6 GiB.", timeout=20_000
+        )
+        expect(page.locator(".Toastify__toast")).to_contain_text("Memory is nearly full")
+        page.screenshot(path=ROOT / "test-results" / "alerts.png")
+    finally:
+        driver.set(used_bytes=13_200_000_000)
+    expect(alert).to_have_count(0, timeout=30_000)
+
+
+def test_a_lost_device_is_said_on_its_card_and_the_other_goes_on(page, driver):
+    driver.set(lost=True)
+    try:
+        lost = page.locator(f"{PANEL} .jp-GpuPerf-card").nth(1)
+        expect(lost.locator("[data-state=device_lost]")).to_contain_text("Lost")
+        expect(lost.locator("[data-metric=power_watts]").first).to_contain_text("–")
+        other = page.locator(f"{PANEL} .jp-GpuPerf-card").first
+        expect(other.locator("[data-metric=power_watts]").first).to_contain_text("542")
+        expect(page.locator(f"{PANEL} [data-alert=device_lost]")).to_contain_text("GPU 1")
+    finally:
+        driver.set(lost=False)
