@@ -38,11 +38,14 @@ class GpuPerf(Settings, ExtensionApp):
         """Build everything. Nothing touches the hardware yet."""
         assert self.serverapp is not None  # an extension is initialised by its server
         metrics = all_metrics()
+        changing = [
+            metric for metric in metrics if metric.kind != "limit"
+        ]  # limits need no history
         history = HistoryStore(
             seconds=self.history_seconds,
             shortest_interval_seconds=SHORTEST_INTERVAL_MS / 1000,
-            device_metrics=[metric.name for metric in metrics if metric.scope == "device"],
-            host_metrics=[metric.name for metric in metrics if metric.scope == "host"],
+            device_metrics=[metric.name for metric in changing if metric.scope == "device"],
+            host_metrics=[metric.name for metric in changing if metric.scope == "host"],
         )
         subscribers = Subscribers()
         self.sampler = Sampler(

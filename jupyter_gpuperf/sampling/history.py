@@ -4,63 +4,17 @@ from __future__ import annotations
 
 import math
 import threading
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.schemas import Columns, Frame, History, Reading, Series
+from jupyter_gpuperf.sampling.ring import NAN
+from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track
+from jupyter_gpuperf.schemas import Columns, Frame, History, Series
 
 MOST_STEPS: Final = 10_000
 """The longest answer, in steps."""
-
-NAN: Final = math.nan
-
-
-class Ring:
-    """The newest ``capacity`` ticks of one device: a column of times and one per metric.
-
-    A missing reading is kept as NaN; why it was missing is in the frames, not here.
-    """
-
-    def __init__(self, capacity: int, metrics: Iterable[str]) -> None:
-        self._capacity = capacity
-        self._next = 0
-        self._times = array("d")
-        self._values = {name: array("d") for name in metrics}
-
-    def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> None:
-        """Add a tick; the oldest one makes room."""
-        self._put(self._times, time_seconds)
-        for name, column in self._values.items():
-            reading = readings.get(name)
-            self._put(column, reading if isinstance(reading, (int, float)) else NAN)
-        self._next = (self._next + 1) % self._capacity
-
-    def since(
-        self, oldest_seconds: float, metrics: Iterable[str]
-    ) -> tuple[array[float], dict[str, array[float]]]:
-        """Return copies of the times and columns from ``oldest_seconds`` on, oldest first."""
-        times = self._ordered(self._times)
-        first = next((i for i, time in enumerate(times) if time >= oldest_seconds), len(times))
-        columns = {
-            name: self._ordered(self._values[name])[first:]
-            for name in metrics
-            if name in self._values
-        }
-        return times[first:], columns
-
-    def _put(self, column: array[float], value: float) -> None:
-        if len(column) < self._capacity:
-            column.append(value)
-        else:
-            column[self._next] = value
-
-    def _ordered(self, column: array[float]) -> array[float]:
-        if len(column) < self._capacity:
-            return column[:]
-        return column[self._next :] + column[: self._next]
 
 
 class HistoryStore:
@@ -69,7 +23,9 @@ class HistoryStore:
     Parameters
     ----------
     seconds
-        How far back it reaches.
+        How far back it reaches at full rate.
+    coarse
+        The resolutions beyond that.
     shortest_interval_seconds
         The fastest that ticks can come; with ``seconds`` it bounds the memory.
     device_metrics, host_metrics
@@ -83,24 +39,34 @@ class HistoryStore:
         shortest_interval_seconds: float,
         device_metrics: Sequence[str],
         host_metrics: Sequence[str],
+        coarse: Sequence[TierSize] = COARSE,
     ) -> None:
         self.seconds = seconds
+        self.reach_seconds = max([seconds, *(size.seconds for size in coarse)])
+        self._coarse = coarse
         self._capacity = max(2, math.ceil(seconds / shortest_interval_seconds))
         self._device_metrics = tuple(device_metrics)
         self._host_metrics = tuple(host_metrics)
         self._lock = threading.Lock()
-        self._devices: dict[str, Ring] = {}
-        self._host = Ring(self._capacity, self._host_metrics)
+        self._devices: dict[str, Track] = {}
+        self._host = Track(self._capacity, coarse)
         self._newest_seconds = 0.0
 
     def append(self, frame: Frame) -> None:
-        """Keep a frame."""
+        """Keep a frame.
+
+        When the clock was set back, what lies in the frame's future is forgotten: times never go
+        backwards in an answer.
+        """
         with self._lock:
+            if frame.time_seconds < self._newest_seconds:
+                for track in (self._host, *self._devices.values()):
+                    track.forget_from(frame.time_seconds)
             self._newest_seconds = frame.time_seconds
             self._host.append(frame.time_seconds, frame.host)
             for uuid, readings in frame.devices.items():
                 if uuid not in self._devices:
-                    self._devices[uuid] = Ring(self._capacity, self._device_metrics)
+                    self._devices[uuid] = Track(self._capacity, self._coarse)
                 self._devices[uuid].append(frame.time_seconds, readings)
 
     def query(
@@ -120,14 +86,21 @@ class HistoryStore:
         """
         self._check(seconds, step_seconds, metrics)
         wanted = metrics if metrics is not None else (*self._device_metrics, *self._host_metrics)
+        of_device = [name for name in self._device_metrics if name in wanted]
+        of_host = [name for name in self._host_metrics if name in wanted]
         with self._lock:
-            oldest_seconds = self._newest_seconds - min(seconds, self.seconds)
-            raw = {uuid: ring.since(oldest_seconds, wanted) for uuid, ring in self._devices.items()}
-            host = self._host.since(oldest_seconds, wanted)
+            oldest = self._newest_seconds - min(seconds, self.reach_seconds)
+            devices = {
+                uuid: list(track.pieces(oldest, step_seconds, of_device))
+                for uuid, track in self._devices.items()
+            }
+            host = list(self._host.pieces(oldest, step_seconds, of_host))
         return History(
             step_seconds=step_seconds,
-            devices={uuid: _condense(*columns, step_seconds) for uuid, columns in raw.items()},
-            host=_condense(*host, step_seconds),
+            devices={
+                uuid: _condense(pieces, of_device, step_seconds) for uuid, pieces in devices.items()
+            },
+            host=_condense(host, of_host, step_seconds),
         )
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
@@ -136,10 +109,10 @@ class HistoryStore:
         if unknown:
             raise BadRequest(
                 "unknown_metric",
-                f"There is no metric {unknown[0]!r}.",
-                "GET catalog lists the metrics.",
+                f"There is no history of a metric {unknown[0]!r}.",
+                "GET catalog lists the metrics; limits have no history.",
             )
-        if min(seconds, self.seconds) / step_seconds > MOST_STEPS:
+        if min(seconds, self.reach_seconds) / step_seconds > MOST_STEPS:
             raise BadRequest(
                 "too_many_steps",
                 f"That would be more than {MOST_STEPS} steps.",
@@ -147,26 +120,39 @@ class HistoryStore:
             )
 
 
-def _condense(
-    times: array[float], columns: Mapping[str, array[float]], step_seconds: float
-) -> Columns:
+def _condense(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:
+    times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
     # Steps are runs of equal numbers; where no tick fell there is no step.
     starts = [i for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
     bounds = list(pairwise([*starts, len(steps)]))
     return Columns(
         times_seconds=[steps[start] * step_seconds for start in starts],
-        metrics={name: _series(column, bounds) for name, column in columns.items()},
+        metrics={name: _series(pieces, name, bounds) for name in names},
     )
 
 
-def _series(column: array[float], bounds: Sequence[tuple[int, int]]) -> Series:
-    lowest: list[float | None] = []
-    mean: list[float | None] = []
-    highest: list[float | None] = []
-    for start, end in bounds:
-        values = [value for value in column[start:end] if not math.isnan(value)]
-        lowest.append(min(values) if values else None)
-        mean.append(math.fsum(values) / len(values) if values else None)
-        highest.append(max(values) if values else None)
-    return Series(min=lowest, mean=mean, max=highest)
+def _series(pieces: Sequence[Piece], name: str, bounds: Sequence[tuple[int, int]]) -> Series:
+    lowest, mean, highest = (_joined(pieces, name, place) for place in range(3))
+    return Series(
+        min=[_of(min, lowest[start:end]) for start, end in bounds],
+        mean=[_of(_mean, mean[start:end]) for start, end in bounds],
+        max=[_of(max, highest[start:end]) for start, end in bounds],
+    )
+
+
+def _joined(pieces: Sequence[Piece], name: str, place: int) -> list[float]:
+    joined: list[float] = []
+    for piece in pieces:
+        columns = piece.metrics.get(name)
+        joined += [NAN] * len(piece.times_seconds) if columns is None else columns[place]
+    return joined
+
+
+def _of(statistic: Callable[[Sequence[float]], float], values: Sequence[float]) -> float | None:
+    known = [value for value in values if not math.isnan(value)]
+    return statistic(known) if known else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

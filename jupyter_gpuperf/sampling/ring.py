@@ -1,0 +1,81 @@
+"""Columns of the newest entries, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+NAN: Final = math.nan
+
+VALUE: Final = "f"
+"""Four bytes are enough to draw: a memory of 80 GiB is right to 8 KiB."""
+
+
+class Ring:
+    """The newest ``capacity`` entries: a column of times, and one per name that ever had a value.
+
+    A missing value is NaN. A name that never had one costs nothing.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._next = 0
+        self._times = array("d")
+        self._columns: dict[str, array[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def append(self, time_seconds: float, values: Mapping[str, float]) -> None:
+        """Add an entry; the oldest one makes room. Names that ``values`` lacks are missing."""
+        count = len(self._times)
+        for name in values.keys() - self._columns.keys():
+            self._columns[name] = array(VALUE, [NAN]) * count
+        if count < self._capacity:
+            self._times.append(time_seconds)
+            for name, column in self._columns.items():
+                column.append(values.get(name, NAN))
+        else:
+            place = self._next
+            self._times[place] = time_seconds
+            for name, column in self._columns.items():
+                column[place] = values.get(name, NAN)
+        self._next = (self._next + 1) % self._capacity
+
+    def between(
+        self, oldest_seconds: float, newest_seconds: float, names: Iterable[str]
+    ) -> tuple[array[float], dict[str, array[float]]]:
+        """Return copies of the entries with ``oldest <= time < newest``, oldest first."""
+        times = self._ordered(self._times)
+        first = bisect_left(times, oldest_seconds)
+        last = bisect_left(times, newest_seconds)
+        columns = {
+            name: self._ordered(self._columns[name])[first:last]
+            for name in names
+            if name in self._columns
+        }
+        return times[first:last], columns
+
+    def oldest_seconds(self) -> float:
+        """Return the time of the oldest entry; infinity when there is none."""
+        if not self._times:
+            return math.inf
+        return self._times[self._next if len(self._times) == self._capacity else 0]
+
+    def forget_from(self, time_seconds: float) -> None:
+        """Drop all entries from this time on: the clock was set back."""
+        times = self._ordered(self._times)
+        kept = bisect_left(times, time_seconds)
+        self._columns = {
+            name: self._ordered(column)[:kept] for name, column in self._columns.items()
+        }
+        self._times = times[:kept]
+        self._next = kept % self._capacity
+
+    def _ordered(self, column: array[float]) -> array[float]:
+        if len(column) < self._capacity:
+            return column[:]
+        return column[self._next :] + column[: self._next]

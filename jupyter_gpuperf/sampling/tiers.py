@@ -1,0 +1,140 @@
+"""The past at several resolutions: the older, the coarser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from jupyter_gpuperf.sampling.ring import Ring
+from jupyter_gpuperf.schemas import Reading
+
+LOWEST, MEAN, HIGHEST, COUNT = "<", "=", ">", "#"
+"""What a condensed entry's columns are called behind the metric's name."""
+
+
+class TierSize(NamedTuple):
+    """A resolution, and how far back it reaches."""
+
+    step_seconds: float
+    seconds: float
+
+
+COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
+"""Beside full rate for some minutes: two hours in steps of 5 s, a day in steps of a minute."""
+
+
+class Piece(NamedTuple):
+    """A part of the past at one resolution: times, and each metric's least, mean, most and weight."""
+
+    times_seconds: Sequence[float]
+    metrics: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]
+
+
+class Condensed:
+    """One coarse resolution of one device.
+
+    Entries come in with their least, mean, most and count; a step that has passed is kept.
+    """
+
+    def __init__(self, size: TierSize) -> None:
+        self.size = size
+        self.ring = Ring(math.ceil(size.seconds / size.step_seconds))
+        self._step = -math.inf
+        # Metric → count, sum, least, most of the step that runs.
+        self._running: dict[str, list[float]] = {}
+
+    def add(self, time_seconds: float, values: Mapping[str, float]) -> None:
+        """Add a tick."""
+        step = math.floor(time_seconds / self.size.step_seconds)
+        if step != self._step:
+            self.flush()
+            self._step = step
+        running = self._running
+        for name, value in values.items():
+            known = running.get(name)
+            if known is None:
+                running[name] = [1.0, value, value, value]
+                continue
+            known[0] += 1.0
+            known[1] += value
+            if value < known[2]:
+                known[2] = value
+            elif value > known[3]:
+                known[3] = value
+
+    def flush(self) -> None:
+        """Keep the step that runs, as far as it is."""
+        if not self._running:
+            return
+        entry: dict[str, float] = {}
+        for name, (count, total, least, most) in self._running.items():
+            entry[name + MEAN] = total / count
+            entry[name + LOWEST] = least
+            entry[name + HIGHEST] = most
+        self.ring.append(self._step * self.size.step_seconds, entry)
+        self._running = {}
+
+    def piece(self, oldest: float, newest: float, names: Iterable[str]) -> Piece:
+        """Return the kept steps with ``oldest <= time < newest``."""
+        wanted = list(names)
+        columns = [name + kind for name in wanted for kind in (LOWEST, MEAN, HIGHEST)]
+        times, found = self.ring.between(oldest, newest, columns)
+        return Piece(
+            times,
+            {
+                name: (found[name + LOWEST], found[name + MEAN], found[name + HIGHEST])
+                for name in wanted
+                if name + MEAN in found
+            },
+        )
+
+
+class Track:
+    """All resolutions of one device, or of the host."""
+
+    def __init__(self, capacity: int, coarse: Sequence[TierSize]) -> None:
+        self._full = Ring(capacity)
+        self._coarse = [Condensed(size) for size in coarse]
+
+    def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> None:
+        """Add a tick."""
+        values = {name: each for name, each in readings.items() if isinstance(each, (int, float))}
+        self._full.append(time_seconds, values)
+        for tier in self._coarse:
+            tier.add(time_seconds, values)
+
+    def pieces(self, oldest: float, step_seconds: float, names: Sequence[str]) -> Iterator[Piece]:
+        """Yield the past from ``oldest`` on, oldest first, each part as fine as it is kept.
+
+        What is as coarse as ``step_seconds`` is good enough, and cheaper than the full rate.
+        """
+        until = math.inf
+        parts: list[Piece] = []
+        enough = [tier for tier in self._coarse if tier.size.step_seconds <= step_seconds]
+        if not enough:
+            times, columns = self._full.between(oldest, until, names)
+            parts.append(Piece(times, {name: (each, each, each) for name, each in columns.items()}))
+            until = self._full.oldest_seconds()
+        start = self._coarse.index(enough[-1]) if enough else 0
+        for tier in self._coarse[start:]:
+            tier_until = until
+            if tier is self._coarse[start] and enough:
+                # The step that runs is in the full rate alone.
+                running = tier._step * tier.size.step_seconds
+                times, columns = self._full.between(max(oldest, running), math.inf, names)
+                parts.append(
+                    Piece(times, {name: (each, each, each) for name, each in columns.items()})
+                )
+                tier_until = running
+            # A step that began before the finer part overlaps it: it is the finer part's.
+            parts.append(tier.piece(oldest, tier_until - tier.size.step_seconds * 0.5, names))
+            until = min(tier_until, tier.ring.oldest_seconds())
+        yield from reversed(parts)
+
+    def forget_from(self, time_seconds: float) -> None:
+        """Drop all from this time on: the clock was set back."""
+        self._full.forget_from(time_seconds)
+        for tier in self._coarse:
+            tier.flush()
+            tier.ring.forget_from(time_seconds)
