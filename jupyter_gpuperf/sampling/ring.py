@@ -23,6 +23,7 @@ class Ring:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._next = 0
+        self._dropped = False
         self._times = array("d")
         self._columns: dict[str, array[float]] = {}
 
@@ -40,6 +41,7 @@ class Ring:
                 column.append(values.get(name, NAN))
         else:
             place = self._next
+            self._dropped = True
             self._times[place] = time_seconds
             for name, column in self._columns.items():
                 column[place] = values.get(name, NAN)
@@ -59,8 +61,13 @@ class Ring:
         }
         return times[first:last], columns
 
-    def oldest_seconds(self) -> float:
-        """Return the time of the oldest entry; infinity when there is none."""
+    def complete_from_seconds(self) -> float:
+        """Return the time from which on nothing was dropped to make room.
+
+        Minus infinity when nothing ever was; infinity when all was.
+        """
+        if not self._dropped:
+            return -math.inf
         if not self._times:
             return math.inf
         return self._times[self._next if len(self._times) == self._capacity else 0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from jupyter_gpuperf.sampling.ring import Ring
 from jupyter_gpuperf.schemas import Reading
 
-LOWEST, MEAN, HIGHEST, COUNT = "<", "=", ">", "#"
+LOWEST, MEAN, HIGHEST = "<", "=", ">"
 """What a condensed entry's columns are called behind the metric's name."""
 
 
@@ -25,16 +26,27 @@ COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
 
 
 class Piece(NamedTuple):
-    """A part of the past at one resolution: times, and each metric's least, mean, most and weight."""
+    """A part of the past at one resolution: times, and each metric's least, mean and most."""
 
     times_seconds: Sequence[float]
     metrics: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]
+
+    def since(self, time_seconds: float) -> Piece:
+        """Return what is not older than this time."""
+        first = bisect_left(self.times_seconds, time_seconds)
+        return Piece(
+            self.times_seconds[first:],
+            {
+                name: (low[first:], mean[first:], high[first:])
+                for name, (low, mean, high) in self.metrics.items()
+            },
+        )
 
 
 class Condensed:
     """One coarse resolution of one device.
 
-    Entries come in with their least, mean, most and count; a step that has passed is kept.
+    Ticks come in; a step that has passed is kept with its least, mean and most.
     """
 
     def __init__(self, size: TierSize) -> None:
@@ -75,6 +87,17 @@ class Condensed:
         self.ring.append(self._step * self.size.step_seconds, entry)
         self._running = {}
 
+    @property
+    def running_seconds(self) -> float:
+        """When the step that runs began; minus infinity before the first tick."""
+        return self._step * self.size.step_seconds
+
+    def end_of_step(self, time_seconds: float) -> float:
+        """Return when the step in which this time lies ends; a step's own beginning is its end."""
+        if math.isinf(time_seconds):
+            return time_seconds
+        return math.ceil(time_seconds / self.size.step_seconds) * self.size.step_seconds
+
     def piece(self, oldest: float, newest: float, names: Iterable[str]) -> Piece:
         """Return the kept steps with ``oldest <= time < newest``."""
         wanted = list(names)
@@ -107,30 +130,25 @@ class Track:
     def pieces(self, oldest: float, step_seconds: float, names: Sequence[str]) -> Iterator[Piece]:
         """Yield the past from ``oldest`` on, oldest first, each part as fine as it is kept.
 
-        What is as coarse as ``step_seconds`` is good enough, and cheaper than the full rate.
+        What is as coarse as ``step_seconds`` is good enough, and cheaper than the full rate. No
+        tick is in two parts, and none is in no part.
         """
-        until = math.inf
-        parts: list[Piece] = []
         enough = [tier for tier in self._coarse if tier.size.step_seconds <= step_seconds]
-        if not enough:
-            times, columns = self._full.between(oldest, until, names)
-            parts.append(Piece(times, {name: (each, each, each) for name, each in columns.items()}))
-            until = self._full.oldest_seconds()
-        start = self._coarse.index(enough[-1]) if enough else 0
-        for tier in self._coarse[start:]:
-            tier_until = until
-            if tier is self._coarse[start] and enough:
-                # The step that runs is in the full rate alone.
-                running = tier._step * tier.size.step_seconds
-                times, columns = self._full.between(max(oldest, running), math.inf, names)
-                parts.append(
-                    Piece(times, {name: (each, each, each) for name, each in columns.items()})
-                )
-                tier_until = running
-            # A step that began before the finer part overlaps it: it is the finer part's.
-            parts.append(tier.piece(oldest, tier_until - tier.size.step_seconds * 0.5, names))
-            until = min(tier_until, tier.ring.oldest_seconds())
+        coarse = self._coarse[self._coarse.index(enough[-1]) :] if enough else self._coarse
+        # The step that runs is in the full rate alone.
+        since = coarse[0].running_seconds if enough else self._full.complete_from_seconds()
+        parts = [self._fine(max(oldest, since), names)]
+        for tier in coarse:
+            # A step of which only a part is kept finer is this tier's, whole; unless it runs.
+            begin = min(tier.end_of_step(since), tier.running_seconds)
+            parts[-1] = parts[-1].since(begin)
+            parts.append(tier.piece(oldest, begin, names))
+            since = tier.ring.complete_from_seconds()
         yield from reversed(parts)
+
+    def _fine(self, oldest: float, names: Sequence[str]) -> Piece:
+        times, columns = self._full.between(oldest, math.inf, names)
+        return Piece(times, {name: (each, each, each) for name, each in columns.items()})
 
     def forget_from(self, time_seconds: float) -> None:
         """Drop all from this time on: the clock was set back."""
