@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
+from jupyter_gpuperf.api.base import in_thread
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.config import Settings
@@ -21,6 +22,7 @@ from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import Attribution
 from jupyter_gpuperf.sampling.process_table import ProcessTable
+from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
@@ -60,6 +62,9 @@ class GpuPerf(Settings, ExtensionApp):
             devices=lambda: self.sampler.devices.devices,
             deadline_seconds=self.job_deadline_seconds,
         )
+        self.recordings = RecordingShelf(
+            Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
+        )
         self.services = Services(
             catalog=catalog_of(metrics),
             history=history,
@@ -67,6 +72,7 @@ class GpuPerf(Settings, ExtensionApp):
             sampler=self.sampler,
             jobs=self.jobs,
             processes=ProcessReader(self.sampler, Attribution(table=ProcessTable())),
+            recordings=self.recordings,
         )
         self.kernel_socket = KernelSocket(
             manager=self.jobs,
@@ -95,6 +101,7 @@ class GpuPerf(Settings, ExtensionApp):
         """End the workers, the socket and the sampler with the server."""
         await self.kernel_socket.stop()
         self.jobs.close()
+        await in_thread(self.recordings.close)
         self.sampler.stop()
 
     def _source(self, metrics: tuple[Metric, ...]) -> Source:

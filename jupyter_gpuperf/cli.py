@@ -27,6 +27,8 @@ MISUSES: Final = frozenset(
         "unknown_parameter",
         "parameter_out_of_range",
         "parameter_wrong_type",
+        "file_exists",
+        "unknown_source",
     }
 )
 """Refusals of what was typed; told by code, because a refusal that crossed a wire has no class."""
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", required=True)
     _add_bench(commands)
+    _add_record(commands)
     return parser
 
 
@@ -78,6 +81,30 @@ def _add_bench(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type
     parser.add_argument("--device")
     parser.add_argument("-h", "--help", action="store_true")
     parser.set_defaults(run=_bench)
+
+
+def _add_record(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "record",
+        help="record what the GPUs do into FILE, until Ctrl-C",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", help="a new file, such as run.jsonl.gz")
+    parser.add_argument("--seconds", type=float, help="stop by itself after this long")
+    parser.add_argument("--interval-ms", type=int, default=100, help="time between readings")
+    parser.add_argument("--label", default="", help="what runs")
+    parser.add_argument("--source", help="as c.GpuPerf.source: auto, nvml, replay:FILE[,FILE...]")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(run=_record)
+
+
+def _record(known: argparse.Namespace, rest: Sequence[str]) -> int:
+    if rest:
+        raise BadRequest("usage", f"{rest[0]} is not understood.", f"See {PROGRAM} record --help.")
+    from jupyter_gpuperf.magics.recording import record_in_terminal
+
+    return record_in_terminal(known)
 
 
 def _bench(known: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Final
 
+from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Float, HasTraits, Int, Unicode, default
 
 SOURCE_VARIABLE: Final = "JUPYTER_GPUPERF_SOURCE"
@@ -35,9 +37,17 @@ class Settings(HasTraits):
         600.0, min=1.0, max=3600.0, help="How far back the history reaches, in seconds."
     ).tag(config=True)
 
+    recordings_directory = Unicode(
+        help="Where recordings are kept; by default gpuperf/recordings in Jupyter's data directory."
+    ).tag(config=True)
+
     job_deadline_seconds = Float(
         900.0, min=1.0, help="A benchmark that runs longer than this is ended, in seconds."
     ).tag(config=True)
+
+    @default("recordings_directory")
+    def _recordings_directory_default(self) -> str:
+        return str(Path(jupyter_data_dir()) / "gpuperf" / "recordings")
 
     @default("source")
     def _source_default(self) -> str:

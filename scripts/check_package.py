@@ -32,7 +32,7 @@ LISTED = {
 IMPORTS = """
 import jupyter_gpuperf, pathlib, sys
 assert pathlib.Path(jupyter_gpuperf.__file__).is_relative_to(sys.prefix), jupyter_gpuperf.__file__
-from jupyter_gpuperf.sources.replay import PACKAGED
+from jupyter_gpuperf.sources.recording import PACKAGED
 assert list(PACKAGED.glob("*.gz")), "the recordings are missing"
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()

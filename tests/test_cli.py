@@ -14,6 +14,8 @@ import pytest
 
 from jupyter_gpuperf import cli
 from jupyter_gpuperf.benchmarks import BENCHMARKS
+from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.sources.replay import load_recording
 
 SMALL = ("dataloader", "--workers", "0", "--items", "16", "--batch-size", "8")
 QUICK = (*SMALL, "--time-limit-seconds", "1")
@@ -123,3 +125,37 @@ def children_of(pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return children
+
+
+def test_a_recording_ends_with_ctrl_c_and_is_whole(tmp_path, training_recording):
+    file = tmp_path / "run.jsonl.gz"
+    source = f"replay:{training_recording}"
+    command = [sys.executable, "-m", "jupyter_gpuperf", "record", str(file), "--source", source]
+    process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    answer = json.loads(out)
+    assert answer["state"] == "stopped"
+    assert answer["frames_count"] >= 2
+    assert len(load_recording(file, METRICS).seconds) == answer["frames_count"]
+
+
+def test_a_recording_overwrites_nothing(tmp_path, capsys):
+    file = tmp_path / "precious.txt"
+    file.write_text("mine")
+    assert cli.main(["record", str(file), "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "file_exists"
+    assert file.read_text() == "mine"
+
+
+def test_without_a_gpu_there_is_nothing_to_record(tmp_path, capsys):
+    assert cli.main(["record", str(tmp_path / "new.gz")]) == 1
+    assert capsys.readouterr().err
+    assert not (tmp_path / "new.gz").exists()

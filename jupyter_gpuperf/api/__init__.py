@@ -18,6 +18,7 @@ from jupyter_gpuperf.api.monitoring import (
 )
 from jupyter_gpuperf.api.openmetrics import MetricsHandler
 from jupyter_gpuperf.api.processes import ProcessesHandler
+from jupyter_gpuperf.api.recordings import RecordingHandler, RecordingsHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -33,6 +34,8 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("benchmarks", BenchmarksHandler),
     ("jobs", JobsHandler),
     (r"jobs/([A-Za-z0-9_-]+)", JobHandler),
+    ("recordings", RecordingsHandler),
+    (r"recordings/([A-Za-z0-9][A-Za-z0-9_.-]*)", RecordingHandler),
     ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),
 )

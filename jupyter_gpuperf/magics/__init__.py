@@ -15,9 +15,10 @@ __all__ = ["bench", "load_ipython_extension"]
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics.gpubench import register
+    from jupyter_gpuperf.magics import gpubench, gpurecord
 
-    register(ipython)
+    gpubench.register(ipython)
+    gpurecord.register(ipython)
 
 
 def bench(

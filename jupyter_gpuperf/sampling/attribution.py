@@ -68,8 +68,10 @@ class Attribution(Struct, frozen=True, kw_only=True):
     def _process(
         self, listed: DriverProcess, kernels: Sequence[RunningKernel], *, nested: bool
     ) -> ProcessInfo:
-        pid, translated = self._pid_here(listed.pid, nested=nested)
-        kernel, found_by = self._kernel_of(listed.pid, pid, kernels)
+        pid, translated = (
+            (None, False) if listed.elsewhere else self._pid_here(listed.pid, nested=nested)
+        )
+        kernel, found_by = self._kernel_of(listed.pid, pid, () if listed.elsewhere else kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
         described = Described(None, None, None) if pid is None else self.table.describe(pid)

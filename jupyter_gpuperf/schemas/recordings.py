@@ -15,7 +15,7 @@ class RecordingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     label: str = ""
     interval_ms: int = 100
     seconds: float | None = None
-    """Stops by itself after this long; ``None``: when it is told to, at the latest after an hour."""
+    """Stops by itself after this long; ``None``: when it is told to, at the latest after a day."""
 
 
 class RecordingInfo(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,8 @@ class RecordingInfo(Struct, frozen=True, kw_only=True):
     state: Literal["recording", "stopped", "failed"]
     started_seconds: float
     duration_seconds: float
-    frames_count: int
+    frames_count: int | None
+    """Readings in the file; ``None`` for one of an earlier run of the server."""
     size_bytes: int
     path: str
     """Where the file lies on the server's machine."""

@@ -1,45 +1,28 @@
-"""Readings from recordings, looped in real time: each file is one device."""
+"""Readings from recordings, looped in real time: each file is one device, or what it holds."""
 
 from __future__ import annotations
 
-import gzip
-import json
+import logging
 import time
-import zlib
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, Devices, MissingReason, NoDevices
-from jupyter_gpuperf.sources.rates import Rates
-from jupyter_gpuperf.sources.reading import read_metrics
+from jupyter_gpuperf.schemas import DeviceInfo, Devices, NoDevices
+from jupyter_gpuperf.sources.own_recording import FORMAT, OwnRecording
+from jupyter_gpuperf.sources.recording import Lines, Recording, find_recording
 from jupyter_gpuperf.sources.source import DriverProcesses, Readings
+from jupyter_gpuperf.sources.trace import Trace
 
-PACKAGED: Final = Path(__file__).parent.parent / "recordings"
-"""Recordings of real devices that come with the package."""
+T = TypeVar("T")
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Recording:
-    """A recorded trace: its header, and readings in the order of their time."""
-
-    label: str
-    static: Mapping[str, Any]
-    seconds: tuple[float, ...]
-    readings: tuple[Mapping[str, Any], ...]
-
-    def at(self, elapsed_seconds: float) -> Mapping[str, Any]:
-        """Return the reading that was newest ``elapsed_seconds`` into the endless loop."""
-        # The last reading holds as long as the average one.
-        length_seconds = self.seconds[-1] + self.seconds[-1] / max(1, len(self.seconds) - 1)
-        position_seconds = elapsed_seconds % length_seconds if length_seconds else 0.0
-        return self.readings[max(0, bisect_right(self.seconds, position_seconds) - 1)]
+logger = logging.getLogger(__name__)
 
 
-def load_recording(path: Path) -> Recording:
+def load_recording(path: Path, metrics: Sequence[Metric]) -> Recording:
     """Read a recording from ``path``, or from those of the package when only a name is given.
 
     Raises
@@ -49,20 +32,30 @@ def load_recording(path: Path) -> Recording:
     OSError
         The file can't be read.
     """
-    if not path.exists() and (PACKAGED / path.name).exists():
-        path = PACKAGED / path.name
-    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    lines = Lines(find_recording(path))
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            header, *readings = [json.loads(line) for line in lines if line.strip()]
-        seconds = tuple(float(reading["t"]) for reading in readings)
-        static = dict(header["static"])
-        label = str(header["trace"])
-    except (ValueError, KeyError, TypeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"it is not a recording ({type(error).__name__}: {error})") from error
-    if not seconds or list(seconds) != sorted(seconds):
-        raise ValueError("it has no readings, or their times go backwards")
-    return Recording(label=label, static=static, seconds=seconds, readings=tuple(readings))
+        recording = _understood(iter(lines), metrics)
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is no recording ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        raise ValueError(f"{error}, and it ends torn" if lines.torn else str(error)) from error
+    if lines.torn:
+        logger.warning("The recording %s ends torn; what came before is played.", path)
+    return recording
+
+
+def _understood(objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric]) -> Recording:
+    header = next(objects, None)
+    if header is None:
+        raise ValueError("it holds nothing")
+    if header.get("format") != FORMAT:
+        return Trace(header, objects, metrics)
+    return OwnRecording(
+        header,
+        objects,
+        device_metrics=[each.name for each in metrics if each.scope == "device"],
+        host_metrics=[each.name for each in metrics if each.scope == "host"],
+    )
 
 
 class ReplaySource:
@@ -77,93 +70,93 @@ class ReplaySource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._paths = paths
-        self._device_metrics = tuple(metric for metric in metrics if metric.scope == "device")
-        self._host_metrics = tuple(metric for metric in metrics if metric.scope == "host")
+        self._metrics = metrics
         self._clock = clock
         self._started = 0.0
-        self._recordings: dict[str, Recording] = {}
-        self._devices = Devices(devices=[], reason=None)
-        self._rates: dict[str, Rates] = {}
-        self._position_seconds = 0.0
+        self._recordings: list[Recording] = []
+        self._reason: NoDevices | None = None
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
-        self._started = self._clock()
-        for index, path in enumerate(self._paths):
+        self._recordings, self._reason = [], None
+        for path in self._paths:
             try:
-                recording = load_recording(path)
+                self._recordings.append(load_recording(path, self._metrics))
             except (OSError, ValueError) as error:
-                self._recordings = {}
-                self._devices = Devices(devices=[], reason=_unreadable(path, error))
-                return
-            self._recordings[f"REPLAY-{index}-{recording.label}"] = recording
-        infos = [self._info(index, *each) for index, each in enumerate(self._recordings.items())]
-        self._devices = Devices(devices=infos, reason=None)
+                self._recordings, self._reason = [], _unreadable(path, error)
+                break
+        if not self._reason and not any(each.devices(0.0) for each in self._recordings):
+            self._reason = _empty(self._paths)
+        self._started = self._clock()
 
     def devices(self) -> Devices:
-        """Return one device per recording."""
-        return self._devices
+        """Return the devices of all recordings as they were at this moment."""
+        if self._reason is not None:
+            return Devices(devices=[], reason=self._reason)
+        infos = [
+            (number, info)
+            for number, recording, seconds in self._playing()
+            for info in recording.devices(seconds)
+        ]
+        return Devices(
+            devices=[_shown(*each, index) for index, each in enumerate(infos)], reason=None
+        )
 
     def read(self) -> dict[str, Readings]:
-        """Return each recording's reading of this moment."""
-        elapsed_seconds = self._clock() - self._started
-        return {
-            uuid: self._read_one(self._device_metrics, recording, elapsed_seconds)
-            for uuid, recording in self._recordings.items()
-        }
+        """Return each device's reading of this moment."""
+        return self._of_all(lambda recording, seconds: recording.read(seconds))
 
     def read_host(self) -> Readings:
         """Return the host's readings as recorded beside the first device."""
-        for recording in self._recordings.values():
-            return self._read_one(self._host_metrics, recording, self._clock() - self._started)
-        return {metric.name: "not_recorded" for metric in self._host_metrics}
+        for _number, recording, seconds in self._playing():
+            return recording.read_host(seconds)
+        return {each.name: "not_recorded" for each in self._metrics if each.scope == "host"}
 
     def read_host_cores(self) -> list[float]:
         """Return the share of each core that worked, in percent."""
+        for _number, recording, seconds in self._playing():
+            return recording.read_host_cores(seconds)
         return []
 
     def read_processes(self) -> DriverProcesses:
         """Return the processes on each device."""
-        return {uuid: "not_recorded" for uuid in self._recordings}
+        return self._of_all(lambda recording, seconds: recording.read_processes(seconds))
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _info(self, index: int, uuid: str, recording: Recording) -> DeviceInfo:
-        first = self._read_one(self._device_metrics, recording, 0.0)
-        return DeviceInfo(
-            uuid=uuid,
-            index=index,
-            name=str(recording.static.get("name", recording.label)),
-            state="ok",
-            pci_bus_id=None,
-            compute_capability=None,
-            parent_uuid=None,
-            unified_memory=False,
-            driver_version=recording.static.get("driver"),
-            memory_total_bytes=first["memory_total_bytes"],
-            power_limit_watts=first["power_limit_watts"],
-            clock_sm_max_mhz=first["clock_sm_max_mhz"],
-            clock_memory_max_mhz=first["clock_memory_max_mhz"],
-            replayed=True,
-        )
+    def _playing(self) -> Iterator[tuple[int, Recording, float]]:
+        elapsed_seconds = self._clock() - self._started
+        for number, recording in enumerate(self._recordings):
+            yield number, recording, _position(recording.seconds, elapsed_seconds)
 
-    def _read_one(
-        self, metrics: tuple[Metric, ...], recording: Recording, elapsed_seconds: float
-    ) -> Readings:
-        reading = recording.at(elapsed_seconds)
-        # Rates go by the recording's own time: between two of its readings nothing has grown.
-        self._position_seconds = float(reading["t"])
-        scope = f"{metrics[0].scope if metrics else ''} {id(recording)}"
-        rates = self._rates.setdefault(scope, Rates(lambda: self._position_seconds))
+    def _of_all(self, ask: Callable[[Recording, float], Mapping[str, T]]) -> dict[str, T]:
+        return {
+            _replayed(number, uuid): answer
+            for number, recording, seconds in self._playing()
+            for uuid, answer in ask(recording, seconds).items()
+        }
 
-        def recorded(metric: Metric) -> float:
-            value = metric.recorded(reading, recording.static)
-            if value is None:
-                raise KeyError(metric.name)
-            return value
 
-        return read_metrics(metrics, recorded, _not_recorded, rates)
+def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
+    # The last reading holds as long as the average one.
+    length_seconds = seconds[-1] + seconds[-1] / max(1, len(seconds) - 1)
+    return elapsed_seconds % length_seconds if length_seconds else 0.0
+
+
+def _replayed(number: int, uuid: str) -> str:
+    # The same file may play twice, and beside the device that it was taken of.
+    return f"REPLAY-{number}-{uuid}"
+
+
+def _shown(number: int, info: DeviceInfo, index: int) -> DeviceInfo:
+    parent = info.parent_uuid
+    return replace(
+        info,
+        uuid=_replayed(number, info.uuid),
+        index=index,
+        parent_uuid=None if parent is None else _replayed(number, parent),
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> NoDevices:
@@ -174,5 +167,9 @@ def _unreadable(path: Path, error: Exception) -> NoDevices:
     )
 
 
-def _not_recorded(_error: Exception) -> MissingReason:
-    return "not_recorded"
+def _empty(paths: Sequence[Path]) -> NoDevices:
+    return NoDevices(
+        code="recording_without_devices",
+        message=f"The recording {', '.join(map(str, paths))} holds no GPU.",
+        hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
+    )

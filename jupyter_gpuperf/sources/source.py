@@ -22,6 +22,8 @@ class DriverProcess(Struct, frozen=True, kw_only=True):
     sm_utilization_percent: Reading
     """Of the driver's last sample periods. Its own list of the driver's: where the two lists
     number processes differently, ``not_supported``."""
+    elsewhere: bool = False
+    """True for one of a recording: its number means nothing on this machine."""
 
 
 DriverProcesses = dict[str, "list[DriverProcess] | MissingReason"]

@@ -41,7 +41,7 @@ def test_readings_are_those_recorded_at_that_moment(training_recording):
 
 def test_the_recording_loops(training_recording):
     source, clock = replay(training_recording)
-    recording = load_recording(training_recording)
+    recording = load_recording(training_recording, METRICS)
     first = source.read()
     clock.seconds += recording.seconds[-1] + 0.1001
     assert source.read() == first

@@ -489,7 +489,7 @@ export interface Processes {
 export interface RecordingInfo {
   duration_seconds: number;
   error: ErrorInfo | null;
-  frames_count: number;
+  frames_count: number | null;
   id: string;
   label: string;
   path: string;

@@ -1,0 +1,209 @@
+"""``%gpurecord`` and ``%%gpurecord``: record what the GPUs do while a notebook works.
+
+The readings are taken and written by a process of their own, so that they cost the notebook nothing,
+and it needs no server: it works in a plain IPython as well.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.utils.process import arg_split
+
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
+from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.options import OptionParser
+from jupyter_gpuperf.magics.recording import STARTED, sentence_of
+
+START_SECONDS: Final = 45.0
+STOP_SECONDS: Final = 15.0
+
+MANUAL: Final = """Record what the GPUs do into a file that replays anywhere.
+
+  %gpurecord start [FILE] [--seconds S] [--interval-ms N] [--label WORDS]
+  %gpurecord               how the recording stands
+  %gpurecord stop          end it; returns it, with its .file
+
+  %%gpurecord [FILE] [--interval-ms N] [--label WORDS]
+  …                        record while the cell runs
+
+FILE is a new file, by default gpuperf-<date>-<time>.jsonl.gz in the current folder.
+A server replays it when started with c.GpuPerf.source = "replay:FILE".
+"""
+
+
+@dataclass(kw_only=True)
+class Recording:
+    """What was recorded, or is being recorded.
+
+    Attributes
+    ----------
+    file
+        Where it is written.
+    summary
+        ``duration_seconds``, ``frames_count``, ``size_bytes``, ``error``; empty while it runs.
+    """
+
+    file: str
+    summary: dict[str, Any] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def __repr__(self) -> str:
+        if self.summary:
+            return sentence_of(self.summary)
+        return f"{self.file}: recording for {time.monotonic() - self.began:.0f} s"
+
+
+class RecordingProcess:
+    """The process that records.
+
+    Raises
+    ------
+    Unavailable
+        It could not begin; with the reason that it gave.
+    """
+
+    def __init__(self, file: str, options: list[str]) -> None:
+        self.recording = Recording(file=file)
+        command = [sys.executable, "-m", "jupyter_gpuperf", "record", file, "--attached", "--json"]
+        self._process = subprocess.Popen(
+            [*command, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # Ctrl-C in a terminal reaches the whole group: that would end it with the cell, as it should.
+        timer = threading.Timer(START_SECONDS, self._process.kill)
+        timer.start()
+        try:
+            assert self._process.stdout is not None  # it is a pipe
+            first = self._process.stdout.readline().strip()
+        finally:
+            timer.cancel()
+        if first != STARTED:
+            raise self._failure()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still records."""
+        return self._process.poll() is None
+
+    def stop(self) -> Recording:
+        """End it, and return what was recorded."""
+        if not self.recording.summary:
+            try:
+                out, _ = self._process.communicate(timeout=STOP_SECONDS)  # closes its input
+                self.recording.summary = json.loads(out.strip().splitlines()[-1])
+            except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+                self._process.kill()
+                self._process.communicate()
+                raise Unavailable(
+                    "recording_not_ended",
+                    "The recording did not end as it should; its process was killed.",
+                    f"What was recorded until its last seconds is in {self.recording.file}.",
+                ) from error
+        return self.recording
+
+    def _failure(self) -> GpuPerfError:
+        _, errors = self._process.communicate()
+        try:
+            return Unavailable(**json.loads(errors.strip().splitlines()[-1]))
+        except (ValueError, IndexError, TypeError):
+            last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+            return Unavailable(
+                "recording_not_started",
+                f"The recording could not begin: {last[0]}.",
+                "Try jupyter gpuperf record in a terminal.",
+            )
+
+
+@magics_class
+class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
+    """The magics that record."""
+
+    current: RecordingProcess | None = None
+
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def gpurecord(self, line: str, cell: str | None = None) -> Recording | None:
+        """Record; see :data:`MANUAL`."""
+        try:
+            words = arg_split(line, posix=True)
+            if cell is not None:
+                return self._record_cell(words, cell)
+            if not words:
+                return self._stand()
+            action, *rest = words
+            if action == "start":
+                self._start(rest)
+                return self._stand()
+            if action == "stop" and not rest:
+                return self._stop()
+            raise BadRequest("usage", f"{line!r} is not understood.", "See %gpurecord?")
+        except GpuPerfError as error:
+            raise BenchmarkError.of(error) from None
+
+    def _record_cell(self, words: list[str], cell: str) -> Recording:
+        self._start(words)
+        try:
+            # Its error, if any, is shown by the shell; the recording of it is what one wants then.
+            self.shell.run_cell(cell)
+        finally:
+            recording = self._stop()
+        return recording
+
+    def _start(self, words: list[str]) -> None:
+        if self.current is not None and self.current.runs:
+            raise BadRequest(
+                "recording_runs",
+                f"A recording runs already, to {self.current.recording.file}.",
+                "End it with %gpurecord stop.",
+            )
+        file, options = _understood(words)
+        self.current = RecordingProcess(file, options)
+        atexit.register(self.current.stop)
+
+    def _stand(self) -> Recording | None:
+        if self.current is None:
+            print("Nothing is being recorded. %gpurecord start begins.")  # noqa: T201
+            return None
+        return self.current.recording if self.current.runs else self._stop()
+
+    def _stop(self) -> Recording:
+        if self.current is None:
+            raise BadRequest(
+                "no_recording", "Nothing is being recorded.", "%gpurecord start begins."
+            )
+        process, self.current = self.current, None
+        atexit.unregister(process.stop)
+        return process.stop()
+
+
+def _understood(words: list[str]) -> tuple[str, list[str]]:
+    parser = OptionParser(prog="%gpurecord", add_help=False, allow_abbrev=False)
+    parser.add_argument("file", nargs="?", default=time.strftime("gpuperf-%Y%m%d-%H%M%S.jsonl.gz"))
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--interval-ms", type=int)
+    parser.add_argument("--label")
+    given = parser.parse_args(words)
+    options: list[str] = []
+    for name in ("seconds", "interval_ms", "label"):
+        value = getattr(given, name)
+        if value is not None:
+            options += [f"--{name.replace('_', '-')}", str(value)]
+    return given.file, options
+
+
+def register(ipython: InteractiveShell) -> None:
+    """Give ``ipython`` the magic and its manual."""
+    GpuRecordMagics.gpurecord.__doc__ = MANUAL
+    ipython.register_magics(GpuRecordMagics)

@@ -1,0 +1,181 @@
+"""The product's own recordings: a header, then what the live socket sends, one JSON object a line.
+
+See :mod:`jupyter_gpuperf.sampling.recorder` for the other end. Readings are kept in columns, so that
+an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar, get_args
+
+import msgspec
+
+from jupyter_gpuperf.schemas import DeviceInfo, MissingReason
+from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
+
+FORMAT: Final = "gpuperf-recording"
+FORMAT_VERSION: Final = 1
+REASONS: Final[tuple[MissingReason, ...]] = get_args(MissingReason)
+
+T = TypeVar("T")
+
+
+class OwnRecording:
+    """A recording in memory.
+
+    Parameters
+    ----------
+    header, lines
+        The file's objects.
+    device_metrics, host_metrics
+        The metrics' names in this version; what else the file holds is left out, and what it lacks is
+        ``not_recorded``.
+
+    Raises
+    ------
+    ValueError
+        It has no readings, or it comes from a newer version of the product.
+    """
+
+    def __init__(
+        self,
+        header: Mapping[str, Any],
+        lines: Iterable[Mapping[str, Any]],
+        *,
+        device_metrics: Sequence[str],
+        host_metrics: Sequence[str],
+    ) -> None:
+        if header.get("format_version") != FORMAT_VERSION:
+            raise ValueError(
+                f"its format is version {header.get('format_version')!r}, and this is a reader of "
+                f"version {FORMAT_VERSION}: install a newer jupyter_gpuperf"
+            )
+        self.label = str(header.get("label") or "recording")
+        self.seconds: array[float] = array("d")
+        self._device_metrics = device_metrics
+        self._tables: dict[str, _Table] = {}
+        self._host = _Table(host_metrics)
+        self._cores: list[array[float]] = []
+        self._devices: _Changes[list[DeviceInfo]] = _Changes(_devices(header.get("devices", [])))
+        self._processes: _Changes[dict[str, Any]] = _Changes({})
+        self._began_seconds = math.nan
+        for line in lines:
+            self._take(line)
+        if not self.seconds:
+            raise ValueError("it has no readings")
+
+    def devices(self, seconds: float) -> list[DeviceInfo]:
+        """Return the devices as they were, a lost one among them."""
+        return self._devices.at(seconds)
+
+    def read(self, seconds: float) -> dict[str, Readings]:
+        """Return each device's readings."""
+        place = self._place(seconds)
+        return {uuid: table.row(place) for uuid, table in self._tables.items()}
+
+    def read_host(self, seconds: float) -> Readings:
+        """Return the machine's readings."""
+        return self._host.row(self._place(seconds))
+
+    def read_host_cores(self, seconds: float) -> list[float]:
+        """Return each core's share in percent."""
+        return list(self._cores[self._place(seconds)])
+
+    def read_processes(self, seconds: float) -> DriverProcesses:
+        """Return each device's processes; their numbers mean nothing on this machine."""
+        known = self._processes.at(seconds)
+        return {uuid: _processes(known.get(uuid, "not_recorded")) for uuid in self._tables}
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        kind = line.get("type")
+        # News come between two frames: they hold from the frame before on.
+        now = self.seconds[-1] if self.seconds else 0.0
+        if kind == "frame":
+            self._add(line)
+        elif kind == "devices":
+            self._devices.add(now, _devices(line["devices"]["devices"]))
+        elif kind == "processes":
+            self._processes.add(now, line["devices"])
+
+    def _add(self, frame: Mapping[str, Any]) -> None:
+        time_seconds = float(frame["time_seconds"])
+        if math.isnan(self._began_seconds):
+            self._began_seconds = time_seconds
+        elapsed_seconds = time_seconds - self._began_seconds
+        if self.seconds and elapsed_seconds <= self.seconds[-1]:
+            # The clock was set back: go on from where it was.
+            self._began_seconds = time_seconds - self.seconds[-1] - 1e-3
+            elapsed_seconds = time_seconds - self._began_seconds
+        place = len(self.seconds)
+        self.seconds.append(elapsed_seconds)
+        for uuid, readings in frame["devices"].items():
+            if uuid not in self._tables:
+                self._tables[uuid] = _Table(self._device_metrics)
+            self._tables[uuid].put(place, readings)
+        self._host.put(place, frame["host"])
+        self._cores.append(array("f", frame.get("host_cores_percent", ())))
+
+    def _place(self, seconds: float) -> int:
+        return max(0, bisect_right(self.seconds, seconds) - 1)
+
+
+class _Table:
+    """Readings in columns: values, and where there is none, the number of the reason."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._values = {name: array("d") for name in names}
+        self._reasons: dict[str, dict[int, str]] = {name: {} for name in names}
+
+    def put(self, place: int, readings: Mapping[str, Any]) -> None:
+        for name, column in self._values.items():
+            # Where the device was not there at all, nothing was recorded.
+            column.extend([math.nan] * (place - len(column)))
+            reading = readings.get(name)
+            if isinstance(reading, (int, float)):
+                column.append(float(reading))
+                continue
+            column.append(math.nan)
+            if reading in REASONS:
+                # The strings are those of the module: a place costs no string of its own.
+                self._reasons[name][place] = REASONS[REASONS.index(reading)]
+
+    def row(self, place: int) -> Readings:
+        return {name: self._at(name, column, place) for name, column in self._values.items()}
+
+    def _at(self, name: str, column: array[float], place: int) -> Any:  # noqa: ANN401
+        value = column[place] if place < len(column) else math.nan
+        return self._reasons[name].get(place, "not_recorded") if math.isnan(value) else value
+
+
+class _Changes(Generic[T]):
+    """What holds from some time on, until it changes."""
+
+    def __init__(self, first: T) -> None:
+        self._seconds = [-math.inf]
+        self._values = [first]
+
+    def add(self, seconds: float, value: T) -> None:
+        self._seconds.append(seconds)
+        self._values.append(value)
+
+    def at(self, seconds: float) -> T:
+        return self._values[bisect_right(self._seconds, seconds) - 1]
+
+
+def _devices(raw: Any) -> list[DeviceInfo]:  # noqa: ANN401  (out of a file)
+    try:
+        infos = msgspec.convert(raw, list[DeviceInfo])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"its devices can't be understood: {error}") from error
+    return [msgspec.structs.replace(info, replayed=True) for info in infos]
+
+
+def _processes(raw: Any) -> list[DriverProcess] | MissingReason:  # noqa: ANN401  (out of a file)
+    if isinstance(raw, str):
+        return raw if raw in REASONS else "not_recorded"
+    listed = msgspec.convert(raw, list[DriverProcess])
+    return [msgspec.structs.replace(each, elsewhere=True) for each in listed]
