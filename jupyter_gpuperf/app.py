@@ -21,6 +21,7 @@ from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import Attribution
+from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
@@ -50,6 +51,11 @@ class GpuPerf(Settings, ExtensionApp):
             host_metrics=[metric.name for metric in changing if metric.scope == "host"],
         )
         subscribers = Subscribers()
+        self.history_keeper = (
+            HistoryKeeper(Path(self.history_file).expanduser(), history)
+            if self.history_file
+            else None
+        )
         self.sampler = Sampler(
             self._source(metrics),
             history=history,
@@ -57,6 +63,7 @@ class GpuPerf(Settings, ExtensionApp):
             idle_interval_ms=self.idle_interval_ms if self.sample_when_idle else None,
             version=_version,
             alerts=AlertWatch(RULES),
+            prepare=self.history_keeper.start if self.history_keeper else lambda: None,
         )
         self.jobs = JobManager(
             devices=lambda: self.sampler.devices.devices,
@@ -103,6 +110,8 @@ class GpuPerf(Settings, ExtensionApp):
         self.jobs.close()
         await in_thread(self.recordings.close)
         self.sampler.stop()
+        if self.history_keeper:
+            await in_thread(self.history_keeper.stop)
 
     def _source(self, metrics: tuple[Metric, ...]) -> Source:
         try:

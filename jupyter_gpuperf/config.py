@@ -37,6 +37,11 @@ class Settings(HasTraits):
         600.0, min=1.0, max=3600.0, help="How far back the history reaches, in seconds."
     ).tag(config=True)
 
+    history_file = Unicode(
+        help="A file of this server alone in which the history outlives it; none by default. It is "
+        "written every five minutes, and with every tick when the server ends."
+    ).tag(config=True)
+
     recordings_directory = Unicode(
         help="Where recordings are kept; by default gpuperf/recordings in Jupyter's data directory."
     ).tag(config=True)

@@ -8,13 +8,24 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
+from msgspec import Struct
+
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.ring import NAN
-from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track
+from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, TrackDump
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
 
 MOST_STEPS: Final = 10_000
 """The longest answer, in steps."""
+
+
+class HistoryDump(Struct, frozen=True, kw_only=True):
+    """A history, to be kept in a file."""
+
+    newest_seconds: float
+    steps_seconds: list[float]
+    devices: dict[str, TrackDump]
+    host: TrackDump
 
 
 class HistoryStore:
@@ -102,6 +113,35 @@ class HistoryStore:
             },
             host=_condense(host, of_host, step_seconds),
         )
+
+    def dump(self, *, full: bool) -> HistoryDump:
+        """Return a copy of what is kept; ``full``: every tick, too, not the coarse steps alone."""
+        with self._lock:
+            return HistoryDump(
+                newest_seconds=self._newest_seconds,
+                steps_seconds=[size.step_seconds for size in self._coarse],
+                devices={uuid: track.dump(full=full) for uuid, track in self._devices.items()},
+                host=self._host.dump(full=full),
+            )
+
+    def restore(self, dump: HistoryDump) -> None:
+        """Take a dump in place of what is kept.
+
+        Raises
+        ------
+        ValueError
+            It does not fit together, or was taken at other resolutions.
+        """
+        if dump.steps_seconds != [size.step_seconds for size in self._coarse]:
+            raise ValueError("other resolutions")
+        devices = {uuid: Track(self._capacity, self._coarse) for uuid in dump.devices}
+        host = Track(self._capacity, self._coarse)
+        for uuid, track in devices.items():
+            track.restore(dump.devices[uuid])
+        host.restore(dump.host)
+        with self._lock:
+            self._devices, self._host = devices, host
+            self._newest_seconds = dump.newest_seconds
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
         known = {*self._device_metrics, *self._host_metrics}

@@ -8,10 +8,21 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 NAN: Final = math.nan
 
 VALUE: Final = "f"
 """Four bytes are enough to draw: a memory of 80 GiB is right to 8 KiB."""
+
+
+class Dump(Struct, frozen=True, kw_only=True):
+    """A ring's entries, oldest first, as this machine's numbers."""
+
+    times: bytes
+    columns: dict[str, bytes]
+    dropped: bool
+    """True when older ones made room, or are not known."""
 
 
 class Ring:
@@ -72,6 +83,10 @@ class Ring:
             return math.inf
         return self._times[self._next if len(self._times) == self._capacity else 0]
 
+    def newest_seconds(self) -> float:
+        """Return the time of the newest entry; minus infinity when there is none."""
+        return self._times[self._next - 1] if self._times else -math.inf
+
     def forget_from(self, time_seconds: float) -> None:
         """Drop all entries from this time on: the clock was set back."""
         times = self._ordered(self._times)
@@ -81,6 +96,31 @@ class Ring:
         }
         self._times = times[:kept]
         self._next = kept % self._capacity
+
+    def dump(self) -> Dump:
+        """Return a copy of all entries, to be kept in a file."""
+        return Dump(
+            times=self._ordered(self._times).tobytes(),
+            columns={name: self._ordered(each).tobytes() for name, each in self._columns.items()},
+            dropped=self._dropped,
+        )
+
+    def restore(self, dump: Dump) -> None:
+        """Take the newest entries of a dump in place of all there are.
+
+        Raises
+        ------
+        ValueError
+            Its columns do not fit each other.
+        """
+        times = array("d", dump.times)
+        columns = {name: array(VALUE, content) for name, content in dump.columns.items()}
+        if any(len(column) != len(times) for column in columns.values()):
+            raise ValueError("columns of different lengths")
+        self._times = times[-self._capacity :]
+        self._columns = {name: column[-self._capacity :] for name, column in columns.items()}
+        self._next = len(self._times) % self._capacity
+        self._dropped = dump.dropped or len(times) > self._capacity
 
     def _ordered(self, column: array[float]) -> array[float]:
         if len(column) < self._capacity:

@@ -7,7 +7,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from jupyter_gpuperf.sampling.ring import Ring
+from msgspec import Struct
+
+from jupyter_gpuperf.sampling.ring import Dump, Ring
 from jupyter_gpuperf.schemas import Reading
 
 LOWEST, MEAN, HIGHEST = "<", "=", ">"
@@ -41,6 +43,10 @@ class Piece(NamedTuple):
                 for name, (low, mean, high) in self.metrics.items()
             },
         )
+
+
+NOTHING: Final = Dump(times=b"", columns={}, dropped=True)
+"""What is left of the ticks when the steps alone were kept."""
 
 
 class Condensed:
@@ -87,6 +93,13 @@ class Condensed:
         self.ring.append(self._step * self.size.step_seconds, entry)
         self._running = {}
 
+    def restore(self, dump: Dump) -> None:
+        """Take the kept steps of a dump; the step after them is the one that runs."""
+        self.ring.restore(dump)
+        self._running = {}
+        newest = self.ring.newest_seconds()
+        self._step = newest if math.isinf(newest) else round(newest / self.size.step_seconds) + 1
+
     @property
     def running_seconds(self) -> float:
         """When the step that runs began; minus infinity before the first tick."""
@@ -111,6 +124,13 @@ class Condensed:
                 if name + MEAN in found
             },
         )
+
+
+class TrackDump(Struct, frozen=True, kw_only=True):
+    """All resolutions of one device."""
+
+    full: Dump | None
+    coarse: list[Dump]
 
 
 class Track:
@@ -149,6 +169,25 @@ class Track:
     def _fine(self, oldest: float, names: Sequence[str]) -> Piece:
         times, columns = self._full.between(oldest, math.inf, names)
         return Piece(times, {name: (each, each, each) for name, each in columns.items()})
+
+    def dump(self, *, full: bool) -> TrackDump:
+        """Return a copy of all that passed, without the steps that run; ``full``: every tick too."""
+        return TrackDump(
+            full=self._full.dump() if full else None,
+            coarse=[tier.ring.dump() for tier in self._coarse],
+        )
+
+    def restore(self, dump: TrackDump) -> None:
+        """Take a dump in place of all there is; resolutions that it lacks stay empty.
+
+        Raises
+        ------
+        ValueError
+            It does not fit together.
+        """
+        self._full.restore(dump.full or NOTHING)
+        for tier, kept in zip(self._coarse, dump.coarse, strict=False):
+            tier.restore(kept)
 
     def forget_from(self, time_seconds: float) -> None:
         """Drop all from this time on: the clock was set back."""

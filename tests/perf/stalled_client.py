@@ -1,0 +1,133 @@
+"""What a client that never reads costs: the server's memory, and the ticks of another client.
+
+    python tests/perf/stalled_client.py [--minutes 60] [--devices 8] [--interval-ms 100] [--json]
+
+One server with replayed devices; one client that opens the live socket and never reads a byte of it, and one
+that reads. Printed: the server's resident memory after the first minute and at the end, how many frames the
+reading client should have had and had, and the longest gap between two of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+from server_latency import RECORDING, wait_for
+
+SETTLED_SECONDS = 60.0
+"""By then the history's columns, allocators and caches have their size; the ring itself is filled for
+``history_seconds`` more, so that is set to less."""
+
+
+def stall(port: int, token: str, interval_ms: int) -> socket.socket:
+    """Open a live socket by hand, with a tiny receive buffer, and read nothing but the handshake."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    client.sendall(
+        f"GET /gpuperf/live?interval_ms={interval_ms} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        f"Authorization: token {token}\r\n\r\n".encode()
+    )
+    assert client.recv(12).startswith(b"HTTP/1.1 101")
+    return client
+
+
+async def read(port: int, token: str, interval_ms: int, seconds: float) -> dict[str, Any]:
+    """Read the live socket for some time; return the count of frames and the longest gap."""
+    from tornado.httpclient import HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    url = f"ws://127.0.0.1:{port}/gpuperf/live?interval_ms={interval_ms}"
+    client = await websocket_connect(HTTPRequest(url, headers={"Authorization": f"token {token}"}))
+    times: list[float] = []
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        message = json.loads(await client.read_message())
+        if message["type"] == "frame":
+            times.append(message["time_seconds"])
+    client.close()
+    gaps = [after - before for before, after in pairwise(times)]
+    return {
+        "frames_expected": round((times[-1] - times[0]) * 1000 / interval_ms) + 1,
+        "frames": len(times),
+        "longest_gap_seconds": round(max(gaps), 3),
+    }
+
+
+async def measure(
+    server: psutil.Process, port: int, token: str, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Stall one client, read with another."""
+    stalled = stall(port, token, options.interval_ms)
+    seconds = 60 * options.minutes
+    reading = asyncio.create_task(read(port, token, options.interval_ms, seconds))
+    await asyncio.sleep(min(SETTLED_SECONDS, seconds / 2))
+    settled = server.memory_info().rss
+    found = await reading
+    at_end = server.memory_info().rss
+    stalled.close()
+    return {
+        "minutes": options.minutes,
+        "resident_settled_mib": round(settled / 2**20, 1),
+        "resident_at_end_mib": round(at_end / 2**20, 1),
+        **found,
+    }
+
+
+def main() -> None:
+    """Start a server, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--devices", type=int, default=8)
+    parser.add_argument("--interval-ms", type=int, default=100)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory() as home:
+        folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
+                *(f"--port={port}", f"--IdentityProvider.token={token}"),
+                *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
+                "--ServerApp.jpserver_extensions={'jupyter_gpuperf': True}",
+                "--GpuPerf.history_seconds=30",
+            ],
+            env={
+                **os.environ,
+                **folders,
+                "JUPYTER_GPUPERF_SOURCE": f"replay:{','.join([str(RECORDING)] * options.devices)}",
+            },
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/gpuperf/latest", token)
+            figures = asyncio.run(measure(psutil.Process(server.pid), port, token, options))
+        finally:
+            server.terminate()
+            server.wait()
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()
