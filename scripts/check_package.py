@@ -34,6 +34,8 @@ import jupyter_gpuperf, pathlib, sys
 assert pathlib.Path(jupyter_gpuperf.__file__).is_relative_to(sys.prefix), jupyter_gpuperf.__file__
 from jupyter_gpuperf.sources.recording import PACKAGED
 assert list(PACKAGED.glob("*.gz")), "the recordings are missing"
+from jupyterlab_server.translation_utils import get_installed_packages_locale
+assert "jupyter_gpuperf" in get_installed_packages_locale("zh_CN")[0], "the translations are missing"
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "jupyter_gpuperf")

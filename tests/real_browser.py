@@ -22,6 +22,12 @@ CHROMIUM_FLAGS = [
 RESULTS = Path(__file__).parents[1] / "test-results"
 
 
+def chromium() -> str | None:
+    """Return the browser named by GPUPERF_BROWSER, or one on the PATH; ``None``: Playwright's own."""
+    names = (os.environ.get("GPUPERF_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
 @pytest.fixture(autouse=True)
 def jp_asyncio_loop() -> None:
     """Playwright brings a loop of its own: no other may run beside it."""
@@ -36,10 +42,8 @@ def jp_server_cleanup() -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium: the one named by GPUPERF_BROWSER, one on the PATH, or Playwright's own."""
-    names = (os.environ.get("GPUPERF_BROWSER"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 

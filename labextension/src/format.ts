@@ -83,21 +83,22 @@ export function significant(value: number): string {
   return value.toFixed(Math.min(digits, 6));
 }
 
-/** Used and total in the unit of the total: `12.3` and `of 80 GiB`. */
+/** Used and total in the unit of the total: `12.3` and `of 80 GiB`; `of` says it in a language. */
 export function formatShare(
   used: number,
   total: number,
-  unit: string
+  unit: string,
+  of: (whole: string) => string = whole => `of ${whole}`
 ): IFigure {
   if (unit !== 'bytes') {
     const whole = formatReading(total, unit);
-    return { text: used.toFixed(0), unit: `of ${whole.text} ${whole.unit}` };
+    return { text: used.toFixed(0), unit: of(`${whole.text} ${whole.unit}`) };
   }
   const gib = 2 ** 30;
   const digits = total >= 10 * gib ? 0 : 1;
   return {
     text: (used / gib).toFixed(1),
-    unit: `of ${(total / gib).toFixed(digits)} GiB`
+    unit: of(`${(total / gib).toFixed(digits)} GiB`)
   };
 }
 
@@ -110,6 +111,14 @@ export function widestOf(top: number | null, unit: string): number {
   return unit === 'bytes'
     ? (top / 2 ** 30).toFixed(1).length
     : Math.max(least, formatReading(top, unit).text.length);
+}
+
+/** The widest that a figure of this unit gets where its top is not known; null for a mere number. */
+export function widestReading(unit: string): IFigure | null {
+  if (unit === 'bytes') {
+    return { text: '888.8', unit: 'GiB' };
+  }
+  return unit in RATES ? { text: '88.8', unit: `M${RATES[unit]}` } : null;
 }
 
 /** `NVIDIA H100 80GB HBM3` → `H100`, for the status bar and rows. */
@@ -146,25 +155,40 @@ export function unitOf(name: string): string {
   return '';
 }
 
-/** `startup_seconds` → `Startup`, `images_per_second` → `Images per second`. */
-export function labelOf(name: string): string {
+/** Puts words into the reader's language. */
+export type Translate = (words: string) => string;
+
+const IN_ENGLISH: Translate = words => words;
+
+/** `startup_seconds` → `startup`, `images_per_second` → `images per second`. */
+export function wordsOf(name: string): string {
   const unit = unitOf(name);
   const bare =
     unit === '' || unit === 'per_second'
       ? name
       : name.slice(0, -unit.length - 1);
-  return titleOf(bare);
+  return bare.replace(/_/g, ' ');
+}
+
+/** `startup_seconds` → `Startup`, `images_per_second` → `Images per second`. */
+export function labelOf(name: string, translate = IN_ENGLISH): string {
+  return capitalised(translate(wordsOf(name)));
 }
 
 /** `time_limit_seconds` → `Time limit (s)`, `batch_size` → `Batch size`. */
-export function fieldLabelOf(name: string): string {
-  const symbol = SYMBOLS[unitOf(name)];
-  return symbol ? `${labelOf(name)} (${symbol})` : titleOf(name);
+export function fieldLabelOf(name: string, translate = IN_ENGLISH): string {
+  return capitalised(rowLabelOf(name, translate));
 }
 
-/** `batch_size` → `Batch size`. */
-function titleOf(name: string): string {
-  const words = name.replace(/_/g, ' ');
+/** `power_watts` → `power (W)`, `torch_threads` → `torch threads`. */
+export function rowLabelOf(name: string, translate = IN_ENGLISH): string {
+  const symbol = SYMBOLS[unitOf(name)];
+  return symbol
+    ? `${translate(wordsOf(name))} (${symbol})`
+    : translate(name.replace(/_/g, ' '));
+}
+
+function capitalised(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

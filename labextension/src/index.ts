@@ -1,6 +1,7 @@
+import { dashboardPlugin } from './plugins/dashboard';
 import { modelPlugin } from './plugins/model';
 import { panelPlugin } from './plugins/panel';
 import { statusBarPlugin } from './plugins/statusbar';
 
 /** All plugins of the extension. */
-export default [modelPlugin, panelPlugin, statusBarPlugin];
+export default [modelPlugin, panelPlugin, dashboardPlugin, statusBarPlugin];

@@ -1,8 +1,10 @@
 import { Token } from '@lumino/coreutils';
 
+import type { Rest } from './api/rest';
 import type { JobsModel } from './model/jobs';
 import type { LiveModel } from './model/live';
 import type { ProcessesModel } from './model/processes';
+import type { RecordingsModel } from './model/recordings';
 
 /** The namespace of translations, settings and state. */
 export const NAMESPACE = 'jupyter_gpuperf';
@@ -12,7 +14,8 @@ export const PLUGIN_ID = 'jupyter-gpuperf:plugin';
 
 /** The ids of all commands. */
 export const CommandIDs = {
-  openPanel: 'gpuperf:open-panel'
+  openPanel: 'gpuperf:open-panel',
+  openDashboard: 'gpuperf:open-dashboard'
 } as const;
 
 /** What the plugins share: one stream and one list of jobs, however many views there are. */
@@ -20,6 +23,8 @@ export interface IGpuPerf {
   readonly live: LiveModel;
   readonly jobs: JobsModel;
   readonly processes: ProcessesModel;
+  readonly recordings: RecordingsModel;
+  readonly rest: Rest;
 }
 
 export const IGpuPerf = new Token<IGpuPerf>(

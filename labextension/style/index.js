@@ -1,2 +1,5 @@
 import 'uplot/dist/uPlot.min.css';
 import './base.css';
+import './statusbar.css';
+import './recordings.css';
+import './dashboard.css';

@@ -69,6 +69,7 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
         base_url: str = "/user/u1/",
         options: Sequence[str] = (),
         modules: Path | None = None,
+        lab_settings: dict[str, dict] | None = None,
     ) -> Server:
         home = tmp_path_factory.mktemp("home")
         folder = home / "work"
@@ -78,6 +79,10 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
         # The news pop-up would ask the network and cover the page.
         disabled = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
         (settings / "page_config.json").write_text(json.dumps(disabled))
+        for plugin, values in (lab_settings or {}).items():
+            file = home / "lab-settings" / f"{plugin.replace(':', '/')}.jupyterlab-settings"
+            file.parent.mkdir(parents=True)
+            file.write_text(json.dumps(values))
         port, token = port or free_port(), token or secrets.token_hex(16)
         environment = {
             **os.environ,

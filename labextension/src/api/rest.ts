@@ -8,10 +8,14 @@ import type {
   Devices,
   ErrorInfo,
   Frame,
+  History,
   JobInfo,
   JobRequest,
   Jobs,
   Processes,
+  RecordingInfo,
+  RecordingRequest,
+  Recordings,
   Version
 } from './generated';
 
@@ -47,6 +51,20 @@ export class Rest {
     return this.call<Frame>('latest');
   }
 
+  /** The last `seconds` in steps; only these metrics. */
+  history(
+    seconds: number,
+    stepSeconds: number,
+    metrics: readonly string[]
+  ): Promise<History> {
+    const query = URLExt.objectToQueryString({
+      seconds: String(seconds),
+      step_seconds: String(stepSeconds),
+      metrics: metrics.join(',')
+    });
+    return this.call<History>(`history${query}`);
+  }
+
   alerts(): Promise<AlertsChanged> {
     return this.call<AlertsChanged>('alerts');
   }
@@ -74,14 +92,46 @@ export class Rest {
     return this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
   }
 
+  recordings(): Promise<Recordings> {
+    return this.call<Recordings>('recordings');
+  }
+
+  startRecording(request: RecordingRequest = {}): Promise<RecordingInfo> {
+    return this.call<RecordingInfo>('recordings', {
+      method: 'POST',
+      body: JSON.stringify(request)
+    });
+  }
+
+  /** End it and keep its file. */
+  stopRecording(id: string): Promise<RecordingInfo> {
+    return this.call<RecordingInfo>(`recordings/${id}`, { method: 'DELETE' });
+  }
+
+  /** End it and delete its file. */
+  discardRecording(id: string): Promise<RecordingInfo> {
+    return this.call<RecordingInfo>(`recordings/${id}?discard=1`, {
+      method: 'DELETE'
+    });
+  }
+
+  /** The address from which the browser downloads a recording. */
+  recordingUrl(id: string): string {
+    const url = URLExt.join(this.settings.baseUrl, 'gpuperf/recordings', id);
+    return url + URLExt.objectToQueryString(this.tokenQuery());
+  }
+
   /** The address of the live socket. */
   socketUrl(intervalMs: number): string {
     const url = URLExt.join(this.settings.wsUrl, 'gpuperf', 'live');
-    const query: Record<string, string> = { interval_ms: String(intervalMs) };
-    if (this.settings.appendToken && this.settings.token !== '') {
-      query.token = this.settings.token;
-    }
+    const query = { interval_ms: String(intervalMs), ...this.tokenQuery() };
     return url + URLExt.objectToQueryString(query);
+  }
+
+  /** Where the browser sends no headers of ours. */
+  private tokenQuery(): Record<string, string> {
+    const { appendToken, token } = this.settings;
+    return appendToken && token !== '' ? { token } : {};
   }
 
   private async call<T>(path: string, init: RequestInit = {}): Promise<T> {

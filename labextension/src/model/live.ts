@@ -46,6 +46,7 @@ export class LiveModel {
   version: Version | null = null;
   latest: Frame | null = null;
   alerts: readonly Alert[] = [];
+  /** What happened, and in a second line what to do. */
   problem: string | null = null;
 
   private readonly watchers = new Set<object>();
@@ -260,6 +261,6 @@ export class LiveModel {
 
 function inWords(error: unknown): string {
   return error instanceof Refusal
-    ? `${error.message} ${error.hint}`.trim()
+    ? `${error.message}\n${error.hint}`.trim()
     : String(error);
 }

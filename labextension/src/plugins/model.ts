@@ -4,13 +4,17 @@ import {
 } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Rest } from '../api/rest';
 import { JobsModel } from '../model/jobs';
 import { LiveModel } from '../model/live';
 import { Notices } from '../model/notices';
 import { ProcessesModel } from '../model/processes';
-import { IGpuPerf, PLUGIN_ID } from '../tokens';
+import { RecordingsModel } from '../model/recordings';
+import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
+import { said } from '../view/said';
+import { translateSettings } from './settingsWords';
 
 /** Provides the one stream and the one list of jobs; carries the settings. */
 export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
@@ -19,15 +23,19 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     'Provides the live readings of the GPUs, and the benchmark jobs.',
   autoStart: true,
   provides: IGpuPerf,
-  optional: [ISettingRegistry],
+  optional: [ISettingRegistry, ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    settings: ISettingRegistry | null
+    settings: ISettingRegistry | null,
+    translator: ITranslator | null
   ): IGpuPerf => {
+    const trans = (translator ?? nullTranslator).load(NAMESPACE);
     const rest = new Rest(app.serviceManager.serverSettings);
     const live = new LiveModel(rest);
     const notices = new Notices(live, alert => {
-      const words = `${alert.summary} ${alert.advice}`;
+      const words = [alert.summary, alert.advice]
+        .map(each => said(trans, each))
+        .join(' ');
       const options = { autoClose: 15000 as const };
       if (alert.severity === 'critical') {
         Notification.error(words, options);
@@ -36,6 +44,7 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
       }
     });
     if (settings !== null) {
+      translateSettings(settings, trans); // before anything loads them
       settings
         .load(PLUGIN_ID)
         .then(loaded => {
@@ -54,9 +63,11 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
         });
     }
     return {
+      rest,
       live,
       jobs: new JobsModel(rest),
-      processes: new ProcessesModel(rest)
+      processes: new ProcessesModel(rest),
+      recordings: new RecordingsModel(rest)
     };
   }
 };

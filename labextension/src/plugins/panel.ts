@@ -4,7 +4,7 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -12,6 +12,19 @@ import { chipIcon } from '../icon';
 import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
 import { GpuPanel } from '../view/panel';
 import { kernelActions } from './kernelActions';
+
+async function confirm(
+  title: string,
+  body: string,
+  accept: string
+): Promise<boolean> {
+  const answer = await showDialog({
+    title,
+    body,
+    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: accept })]
+  });
+  return answer.button.accept;
+}
 
 /** After Lab's own panels. */
 const RANK = 700;
@@ -48,7 +61,9 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       trans,
       state,
       kernelspecs,
-      actions
+      actions,
+      confirm,
+      openDashboard: () => void app.commands.execute(CommandIDs.openDashboard)
     });
     // Notebook 7 keeps its left side for the table of contents alone.
     app.shell.add(panel, labShell ? 'left' : 'right', { rank: RANK });

@@ -6,6 +6,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { statusBarSettingsOf } from '../model/statusbar';
 import { CommandIDs, IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
 import { StatusItem } from '../view/statusitem';
 
@@ -48,7 +49,10 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
     settings
       .load(PLUGIN_ID)
       .then(loaded => {
-        const apply = () => show(loaded.composite.showInStatusBar !== false);
+        const apply = () => {
+          item.settings = statusBarSettingsOf(loaded.composite);
+          show(loaded.composite.showInStatusBar !== false);
+        };
         loaded.changed.connect(apply);
         apply();
       })

@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import type { Alert } from '../api/generated';
 import type { LiveModel } from '../model/live';
+import { said } from './said';
 
 const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
@@ -37,9 +38,9 @@ export function Alerts(props: {
           <div>
             <strong>
               {placeOf(alert, live, trans)}
-              {trans.__(alert.summary)}
+              {said(trans, alert.summary)}
             </strong>
-            <p className="jp-GpuPerf-note">{trans.__(alert.advice)}</p>
+            <p className="jp-GpuPerf-note">{said(trans, alert.advice)}</p>
           </div>
         </li>
       ))}
@@ -56,7 +57,7 @@ export function placeOf(
   const devices = live.devices?.devices ?? [];
   const device = devices.find(each => each.uuid === alert.device);
   return device && devices.length > 1
-    ? `${trans.__('GPU %1', device.index)}: `
+    ? trans.__('%1: %2', trans.__('GPU %1', device.index), '')
     : '';
 }
 

@@ -7,6 +7,7 @@ import { isActive } from '../model/jobs';
 import type { IPanelContext } from './context';
 import { BenchmarkForm } from './form';
 import { Job } from './job';
+import { said } from './said';
 import { Section } from './section';
 
 const RECENT_JOBS = 3;
@@ -75,7 +76,7 @@ export function BenchmarksSection({
           </select>
         </BenchmarkForm>
       ) : null}
-      {refusal ? <Refused refusal={refusal} /> : null}
+      {refusal ? <Refused refusal={refusal} trans={trans} /> : null}
       {recent.map(show)}
       {older.length > 0 ? (
         <details className="jp-GpuPerf-all">
@@ -89,11 +90,17 @@ export function BenchmarksSection({
   );
 }
 
-function Refused({ refusal }: { refusal: Refusal }): JSX.Element {
+function Refused(props: {
+  refusal: Refusal;
+  trans: IPanelContext['trans'];
+}): JSX.Element {
+  const { refusal, trans } = props;
   return (
     <div className="jp-GpuPerf-failure" data-error={refusal.code} role="alert">
-      <p>{refusal.message}</p>
-      {refusal.hint ? <p className="jp-GpuPerf-note">{refusal.hint}</p> : null}
+      <p>{said(trans, refusal.message)}</p>
+      {refusal.hint ? (
+        <p className="jp-GpuPerf-note">{said(trans, refusal.hint)}</p>
+      ) : null}
     </div>
   );
 }

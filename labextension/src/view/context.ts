@@ -10,6 +10,9 @@ export interface IPanelContext extends IGpuPerf {
   readonly trans: TranslationBundle;
   readonly kernelspecs: KernelSpec.IManager;
   readonly actions: IKernelActions;
+  openDashboard(): void;
+  /** Ask before something is lost. */
+  confirm(title: string, body: string, accept: string): Promise<boolean>;
   /** Where folds are remembered; a page without one forgets them. */
   readonly state: IStateDB | null;
 }

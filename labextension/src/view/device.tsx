@@ -102,7 +102,7 @@ function Tile(props: ITileProps): JSX.Element {
     <div
       className={`jp-GpuPerf-tile${line ? ' jp-mod-line' : ''}`}
       data-metric={metric.name}
-      title={metric.help}
+      title={trans.__(metric.help)}
     >
       <span className="jp-GpuPerf-label">{trans.__(metric.label)}</span>
       <Figure metric={metric} readings={readings} trans={trans} />
@@ -181,7 +181,7 @@ function HeldBack({
     return null;
   }
   return (
-    <p className="jp-GpuPerf-heldBack" title={metric.help}>
+    <p className="jp-GpuPerf-heldBack" title={trans.__(metric.help)}>
       {trans.__(
         '%1: %2',
         trans.__(metric.label),

@@ -1,21 +1,13 @@
 import * as React from 'react';
 
-import type { NoDevices } from '../api/generated';
 import type { IPanelContext } from './context';
 import { DeviceCard, DeviceRow, isMetric } from './device';
 import { Figure, Readings } from './figure';
+import { NoDevice } from './nodevice';
 import { Section } from './section';
 
 /** From this many devices on, each is a row. */
 const MANY = 4;
-
-/** In parts: where it is broken when the panel is narrow. */
-const REPLAY_COMMAND = [
-  'JUPYTER_GPUPERF_SOURCE=',
-  'replay:',
-  'h100_healthy_resnet50_bf16.jsonl.gz',
-  ' jupyter lab'
-];
 
 /** All devices, or why there is none, and the machine around them. */
 export function DevicesSection({
@@ -43,36 +35,6 @@ export function DevicesSection({
   );
 }
 
-function NoDevice(props: {
-  reason: NoDevices;
-  trans: IPanelContext['trans'];
-}): JSX.Element {
-  const { reason, trans } = props;
-  return (
-    <div className="jp-GpuPerf-absent" data-reason={reason.code}>
-      <p>
-        <strong>{reason.message}</strong>
-      </p>
-      {reason.hint ? <p>{reason.hint}</p> : null}
-      {reason.code === 'starting' ? null : (
-        <p className="jp-GpuPerf-note">
-          {trans.__(
-            'To see the panel at work without a GPU, start Jupyter on a recorded H100:'
-          )}
-          <code>
-            {REPLAY_COMMAND.map(part => (
-              <React.Fragment key={part}>
-                {part}
-                <wbr />
-              </React.Fragment>
-            ))}
-          </code>
-        </p>
-      )}
-    </div>
-  );
-}
-
 function Host({
   live,
   trans
@@ -88,7 +50,11 @@ function Host({
     <div className="jp-GpuPerf-host" role="group" aria-label={trans.__('Host')}>
       <span className="jp-GpuPerf-label">{trans.__('Host')}</span>
       {metrics.map(metric => (
-        <span key={metric.name} data-metric={metric.name} title={metric.help}>
+        <span
+          key={metric.name}
+          data-metric={metric.name}
+          title={trans.__(metric.help)}
+        >
           <span className="jp-GpuPerf-label">{trans.__(metric.label)} </span>
           <Figure metric={metric} readings={readings} trans={trans} />
         </span>

@@ -2,7 +2,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { MetricInfo } from '../api/generated';
-import { formatReading, formatShare, widestOf } from '../format';
+import {
+  formatReading,
+  formatShare,
+  IFigure,
+  widestOf,
+  widestReading
+} from '../format';
 import { reasonInWords } from './words';
 
 export type Readings = Record<string, number | string>;
@@ -34,10 +40,7 @@ export function Figure({
     return <span>{flagsInWords(metric, reading, trans)}</span>;
   }
   const top = topOf(metric, readings);
-  const figure =
-    share && metric.maximum_metric && top !== null && metric.unit !== 'mhz'
-      ? formatShare(reading, top, metric.unit)
-      : formatReading(reading, metric.unit);
+  const figure = figureOf(metric, reading, share ? top : null, trans);
   // Where something stands beside it, the style sheet keeps this much place.
   const place = {
     '--jp-GpuPerf-widest': `${widestOf(top, metric.unit)}ch`
@@ -50,6 +53,58 @@ export function Figure({
       <span className="jp-GpuPerf-unit"> {figure.unit}</span>
     </span>
   );
+}
+
+/** A number made readable, and what it is of where that is given. */
+function figureOf(
+  metric: MetricInfo,
+  value: number,
+  whole: number | null,
+  trans: TranslationBundle
+): IFigure {
+  return metric.maximum_metric && whole !== null && metric.unit !== 'mhz'
+    ? formatShare(value, whole, metric.unit, of => trans.__('of %1', of))
+    : formatReading(value, metric.unit);
+}
+
+/** A reading as plain text, or null where it is missing. */
+export function figureInWords(
+  metric: MetricInfo,
+  readings: Readings,
+  trans: TranslationBundle,
+  share = true
+): string | null {
+  const reading = readings[metric.name];
+  if (typeof reading !== 'number') {
+    return null;
+  }
+  if (metric.kind === 'flags') {
+    return flagsInWords(metric, reading, trans);
+  }
+  const top = share ? topOf(metric, readings) : null;
+  return joined(figureOf(metric, reading, top, trans));
+}
+
+/** Short of the top: that `100 %` comes up now and then is not worth a digit's place. */
+const USUAL_RATIO = 0.99;
+
+/** The widest text that a reading usually becomes, so that its place can be kept. */
+export function widestInWords(
+  metric: MetricInfo,
+  readings: Readings,
+  trans: TranslationBundle,
+  share = true
+): string {
+  const top = topOf(metric, readings);
+  const widest =
+    top === null || metric.kind === 'flags'
+      ? widestReading(metric.unit)
+      : figureOf(metric, USUAL_RATIO * top, share ? top : null, trans);
+  return widest === null ? '' : joined(widest);
+}
+
+function joined({ text, unit }: IFigure): string {
+  return `${text} ${unit}`.trimEnd();
 }
 
 /** The top of a metric's scale, where it is known. */

@@ -159,7 +159,7 @@ function Field({
   const help = trans.__(parameter.help);
   return (
     <label className="jp-GpuPerf-field" title={help}>
-      <span>{trans.__(fieldLabelOf(parameter.name))}</span>
+      <span>{fieldLabelOf(parameter.name, words => trans.__(words))}</span>
       <Input
         parameter={parameter}
         value={value}

@@ -2,8 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { BenchmarkResult, JobInfo } from '../api/generated';
-import { formatInterval, labelOf } from '../format';
+import { formatInterval, labelOf, rowLabelOf, wordsOf } from '../format';
 import { isActive } from '../model/jobs';
+import { said } from './said';
 
 interface IJobProps {
   readonly job: JobInfo;
@@ -21,7 +22,7 @@ export function Job({ job, trans, onCancel }: IJobProps): JSX.Element {
     >
       <header>
         <strong>{job.benchmark}</strong>
-        <span className="jp-GpuPerf-note">{parametersInWords(job)}</span>
+        <span className="jp-GpuPerf-note">{parametersInWords(job, trans)}</span>
         <span className="jp-GpuPerf-state">{stateInWords(job, trans)}</span>
       </header>
       {isActive(job) ? (
@@ -45,7 +46,7 @@ function Progress({ job, trans, onCancel }: IJobProps): JSX.Element {
         {trans.__('Cancel')}
       </button>
       <span className="jp-GpuPerf-note" aria-live="polite">
-        {job.progress_message}
+        {said(trans, job.progress_message)}
       </span>
     </div>
   );
@@ -64,7 +65,7 @@ function Result(props: {
           const count = result.samples[name]?.length;
           return (
             <div key={name} data-figure={name}>
-              <dt>{trans.__(labelOf(name))}</dt>
+              <dt>{labelOf(name, words => trans.__(words))}</dt>
               <dd>
                 <span className="jp-GpuPerf-number">{figure.text}</span>
                 <span className="jp-GpuPerf-unit"> {figure.unit}</span>
@@ -82,7 +83,7 @@ function Result(props: {
       </dl>
       {result.warnings.map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
-          {trans.__(warning)}
+          {said(trans, warning)}
         </p>
       ))}
       <details className="jp-GpuPerf-all">
@@ -91,7 +92,9 @@ function Result(props: {
           <tbody>
             {Object.entries(result.environment).map(([name, value]) => (
               <tr key={name}>
-                <th scope="row">{name.replace(/_/g, ' ')}</th>
+                <th scope="row">
+                  {rowLabelOf(name, words => trans.__(words))}
+                </th>
                 <td>{value === null ? '–' : String(value)}</td>
               </tr>
             ))}
@@ -108,9 +111,9 @@ function Failure({
 }: Pick<IJobProps, 'job' | 'trans'>): JSX.Element {
   return (
     <div className="jp-GpuPerf-failure" data-error={job.error?.code}>
-      <p>{job.error?.message}</p>
+      <p>{said(trans, job.error?.message ?? '')}</p>
       {job.error?.hint ? (
-        <p className="jp-GpuPerf-note">{job.error.hint}</p>
+        <p className="jp-GpuPerf-note">{said(trans, job.error.hint)}</p>
       ) : null}
       {job.log_tail.trim() ? (
         <details className="jp-GpuPerf-all">
@@ -122,15 +125,16 @@ function Failure({
   );
 }
 
-function parametersInWords(job: JobInfo): string {
+function parametersInWords(job: JobInfo, trans: TranslationBundle): string {
   return Object.entries(job.parameters)
     .filter(
       ([name, value]) =>
         !['rigorous', 'time_limit_seconds'].includes(name) && value !== false
     )
-    .map(([name, value]) =>
-      (value === true ? name : `${name} ${value}`).replace(/_/g, ' ')
-    )
+    .map(([name, value]) => {
+      const words = trans.__(wordsOf(name));
+      return value === true ? words : `${words} ${value}`;
+    })
     .join(', ');
 }
 

@@ -7,6 +7,8 @@ import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
 import { DevicesSection } from './devices';
 import { ProcessesSection } from './processes';
+import { RecordingsSection } from './recordings';
+import { said } from './said';
 import { SeenWidget } from './seen';
 import { connectionInWords } from './words';
 
@@ -43,6 +45,7 @@ export class GpuPanel extends SeenWidget {
             </UseSignal>
           )}
         </UseSignal>
+        <RecordingsSection {...this.context} />
       </div>
     );
   }
@@ -51,11 +54,12 @@ export class GpuPanel extends SeenWidget {
     this.context.live.watch(this, seen);
     this.context.jobs.watch(seen);
     this.context.processes.watch(seen);
+    this.context.recordings.watch(seen);
   }
 }
 
 /** Where the readings come from, when there is something to say about it. */
-function Status({ live, trans }: IPanelContext): JSX.Element {
+function Status({ live, trans, openDashboard }: IPanelContext): JSX.Element {
   const trouble = connectionInWords(trans, live);
   return (
     <div
@@ -64,6 +68,13 @@ function Status({ live, trans }: IPanelContext): JSX.Element {
       data-stale={live.stale}
       role="status"
     >
+      <button
+        className="jp-mod-styled jp-GpuPerf-toDashboard"
+        title={trans.__('Charts of all readings, up to a day back')}
+        onClick={openDashboard}
+      >
+        {trans.__('Dashboard')}
+      </button>
       {live.version?.source === 'replay' ? (
         <span className="jp-GpuPerf-badge">
           {trans.__('Replaying a recording')}
@@ -71,7 +82,12 @@ function Status({ live, trans }: IPanelContext): JSX.Element {
       ) : null}
       {trouble ? <span className="jp-GpuPerf-trouble">{trouble}</span> : null}
       {live.problem ? (
-        <span className="jp-GpuPerf-problem">{live.problem}</span>
+        <span className="jp-GpuPerf-problem">
+          {live.problem
+            .split('\n')
+            .map(each => said(trans, each))
+            .join(' ')}
+        </span>
       ) : null}
     </div>
   );

@@ -5,6 +5,7 @@ import type { KernelInfo } from '../api/generated';
 import { formatBytes } from '../format';
 import type { IHolder } from '../model/processes';
 import type { IPanelContext } from './context';
+import { said } from './said';
 import { Section } from './section';
 import { reasonInWords } from './words';
 
@@ -56,7 +57,9 @@ export function ProcessesSection({
         </p>
       ))}
       {processes.trouble ? (
-        <p className="jp-GpuPerf-problem">{processes.trouble.message}</p>
+        <p className="jp-GpuPerf-problem">
+          {said(trans, processes.trouble.message)}
+        </p>
       ) : holders.length === 0 && reasons.length === 0 ? (
         <p className="jp-GpuPerf-note">
           {trans.__('Nobody uses a GPU of this machine now.')}

@@ -9,13 +9,15 @@ interface ISectionProps {
   /** A few words beside the title, seen also while it is folded. */
   readonly note?: string;
   readonly state: IStateDB | null;
+  /** Before anybody folds it. */
+  readonly initiallyOpen?: boolean;
   readonly children: React.ReactNode;
 }
 
 /** A part of the panel that folds, and remembers it. */
 export function Section(props: ISectionProps): JSX.Element {
-  const { id, title, note, state, children } = props;
-  const [open, setOpen] = useRemembered(state, `section-${id}`, true);
+  const { id, title, note, state, initiallyOpen = true, children } = props;
+  const [open, setOpen] = useRemembered(state, `section-${id}`, initiallyOpen);
   return (
     <details className="jp-GpuPerf-section" data-section={id} open={open}>
       <Fold open={open} onChange={setOpen}>

@@ -2,22 +2,15 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { shortName } from '../format';
 import { chipIcon } from '../icon';
 import type { LiveModel } from '../model/live';
-import { isMetric } from './device';
-import { Figure, Readings } from './figure';
+import { IStatusBarSettings, STATUS_BAR_DEFAULTS } from '../model/statusbar';
+import { AlertDot } from './alertdot';
 import { SeenWidget } from './seen';
-import { connectionInWords } from './words';
+import { captionOf } from './statuscaption';
+import { StatusLine } from './statusline';
 
-const SHOWN = [
-  'utilization_percent',
-  'memory_used_bytes',
-  'temperature_celsius',
-  'power_watts'
-];
-
-/** The first device in a line: `H100 · 63 % · 12.3 of 80 GiB · 48 °C · 542 W`. */
+/** One device in a line, a dot for alerts, and all devices in the tooltip. */
 export class StatusItem extends SeenWidget {
   constructor(
     private readonly live: LiveModel,
@@ -28,18 +21,25 @@ export class StatusItem extends SeenWidget {
     this.addClass('jp-GpuPerf-statusItem');
   }
 
+  set settings(settings: IStatusBarSettings) {
+    this.settingsValue = settings;
+    this.update();
+  }
+
   protected render(): JSX.Element {
+    const { live, trans, settingsValue: settings } = this;
     return (
-      <UseSignal signal={this.live.changed}>
+      <UseSignal signal={live.changed}>
         {() => (
           <button
             onClick={this.open}
-            title={this.caption()}
-            data-connection={this.live.connection}
-            data-stale={this.live.stale}
+            title={captionOf(live, settings, trans)}
+            data-connection={live.connection}
+            data-stale={live.stale}
           >
             <chipIcon.react tag="span" height="14px" width="14px" />
-            <Line live={this.live} trans={this.trans} />
+            <AlertDot alerts={live.alerts} trans={trans} />
+            <StatusLine live={live} settings={settings} trans={trans} />
           </button>
         )}
       </UseSignal>
@@ -50,42 +50,5 @@ export class StatusItem extends SeenWidget {
     this.live.watch(this, seen);
   }
 
-  /** What a click does; and that what one sees is of the past, when it is. */
-  private caption(): string {
-    const open = this.trans.__('Open the GPU panel');
-    const trouble = connectionInWords(this.trans, this.live);
-    return this.live.stale && trouble ? `${trouble}\n${open}` : open;
-  }
-}
-
-function Line(props: {
-  live: LiveModel;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { live, trans } = props;
-  const device = live.devices?.devices[0];
-  if (device === undefined) {
-    return <span>{live.devices?.reason ? trans.__('No GPU') : '…'}</span>;
-  }
-  const readings: Readings = live.latest?.devices[device.uuid] ?? {};
-  const metrics = SHOWN.map(name => live.metric(name)).filter(isMetric);
-  const more = (live.devices?.devices.length ?? 1) - 1;
-  return (
-    <>
-      <span>{shortName(device.name)}</span>
-      {metrics.map(metric => (
-        <span key={metric.name} data-metric={metric.name}>
-          {' · '}
-          <Figure
-            metric={metric}
-            readings={readings}
-            trans={trans}
-            focusable={false}
-            share={metric.unit === 'bytes'} // power's limit would make it long
-          />
-        </span>
-      ))}
-      {more > 0 ? <span> {trans.__('and %1 more', more)}</span> : null}
-    </>
-  );
+  private settingsValue = STATUS_BAR_DEFAULTS;
 }

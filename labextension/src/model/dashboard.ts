@@ -1,0 +1,296 @@
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type { IStateDB } from '@jupyterlab/statedb';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import type { Frame, MetricInfo } from '../api/generated';
+import { Refusal, Rest } from '../api/rest';
+import { NAMESPACE } from '../tokens';
+import type { LiveModel } from './live';
+import { Timeline } from './timeline';
+
+const STATE_KEY = `${NAMESPACE}:dashboard`;
+
+/** The spans that one may choose, in seconds. */
+export const RANGES = [60, 120, 600, 7200, 86400] as const;
+const LONGEST_SECONDS = RANGES[RANGES.length - 1];
+/** Points of a curve: about one per pixel. */
+const STEPS = 600;
+const SHORTEST_STEP_SECONDS = 0.1;
+/** The server refuses longer answers. */
+const MOST_STEPS = 9000;
+/** While one still drags or presses keys, the server is not asked. */
+const SETTLED_MS = 250;
+/** From steps of this length on, the least and the most are drawn, too. */
+const BAND_STEP_SECONDS = 1;
+
+/** What a new dashboard shows, as far as the devices have it. */
+const FIRST_METRICS = [
+  'utilization_percent',
+  'sm_active_percent',
+  'tensor_active_percent',
+  'memory_used_bytes',
+  'power_watts',
+  'temperature_celsius',
+  'clock_sm_mhz',
+  'pcie_receive_bytes_per_second',
+  'nvlink_receive_bytes_per_second',
+  'host_cpu_percent'
+];
+
+export type Layout = 'overlay' | 'columns';
+
+/** A stretch of time that stands still. */
+export interface ISpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * What the dashboard shows: the metrics, the span, and their past. The data is drawn imperatively
+ * at `drawn`; `changed` is for what React shows.
+ */
+export class DashboardModel {
+  timeline = new Timeline(SHORTEST_STEP_SECONDS);
+  /** Null: the newest, live. Else it was paused, zoomed or moved. */
+  span: ISpan | null = null;
+  trouble: Refusal | null = null;
+
+  private readonly changedSignal = new Signal<this, void>(this);
+  private readonly drawnSignal = new Signal<this, void>(this);
+  private rangeValue: number = RANGES[1];
+  private layoutValue: Layout | null = null;
+  private chosen: readonly string[] | null = null;
+  private seen: Frame | null = null;
+  private watching = false;
+  private settling: ReturnType<typeof setTimeout> | undefined;
+  private asked = 0;
+
+  constructor(
+    readonly live: LiveModel,
+    private readonly rest: Rest,
+    private readonly state: IStateDB | null
+  ) {
+    void this.remember();
+  }
+
+  get changed(): ISignal<this, void> {
+    return this.changedSignal;
+  }
+
+  get drawn(): ISignal<this, void> {
+    return this.drawnSignal;
+  }
+
+  get rangeSeconds(): number {
+    return this.rangeValue;
+  }
+
+  set rangeSeconds(value: number) {
+    this.rangeValue = value;
+    this.span = null;
+    this.keep();
+    void this.load();
+  }
+
+  /** Several devices lie over each other, unless one says otherwise. */
+  get layout(): Layout {
+    const count = this.live.devices?.devices.length ?? 0;
+    return this.layoutValue ?? (count > 1 ? 'overlay' : 'columns');
+  }
+
+  set layout(value: Layout) {
+    this.layoutValue = value;
+    this.keep();
+    this.changedSignal.emit();
+  }
+
+  /** Whether the least and most of each step are worth drawing. */
+  get hasBands(): boolean {
+    return this.timeline.stepSeconds >= BAND_STEP_SECONDS;
+  }
+
+  /** Everything that can be a curve. */
+  get offered(): MetricInfo[] {
+    return this.live.catalog.metrics.filter(
+      metric => metric.kind === 'gauge' || metric.kind === 'counter'
+    );
+  }
+
+  /** The metrics shown, in the catalogue's order. */
+  get metrics(): MetricInfo[] {
+    const wanted = this.chosen;
+    return this.offered.filter(({ name }) =>
+      wanted === null
+        ? FIRST_METRICS.includes(name) && this.reasonOf(name) === null
+        : wanted.includes(name)
+    );
+  }
+
+  toggle(name: string, shown: boolean): void {
+    const names = new Set(this.metrics.map(metric => metric.name));
+    if (shown) {
+      names.add(name);
+    } else {
+      names.delete(name);
+    }
+    this.chosen = [...names];
+    this.keep();
+    void this.load();
+  }
+
+  /** Why no device has a metric; null when one has it, or nothing is known yet. */
+  reasonOf(name: string): string | null {
+    const { latest } = this.live;
+    if (latest === null) {
+      return null;
+    }
+    const readings = [...Object.values(latest.devices), latest.host]
+      .map(each => each[name])
+      .filter(each => each !== undefined);
+    return readings.length === 0 ||
+      readings.some(each => typeof each === 'number' || each === 'not_yet')
+      ? null
+      : String(readings[0]);
+  }
+
+  /** What is seen: the span that stands still, or the newest. */
+  get visible(): ISpan {
+    const to = this.timeline.newest ?? Date.now() / 1000;
+    return this.span ?? { from: to - this.rangeSeconds, to };
+  }
+
+  /** Stand still. */
+  pause(): void {
+    this.setSpan(this.visible);
+  }
+
+  /** Go with the time again. */
+  resume(): void {
+    if (this.span !== null) {
+      this.span = null;
+      void this.load();
+    }
+  }
+
+  /** Show a stretch of time; the server is asked for it as fine as it has it. */
+  show(span: ISpan): void {
+    this.setSpan(span);
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => void this.load(), SETTLED_MS);
+  }
+
+  /** Move by a share of what is seen, back in time when negative. */
+  pan(share: number): void {
+    const { from, to } = this.visible;
+    const by = share * (to - from);
+    this.show({ from: from + by, to: to + by });
+  }
+
+  /** Make what is seen this many times as long. */
+  zoom(factor: number): void {
+    const { from, to } = this.visible;
+    const middle = (from + to) / 2;
+    const half = Math.max(1, (factor * (to - from)) / 2);
+    this.show({ from: middle - half, to: middle + half });
+  }
+
+  watch(watching: boolean): void {
+    if (watching === this.watching) {
+      return;
+    }
+    this.watching = watching;
+    this.live.watch(this, watching);
+    if (watching) {
+      this.live.changed.connect(this.take, this);
+      void this.load();
+    } else {
+      this.live.changed.disconnect(this.take, this);
+    }
+  }
+
+  /** Ask for the past anew: of the span, or of the range up to now. */
+  async load(): Promise<void> {
+    this.changedSignal.emit();
+    if (!this.watching || this.live.catalog.metrics.length === 0) {
+      return; // the first words of the stream bring it here again
+    }
+    const asked = (this.asked += 1);
+    const { from, to } = this.visible;
+    const now = this.live.latest?.time_seconds ?? Date.now() / 1000;
+    const seconds = this.span
+      ? Math.min(LONGEST_SECONDS, Math.max(1, now - from))
+      : this.rangeSeconds;
+    const step = Math.max(
+      SHORTEST_STEP_SECONDS,
+      (to - from) / STEPS,
+      seconds / MOST_STEPS
+    );
+    const names = this.metrics.map(metric => metric.name);
+    if (names.length === 0) {
+      return;
+    }
+    try {
+      const history = await this.rest.history(seconds, step, names);
+      if (asked !== this.asked) {
+        return; // something else is wanted meanwhile
+      }
+      this.timeline = new Timeline(step);
+      this.timeline.seed(history);
+      this.trouble = null;
+    } catch (error) {
+      this.trouble =
+        error instanceof Refusal
+          ? error
+          : new Refusal('unexpected', String(error), '');
+    }
+    this.changedSignal.emit();
+    this.drawnSignal.emit();
+  }
+
+  private take(): void {
+    const frame = this.live.latest;
+    if (frame === null || frame === this.seen) {
+      this.changedSignal.emit(); // devices, alerts, the connection
+      return;
+    }
+    const first = this.seen === null;
+    this.seen = frame;
+    if (first) {
+      void this.load();
+      return;
+    }
+    const names = this.metrics.map(metric => metric.name);
+    this.timeline.push(frame, names, this.visible.from - 1);
+    this.drawnSignal.emit();
+  }
+
+  private setSpan(span: ISpan): void {
+    this.span = span;
+    this.changedSignal.emit();
+    this.drawnSignal.emit();
+  }
+
+  private keep(): void {
+    void this.state?.save(STATE_KEY, {
+      range: this.rangeValue,
+      layout: this.layoutValue,
+      metrics: this.chosen === null ? null : [...this.chosen]
+    });
+  }
+
+  private async remember(): Promise<void> {
+    const kept = (await this.state?.fetch(STATE_KEY)) as
+      ReadonlyPartialJSONObject | undefined;
+    const { range, layout, metrics } = kept ?? {};
+    if (RANGES.some(each => each === range)) {
+      this.rangeValue = range as number;
+    }
+    if (layout === 'overlay' || layout === 'columns') {
+      this.layoutValue = layout;
+    }
+    if (Array.isArray(metrics)) {
+      this.chosen = metrics.filter(each => typeof each === 'string');
+    }
+    void this.load();
+  }
+}

@@ -1,0 +1,83 @@
+import {
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  ICommandPalette,
+  MainAreaWidget,
+  WidgetTracker
+} from '@jupyterlab/apputils';
+import { ILauncher } from '@jupyterlab/launcher';
+import { IStateDB } from '@jupyterlab/statedb';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { chipIcon } from '../icon';
+import { DashboardModel } from '../model/dashboard';
+import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
+import { Dashboard } from '../view/dashboard/dashboard';
+
+const WIDGET_ID = 'jp-gpuperf-dashboard';
+
+/** Adds the dashboard, and the command that opens it. */
+export const dashboardPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-gpuperf:dashboard',
+  description: 'The GPU dashboard.',
+  autoStart: true,
+  requires: [IGpuPerf],
+  optional: [
+    ITranslator,
+    IStateDB,
+    ILayoutRestorer,
+    ICommandPalette,
+    ILauncher
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    gpuperf: IGpuPerf,
+    translator: ITranslator | null,
+    state: IStateDB | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    launcher: ILauncher | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(NAMESPACE);
+    const tracker = new WidgetTracker<MainAreaWidget<Dashboard>>({
+      namespace: 'gpuperf-dashboard'
+    });
+    const create = () => {
+      const model = new DashboardModel(gpuperf.live, gpuperf.rest, state);
+      const widget = new MainAreaWidget({
+        content: new Dashboard({ model, trans })
+      });
+      widget.id = WIDGET_ID;
+      widget.title.label = trans.__('GPU Dashboard');
+      widget.title.icon = chipIcon;
+      widget.title.closable = true;
+      return widget;
+    };
+    let widget: MainAreaWidget<Dashboard> | null = null;
+    app.commands.addCommand(CommandIDs.openDashboard, {
+      label: trans.__('GPU Dashboard'),
+      caption: trans.__('Charts of all readings, up to a day back'),
+      icon: chipIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: async () => {
+        if (widget === null || widget.isDisposed) {
+          widget = create();
+        }
+        if (!widget.isAttached) {
+          app.shell.add(widget, 'main');
+        }
+        if (!tracker.has(widget)) {
+          await tracker.add(widget);
+        }
+        app.shell.activateById(widget.id);
+      }
+    });
+    const place = { command: CommandIDs.openDashboard };
+    palette?.addItem({ ...place, category: trans.__('GPU') });
+    launcher?.add({ ...place, category: 'Other', rank: 50 });
+    void restorer?.restore(tracker, { ...place, name: () => 'dashboard' });
+  }
+};

@@ -1,0 +1,52 @@
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
+
+import { PLUGIN_ID } from '../tokens';
+
+/** The parts of a schema that are words. */
+const WORDS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
+
+/**
+ * Have the settings' titles and descriptions shown in the reader's language. Lab's server does
+ * that out of its own language pack alone, which does not know us.
+ */
+export function translateSettings(
+  settings: ISettingRegistry,
+  trans: TranslationBundle
+): void {
+  settings.transform(PLUGIN_ID, {
+    fetch: plugin => ({
+      ...plugin,
+      schema: {
+        ...(translated(plugin.schema, trans) as ISettingRegistry.ISchema),
+        title: trans._p('schema', plugin.schema.title ?? ''),
+        description: trans._p('schema', plugin.schema.description ?? '')
+      }
+    })
+  });
+}
+
+/** A copy of a part of a schema with its words in another language; values stay as they are. */
+export function translated(
+  part: PartialJSONObject,
+  trans: Pick<TranslationBundle, '_p'>
+): PartialJSONObject {
+  return Object.fromEntries(
+    Object.entries(part).map(([key, value]) => {
+      if (typeof value === 'string' && WORDS.includes(key)) {
+        return [key, trans._p('settings', value)];
+      }
+      return [key, isPart(key, value) ? translated(value, trans) : value];
+    })
+  );
+}
+
+function isPart(
+  key: string,
+  value: PartialJSONValue | undefined
+): value is PartialJSONObject {
+  const isObject =
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && key !== 'default';
+}

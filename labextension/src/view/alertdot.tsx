@@ -1,0 +1,50 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Alert } from '../api/generated';
+
+/** Each its own shape: colour does not stand alone. */
+const SHAPES = {
+  none: <circle cx="6" cy="6" r="2.5" />,
+  warning: <path d="M6 1 L11.5 10.5 L0.5 10.5 Z" />,
+  critical: <path d="M6 0 L12 6 L6 12 L0 6 Z" />
+};
+
+/** A dot that takes shape and colour when something needs attention. */
+export function AlertDot(props: {
+  alerts: readonly Alert[];
+  trans: TranslationBundle;
+}): JSX.Element {
+  const alerts = props.alerts.filter(isUrgent);
+  const severity =
+    alerts.length === 0
+      ? 'none'
+      : alerts.some(each => each.severity === 'critical')
+        ? 'critical'
+        : 'warning';
+  const words = alertsInWords(alerts.length, props.trans);
+  return (
+    <span
+      className="jp-GpuPerf-dot"
+      data-severity={severity}
+      role={words ? 'img' : undefined}
+      aria-label={words ?? undefined}
+      aria-hidden={words ? undefined : true}
+    >
+      <svg viewBox="0 0 12 12">{SHAPES[severity]}</svg>
+    </span>
+  );
+}
+
+/** Whether an alert is more than a note. */
+export function isUrgent(alert: Alert): boolean {
+  return alert.severity !== 'info';
+}
+
+/** `2 alerts`; null when there is none. */
+export function alertsInWords(
+  count: number,
+  trans: TranslationBundle
+): string | null {
+  return count === 0 ? null : trans._n('%1 alert', '%1 alerts', count);
+}

@@ -1,0 +1,134 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { UseSignal } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { DeviceInfo, MetricInfo } from '../../api/generated';
+import { shortName } from '../../format';
+import type { DashboardModel } from '../../model/dashboard';
+import { HOST } from '../../model/timeline';
+import { NoDevice } from '../nodevice';
+import { said } from '../said';
+import { SeenWidget } from '../seen';
+import { connectionInWords } from '../words';
+import type { ICurve } from './plot';
+import { TimeChart } from './timechart';
+import { Toolbar } from './toolbar';
+
+interface IDashboardProps {
+  readonly model: DashboardModel;
+  readonly trans: TranslationBundle;
+}
+
+/** The charts of all devices, in the main area. Streams only while it is seen. */
+export class Dashboard extends SeenWidget {
+  constructor(private readonly context: IDashboardProps) {
+    super();
+    this.addClass('jp-GpuPerf-dashboard');
+  }
+
+  protected render(): JSX.Element {
+    const { model, trans } = this.context;
+    return (
+      <UseSignal signal={model.changed}>
+        {() => (
+          <div className="jp-GpuPerf-content" tabIndex={-1}>
+            <Toolbar model={model} trans={trans} />
+            <Trouble model={model} trans={trans} />
+            <Charts model={model} trans={trans} />
+          </div>
+        )}
+      </UseSignal>
+    );
+  }
+
+  protected onSeen(seen: boolean): void {
+    this.context.model.watch(seen);
+  }
+}
+
+function Trouble({ model, trans }: IDashboardProps): JSX.Element | null {
+  const { live, trouble } = model;
+  const words = trouble
+    ? `${said(trans, trouble.message)} ${said(trans, trouble.hint)}`
+    : connectionInWords(trans, live);
+  return words ? (
+    <p className="jp-GpuPerf-problem" role="status">
+      {words}
+    </p>
+  ) : null;
+}
+
+function Charts({ model, trans }: IDashboardProps): JSX.Element {
+  const { devices: known } = model.live;
+  const devices = known?.devices ?? [];
+  const ofDevices = model.metrics.filter(metric => metric.scope === 'device');
+  const ofHost = model.metrics.filter(metric => metric.scope === 'host');
+  const overlaid = model.layout === 'overlay';
+  const groups = overlaid ? [devices] : devices.map(each => [each]);
+  return (
+    <>
+      {known?.reason ? <NoDevice reason={known.reason} trans={trans} /> : null}
+      <div className="jp-GpuPerf-groups" data-layout={model.layout}>
+        {groups
+          .filter(group => group.length > 0)
+          .map(group => (
+            <Group
+              key={group[0].uuid}
+              title={overlaid ? '' : nameOf(group[0], trans)}
+              metrics={ofDevices}
+              curves={group.map(device => ({
+                key: device.uuid,
+                label: overlaid
+                  ? trans.__('GPU %1', device.index)
+                  : nameOf(device, trans),
+                place: devices.indexOf(device)
+              }))}
+              model={model}
+              trans={trans}
+            />
+          ))}
+      </div>
+      <Group
+        title={ofHost.length > 0 ? trans.__('Host') : ''}
+        metrics={ofHost}
+        curves={[{ key: HOST, label: trans.__('Host'), place: 0 }]}
+        model={model}
+        trans={trans}
+      />
+    </>
+  );
+}
+
+function Group(
+  props: IDashboardProps & {
+    title: string;
+    metrics: readonly MetricInfo[];
+    curves: readonly ICurve[];
+  }
+): JSX.Element {
+  const { title, metrics, curves, model, trans } = props;
+  return (
+    <div className="jp-GpuPerf-group">
+      {title ? <h2>{title}</h2> : null}
+      <div className="jp-GpuPerf-charts">
+        {metrics.map(metric => (
+          <TimeChart
+            key={metric.name}
+            metric={metric}
+            curves={curves}
+            model={model}
+            trans={trans}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function nameOf(device: DeviceInfo, trans: TranslationBundle): string {
+  return trans.__(
+    '%1 · %2',
+    trans.__('GPU %1', device.index),
+    shortName(device.name)
+  );
+}

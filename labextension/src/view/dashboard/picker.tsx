@@ -1,0 +1,56 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { DashboardModel } from '../../model/dashboard';
+import { familyInWords, reasonInWords } from '../words';
+
+/** Which metrics are shown, by family; what no device has is there, too, and says why. */
+export function MetricPicker({
+  model,
+  trans
+}: {
+  model: DashboardModel;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const shown = new Set(model.metrics.map(metric => metric.name));
+  const { offered } = model;
+  const families = [...new Set(offered.map(metric => metric.family))];
+  return (
+    <details className="jp-GpuPerf-picker">
+      <summary>{trans.__('Metrics (%1)', shown.size)}</summary>
+      <div>
+        {families.map(family => (
+          <fieldset key={family}>
+            <legend>{familyInWords(trans, family)}</legend>
+            {offered
+              .filter(metric => metric.family === family)
+              .map(metric => {
+                const reason = model.reasonOf(metric.name);
+                const why = reason === null ? '' : reasonInWords(trans, reason);
+                return (
+                  <label
+                    key={metric.name}
+                    title={why || trans.__(metric.help)}
+                    data-missing={reason ?? undefined}
+                  >
+                    <input
+                      type="checkbox"
+                      name={metric.name}
+                      checked={shown.has(metric.name)}
+                      onChange={event =>
+                        model.toggle(metric.name, event.target.checked)
+                      }
+                    />
+                    {trans.__(metric.label)}
+                    {why ? (
+                      <span className="jp-GpuPerf-note"> – {why}</span>
+                    ) : null}
+                  </label>
+                );
+              })}
+          </fieldset>
+        ))}
+      </div>
+    </details>
+  );
+}

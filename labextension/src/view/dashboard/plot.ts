@@ -1,0 +1,229 @@
+import uPlot from 'uplot';
+
+import type { MetricInfo } from '../../api/generated';
+import { formatReading } from '../../format';
+import type { DashboardModel } from '../../model/dashboard';
+
+/** A curve: whose it is, and what it is called in the legend. */
+export interface ICurve {
+  /** The device's UUID, or `HOST`. */
+  readonly key: string;
+  readonly label: string;
+  /** Its place among the devices, which decides how it looks, in every chart. */
+  readonly place: number;
+}
+
+/** Told apart by people who see colours differently, on light and on dark ground. */
+const COLOURS = [
+  '#3b8fd6',
+  '#d9730d',
+  '#0f9d74',
+  '#c46aa5',
+  '#b88a00',
+  '#5fb4c9',
+  '#8f78d6',
+  '#c0504d'
+];
+/** Never by colour alone. */
+const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
+/** More bands than these hide each other. */
+const MOST_BANDS = 2;
+/** All charts of a page share one cursor. */
+const SYNC_KEY = 'jupyter_gpuperf';
+const HEIGHT = 150;
+const AXIS_WIDTH = 76;
+const AXIS_HEIGHT = 26;
+
+interface IPlotOptions {
+  readonly host: HTMLElement;
+  readonly model: DashboardModel;
+  readonly metric: MetricInfo;
+  readonly curves: readonly ICurve[];
+  /** Top of the scale, where it is known. */
+  top(): number | null;
+}
+
+/** The curves of one metric on the shared axis of time. */
+export class Plot {
+  private readonly plot: uPlot;
+  private readonly banded: boolean;
+
+  constructor(private readonly options: IPlotOptions) {
+    const { host, model, curves } = options;
+    this.banded = model.hasBands && curves.length <= MOST_BANDS;
+    this.plot = new uPlot(this.settings(), this.data(), host);
+    this.draw();
+  }
+
+  /** Show the newest of the timeline. */
+  draw(): void {
+    const { plot } = this;
+    plot.setData(this.data());
+    // Without a pointer over it, the legend tells the newest.
+    if (typeof plot.cursor.left !== 'number' || plot.cursor.left < 0) {
+      plot.setLegend({ idx: Math.max(0, plot.data[0].length - 1) });
+    }
+  }
+
+  resize(width: number): void {
+    this.plot.setSize({ width: Math.max(160, width), height: HEIGHT });
+  }
+
+  /** Take the theme's colours anew. */
+  repaint(): void {
+    this.plot.redraw(false, true);
+  }
+
+  destroy(): void {
+    this.plot.destroy();
+  }
+
+  /** Times, then per curve its mean, and its least and most where these are drawn. */
+  private data(): uPlot.AlignedData {
+    const { model, metric, curves } = this.options;
+    const tracks = curves.map(curve => model.timeline.of(curve.key));
+    const columns = tracks.flatMap(steps => {
+      const { min, mean, max } = steps.of(metric.name);
+      return this.banded ? [mean, max, min] : [mean];
+    });
+    const [first] = tracks;
+    // All devices are read in one tick; one that came or went later has other times.
+    if (tracks.every(steps => steps.times.length === first.times.length)) {
+      return [first.times, ...columns];
+    }
+    return uPlot.join(
+      tracks.map(steps => {
+        const { min, mean, max } = steps.of(metric.name);
+        const own = this.banded ? [mean, max, min] : [mean];
+        return [steps.times, ...own] as uPlot.AlignedData;
+      })
+    );
+  }
+
+  private settings(): uPlot.Options {
+    const { host, model, metric } = this.options;
+    const themed = (name: string) => () =>
+      getComputedStyle(host).getPropertyValue(name).trim();
+    const axis = {
+      stroke: themed('--jp-ui-font-color2'),
+      font: '11px sans-serif',
+      grid: { stroke: themed('--jp-border-color2'), width: 1 },
+      ticks: { show: false }
+    };
+    const words = (value: number | null) => inWords(value, metric.unit);
+    return {
+      width: Math.max(160, host.clientWidth),
+      height: HEIGHT,
+      padding: [6, 26, 0, 0],
+      cursor: {
+        sync: { key: SYNC_KEY },
+        drag: { x: true, y: false, setScale: false },
+        points: { size: 5 },
+        bind: {
+          dblclick: () => () => {
+            model.resume();
+            return null;
+          }
+        }
+      },
+      hooks: {
+        setSelect: [
+          plot => {
+            const { left, width } = plot.select;
+            if (width > 3) {
+              model.show({
+                from: plot.posToVal(left, 'x'),
+                to: plot.posToVal(left + width, 'x')
+              });
+            }
+            plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+          }
+        ]
+      },
+      scales: {
+        x: {
+          time: true,
+          range: () => [model.visible.from, model.visible.to]
+        },
+        y: {
+          range: (_plot, _low, high) => [
+            0,
+            this.options.top() ?? (high > 0 ? high * 1.1 : 1)
+          ]
+        }
+      },
+      axes: [
+        {
+          ...axis,
+          size: AXIS_HEIGHT,
+          space: 74,
+          values: (_plot, splits) => splits.map(clockOf(splits))
+        },
+        {
+          ...axis,
+          size: AXIS_WIDTH,
+          space: 28,
+          ...(metric.unit === 'bytes' ? { incrs: BINARY_STEPS } : {}),
+          values: (_plot, splits) => splits.map(words)
+        }
+      ],
+      series: [{}, ...this.series(words)],
+      bands: this.banded
+        ? this.options.curves.map((curve, i) => ({
+            series: [3 * i + 2, 3 * i + 3] as [number, number],
+            fill: `${colourOf(curve.place)}30`
+          }))
+        : []
+    };
+  }
+
+  private series(words: (value: number | null) => string): uPlot.Series[] {
+    return this.options.curves.flatMap(curve => {
+      const line: uPlot.Series = {
+        label: curve.label,
+        stroke: colourOf(curve.place),
+        dash: DASHES[curve.place % DASHES.length],
+        width: 1.5,
+        points: { show: false },
+        value: (_plot, value) => words(value)
+      };
+      // The edges of the band are no curves, and have no line in the legend.
+      const edge: uPlot.Series = { ...line, width: 0, stroke: 'transparent' };
+      return this.banded
+        ? [
+            line,
+            { ...edge, class: 'jp-mod-edge' },
+            { ...edge, class: 'jp-mod-edge' }
+          ]
+        : [line];
+    });
+  }
+}
+
+/** Steps of an axis of memory: round in MiB and GiB, as the figures are. */
+const BINARY_STEPS = [20, 30, 40].flatMap(power =>
+  [1, 2, 5, 10, 20, 50, 100, 200, 500].map(step => step * 2 ** power)
+);
+
+/** Times as the reader writes them, with seconds where these differ. */
+function clockOf(splits: readonly number[]): (time: number) => string {
+  const format = new Intl.DateTimeFormat(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: splits[1] - splits[0] < 60 ? '2-digit' : undefined,
+    hour12: false
+  });
+  return time => format.format(1000 * time);
+}
+
+export function colourOf(place: number): string {
+  return COLOURS[place % COLOURS.length];
+}
+
+export function inWords(value: number | null, unit: string): string {
+  if (value === null || value === undefined) {
+    return '–';
+  }
+  const figure = formatReading(value, unit);
+  return `${figure.text} ${figure.unit}`.trimEnd();
+}

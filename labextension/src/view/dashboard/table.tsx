@@ -1,0 +1,63 @@
+import * as React from 'react';
+
+import { summaryOf } from '../../model/timeline';
+import { inWords } from './plot';
+import type { ITimeChartProps } from './timechart';
+
+/** Often enough to follow, rarely enough to read. */
+const REFRESH_MS = 1000;
+
+/** What a chart shows, as figures: for who can't see it, and for who wants to copy them. */
+export function Table({
+  model,
+  metric,
+  curves,
+  trans
+}: ITimeChartProps): JSX.Element {
+  const [, refresh] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    const timer = setInterval(refresh, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const { from, to } = model.visible;
+  return (
+    <table className="jp-GpuPerf-table">
+      <caption>
+        {trans.__(
+          '%1 from %2 to %3',
+          trans.__(metric.label),
+          new Date(1000 * from).toLocaleTimeString(),
+          new Date(1000 * to).toLocaleTimeString()
+        )}
+      </caption>
+      <thead>
+        <tr>
+          <td />
+          <th scope="col">{trans.__('Newest')}</th>
+          <th scope="col">{trans.__('Least')}</th>
+          <th scope="col">{trans.__('Mean')}</th>
+          <th scope="col">{trans.__('Most')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {curves.map(({ key, label }) => {
+          const summary = summaryOf(
+            model.timeline.of(key),
+            metric.name,
+            from,
+            to
+          );
+          const { now, min, mean, max } = summary;
+          return (
+            <tr key={key}>
+              <th scope="row">{label}</th>
+              {[now, min, mean, max].map((value, i) => (
+                <td key={i}>{inWords(value, metric.unit)}</td>
+              ))}
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}

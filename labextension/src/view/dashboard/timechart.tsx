@@ -1,0 +1,178 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { MetricInfo } from '../../api/generated';
+import type { DashboardModel } from '../../model/dashboard';
+import { topOf } from '../figure';
+import { ICurve, Plot } from './plot';
+import { Table } from './table';
+
+/** How far an arrow key moves, and how much plus and minus zoom. */
+const PAN_SHARE = 0.25;
+const ZOOM_FACTOR = 2;
+
+export interface ITimeChartProps {
+  readonly model: DashboardModel;
+  readonly metric: MetricInfo;
+  readonly curves: readonly ICurve[];
+  readonly trans: TranslationBundle;
+}
+
+/** A chart with its heading, and its table on demand. */
+export function TimeChart(props: ITimeChartProps): JSX.Element {
+  const { model, metric, curves, trans } = props;
+  const [tabled, setTabled] = React.useState(false);
+  const label = trans.__(metric.label);
+  return (
+    <section
+      className="jp-GpuPerf-timechart"
+      data-metric={metric.name}
+      aria-label={label}
+    >
+      <header title={trans.__(metric.help)}>
+        <h3>{label}</h3>
+        <button
+          className="jp-mod-styled"
+          aria-pressed={tabled}
+          aria-label={trans.__('%1 as a table', label)}
+          onClick={() => setTabled(!tabled)}
+        >
+          {trans.__('Table')}
+        </button>
+      </header>
+      <Curves {...props} label={label} />
+      {tabled ? (
+        <Table model={model} metric={metric} curves={curves} trans={trans} />
+      ) : null}
+    </section>
+  );
+}
+
+function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
+  const { model, metric, curves, trans, label } = props;
+  const host = React.useRef<HTMLDivElement>(null);
+  // What makes another plot; new points do not.
+  const shape = [
+    metric.name,
+    model.hasBands,
+    ...curves.map(curve => `${curve.key} ${curve.label}`)
+  ].join('\n');
+  React.useEffect(() => {
+    const element = host.current;
+    if (element === null) {
+      return;
+    }
+    const [{ key }] = curves;
+    const plot = new Plot({
+      host: element,
+      model,
+      metric,
+      curves,
+      top: () => {
+        const { latest } = model.live;
+        return topOf(metric, latest?.devices[key] ?? latest?.host ?? {});
+      }
+    });
+    return kept(element, model, plot);
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [model, shape]);
+  return (
+    <div
+      className="jp-GpuPerf-plot"
+      ref={host}
+      role="application"
+      tabIndex={0}
+      aria-label={trans.__(
+        '%1 over time. Arrows move, plus and minus zoom, Home goes back to now.',
+        label
+      )}
+      onKeyDown={event => onKey(event, model)}
+      onPointerDown={event => drag(event, model)}
+    />
+  );
+}
+
+/** Draw what comes while the chart is in sight; return how to end it. */
+function kept(
+  element: HTMLElement,
+  model: DashboardModel,
+  plot: Plot
+): () => void {
+  let inSight = true;
+  let due = 0;
+  const draw = () => {
+    // Once per picture of the screen at most, however many ticks came.
+    if (inSight && due === 0) {
+      due = requestAnimationFrame(() => {
+        due = 0;
+        plot.draw();
+        element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
+      });
+    }
+  };
+  const sight = new IntersectionObserver(entries => {
+    inSight = entries[entries.length - 1].isIntersecting;
+    draw();
+  });
+  const resizer = new ResizeObserver(() => plot.resize(element.clientWidth));
+  const themes = new MutationObserver(() => plot.repaint());
+  themes.observe(document.body, {
+    attributes: true,
+    attributeFilter: ['data-jp-theme-name']
+  });
+  sight.observe(element);
+  resizer.observe(element);
+  model.drawn.connect(draw);
+  return () => {
+    model.drawn.disconnect(draw);
+    cancelAnimationFrame(due);
+    sight.disconnect();
+    resizer.disconnect();
+    themes.disconnect();
+    plot.destroy();
+  };
+}
+
+function onKey(event: React.KeyboardEvent, model: DashboardModel): void {
+  const keys: Record<string, () => void> = {
+    ArrowLeft: () => model.pan(-PAN_SHARE),
+    ArrowRight: () => model.pan(PAN_SHARE),
+    '+': () => model.zoom(1 / ZOOM_FACTOR),
+    '=': () => model.zoom(1 / ZOOM_FACTOR),
+    '-': () => model.zoom(ZOOM_FACTOR),
+    Home: () => model.resume(),
+    Escape: () => model.resume()
+  };
+  if (event.key in keys && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    event.stopPropagation(); // Lab has keys of its own
+    keys[event.key]();
+  }
+}
+
+/** Shift and drag moves in time; without it one zooms. */
+function drag(event: React.PointerEvent<HTMLElement>, model: DashboardModel) {
+  if (!event.shiftKey || event.button !== 0) {
+    return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
+  const element = event.currentTarget;
+  const { visible } = model;
+  const seconds =
+    (visible.to - visible.from) / Math.max(1, element.clientWidth);
+  const began = event.clientX;
+  const move = (now: PointerEvent) => {
+    const by = (began - now.clientX) * seconds;
+    model.show({ from: visible.from + by, to: visible.to + by });
+  };
+  const end = () => {
+    element.removeEventListener('pointermove', move);
+    element.removeEventListener('pointerup', end);
+    element.removeEventListener('pointercancel', end);
+  };
+  element.setPointerCapture(event.pointerId);
+  element.addEventListener('pointermove', move);
+  element.addEventListener('pointerup', end);
+  element.addEventListener('pointercancel', end);
+}

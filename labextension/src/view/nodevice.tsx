@@ -1,0 +1,44 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { NoDevices } from '../api/generated';
+import { said } from './said';
+
+/** In parts: where it is broken when the panel is narrow. */
+const REPLAY_COMMAND = [
+  'JUPYTER_GPUPERF_SOURCE=',
+  'replay:',
+  'h100_healthy_resnet50_bf16.jsonl.gz',
+  ' jupyter lab'
+];
+
+/** Why there is no device: what was looked for, and what to type. */
+export function NoDevice(props: {
+  reason: NoDevices;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { reason, trans } = props;
+  return (
+    <div className="jp-GpuPerf-absent" data-reason={reason.code}>
+      <p>
+        <strong>{said(trans, reason.message)}</strong>
+      </p>
+      {reason.hint ? <p>{said(trans, reason.hint)}</p> : null}
+      {reason.code === 'starting' ? null : (
+        <p className="jp-GpuPerf-note">
+          {trans.__(
+            'To see the panel at work without a GPU, start Jupyter on a recorded H100:'
+          )}
+          <code>
+            {REPLAY_COMMAND.map(part => (
+              <React.Fragment key={part}>
+                {part}
+                <wbr />
+              </React.Fragment>
+            ))}
+          </code>
+        </p>
+      )}
+    </div>
+  );
+}

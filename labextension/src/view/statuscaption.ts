@@ -1,0 +1,96 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { DeviceInfo } from '../api/generated';
+import type { LiveModel } from '../model/live';
+import {
+  deviceOf,
+  IStatusBarSettings,
+  STATUS_BAR_DEFAULTS
+} from '../model/statusbar';
+import { alertsInWords, isUrgent } from './alertdot';
+import { placeOf } from './alerts';
+import { isMetric } from './device';
+import { figureInWords } from './figure';
+import { said } from './said';
+import { connectionInWords, stateInWords } from './words';
+
+/** The status bar's tooltip: what is wrong, each device in a line, and what a click does. */
+export function captionOf(
+  live: LiveModel,
+  settings: IStatusBarSettings,
+  trans: TranslationBundle
+): string {
+  const devices = live.devices?.devices ?? [];
+  const trouble = live.stale ? connectionInWords(trans, live) : null;
+  const blocks = [
+    trouble ? [trouble] : [],
+    alertLines(live, trans),
+    devices.map(device => deviceLine(device, live, trans)),
+    wrongSettings(live, settings, trans),
+    [trans.__('Click to open the GPU panel')]
+  ];
+  return blocks
+    .filter(lines => lines.length > 0)
+    .map(lines => lines.join('\n'))
+    .join('\n\n');
+}
+
+function alertLines(live: LiveModel, trans: TranslationBundle): string[] {
+  const alerts = live.alerts.filter(isUrgent);
+  const head = alertsInWords(alerts.length, trans);
+  return head === null
+    ? []
+    : [
+        head,
+        ...alerts.map(
+          alert => placeOf(alert, live, trans) + said(trans, alert.summary)
+        )
+      ];
+}
+
+/** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; of one that is lost, that it is. */
+function deviceLine(
+  device: DeviceInfo,
+  live: LiveModel,
+  trans: TranslationBundle
+): string {
+  const readings = live.latest?.devices[device.uuid] ?? {};
+  const figures = STATUS_BAR_DEFAULTS.metrics
+    .map(name => live.metric(name))
+    .filter(isMetric)
+    .map(metric => {
+      const figure = figureInWords(metric, readings, trans) ?? '–';
+      return `${trans.__(metric.label)} ${figure}`;
+    });
+  return trans.__(
+    '%1: %2',
+    `${trans.__('GPU %1', device.index)} ${device.name}`,
+    stateInWords(trans, device.state) ?? figures.join(' · ')
+  );
+}
+
+/** What the settings name and nobody knows: it is left out, and said. */
+function wrongSettings(
+  live: LiveModel,
+  settings: IStatusBarSettings,
+  trans: TranslationBundle
+): string[] {
+  const devices = live.devices?.devices ?? [];
+  const known = live.catalog.metrics.length > 0;
+  const unknown = settings.metrics.filter(name => known && !live.metric(name));
+  const lines: string[] = [];
+  if (unknown.length > 0) {
+    lines.push(
+      trans.__('In the settings, but no known metric: %1', unknown.join(', '))
+    );
+  }
+  if (
+    devices.length > 0 &&
+    deviceOf(devices, live.latest, settings.device) === undefined
+  ) {
+    lines.push(
+      trans.__('In the settings, but no GPU here: %1', settings.device)
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,126 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { DeviceInfo, MetricInfo } from '../api/generated';
+import { shortName } from '../format';
+import type { LiveModel } from '../model/live';
+import {
+  deviceOf,
+  IStatusBarSettings,
+  Level,
+  levelOf,
+  STATUS_BAR_DEFAULTS
+} from '../model/statusbar';
+import { isMetric } from './device';
+import { Figure, Readings, widestInWords } from './figure';
+
+const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
+
+interface IStatusLineProps {
+  readonly live: LiveModel;
+  readonly settings: IStatusBarSettings;
+  readonly trans: TranslationBundle;
+}
+
+/** `H100 · 63 % · 12.3 of 80 GiB · 48 °C · 542 W`. */
+export function StatusLine(props: IStatusLineProps): JSX.Element {
+  const { live, settings, trans } = props;
+  const before = React.useRef<string>();
+  const devices = live.devices?.devices ?? [];
+  const device =
+    deviceOf(devices, live.latest, settings.device, before.current) ??
+    devices[0];
+  before.current = device?.uuid;
+  if (device === undefined) {
+    return <span>{live.devices?.reason ? trans.__('No GPU') : '…'}</span>;
+  }
+  const readings: Readings = {
+    ...live.latest?.host,
+    ...live.latest?.devices[device.uuid]
+  };
+  const metrics = settings.metrics
+    .map(name => live.metric(name))
+    .filter(isMetric);
+  const more = devices.length - 1;
+  return (
+    <>
+      <span data-device={device.uuid}>{nameOf(device, settings, trans)}</span>
+      {metrics.map(metric => (
+        <React.Fragment key={metric.name}>
+          <span className="jp-GpuPerf-separator">{' · '}</span>
+          <StatusFigure
+            metric={metric}
+            readings={readings}
+            level={levelOf(metric, readings, settings.thresholds)}
+            trans={trans}
+          />
+        </React.Fragment>
+      ))}
+      {more > 0 ? (
+        <span className="jp-GpuPerf-more">
+          {' '}
+          {trans.__('and %1 more', more)}
+        </span>
+      ) : null}
+    </>
+  );
+}
+
+/** Where it is not simply the first of several, its number tells which one it is. */
+function nameOf(
+  device: DeviceInfo,
+  settings: IStatusBarSettings,
+  trans: TranslationBundle
+): string {
+  const name = shortName(device.name);
+  return settings.device === 'first'
+    ? name
+    : `${trans.__('GPU %1', device.index)} ${name}`;
+}
+
+interface IStatusFigureProps {
+  readonly metric: MetricInfo;
+  readonly readings: Readings;
+  readonly level: Level | null;
+  readonly trans: TranslationBundle;
+}
+
+function StatusFigure(props: IStatusFigureProps): JSX.Element {
+  const { metric, readings, level, trans } = props;
+  const share = metric.unit === 'bytes'; // power's limit would make it long
+  // The usual figures are known by their units; two of `40 %` would not be told apart.
+  const usual = STATUS_BAR_DEFAULTS.metrics.includes(metric.name);
+  return (
+    <span data-metric={metric.name} data-level={level ?? undefined}>
+      {usual ? null : <span>{trans.__(metric.label)} </span>}
+      {level ? <Sign level={level} trans={trans} /> : null}
+      <span
+        className="jp-GpuPerf-place"
+        data-widest={widestInWords(metric, readings, trans, share) || undefined}
+      >
+        <Figure
+          metric={metric}
+          readings={readings}
+          trans={trans}
+          focusable={false}
+          share={share}
+        />
+      </span>
+    </span>
+  );
+}
+
+function Sign(props: { level: Level; trans: TranslationBundle }): JSX.Element {
+  const { level, trans } = props;
+  return (
+    <span
+      className="jp-GpuPerf-levelSign"
+      role="img"
+      aria-label={
+        level === 'critical' ? trans.__('Critical') : trans.__('Warning')
+      }
+    >
+      {SIGNS[level]}
+    </span>
+  );
+}

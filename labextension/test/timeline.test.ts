@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { Frame, History } from '../src/api/generated';
+import { HOST, summaryOf, Timeline } from '../src/model/timeline';
+
+const METRICS = ['power_watts'];
+
+function frame(time: number, watts: number | string): Frame {
+  return {
+    type: 'frame',
+    time_seconds: time,
+    devices: { gpu: { power_watts: watts } },
+    host: {},
+    host_cores_percent: []
+  } as Frame;
+}
+
+function drawn(...ticks: [number, number | string][]): Timeline {
+  const timeline = new Timeline(5);
+  for (const [time, watts] of ticks) {
+    timeline.push(frame(time, watts), METRICS, -Infinity);
+  }
+  return timeline;
+}
+
+test('ticks of one step become its least, mean and most', () => {
+  const steps = drawn([100, 10], [101, 30], [104, 20], [105, 7]).of('gpu');
+  const { min, mean, max } = steps.of('power_watts');
+  assert.deepEqual(steps.times, [100, 105]);
+  assert.deepEqual([min[0], mean[0], max[0]], [10, 20, 30]);
+  assert.deepEqual([min[1], mean[1], max[1]], [7, 7, 7]);
+});
+
+test('a missing reading is a gap, not a zero, and does not touch the mean', () => {
+  const steps = drawn([100, 10], [101, 'not_yet'], [105, 'device_lost']).of(
+    'gpu'
+  );
+  const { mean } = steps.of('power_watts');
+  assert.deepEqual(mean, [10, null]);
+});
+
+test('what the server knew comes first, and its running step goes on', () => {
+  const timeline = new Timeline(5);
+  const columns = {
+    times_seconds: [95, 100],
+    metrics: { power_watts: { min: [1, 2], mean: [2, 3], max: [3, 4] } }
+  };
+  const empty = { times_seconds: [], metrics: {} };
+  const history: History = {
+    step_seconds: 5,
+    devices: { gpu: columns },
+    host: empty
+  };
+  timeline.seed(history);
+  timeline.push(frame(103, 9), METRICS, -Infinity);
+  const steps = timeline.of('gpu');
+  assert.deepEqual(steps.times, [95, 100]);
+  assert.equal(steps.of('power_watts').max[1], 9);
+  assert.equal(steps.of('power_watts').min[1], 2);
+  assert.equal(timeline.newest, 100);
+});
+
+test('what is older than the window goes', () => {
+  const timeline = drawn([100, 1], [105, 2], [110, 3]);
+  timeline.push(frame(115, 4), METRICS, 106);
+  assert.deepEqual(timeline.of('gpu').times, [110, 115]);
+  assert.deepEqual(timeline.of('gpu').of('power_watts').mean, [3, 4]);
+});
+
+test('a paused window is bounded, too', () => {
+  const timeline = new Timeline(1);
+  for (let second = 0; second < 7000; second += 1) {
+    timeline.push(frame(second, second), METRICS, 0);
+  }
+  assert.equal(timeline.of('gpu').times.length, 6000);
+});
+
+test('a clock that was set back begins anew', () => {
+  const steps = drawn([100, 1], [105, 2], [50, 3]).of('gpu');
+  assert.deepEqual(steps.times, [50]);
+  assert.deepEqual(steps.of('power_watts').mean, [3]);
+});
+
+test('a summary is of what is seen', () => {
+  const timeline = drawn([100, 10], [105, 'not_yet'], [110, 40], [115, 90]);
+  assert.deepEqual(summaryOf(timeline.of('gpu'), 'power_watts', 100, 110), {
+    now: 40,
+    min: 10,
+    mean: 25,
+    max: 40
+  });
+  const nothing = { now: null, min: null, mean: null, max: null };
+  assert.deepEqual(
+    summaryOf(timeline.of(HOST), 'power_watts', 0, 200),
+    nothing
+  );
+});

@@ -1,0 +1,87 @@
+"""The strings that are declared, not called for: metrics, benchmarks, and the settings' schema."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_gpuperf.benchmarks import BENCHMARKS
+from jupyter_gpuperf.metrics import METRICS
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "labextension" / "schema" / "plugin.json"
+MEASURING = (
+    *(ROOT / "jupyter_gpuperf" / "benchmarks").glob("*.py"),
+    ROOT / "jupyter_gpuperf" / "measure" / "environment.py",
+)
+STRUCTURE = frozenset(
+    {"unit", "figures", "samples", "environment", "limits", "warnings", "parameters", "benchmark"}
+    | {"type", "ratio", "message", "result"}
+)
+"""Keys that frame a result; all others name something in it."""
+
+
+class Declared(NamedTuple):
+    """A string, its context, and where it comes from."""
+
+    msgid: str
+    path: str
+    context: str | None = None
+
+
+def metric_strings() -> Iterator[Declared]:
+    """Yield what the catalogue says."""
+    for metric in METRICS:
+        path = f"jupyter_gpuperf/metrics/{metric.family}.py"
+        for text in (metric.label, metric.help, *metric.flags.values()):
+            yield Declared(text, path)
+
+
+def benchmark_strings() -> Iterator[Declared]:
+    """Yield what the forms say."""
+    for benchmark in BENCHMARKS:
+        path = f"jupyter_gpuperf/benchmarks/{benchmark.name}.py"
+        helps = (parameter.help for parameter in benchmark.parameters)
+        for text in (benchmark.label, benchmark.help, *helps):
+            yield Declared(text, path)
+
+
+def benchmark_names() -> list[str]:
+    """Return the names that people see as words: parameters, figures, and the environment."""
+    names = {parameter.name for benchmark in BENCHMARKS for parameter in benchmark.parameters}
+    for path in MEASURING:
+        for node in ast.walk(ast.parse(path.read_text())):
+            keys: list[ast.expr | None] = []
+            if isinstance(node, ast.Dict):
+                keys = list(node.keys)
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                keys = [node.slice]
+            for key in keys:
+                if isinstance(key, ast.Constant) and re.fullmatch(r"[a-z][a-z_]+", str(key.value)):
+                    names.add(str(key.value))
+    return sorted(names - STRUCTURE)
+
+
+def schema_strings() -> Iterator[Declared]:
+    """Yield titles and descriptions, in the contexts in which Lab's server would look them up."""
+    schema = json.loads(SCHEMA.read_text())
+    path = SCHEMA.relative_to(ROOT).as_posix()
+    for key in ("title", "description"):
+        yield Declared(schema[key], path, "schema")
+    yield from _words_in({**schema, "title": None, "description": None}, path)
+
+
+def _words_in(part: dict[str, Any], path: str) -> Iterator[Declared]:
+    for key, value in part.items():
+        if isinstance(value, dict) and key != "default":
+            yield from _words_in(value, path)
+        elif isinstance(value, str) and key in (
+            "title",
+            "description",
+            "jupyter.lab.setting-icon-label",
+        ):
+            yield Declared(value, path, "settings")

@@ -1,0 +1,228 @@
+"""Keep the translations complete: every string that people see, in every language that is shipped.
+
+    python scripts/extract_strings.py            after a string changed: brings the .po files up to
+                                                 date, lists what has no translation, writes the rest
+    python scripts/extract_strings.py --check    fails when anything is missing or out of date
+    python scripts/extract_strings.py --pot FILE writes the template for a new language
+
+A .po file is what people edit. From it comes the .json that JupyterLab's server hands to the page,
+and from the server's sentences the list by which the front end recognises them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po, write_po
+from declared_strings import (
+    Declared,
+    benchmark_names,
+    benchmark_strings,
+    metric_strings,
+    schema_strings,
+)
+from server_sentences import PREFIXED, server_sentences
+
+ROOT = Path(__file__).parents[1]
+FRONT_END = ROOT / "labextension"
+DOMAIN = "jupyter_gpuperf"
+LOCALES = ROOT / "jupyter_gpuperf" / "locale"
+SENTENCES = FRONT_END / "src" / "api" / "sentences.ts"
+BANNER = "// Generated from the server's sources by scripts/extract_strings.py: do not edit."
+Key = tuple[str | None, str]
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing, fail on any drift")
+    parser.add_argument("--pot", type=Path, help="write the template for a new language")
+    options = parser.parse_args()
+    template, problems = extract()
+    if options.pot:
+        options.pot.write_text(as_po(template))
+    fresh = {SENTENCES: sentences_module()}
+    for path in sorted(LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+        kept = read_po(io.BytesIO(path.read_bytes()), locale=path.parts[-3], domain=DOMAIN)
+        catalog = merged(template, kept)
+        problems += wrong_in(catalog, path)
+        if keys_of(kept) != keys_of(template):
+            fresh[path] = as_po(catalog, path.parts[-3])
+        fresh[path.with_suffix(".json")] = as_json(catalog, path.parts[-3])
+    for path, text in fresh.items():
+        if not path.exists() or path.read_text() != text:
+            if options.check:
+                problems.append(f"{path.relative_to(ROOT)} is out of date")
+            else:
+                path.write_text(text)
+    if problems:
+        advice = "\nRun: python scripts/extract_strings.py, and translate what it lists.\n"
+        sys.exit("\n".join(problems) + (advice if options.check else "\n"))
+
+
+# --- what there is to translate ----------------------------------------------------------------------
+
+
+def extract() -> tuple[Catalog, list[str]]:
+    """Return every string, and what should be one and is not."""
+    front_end = front_end_strings()
+    catalog = Catalog(project=DOMAIN, domain=DOMAIN, fuzzy=False)
+    for each in front_end["messages"]:
+        msgid = (each["msgid"], each["plural"]) if each["plural"] else each["msgid"]
+        add(catalog, msgid, each["path"], each["context"])
+    for declared in declared_strings(front_end):
+        add(catalog, declared.msgid, declared.path, declared.context)
+    for text, path in server_sentences().items():
+        add(catalog, text, path)
+    problems = [
+        f"{each['path']}: “{each['text']}” does not go through trans.__"
+        for each in front_end["bare"]
+    ]
+    return catalog, problems
+
+
+def front_end_strings() -> dict:
+    """Return what TypeScript's parser finds; see labextension/scripts/strings.mjs."""
+    done = subprocess.run(
+        ["node", "scripts/strings.mjs"],
+        cwd=FRONT_END,
+        input=json.dumps(benchmark_names()),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    if done.returncode != 0:
+        sys.exit(f"scripts/strings.mjs failed: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def declared_strings(front_end: dict) -> Iterator[Declared]:
+    """Yield the strings that stand in no call."""
+    yield from metric_strings()
+    yield from benchmark_strings()
+    yield from schema_strings()
+    for words in front_end["words"]:
+        yield Declared(words, "jupyter_gpuperf/benchmarks")
+    for each in front_end["sentences"]:
+        yield Declared(each["text"], each["path"])
+
+
+def add(
+    catalog: Catalog, msgid: str | tuple[str, str], path: str, context: str | None = None
+) -> None:
+    """Add a string, or one more place of it."""
+    if msgid:
+        catalog.add(msgid, locations=[(path, None)], context=context)
+
+
+# --- what is translated ------------------------------------------------------------------------------
+
+
+def merged(template: Catalog, kept: Catalog) -> Catalog:
+    """Return the template with the translations that are there."""
+    catalog = Catalog(locale=kept.locale, project=DOMAIN, domain=DOMAIN, fuzzy=False)
+    for message in template:
+        if message.id:
+            before = kept.get(first(message), message.context)
+            translation = before.string if before and not before.fuzzy else ""
+            if isinstance(translation, tuple) != message.pluralizable:
+                translation = ""
+            catalog.add(
+                message.id, translation, locations=message.locations, context=message.context
+            )
+    return catalog
+
+
+def wrong_in(catalog: Catalog, path: Path) -> list[str]:
+    """Return what lacks a translation, or has one with other places for values."""
+    problems = []
+    for message in catalog:
+        if not message.id:
+            continue
+        for text in forms_of(message):
+            wanted = places(message.id[-1] if message.pluralizable else first(message))
+            if not text:
+                problems.append(f"{path.parts[-3]}: not translated: {first(message)!r}")
+            elif places(text) != wanted:
+                problems.append(f"{path.parts[-3]}: {first(message)!r} has other places: {text!r}")
+    return problems
+
+
+def forms_of(message: Message) -> tuple[str, ...]:
+    """Return the translation: one text, or one for each plural form of the language."""
+    return message.string if isinstance(message.string, tuple) else (message.string,)
+
+
+def first(message: Message) -> str:
+    """Return the message, of a plural the singular."""
+    return message.id[0] if message.pluralizable else message.id
+
+
+def places(text: str) -> set[str]:
+    """Return the places for values: %1, %2."""
+    return set(re.findall(r"%\d+", text))
+
+
+def keys_of(catalog: Catalog) -> set[Key]:
+    """Return what a catalogue translates."""
+    return {(message.context, first(message)) for message in catalog if message.id}
+
+
+# --- what is written ---------------------------------------------------------------------------------
+
+
+def as_po(catalog: Catalog, language: str = "") -> str:
+    """Return the .po file: no dates and no line numbers, which would change with every edit."""
+    out = io.BytesIO()
+    write_po(out, catalog, sort_output=False, omit_header=True, include_lineno=False, width=100)
+    header = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+    if language:
+        header += f'"Language: {language}\\n"\n"Plural-Forms: {catalog.plural_forms}\\n"\n'
+    return f"{header}\n{out.getvalue().decode()}"
+
+
+def as_json(catalog: Catalog, language: str) -> str:
+    """Return what JupyterLab's server hands to the page."""
+    messages: dict[str, object] = {}
+    for message in catalog:
+        if message.id and all(forms_of(message)):
+            context = f"{message.context}\x04" if message.context else ""
+            # Lab takes a plural only from a list of two and more, also in a language with one form.
+            padding = [""] if message.pluralizable and len(forms_of(message)) == 1 else []
+            messages[context + first(message)] = [*forms_of(message), *padding]
+    header = {
+        "domain": DOMAIN,
+        "language": language.replace("_", "-"),
+        "plural_forms": catalog.plural_forms,
+    }
+    document = {"": header, **dict(sorted(messages.items()))}
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def sentences_module() -> str:
+    """Return the list of the server's sentences with values, those that say most first."""
+    templates = [text for text in server_sentences() if places(text)]
+    templates += [each["text"] for each in front_end_strings()["sentences"] if places(each["text"])]
+
+    def words(template: str) -> int:
+        return len(re.sub(r"%\d+", "", template))
+
+    ordered = sorted({*templates, PREFIXED}, key=lambda each: (-words(each), each))
+    lines = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in ordered)
+    return f"{BANNER}\nexport const SENTENCES: readonly string[] = [\n{lines}\n];\n"
+
+
+if __name__ == "__main__":
+    main()

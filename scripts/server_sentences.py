@@ -1,0 +1,146 @@
+"""What the server says to people, out of its source: sentences with %1, %2 for the figures in them.
+
+The front end recognises a sentence by its template and translates that; nothing on the server knows
+of languages. A sentence is found where it is made: in a refusal, a reason for having no devices, an
+alert, a progress or a warning.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
+ELSEWHERE = frozenset({"magics", "cli.py", "kernel_socket.py", "client.py", "recording_here.py"})
+"""What these say, the panel never shows."""
+
+POSITIONAL = {
+    "GpuPerfError": (1, 2),
+    "BadRequest": (1, 2),
+    "NotFound": (1, 2),
+    "Unavailable": (1, 2),
+    "JobFailed": (1, 2),
+    "warn": (0,),
+    "progress": (1,),
+    "_progress": (2,),
+    "_out_of_memory": (0,),
+}
+"""Functions that say something, and which of their arguments people read."""
+KEYWORDS = frozenset({"message", "hint", "summary", "advice"})
+ATTRIBUTES = frozenset({"progress_message"})
+SAYING = frozenset({"doubt", "_of"})
+"""Functions whose result is a sentence, or is filled into one."""
+TABLES = frozenset({"XID_WORDS", "HTTP_HINTS"})
+"""Dictionaries of sentences, and of parts that are filled into them."""
+PREFIXED = "%1: %2"
+"""Any sentence with a name before it: `bf16: It did not converge …`."""
+PLACE = "\0"
+
+
+def server_sentences() -> dict[str, str]:
+    """Return each template, and the file that it is in."""
+    found = {PREFIXED: PACKAGE.name}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE)
+        if ELSEWHERE.isdisjoint(place.parts):
+            module = _Module(ast.parse(path.read_text()))
+            for text in module.sentences():
+                found.setdefault(text, f"{PACKAGE.name}/{place.as_posix()}")
+    return found
+
+
+class _Module:
+    """One file: its tree, and the names that it gives to texts."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+        self._values: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self._values.setdefault(target.id, []).append(node.value)
+
+    def sentences(self) -> Iterator[str]:
+        """Yield what this file says."""
+        for expression in self._said():
+            for text in self._texts(expression):
+                if re.search(r"[A-Za-z]{2}", text.replace(PLACE, "")):
+                    yield _numbered(text)
+
+    def _said(self) -> Iterator[ast.expr]:
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Call):
+                yield from _arguments(node)
+            elif isinstance(node, ast.FunctionDef) and node.name in SAYING:
+                yield from (
+                    each.value
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Return) and each.value is not None
+                )
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                name = getattr(target, "id", None) or getattr(target, "attr", None)
+                if name in ATTRIBUTES:
+                    yield node.value
+                elif name in TABLES and isinstance(node.value, ast.Dict):
+                    yield from node.value.values
+
+    def _texts(self, node: ast.expr) -> list[str]:
+        """Return each text that an expression can become."""
+        match node:
+            case ast.Constant(value=str(text)):
+                return [text]
+            case ast.JoinedStr(values=values):
+                return _joined([self._part(each) for each in values])
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return _joined([self._texts(left), self._texts(right)])
+            case ast.IfExp(body=body, orelse=other):
+                return self._texts(body) + self._texts(other)
+            case ast.Call(func=ast.Attribute(value=value, attr="format")):
+                return [re.sub(r"\{[^}]*\}", PLACE, text) for text in self._texts(value)]
+            case ast.Subscript(value=ast.Name(id=name)) | ast.Name(id=name):
+                values = self._values.get(name, [])
+                tables = [each for value in values for each in _entries(value)]
+                return [text for each in tables for text in self._texts(each)]
+        return []
+
+    def _part(self, node: ast.expr) -> list[str]:
+        match node:
+            case ast.Constant(value=str(text)):
+                return [text]
+            case ast.FormattedValue(value=ast.Name(id="how" as name)):
+                # Half a sentence: only as a whole can it be put into another language.
+                return [text for each in self._values.get(name, []) for text in self._texts(each)]
+        return [PLACE]
+
+
+def _arguments(call: ast.Call) -> Iterator[ast.expr]:
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=table), attr="get")) if table in TABLES:
+            yield from call.args[1:]  # what is said for what the table does not know
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
+    for index in POSITIONAL.get(name or "", ()):
+        if index < len(call.args):
+            yield call.args[index]
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in KEYWORDS)
+
+
+def _entries(value: ast.expr) -> list[ast.expr]:
+    return list(value.values) if isinstance(value, ast.Dict) else [value]
+
+
+def _joined(parts: list[list[str]]) -> list[str]:
+    texts = [""]
+    for part in parts:
+        texts = [text + each for text in texts for each in part]
+    return texts
+
+
+def _numbered(text: str) -> str:
+    pieces = text.split(PLACE)
+    numbered = (f"%{number}{piece}" for number, piece in enumerate(pieces[1:], 1))
+    return pieces[0] + "".join(numbered)
