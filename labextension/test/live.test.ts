@@ -67,7 +67,12 @@ const frame: Frame = {
 const hello: Hello = {
   type: 'hello',
   version: { version: '1', api_version: 1, source: 'nvml' },
-  catalog: { metrics: [] },
+  catalog: {
+    metrics: ['power_watts', 'temperature_celsius'].map(name => ({
+      name,
+      overview: true
+    }))
+  },
   devices: { devices: [], reason: null },
   interval_ms: 1000,
   history: {

@@ -21,8 +21,12 @@ export class Track {
     }
   }
 
-  /** Add a tick; what is older than the window goes. */
-  push(time: number, readings: Record<string, unknown>): void {
+  /** Add a tick of these metrics; what is older than the window goes. */
+  push(
+    time: number,
+    readings: Record<string, unknown>,
+    names: readonly string[]
+  ): void {
     const newest = this.times[this.times.length - 1] ?? -Infinity;
     if (newest - time > CLOCK_SET_BACK_SECONDS) {
       this.times.length = 0; // the curve begins anew
@@ -31,7 +35,8 @@ export class Track {
       return; // a tick that the history held already
     }
     this.times.push(time);
-    for (const [name, reading] of Object.entries(readings)) {
+    for (const name of names) {
+      const reading = readings[name];
       let column = this.values.get(name);
       if (column === undefined) {
         column = new Array<Value>(this.times.length - 1).fill(null);
@@ -49,7 +54,8 @@ export class Track {
 
   private trim(oldest: number): void {
     const first = this.times.findIndex(time => time >= oldest);
-    if (first > 0) {
+    // Not at every tick: to move all values by one place takes as long as to move them by many.
+    if (first > this.times.length / 8) {
       this.times.splice(0, first);
       for (const column of this.values.values()) {
         column.splice(0, first);
@@ -80,9 +86,10 @@ export class Tracks {
     }
   }
 
-  push(frame: Frame): void {
+  /** Keep these metrics of a frame. */
+  push(frame: Frame, names: readonly string[]): void {
     for (const [uuid, readings] of Object.entries(frame.devices)) {
-      this.of(uuid).push(frame.time_seconds, readings);
+      this.of(uuid).push(frame.time_seconds, readings, names);
     }
   }
 }

@@ -24,6 +24,8 @@ export type Connection =
 type Message = Hello | Frame | DevicesChanged | AlertsChanged | SocketError;
 
 const WINDOW_SECONDS = 120;
+/** Figures that change faster can't be read, and cost the page a tenth of a core. */
+const CALM_MS = 300;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;
 /** Some proxies drop WebSockets: after this many failures in a row, ask by REST as well. */
@@ -50,11 +52,14 @@ export class LiveModel {
   problem: string | null = null;
 
   private readonly watchers = new Set<object>();
+  private readonly calmSignal = new Signal<this, void>(this);
+  private calming: ReturnType<typeof setTimeout> | undefined;
   private readonly changedSignal = new Signal<this, void>(this);
   private socket: WebSocket | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private readonly poller = new Poller(() => this.ask());
+  private unread = false;
   private failures = 0;
   private intervalMsValue = 1000;
 
@@ -63,11 +68,17 @@ export class LiveModel {
     private readonly world: IWorld = BROWSER
   ) {
     world.onVisibilityChange(() => this.update());
+    this.changedSignal.connect(this.calm, this);
   }
 
   /** Something to draw changed. */
   get changed(): ISignal<this, void> {
     return this.changedSignal;
+  }
+
+  /** The same for what is read as figures: not more often than one can read. */
+  get changedCalmly(): ISignal<this, void> {
+    return this.calmSignal;
   }
 
   get intervalMs(): number {
@@ -250,7 +261,27 @@ export class LiveModel {
 
   private show(frame: Frame): void {
     this.latest = frame;
-    this.tracks.push(frame);
+    const kept = this.catalog.metrics.filter(metric => metric.overview);
+    this.tracks.push(
+      frame,
+      kept.map(metric => metric.name)
+    );
+  }
+
+  private calm(): void {
+    // At once, then after a pause whatever came meanwhile.
+    if (this.calming === undefined) {
+      this.calmSignal.emit();
+      this.calming = setTimeout(() => {
+        this.calming = undefined;
+        if (this.unread) {
+          this.unread = false;
+          this.calm();
+        }
+      }, CALM_MS);
+    } else {
+      this.unread = true;
+    }
   }
 
   private setConnection(connection: Connection): void {

@@ -26,7 +26,10 @@ export class GpuPanel extends SeenWidget {
     const { live, jobs, processes, kernelspecs } = this.context;
     return (
       <div className="jp-GpuPerf-content" tabIndex={-1}>
-        <UseSignal signal={live.changed} shouldUpdate={() => this.isVisible}>
+        <UseSignal
+          signal={live.changedCalmly}
+          shouldUpdate={() => this.isVisible}
+        >
           {() => (
             <>
               <Status {...this.context} />

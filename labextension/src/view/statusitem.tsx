@@ -29,7 +29,7 @@ export class StatusItem extends SeenWidget {
   protected render(): JSX.Element {
     const { live, trans, settingsValue: settings } = this;
     return (
-      <UseSignal signal={live.changed}>
+      <UseSignal signal={live.changedCalmly}>
         {() => (
           <button
             onClick={this.open}

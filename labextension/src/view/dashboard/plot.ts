@@ -30,6 +30,7 @@ const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
 const MOST_BANDS = 2;
 /** All charts of a page share one cursor. */
 const SYNC_KEY = 'jupyter_gpuperf';
+const LEGEND_MS = 500;
 const HEIGHT = 150;
 const AXIS_WIDTH = 76;
 const AXIS_HEIGHT = 26;
@@ -47,6 +48,8 @@ interface IPlotOptions {
 export class Plot {
   private readonly plot: uPlot;
   private readonly banded: boolean;
+  private readonly colours = new Map<string, string>();
+  private toldAt = -Infinity;
 
   constructor(private readonly options: IPlotOptions) {
     const { host, model, curves } = options;
@@ -59,8 +62,11 @@ export class Plot {
   draw(): void {
     const { plot } = this;
     plot.setData(this.data());
-    // Without a pointer over it, the legend tells the newest.
-    if (typeof plot.cursor.left !== 'number' || plot.cursor.left < 0) {
+    // Without a pointer over it, the legend tells the newest, no faster than one reads.
+    const hovered = (plot.cursor.left ?? -1) >= 0;
+    const now = performance.now();
+    if (!hovered && now - this.toldAt >= LEGEND_MS) {
+      this.toldAt = now;
       plot.setLegend({ idx: Math.max(0, plot.data[0].length - 1) });
     }
   }
@@ -71,6 +77,7 @@ export class Plot {
 
   /** Take the theme's colours anew. */
   repaint(): void {
+    this.colours.clear();
     this.plot.redraw(false, true);
   }
 
@@ -102,8 +109,14 @@ export class Plot {
 
   private settings(): uPlot.Options {
     const { host, model, metric } = this.options;
-    const themed = (name: string) => () =>
-      getComputedStyle(host).getPropertyValue(name).trim();
+    const themed = (name: string) => () => {
+      let colour = this.colours.get(name);
+      if (colour === undefined) {
+        colour = getComputedStyle(host).getPropertyValue(name).trim();
+        this.colours.set(name, colour);
+      }
+      return colour;
+    };
     const axis = {
       stroke: themed('--jp-ui-font-color2'),
       font: '11px sans-serif',
@@ -183,7 +196,7 @@ export class Plot {
         label: curve.label,
         stroke: colourOf(curve.place),
         dash: DASHES[curve.place % DASHES.length],
-        width: 1.5,
+        width: 1, // where no GPU paints, a thin line costs half of a thicker one
         points: { show: false },
         value: (_plot, value) => words(value)
       };
@@ -205,14 +218,21 @@ const BINARY_STEPS = [20, 30, 40].flatMap(power =>
   [1, 2, 5, 10, 20, 50, 100, 200, 500].map(step => step * 2 ** power)
 );
 
+const CLOCK: Intl.DateTimeFormatOptions = {
+  hour: '2-digit',
+  minute: '2-digit',
+  hour12: false
+};
+// Making one takes longer than drawing a curve.
+const MINUTES = new Intl.DateTimeFormat(undefined, CLOCK);
+const SECONDS = new Intl.DateTimeFormat(undefined, {
+  ...CLOCK,
+  second: '2-digit'
+});
+
 /** Times as the reader writes them, with seconds where these differ. */
 function clockOf(splits: readonly number[]): (time: number) => string {
-  const format = new Intl.DateTimeFormat(undefined, {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: splits[1] - splits[0] < 60 ? '2-digit' : undefined,
-    hour12: false
-  });
+  const format = splits[1] - splits[0] < 60 ? SECONDS : MINUTES;
   return time => format.format(1000 * time);
 }
 
