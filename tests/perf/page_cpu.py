@@ -93,7 +93,9 @@ def measure(options: argparse.Namespace, address: str) -> dict[str, float]:
         found: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
         for _ in range(options.rounds):
             found["with"].append(observe(page, options.seconds))
-            page.click(".lm-DockPanel-tabBar .lm-TabBar-addButton")  # a launcher over it: the dashboard is hidden
+            page.click(
+                ".lm-DockPanel-tabBar .lm-TabBar-addButton"
+            )  # a launcher over it: the dashboard is hidden
             page.wait_for_timeout(2000)
             found["without"].append(observe(page, options.seconds))
             page.click(".lm-DockPanel-tabBar .lm-TabBar-tab:has-text('GPU Dashboard')")

@@ -77,7 +77,7 @@ export const dashboardPlugin: JupyterFrontEndPlugin<void> = {
     });
     const place = { command: CommandIDs.openDashboard };
     palette?.addItem({ ...place, category: trans.__('GPU') });
-    launcher?.add({ ...place, category: 'Other', rank: 50 });
+    launcher?.add({ ...place, category: trans.__('Other'), rank: 50 });
     void restorer?.restore(tracker, { ...place, name: () => 'dashboard' });
   }
 };

@@ -74,7 +74,6 @@ function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
       }
     });
     return kept(element, model, plot);
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [model, shape]);
   return (
     <div
