@@ -86,7 +86,7 @@ def test_pause_stands_still_zoom_and_keys_move_and_back_to_now(board):
 
 def test_a_table_stands_behind_every_chart(board):
     board.click(f"{BUSY} header button")
-    table = board.locator(f"{BUSY} table")
+    table = board.locator(f"{BUSY} .jp-GpuPerf-table")
     expect(table.locator("thead th")).to_have_text(["Newest", "Least", "Mean", "Most"])
     rows = table.locator("tbody tr")
     expect(rows).to_have_count(2)

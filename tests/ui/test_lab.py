@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -255,29 +253,3 @@ def test_many_devices_are_rows_that_unfold(start_server, open_page, packaged_rec
     page.keyboard.press("Enter")
     expect(page.locator(".jp-GpuPerf-card")).to_have_count(1)
     expect(rows.first).to_have_attribute("aria-expanded", "true")
-
-
-def test_the_picture_for_the_readme_shows_the_panel_with_a_running_benchmark(open_page, lab):
-    """Kept in test-results; GPUPERF_UPDATE_IMAGES=1 puts it into the docs."""
-    shutil.copy(ROOT / "binder" / "demo.ipynb", lab.folder)
-    page = open_page(lab.page("lab/tree/demo.ipynb"))
-    page.locator(".jp-Notebook").wait_for()
-    open_panel(page)
-    fill(page, items=64, batch_size=16, workers=0, time_limit_seconds=60)
-    page.locator(f"{PANEL} input[name=rigorous]").check()
-    page.locator(".jp-GpuPerf-parameters summary").click()
-    job = run(page)
-    expect(job.locator(".jp-GpuPerf-progress")).to_contain_text("so far", timeout=60_000)
-    page.locator(".jp-GpuPerf-status").scroll_into_view_if_needed()
-    power = page.locator("[data-metric=power_watts] .jp-GpuPerf-number").first
-    for _ in range(120):  # until the recorded training is under way
-        if int(power.inner_text()) > 400:
-            break
-        page.wait_for_timeout(500)
-    page.wait_for_timeout(2500)
-    RESULTS.mkdir(exist_ok=True)
-    page.screenshot(path=RESULTS / "panel.png")
-    if os.environ.get("GPUPERF_UPDATE_IMAGES"):
-        shutil.copy(RESULTS / "panel.png", ROOT / "docs" / "images")
-    job.get_by_role("button", name="Cancel").click()
-    expect(job).to_have_attribute("data-job-state", "cancelled")

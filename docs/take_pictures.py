@@ -1,0 +1,156 @@
+"""Takes the documents' pictures: JupyterLab in Chromium, replaying the recording of an H100 in tests/recordings.
+
+    python docs/take_pictures.py [FOLDER]
+
+Needs what ``scripts/setup`` installs. One pass takes about six minutes, because the recording plays in real time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+SESSION = ROOT / "tests" / "recordings" / "h100_session.jsonl.gz"
+AT_THE_POWER_CAP_SECONDS = 61.0
+"""Seconds into the recording: all its phases are behind it, and matrix products run."""
+
+sys.path[:0] = [str(ROOT / "tests")]
+from real_browser import CHROMIUM_FLAGS, chromium  # beside the tests
+
+
+def served(home: Path, theme: str, language: str) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a JupyterLab on the recording; return it, and its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
+    lab = home / "config" / "labconfig"
+    lab.mkdir(parents=True)
+    news = {"@jupyterlab/apputils-extension:announcements": True}
+    (lab / "page_config.json").write_text(json.dumps({"disabledExtensions": news}))
+    wishes = {
+        "@jupyterlab/apputils-extension/themes": {"theme": theme},
+        "@jupyterlab/translation-extension/plugin": {"locale": language},
+        "jupyter-gpuperf/plugin": {"intervalMs": 200},
+    }
+    for name, wish in wishes.items():
+        path = home / "settings" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(wish))
+    work = home / "work"
+    work.mkdir()
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(f"--port={port}", f"--IdentityProvider.token={token}"),
+            *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={work}"),
+        ],
+        env={
+            **os.environ,
+            "JUPYTER_GPUPERF_SOURCE": f"replay:{SESSION}",
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        },
+    )
+    address = f"http://127.0.0.1:{port}/"
+    request = urllib.request.Request(
+        f"{address}gpuperf/latest", headers={"Authorization": f"token {token}"}
+    )
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(request, timeout=5).read()
+            return server, f"{address}lab?token={token}"
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("The server did not come up.")
+
+
+PANEL = "#jp-gpuperf-panel"
+PANEL_TAB = "li[data-id=jp-gpuperf-panel]"
+
+
+def wait_until(page: Page, moment: float) -> None:
+    """Wait until so many seconds of monotonic time."""
+    page.wait_for_timeout(max(0.0, 1000 * (moment - time.monotonic())))
+
+
+def take_dashboard(page: Page, path: Path, began: float, *, beside_panel: bool) -> None:
+    """Open the dashboard, wait for the moment, and take the picture."""
+    page.click(PANEL_TAB)
+    page.click(".jp-GpuPerf-toDashboard")
+    if not beside_panel:
+        page.click(PANEL_TAB)
+    page.wait_for_selector(".jp-GpuPerf-timechart canvas")
+    wait_until(page, began + AT_THE_POWER_CAP_SECONDS)
+    page.mouse.move(5, 5)
+    page.screenshot(path=path)
+
+
+def take_panel(page: Page, path: Path, began: float) -> None:
+    """Run a benchmark beside a notebook, and take the picture while it runs."""
+    page.click(PANEL_TAB)
+    page.locator(".jp-Notebook").wait_for()
+    page.click(".jp-GpuPerf-parameters summary")
+    page.check(f"{PANEL} input[name=rigorous]")
+    page.fill(f"{PANEL} input[name=workers]", "0")
+    page.fill(f"{PANEL} input[name=time_limit_seconds]", "60")
+    page.click(".jp-GpuPerf-parameters summary")
+    wait_until(page, began + AT_THE_POWER_CAP_SECONDS - 8)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_selector(".jp-GpuPerf-progress:has-text('so far')", timeout=60_000)
+    page.locator(".jp-GpuPerf-status").scroll_into_view_if_needed()
+    page.mouse.move(5, 5)
+    page.screenshot(path=path)
+
+
+def main() -> None:
+    """Take all pictures."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    light, dark = "JupyterLab Light", "JupyterLab Dark"
+    wanted = [
+        ("panel", light, "default", 1440),
+        ("dashboard", light, "default", 1440),
+        ("dashboard-dark", dark, "default", 1440),
+        ("dashboard-zh", light, "zh_CN", 1440),
+        ("dashboard-narrow", light, "default", 480),
+    ]
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        for name, theme, language, width in wanted:
+            server, address = served(Path(home) / name, theme, language)
+            began = time.monotonic()
+            try:
+                page = browser.new_page(viewport={"width": width, "height": 900})
+                if name == "panel":
+                    shutil.copy(ROOT / "binder" / "demo.ipynb", Path(home) / name / "work")
+                    page.goto(address.replace("/lab?", "/lab/tree/demo.ipynb?"))
+                    take_panel(page, folder / f"{name}.png", began)
+                else:
+                    page.goto(address)
+                    path = folder / f"{name}.png"
+                    take_dashboard(page, path, began, beside_panel=width > 800)
+                page.close()
+            finally:
+                server.terminate()
+                server.wait()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
