@@ -161,11 +161,11 @@ class Sampler:
     def _run(self) -> None:
         self._guarded(self._prepare)
         self._guarded(self._source.open)
+        due = self._monotonic()
         while not self._stopping.is_set():
-            began = self._monotonic()
             self._wake.clear()
             pause_seconds = 0.0 if self._guarded(self._tick) else RETRY_SECONDS
-            self._pause_until_due(began + pause_seconds)
+            due = self._pause_until_due(due + pause_seconds)
         self._guarded(self._source.close)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
@@ -214,19 +214,27 @@ class Sampler:
         news = DevicesChanged(devices=devices, version=self.version)
         self._subscribers.announce(encode(news), "devices")
 
-    def _pause_until_due(self, began_seconds: float) -> None:
+    def _pause_until_due(self, began_seconds: float) -> float:
+        """Wait for the next tick, and return when it was due.
+
+        Counted from when the tick before was due, not from when it came: waking up late by a
+        millisecond each time would cost ten ticks in a thousand.
+        """
         # A listener that comes or goes changes the interval, so look again when woken.
         while not self._stopping.is_set() and not self._hurry:
             self._list_processes()
             interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
             if interval_ms is None:
                 self._rest()
-                return
-            remaining_seconds = began_seconds + interval_ms / 1000 - self._monotonic()
+                break
+            due = began_seconds + interval_ms / 1000
+            remaining_seconds = due - self._monotonic()
             if remaining_seconds <= 0:
-                return
+                # Far behind, what was missed is not made up for.
+                return due if -remaining_seconds < interval_ms / 2000 else self._monotonic()
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
+        return self._monotonic()
 
     def _list_processes(self) -> None:
         # Everybody who has asked so far shares one reading.
