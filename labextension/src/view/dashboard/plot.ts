@@ -26,6 +26,8 @@ const COLOURS = [
 ];
 /** Never by colour alone. */
 const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
+/** The reader's own colours, of which a canvas knows nothing by itself. */
+export const HIGH_CONTRAST = matchMedia('(forced-colors: active)');
 /** More bands than these hide each other. */
 const MOST_BANDS = 2;
 /** All charts of a page share one cursor. */
@@ -109,18 +111,21 @@ export class Plot {
 
   private settings(): uPlot.Options {
     const { host, model, metric } = this.options;
-    const themed = (name: string) => () => {
+    const themed = (name: string, forced: string) => () => {
       let colour = this.colours.get(name);
       if (colour === undefined) {
-        colour = getComputedStyle(host).getPropertyValue(name).trim();
+        // The theme's colours are for its own ground, which is not there in high contrast.
+        colour = HIGH_CONTRAST.matches
+          ? forced
+          : getComputedStyle(host).getPropertyValue(name).trim();
         this.colours.set(name, colour);
       }
       return colour;
     };
     const axis = {
-      stroke: themed('--jp-ui-font-color2'),
+      stroke: themed('--jp-ui-font-color2', 'CanvasText'),
       font: '11px sans-serif',
-      grid: { stroke: themed('--jp-border-color2'), width: 1 },
+      grid: { stroke: themed('--jp-border-color2', '#80808080'), width: 1 },
       ticks: { show: false }
     };
     const words = (value: number | null) => inWords(value, metric.unit);

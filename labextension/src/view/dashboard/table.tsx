@@ -4,6 +4,12 @@ import { summaryOf } from '../../model/timeline';
 import { inWords } from './plot';
 import type { ITimeChartProps } from './timechart';
 
+function clock(seconds: number): string {
+  return new Date(1000 * seconds).toLocaleTimeString(undefined, {
+    hour12: false
+  });
+}
+
 /** Often enough to follow, rarely enough to read. */
 const REFRESH_MS = 1000;
 
@@ -26,8 +32,8 @@ export function Table({
         {trans.__(
           '%1 from %2 to %3',
           trans.__(metric.label),
-          new Date(1000 * from).toLocaleTimeString(),
-          new Date(1000 * to).toLocaleTimeString()
+          clock(from),
+          clock(to)
         )}
       </caption>
       <thead>

@@ -4,7 +4,7 @@ import * as React from 'react';
 import type { MetricInfo } from '../../api/generated';
 import type { DashboardModel } from '../../model/dashboard';
 import { topOf } from '../figure';
-import { ICurve, Plot } from './plot';
+import { HIGH_CONTRAST, ICurve, Plot } from './plot';
 import { Table } from './table';
 
 /** How far an arrow key moves, and how much plus and minus zoom. */
@@ -114,7 +114,9 @@ function kept(
     draw();
   });
   const resizer = new ResizeObserver(() => plot.resize(element.clientWidth));
-  const themes = new MutationObserver(() => plot.repaint());
+  const repaint = () => plot.repaint();
+  HIGH_CONTRAST.addEventListener('change', repaint);
+  const themes = new MutationObserver(repaint);
   themes.observe(document.body, {
     attributes: true,
     attributeFilter: ['data-jp-theme-name']
@@ -128,6 +130,7 @@ function kept(
     sight.disconnect();
     resizer.disconnect();
     themes.disconnect();
+    HIGH_CONTRAST.removeEventListener('change', repaint);
     plot.destroy();
   };
 }
