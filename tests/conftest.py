@@ -13,7 +13,8 @@ TESTS = Path(__file__).parent
 RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
-sys.path[:0] = [str(TESTS), str(TESTS / "jobs"), str(TESTS / "ui")]
+DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
+sys.path[:0] = [str(TESTS), str(TESTS / "jobs"), str(TESTS / "ui"), str(DOCS)]
 
 
 @pytest.fixture

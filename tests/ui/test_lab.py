@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from notebooks import write_notebook
 from playwright.sync_api import Locator, Page, expect
+from take_pictures import take_panel
 
 pytestmark = pytest.mark.ui
 
@@ -253,3 +255,15 @@ def test_many_devices_are_rows_that_unfold(start_server, open_page, packaged_rec
     page.keyboard.press("Enter")
     expect(page.locator(".jp-GpuPerf-card")).to_have_count(1)
     expect(rows.first).to_have_attribute("aria-expanded", "true")
+
+
+def test_the_picture_for_the_readme_shows_the_panel_with_a_running_benchmark(open_page, lab):
+    """Kept in test-results; ``docs/take_pictures.py`` takes it the same way on a recording of an H100."""
+    shutil.copy(ROOT / "binder" / "demo.ipynb", lab.folder)
+    page = open_page(lab.page("lab/tree/demo.ipynb"))
+    RESULTS.mkdir(exist_ok=True)
+    take_panel(page, RESULTS / "panel.png", began=0.0)
+    assert (RESULTS / "panel.png").stat().st_size > 20_000
+    job = page.locator(f"{PANEL} [data-job]").first
+    job.get_by_role("button", name="Cancel").click()
+    expect(job).to_have_attribute("data-job-state", "cancelled")
