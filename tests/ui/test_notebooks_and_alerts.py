@@ -97,6 +97,10 @@ def kernel_of(server) -> str:
 
 
 def pid_of_kernel(page) -> int:
+    # What is run while the kernel still starts may be lost.
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(
+        timeout=60_000
+    )
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-OutputArea-output pre").first
