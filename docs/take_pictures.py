@@ -103,8 +103,9 @@ def take_dashboard(page: Page, path: Path, began: float, *, beside_panel: bool) 
 
 def take_panel(page: Page, path: Path, began: float) -> None:
     """Run a benchmark beside a notebook, and take the picture while it runs."""
-    page.click(PANEL_TAB)
     page.locator(".jp-Notebook").wait_for()
+    page.click(".jp-GpuPerf-statusItem button")  # it opens, where the tab's icon would also close
+    page.locator(f"{PANEL} .jp-GpuPerf-content").wait_for()
     page.click(".jp-GpuPerf-parameters summary")
     page.check(f"{PANEL} input[name=rigorous]")
     page.fill(f"{PANEL} input[name=workers]", "0")

@@ -171,6 +171,20 @@ def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> 
     return job
 
 
+class _Unseen:
+    """The view of a run that was interrupted before it had one: all it wants is the end."""
+
+    def show(self, job: JobInfo) -> None:
+        """Show nothing."""
+
+    def cancel_wanted(self) -> bool:
+        """Tell that it is to end."""
+        return True
+
+    def end(self, final: object | None, words: str) -> None:
+        """Nothing was shown."""
+
+
 def _name_of(job: JobInfo | None) -> str:
     return "The benchmark" if job is None else job.benchmark
 
@@ -201,7 +215,11 @@ def run_benchmark(
         run = start(request, local=local)
         with contextlib.ExitStack() as on_interrupt:
             on_interrupt.callback(run.close)
-            view = new_view()
+            try:
+                view = new_view()
+            except KeyboardInterrupt:
+                _wait(run, _Unseen())  # what says that nothing is left running must know it
+                raise
             on_interrupt.pop_all()
         return finish(run, view, display_result=display_result)
     except BenchmarkError:
