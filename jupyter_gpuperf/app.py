@@ -13,6 +13,7 @@ import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.base import in_thread
+from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.config import Settings
@@ -72,13 +73,16 @@ class GpuPerf(Settings, ExtensionApp):
         self.recordings = RecordingShelf(
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
         )
+        holdings = KernelHoldings()
         self.services = Services(
             catalog=catalog_of(metrics),
             history=history,
             subscribers=subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
-            processes=ProcessReader(self.sampler, Attribution(table=ProcessTable())),
+            processes=ProcessReader(
+                self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
+            ),
             recordings=self.recordings,
         )
         self.kernel_socket = KernelSocket(
@@ -86,6 +90,7 @@ class GpuPerf(Settings, ExtensionApp):
             runtime_directory=Path(self.serverapp.runtime_dir),
             devices=lambda: self.sampler.devices.devices,
             ready=self.services.fresh,
+            holdings=holdings,
             version=str(jupyter_gpuperf.__version__),
         )
 

@@ -12,13 +12,15 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from jupyter_gpuperf.api import peer
+from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.api.lines import bounded_lines
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.jobs.client import (
     Cancel,
@@ -30,6 +32,7 @@ from jupyter_gpuperf.jobs.client import (
     server_file_name,
     uuid_of,
 )
+from jupyter_gpuperf.jobs.holding import Holding
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
@@ -60,6 +63,8 @@ class KernelSocket:
         Returns the devices of this machine now, so that a kernel may name one by its index.
     ready
         Awaited before each job: what must be known before a job may choose its device.
+    holdings
+        Keeps what kernels say that they hold.
     process_id
         Under which kernels know this server.
     same_user
@@ -73,6 +78,7 @@ class KernelSocket:
         runtime_directory: Path,
         devices: Callable[[], Sequence[DeviceInfo]] = tuple,
         ready: Callable[[], Awaitable[None]] | None = None,
+        holdings: KernelHoldings | None = None,
         process_id: int | None = None,
         version: str = "",
         same_user: Callable[[socket.socket], bool] = peer.same_user,
@@ -81,6 +87,7 @@ class KernelSocket:
         self._directory = runtime_directory
         self._devices = devices
         self._ready = ready
+        self._holdings = KernelHoldings() if holdings is None else holdings
         self._pid = os.getpid() if process_id is None else process_id
         self._version = version
         self._same_user = same_user
@@ -134,8 +141,13 @@ class KernelSocket:
             return
         self._connections.add(task)
         try:
-            if self._same_user(writer.get_extra_info("socket")):
-                await _Connection(self._manager, self._devices, self._ready, reader, writer).serve()
+            connection = writer.get_extra_info("socket")
+            if self._same_user(connection):
+                holding = self._holdings.of(peer.process_id(connection))
+                with contextlib.closing(holding):
+                    await _Connection(
+                        self._manager, self._devices, self._ready, holding.keep, reader, writer
+                    ).serve()
         except (ConnectionError, asyncio.CancelledError):
             pass  # hung up, or the server stops; the job is cancelled either way
         finally:
@@ -151,12 +163,14 @@ class _Connection:
         manager: JobManager,
         devices: Callable[[], Sequence[DeviceInfo]],
         ready: Callable[[], Awaitable[None]] | None,
+        keep_holding: Callable[[Holding], None],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         self._manager = manager
         self._devices = devices
         self._ready = ready
+        self._keep_holding = keep_holding
         self._reader = reader
         self._writer = writer
         self._loop = asyncio.get_running_loop()
@@ -190,6 +204,9 @@ class _Connection:
             await self._send(UNEXPECTED)
 
     async def _obey(self, request: FromKernel) -> None:
+        if isinstance(request, Holding):
+            self._keep_holding(request)
+            return
         if isinstance(request, Cancel):
             if self._job is not None:
                 self._manager.cancel(self._job.id)
@@ -261,25 +278,6 @@ def _decode(line: bytes) -> FromKernel:
         raise BadRequest(
             "malformed_json", f"The line is not JSON: {error}.", "Send one JSON object a line."
         ) from error
-
-
-async def bounded_lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes | None]:
-    """Yield lines; ``None`` for one beyond the reader's limit, whose rest is skipped unread."""
-    skipping = False
-    while True:
-        try:
-            line = await reader.readuntil()
-        except asyncio.LimitOverrunError as error:
-            await reader.readexactly(error.consumed)
-            if not skipping:
-                yield None
-            skipping = True
-            continue
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return  # hung up
-        if not skipping:
-            yield line
-        skipping = False
 
 
 def remove_stale_files(directory: Path) -> None:

@@ -29,11 +29,23 @@ def same_user(connection: socket.socket) -> bool:
     """
     if sys.platform != "linux":
         return True
-    credentials = connection.getsockopt(
-        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    _pid, user_id, _group_id = _credentials(connection)
+    return user_id == os.getuid()
+
+
+def process_id(connection: socket.socket) -> int | None:
+    """Return the peer's process in this process's namespace, or ``None`` where nothing tells."""
+    if sys.platform != "linux":
+        return None
+    return _credentials(connection)[0] or None  # 0 from a namespace that can't be seen from here
+
+
+def _credentials(connection: socket.socket) -> tuple[int, int, int]:
+    size = struct.calcsize("3i")
+    pid, user_id, group_id = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     )
-    _pid, user_id, _group_id = struct.unpack("3i", credentials)
-    return bool(user_id == os.getuid())
+    return pid, user_id, group_id
 
 
 def socket_path(directory: Path, pid: int) -> Path:

@@ -17,6 +17,8 @@ Scalar = bool | int | float | str
 
 LARGEST: Final = sys.float_info.max
 """Bound of numbers that have no other: all are finite."""
+LONGEST_TEXT: Final = 4096
+"""As long as a path may be on Linux."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,11 +30,11 @@ class Parameter:
     minimum, maximum
         Inclusive bounds of ``integer`` and ``number``.
     choices
-        What a ``choice`` may be.
+        What a ``choice`` may be. A ``text`` may be anything that has room on a line, such as a folder.
     """
 
     name: str
-    type: Literal["integer", "number", "boolean", "choice"]
+    type: Literal["integer", "number", "boolean", "choice", "text"]
     default: Scalar
     help: str
     minimum: float | None = None
@@ -66,6 +68,8 @@ class Parameter:
             return value
         if self.type == "choice" and value in self.choices:
             return str(value)
+        if self.type == "text" and isinstance(value, str) and _fits_a_line(value):
+            return value
         # In Python a boolean is a number; here it isn't.
         if not isinstance(value, bool):
             if self.type == "number" and isinstance(value, (int, float)):
@@ -96,6 +100,10 @@ class Context:
 
     progress: Callable[[float, str], None]
     warn: Callable[[str], None]
+
+
+def _fits_a_line(text: str) -> bool:
+    return len(text) <= LONGEST_TEXT and not set(text) & set("\0\r\n")
 
 
 Measured = dict[str, Any]

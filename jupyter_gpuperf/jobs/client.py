@@ -6,7 +6,7 @@ the server listens on a Unix socket that only its own user may open, and writes 
 jupyter_client puts ``JPY_PARENT_PID`` into its environment.
 
 Both sides speak JSON, one object a line, each with a ``type``. A kernel sends :class:`Run`, then
-perhaps :class:`Cancel`; it gets a :class:`JobUpdate` at each change until the job has ended, or a
+perhaps :class:`Cancel`, or at any time what it holds (:mod:`jobs.holding`); for a job it gets a :class:`JobUpdate` at each change until the job has ended, or a
 :class:`schemas.SocketError`. Hanging up cancels the job. This file needs the standard library and
 msgspec alone.
 """
@@ -27,6 +27,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
+from jupyter_gpuperf.jobs.holding import Holding
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
 SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
@@ -85,7 +86,7 @@ class ServerFile(Struct, frozen=True, kw_only=True):
     version: str
 
 
-FromKernel = Run | Cancel
+FromKernel = Run | Cancel | Holding
 FromServer = JobUpdate | SocketError
 
 _decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)

@@ -13,6 +13,7 @@ CONVERSIONS: Final[dict[str, Callable[[str], Any]]] = {
     "integer": int,
     "number": float,
     "choice": str,
+    "text": str,
 }
 
 
@@ -86,14 +87,14 @@ def _usage(parameter: Parameter) -> str:
 def _metavar(parameter: Parameter) -> str:
     if parameter.type == "choice":
         return "|".join(parameter.choices)
-    return {"integer": "N", "number": "X", "boolean": ""}[parameter.type]
+    return {"integer": "N", "number": "X", "boolean": "", "text": "TEXT"}[parameter.type]
 
 
 def _help(parameter: Parameter) -> str:
-    facts = [f"default {_typed(parameter.default)}"]
+    facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
     if parameter.minimum is not None and parameter.maximum is not None:
         facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
-    return f"{parameter.help} ({', '.join(facts)})".replace("%", "%%")
+    return (parameter.help + (f" ({', '.join(facts)})" if facts else "")).replace("%", "%%")
 
 
 def _typed(value: Scalar) -> str:

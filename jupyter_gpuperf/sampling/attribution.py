@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.process_table import Described, ProcessTable
-from jupyter_gpuperf.schemas import DeviceProcesses, KernelInfo, Processes, ProcessInfo
+from jupyter_gpuperf.schemas import (
+    DeviceProcesses,
+    KernelInfo,
+    KernelReport,
+    MissingReason,
+    Processes,
+    ProcessInfo,
+)
 from jupyter_gpuperf.sources import DriverProcess, DriverProcesses
 
-FoundBy = Literal["process_tree", "namespace_pid", "kernel_report"]
+FoundBy = Literal["process_tree", "namespace_pid"]
 Kinds = list[Literal["compute", "graphics"]]
 
 
@@ -29,6 +36,23 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
     pid: int | None
 
 
+class Reported(Struct, frozen=True, kw_only=True):
+    """What a process says that it holds on a device.
+
+    Parameters
+    ----------
+    pid
+        Its number here.
+    device
+        UUID.
+    """
+
+    pid: int
+    device: str
+    allocated_bytes: float
+    reserved_bytes: float
+
+
 class Attribution(Struct, frozen=True, kw_only=True):
     """Matches the driver's processes with kernels.
 
@@ -42,28 +66,57 @@ class Attribution(Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     reports
-        What kernels said of themselves: the driver's number of a process → the kernel's id.
+        What kernels say of themselves now. It stands beside the driver's list, and only where no process of
+        that list is known to be the kernel's: which one is, a report does not prove.
     """
 
     table: ProcessTable
-    reports: Mapping[int, str] = {}
+    reports: Callable[[], Sequence[Reported]] = tuple
     wall_clock: Callable[[], float] = time.time
 
     def of(self, listed: DriverProcesses, kernels: Sequence[RunningKernel]) -> Processes:
         """Return all processes of all devices, each with the kernel that it is or descends from."""
         nested = self.table.is_nested
+        reports = self._reports(kernels)
         return Processes(
             time_seconds=self.wall_clock(),
             devices={
-                uuid: DeviceProcesses(processes=[], reason=found)
-                if isinstance(found, str)
-                else DeviceProcesses(
-                    processes=[self._process(each, kernels, nested=nested) for each in found],
-                    reason=None,
-                )
+                uuid: self._device(found, kernels, reports.get(uuid, []), nested=nested)
                 for uuid, found in listed.items()
             },
         )
+
+    def _device(
+        self,
+        found: Sequence[DriverProcess] | MissingReason,
+        kernels: Sequence[RunningKernel],
+        reports: Sequence[KernelReport],
+        *,
+        nested: bool,
+    ) -> DeviceProcesses:
+        if isinstance(found, str):
+            return DeviceProcesses(processes=[], reason=found, reports=list(reports))
+        processes = [self._process(each, kernels, nested=nested) for each in found]
+        known = {each.kernel.kernel_id for each in processes if each.kernel}
+        return DeviceProcesses(
+            processes=processes,
+            reason=None,
+            reports=[each for each in reports if each.kernel.kernel_id not in known],
+        )
+
+    def _reports(self, kernels: Sequence[RunningKernel]) -> dict[str, list[KernelReport]]:
+        found: dict[str, list[KernelReport]] = {}
+        for said in self.reports():
+            kernel, _ = self._kernel_of(said.pid, kernels)
+            if kernel is not None and said.reserved_bytes > 0:
+                report = KernelReport(
+                    pid=said.pid,
+                    kernel=kernel,
+                    allocated_bytes=said.allocated_bytes,
+                    reserved_bytes=said.reserved_bytes,
+                )
+                found.setdefault(said.device, []).append(report)
+        return found
 
     def _process(
         self, listed: DriverProcess, kernels: Sequence[RunningKernel], *, nested: bool
@@ -71,7 +124,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
         pid, translated = (
             (None, False) if listed.elsewhere else self._pid_here(listed.pid, nested=nested)
         )
-        kernel, found_by = self._kernel_of(listed.pid, pid, () if listed.elsewhere else kernels)
+        kernel, found_by = self._kernel_of(pid, () if listed.elsewhere else kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
         described = Described(None, None, None) if pid is None else self.table.describe(pid)
@@ -97,15 +150,12 @@ class Attribution(Struct, frozen=True, kw_only=True):
         return inner, inner is not None
 
     def _kernel_of(
-        self, driver_pid: int, pid: int | None, kernels: Sequence[RunningKernel]
+        self, pid: int | None, kernels: Sequence[RunningKernel]
     ) -> tuple[KernelInfo | None, FoundBy | None]:
         by_pid = {kernel.pid: kernel.info for kernel in kernels if kernel.pid is not None}
         for ancestor in self.table.lineage(pid) if pid is not None else []:
             if ancestor in by_pid:
                 return by_pid[ancestor], "process_tree"
-        for kernel in kernels:
-            if self.reports.get(driver_pid) == kernel.info.kernel_id:
-                return kernel.info, "kernel_report"
         # A daemon that left its parents and their session still has their environment.
         name = self.table.session_name(pid) if pid is not None else None
         named = [kernel.info for kernel in kernels if name and _serves(kernel.info, name)]

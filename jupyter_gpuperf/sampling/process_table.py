@@ -8,10 +8,8 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-PROC: Final = Path("/proc")
-
-INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
-"""What Linux calls the namespace of the machine itself (``PROC_PID_INIT_INO``)."""
+from jupyter_gpuperf import pid_namespace
+from jupyter_gpuperf.pid_namespace import PROC
 
 MOST_ANCESTORS: Final = 100
 LONGEST_COMMAND: Final = 80
@@ -41,15 +39,8 @@ class ProcessTable:
 
     @property
     def is_nested(self) -> bool:
-        """Tell whether process numbers here are not the machine's own, as in a container.
-
-        Where the system has no such namespaces, or doesn't tell, numbers are taken for the machine's.
-        """
-        try:
-            namespace = os.readlink(self._proc / "self" / "ns" / "pid")
-        except OSError:
-            return False
-        return namespace != INITIAL_PID_NAMESPACE
+        """Tell whether process numbers here are not the machine's own, as in a container."""
+        return pid_namespace.is_nested(self._proc)
 
     def exists(self, pid: int) -> bool:
         """Tell whether there is such a process; where there is no ``/proc``, psutil is asked."""

@@ -27,7 +27,13 @@ from jupyter_gpuperf.schemas.jobs import (
     ParameterInfo,
     Scalar,
 )
-from jupyter_gpuperf.schemas.processes import DeviceProcesses, KernelInfo, Processes, ProcessInfo
+from jupyter_gpuperf.schemas.processes import (
+    DeviceProcesses,
+    KernelInfo,
+    KernelReport,
+    Processes,
+    ProcessInfo,
+)
 from jupyter_gpuperf.schemas.readings import (
     Alert,
     AlertsChanged,
@@ -77,6 +83,7 @@ __all__ = [
     "JobState",
     "Jobs",
     "KernelInfo",
+    "KernelReport",
     "LiveMessage",
     "MetricInfo",
     "MissingReason",

@@ -18,7 +18,7 @@ class ParameterInfo(Struct, frozen=True, kw_only=True):
     """One parameter of a benchmark, enough to build a form, a flag and a check from."""
 
     name: str
-    type: Literal["integer", "number", "boolean", "choice"]
+    type: Literal["integer", "number", "boolean", "choice", "text"]
     default: Scalar
     minimum: float | None
     maximum: float | None

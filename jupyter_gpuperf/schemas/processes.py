@@ -39,7 +39,23 @@ class ProcessInfo(Struct, frozen=True, kw_only=True):
     """Unix time."""
     kernel: KernelInfo | None
     """The kernel that it is, or descends from."""
-    kernel_found_by: Literal["process_tree", "namespace_pid", "kernel_report"] | None
+    kernel_found_by: Literal["process_tree", "namespace_pid"] | None
+
+
+class KernelReport(Struct, frozen=True, kw_only=True):
+    """What a notebook says that it holds on a device, where none of the driver's processes is known to be its.
+
+    One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
+    there, and this is shown beside it.
+    """
+
+    pid: int
+    """The kernel's process in this server's namespace."""
+    kernel: KernelInfo
+    allocated_bytes: float
+    """In tensors, as torch counts."""
+    reserved_bytes: float
+    """Taken from the device by torch's allocator; the driver counts a context on top."""
 
 
 class DeviceProcesses(Struct, frozen=True, kw_only=True):
@@ -47,6 +63,7 @@ class DeviceProcesses(Struct, frozen=True, kw_only=True):
 
     processes: list[ProcessInfo]
     reason: MissingReason | None
+    reports: list[KernelReport] = []
 
 
 class Processes(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpuperf.api import peer
+from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import LONGEST_LINE_BYTES, KernelSocket
 from jupyter_gpuperf.jobs.client import find_server, server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
@@ -230,6 +231,35 @@ async def test_another_users_connection_is_closed_unheard(manager, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SO_PEERCRED is Linux's")
+async def test_what_a_kernel_holds_is_known_while_it_is_connected(
+    manager, tmp_path, jp_asyncio_loop
+):
+    holdings = KernelHoldings()
+    served = KernelSocket(manager=manager, runtime_directory=tmp_path, holdings=holdings)
+    await served.start()
+    kernel = await Kernel.of(tmp_path)
+    held = {"allocated_bytes": 1.0, "reserved_bytes": 2.0}
+
+    await kernel.say({"type": "holding", "devices": {"GPU-1": held, "GPU-2": held}})
+    await until(lambda: len(holdings.now()) == 2)
+    assert {each.device for each in holdings.now()} == {"GPU-1", "GPU-2"}
+    assert {each.pid for each in holdings.now()} == {os.getpid()}  # as the system tells, not it
+
+    await kernel.say({"type": "holding", "devices": {"GPU-2": held}})
+    await until(lambda: [each.device for each in holdings.now()] == ["GPU-2"])
+    kernel.hang_up()
+    await until(lambda: holdings.now() == [])
+    await served.stop()
+
+
+async def until(condition):
+    async def wait():
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(wait(), 10)
+
+
 def test_a_peer_of_the_same_user_is_known_as_such():
     here, there = socket.socketpair(socket.AF_UNIX)
     with here, there:

@@ -35,6 +35,15 @@ def driver(services, monkeypatch):
     return driver
 
 
+@pytest.fixture
+def kernel_socket(jp_serverapp, jp_asyncio_loop):
+    """Listen to kernels, as a server does once it runs."""
+    (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
+    jp_asyncio_loop.run_until_complete(app.kernel_socket.start())
+    yield app.kernel_socket
+    jp_asyncio_loop.run_until_complete(app.kernel_socket.stop())
+
+
 def process(pid):
     return DriverProcess(
         pid=pid, kinds=("compute",), memory_used_bytes=1e9, sm_utilization_percent="not_supported"
@@ -58,6 +67,46 @@ async def test_a_notebooks_kernel_is_named_with_its_process(jp_serverapp, jp_fet
         assert found["sm_utilization_percent"] == "not_supported"
     finally:
         await jp_serverapp.kernel_manager.shutdown_kernel(kernel_id, now=True)
+
+
+HOLDS = f"""
+from jupyter_gpuperf.jobs.holding import Held, Holding
+from jupyter_gpuperf.magics.holding_here import HoldingTeller
+held = Holding(devices={{"{GPU}": Held(allocated_bytes=1e9, reserved_bytes=2e9)}})
+teller = HoldingTeller(held=lambda: held, look_seconds=0.05)
+teller.start()
+"""
+
+
+async def test_a_notebook_tells_itself_what_the_drivers_list_does_not(
+    jp_serverapp, jp_fetch, get, driver, kernel_socket
+):
+    driver.listed = {GPU: [process(2**22 + 1)]}  # a number that no process here can have
+    answer = await jp_fetch("api", "kernels", method="POST", body=json.dumps({"name": "python3"}))
+    kernel_id = json.loads(answer.body)["id"]
+    client = jp_serverapp.kernel_manager.get_kernel(kernel_id).client()
+    client.start_channels()
+    try:
+        await client.wait_for_ready(timeout=60)
+        client.execute(HOLDS)
+        report = await asyncio.wait_for(first_report(get), 30)
+        assert report["kernel"]["kernel_id"] == kernel_id
+        assert (report["allocated_bytes"], report["reserved_bytes"]) == (1e9, 2e9)
+    finally:
+        client.stop_channels()
+        await jp_serverapp.kernel_manager.shutdown_kernel(kernel_id, now=True)
+    await asyncio.wait_for(no_report(get), 10)  # it went with its kernel
+
+
+async def first_report(get):
+    while not (found := (await get("processes"))["devices"][GPU]["reports"]):
+        await asyncio.sleep(0.2)
+    return found[0]
+
+
+async def no_report(get):
+    while (await get("processes"))["devices"][GPU]["reports"]:
+        await asyncio.sleep(0.2)
 
 
 async def test_pages_that_ask_at_once_share_one_reading(get, driver):

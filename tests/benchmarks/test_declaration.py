@@ -53,6 +53,15 @@ def test_no_input_ends_in_anything_but_a_refusal_or_complete_parameters(benchmar
         assert list(checked) == [each.name for each in benchmark.parameters]
 
 
+@pytest.mark.parametrize("value", ["two\nlines", "a\0b", "x" * 5000, 3, True, None, ["a"]])
+def test_text_that_is_not_one_line_is_refused(value):
+    folder = Parameter(name="folder", type="text", default="", help="A folder.")
+    assert folder.check("/data/my images") == "/data/my images"
+    with pytest.raises(BadRequest) as refusal:
+        folder.check(value)
+    assert refusal.value.code == "parameter_wrong_type"
+
+
 def test_defaults_pass_their_own_checks():
     for benchmark in BENCHMARKS:
         assert benchmark.check({}) == {each.name: each.default for each in benchmark.parameters}

@@ -58,7 +58,7 @@ class Server:
             method=method,
         )
         with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
+            return json.loads(response.read() or b"null")
 
     def run(self, benchmark, seconds=300, **parameters):
         job = self.ask("gpuperf/jobs", {"benchmark": benchmark, "parameters": parameters})
@@ -233,20 +233,56 @@ def run_cell(client, code, seconds=180):
     return pytest.fail(f"{code} did not end")
 
 
-def test_the_magics_in_a_kernel_run_through_the_server(server, note):
+@contextlib.contextmanager
+def notebook(server):
+    """A kernel of the server with the magics, and a client to it."""
     kernel = server.ask("api/kernels", {"name": "python3"})["id"]
     file = server.runtime / f"kernel-{kernel}.json"
     client = BlockingKernelClient(connection_file=str(file))
     client.load_connection_file()
     client.start_channels()
     wait_until(lambda: is_ready(client))
+    try:
+        run_cell(client, "%load_ext jupyter_gpuperf")
+        yield kernel, client
+    finally:
+        client.stop_channels()
+        server.ask(f"api/kernels/{kernel}", method="DELETE")
+
+
+def test_a_notebook_is_named_with_what_it_holds(server, note):
+    with notebook(server) as (kernel, client):
+        run_cell(client, "import torch; held = torch.ones(1 << 28, device='cuda')")  # 1 GiB
+
+        def named():
+            (device,) = server.ask("gpuperf/processes")["devices"].values()
+            listed = [
+                each["memory_used_bytes"]
+                for each in device["processes"]
+                if each["kernel"] and each["kernel"]["kernel_id"] == kernel
+            ]
+            said = [
+                each["reserved_bytes"]
+                for each in device["reports"]
+                if each["kernel"]["kernel_id"] == kernel
+            ]
+            note("notebook named by", {"driver": listed, "itself": said})
+            return [each for each in listed + said if each >= 1 << 30]
+
+        wait_until(named)
+
+
+def test_the_magics_in_a_kernel_run_through_the_server(server, note):
+    with notebook(server) as (_kernel, client):
+        _run_both(server, client, note)
+
+
+def _run_both(server, client, note):
     before = len(server.ask("gpuperf/jobs")["jobs"])
-    run_cell(client, "%load_ext jupyter_gpuperf")
     shown = [
         run_cell(client, "%gpubench dataloader --workers 4 --batch-size 64"),
         run_cell(client, "%gpubench compute"),
     ]
-    client.stop_channels()
     note("magics", shown)
     jobs = server.ask("gpuperf/jobs")["jobs"]
     assert len(jobs) == before + 2

@@ -10,8 +10,9 @@ import textwrap
 import psutil
 import pytest
 
-from jupyter_gpuperf.sampling.attribution import Attribution, RunningKernel
-from jupyter_gpuperf.sampling.process_table import INITIAL_PID_NAMESPACE, ProcessTable
+from jupyter_gpuperf.pid_namespace import INITIAL_PID_NAMESPACE
+from jupyter_gpuperf.sampling.attribution import Attribution, Reported, RunningKernel
+from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.schemas import KernelInfo
 from jupyter_gpuperf.sources import DriverProcess
 
@@ -24,6 +25,10 @@ def on_device(pid: int) -> dict:
         pid=pid, kinds=("compute",), memory_used_bytes=GIB, sm_utilization_percent=50.0
     )
     return {GPU: [process]}
+
+
+def held_by(pid: int, reserved_bytes: float) -> Reported:
+    return Reported(pid=pid, device=GPU, allocated_bytes=GIB, reserved_bytes=reserved_bytes)
 
 
 def kernel(pid: int | None, kernel_id: str = "k1", path: str | None = "train.ipynb"):
@@ -211,12 +216,41 @@ class TestContainers:
         assert (process.pid, process.driver_pid) == (17, 99_420)
         assert process.kernel_found_by == "namespace_pid"
 
-    def test_what_cannot_be_translated_is_told_by_the_kernel(self, proc):
-        process = attributed(
-            ProcessTable(proc.root), 99_420, kernel(5), kernel(6, "k2"), reports={99_420: "k2"}
+    def test_what_a_kernel_says_stands_beside_a_list_that_cannot_be_matched(self, proc):
+        proc(6)
+        said = [held_by(6, 3 * GIB)]
+        table = ProcessTable(proc.root)
+        found = Attribution(table=table, reports=lambda: said).of(
+            on_device(99_420), [kernel(5), kernel(6, "k2")]
         )
-        assert process.pid is None
-        assert (process.kernel.kernel_id, process.kernel_found_by) == ("k2", "kernel_report")
+        (process,), (report,) = found.devices[GPU].processes, found.devices[GPU].reports
+        assert (process.pid, process.kernel) == (None, None)
+        assert (report.pid, report.kernel.kernel_id, report.reserved_bytes) == (6, "k2", 3 * GIB)
+
+    def test_what_a_kernel_says_is_left_out_where_the_list_knows_better(self, proc):
+        proc(420, opens=["/dev/nvidia0"])
+        said = [held_by(420, GIB)]
+        found = Attribution(table=ProcessTable(proc.root), reports=lambda: said).of(
+            on_device(420), [kernel(420)]
+        )
+        assert found.devices[GPU].processes[0].kernel is not None
+        assert found.devices[GPU].reports == []
+
+    def test_a_process_that_is_no_kernel_of_ours_is_not_heard(self, proc):
+        proc(7)
+        said = [held_by(7, GIB)]
+        found = Attribution(table=ProcessTable(proc.root), reports=lambda: said).of(
+            on_device(99_420), [kernel(5)]
+        )
+        assert found.devices[GPU].reports == []
+
+    def test_what_kernels_say_is_told_even_where_the_driver_lists_nothing(self, proc):
+        proc(6)
+        found = Attribution(table=ProcessTable(proc.root), reports=lambda: [held_by(6, GIB)]).of(
+            {GPU: "no_permission"}, [kernel(6)]
+        )
+        assert found.devices[GPU].reason == "no_permission"
+        assert [each.pid for each in found.devices[GPU].reports] == [6]
 
     def test_the_machine_itself_is_told_from_a_container(self, tmp_path):
         (tmp_path / "self" / "ns").mkdir(parents=True)

@@ -53,6 +53,17 @@ def __getattr__(name):
 """
 
 
+SAYS = """
+import os
+from jupyter_gpuperf.jobs.holding import Held, Holding
+from jupyter_gpuperf.magics.holding_here import HoldingTeller
+
+held = Holding(devices={{"{uuid}": Held(allocated_bytes=10 * 2.0**30, reserved_bytes=11 * 2.0**30)}})
+HoldingTeller(held=lambda: held, look_seconds=0.1).start()
+print(os.getpid())
+"""
+
+
 class Driver:
     """What the stand-in answers from now on."""
 
@@ -134,6 +145,31 @@ def test_a_notebook_that_holds_memory_is_named_and_freed_with_a_click(page, serv
     assert server.get("api/sessions") == []
     driver.set(processes=[])
     expect(page.locator(f"{PANEL} [data-section=processes]")).to_contain_text("Nobody uses a GPU")
+
+
+def test_a_notebook_that_the_drivers_list_does_not_name_speaks_for_itself(
+    open_page, server, driver
+):
+    uuid = server.get("gpuperf/devices")["devices"][0]["uuid"]
+    write_notebook(server.folder / "says.ipynb", SAYS.format(uuid=uuid))
+    page = open_page(server.page("lab/workspaces/says/tree/says.ipynb"))
+    expect(page.locator(".jp-Notebook")).to_be_visible()
+    open_panel(page)
+    # As in a container: a number that no process here can have.
+    driver.set(processes=[{"pid": 2**22 + 1, "usedGpuMemory": 12 * GIB}])
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-holder")).to_contain_text("Another process")
+    pid = pid_of_kernel(page)
+
+    holder = page.locator(f"{PANEL} .jp-GpuPerf-holder", has_text="says.ipynb")
+    expect(holder).to_contain_text("11.0 GiB")
+    expect(holder).to_contain_text(f"process {pid} · says so itself: 10.0 GiB in tensors")
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-holder", has_text="Another")).to_have_count(1)
+    page.screenshot(path=ROOT / "test-results" / "notebook_speaks.png")
+
+    holder.get_by_role("button", name="Shut down").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Shut down").click()
+    expect(holder).to_have_count(0)
+    driver.set(processes=[])
 
 
 def test_memory_nearly_full_is_told_in_the_panel_and_as_a_notification(page, driver):

@@ -54,7 +54,7 @@ export interface ParameterInfo {
   maximum: number | null;
   minimum: number | null;
   name: string;
-  type: "boolean" | "choice" | "integer" | "number";
+  type: "boolean" | "choice" | "integer" | "number" | "text";
 }
 /**
  * A benchmark's answer, as the worker sends it and as ``.to_dict()`` shows it.
@@ -246,6 +246,7 @@ export interface DeviceProcesses {
         | "not_yet"
       )
     | null;
+  reports?: KernelReport[];
 }
 /**
  * A process that uses a device.
@@ -257,7 +258,7 @@ export interface ProcessInfo {
   command: string | null;
   driver_pid: number;
   kernel: KernelInfo | null;
-  kernel_found_by: ("kernel_report" | "namespace_pid" | "process_tree") | null;
+  kernel_found_by: ("namespace_pid" | "process_tree") | null;
   kinds: ("compute" | "graphics")[];
   memory_used_bytes:
     | number
@@ -300,6 +301,21 @@ export interface KernelInfo {
   kernel_name: string;
   notebook_path: string | null;
   session_name: string | null;
+}
+/**
+ * What a notebook says that it holds on a device, where none of the driver's processes is known to be its.
+ *
+ *     One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
+ *     there, and this is shown beside it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "KernelReport".
+ */
+export interface KernelReport {
+  allocated_bytes: number;
+  kernel: KernelInfo;
+  pid: number;
+  reserved_bytes: number;
 }
 /**
  * Answer of ``GET devices``. Exactly one of the two is empty.

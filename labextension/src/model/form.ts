@@ -25,7 +25,7 @@ export function problemOf(
   parameter: ParameterInfo,
   typed: string | boolean
 ): Problem | null {
-  if (typeof typed === 'boolean' || parameter.type === 'choice') {
+  if (typeof typed === 'boolean' || !isNumber(parameter)) {
     return null;
   }
   const value = Number(typed);
@@ -36,6 +36,10 @@ export function problemOf(
     return 'not_whole';
   }
   return isWithin(value, parameter) ? null : 'out_of_range';
+}
+
+function isNumber({ type }: ParameterInfo): boolean {
+  return type === 'integer' || type === 'number';
 }
 
 function isWithin(value: number, { minimum, maximum }: ParameterInfo): boolean {
@@ -51,10 +55,9 @@ export function parametersOf(
   typed: Typed
 ): Record<string, Scalar> {
   return Object.fromEntries(
-    benchmark.parameters.map(({ name, type }) => {
-      const value = typed[name];
-      const isNumber = type === 'integer' || type === 'number';
-      return [name, isNumber ? Number(value) : value];
+    benchmark.parameters.map(parameter => {
+      const value = typed[parameter.name];
+      return [parameter.name, isNumber(parameter) ? Number(value) : value];
     })
   );
 }

@@ -1,6 +1,11 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
-import type { KernelInfo, Processes, ProcessInfo } from '../api/generated';
+import type {
+  KernelInfo,
+  KernelReport,
+  Processes,
+  ProcessInfo
+} from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
 import { BROWSER, IWorld } from './world';
 
@@ -11,9 +16,15 @@ export interface IHolder {
   /** The kernel's id; for processes without a kernel, the pid that the driver gave. */
   readonly id: string;
   readonly kernel: KernelInfo | null;
-  readonly processes: readonly (ProcessInfo & { readonly device: string })[];
+  readonly processes: readonly (ProcessInfo & IOnDevice)[];
+  /** What the notebook says itself, where the driver's list doesn't show it. */
+  readonly reports: readonly (KernelReport & IOnDevice)[];
   /** All memory that it holds; null where one process's is not known. */
   readonly memoryBytes: number | null;
+}
+
+interface IOnDevice {
+  readonly device: string;
 }
 
 /** Who uses the devices; asked for while somebody looks. */
@@ -42,22 +53,28 @@ export class ProcessesModel {
 
   /** Notebooks first, those that hold most first; then processes without one. */
   get holders(): IHolder[] {
-    const found = new Map<string, (ProcessInfo & { device: string })[]>();
-    for (const [device, list] of Object.entries(
-      this.processes?.devices ?? {}
-    )) {
-      for (const process of list.processes) {
-        const id = process.kernel?.kernel_id ?? String(process.driver_pid);
-        found.set(id, [...(found.get(id) ?? []), { ...process, device }]);
-      }
-    }
-    return [...found]
-      .map(([id, processes]) => ({
-        id,
-        processes,
-        kernel: processes[0].kernel,
-        memoryBytes: sumOf(processes.map(each => each.memory_used_bytes))
-      }))
+    const devices = Object.entries(this.processes?.devices ?? {});
+    const processes = devices.flatMap(([device, list]) =>
+      list.processes.map(each => ({ ...each, device }))
+    );
+    const reports = devices.flatMap(([device, list]) =>
+      (list.reports ?? []).map(each => ({ ...each, device }))
+    );
+    return [...new Set([...processes, ...reports].map(idOf))]
+      .map(id => {
+        const own = processes.filter(each => idOf(each) === id);
+        const said = reports.filter(each => idOf(each) === id);
+        return {
+          id,
+          processes: own,
+          reports: said,
+          kernel: (own[0] ?? said[0]).kernel,
+          memoryBytes: sumOf([
+            ...own.map(each => each.memory_used_bytes),
+            ...said.map(each => each.reserved_bytes)
+          ])
+        };
+      })
       .sort(
         (a, b) =>
           Number(a.kernel === null) - Number(b.kernel === null) ||
@@ -97,6 +114,12 @@ export class ProcessesModel {
       }
     }
   }
+}
+
+function idOf(each: ProcessInfo | KernelReport): string {
+  return (
+    each.kernel?.kernel_id ?? String('driver_pid' in each && each.driver_pid)
+  );
 }
 
 function sumOf(readings: readonly (number | string)[]): number | null {

@@ -82,6 +82,22 @@ function Holder(props: IHolderProps): JSX.Element {
   const { kernel } = holder;
   const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
   const held = memoryInWords(holder.memoryBytes, trans);
+  const item = (
+    { device }: { readonly device: string },
+    pid: number,
+    facts: readonly (string | null)[],
+    help?: string
+  ) => (
+    <li key={`${device} ${pid}`} title={help}>
+      {[
+        indices && trans.__('GPU %1', indices.get(device)),
+        trans.__('process %1', pid),
+        ...facts
+      ]
+        .filter(Boolean)
+        .join(' · ')}
+    </li>
+  );
   return (
     <article
       className="jp-GpuPerf-holder"
@@ -104,27 +120,34 @@ function Holder(props: IHolderProps): JSX.Element {
         </p>
       ) : null}
       <ul>
-        {holder.processes.map(process => (
-          <li key={`${process.device} ${process.driver_pid}`}>
-            {[
-              indices ? trans.__('GPU %1', indices.get(process.device)) : '',
-              trans.__('process %1', process.pid ?? process.driver_pid),
-              typeof process.sm_utilization_percent === 'number'
-                ? trans.__(
-                    '%1 % of the SMs',
-                    process.sm_utilization_percent.toFixed(0)
-                  )
-                : '',
-              process.user ?? '',
-              process.command ?? '',
-              process.started_seconds
-                ? ageInWords(Date.now() / 1000 - process.started_seconds)
-                : ''
-            ]
-              .filter(Boolean)
-              .join(' · ')}
-          </li>
-        ))}
+        {holder.processes.map(process =>
+          item(process, process.pid ?? process.driver_pid, [
+            typeof process.sm_utilization_percent === 'number'
+              ? trans.__(
+                  '%1 % of the SMs',
+                  process.sm_utilization_percent.toFixed(0)
+                )
+              : null,
+            process.user,
+            process.command,
+            process.started_seconds
+              ? ageInWords(Date.now() / 1000 - process.started_seconds)
+              : null
+          ])
+        )}
+        {holder.reports.map(report =>
+          item(
+            report,
+            report.pid,
+            [
+              trans.__(
+                'says so itself: %1 in tensors',
+                memoryInWords(report.allocated_bytes, trans)
+              )
+            ],
+            trans.__('Nothing here tells which of the other processes it is.')
+          )
+        )}
       </ul>
       {kernel ? (
         <Actions kernel={kernel} idle={idle} trans={trans} actions={actions} />

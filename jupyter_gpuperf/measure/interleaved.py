@@ -1,0 +1,117 @@
+"""Compares variants of one piece of work: in turn, forwards and backwards, so that a drift hurts all alike.
+
+One after the other would favour whoever runs while the chip is cool. Standard library only.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jupyter_gpuperf.measure.statistics import (
+    RESAMPLES,
+    Interval,
+    bootstrap,
+    half_width_ratio,
+    median_interval,
+)
+from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, LOOK_RESAMPLES, MOST_BLOCKS
+
+FEWEST_ROUNDS: Final = FEWEST_BLOCKS
+MOST_ROUNDS: Final = MOST_BLOCKS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interleaved:
+    """What was measured, a sample per variant and round, in the order of the rounds.
+
+    Parameters
+    ----------
+    doubt
+        A sentence when an interval stayed wider than asked for.
+    """
+
+    samples: dict[str, list[float]]
+    doubt: str | None
+
+    def median(self, name: str) -> Interval:
+        """Return a variant's median with its interval."""
+        return median_interval(self.samples[name])
+
+    def speedup(self, name: str, reference: str) -> Interval:
+        """Return how many times faster ``name`` is than ``reference``; below 1 it is slower."""
+        return paired_ratio(self.samples[reference], self.samples[name])
+
+
+def time_interleaved(
+    variants: Mapping[str, Callable[[], float]],
+    *,
+    target_ratio: float,
+    limit_seconds: float,
+    progress: Callable[[float, str], None] = lambda ratio, message: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Interleaved:
+    """Measure all variants in rounds until each median is known to ``target_ratio``, or time is up.
+
+    At least one whole round is made, and only whole rounds are kept: samples of a round are pairs.
+
+    Parameters
+    ----------
+    variants
+        Name → measures once and returns seconds per call; warm already.
+    progress
+        Takes a ratio from 0 to 1 and a few words.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in variants}
+    order = list(variants)
+    began = clock()
+    widest = math.inf
+    rounds = 0
+    while True:
+        for name in order:
+            samples[name].append(variants[name]())
+        order.reverse()
+        rounds += 1
+        used_ratio = (clock() - began) / limit_seconds
+        progress(min(1.0, used_ratio), _so_far(samples))
+        # Looking costs more than a short block: at every round first, rarer later.
+        if rounds >= FEWEST_ROUNDS and (rounds < 32 or rounds % 8 == 0):
+            widest = max(
+                half_width_ratio(median_interval(each, LOOK_RESAMPLES)) for each in samples.values()
+            )
+        if widest <= target_ratio or used_ratio >= 1 or rounds >= MOST_ROUNDS:
+            break
+    return Interleaved(samples=samples, doubt=_doubt(widest, target_ratio, rounds))
+
+
+def paired_ratio(
+    reference: Sequence[float], other: Sequence[float], resamples: int = RESAMPLES
+) -> Interval:
+    """Return the median of ``reference / other`` over the rounds, with its 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        They are not of the same rounds, or there are none.
+    """
+    ratios = [first / second for first, second in zip(reference, other, strict=True)]
+    return bootstrap(ratios, statistics.median, resamples)
+
+
+def _so_far(samples: Mapping[str, Sequence[float]]) -> str:
+    best = min(samples, key=lambda name: statistics.median(samples[name]))
+    return f"{best} {1000 * statistics.median(samples[best]):.3g} ms"
+
+
+def _doubt(widest: float, target_ratio: float, rounds: int) -> str | None:
+    if widest <= target_ratio:
+        return None
+    found = f"{widest:.1%}" if math.isfinite(widest) else "unknown"
+    return (
+        f"It did not converge: an interval is within {found}, not {target_ratio:.0%}, "
+        f"after {rounds} rounds. Raise the time limit, or see what else runs here."
+    )
