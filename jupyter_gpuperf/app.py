@@ -18,7 +18,10 @@ from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import Attribution
@@ -66,9 +69,11 @@ class GpuPerf(Settings, ExtensionApp):
             alerts=AlertWatch(RULES),
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
         )
+        results = ResultStore(Path(self.results_file).expanduser())
         self.jobs = JobManager(
             devices=lambda: self.sampler.devices.devices,
             deadline_seconds=self.job_deadline_seconds,
+            around=Around(store=results, watcher=Watcher(self.sampler, subscribers)),
         )
         self.recordings = RecordingShelf(
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
@@ -80,6 +85,7 @@ class GpuPerf(Settings, ExtensionApp):
             subscribers=subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
+            results=results,
             processes=ProcessReader(
                 self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
             ),

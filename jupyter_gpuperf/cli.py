@@ -28,6 +28,9 @@ MISUSES: Final = frozenset(
         "parameter_out_of_range",
         "parameter_wrong_type",
         "file_exists",
+        "file_not_found",
+        "not_a_suite",
+        "unknown_result",
         "unknown_source",
     }
 )
@@ -52,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", required=True)
     _add_bench(commands)
+    _add_compare(commands)
     _add_record(commands)
     return parser
 
@@ -72,7 +76,7 @@ class _Version(argparse.Action):
 def _add_bench(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type private)
     parser = commands.add_parser(
         "bench",
-        help="run a benchmark; without a name, list them",
+        help="run a benchmark, the suite, or show the history; without a name, list the benchmarks",
         add_help=False,  # a benchmark has a page of its own
         allow_abbrev=False,
     )
@@ -81,6 +85,35 @@ def _add_bench(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type
     parser.add_argument("--device")
     parser.add_argument("-h", "--help", action="store_true")
     parser.set_defaults(run=_bench)
+
+
+def _add_compare(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "compare",
+        help="hold the results of two environments against each other",
+        allow_abbrev=False,
+    )
+    parser.add_argument("before", metavar="BEFORE", help="a file that bench suite --save wrote")
+    parser.add_argument("after", metavar="AFTER", help="another one")
+    parser.add_argument("--html", metavar="FILE", help="write a page, too")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(known: argparse.Namespace, rest: Sequence[str]) -> int:
+    page = ["--html", known.html] if known.html else []
+    return _subcommand(["compare", known.before, known.after, *page, *rest], PROGRAM, known)
+
+
+def _subcommand(words: Sequence[str], program: str, known: argparse.Namespace) -> int:
+    from jupyter_gpuperf.magics.progress import terminal_view
+    from jupyter_gpuperf.magics.subcommands import subcommand_of
+
+    asked = subcommand_of(words, program)
+    assert asked is not None  # its name was looked at
+    answer = asked.run(terminal_view)
+    _print(json.dumps(answer.to_dict()) if known.json else repr(answer))
+    return DONE
 
 
 def _add_record(commands: Any) -> None:  # noqa: ANN401
@@ -116,6 +149,10 @@ def _bench(known: argparse.Namespace, rest: Sequence[str]) -> int:
                 "usage", "The benchmark's name comes first.", f"See {PROGRAM} bench --help."
             )
         return _list_benchmarks(all_benchmarks(), as_json=known.json)
+    if known.name in ("history", "suite"):
+        device = ["--device", known.device] if known.device and known.name == "suite" else []
+        helping = ["--help"] if known.help else []
+        return _subcommand([known.name, *device, *helping, *rest], f"{PROGRAM} bench", known)
     benchmark = find(known.name)
     return _describe(benchmark) if known.help else _run_benchmark(benchmark, known, rest)
 

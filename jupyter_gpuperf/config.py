@@ -10,6 +10,7 @@ from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Float, HasTraits, Int, Unicode, default
 
 SOURCE_VARIABLE: Final = "JUPYTER_GPUPERF_SOURCE"
+RESULTS_VARIABLE: Final = "JUPYTER_GPUPERF_RESULTS"
 
 
 class Settings(HasTraits):
@@ -46,6 +47,12 @@ class Settings(HasTraits):
         help="Where recordings are kept; by default gpuperf/recordings in Jupyter's data directory."
     ).tag(config=True)
 
+    results_file = Unicode(
+        help="Where results of benchmarks are kept; by default gpuperf/results.sqlite in Jupyter's data "
+        f"directory, or what the environment variable {RESULTS_VARIABLE} says, which notebooks and "
+        "shells heed, too."
+    ).tag(config=True)
+
     job_deadline_seconds = Float(
         900.0, min=1.0, help="A benchmark that runs longer than this is ended, in seconds."
     ).tag(config=True)
@@ -53,6 +60,12 @@ class Settings(HasTraits):
     @default("recordings_directory")
     def _recordings_directory_default(self) -> str:
         return str(Path(jupyter_data_dir()) / "gpuperf" / "recordings")
+
+    @default("results_file")
+    def _results_file_default(self) -> str:
+        return os.environ.get(RESULTS_VARIABLE) or str(
+            Path(jupyter_data_dir()) / "gpuperf" / "results.sqlite"
+        )
 
     @default("source")
     def _source_default(self) -> str:

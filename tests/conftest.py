@@ -17,6 +17,14 @@ DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
 sys.path[:0] = [str(TESTS), str(TESTS / "jobs"), str(TESTS / "ui"), str(DOCS)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _results_of_the_tests(tmp_path_factory):
+    """Keep what tests measure out of the results of whoever runs them; processes inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_GPUPERF_RESULTS", str(tmp_path_factory.mktemp("kept") / "results"))
+        yield
+
+
 @pytest.fixture
 def training_recording() -> Path:
     """A real H100 that trains a ResNet-50 in bf16."""

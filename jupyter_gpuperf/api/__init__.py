@@ -19,6 +19,7 @@ from jupyter_gpuperf.api.monitoring import (
 from jupyter_gpuperf.api.openmetrics import MetricsHandler
 from jupyter_gpuperf.api.processes import ProcessesHandler
 from jupyter_gpuperf.api.recordings import RecordingHandler, RecordingsHandler
+from jupyter_gpuperf.api.results import ResultHandler, ResultsHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -36,6 +37,8 @@ ROUTES: tuple[tuple[str, type], ...] = (
     (r"jobs/([A-Za-z0-9_-]+)", JobHandler),
     ("recordings", RecordingsHandler),
     (r"recordings/([A-Za-z0-9][A-Za-z0-9_.-]*)", RecordingHandler),
+    ("results", ResultsHandler),
+    (r"results/([0-9]{1,18})", ResultHandler),
     ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),
 )

@@ -70,6 +70,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             **describe(torch, device),
             **shapes,
             "limits_from": chip.source if chip else None,
+            "limit_clock_mhz": chip.clock_mhz if chip else None,
         },
         "limits": limits,
     }

@@ -33,6 +33,7 @@ class Job:
     started_seconds: float | None = None
     ended_seconds: float | None = None
     result: BenchmarkResult | None = None
+    result_id: int | None = None
     error: ErrorInfo | None = None
     tail: Tail = field(default_factory=Tail)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -65,6 +66,7 @@ class Job:
             started_seconds=self.started_seconds,
             ended_seconds=self.ended_seconds,
             result=self.result,
+            result_id=self.result_id,
             error=self.error,
             log_tail=self.tail.text(),
         )

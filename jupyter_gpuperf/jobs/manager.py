@@ -16,6 +16,7 @@ from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, NotFound, Unavailable
 from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.job import Job, Listener
 from jupyter_gpuperf.jobs.placing import lock_path, place_of
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
@@ -23,12 +24,10 @@ from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
 
 logger = logging.getLogger(__name__)
 
-KEPT_JOBS: Final = 50
-"""Ended jobs that are remembered."""
+KEPT_JOBS: Final = 50  # ended ones that are remembered
 LONGEST_QUEUE: Final = 100
 LOCK_RETRY_SECONDS: Final = 0.1
-SHORTEST_NEWS_SECONDS: Final = 0.05
-"""Progress that comes faster is kept, but not told to listeners."""
+SHORTEST_NEWS_SECONDS: Final = 0.05  # progress that comes faster is kept, but not told
 
 
 class JobManager:
@@ -40,12 +39,12 @@ class JobManager:
         Returns the devices of this machine now.
     deadline_seconds
         A job that runs longer is ended.
+    around
+        Watches the machine and keeps the result; nothing by default.
     lock_directory
         Folder of the lock files; by default one that all users of the machine share.
     worker
         Arguments that start the worker in an interpreter; tests put stand-ins here.
-    clock
-        Gives Unix time in seconds.
     """
 
     def __init__(
@@ -53,12 +52,14 @@ class JobManager:
         *,
         devices: Callable[[], Sequence[DeviceInfo]],
         deadline_seconds: float,
+        around: Around | None = None,
         lock_directory: Path | None = None,
         worker: Sequence[str] = WORKER,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._devices = devices
         self._deadline_seconds = deadline_seconds
+        self._around = around or Around()
         self._lock_directory = lock_directory
         self._worker = worker
         self._clock = clock
@@ -211,9 +212,11 @@ class JobManager:
         descriptor = None
         try:
             descriptor = self._lock_device(job)
-            result = self._start(job, descriptor).wait()
+            with self._around.run(job.place.device) as finish:
+                finished = finish(self._start(job, descriptor).wait())
             with self._lock:
-                job.result, job.state, job.progress_ratio = result, "done", 1.0
+                job.result, job.result_id = finished
+                job.state, job.progress_ratio = "done", 1.0
         except Cancelled:
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
@@ -248,17 +251,8 @@ class JobManager:
         with self._lock:
             if job.cancelled.is_set():
                 raise Cancelled
-            order = Order(
-                benchmark=job.benchmark,
-                parameters=job.parameters,
-                interpreter=job.interpreter,
-                environment=job.environment,
-                deadline_seconds=self._deadline_seconds,
-                lock_descriptor=descriptor,
-                worker=self._worker,
-            )
             job.process = WorkerProcess(
-                order,
+                self._order(job, descriptor),
                 on_progress=lambda ratio, message: self._progress(job, ratio, message),
                 tail=job.tail,
             )
@@ -266,6 +260,17 @@ class JobManager:
             job.progress_message = "Starting"
             self._tell(job)
             return job.process
+
+    def _order(self, job: Job, descriptor: int | None) -> Order:
+        return Order(
+            benchmark=job.benchmark,
+            parameters=job.parameters,
+            interpreter=job.interpreter,
+            environment=job.environment,
+            deadline_seconds=self._deadline_seconds,
+            lock_descriptor=descriptor,
+            worker=self._worker,
+        )
 
     def _progress(self, job: Job, ratio: float, message: str) -> None:
         with self._lock:

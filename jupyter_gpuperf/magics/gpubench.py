@@ -14,12 +14,16 @@ from IPython.utils.process import arg_split
 from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks, find
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.magics import shown
+from jupyter_gpuperf.magics.changes import Changes
 from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.kept import History
 from jupyter_gpuperf.magics.manual import COMMON, Listing, benchmark_manual, manual, options_text
 from jupyter_gpuperf.magics.options import OptionParser, flag, parser_of
 from jupyter_gpuperf.magics.progress import view_here
 from jupyter_gpuperf.magics.result import Result
 from jupyter_gpuperf.magics.running import run_benchmark
+from jupyter_gpuperf.magics.subcommands import SUBCOMMANDS, Asked, subcommand_of
+from jupyter_gpuperf.magics.suites import SuiteView
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +35,7 @@ class Command:
     device: str | None
     into: str | None
     local: bool
+    baseline: bool
     help: bool
 
 
@@ -50,7 +55,9 @@ def parse(line: str) -> Command | None:
             "usage", f"The benchmark's name comes first, before {words[0]}.", "See %gpubench?"
         )
     if words[0].startswith("-"):
-        return Command(name="", parameters={}, device=None, into=None, local=False, help=True)
+        return Command(
+            name="", parameters={}, device=None, into=None, local=False, baseline=False, help=True
+        )
     name, *options = words
     parser = parser_of(find(name), "%gpubench")
     add_common_options(parser)
@@ -64,6 +71,7 @@ def add_common_options(parser: OptionParser) -> None:
     common.add_argument("--device", dest="common.device", default=None)
     common.add_argument("--into", dest="common.into", default=None)
     common.add_argument("--local", dest="common.local", action="store_true", default=False)
+    common.add_argument("--baseline", dest="common.baseline", action="store_true", default=False)
     common.add_argument("-h", "--help", dest="common.help", action="store_true", default=False)
 
 
@@ -83,9 +91,11 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     """The magics that measure on demand."""
 
     @line_magic  # type: ignore[untyped-decorator]
-    def gpubench(self, line: str) -> Result | None:
-        """List the benchmarks, or run one; the manual is generated, see :func:`register`."""
+    def gpubench(self, line: str) -> Result | History | Changes | SuiteView | None:
+        """List the benchmarks, run one or all, or show what was kept; the manual is generated, see :func:`register`."""
         try:
+            if (asked := subcommand_of(arg_split(line, posix=True))) is not None:
+                return self._answer(asked)
             command = parse(line)
             if command is None:
                 display(Listing(all_benchmarks()))
@@ -98,6 +108,12 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             short = error if isinstance(error, BenchmarkError) else BenchmarkError.of(error)
             raise short from None
 
+    def _answer(self, asked: Asked) -> History | Changes | SuiteView:
+        answer = asked.run(view_here)
+        if asked.into is not None:
+            self.shell.user_ns[asked.into] = answer
+        return answer
+
     def _run(self, command: Command) -> Result:
         result = run_benchmark(
             command.name,
@@ -106,6 +122,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             local=command.local,
             new_view=view_here,
             display_result=True,
+            baseline=command.baseline,
         )
         shown.remember(result)
         if command.into is not None:
@@ -124,7 +141,7 @@ def complete(_shell: InteractiveShell, event: Any) -> list[str]:  # noqa: ANN401
     """Complete the benchmark's name, then its options."""
     words = event.line[: len(event.line) - len(event.symbol)].split()
     if len(words) < 2:
-        return [benchmark.name for benchmark in all_benchmarks()]
+        return [*(benchmark.name for benchmark in all_benchmarks()), *SUBCOMMANDS]
     try:
         benchmark = find(words[1])
     except GpuPerfError:

@@ -18,6 +18,10 @@ Measure, in a worker process, what this machine can do.
   %gpubench                          list the benchmarks
   %gpubench NAME [--option value …]  run one; it is shown, and returned (so it is _)
   %gpubench NAME --help              its options
+  %gpubench NAME --baseline          run it, and hold it against the baseline or the last one like it
+  %gpubench history [NAME]           what was kept; --baseline NUMBER makes one the baseline
+  %gpubench suite [--save FILE]      all that fits this machine, in rounds
+  %gpubench compare BEFORE AFTER     two files of suites: what differs, what got better or worse
 
 The worker runs this notebook's Python. The Jupyter server that started this kernel starts it, so it
 shows in the panel too; in a plain IPython it is started from here. Interrupt the cell to cancel.
@@ -27,6 +31,7 @@ COMMON: Final = (
     ("--device UUID|INDEX", "the device to run on; without it the first"),
     ("--into NAME", "bind the result to this name"),
     ("--local", "run it from here, not from the server"),
+    ("--baseline", "hold it against the baseline, or against the last result like it"),
 )
 
 WIDTH: Final = 84

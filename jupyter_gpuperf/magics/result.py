@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
-from dataclasses import dataclass
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,9 +28,18 @@ class Result:
     ----------
     data
         Everything that was measured, as it crossed the wire.
+    number
+        Its number among the kept results; ``None`` where it was not kept.
+    best
+        Figure → the highest value ever kept for this benchmark and device.
+    against
+        How it compares with the baseline, in lines, where that was asked for.
     """
 
     data: BenchmarkResult
+    number: int | None = None
+    best: Mapping[str, float] = field(default_factory=dict)
+    against: Sequence[str] = ()
 
     @property
     def benchmark(self) -> str:
@@ -61,13 +71,43 @@ class Result:
         """Reasons to doubt the figures."""
         return tuple(self.data.warnings)
 
+    def to_frame(self) -> Any:  # noqa: ANN401  (pandas need not be there)
+        """Return the raw samples as a pandas DataFrame with the columns ``figure``, ``sample``, ``value``.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        pandas: Any = importlib.import_module("pandas")
+        return pandas.DataFrame(
+            [
+                (name, place, value)
+                for name, values in self.data.samples.items()
+                for place, value in enumerate(values)
+            ],
+            columns=["figure", "sample", "value"],
+        )
+
+    def plot(self) -> Any:  # noqa: ANN401  (matplotlib need not be there)
+        """Draw each figure's samples in their order, with the interval; return the matplotlib Figure.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        from jupyter_gpuperf.magics.plots import plot_of
+
+        return plot_of(self.data)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the documented shape: a fresh, plain dictionary, ready for JSON."""
         plain: dict[str, Any] = msgspec.to_builtins(self.data)
         return plain
 
     def __repr__(self) -> str:
-        return "\n".join(text_lines(self.data))
+        return "\n".join(text_lines(self))
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
         from jupyter_gpuperf.magics.shown import in_this_cell
@@ -76,7 +116,7 @@ class Result:
         printer.text(f"<{self.benchmark}, as above>" if in_this_cell(self) else repr(self))
 
     def _repr_html_(self) -> str:
-        return html_of(self.data)
+        return html_of(self)
 
     def _ipython_display_(self) -> None:
         from jupyter_gpuperf.magics.shown import in_terminal, in_this_cell
@@ -101,23 +141,48 @@ def title(data: BenchmarkResult) -> tuple[str, str]:
     return data.benchmark, parameters
 
 
-def rows(data: BenchmarkResult) -> list[Row]:
-    """Return the figures, then the limits that they are held against."""
+def rows(result: Result) -> list[Row]:
+    """Return the figures with what they are held against, then limits that no figure has."""
+    data = result.data
     figures = []
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
         value, around = interval_words(interval, unit)
         taken = len(data.samples.get(name, ()))
-        figures.append(
-            Row(label=label, value=value, interval=around, note=f"n = {taken}" if taken > 1 else "")
-        )
+        notes = [f"n = {taken}"] if taken > 1 else []
+        notes += shares(result, name)
+        figures.append(Row(label=label, value=value, interval=around, note=" · ".join(notes)))
     limits = []
     for name, limit in data.limits.items():
-        label, unit = split_name(name, data.unit)
-        limits.append(
-            Row(label=label, value=quantity_words(limit, unit), interval="", note="limit")
-        )
+        if name not in data.figures:
+            label, unit = split_name(name, data.unit)
+            limits.append(
+                Row(label=label, value=quantity_words(limit, unit), interval="", note="limit")
+            )
     return figures + limits
+
+
+def shares(result: Result, name: str) -> list[str]:
+    """Return a figure's share of its limit, of that at the clock really held, and of this machine's best."""
+    data = result.data
+    value = data.figures[name].value
+    limit = data.limits.get(name)
+    said = []
+    if limit:
+        _, unit = split_name(name, data.unit)
+        # Of a time the limit is the shortest, of a rate the highest.
+        share = limit / value if name.endswith("_seconds") else value / limit
+        said.append(f"{share:.0%} of {quantity_words(limit, unit)}")
+        clock, limit_clock = (
+            data.environment.get(each) for each in ("clock_sm_mean_mhz", "limit_clock_mhz")
+        )
+        if name.endswith("_flops_per_second") and clock and limit_clock:
+            at_clock = share * float(limit_clock) / float(clock)
+            said.append(f"{at_clock:.0%} at the {float(clock):.0f} MHz held")
+    best = result.best.get(name)
+    if best and best > value:
+        said.append(f"{value / best:.0%} of the best here")
+    return said
 
 
 def surroundings(data: BenchmarkResult) -> str:
@@ -131,10 +196,11 @@ def surroundings(data: BenchmarkResult) -> str:
     return " · ".join(parts + [setting_words(name, value) for name, value in known.items()])
 
 
-def text_lines(data: BenchmarkResult) -> list[str]:
+def text_lines(result: Result) -> list[str]:
     """Return the result as text, one aligned line per figure."""
+    data = result.data
     name, parameters = title(data)
-    shown = rows(data)
+    shown = rows(result)
     widths = [
         max((len(getattr(row, column)) for row in shown), default=0)
         for column in ("label", "value", "interval")
@@ -146,26 +212,29 @@ def text_lines(data: BenchmarkResult) -> list[str]:
         for row in shown
     ]
     lines += [f"  Careful: {warning}" for warning in data.warnings]
+    lines += [f"  {line}" for line in result.against]
     where = surroundings(data)
     return [*lines, f"  {where}"] if where else lines
 
 
-def html_of(data: BenchmarkResult) -> str:
+def html_of(result: Result) -> str:
     """Return the same as HTML; nothing of it is trusted, so all of it is escaped."""
+    data = result.data
     name, parameters = title(data)
     body = "".join(
         f"<tr><td {style.LABEL}>{html.escape(row.label)}</td>"
         f"<td {style.VALUE}>{html.escape(row.value)}</td>"
         f"<td {style.QUIET_CELL}>{html.escape(row.interval)}</td>"
         f"<td {style.QUIET_CELL}>{html.escape(row.note)}</td></tr>"
-        for row in rows(data)
+        for row in rows(result)
     )
     warnings = "".join(
         f"<div {style.WARNING}>Careful: {html.escape(warning)}</div>" for warning in data.warnings
     )
+    against = "".join(f"<div>{html.escape(line)}</div>" for line in result.against)
     return (
         f"<div {style.BOX}><div><b>{html.escape(name)}</b> "
         f"<span {style.QUIET}>{html.escape(parameters)}</span></div>"
-        f"<table {style.TABLE}><tbody>{body}</tbody></table>{warnings}"
+        f"<table {style.TABLE}><tbody>{body}</tbody></table>{warnings}{against}"
         f"<div {style.QUIET}>{html.escape(surroundings(data))}</div></div>"
     )

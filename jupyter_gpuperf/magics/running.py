@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import queue
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -18,7 +19,7 @@ from jupyter_gpuperf.jobs.client import ServerRun, find_server, uuid_of
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.magics.progress import View, status_words
 from jupyter_gpuperf.magics.result import Result
-from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.manager import JobManager
@@ -31,6 +32,8 @@ REDRAW_SECONDS: Final = 0.5
 CANCEL_SECONDS: Final = 5.0
 """How long to wait for a cancelled job's last word."""
 LOCAL_DEADLINE_SECONDS: Final = 900.0
+FIRST_TICK_SECONDS: Final = 10.0
+"""How long a driver may take to tell its devices."""
 
 
 class Run(Protocol):
@@ -50,16 +53,28 @@ class Run(Protocol):
 
 
 class LocalRun:
-    """A job manager of this process, for one job."""
+    """A job manager of this process, for one job.
 
-    def __init__(self, manager: JobManager, request: JobRequest) -> None:
+    Parameters
+    ----------
+    ended
+        Called when no process is left.
+    """
+
+    def __init__(
+        self,
+        manager: JobManager,
+        request: JobRequest,
+        ended: Callable[[], object] = lambda: None,
+    ) -> None:
         self._manager = manager
+        self._ended = ended
         self._states: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
         try:
             self._id = manager.submit(request, interpreter=sys.executable).id
             self._unsubscribe = manager.subscribe(self._id, self._states.put)
         except BaseException:  # an interrupt too must leave no worker behind
-            manager.close()
+            self._close()
             raise
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
@@ -76,7 +91,11 @@ class LocalRun:
     def close(self) -> None:
         """End what is left and return when no process is."""
         self._unsubscribe()
+        self._close()
+
+    def _close(self) -> None:
         self._manager.close()
+        self._ended()
 
 
 def start(request: JobRequest, *, local: bool = False) -> Run:
@@ -84,15 +103,36 @@ def start(request: JobRequest, *, local: bool = False) -> Run:
     address = None if local else find_server(runtime_directories())
     if address is not None:
         return ServerRun(address, request)
+    return _start_here(request)
+
+
+def _start_here(request: JobRequest) -> LocalRun:
+    from jupyter_gpuperf.jobs.around import Around
     from jupyter_gpuperf.jobs.manager import JobManager
+    from jupyter_gpuperf.jobs.results import ResultStore, default_path
+    from jupyter_gpuperf.jobs.watching import Watcher
+    from jupyter_gpuperf.sampling.standalone import standalone_sampler
 
-    devices = local_devices()
-    manager = JobManager(devices=lambda: devices, deadline_seconds=LOCAL_DEADLINE_SECONDS)
-    named = msgspec.structs.replace(request, device=uuid_of(request.device, devices))
-    return LocalRun(manager, named)
+    sampler, subscribers = standalone_sampler(
+        os.environ.get("JUPYTER_GPUPERF_SOURCE") or "auto"  # what a server would use
+    )
+    sampler.start()
+    try:
+        sampler.wait_for_tick(FIRST_TICK_SECONDS)
+        devices = sampler.devices.devices
+        manager = JobManager(
+            devices=lambda: devices,
+            deadline_seconds=LOCAL_DEADLINE_SECONDS,
+            around=Around(store=ResultStore(default_path()), watcher=Watcher(sampler, subscribers)),
+        )
+        named = msgspec.structs.replace(request, device=uuid_of(request.device, devices))
+        return LocalRun(manager, named, ended=sampler.stop)
+    except BaseException:
+        sampler.stop()
+        raise
 
 
-def finish(run: Run, view: View, *, display_result: bool) -> Result:
+def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False) -> Result:
     """Wait for the result while ``view`` shows how it goes.
 
     Raises
@@ -108,6 +148,8 @@ def finish(run: Run, view: View, *, display_result: bool) -> Result:
         job = _wait(run, view)
         words = status_words(job, time.time())
         final = _result_of(job)
+        if baseline:
+            final = _held_against_baseline(final)
     finally:
         run.close()
         view.end(final if display_result else None, words)
@@ -125,19 +167,6 @@ def runtime_directories() -> list[Path]:
     from jupyter_core.paths import jupyter_runtime_dir
 
     return [*directories, Path(jupyter_runtime_dir())]
-
-
-def local_devices(environment: Mapping[str, str] = os.environ) -> Sequence[DeviceInfo]:
-    """Return this machine's devices, read once from the source that a server would use."""
-    from jupyter_gpuperf.metrics import all_metrics
-    from jupyter_gpuperf.sources import source_from
-
-    source = source_from(environment.get("JUPYTER_GPUPERF_SOURCE") or "auto", all_metrics())
-    source.open()
-    try:
-        return source.devices().devices
-    finally:
-        source.close()
 
 
 def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> JobInfo:
@@ -194,7 +223,29 @@ def _result_of(job: JobInfo) -> Result:
         raise BenchmarkCancelled(job.benchmark)
     if job.state != "done" or job.result is None:
         raise BenchmarkError.of_job(job)
-    return Result(job.result)
+    return Result(job.result, number=job.result_id, best=_best(job.result))
+
+
+def _held_against_baseline(result: Result) -> Result:
+    from jupyter_gpuperf.magics.kept import held_against_baseline
+
+    try:
+        lines = held_against_baseline(result.data, result.number)
+    except GpuPerfError as error:
+        lines = [str(error)]
+    return dataclasses.replace(result, against=lines)
+
+
+def _best(result: BenchmarkResult) -> dict[str, float]:
+    from jupyter_gpuperf.jobs.results import ResultStore, default_path
+
+    store = ResultStore(default_path())
+    best = {}
+    with contextlib.suppress(GpuPerfError):  # the result stands without
+        for name in result.limits:
+            if name.endswith("_per_second") and (value := store.best(result, name)):
+                best[name] = value
+    return best
 
 
 def run_benchmark(
@@ -205,6 +256,7 @@ def run_benchmark(
     local: bool,
     new_view: Callable[[], View],
     display_result: bool,
+    baseline: bool = False,
 ) -> Result:
     """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
     from jupyter_gpuperf.benchmarks import find
@@ -221,7 +273,7 @@ def run_benchmark(
                 _wait(run, _Unseen())  # what says that nothing is left running must know it
                 raise
             on_interrupt.pop_all()
-        return finish(run, view, display_result=display_result)
+        return finish(run, view, display_result=display_result, baseline=baseline)
     except BenchmarkError:
         raise
     except KeyboardInterrupt:  # before the wait began, which takes its own

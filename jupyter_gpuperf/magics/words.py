@@ -56,7 +56,7 @@ def split_name(name: str, unit: str = "") -> tuple[str, str]:
 
 def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
     """Return a value and its interval on one scale: ``11.2 ms`` and ``[10.9, 11.6]``."""
-    factor, symbol = _scale_of(interval.value, unit)
+    factor, symbol = scale_of(interval.value, unit)
     decimals = _decimals(interval.value / factor, (interval.high - interval.low) / factor)
     value, low, high = (
         number_words(each / factor, decimals)
@@ -76,7 +76,7 @@ def quantity_words(value: Scalar | None, unit: str = "") -> str:
         return value
     if isinstance(value, int) and not unit:
         return number_words(value, 0)
-    factor, symbol = _scale_of(value, unit)
+    factor, symbol = scale_of(value, unit)
     return f"{number_words(value / factor, _decimals(value / factor))}{_behind(symbol)}"
 
 
@@ -85,7 +85,7 @@ def setting_words(name: str, value: Scalar) -> str:
     label, unit = split_name(name)
     if isinstance(value, bool | str) or not unit:
         return f"{label} {quantity_words(value)}"
-    factor, symbol = _scale_of(value, unit)
+    factor, symbol = scale_of(value, unit)
     return f"{label} {value / factor:g}{_behind(symbol)}"
 
 
@@ -104,7 +104,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _scale_of(value: float, unit: str) -> tuple[float, str]:
+def scale_of(value: float, unit: str) -> tuple[float, str]:
+    """Return by what a value of this unit is divided to be read, and the symbol behind it."""
     scale = next((scale for ending, scale in ENDINGS if ending == f"_{unit}"), "")
     if not scale:
         symbol, factor = next(

@@ -6,17 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import jupyter_gpuperf
-from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.metrics import all_metrics
-from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.recorder import Recorder
 from jupyter_gpuperf.sampling.recordings import start_recorder
 from jupyter_gpuperf.sampling.sampler import Sampler
-from jupyter_gpuperf.sampling.subscribers import Subscribers
-from jupyter_gpuperf.schemas import API_VERSION, RecordingRequest, Version
-from jupyter_gpuperf.sources import source_from
+from jupyter_gpuperf.sampling.standalone import standalone_sampler
+from jupyter_gpuperf.schemas import RecordingRequest
 
 FIRST_TICK_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.1
@@ -48,23 +43,7 @@ def record_here(
     """
     if path.exists():
         raise BadRequest("file_exists", f"{path} exists.", "Name another file, or delete this one.")
-    subscribers = Subscribers()
-    sampler = Sampler(
-        source_from(source, all_metrics()),
-        history=HistoryStore(  # nobody asks for it
-            seconds=1.0,
-            shortest_interval_seconds=0.5,
-            device_metrics=(),
-            host_metrics=(),
-            coarse=(),
-        ),
-        subscribers=subscribers,
-        idle_interval_ms=1000,
-        version=lambda kind: Version(
-            version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=kind
-        ),
-        alerts=AlertWatch(RULES),
-    )
+    sampler, subscribers = standalone_sampler(source)
     sampler.start()
     try:
         _expect_devices(sampler)

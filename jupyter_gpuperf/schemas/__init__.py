@@ -24,7 +24,9 @@ from jupyter_gpuperf.schemas.jobs import (
     JobRequest,
     Jobs,
     JobState,
+    KeptResult,
     ParameterInfo,
+    Results,
     Scalar,
 )
 from jupyter_gpuperf.schemas.processes import (
@@ -57,9 +59,21 @@ from jupyter_gpuperf.schemas.readings import (
     Version,
 )
 from jupyter_gpuperf.schemas.recordings import RecordingInfo, RecordingRequest, Recordings
+from jupyter_gpuperf.schemas.suites import (
+    SUITE_FORMAT,
+    SUITE_VERSION,
+    EnvironmentChange,
+    FigureChange,
+    Suite,
+    SuiteComparison,
+    SuiteFailure,
+    Verdict,
+)
 
 __all__ = [
     "API_VERSION",
+    "SUITE_FORMAT",
+    "SUITE_VERSION",
     "WIRE_TYPES",
     "Alert",
     "AlertsChanged",
@@ -73,7 +87,9 @@ __all__ = [
     "DeviceState",
     "Devices",
     "DevicesChanged",
+    "EnvironmentChange",
     "ErrorInfo",
+    "FigureChange",
     "Frame",
     "Hello",
     "History",
@@ -82,6 +98,7 @@ __all__ = [
     "JobRequest",
     "JobState",
     "Jobs",
+    "KeptResult",
     "KernelInfo",
     "KernelReport",
     "LiveMessage",
@@ -95,10 +112,15 @@ __all__ = [
     "RecordingInfo",
     "RecordingRequest",
     "Recordings",
+    "Results",
     "Scalar",
     "Series",
     "SetInterval",
     "SocketError",
+    "Suite",
+    "SuiteComparison",
+    "SuiteFailure",
+    "Verdict",
     "Version",
     "encode",
 ]
@@ -125,6 +147,7 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     RecordingRequest,
     RecordingInfo,
     Recordings,
+    Results,
 )
 
 _encoder = msgspec.json.Encoder()

@@ -66,6 +66,23 @@ class BenchmarkResult(Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+class KeptResult(Struct, frozen=True, kw_only=True):
+    """A result in the user's file."""
+
+    id: int
+    created_seconds: float
+    """Unix time."""
+    baseline: bool
+    """Whether later results of the same benchmark, device and parameters are held against it."""
+    result: BenchmarkResult
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET results``, newest first."""
+
+    results: list[KeptResult]
+
+
 class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of ``POST jobs``."""
 
@@ -90,6 +107,8 @@ class JobInfo(Struct, frozen=True, kw_only=True):
     started_seconds: float | None
     ended_seconds: float | None
     result: BenchmarkResult | None
+    result_id: int | None = None
+    """The result's number among the kept ones; ``None`` where it could not be kept."""
     error: ErrorInfo | None
     log_tail: str
 

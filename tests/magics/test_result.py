@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from jupyter_gpuperf.magics.result import rows, surroundings
+from jupyter_gpuperf.magics.result import Result, rows, surroundings
+from jupyter_gpuperf.schemas import BenchmarkResult, Interval
 
 CONTRACT = {
     "benchmark",
@@ -53,13 +54,72 @@ def test_text_and_html_say_the_same(result, measured):
     text, drawn = repr(result), result._repr_html_()
     said = re.sub(r"<[^>]*>", " ", drawn).replace("&lt;", "<").replace("&gt;", ">")
 
-    for row in rows(measured):
+    for row in rows(result):
         for part in dataclasses.astuple(row):
             assert part in text
             assert part in said
     for part in (*measured.warnings, surroundings(measured), "pin memory yes"):
         assert part in text
         assert part in said
+
+
+def rate(value=80.0, **environment):
+    return BenchmarkResult(
+        benchmark="matmul",
+        parameters={},
+        unit="flops_per_second",
+        figures={"bf16_flops_per_second": Interval(value=value, low=value, high=value)},
+        samples={"bf16_seconds": [1.0, 1.1, 0.9]},
+        environment=environment,
+        limits={"bf16_flops_per_second": 100.0},
+        warnings=[],
+    )
+
+
+def test_a_figure_is_held_against_its_limit_and_the_clock_that_was_held():
+    shown = repr(Result(rate(clock_sm_mean_mhz=900.0, limit_clock_mhz=1800.0)))
+    assert "80% of 100 FLOP/s" in shown.replace("\u00a0", " ")
+    assert "160% at the 900 MHz held" in shown
+    assert "MHz held" not in repr(Result(rate()))
+
+
+def test_of_a_time_the_limit_is_the_shortest():
+    data = BenchmarkResult(
+        benchmark="compute",
+        parameters={},
+        unit="seconds",
+        figures={"pass_seconds": Interval(value=4.0, low=4.0, high=4.0)},
+        samples={},
+        environment={},
+        limits={"pass_seconds": 1.0},
+        warnings=[],
+    )
+    assert "25% of 1.00 s" in repr(Result(data)).replace("\u00a0", " ")
+
+
+def test_the_best_of_this_machine_stands_beside_a_lower_figure_alone():
+    assert "80% of the best here" in repr(Result(rate(), best={"bf16_flops_per_second": 100.0}))
+    assert "best here" not in repr(Result(rate(100.0), best={"bf16_flops_per_second": 100.0}))
+
+
+def test_how_it_compares_is_shown_in_text_and_html(measured):
+    result = Result(measured, against=["Against the baseline", "batch: 1.1× <worse>"])
+    assert "batch: 1.1× <worse>" in repr(result)
+    assert "batch: 1.1× &lt;worse&gt;" in result._repr_html_()
+
+
+def test_samples_come_as_a_data_frame(result):
+    frame = result.to_frame()
+    assert list(frame.columns) == ["figure", "sample", "value"]
+    assert frame[frame.figure == "batch_seconds"].value.tolist() == [0.0111, 0.0113]
+
+
+def test_samples_are_drawn_with_their_interval_in_readable_units(result):
+    first, second = result.plot().axes
+    assert first.get_ylabel() == "batch, ms"
+    assert list(first.lines[0].get_ydata()) == pytest.approx([11.1, 11.3])
+    assert len(first.patches) == 1  # the interval
+    assert second.get_xlabel() == "sample"
 
 
 def test_nothing_of_a_result_becomes_markup(result):

@@ -460,6 +460,7 @@ export interface JobInfo {
   progress_message: string;
   progress_ratio: number;
   result: BenchmarkResult | null;
+  result_id?: number | null;
   started_seconds: number | null;
   state: "cancelled" | "done" | "failed" | "queued" | "running";
 }
@@ -483,6 +484,18 @@ export interface JobRequest {
  */
 export interface Jobs {
   jobs: JobInfo[];
+}
+/**
+ * A result in the user's file.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "KeptResult".
+ */
+export interface KeptResult {
+  baseline: boolean;
+  created_seconds: number;
+  id: number;
+  result: BenchmarkResult;
 }
 /**
  * Answer of ``GET processes``: device UUID → its processes.
@@ -532,6 +545,15 @@ export interface RecordingRequest {
  */
 export interface Recordings {
   recordings: RecordingInfo[];
+}
+/**
+ * Answer of ``GET results``, newest first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Results".
+ */
+export interface Results {
+  results: KeptResult[];
 }
 /**
  * What a client may send on ``WS live``: wish for another interval (100 to 60000 ms).

@@ -15,7 +15,10 @@ interface IChartProps {
 
 const SHOWN_SECONDS = 60;
 
-/** The last minute of one metric as a small curve. Drawn imperatively: React does not see points. */
+/**
+ * The last minute of one metric as a small curve. Drawn imperatively: React does not see points. A minute on so few
+ * pixels moves by one or two a second, so it is drawn when the figures change, not ten times a second.
+ */
 export function Chart(props: IChartProps): JSX.Element {
   const { live, uuid, metric, maximum, label, height } = props;
   const host = React.useRef<HTMLDivElement>(null);
@@ -50,10 +53,10 @@ export function Chart(props: IChartProps): JSX.Element {
       attributeFilter: ['data-jp-theme-name']
     });
     resizer.observe(element);
-    live.changed.connect(draw);
+    live.changedCalmly.connect(draw);
     draw();
     return () => {
-      live.changed.disconnect(draw);
+      live.changedCalmly.disconnect(draw);
       resizer.disconnect();
       themes.disconnect();
       plot.destroy();

@@ -1,0 +1,232 @@
+"""Keeps every result in a file of the user's: what was measured once can be compared later.
+
+SQLite, one connection per call, so that a server, its kernels and shells may use the file at the same time.
+The plain rollback journal, not the write-ahead log: home directories often lie on a network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.errors import NotFound, Unavailable
+from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult, Scalar, encode
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS: Final = 5.0
+"""How long to wait while another process writes."""
+LAYOUT: Final = 1
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS results (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    created_seconds REAL NOT NULL,
+    benchmark TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    baseline INTEGER NOT NULL DEFAULT 0,
+    content BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS results_of_benchmark ON results (benchmark, id);
+"""
+
+DEVICE_NAMES: Final = ("device_name", "device")
+NOT_WHAT_IS_MEASURED: Final = frozenset({"rigorous", "time_limit_seconds"})
+"""Parameters that say how sure to be, not what to do."""
+
+
+def default_path() -> Path:
+    """Return the user's file, as the setting's default names it."""
+    from jupyter_gpuperf.config import Settings
+
+    return Path(Settings().results_file).expanduser()
+
+
+class ResultStore:
+    """Results by number, newest first; safe to use from any thread and process.
+
+    Parameters
+    ----------
+    path
+        The file; it and its folder are made when something is kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, result: BenchmarkResult, created_seconds: float) -> int:
+        """Keep a result and return its number. When this returns, it survives a kill.
+
+        Raises
+        ------
+        Unavailable
+            ``results_not_writable``: the disk is full, or the file can't be written.
+        """
+        with self._open("kept") as connection:
+            row = connection.execute(
+                "INSERT INTO results (created_seconds, benchmark, subject, content)"
+                " VALUES (?, ?, ?, ?)",
+                (created_seconds, result.benchmark, subject_of(result), encode(result)),
+            )
+            return int(row.lastrowid or 0)
+
+    def newest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
+        """Return the newest results, of one benchmark or of all."""
+        if not self.path.exists():
+            return []
+        with self._open("read") as connection:
+            rows = connection.execute(
+                "SELECT * FROM results WHERE benchmark = ? OR ? IS NULL ORDER BY id DESC LIMIT ?",
+                (benchmark, benchmark, limit),
+            ).fetchall()
+        return [kept for row in rows if (kept := _kept(row)) is not None]
+
+    def get(self, number: int) -> KeptResult:
+        """Return one result.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_result``.
+        """
+        found = self._first("id = ?", (number,))
+        if found is None:
+            raise NotFound(
+                "unknown_result", f"There is no result {number}.", "%gpubench history lists them."
+            )
+        return found
+
+    def baseline_of(self, result: BenchmarkResult, before: int | None = None) -> KeptResult | None:
+        """Return what a result is held against: the marked one of the same subject, else the newest.
+
+        Parameters
+        ----------
+        before
+            Only results older than this number.
+        """
+        return self._first(
+            "subject = ? AND (? IS NULL OR id < ?) ORDER BY baseline DESC, id DESC",
+            (subject_of(result), before, before),
+        )
+
+    def mark_baseline(self, number: int) -> KeptResult:
+        """Hold later results of the same subject against this one; another mark of it goes.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_result``.
+        """
+        subject = subject_of(self.get(number).result)
+        with self._open("marked") as connection:
+            connection.execute(
+                "UPDATE results SET baseline = (id = ?) WHERE subject = ?", (number, subject)
+            )
+        return self.get(number)
+
+    def best(self, result: BenchmarkResult, figure: str) -> float | None:
+        """Return the highest value of a figure that was ever kept for this benchmark and device."""
+        if not self.path.exists():
+            return None
+        with self._open("read") as connection:
+            rows = connection.execute(
+                "SELECT * FROM results WHERE benchmark = ?", (result.benchmark,)
+            ).fetchall()
+        kept = [each.result for row in rows if (each := _kept(row)) is not None]
+        return max(
+            (
+                each.figures[figure].value
+                for each in kept
+                if figure in each.figures and device_of(each) == device_of(result)
+            ),
+            default=None,
+        )
+
+    def _first(self, condition: str, values: tuple[Any, ...]) -> KeptResult | None:
+        if not self.path.exists():
+            return None
+        with self._open("read") as connection:
+            row = connection.execute(
+                f"SELECT * FROM results WHERE {condition} LIMIT 1",
+                values,
+            ).fetchone()
+        return None if row is None else _kept(row)
+
+    @contextlib.contextmanager
+    def _open(self, wanted: str) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(self._connected()) as connection, connection:
+                yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(
+                "results_not_writable" if wanted != "read" else "results_not_readable",
+                f"The results in {self.path} can't be {wanted}: {error}.",
+                "Make room, or name another file in c.GpuPerf.results_file.",
+            ) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._prepared()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # locked, full, not to be opened
+                raise
+            # Not a database: it is put aside, not deleted, and a new one begins.
+            aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
+            self.path.replace(aside)
+            logger.warning("%s is no file of results (%s); it is now %s.", self.path, error, aside)
+            return self._prepared()
+
+    def _prepared(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA synchronous = FULL")
+            (layout,) = connection.execute("PRAGMA user_version").fetchone()
+            if layout == 0:
+                connection.executescript(TABLES)
+                connection.execute(f"PRAGMA user_version = {LAYOUT}")
+                with contextlib.suppress(OSError):
+                    self.path.chmod(0o600)  # results name folders and devices
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def subject_of(result: BenchmarkResult) -> str:
+    """Return what was measured, for telling whether two results may be compared."""
+    parameters: dict[str, Scalar] = {
+        name: value for name, value in result.parameters.items() if name not in NOT_WHAT_IS_MEASURED
+    }
+    return json.dumps([result.benchmark, device_of(result), parameters], sort_keys=True)
+
+
+def device_of(result: BenchmarkResult) -> str:
+    """Return the device that a result is of, by its model: two of a kind may be compared."""
+    return next(
+        (str(result.environment[name]) for name in DEVICE_NAMES if result.environment.get(name)),
+        "cpu",
+    )
+
+
+def _kept(row: sqlite3.Row) -> KeptResult | None:
+    try:
+        result = msgspec.json.decode(row["content"], type=BenchmarkResult)
+    except msgspec.MsgspecError as error:  # of a later version, perhaps
+        logger.warning("The result %s can't be read: %s", row["id"], error)
+        return None
+    return KeptResult(
+        id=row["id"],
+        created_seconds=row["created_seconds"],
+        baseline=bool(row["baseline"]),
+        result=result,
+    )

@@ -1,0 +1,166 @@
+"""Watches the machine while a benchmark runs: at which clock, with whom beside it, held back by what.
+
+What disturbed a run is said with its result, never hidden: a figure taken beside another job or on a hot chip
+is true, but not of the machine alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.sampling import Sampler, Subscribers
+from jupyter_gpuperf.schemas import BenchmarkResult, Frame, Reading
+from jupyter_gpuperf.sources import DriverProcess
+
+Finish = Callable[[BenchmarkResult], BenchmarkResult]
+
+INTERVAL_MS: Final = 500
+LISTING_SECONDS: Final = 2.0
+BUSY_PERCENT: Final = 50.0
+"""Readings of a device that works; between, it loads libraries or compiles, and its clock says nothing."""
+BESIDE_PERCENT: Final = 5.0
+"""Share of the SMs from which another process counts as a disturbance."""
+HELD_BACK_RATIO: Final = 0.02
+OTHER_WORK_RATIO: Final = 0.25
+"""Share of the processors that others took before it began."""
+
+HELD_BACK_BY: Final = {
+    "clock_lost_thermal_software_ratio": "heat",
+    "clock_lost_thermal_hardware_ratio": "heat (hardware slowdown)",
+    "clock_lost_power_brake_ratio": "the power brake of the board",
+}
+
+
+class Watch:
+    """Collects readings of one device and the host during a run.
+
+    Parameters
+    ----------
+    device
+        UUID; ``None`` for a benchmark of the processor.
+    """
+
+    def __init__(self, device: str | None) -> None:
+        self._device = device
+        self._device_readings: list[dict[str, Reading]] = []
+        self._host_readings: list[dict[str, Reading]] = []
+        self.beside: list[DriverProcess] = []
+        self.cpu_before_percent: float | None = None
+
+    def take(self, frame: Frame | None) -> None:
+        """Note a frame."""
+        if frame is None:
+            return
+        self._host_readings.append(frame.host)
+        if self._device in frame.devices:
+            self._device_readings.append(frame.devices[self._device])
+
+    def finish(self, result: BenchmarkResult) -> BenchmarkResult:
+        """Return the result with what was seen beside it."""
+        return msgspec.structs.replace(
+            result,
+            environment={**result.environment, **self._figures()},
+            warnings=[*result.warnings, *self._disturbances()],
+        )
+
+    def _figures(self) -> dict[str, float]:
+        busy = [
+            each
+            for each in self._device_readings
+            if _number(each.get("utilization_percent")) >= BUSY_PERCENT
+        ]
+        found = {
+            "clock_sm_mean_mhz": _mean(busy, "clock_sm_mhz"),
+            "power_mean_watts": _mean(busy, "power_watts"),
+            "temperature_max_celsius": max(_values(busy, "temperature_celsius"), default=None),
+            "clock_lost_power_cap_ratio": _mean(busy, "clock_lost_power_cap_ratio"),
+        }
+        return {name: round(value, 3) for name, value in found.items() if value is not None}
+
+    def _disturbances(self) -> list[str]:
+        said = []
+        for each in self.beside:
+            said.append(
+                f"Process {each.pid} used this GPU as well: "
+                f"{_number(each.sm_utilization_percent):.0f} % of its SMs when this began."
+            )
+        for name, cause in HELD_BACK_BY.items():
+            lost_ratio = _mean(self._device_readings, name) or 0.0
+            if lost_ratio > HELD_BACK_RATIO:
+                said.append(f"Held back by {cause} for {lost_ratio:.0%} of the time.")
+        throttled_ratio = _mean(self._host_readings, "host_cpu_throttled_ratio") or 0.0
+        if throttled_ratio > HELD_BACK_RATIO:
+            said.append(
+                f"The container's CPU quota stopped its processes for {throttled_ratio:.0%} of the time."
+            )
+        if (self.cpu_before_percent or 0.0) > 100 * OTHER_WORK_RATIO:
+            said.append(
+                f"Other work took {self.cpu_before_percent:.0f} % of the processors when this began."
+            )
+        return said
+
+
+class Watcher:
+    """Watches runs through the sampler.
+
+    Parameters
+    ----------
+    processes
+        Whether to ask the driver who else is there; it must be able to list processes.
+    """
+
+    def __init__(self, sampler: Sampler, subscribers: Subscribers) -> None:
+        self._sampler, self._subscribers = sampler, subscribers
+
+    @contextlib.contextmanager
+    def watch(self, device: str | None) -> Iterator[Finish]:
+        """Watch while the block runs; what is yielded adds what was seen to its result."""
+        watch = Watch(device)
+        if self._sampler.is_fresh(10 * INTERVAL_MS / 1000) and self._sampler.latest is not None:
+            watch.cpu_before_percent = _known(
+                self._sampler.latest.host.get("host_cpu_percent"),
+            )
+        watch.beside = self._others(device)
+        listener = self._subscribers.add(
+            lambda _message, topic: watch.take(self._sampler.latest) if topic == "frames" else None,
+            INTERVAL_MS,
+        )
+        try:
+            yield watch.finish
+        finally:
+            self._subscribers.remove(listener)
+
+    def _others(self, device: str | None) -> list[DriverProcess]:
+        if device is None:
+            return []
+        try:
+            listed = self._sampler.request_processes().result(LISTING_SECONDS).get(device, [])
+        except (FutureTimeoutError, RuntimeError, OSError):
+            return []
+        if isinstance(listed, str):
+            return []
+        return [each for each in listed if _number(each.sm_utilization_percent) >= BESIDE_PERCENT]
+
+
+def _known(reading: Reading | None) -> float | None:
+    return float(reading) if isinstance(reading, int | float) else None
+
+
+def _number(reading: Reading | None) -> float:
+    known = _known(reading)
+    return 0.0 if known is None else known
+
+
+def _values(readings: Sequence[dict[str, Reading]], name: str) -> list[float]:
+    return [known for each in readings if (known := _known(each.get(name))) is not None]
+
+
+def _mean(readings: Sequence[dict[str, Reading]], name: str) -> float | None:
+    values = _values(readings, name)
+    return statistics.fmean(values) if values else None

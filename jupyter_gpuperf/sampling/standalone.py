@@ -1,0 +1,49 @@
+"""A sampler for one purpose in this very process, where there is no server to ask."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import jupyter_gpuperf
+from jupyter_gpuperf.alerts import RULES, AlertWatch
+from jupyter_gpuperf.metrics import all_metrics
+from jupyter_gpuperf.sampling.history import HistoryStore
+from jupyter_gpuperf.sampling.sampler import Sampler
+from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.schemas import API_VERSION, Version
+from jupyter_gpuperf.sources import source_from
+
+IDLE_INTERVAL_MS: Final = 1000
+
+
+def standalone_sampler(source: str) -> tuple[Sampler, Subscribers]:
+    """Return a sampler that keeps no history, not started yet, and its listeners.
+
+    Parameters
+    ----------
+    source
+        As ``c.GpuPerf.source``.
+
+    Raises
+    ------
+    BadRequest
+        ``unknown_source``.
+    """
+    subscribers = Subscribers()
+    sampler = Sampler(
+        source_from(source, all_metrics()),
+        history=HistoryStore(  # nobody asks for it
+            seconds=1.0,
+            shortest_interval_seconds=0.5,
+            device_metrics=(),
+            host_metrics=(),
+            coarse=(),
+        ),
+        subscribers=subscribers,
+        idle_interval_ms=IDLE_INTERVAL_MS,
+        version=lambda kind: Version(
+            version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=kind
+        ),
+        alerts=AlertWatch(RULES),
+    )
+    return sampler, subscribers

@@ -1,0 +1,142 @@
+"""Results in their file: kept over kills, full disks and broken files, found again, compared with the right one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+from measured import measured
+
+from jupyter_gpuperf.errors import NotFound, Unavailable
+from jupyter_gpuperf.jobs.results import ResultStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ResultStore(tmp_path / "new" / "results.sqlite")
+
+
+def test_what_is_kept_is_found_newest_first(store):
+    numbers = [store.add(measured(value), 100.0 + value) for value in (1.0, 2.0)]
+    store.add(measured(benchmark="launch"), 200.0)
+    found = store.newest("compute")
+    assert [each.id for each in found] == numbers[::-1]
+    assert found[0].result == measured(2.0)
+    assert found[0].created_seconds == 102.0
+    assert [each.result.benchmark for each in store.newest()] == ["launch", "compute", "compute"]
+    assert len(store.newest(limit=2)) == 2
+
+
+def test_before_anything_was_kept_there_is_nothing_and_no_file(store):
+    assert store.newest() == []
+    assert store.baseline_of(measured()) is None
+    assert not store.path.exists()
+
+
+def test_only_the_user_may_read_the_file(store):
+    store.add(measured(), 0.0)
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_the_baseline_is_the_marked_one_of_the_same_subject_else_the_newest(store):
+    first, second = store.add(measured(1.0), 0.0), store.add(measured(2.0), 1.0)
+    store.add(measured(3.0, parameters={"batch_size": 128}), 2.0)
+    store.add(measured(4.0, environment={"device_name": "NVIDIA L4"}), 3.0)
+    sure = measured(9.0, parameters={"rigorous": True})  # how sure is not what was measured
+    assert store.baseline_of(sure).id == second
+    assert store.baseline_of(sure, before=second).id == first
+    assert store.mark_baseline(first).baseline
+    assert store.baseline_of(sure).id == first
+    store.mark_baseline(second)
+    assert not store.get(first).baseline
+
+
+def test_the_best_is_that_of_the_same_device(store):
+    for value in (3.0, 5.0, 4.0):
+        store.add(measured(value), 0.0)
+    store.add(measured(99.0, environment={"device_name": "NVIDIA B200"}), 0.0)
+    assert store.best(measured(), "pass_seconds") == 5.0
+    assert store.best(measured(), "unheard_of") is None
+
+
+def test_a_number_that_is_not_there_is_refused(store):
+    with pytest.raises(NotFound) as refusal:
+        store.mark_baseline(7)
+    assert refusal.value.code == "unknown_result"
+
+
+def test_what_add_returned_survives_a_kill(store):
+    code = f"""
+        import sys
+        sys.path[:0] = {[str(p) for p in sys.path if p]!r}
+        from pathlib import Path
+        from measured import measured
+        from jupyter_gpuperf.jobs.results import ResultStore
+        store = ResultStore(Path({str(store.path)!r}))
+        while True:
+            print(store.add(measured(), 0.0), flush=True)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        numbers = [int(writer.stdout.readline()) for _ in range(20)]
+        writer.send_signal(signal.SIGKILL)
+        numbers += [int(line) for line in writer.stdout if line.endswith("\n")]
+    kept = {each.id for each in store.newest(limit=10_000)}
+    assert set(numbers) <= kept
+    assert store.add(measured(), 0.0) not in numbers  # and it goes on
+
+
+def test_writers_at_once_lose_nothing(store):
+    def write():
+        for _ in range(10):
+            store.add(measured(), 0.0)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    assert len(store.newest()) == 40
+
+
+def test_a_file_that_is_no_database_is_put_aside_and_not_lost(store):
+    store.path.parent.mkdir()
+    store.path.write_text("my thesis" * 500)
+    store.add(measured(), 0.0)
+    assert len(store.newest()) == 1
+    (aside,) = store.path.parent.glob("*.broken-*")
+    assert aside.read_text() == "my thesis" * 500
+
+
+def test_a_result_of_a_later_version_does_not_hide_the_others(store):
+    store.add(measured(), 0.0)
+    with sqlite3.connect(store.path) as connection:
+        connection.execute(
+            "INSERT INTO results (created_seconds, benchmark, subject, content)"
+            " VALUES (0, 'compute', '', '{\"shape\": \"new\"}')"
+        )
+    connection.close()
+    assert len(store.newest()) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable) as refusal:
+        ResultStore(tmp_path / "file" / "results").add(measured(), 0.0)
+    assert refusal.value.code == "results_not_writable"
+    assert "results_file" in refusal.value.hint
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_disk_that_is_full_is_said(tmp_path):
+    (tmp_path / "results").symlink_to("/dev/full")
+    with pytest.raises(Unavailable):
+        ResultStore(tmp_path / "results").add(measured(), 0.0)
