@@ -9,19 +9,45 @@ from __future__ import annotations
 import logging
 from importlib.metadata import entry_points
 
+from jupyter_gpuperf.benchmarks.allreduce import BENCHMARK as ALLREDUCE
+from jupyter_gpuperf.benchmarks.amp import BENCHMARK as AMP
 from jupyter_gpuperf.benchmarks.bandwidth import BENCHMARK as BANDWIDTH
+from jupyter_gpuperf.benchmarks.blas import BENCHMARK as BLAS
+from jupyter_gpuperf.benchmarks.compile import BENCHMARK as COMPILE
 from jupyter_gpuperf.benchmarks.compute import BENCHMARK as COMPUTE
+from jupyter_gpuperf.benchmarks.cudnn import BENCHMARK as CUDNN
 from jupyter_gpuperf.benchmarks.dataloader import BENCHMARK as DATALOADER
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
+from jupyter_gpuperf.benchmarks.imread import BENCHMARK as IMREAD
+from jupyter_gpuperf.benchmarks.io import BENCHMARK as IO
 from jupyter_gpuperf.benchmarks.launch import BENCHMARK as LAUNCH
 from jupyter_gpuperf.benchmarks.matmul import BENCHMARK as MATMUL
+from jupyter_gpuperf.benchmarks.pandas import BENCHMARK as PANDAS
+from jupyter_gpuperf.benchmarks.startup import BENCHMARK as STARTUP
+from jupyter_gpuperf.benchmarks.train import BENCHMARK as TRAIN
 from jupyter_gpuperf.errors import NotFound
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
 
 logger = logging.getLogger(__name__)
 
-BENCHMARKS: tuple[Benchmark, ...] = (DATALOADER, COMPUTE, MATMUL, BANDWIDTH, LAUNCH)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    DATALOADER,
+    COMPUTE,
+    MATMUL,
+    BANDWIDTH,
+    LAUNCH,
+    TRAIN,
+    AMP,
+    COMPILE,
+    CUDNN,
+    ALLREDUCE,
+    IMREAD,
+    IO,
+    BLAS,
+    PANDAS,
+    STARTUP,
+)
 """Every benchmark of this package, in the order in which people see them."""
 
 

@@ -27,7 +27,7 @@ BUSY_PERCENT: Final = 50.0
 BESIDE_PERCENT: Final = 5.0
 """Share of the SMs from which another process counts as a disturbance."""
 HELD_BACK_RATIO: Final = 0.02
-OTHER_WORK_RATIO: Final = 0.25
+OTHER_WORK_RATIO: Final = 0.5
 """Share of the processors that others took before it began."""
 
 HELD_BACK_BY: Final = {
@@ -111,18 +111,22 @@ class Watcher:
 
     Parameters
     ----------
-    processes
-        Whether to ask the driver who else is there; it must be able to list processes.
+    knows_before
+        Whether the newest reading is of the time before a run; that of a sampler which was just started is of
+        this process's own start.
     """
 
-    def __init__(self, sampler: Sampler, subscribers: Subscribers) -> None:
+    def __init__(
+        self, sampler: Sampler, subscribers: Subscribers, *, knows_before: bool = True
+    ) -> None:
         self._sampler, self._subscribers = sampler, subscribers
+        self._knows_before = knows_before
 
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[Finish]:
         """Watch while the block runs; what is yielded adds what was seen to its result."""
         watch = Watch(device)
-        if self._sampler.is_fresh(10 * INTERVAL_MS / 1000) and self._sampler.latest is not None:
+        if self._knows_before and self._sampler.latest is not None:
             watch.cpu_before_percent = _known(
                 self._sampler.latest.host.get("host_cpu_percent"),
             )

@@ -123,7 +123,10 @@ def _start_here(request: JobRequest) -> LocalRun:
         manager = JobManager(
             devices=lambda: devices,
             deadline_seconds=LOCAL_DEADLINE_SECONDS,
-            around=Around(store=ResultStore(default_path()), watcher=Watcher(sampler, subscribers)),
+            around=Around(
+                store=ResultStore(default_path()),
+                watcher=Watcher(sampler, subscribers, knows_before=False),
+            ),
         )
         named = msgspec.structs.replace(request, device=uuid_of(request.device, devices))
         return LocalRun(manager, named, ended=sampler.stop)
@@ -248,6 +251,14 @@ def _best(result: BenchmarkResult) -> dict[str, float]:
     return best
 
 
+def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with folders made absolute: the worker has another working directory."""
+    return {
+        name: str(Path(value).expanduser().absolute()) if name == "folder" and value else value
+        for name, value in parameters.items()
+    }
+
+
 def run_benchmark(
     name: str,
     parameters: Mapping[str, Any],
@@ -261,7 +272,7 @@ def run_benchmark(
     """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
     from jupyter_gpuperf.benchmarks import find
 
-    request = JobRequest(benchmark=name, parameters=dict(parameters), device=device)
+    request = JobRequest(benchmark=name, parameters=from_here(parameters), device=device)
     try:
         find(name).check(parameters)  # a wrong value is refused before anything is shown
         run = start(request, local=local)

@@ -49,8 +49,11 @@ def split_name(name: str, unit: str = "") -> tuple[str, str]:
     for ending, _symbol, _factor in PLAIN_ENDINGS:
         if name.endswith(ending):
             return _words(name[: -len(ending)]), ending[1:]
+    if name.endswith("_speedup"):
+        return _words(name), "×"
     if name.endswith("_per_second"):
-        return "throughput", f"{_words(name.removesuffix('_per_second'))}/s"
+        what, _, things = name.removesuffix("_per_second").rpartition("_")
+        return _words(what) or "throughput", f"{things}/s"
     return _words(name), unit
 
 

@@ -1,0 +1,277 @@
+"""How fast gradients are summed over all GPUs of this machine: all-reduce, as data-parallel training does it.
+
+A process per GPU over NCCL, or processes over gloo where there is no GPU. Bus bandwidth is what the links carry:
+the algorithm's bandwidth times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests, so it can be held against a
+link's data sheet whatever the number of ranks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
+from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.statistics import inverse, median_interval
+
+RANK: Final = Path(__file__).parent / "workloads" / "rank.py"
+MIB: Final = 1 << 20
+GROWTH: Final = 16
+"""From one size to the next."""
+LATENCY_BYTES: Final = 8
+START_SECONDS: Final = 120.0
+"""For importing torch and meeting each other, on a slow disk."""
+LONGEST_TOLD: Final = 600
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    import torch
+
+    backend, processes = _plan(torch, parameters, context)
+    sizes = _sizes(parameters)
+    _check_room(sizes[-1], processes, backend)
+    samples: dict[str, list[float]] = {}
+    context.progress(0.0, f"Starting {processes} processes")
+    limit_seconds = parameters["time_limit_seconds"]
+    for place, (size, seconds) in enumerate(
+        _answers(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
+    ):
+        samples[_name(size)] = seconds
+        context.progress((place + 1) / (len(sizes) + 1), f"{_words(size)} done")
+    factor = 2 * (processes - 1) / processes
+    figures: dict[str, Any] = {"latency_seconds": median_interval(samples[_name(LATENCY_BYTES)])}
+    for size in sizes:
+        interval = median_interval(samples[_name(size)])
+        figures[f"bus_{_words(size)}_bytes_per_second"] = inverse(interval, factor * size)
+    device = torch.device("cuda") if backend == "nccl" else torch.device("cpu")
+    return {
+        "unit": "seconds",
+        "figures": figures,
+        "samples": samples,
+        "environment": {
+            **describe(torch, device),
+            "backend": backend,
+            "processes": processes,
+            "nccl": _nccl_version(torch) if backend == "nccl" else None,
+            "nvlink_multicast": False if backend == "nccl" else None,
+        },
+        "limits": {},
+    }
+
+
+def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[str, int]:  # noqa: ANN401
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    backend, processes = parameters["backend"], parameters["processes"]
+    if backend == "auto":
+        backend = "nccl" if gpus else "gloo"
+    if backend == "nccl":
+        processes = processes or gpus
+        if gpus < 2 or processes > gpus:
+            raise Unavailable(
+                "not_enough_gpus",
+                f"An all-reduce over {max(2, processes)} GPUs, and this torch sees {gpus}: there is "
+                "nobody to reduce with.",
+                "Run it on a machine with more GPUs, or add --backend gloo to measure processors.",
+            )
+    else:
+        processes = processes or 2
+        context.warn("Over gloo, between processors: it says nothing about links between GPUs.")
+    if processes < 2:
+        raise BadRequest(
+            "too_few_processes", "One process has nobody to reduce with.", "Ask for at least 2."
+        )
+    return backend, processes
+
+
+def _sizes(parameters: Mapping[str, Any]) -> list[int]:
+    smallest, largest = parameters["smallest_mib"], parameters["largest_mib"]
+    if smallest > largest:
+        raise BadRequest(
+            "sizes_wrong_way_round",
+            f"smallest_mib = {smallest} is more than largest_mib = {largest}.",
+            "Swap them.",
+        )
+    sizes = [smallest]
+    while sizes[-1] * GROWTH < largest:
+        sizes.append(sizes[-1] * GROWTH)
+    return [MIB * size for size in dict.fromkeys([*sizes, largest])]
+
+
+def _check_room(largest: int, processes: int, backend: str) -> None:
+    available = resources.available_memory_bytes()
+    needed = 3 * largest * processes
+    if backend == "gloo" and available is not None and needed > 0.8 * available:
+        raise BadRequest(
+            "not_enough_memory",
+            f"{processes} processes with {largest / 2**30:.1f} GiB each take about "
+            f"{needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free.",
+            "Ask for a smaller largest_mib.",
+        )
+
+
+def _answers(
+    processes: int, backend: str, sizes: Sequence[int], limit_seconds: float
+) -> Iterator[tuple[int, list[float]]]:
+    """Start the ranks; yield each size with its samples. No rank is left, whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="gpuperf-allreduce-") as folder:
+        ranks: list[subprocess.Popen[str]] = []
+        try:
+            for rank in range(processes):
+                task = {
+                    "rank": rank,
+                    "processes": processes,
+                    "backend": backend,
+                    "meeting_file": str(Path(folder) / "meeting"),
+                    "sizes_bytes": list(sizes),
+                    "seconds_a_size": limit_seconds / len(sizes),
+                }
+                ranks.append(_start(task, Path(folder) / f"{rank}.log"))
+            yield from _read(ranks, len(sizes), Path(folder), START_SECONDS + 3 * limit_seconds)
+        finally:
+            for each in ranks:
+                each.kill()
+            for each in ranks:
+                each.wait()
+                _close(each)
+
+
+def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        # Multicast sums inside of NVSwitch, where there is one: not the links' figure, and not always set up.
+        "NCCL_NVLS_ENABLE": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, str(RANK)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+        )
+    assert process.stdin is not None  # it is a pipe
+    process.stdin.write(json.dumps(task) + "\n")
+    process.stdin.flush()  # and stays open: its end is theirs
+    return process
+
+
+def _read(
+    ranks: Sequence[subprocess.Popen[str]], answers: int, folder: Path, limit_seconds: float
+) -> Iterator[tuple[int, list[float]]]:
+    import select
+
+    output = ranks[0].stdout
+    assert output is not None  # it is a pipe
+    ends_at = time.monotonic() + limit_seconds
+    while answers:
+        readable, _, _ = select.select([output], [], [], 0.2)
+        line = output.readline() if readable else ""
+        if line:
+            answer = json.loads(line)
+            yield answer["size_bytes"], answer["seconds"]
+            answers -= 1
+            continue
+        for rank, process in enumerate(ranks):
+            if process.poll() not in (None, 0) or (readable and not line):
+                raise _died(rank, folder)
+        if time.monotonic() > ends_at:
+            raise GpuPerfError(
+                "rank_hangs",
+                f"The processes have not answered within {limit_seconds:.0f} s.",
+                "See whether a firewall or NCCL_DEBUG=INFO tells why.",
+            )
+
+
+def _died(rank: int, folder: Path) -> GpuPerfError:
+    log = folder / f"{rank}.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return GpuPerfError(
+        "rank_failed",
+        f"Process {rank} ended: {lines[-1] if lines else 'it said nothing'}"[:LONGEST_TOLD],
+        "With NCCL_DEBUG=INFO in the environment the log tells more.",
+    )
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def _name(size: int) -> str:
+    return "latency_seconds" if size == LATENCY_BYTES else f"reduce_{_words(size)}_seconds"
+
+
+def _words(size: int) -> str:
+    return f"{size // 1024**3}_gib" if size % 1024**3 == 0 and size else f"{size // MIB}_mib"
+
+
+def _nccl_version(torch: Any) -> str | None:  # noqa: ANN401
+    with contextlib.suppress(AttributeError, RuntimeError):
+        return ".".join(map(str, torch.cuda.nccl.version()))
+    return None
+
+
+BENCHMARK = Benchmark(
+    name="allreduce",
+    label="All-reduce",
+    help="Summing gradients over all GPUs with NCCL, or over processes with gloo: latency, and the bandwidth "
+    "of the links by size.",
+    requires=("torch",),
+    parameters=(
+        Parameter(
+            name="processes",
+            type="integer",
+            default=0,
+            minimum=0,
+            maximum=64,
+            help="How many; 0 takes one per GPU, or two without GPUs.",
+        ),
+        Parameter(
+            name="backend",
+            type="choice",
+            default="auto",
+            choices=("auto", "nccl", "gloo"),
+            help="NCCL between GPUs, gloo between processors.",
+        ),
+        Parameter(
+            name="smallest_mib",
+            type="integer",
+            default=1,
+            minimum=1,
+            maximum=65536,
+            help="Smallest message, in MiB.",
+        ),
+        Parameter(
+            name="largest_mib",
+            type="integer",
+            default=256,
+            minimum=1,
+            maximum=65536,
+            help="Largest message, in MiB.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=20.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="About how long to measure, all sizes together.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,152 @@
+"""What mixed precision gains on this device: a training step in fp32, TF32, bf16 and fp16, taken in turn.
+
+A residual network and a transformer, on data that stays on the device. The precisions are measured in turn in
+one process, so that a chip that warms up favours none. fp32 means IEEE: TF32 is off, also in cuDNN.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.training import (
+    NETWORKS,
+    SIZES,
+    Size,
+    TrainingStep,
+    precisions_of,
+)
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.interleaved import time_interleaved
+from jupyter_gpuperf.measure.memory import fits, peak_bytes
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.timer import block_timer
+
+WARM_STEPS: Final = 3
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        context.warn(
+            "This torch sees no CUDA device: a smaller step was measured on the processor."
+        )
+    precisions = precisions_of(torch, device)
+    if device.type == "cuda" and "bf16" not in precisions:
+        context.warn("This device has no bf16 and no TF32 in hardware: they were left out.")
+    networks = NETWORKS if parameters["network"] == "both" else (parameters["network"],)
+    figures: dict[str, Any] = {}
+    samples: dict[str, list[float]] = {}
+    sizes: dict[str, int] = {}
+    for place, network in enumerate(networks):
+        part = _part_of(context, place, len(networks), network)
+        size = _size(torch, device, network, precisions, context)
+        sizes[f"{network}_batch_size"] = size.batch
+        found, raw, doubt = _measure(torch, device, network, size, precisions, parameters, part)
+        figures |= found
+        samples |= raw
+        if doubt:
+            context.warn(f"{network}: {doubt}")
+    return {
+        "unit": "seconds",
+        "figures": figures,
+        "samples": samples,
+        "environment": {**describe(torch, device), **sizes},
+        "limits": {},
+    }
+
+
+def _size(torch: Any, device: Any, network: str, precisions: list[str], context: Context) -> Size:  # noqa: ANN401
+    """Return the largest size at which all precisions fit side by side."""
+
+    def all_at_once(size: Size) -> None:
+        for step in [
+            TrainingStep(torch, device, network=network, size=size, precision=each)
+            for each in precisions
+        ]:
+            step()
+
+    return fits(torch, all_at_once, SIZES[network, device.type], context.warn)
+
+
+def _measure(
+    torch: Any,  # noqa: ANN401
+    device: Any,  # noqa: ANN401
+    network: str,
+    size: Size,
+    precisions: list[str],
+    parameters: Mapping[str, Any],
+    say: Callable[[float, str], None],
+) -> tuple[dict[str, Any], dict[str, list[float]], str | None]:
+    make = functools.partial(TrainingStep, torch, device, network=network, size=size)
+    figures: dict[str, Any] = {}
+    if device.type == "cuda":
+        for each in precisions:
+            peak = peak_bytes(torch, device, functools.partial(make, precision=each))
+            figures[f"{network}_{each}_peak_bytes"] = {"value": peak, "low": peak, "high": peak}
+    steps = {each: make(precision=each) for each in precisions}
+    blocks: dict[str, Callable[[], float]] = {}
+    for each, step in steps.items():
+        block = block_timer(step, device)
+        block(WARM_STEPS)
+        blocks[each] = functools.partial(block, 1)
+    found = time_interleaved(
+        blocks,
+        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        limit_seconds=parameters["time_limit_seconds"]
+        / (2 if parameters["network"] == "both" else 1),
+        progress=say,
+    )
+    for each in precisions:
+        figures[f"{network}_{each}_step_seconds"] = found.median(each)
+        if each != "fp32":
+            figures[f"{network}_{each}_speedup"] = found.speedup(each, "fp32")
+    samples = {f"{network}_{each}_step_seconds": found.samples[each] for each in precisions}
+    return figures, samples, found.doubt
+
+
+def _part_of(
+    context: Context, place: int, parts: int, network: str
+) -> Callable[[float, str], None]:
+    def say(ratio: float, words: str) -> None:
+        context.progress((place + ratio) / parts, f"{network}: {words}")
+
+    return say
+
+
+BENCHMARK = Benchmark(
+    name="amp",
+    label="Mixed precision",
+    help="A training step of a residual network and of a transformer in fp32, TF32, bf16 and fp16: "
+    "time, speed-up against fp32, and peak memory.",
+    requires=("torch",),
+    parameters=(
+        Parameter(
+            name="network",
+            type="choice",
+            default="both",
+            choices=("both", *NETWORKS),
+            help="Which network to train.",
+        ),
+        Parameter(
+            name="rigorous",
+            type="boolean",
+            default=False,
+            help="Go on until the interval is within 1 % instead of 3 %.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=30.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="Stop measuring after this time, converged or not.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,177 @@
+"""How fast NumPy multiplies matrices, by number of threads: which BLAS, and whether its threads help.
+
+Each number of threads is a process of its own: thread pools read their settings once. A container's CPU quota is
+not what the libraries see, so more threads than processors is the usual reason why more is slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.statistics import inverse, median_interval
+
+THREAD_VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+KINDS: Final = ("float32", "float64")
+
+CHILD: Final = """
+import json, sys, time
+import numpy as np
+size, kind, seconds = json.loads(sys.argv[1])
+draw = np.random.default_rng(0)
+a, b = (draw.standard_normal((size, size)).astype(kind) for _ in range(2))
+out = np.empty_like(a)
+for _ in range(3):
+    np.dot(a, b, out=out)
+taken, ends = [], time.perf_counter() + seconds
+while len(taken) < 8 or (time.perf_counter() < ends and len(taken) < 300):
+    began = time.perf_counter()
+    np.dot(a, b, out=out)
+    taken.append(time.perf_counter() - began)
+library = {}
+try:
+    library = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+except Exception:
+    pass
+print(json.dumps({
+    "seconds": taken, "numpy": np.__version__,
+    "blas": " ".join(str(library.get(each, "")) for each in ("name", "version")).strip() or None,
+}))
+"""
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    size = parameters["size"]
+    _check_room(size)
+    _warn_of_settings(context)
+    counts = thread_counts(parameters["threads"])
+    plan = [(kind, count) for kind in KINDS for count in counts]
+    samples: dict[str, list[float]] = {}
+    figures: dict[str, Any] = {}
+    found: dict[str, Any] = {}
+    for place, (kind, count) in enumerate(plan):
+        context.progress(place / len(plan), f"{kind}, {count} threads")
+        found = _measure(size, kind, count, parameters["time_limit_seconds"] / len(plan))
+        name = f"{kind}_{count}_{'thread' if count == 1 else 'threads'}"
+        samples[f"{name}_seconds"] = found["seconds"]
+        figures[f"{name}_flops_per_second"] = inverse(
+            median_interval(found["seconds"]), 2.0 * size**3
+        )
+    return {
+        "unit": "flops_per_second",
+        "figures": figures,
+        "samples": samples,
+        "environment": {
+            **describe(),
+            "numpy": found["numpy"],
+            "blas": found["blas"],
+            **{name.lower(): os.environ.get(name) for name in (*THREAD_VARIABLES, "KMP_AFFINITY")},
+        },
+        "limits": {},
+    }
+
+
+def thread_counts(wanted: int) -> list[int]:
+    """Return the numbers of threads to try: one, doubling, and all that this process may use."""
+    if wanted:
+        return [wanted]
+    most = max(1, int(resources.usable_cpus()))
+    counts = {1, most}
+    count = 2
+    while count < most:
+        counts.add(count)
+        count *= 4 if most > 16 else 2
+    return sorted(counts)
+
+
+def _measure(size: int, kind: str, threads: int, seconds: float) -> dict[str, Any]:
+    finished = subprocess.run(
+        [sys.executable, "-c", CHILD, json.dumps([size, kind, seconds])],
+        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise GpuPerfError(
+            "blas_failed",
+            f"NumPy ended with {finished.returncode}: {last[0]}",
+            "Install numpy again, or ask for a smaller size.",
+        )
+    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return answer
+
+
+def _check_room(size: int) -> None:
+    needed, available = 5 * 8 * size**2, resources.available_memory_bytes()
+    if available is not None and needed > 0.8 * available:
+        raise BadRequest(
+            "not_enough_memory",
+            f"Matrices of {size} take {needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free.",
+            "Ask for a smaller size.",
+        )
+
+
+def _warn_of_settings(context: Context) -> None:
+    cpus = resources.usable_cpus()
+    for name in THREAD_VARIABLES:
+        value = os.environ.get(name, "")
+        if value.isdecimal() and int(value) > cpus:
+            context.warn(
+                f"{name}={value} in this environment: its threads share {cpus:g} processors and wait "
+                "for each other. Here each number of threads was set for itself."
+            )
+    if "verbose" in os.environ.get("KMP_AFFINITY", ""):
+        context.warn("KMP_AFFINITY holds verbose: every process that uses MKL prints its threads.")
+
+
+BENCHMARK = Benchmark(
+    name="blas",
+    label="NumPy products",
+    help="np.dot of square matrices in float32 and float64, by number of threads; names the BLAS library.",
+    requires=("numpy",),
+    parameters=(
+        Parameter(
+            name="size",
+            type="integer",
+            default=2048,
+            minimum=16,
+            maximum=32768,
+            help="Rows and columns of the matrices.",
+        ),
+        Parameter(
+            name="threads",
+            type="integer",
+            default=0,
+            minimum=0,
+            maximum=1024,
+            help="Only this number; 0 tries one, doubling, and all.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=12.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="About how long to measure, all numbers of threads together.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,219 @@
+"""What torch.compile gains here, and what it costs before: compiling cold, compiling from its cache, and the steps.
+
+Three figures that are often taken for one: the first step of a fresh process with an empty cache, the first step
+when the cache has it, and the steady state. The step is that of ``amp``, eager and compiled in turn.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.training import (
+    NETWORKS,
+    SIZES,
+    Size,
+    TrainingStep,
+    precisions_of,
+)
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.interleaved import time_interleaved
+from jupyter_gpuperf.measure.memory import fits
+from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.timer import block_timer
+
+CACHE_VARIABLE: Final = "TORCHINDUCTOR_CACHE_DIR"
+WARM_STEPS: Final = 3
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    # Before torch looks: an empty cache of our own, so that cold is cold, and nobody's cache grows.
+    folder = Path(tempfile.mkdtemp(prefix="gpuperf-compile-"))
+    before = os.environ.get(CACHE_VARIABLE)
+    os.environ[CACHE_VARIABLE] = str(folder)
+    try:
+        return _run(parameters, context)
+    finally:
+        if before is None:
+            del os.environ[CACHE_VARIABLE]
+        else:
+            os.environ[CACHE_VARIABLE] = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    check_compiler(torch, device)
+    network, precision = parameters["network"], parameters["precision"]
+    if precision not in precisions_of(torch, device):
+        raise Unavailable(
+            "format_not_supported",
+            f"This device does not compute in {precision}.",
+            f"Choose one of {', '.join(precisions_of(torch, device))}.",
+        )
+    if device.type == "cpu":
+        context.warn(
+            "This torch sees no CUDA device: a smaller step was measured on the processor."
+        )
+    make = functools.partial(TrainingStep, torch, device, network=network, precision=precision)
+
+    def twice(size: Size) -> None:
+        for step in [make(size=size), make(size=size)]:  # eager and compiled live side by side
+            step()
+
+    size = fits(torch, twice, SIZES[network, device.type], context.warn)
+    context.progress(0.05, "Compiling, with an empty cache")
+    cold, graphs, breaks = _compile(torch, device, functools.partial(make, size=size))
+    compiled, cold_seconds = cold
+    context.progress(0.4, "Compiling again, from the cache")
+    (_, warm_seconds), _, _ = _compile(torch, device, functools.partial(make, size=size))
+    figures: dict[str, Any] = {
+        "compile_cold_seconds": _once(cold_seconds),
+        "compile_warm_seconds": _once(warm_seconds),
+    }
+    blocks = {}
+    for name, step in (("eager", make(size=size)), ("compiled", compiled)):
+        block = block_timer(step, device)
+        block(WARM_STEPS)
+        blocks[name] = functools.partial(block, 1)
+    found = time_interleaved(
+        blocks,
+        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        limit_seconds=parameters["time_limit_seconds"],
+        progress=lambda ratio, words: context.progress(0.6 + 0.4 * ratio, words),
+    )
+    if found.doubt:
+        context.warn(found.doubt)
+    figures |= {f"{name}_step_seconds": found.median(name) for name in blocks}
+    figures["compiled_speedup"] = found.speedup("compiled", "eager")
+    break_even = _break_even(found.samples["eager"], found.samples["compiled"], cold_seconds)
+    if break_even:
+        figures["break_even_steps"] = break_even
+    return {
+        "unit": "steps",  # of the one figure that wears none
+        "figures": figures,
+        "samples": {
+            "compile_cold_seconds": [cold_seconds],
+            "compile_warm_seconds": [warm_seconds],
+            **{f"{name}_step_seconds": values for name, values in found.samples.items()},
+        },
+        "environment": {
+            **describe(torch, device),
+            "measured_batch_size": size.batch,
+            "graphs": graphs,
+            "graph_breaks": breaks,
+        },
+        "limits": {},
+    }
+
+
+def _compile(torch: Any, device: Any, make: Any) -> tuple[tuple[Any, float], int, int]:  # noqa: ANN401
+    """Return a compiled step with the seconds of its first call, and how many graphs and breaks it has."""
+    from torch._dynamo.utils import counters
+
+    torch._dynamo.reset()
+    counters.clear()
+    step = make(compiler=torch.compile)
+    began = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    seconds = time.perf_counter() - began
+    graphs = int(counters["stats"].get("unique_graphs", 0))
+    return (step, seconds), graphs, sum(counters["graph_break"].values())
+
+
+def check_compiler(torch: Any, device: Any) -> None:  # noqa: ANN401
+    """Refuse where torch.compile can't work.
+
+    Raises
+    ------
+    Unavailable
+        ``package_missing`` for Triton, or ``compiler_missing``.
+    """
+    if device.type == "cuda":
+        from torch.utils._triton import has_triton
+
+        if not has_triton():
+            raise Unavailable(
+                "package_missing",
+                "torch.compile needs Triton here, and this environment or device has none.",
+                "Install the triton that belongs to this torch; devices from compute capability 7.0 on.",
+            )
+    # What Inductor and Triton look for: Triton builds the code that launches its kernels.
+    variable, usual = "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
+    if device.type == "cuda":
+        variable, usual = "CC", ["gcc", "clang"]
+    named = os.environ.get(variable, "").partition(" ")[0]  # it may have options behind it
+    if not any(shutil.which(name) for name in ([named] if named else usual)):
+        raise Unavailable(
+            "compiler_missing",
+            f"torch.compile needs a compiler here, and {named or ' or '.join(usual)} was not found.",
+            f"Install {usual[0]}, or name one in the variable {variable}.",
+        )
+
+
+def _break_even(
+    eager: Sequence[float], compiled: Sequence[float], cold_seconds: float
+) -> dict[str, float] | None:
+    """Return after how many steps compiling has paid, by seconds of the same rounds; ``None`` if it may never."""
+    saved = median_interval([before - after for before, after in zip(eager, compiled, strict=True)])
+    return inverse(saved, cold_seconds) if saved["low"] > 0 else None
+
+
+def _once(value: float) -> dict[str, float]:
+    # Taken once: it has no interval, and is shown without one.
+    return {"value": value, "low": value, "high": value}
+
+
+BENCHMARK = Benchmark(
+    name="compile",
+    label="torch.compile",
+    help="A training step eager and compiled, in turn: speed-up, seconds to compile with an empty cache "
+    "and from it, graphs and breaks.",
+    requires=("torch",),
+    parameters=(
+        Parameter(
+            name="network",
+            type="choice",
+            default="resnet",
+            choices=NETWORKS,
+            help="Which network to train.",
+        ),
+        Parameter(
+            name="precision",
+            type="choice",
+            default="bf16",
+            choices=("fp32", "tf32", "bf16", "fp16"),
+            help="fp32 means IEEE, without TF32; bf16 and fp16 by autocast outside of what is compiled.",
+        ),
+        Parameter(
+            name="rigorous",
+            type="boolean",
+            default=False,
+            help="Go on until the interval is within 1 % instead of 3 %.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=20.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="Stop measuring the steps after this time, converged or not; compiling comes before.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,218 @@
+"""What cuDNN's search for the fastest algorithm gains, and what it costs: ``torch.backends.cudnn.benchmark``.
+
+With it, the first call of every new shape tries all algorithms. That pays where shapes stay the same, and
+costs anew with each ragged batch; some algorithms take much more memory. Measured with the switch on and off: steps of
+one shape in turn, the first call of shapes not seen before, and the most memory that these took.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.training import (
+    SIZES,
+    Size,
+    TrainingStep,
+    precisions_of,
+)
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.interleaved import time_interleaved
+from jupyter_gpuperf.measure.memory import fits, free
+from jupyter_gpuperf.measure.statistics import mean_of_few
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.timer import block_timer
+
+WARM_STEPS: Final = 3
+NEW_SHAPES: Final = 5
+"""Batches of sizes not seen before: as many first calls are timed."""
+
+T = TypeVar("T")
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    import torch
+
+    if not torch.cuda.is_available() or not torch.backends.cudnn.is_available():
+        raise Unavailable(
+            "no_gpu",
+            "cuDNN works on CUDA devices alone, and this torch sees none.",
+            "Run it on a machine with an NVIDIA GPU, with a CUDA build of torch.",
+        )
+    device = torch.device("cuda")
+    if parameters["precision"] not in precisions_of(torch, device):
+        raise Unavailable(
+            "format_not_supported",
+            f"This device does not compute in {parameters['precision']}.",
+            f"Choose one of {', '.join(precisions_of(torch, device))}.",
+        )
+    make = functools.partial(
+        TrainingStep,
+        torch,
+        device,
+        network="resnet",
+        precision=parameters["precision"],
+        channels_last=parameters["channels_last"],
+    )
+    size = fits(torch, lambda each: make(size=each)(), SIZES["resnet", "cuda"], context.warn)
+    if size.batch <= NEW_SHAPES:
+        raise Unavailable(
+            "out_of_memory",
+            f"Only {size.batch} images fit into the GPU's memory: too few for {NEW_SHAPES} sizes.",
+            "Free what other processes hold.",
+        )
+    peaks: dict[str, float] = {}
+    firsts: dict[str, list[float]] = {}
+    off, on = Lane(torch, False), Lane(torch, True)
+    with contextlib.closing(off), contextlib.closing(on):
+        lanes = {"off": off, "on": on}
+        for place, (name, lane) in enumerate(lanes.items()):
+            context.progress(0.2 * place, f"New shapes, {name}")
+            first_calls = functools.partial(_first_calls, torch, device, make, size)
+            firsts[name], allocated, reserved = lane.run(first_calls)
+            peaks[f"{name}_peak_allocated_bytes"] = allocated
+            peaks[f"{name}_peak_reserved_bytes"] = reserved
+        # Only now what stays: it would have counted as the other's memory.
+        blocks: dict[str, Callable[[], float]] = {
+            name: functools.partial(lane.run, _block(make(size=size), device))
+            for name, lane in lanes.items()
+        }
+        for block in [*blocks.values()] * WARM_STEPS:
+            block()
+        found = time_interleaved(
+            blocks,
+            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            limit_seconds=parameters["time_limit_seconds"],
+            progress=lambda ratio, words: context.progress(0.4 + 0.6 * ratio, words),
+        )
+    if found.doubt:
+        context.warn(found.doubt)
+    return {
+        "unit": "seconds",
+        "figures": {
+            **{f"{name}_step_seconds": found.median(name) for name in blocks},
+            "on_speedup": found.speedup("on", "off"),
+            **{f"{name}_new_shape_seconds": mean_of_few(firsts[name]) for name in blocks},
+            **{name: {"value": peak, "low": peak, "high": peak} for name, peak in peaks.items()},
+        },
+        "samples": {
+            **{f"{name}_step_seconds": values for name, values in found.samples.items()},
+            **{f"{name}_new_shape_seconds": values for name, values in firsts.items()},
+        },
+        "environment": {
+            **describe(torch, device),
+            "cudnn": torch.backends.cudnn.version(),
+            "measured_batch_size": size.batch,
+        },
+        "limits": {},
+    }
+
+
+class Lane:
+    """A thread in which the switch is on or off; what it runs is run there alone, backward pass and all.
+
+    cuDNN's plans are kept per thread and shape, whatever the switch was when they were made. In one thread the
+    plans of whichever came first would serve both.
+    """
+
+    def __init__(self, torch: Any, wanted: bool) -> None:  # noqa: ANN401
+        self._torch, self._wanted = torch, wanted
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns in this thread; the switch is put back after."""
+        return self._thread.submit(self._switched, work).result()
+
+    def _switched(self, work: Callable[[], T]) -> T:
+        # Else torch runs the backward pass in a thread that all lanes would share.
+        backward_here = self._torch.autograd.set_multithreading_enabled(False)
+        with _benchmarking(self._torch, self._wanted), backward_here:
+            return work()
+
+
+def _first_calls(
+    torch: Any,  # noqa: ANN401
+    device: Any,  # noqa: ANN401
+    make: Callable[..., TrainingStep],
+    size: Size,
+) -> tuple[list[float], float, float]:
+    """Return seconds of a first step per new batch size, and the most memory allocated and reserved."""
+    free(torch)
+    torch.cuda.reset_peak_memory_stats(device)
+    seconds = []
+    for place in range(NEW_SHAPES + 1):
+        step = make(size=Size(batch=size.batch - place, side=size.side))
+        torch.cuda.synchronize(device)
+        began = time.perf_counter()
+        step()
+        torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - began)
+        del step
+    allocated = float(torch.cuda.max_memory_allocated(device))
+    reserved = float(torch.cuda.max_memory_reserved(device))
+    free(torch)
+    return seconds[1:], allocated, reserved  # the very first loads the libraries
+
+
+def _block(step: TrainingStep, device: Any) -> Callable[[], float]:  # noqa: ANN401
+    return functools.partial(block_timer(step, device), 1)
+
+
+@contextlib.contextmanager
+def _benchmarking(torch: Any, wanted: bool) -> Iterator[None]:  # noqa: ANN401
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = wanted
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+BENCHMARK = Benchmark(
+    name="cudnn",
+    label="cuDNN's search",
+    help="A convolutional network with torch.backends.cudnn.benchmark on and off: time of a step, of the "
+    "first step of a new shape, and memory. Needs an NVIDIA GPU.",
+    requires=("torch",),
+    parameters=(
+        Parameter(
+            name="precision",
+            type="choice",
+            default="fp16",
+            choices=("fp32", "tf32", "bf16", "fp16"),
+            help="fp32 means IEEE, without TF32; bf16 and fp16 by autocast.",
+        ),
+        Parameter(
+            name="channels_last",
+            type="boolean",
+            default=False,
+            help="Keep images as tensor cores like them: channels last.",
+        ),
+        Parameter(
+            name="rigorous",
+            type="boolean",
+            default=False,
+            help="Go on until the interval is within 1 % instead of 3 %.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=20.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="Stop measuring the steps after this time, converged or not.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,255 @@
+"""How fast the disk under a data set is: sequential reads, small random reads and many small files.
+
+A file that was read once lies in the page cache, and its second read says nothing about the disk. So cold and warm
+are told apart: the pages of the file are dropped by ``posix_fadvise`` (which needs no root), and ``mincore`` says how
+many are really gone. Where they stay, as in a file system in memory, there is no cold figure.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.page_cache import drop, filesystem_of, resident_ratio
+from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, StopRule
+
+MIB: Final = 1 << 20
+PIECE_BYTES: Final = 1 << 20
+RANDOM_BYTES: Final = 1 << 14
+RANDOM_READS: Final = 64
+SMALL_FILES: Final = 64
+SMALL_BYTES: Final = 110_000
+"""About a photograph of a data set."""
+GONE_RATIO: Final = 0.05
+"""Pages that may stay in memory for a read to count as cold."""
+KEEP_FREE: Final = 0.1
+"""Share of the free disk that is left alone, at least."""
+MOST_FILES: Final = 4096
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    size = MIB * parameters["size_mib"]
+    with _files(parameters["folder"], size, context) as (large, small, folder):
+        can_drop = _can_drop(large, context)
+        plan: list[tuple[str, float, Callable[[], float]]] = []
+        if can_drop:
+            plan.append(("cold_read", _size_of(large), lambda: _cold(large, _read)))
+        plan.append(("warm_read", _size_of(large), lambda: _warm(large)))
+        if can_drop:
+            plan.append(
+                ("cold_random_reads", RANDOM_READS, lambda: _cold(large[:1], _read_at_random))
+            )
+            plan.append(("cold_small_files", len(small), lambda: _cold(small, _read)))
+        plan.append(("warm_small_files", len(small), lambda: _warm(small)))
+        figures: dict[str, Any] = {}
+        samples: dict[str, list[float]] = {}
+        for place, (name, amount, block) in enumerate(plan):
+            seconds = _sample(
+                block,
+                parameters["time_limit_seconds"] / len(plan),
+                context,
+                name,
+                (place, len(plan)),
+            )
+            samples[f"{name}_seconds"] = seconds
+            figures[_figure(name)] = inverse(median_interval(seconds), amount)
+        environment = {
+            **describe(),
+            "filesystem": filesystem_of(folder),
+            "read_bytes": _size_of(large),
+            "small_file_count": len(small),
+        }
+    return {
+        "unit": "seconds",
+        "figures": figures,
+        "samples": samples,
+        "environment": environment,
+        "limits": {},
+    }
+
+
+def _figure(name: str) -> str:
+    return f"{name}_bytes_per_second" if name.endswith("_read") else f"{name}_per_second"
+
+
+@contextmanager
+def _files(
+    folder: str, size: int, context: Context
+) -> Iterator[tuple[list[Path], list[Path], Path]]:
+    """Give the large files and the small ones: the user's own, or files made for it and removed."""
+    if folder:
+        named = Path(folder).expanduser()
+        yield (*_existing(named, size), named)
+        return
+    own = Path(tempfile.mkdtemp(prefix="gpuperf-io-"))
+    try:
+        free = shutil.disk_usage(own).free
+        if size + SMALL_FILES * SMALL_BYTES > (1 - KEEP_FREE) * free:
+            raise BadRequest(
+                "disk_too_full",
+                f"{size / 2**30:.1f} GiB are to be written, {free / 2**30:.1f} GiB are free in {own.parent}.",
+                "Ask for a smaller size_mib, or name a folder with files to read.",
+            )
+        context.progress(0.0, "Writing the files")
+        large = [own / "large"]
+        _write(large[0], size)
+        small = [own / f"small{number}" for number in range(SMALL_FILES)]
+        for each in small:
+            _write(each, SMALL_BYTES)
+        yield large, small, own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
+    """Choose files of the user's up to ``size`` bytes; they are read and never written."""
+    if not folder.is_dir():
+        raise NotFound("no_folder", f"There is no folder {folder}.", "Name one that holds files.")
+    found: list[Path] = []
+    total = 0
+    for path in folder.rglob("*"):
+        if total >= size or len(found) >= MOST_FILES:
+            break
+        if path.is_file() and os.access(path, os.R_OK) and path.stat().st_size:
+            found.append(path)
+            total += path.stat().st_size
+    if not found:
+        raise NotFound(
+            "no_files", f"There is nothing to read in {folder}.", "Name a folder that holds files."
+        )
+    by_size = sorted(found, key=lambda path: path.stat().st_size, reverse=True)
+    return by_size, by_size[-SMALL_FILES:]
+
+
+def _write(path: Path, size: int) -> None:
+    piece = random.Random(size).randbytes(min(size, PIECE_BYTES))
+    with path.open("wb") as file:
+        for begin in range(0, size, PIECE_BYTES):
+            file.write(piece[: min(PIECE_BYTES, size - begin)])
+        file.flush()
+        os.fsync(file.fileno())  # pages that are not written yet can't be dropped
+
+
+def _can_drop(paths: list[Path], context: Context) -> bool:
+    try:
+        left = max(drop(path) for path in paths[:8])
+    except (OSError, Unavailable) as error:
+        context.warn(
+            f"The page cache can't be looked at here ({error}): there are no cold figures."
+        )
+        return False
+    if left > GONE_RATIO:
+        context.warn(
+            f"{left:.0%} of the pages stay in memory when dropped, as in a file system that lies in "
+            "memory: there are no cold figures."
+        )
+        return False
+    return True
+
+
+def _cold(paths: list[Path], read: Callable[[Path], None]) -> float:
+    for path in paths:
+        drop(path)
+    return _timed(paths, read)
+
+
+def _warm(paths: list[Path]) -> float:
+    if resident_ratio(paths[0]) < 1 - GONE_RATIO:
+        _timed(paths, _read)
+    return _timed(paths, _read)
+
+
+def _timed(paths: list[Path], read: Callable[[Path], None]) -> float:
+    began = time.perf_counter()
+    for path in paths:
+        read(path)
+    return time.perf_counter() - began
+
+
+def _read(path: Path) -> None:
+    with path.open("rb", buffering=0) as file:
+        while file.read(PIECE_BYTES):
+            pass
+
+
+def _read_at_random(path: Path) -> None:
+    draw = random.Random()
+    size = path.stat().st_size
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        # Without it, each small read brings its neighbours along.
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        for _ in range(RANDOM_READS):
+            place = draw.randrange(max(1, size // RANDOM_BYTES)) * RANDOM_BYTES
+            os.pread(descriptor, RANDOM_BYTES, place)
+    finally:
+        os.close(descriptor)
+
+
+def _sample(
+    block: Callable[[], float],
+    limit_seconds: float,
+    context: Context,
+    name: str,
+    place: tuple[int, int],
+) -> list[float]:
+    words = name.replace("_", " ")
+    rule = StopRule(
+        target_ratio=QUICK_RATIO, limit_seconds=limit_seconds, interval_of=median_interval
+    )
+    while not rule.done:
+        rule.add(block())
+        context.progress((place[0] + rule.progress_ratio) / place[1], words)
+    if doubt := rule.doubt():
+        context.warn(f"{words}: {doubt}")
+    return rule.blocks
+
+
+def _size_of(paths: list[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
+BENCHMARK = Benchmark(
+    name="io",
+    label="Disk",
+    help="Reading from the disk under a data set, cold and from the page cache: large files, small random "
+    "reads, many small files.",
+    parameters=(
+        Parameter(
+            name="folder",
+            type="text",
+            default="",
+            help="Your data set: its files are read and never written. Without it, files are made in the "
+            "temporary folder.",
+        ),
+        Parameter(
+            name="size_mib",
+            type="integer",
+            default=512,
+            minimum=16,
+            maximum=65536,
+            help="How much to read, in MiB.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=20.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="About how long to measure, everything together.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,168 @@
+"""How fast pandas reads a CSV file, by engine, and groups it; with the memory that takes.
+
+The file is made here, of random numbers, words and dates, and lies warm in the page cache: what is measured is
+parsing. Each piece of work has a process of its own, whose highest resident memory is the system's own figure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.statistics import median_interval
+
+ENGINES: Final = ("c", "pyarrow", "python")
+PYTHON_ENGINE_ROWS: Final = 20_000
+"""The engine in Python is fifty times slower: it gets fewer rows, and is told per row like the others."""
+ROW_BYTES: Final = 70
+WORDS: Final = 500
+
+CHILD: Final = """
+import json, sys, time
+import pandas as pd
+path, what, rows, seconds = json.loads(sys.argv[1])
+def memory(name):
+    try:
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith(name):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+def read(engine):
+    return pd.read_csv(path, engine=engine, **({} if engine == "pyarrow" else {"nrows": rows}))
+def group(frame):
+    return frame.groupby("word").agg({"a": "mean", "b": ["min", "max"], "count": "sum"})
+frame = read("c") if what == "group" else None
+work = (lambda: group(frame)) if what == "group" else (lambda: read(what))
+before = memory("VmRSS:")
+kept = work()
+peak = memory("VmHWM:")
+taken, ends = [], time.perf_counter() + seconds
+while len(taken) < 8 or (time.perf_counter() < ends and len(taken) < 300):
+    began = time.perf_counter()
+    kept = work()
+    taken.append(time.perf_counter() - began)
+print(json.dumps({
+    "seconds": taken, "pandas": pd.__version__,
+    "peak_bytes": None if before is None else max(0, peak - before),
+}))
+"""
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    rows = parameters["rows"]
+    _check_room(rows)
+    engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
+    if "pyarrow" not in engines:
+        context.warn("pyarrow is not installed: its engine was left out. Run: pip install pyarrow.")
+    figures: dict[str, Any] = {}
+    samples: dict[str, list[float]] = {}
+    version = None
+    with tempfile.TemporaryDirectory(prefix="gpuperf-pandas-") as folder:
+        path = Path(folder) / "table.csv"
+        context.progress(0.0, "Writing the table")
+        write_table(path, rows)
+        plan = [*engines, "group"]
+        for place, what in enumerate(plan):
+            context.progress((place + 0.5) / (len(plan) + 1), what)
+            taken = min(rows, PYTHON_ENGINE_ROWS) if what == "python" else rows
+            found = _measure(path, what, taken, parameters["time_limit_seconds"] / len(plan))
+            name = "group" if what == "group" else f"read_{what}"
+            samples[f"{name}_seconds"] = found["seconds"]
+            figures[f"{name}_seconds"] = median_interval(found["seconds"])
+            if found["peak_bytes"] is not None and what != "python":
+                peak = float(found["peak_bytes"])
+                figures[f"{name}_peak_bytes"] = {"value": peak, "low": peak, "high": peak}
+            version = found["pandas"]
+    if rows > PYTHON_ENGINE_ROWS:
+        context.warn(f"The engine python read {PYTHON_ENGINE_ROWS} rows, the others {rows}.")
+    return {
+        "unit": "seconds",
+        "figures": figures,
+        "samples": samples,
+        "environment": {**describe(), "pandas": version, "page_cache": "warm"},
+        "limits": {},
+    }
+
+
+def write_table(path: Path, rows: int) -> None:
+    """Write a table of numbers, words and dates; the same for the same number of rows."""
+    draw = random.Random(0)
+    words = [f"word{number}" for number in range(WORDS)]
+    with path.open("w") as file:
+        file.write("time,word,a,b,count\n")
+        for row in range(rows):
+            file.write(
+                f"2026-01-{1 + row % 28:02d} 12:00:{row % 60:02d},{draw.choice(words)},"
+                f"{draw.random():.6f},{draw.gauss(0, 1):.6f},{draw.randrange(1000)}\n"
+            )
+
+
+def _measure(path: Path, what: str, rows: int, seconds: float) -> dict[str, Any]:
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps([str(path), what, rows, seconds])],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise GpuPerfError(
+            "pandas_failed",
+            f"pandas ended with {finished.returncode} at {what}: {last[0]}",
+            "Ask for fewer rows, or install pandas again.",
+        )
+    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return answer
+
+
+def _check_room(rows: int) -> None:
+    needed, available = 12 * ROW_BYTES * rows, resources.available_memory_bytes()
+    if available is not None and needed > 0.8 * available:
+        raise BadRequest(
+            "not_enough_memory",
+            f"{rows} rows take about {needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free.",
+            "Ask for fewer rows.",
+        )
+
+
+BENCHMARK = Benchmark(
+    name="pandas",
+    label="pandas",
+    help="read_csv by engine, and groupby with aggregation: time, and the memory that each takes.",
+    requires=("pandas",),
+    parameters=(
+        Parameter(
+            name="rows",
+            type="integer",
+            default=200_000,
+            minimum=100,
+            maximum=100_000_000,
+            help="Rows of the table, about 50 bytes each.",
+        ),
+        Parameter(
+            name="time_limit_seconds",
+            type="number",
+            default=12.0,
+            minimum=1.0,
+            maximum=600.0,
+            help="About how long to measure, everything together.",
+        ),
+    ),
+    run=run,
+)

@@ -1,0 +1,249 @@
+"""How long one waits before anything happens: JupyterLab's server, what each of its extensions adds, torch, the shell.
+
+The server is started as the user starts it, with the user's own configuration and extensions, on a free local port and
+in an empty folder, until it answers; then it is ended. An extension's share is the time that the server's own log
+shows between its line and the one before. The page in the browser is not measured here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.statistics import median_interval
+
+LONGEST_SECONDS: Final = 120.0
+SHELL_RUNS_A_ROUND: Final = 3
+LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
+EXTENSION: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
+TORCH: Final = (
+    "import time; began = time.perf_counter(); import torch; print(time.perf_counter() - began)"
+)
+
+
+def run(parameters: Mapping[str, Any], context: Context) -> Measured:
+    """Measure; see the module."""
+    pieces = _pieces(parameters, context)
+    samples: dict[str, list[float]] = {}
+    rounds = parameters["rounds"]
+    for number in range(rounds):
+        for place, (name, piece) in enumerate(pieces.items()):
+            context.progress(
+                (number + place / len(pieces)) / rounds, f"{name}, round {number + 1} of {rounds}"
+            )
+            for figure, seconds in piece().items():
+                samples.setdefault(f"{figure}_seconds", []).append(seconds)
+    context.warn("The first round reads from the disk what the others find in memory.")
+    return {
+        "unit": "seconds",
+        "figures": {
+            name: median_interval(values)
+            for name, values in sorted(samples.items(), key=_server_first)
+            if len(values) == rounds
+        },
+        "samples": samples,
+        "environment": {**describe(), "shell": os.environ.get("SHELL")},
+        "limits": {},
+    }
+
+
+def _pieces(
+    parameters: Mapping[str, Any], context: Context
+) -> dict[str, Callable[[], Mapping[str, float]]]:
+    """Return what can be started here."""
+    pieces: dict[str, Callable[[], Mapping[str, float]]] = {}
+    if parameters["server"]:
+        if importlib.util.find_spec("jupyterlab"):
+            pieces["server"] = _server
+        else:
+            context.warn("JupyterLab is not installed in this environment: it was left out.")
+    if importlib.util.find_spec("torch"):
+        pieces["torch"] = _import_torch
+    else:
+        context.warn("torch is not installed in this environment: it was left out.")
+    shell = os.environ.get("SHELL", "")
+    if shell and Path(shell).exists():
+        pieces["shell"] = lambda: _shell(shell)
+    if not pieces:
+        raise Unavailable(
+            "nothing_to_start",
+            "There is neither JupyterLab nor torch in this environment, nor a shell.",
+            "Choose another kernel.",
+        )
+    return pieces
+
+
+def _server_first(entry: tuple[str, Sequence[float]]) -> tuple[bool, float]:
+    name, values = entry
+    return name.startswith("extension"), -values[-1]
+
+
+def _server() -> dict[str, float]:
+    """Start JupyterLab until it answers, and end it; return its seconds and those of its extensions."""
+    with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
+        home = Path(folder)
+        token = secrets.token_hex(16)
+        log = home / "log"
+        began = time.perf_counter()
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                _server_command(home),
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={
+                    **os.environ,
+                    "JUPYTER_TOKEN": token,
+                    "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+                },
+                start_new_session=True,
+            )
+        try:
+            _until_it_answers(process, home / "runtime", token, log)
+            seconds = time.perf_counter() - began
+        finally:
+            _end(process)
+        return {"server": seconds, **shares_of(log.read_text(errors="replace").splitlines())}
+
+
+def _server_command(home: Path) -> list[str]:
+    root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    return [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.port=0"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.log_level=INFO"),
+        *(f"--ServerApp.root_dir={home}", *root),
+    ]
+
+
+def _until_it_answers(
+    process: subprocess.Popen[bytes], runtime: Path, token: str, log: Path
+) -> None:
+    ends_at = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < ends_at:
+        if process.poll() is not None:
+            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+            raise GpuPerfError(
+                "server_did_not_start",
+                f"JupyterLab ended with {process.returncode}; it said last: {last[0][:300]}",
+                "Start it in a terminal, and mend what it says.",
+            )
+        for file in runtime.glob("jpserver-*.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                address = json.loads(file.read_text())["url"]
+                request = urllib.request.Request(
+                    f"{address}api/status", headers={"Authorization": f"token {token}"}
+                )
+                with urllib.request.urlopen(request, timeout=5):
+                    return
+        time.sleep(0.005)
+    raise GpuPerfError(
+        "server_did_not_start",
+        f"JupyterLab has not answered within {LONGEST_SECONDS:.0f} s.",
+        "Start it in a terminal, and see what it waits for.",
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server, and what it started: it leads a session of its own."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    with contextlib.suppress(OSError, AttributeError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+def shares_of(lines: Sequence[str]) -> dict[str, float]:
+    """Return each extension's seconds from a server's log: linking it, which imports it, and loading it."""
+    found: dict[str, float] = {}
+    before: datetime | None = None
+    for line in lines:
+        matched = LINE.match(line)
+        if not matched:
+            continue
+        now = datetime.strptime(matched[1], "%Y-%m-%d %H:%M:%S.%f")
+        extension = EXTENSION.match(matched[2])
+        if extension and before is not None:
+            name = f"extension_{re.sub('[^A-Za-z0-9]+', '_', extension[1])}"
+            found[name] = found.get(name, 0.0) + max(0.0, (now - before).total_seconds())
+        before = now
+    return found
+
+
+def _import_torch() -> dict[str, float]:
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", TORCH],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST_SECONDS,
+    )
+    if finished.returncode != 0:
+        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise GpuPerfError(
+            "import_failed", f"import torch failed: {last[0][:300]}", "Install torch again."
+        )
+    return {"import_torch": float(finished.stdout.split()[-1])}
+
+
+def _shell(shell: str) -> dict[str, float]:
+    best = []
+    for _ in range(SHELL_RUNS_A_ROUND):
+        began = time.perf_counter()
+        subprocess.run(
+            [shell, "-i", "-c", "exit"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=LONGEST_SECONDS,
+            start_new_session=True,  # an interactive shell must not take our terminal
+        )
+        best.append(time.perf_counter() - began)
+    return {"shell": sorted(best)[len(best) // 2]}
+
+
+BENCHMARK = Benchmark(
+    name="startup",
+    label="Start-up",
+    help="How long JupyterLab's server takes to start, with each extension's share, how long torch takes to "
+    "import, and the shell to open.",
+    parameters=(
+        Parameter(
+            name="rounds",
+            type="integer",
+            default=5,
+            minimum=2,
+            maximum=50,
+            help="How often each is started.",
+        ),
+        Parameter(
+            name="server",
+            type="boolean",
+            default=True,
+            help="Start JupyterLab; else torch and the shell alone.",
+        ),
+    ),
+    run=run,
+)

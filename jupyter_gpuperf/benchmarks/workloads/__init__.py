@@ -1,0 +1,1 @@
+"""What benchmarks work on: networks, training steps, images."""

@@ -1,0 +1,105 @@
+"""Photograph-like JPEGs, made here; and the readers of images that may be installed.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SIDES: Final = ((640, 480), (500, 375), (1280, 960))
+"""Width and height, in turn: as photographs of data sets are."""
+QUALITY: Final = 90
+
+Reader = Callable[[str], object]
+
+
+def readers() -> dict[str, Reader]:
+    """Return what can read an image here into pixels: name → a function of a path."""
+    found: dict[str, Reader] = {}
+    for name, make in (("opencv", _opencv), ("pillow", _pillow), ("torchvision", _torchvision)):
+        try:
+            found[name] = make()
+        except Exception:  # not there, or broken: either way it can't read  # noqa: BLE001, S112
+            continue
+    return found
+
+
+def write_photographs(folder: Path, count: int) -> list[Path]:
+    """Write JPEGs with the detail of photographs, each different; needs NumPy and Pillow or OpenCV."""
+    import numpy as np
+
+    draw = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        width, height = SIDES[number % len(SIDES)]
+        # Detail of all sizes, as nature has it: noise of several scales, added up.
+        picture = np.zeros((height, width, 3))
+        for scale in (1, 4, 16, 64):
+            rows, columns = -(-height // scale), -(-width // scale)
+            noise = draw.standard_normal((rows, columns, 3)) * 8 * scale**0.5
+            picture += noise.repeat(scale, 0).repeat(scale, 1)[:height, :width]
+        path = folder / f"{number:05d}.jpg"
+        _save(path, np.clip(picture + 128, 0, 255).astype("uint8"))
+        paths.append(path)
+    return paths
+
+
+def images_in(folder: Path, most: int) -> list[Path]:
+    """Return the first images of a folder and those below it, by name."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return [path for _, path in zip(range(most), found, strict=False)]
+
+
+def _save(path: Path, pixels: Any) -> None:  # noqa: ANN401
+    try:
+        importlib.import_module("PIL.Image").fromarray(pixels).save(path, quality=QUALITY)
+    except ImportError:
+        cv2 = importlib.import_module("cv2")
+        cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+
+
+def _opencv() -> Reader:
+    cv2: Any = importlib.import_module("cv2")
+    cv2.setNumThreads(1)
+    return _OpenCv(cv2)
+
+
+class _OpenCv:
+    """Reads with OpenCV; ``None``, its way of saying that it can't, becomes an error."""
+
+    def __init__(self, cv2: Any) -> None:  # noqa: ANN401
+        self._cv2 = cv2
+
+    def __call__(self, path: str) -> object:
+        pixels = self._cv2.imread(path, self._cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise ValueError(f"OpenCV can't read {path}")
+        return pixels
+
+    def __reduce__(self) -> tuple[Callable[[], Reader], tuple[()]]:  # for workers that are spawned
+        return _opencv, ()
+
+
+def _pillow() -> Reader:
+    importlib.import_module("PIL.Image")
+    return _read_with_pillow
+
+
+def _read_with_pillow(path: str) -> object:
+    with importlib.import_module("PIL.Image").open(path) as image:
+        return image.convert("RGB").tobytes()
+
+
+def _torchvision() -> Reader:
+    importlib.import_module("torchvision.io").decode_image  # noqa: B018  (older ones lack it)
+    return _read_with_torchvision
+
+
+def _read_with_torchvision(path: str) -> object:
+    io: Any = importlib.import_module("torchvision.io")
+    return io.decode_image(path, mode=io.ImageReadMode.RGB)

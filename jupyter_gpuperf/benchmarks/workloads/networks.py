@@ -1,0 +1,113 @@
+"""Networks as the literature has them, defined here: torchvision need not be installed.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+CLASSES: Final = 1000
+RESNET_18: Final = (2, 2, 2, 2)
+RESNET_50: Final = (3, 4, 6, 3)
+WIDTHS: Final = (64, 128, 256, 512)
+BOTTLENECK_GROWTH: Final = 4
+
+
+def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:  # noqa: ANN401
+    """Return a residual network for images (He et al., 2015), its weights random.
+
+    Parameters
+    ----------
+    torch
+        The module.
+    depths
+        Blocks in each of the four stages.
+    bottleneck
+        Blocks of 1×1, 3×3 and 1×1 convolutions, as from ResNet-50 on; else two of 3×3.
+    """
+    nn = torch.nn
+    growth = BOTTLENECK_GROWTH if bottleneck else 1
+
+    class Block(nn.Module):  # type: ignore[misc, name-defined]
+        """Convolutions, and a way around them."""
+
+        def __init__(self, inputs: int, width: int, stride: int) -> None:
+            super().__init__()
+            outputs = width * growth
+            if bottleneck:
+                layers = [
+                    *_convolution(nn, inputs, width, 1),
+                    nn.ReLU(inplace=True),
+                    *_convolution(nn, width, width, 3, stride),
+                    nn.ReLU(inplace=True),
+                    *_convolution(nn, width, outputs, 1),
+                ]
+            else:
+                layers = [
+                    *_convolution(nn, inputs, width, 3, stride),
+                    nn.ReLU(inplace=True),
+                    *_convolution(nn, width, outputs, 3),
+                ]
+            self.layers = nn.Sequential(*layers)
+            around = inputs != outputs or stride != 1
+            self.around = (
+                nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
+                if around
+                else nn.Identity()
+            )
+
+        def forward(self, images: Any) -> Any:  # noqa: ANN401
+            return nn.functional.relu(self.layers(images) + self.around(images))
+
+    blocks: list[Any] = []
+    channels = WIDTHS[0]
+    for stage, (width, depth) in enumerate(zip(WIDTHS, depths, strict=True)):
+        for place in range(depth):
+            blocks.append(Block(channels, width, 2 if stage and not place else 1))
+            channels = width * growth
+    return nn.Sequential(
+        *_convolution(nn, 3, WIDTHS[0], 7, 2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(channels, CLASSES),
+    )
+
+
+def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:  # noqa: ANN401
+    """Return a stack of pre-norm transformer blocks with a head over :data:`CLASSES` tokens."""
+    nn = torch.nn
+
+    class Block(nn.Module):  # type: ignore[misc, name-defined]
+        """Attention, then a feed-forward part four times as wide."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm_attention, self.norm_wide = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.mixed, self.joined = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.wide = nn.Sequential(
+                nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            )
+
+        def forward(self, tokens: Any) -> Any:  # noqa: ANN401
+            batch, length, _ = tokens.shape
+            mixed = self.mixed(self.norm_attention(tokens))
+            parts = mixed.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+            attended = nn.functional.scaled_dot_product_attention(*parts, is_causal=True)
+            tokens = tokens + self.joined(attended.transpose(1, 2).reshape(batch, length, width))
+            return tokens + self.wide(self.norm_wide(tokens))
+
+    return nn.Sequential(
+        *(Block() for _ in range(layers)), nn.LayerNorm(width), nn.Linear(width, CLASSES)
+    )
+
+
+def _convolution(nn: Any, inputs: int, outputs: int, size: int, stride: int = 1) -> list[Any]:  # noqa: ANN401
+    return [
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]

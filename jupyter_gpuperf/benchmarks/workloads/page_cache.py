@@ -1,0 +1,85 @@
+"""The system's page cache: which pages of a file are in it, and dropping them. Linux; needs no root."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.errors import Unavailable
+
+MOUNTS: Final = Path("/proc/self/mountinfo")
+
+
+def drop(path: Path) -> float:
+    """Ask the system to forget a file's pages; return the share that stays in memory.
+
+    Raises
+    ------
+    OSError
+        The file can't be opened.
+    Unavailable
+        ``no_page_cache``: this system does not tell.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        raise Unavailable(
+            "no_page_cache", "This system can't be asked to drop pages", "Run it on Linux."
+        )
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+    return resident_ratio(path)
+
+
+def resident_ratio(path: Path) -> float:
+    """Return the share of a file's pages that are in memory, from 0 to 1; an empty file has none.
+
+    Raises
+    ------
+    OSError
+        The file can't be opened.
+    Unavailable
+        ``no_page_cache``: this system does not tell.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        return 0.0
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "mincore"):
+        raise Unavailable("no_page_cache", "This system has no mincore", "Run it on Linux.")
+    pages = -(-size // mmap.PAGESIZE)
+    found = (ctypes.c_ubyte * pages)()
+    # Private and writable, for ctypes to take its address: nothing is written, and no page is read.
+    access = mmap.PROT_READ | mmap.PROT_WRITE
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, access) as view,
+    ):
+        start = ctypes.c_char.from_buffer(view)
+        try:
+            address = ctypes.c_void_p(ctypes.addressof(start))
+            failed = library.mincore(address, ctypes.c_size_t(size), found)
+        finally:
+            del start  # the view can't be closed while it lives
+        if failed:
+            raise OSError(ctypes.get_errno(), "mincore", str(path))
+    return sum(each & 1 for each in found) / pages
+
+
+def filesystem_of(folder: Path) -> str | None:
+    """Return the type of the file system that a folder lies on, such as ``ext4`` or ``nfs``."""
+    try:
+        wanted = folder.resolve()
+        best, kind = -1, None
+        for line in MOUNTS.read_text().splitlines():
+            before, _, after = line.partition(" - ")
+            place = Path(before.split()[4].replace("\\040", " "))
+            if wanted.is_relative_to(place) and len(place.parts) > best:
+                best, kind = len(place.parts), after.split()[0]
+    except (OSError, IndexError):
+        return None
+    return kind

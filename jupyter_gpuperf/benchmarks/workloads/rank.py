@@ -1,0 +1,90 @@
+"""One rank of the all-reduce benchmark: ``python rank.py``, its task as JSON on standard input.
+
+Started by path with the benchmark's own interpreter. Rank 0 prints a JSON line per size: the seconds of each
+repetition, of the slowest rank. Ends when its standard input is closed, so that none survives the benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+WARM_UP = 3
+BLOCK_SECONDS = 0.05
+"""Shortest time of a repetition: small messages are sent many times in one."""
+MOST_CALLS = 200
+
+
+def main() -> None:
+    """Take part until all sizes are done."""
+    task = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    del sys.path[0]  # this folder: its files are no modules for others
+    import torch
+    from torch import distributed
+
+    rank, cuda = task["rank"], task["backend"] == "nccl"
+    device = torch.device("cuda", rank) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    distributed.init_process_group(
+        task["backend"],
+        init_method=f"file://{task['meeting_file']}",
+        rank=rank,
+        world_size=task["processes"],
+        **({"device_id": device} if cuda else {}),
+    )
+    try:
+        for size_bytes in task["sizes_bytes"]:
+            seconds = _measure(torch, distributed, device, size_bytes, task["seconds_a_size"])
+            if rank == 0:
+                print(json.dumps({"size_bytes": size_bytes, "seconds": seconds}), flush=True)  # noqa: T201
+    finally:
+        distributed.destroy_process_group()
+
+
+def _measure(
+    torch: Any,  # noqa: ANN401
+    distributed: Any,  # noqa: ANN401
+    device: Any,  # noqa: ANN401
+    size_bytes: int,
+    limit_seconds: float,
+) -> list[float]:
+    """Return the seconds of one all-reduce, a sample per repetition; all ranks make the same number."""
+    values = torch.ones(size_bytes // 4, device=device)
+
+    def reduce(calls: int) -> float:
+        distributed.barrier()
+        _wait(torch, device)
+        began = time.perf_counter()
+        for _ in range(calls):
+            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # of ones: never overflows
+        _wait(torch, device)
+        # Whoever is slowest: the others wait for it in a training, too.
+        slowest = torch.tensor([(time.perf_counter() - began) / calls], device=device)
+        distributed.all_reduce(slowest, op=distributed.ReduceOp.MAX)
+        return float(slowest.item())
+
+    estimate = min(reduce(1) for _ in range(WARM_UP))
+    calls = max(1, min(MOST_CALLS, int(BLOCK_SECONDS / max(estimate, 1e-6))))
+    repetitions = max(8, min(100, int(limit_seconds / max(calls * estimate, 1e-6))))
+    return [reduce(calls) for _ in range(repetitions)]
+
+
+def _wait(torch: Any, device: Any) -> None:  # noqa: ANN401
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.readline():
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

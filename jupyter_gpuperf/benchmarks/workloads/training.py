@@ -1,0 +1,153 @@
+"""A training step on synthetic data that stays on the device: forward, loss, backward, optimizer.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.workloads.networks import (
+    CLASSES,
+    RESNET_18,
+    RESNET_50,
+    resnet,
+    transformer,
+)
+
+PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
+NETWORKS: Final = ("resnet", "transformer")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """How large a step is: ``batch`` images of ``side`` pixels, or ``batch`` texts of ``side`` tokens."""
+
+    batch: int
+    side: int
+    width: int = 0
+    layers: int = 0
+
+
+SIZES: Final = {
+    ("resnet", "cuda"): Size(batch=128, side=224),
+    ("resnet", "cpu"): Size(batch=4, side=96),
+    ("resnet50", "cuda"): Size(batch=128, side=224),
+    ("resnet50", "cpu"): Size(batch=2, side=64),
+    ("transformer", "cuda"): Size(batch=16, side=1024, width=1024, layers=6),
+    ("transformer", "cpu"): Size(batch=2, side=32, width=128, layers=1),
+}
+"""Of a network on a kind of device: enough to fill a GPU, and a second on a processor."""
+
+
+def precisions_of(torch: Any, device: Any) -> list[str]:  # noqa: ANN401
+    """Return the precisions that this device computes in hardware."""
+    if device.type != "cuda":
+        return ["fp32", "bf16"]
+    if torch.cuda.get_device_capability(device) >= (8, 0):
+        return list(PRECISIONS)
+    return ["fp32", "fp16"]
+
+
+@contextlib.contextmanager
+def float32_as(torch: Any, precision: str) -> Iterator[None]:  # noqa: ANN401
+    """Let float32 products be what ``precision`` says, and put the switches back.
+
+    ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+class TrainingStep:
+    """A network, its optimizer and one batch; calling it trains one step.
+
+    Parameters
+    ----------
+    network
+        ``resnet`` (18 layers), ``resnet50`` or ``transformer``.
+    precision
+        ``fp32``, ``tf32``, ``bf16`` or ``fp16`` (autocast around the forward pass; fp16 with a gradient scaler).
+    compiler
+        Wraps the network, such as ``torch.compile``.
+    """
+
+    def __init__(
+        self,
+        torch: Any,  # noqa: ANN401
+        device: Any,  # noqa: ANN401
+        *,
+        network: str,
+        size: Size,
+        precision: str = "fp32",
+        channels_last: bool = False,
+        compiler: Callable[[Any], Any] = lambda module: module,
+    ) -> None:
+        self._torch, self._device, self._precision = torch, device, precision
+        torch.manual_seed(0)
+        module = _network(torch, network, size).to(device).train()
+        self.inputs, self._targets = _batch(torch, device, network, size)
+        if channels_last and network != "transformer":
+            module = module.to(memory_format=torch.channels_last)
+            self.inputs = self.inputs.to(memory_format=torch.channels_last)
+        self.module = compiler(module)
+        self._optimizer = torch.optim.SGD(module.parameters(), lr=1e-3, momentum=0.9)
+        self._scaler = torch.amp.GradScaler(device.type) if precision == "fp16" else None
+        self._autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+
+    def __call__(self) -> None:
+        """Train one step."""
+        with float32_as(self._torch, self._precision):
+            self._optimizer.zero_grad(set_to_none=True)
+            loss = self.forward()
+            if self._scaler is None:
+                loss.backward()
+                self._optimizer.step()
+            else:
+                self._scaler.scale(loss).backward()
+                self._scaler.step(self._optimizer)
+                self._scaler.update()
+
+    def forward(self) -> Any:  # noqa: ANN401
+        """Return the loss; autocast is entered anew each time, so that no weight is cast only once."""
+        autocast = (
+            self._torch.autocast(self._device.type, dtype=self._autocast)
+            if self._autocast
+            else contextlib.nullcontext()
+        )
+        with autocast:
+            outputs = self.module(self.inputs).reshape(-1, CLASSES)
+            return self._torch.nn.functional.cross_entropy(outputs, self._targets)
+
+
+def flop_of(torch: Any, step: TrainingStep) -> float:  # noqa: ANN401
+    """Return the floating-point operations of one step's forward and backward, as torch counts them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        step.forward().backward()
+    return float(counter.get_total_flops())
+
+
+def _network(torch: Any, network: str, size: Size) -> Any:  # noqa: ANN401
+    if network == "transformer":
+        return transformer(torch, width=size.width, heads=size.width // 64, layers=size.layers)
+    if network == "resnet50":
+        return resnet(torch, RESNET_50, bottleneck=True)
+    return resnet(torch, RESNET_18, bottleneck=False)
+
+
+def _batch(torch: Any, device: Any, network: str, size: Size) -> tuple[Any, Any]:  # noqa: ANN401
+    if network == "transformer":
+        inputs = torch.randn(size.batch, size.side, size.width, device=device)
+        return inputs, torch.randint(0, CLASSES, (size.batch * size.side,), device=device)
+    inputs = torch.randn(size.batch, 3, size.side, size.side, device=device)
+    return inputs, torch.randint(0, CLASSES, (size.batch,), device=device)

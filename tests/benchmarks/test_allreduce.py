@@ -1,0 +1,86 @@
+"""All-reduce between real processes, over gloo."""
+
+from __future__ import annotations
+
+import msgspec
+import psutil
+import pytest
+
+from jupyter_gpuperf.benchmarks import Context, allreduce, find
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+SMALL = {"largest_mib": 4, "time_limit_seconds": 1.0}
+
+
+def run(**parameters):
+    quiet = Context(progress=lambda ratio, words: None, warn=lambda sentence: None)
+    benchmark = find("allreduce")
+    return benchmark.run(benchmark.check({**SMALL, **parameters}), quiet)
+
+
+def ranks():
+    return [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if any("rank.py" in part for part in each.cmdline())
+    ]
+
+
+def test_bandwidth_by_size_and_latency(run_on_the_processor):
+    said = run_on_the_processor("allreduce", processes=3, **SMALL)
+    result = msgspec.convert(said[-1]["result"], BenchmarkResult)
+    assert set(result.figures) == {
+        "latency_seconds",
+        "bus_1_mib_bytes_per_second",
+        "bus_4_mib_bytes_per_second",
+    }
+    assert result.environment["processes"] == 3
+    assert result.environment["backend"] == "gloo"
+    assert any("nothing about links" in warning for warning in result.warnings)
+
+
+def test_the_bus_carries_the_message_twice_but_for_the_own_part():
+    found = run(processes=2, backend="gloo", largest_mib=1)
+    (seconds,) = (values for name, values in found["samples"].items() if "mib" in name)
+    middle = sorted(seconds)[len(seconds) // 2]
+    bandwidth = found["figures"]["bus_1_mib_bytes_per_second"]["value"]
+    assert bandwidth == pytest.approx((1 << 20) / middle * 2 * (2 - 1) / 2, rel=0.2)
+    assert ranks() == []
+
+
+def test_a_rank_that_dies_is_said_with_its_last_words_and_none_is_left(monkeypatch, tmp_path):
+    broken = tmp_path / "rank.py"
+    broken.write_text("import sys; sys.stdin.readline(); sys.exit('no network today')")
+    monkeypatch.setattr(allreduce, "RANK", broken)
+    with pytest.raises(GpuPerfError) as error:
+        run(backend="gloo")
+    assert error.value.code == "rank_failed"
+    assert "no network today" in error.value.message
+    assert ranks() == []
+
+
+def test_a_rank_that_hangs_is_ended(monkeypatch, tmp_path):
+    hanging = tmp_path / "rank.py"
+    hanging.write_text("import time; time.sleep(600)")
+    monkeypatch.setattr(allreduce, "RANK", hanging)
+    monkeypatch.setattr(allreduce, "START_SECONDS", 0.5)
+    with pytest.raises(GpuPerfError) as error:
+        run(backend="gloo")
+    assert error.value.code == "rank_hangs"
+    assert ranks() == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"backend": "nccl"}, "not_enough_gpus"),
+        ({"backend": "gloo", "processes": 1}, "too_few_processes"),
+        ({"smallest_mib": 8, "largest_mib": 4}, "sizes_wrong_way_round"),
+        ({"backend": "gloo", "largest_mib": 65536, "processes": 64}, "not_enough_memory"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_starts(run_on_the_processor, parameters, code):
+    said = run_on_the_processor("allreduce", **{**SMALL, **parameters})
+    assert said[-1]["code"] == code
+    assert said[-1]["hint"]
