@@ -232,6 +232,7 @@ BENCHMARK = Benchmark(
     help="Summing gradients over all GPUs with NCCL, or over processes with gloo: latency, and the bandwidth "
     "of the links by size.",
     requires=("torch",),
+    all_devices=True,
     parameters=(
         Parameter(
             name="processes",

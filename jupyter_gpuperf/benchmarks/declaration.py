@@ -121,6 +121,8 @@ class Benchmark:
         Unique, snake_case: what people type.
     requires
         Python modules that the kernel's environment must have.
+    all_devices
+        Whether it uses all devices of the machine, not one.
     run
         Measures. Imports what it needs itself; raises a ``GpuPerfError`` to say what is in the way.
     """
@@ -131,6 +133,7 @@ class Benchmark:
     parameters: tuple[Parameter, ...]
     run: Callable[[Mapping[str, Any], Context], Measured]
     requires: tuple[str, ...] = ()
+    all_devices: bool = False
 
     def check(self, parameters: Mapping[str, object]) -> dict[str, Scalar]:
         """Return all parameters, those not given with their defaults.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from jupyter_gpuperf.jobs.placing import Place
 from jupyter_gpuperf.jobs.process import WorkerProcess
 from jupyter_gpuperf.jobs.tail import Tail
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, JobInfo, JobState, Scalar
+
+logger = logging.getLogger(__name__)
 
 Listener = Callable[[JobInfo], None]
 
@@ -70,3 +73,13 @@ class Job:
             error=self.error,
             log_tail=self.tail.text(),
         )
+
+    def tell(self, now_seconds: float) -> None:
+        """Tell all listeners how it is now."""
+        self.told_at = now_seconds
+        info = self.info()
+        for listener in tuple(self.listeners):
+            try:
+                listener(info)
+            except Exception:  # a listener's defect must not end the job
+                logger.exception("A listener of job %s failed.", self.id)

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, NotFound, Unavailable
-from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.job import Job, Listener
-from jupyter_gpuperf.jobs.placing import lock_path, place_of
+from jupyter_gpuperf.jobs.locking import lock, release
+from jupyter_gpuperf.jobs.placing import place_of, place_of_all
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.jobs.repeating import combined, runs_of
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
 
 logger = logging.getLogger(__name__)
 
 KEPT_JOBS: Final = 50  # ended ones that are remembered
 LONGEST_QUEUE: Final = 100
-LOCK_RETRY_SECONDS: Final = 0.1
 SHORTEST_NEWS_SECONDS: Final = 0.05  # progress that comes faster is kept, but not told
 
 
@@ -98,7 +98,11 @@ class JobManager:
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
         chosen = {**os.environ, **(environment or {})}  # a kernel may have chosen its device
-        place = place_of(request.device, self._devices(), chosen)
+        place = (
+            place_of_all(self._devices())
+            if benchmark.all_devices
+            else place_of(request.device, self._devices(), chosen)
+        )
         job = Job(
             id=uuid.uuid4().hex[:12],
             benchmark=benchmark.name,
@@ -209,11 +213,15 @@ class JobManager:
             self._run(job)
 
     def _run(self, job: Job) -> None:
-        descriptor = None
+        descriptors: tuple[int, ...] = ()
         try:
-            descriptor = self._lock_device(job)
+            descriptors = self._lock_devices(job)
             with self._around.run(job.place.device) as finish:
-                finished = finish(self._start(job, descriptor).wait())
+                runs = runs_of(job.parameters)
+                results = [
+                    self._start(job, descriptors, number, runs).wait() for number in range(runs)
+                ]
+                finished = finish(combined(results))
             with self._lock:
                 job.result, job.result_id = finished
                 job.state, job.progress_ratio = "done", 1.0
@@ -227,48 +235,49 @@ class JobManager:
             with self._lock:
                 job.fail(JobFailed("internal_error", f"{error}", "See the server's log."))
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            release(descriptors)
             with self._lock:
                 self._end(job)
 
-    def _lock_device(self, job: Job) -> int | None:
-        """Wait until no other server measures there; return the descriptor that keeps them off."""
-        if not posix.AVAILABLE:
-            return None
-        try:
-            path = lock_path(job.place.key, self._lock_directory)
-            while (descriptor := posix.try_lock(path)) is None:
-                self._progress(job, 0.0, "Waiting: another server measures on this device")
-                if job.cancelled.wait(LOCK_RETRY_SECONDS):
-                    raise Cancelled
-        except OSError as error:
-            logger.warning("The device can't be locked against other servers: %s", error)
-            return None
-        return descriptor
+    def _lock_devices(self, job: Job) -> tuple[int, ...]:
+        """Wait until no other server measures there; return the descriptors that keep them off."""
 
-    def _start(self, job: Job, descriptor: int | None) -> WorkerProcess:
+        def wait(seconds: float) -> None:
+            self._progress(job, 0.0, "Waiting: another server measures on this device")
+            if job.cancelled.wait(seconds):
+                raise Cancelled
+
+        return lock(job.place.locks, self._lock_directory, wait=wait)
+
+    def _start(
+        self, job: Job, descriptors: tuple[int, ...], number: int, runs: int
+    ) -> WorkerProcess:
         with self._lock:
             if job.cancelled.is_set():
                 raise Cancelled
             job.process = WorkerProcess(
-                self._order(job, descriptor),
-                on_progress=lambda ratio, message: self._progress(job, ratio, message),
+                self._order(job, descriptors),
+                on_progress=lambda ratio, message: self._progress(
+                    job,
+                    (number + ratio) / runs,
+                    message if runs == 1 else f"run {number + 1} of {runs}: {message}",
+                ),
                 tail=job.tail,
             )
-            job.state, job.started_seconds = "running", self._clock()
-            job.progress_message = "Starting"
-            self._tell(job)
+            job.state, job.progress_message = "running", "Starting"
+            if job.started_seconds is None:
+                job.started_seconds = self._clock()
+            job.tell(self._clock())
             return job.process
 
-    def _order(self, job: Job, descriptor: int | None) -> Order:
+    def _order(self, job: Job, descriptors: tuple[int, ...]) -> Order:
         return Order(
             benchmark=job.benchmark,
             parameters=job.parameters,
             interpreter=job.interpreter,
             environment=job.environment,
             deadline_seconds=self._deadline_seconds,
-            lock_descriptor=descriptor,
+            lock_descriptors=descriptors,
             worker=self._worker,
         )
 
@@ -277,7 +286,7 @@ class JobManager:
             changed = (job.progress_ratio, job.progress_message) != (ratio, message)
             job.progress_ratio, job.progress_message = ratio, message
             if changed and self._clock() - job.told_at >= SHORTEST_NEWS_SECONDS:
-                self._tell(job)
+                job.tell(self._clock())
 
     def _end(self, job: Job) -> None:
         if not job.has_ended:
@@ -286,14 +295,5 @@ class JobManager:
             job.ended_seconds = self._clock()
             job.process = None
             job.progress_message = ""
-            self._tell(job)
+            job.tell(self._clock())
             self._forget_old()
-
-    def _tell(self, job: Job) -> None:
-        job.told_at = self._clock()
-        info = job.info()
-        for listener in tuple(job.listeners):
-            try:
-                listener(info)
-            except Exception:  # a listener's defect must not end the job
-                logger.exception("A listener of job %s failed.", job.id)

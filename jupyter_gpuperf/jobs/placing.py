@@ -15,15 +15,23 @@ from jupyter_gpuperf.schemas import DeviceInfo
 
 HOST: Final = "host"
 """The key of jobs that use no device: they share the processor."""
+ALL: Final = "all"
+"""The key of jobs that use every device."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a job runs: ``key`` names what it has to itself."""
+    """Where a job runs: ``key`` names its queue, ``locks`` what it has to itself."""
 
     key: str
     device: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    several: tuple[str, ...] = ()
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """What nobody else may measure on meanwhile."""
+        return self.several or (self.key,)
 
 
 def place_of(
@@ -53,6 +61,12 @@ def place_of(
     if first is None:  # a MIG instance, or what CUDA alone understands: leave it as it is
         return Place(key=str(visible))
     return Place(key=first, device=first, environment={"CUDA_VISIBLE_DEVICES": first})
+
+
+def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
+    """Return where a job on all devices of this machine runs; without any, on the processor."""
+    real = tuple(each.uuid for each in devices if not each.replayed)
+    return Place(key=ALL, several=real) if real else Place(key=HOST)
 
 
 def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:

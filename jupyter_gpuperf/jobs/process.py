@@ -52,7 +52,7 @@ class Order:
     interpreter: str
     deadline_seconds: float
     environment: Mapping[str, str] = field(default_factory=dict)
-    lock_descriptor: int | None = None
+    lock_descriptors: tuple[int, ...] = ()
     worker: Sequence[str] = WORKER
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -108,7 +108,6 @@ class WorkerProcess:
         self._end: dict[str, Any] = {}
         self._overlong = False
         self._cancelled = False
-        held = () if order.lock_descriptor is None else (order.lock_descriptor,)
         self._process = subprocess.Popen(
             # -I -S: nothing of the user's can slow or change the supervisor.
             [sys.executable, "-I", "-S", str(HERE / "supervisor.py")],
@@ -116,7 +115,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=held,
+            pass_fds=order.lock_descriptors,
         )
 
     @property

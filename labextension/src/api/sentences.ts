@@ -112,6 +112,7 @@ export const SENTENCES: readonly string[] = [
   "There are: %1.",
   "%1, %2 threads",
   "%1, %2 workers",
+  "run %1 of %2: %3",
   "%1 ran out.",
   "It has: %1.",
   "%1 of %2 GiB",

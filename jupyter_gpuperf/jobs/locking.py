@@ -1,0 +1,54 @@
+"""Keeps other servers, and other users' servers, off a device while a benchmark runs on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.jobs.placing import lock_path
+
+logger = logging.getLogger(__name__)
+
+LOCK_RETRY_SECONDS: Final = 0.1
+
+
+def lock(
+    keys: Sequence[str], folder: Path | None, *, wait: Callable[[float], None]
+) -> tuple[int, ...]:
+    """Wait until nobody else measures on any of ``keys``; return the descriptors that keep others off.
+
+    Parameters
+    ----------
+    folder
+        Of the lock files; by default one that all users of the machine share.
+    wait
+        Called with seconds while another one holds a lock; what it raises ends the waiting.
+    """
+    held: list[int] = []
+    try:
+        # All in the same order, or two who want several would wait for each other.
+        for key in sorted(keys if posix.AVAILABLE else ()):
+            held.append(_lock_one(key, folder, wait))
+    except OSError as error:
+        logger.warning("The device can't be locked against other servers: %s", error)
+    except BaseException:
+        release(held)
+        raise
+    return tuple(held)
+
+
+def release(descriptors: Sequence[int]) -> None:
+    """Let others in."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _lock_one(key: str, folder: Path | None, wait: Callable[[float], None]) -> int:
+    path = lock_path(key, folder)
+    while (descriptor := posix.try_lock(path)) is None:
+        wait(LOCK_RETRY_SECONDS)
+    return descriptor

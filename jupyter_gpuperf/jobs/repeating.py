@@ -1,0 +1,65 @@
+"""Several runs of one benchmark made one result, whose interval holds for the next run, too.
+
+The interval of a single run tells how sure that run is. The next process has other addresses, other clocks and
+neighbours: on many machines its value lies outside. So a rigorous run is made in fresh processes, and its interval is
+where the next one would lie in 95 % of cases (Student's prediction interval), never narrower than a run's own.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from jupyter_gpuperf.measure.statistics import student_t_quantile
+from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
+
+RIGOROUS_RUNS: Final = 5
+
+
+def runs_of(parameters: Mapping[str, Scalar]) -> int:
+    """Return in how many processes a benchmark with these parameters runs."""
+    return RIGOROUS_RUNS if parameters.get("rigorous") is True else 1
+
+
+def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
+    """Return the runs as one result; one alone stays as it is."""
+    if len(results) == 1:
+        return results[0]
+    last = results[-1]
+    shared = [name for name in last.figures if all(name in each.figures for each in results)]
+    return BenchmarkResult(
+        benchmark=last.benchmark,
+        parameters=last.parameters,
+        unit=last.unit,
+        figures={name: expected([each.figures[name] for each in results]) for name in shared},
+        samples={
+            name: [value for each in results for value in each.samples.get(name, ())]
+            for name in last.samples
+        },
+        environment={**last.environment, "processes_measured": len(results)},
+        limits=last.limits,
+        warnings=list(dict.fromkeys(said for each in results for said in each.warnings)),
+    )
+
+
+def expected(runs: Sequence[Interval]) -> Interval:
+    """Return the median of the runs, and where the next run would lie."""
+    values = [each.value for each in runs]
+    middle = statistics.median(values)
+    lows, highs = (
+        statistics.median(getattr(each, end) for each in runs) for end in ("low", "high")
+    )
+    if min(values) > 0:
+        logs = [math.log(value) for value in values]
+        centre = statistics.fmean(logs)
+        reach = (
+            student_t_quantile(0.975, len(logs) - 1)
+            * statistics.stdev(logs)
+            * math.sqrt(1 + 1 / len(logs))
+        )
+        lows, highs = min(lows, math.exp(centre - reach)), max(highs, math.exp(centre + reach))
+    else:
+        lows, highs = min(lows, *values), max(highs, *values)
+    return Interval(value=middle, low=min(lows, middle), high=max(highs, middle))

@@ -1,0 +1,111 @@
+"""How far results can be trusted: re-runs inside the stated interval, and equal environments called different.
+
+    python tests/perf/repeatability.py [--benchmarks compute,launch] [--runs 12] [--time-limit 5] [--json]
+
+Runs each benchmark so often, in turn, each in a process of its own. Printed per figure: the share of re-runs that lie
+inside the interval that another run stated (over all ordered pairs), and the spread between runs. Then the runs are
+dealt into suites of three rounds, and all pairs of suites without a common run are compared: every difference that is
+named between them is false.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jupyter_gpuperf.benchmarks import find
+from jupyter_gpuperf.jobs.comparing import compare, compared_figures
+from jupyter_gpuperf.magics.progress import terminal_view
+from jupyter_gpuperf.magics.running import run_benchmark
+from jupyter_gpuperf.schemas import BenchmarkResult, Suite
+
+ROUNDS = 3
+
+
+def run_all(names: Sequence[str], runs: int, limit_seconds: float) -> list[list[BenchmarkResult]]:
+    """Return the results of each run, all benchmarks in turn."""
+    found = []
+    for number in range(runs):
+        print(f"run {number + 1} of {runs}", file=sys.stderr)
+        one = []
+        for name in names:
+            known = {each.name for each in find(name).parameters}
+            limit = {"time_limit_seconds": limit_seconds} if "time_limit_seconds" in known else {}
+            result = run_benchmark(
+                name, limit, device=None, local=True, new_view=terminal_view, display_result=False
+            )
+            one.append(result.data)
+        found.append(one)
+    return found
+
+
+def inside(results: Sequence[BenchmarkResult], figure: str) -> float:
+    """Return the share of ordered pairs of runs whose second lies inside the first's interval."""
+    intervals = [each.figures[figure] for each in results]
+    pairs = list(itertools.permutations(intervals, 2))
+    return sum(first.low <= second.value <= first.high for first, second in pairs) / len(pairs)
+
+
+def spread(results: Sequence[BenchmarkResult], figure: str) -> float:
+    """Return the standard deviation of the runs' values as a share of their mean."""
+    values = [each.figures[figure].value for each in results]
+    return statistics.stdev(values) / statistics.fmean(values)
+
+
+def false_differences(runs: Sequence[Sequence[BenchmarkResult]]) -> tuple[int, int]:
+    """Return how many comparisons of suites named a difference, and how many there were."""
+    # Runs that follow each other, as in a real suite: a slow drift then lies between two suites.
+    count = len(runs) // ROUNDS
+    suites = [
+        Suite(
+            format="gpuperf-suite",
+            format_version=1,
+            created_seconds=0.0,
+            rounds=ROUNDS,
+            results=[each for run in runs[ROUNDS * place : ROUNDS * (place + 1)] for each in run],
+            failures=[],
+        )
+        for place in range(count)
+    ]
+    named = [
+        any(each.verdict in ("better", "worse") for each in compare(*pair).figures)
+        for pair in itertools.combinations(suites, 2)
+    ]
+    return sum(named), len(named)
+
+
+def main() -> None:
+    """Run, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--benchmarks", default="compute,launch")
+    parser.add_argument("--runs", type=int, default=12)
+    parser.add_argument("--time-limit", type=float, default=5.0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    names = options.benchmarks.split(",")
+    runs = run_all(names, options.runs, options.time_limit)
+    answer: dict[str, Any] = {}
+    for place, name in enumerate(names):
+        results = [run[place] for run in runs]
+        for figure in compared_figures(results[0]):
+            answer[f"{name} {figure}"] = {
+                "inside_ratio": round(inside(results, figure), 3),
+                "spread_ratio": round(spread(results, figure), 4),
+                "values": [each.figures[figure].value for each in results],
+            }
+    named, looked_at = false_differences(runs)
+    answer["false differences"] = {"named": named, "comparisons": looked_at}
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        for name, found in answer.items():
+            print(name, {key: value for key, value in found.items() if key != "values"})
+
+
+if __name__ == "__main__":
+    main()
