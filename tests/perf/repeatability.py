@@ -3,9 +3,10 @@
     python tests/perf/repeatability.py [--benchmarks compute,launch] [--runs 12] [--time-limit 5] [--json]
 
 Runs each benchmark so often, in turn, each in a process of its own. Printed per figure: the share of re-runs that lie
-inside the interval that another run stated (over all ordered pairs), and the spread between runs. Then the runs are
-dealt into suites of three rounds, and all pairs of suites without a common run are compared: every difference that is
-named between them is false.
+inside the interval that another run stated (over all ordered pairs), and the spread between runs. Five runs in a row
+are one rigorous result, as the product makes it: printed is the share of all other runs inside its interval. Then the
+runs are dealt into suites of rounds in a row, and all pairs of suites are compared: every difference that is named
+between them is false.
 """
 
 from __future__ import annotations
@@ -15,22 +16,28 @@ import itertools
 import json
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from jupyter_gpuperf.benchmarks import find
 from jupyter_gpuperf.jobs.comparing import compare, compared_figures
+from jupyter_gpuperf.jobs.repeating import RIGOROUS_RUNS, combined
+from jupyter_gpuperf.jobs.suite import ROUNDS
 from jupyter_gpuperf.magics.progress import terminal_view
 from jupyter_gpuperf.magics.running import run_benchmark
 from jupyter_gpuperf.schemas import BenchmarkResult, Suite
 
-ROUNDS = 3
 
-
-def run_all(names: Sequence[str], runs: int, limit_seconds: float) -> list[list[BenchmarkResult]]:
+def run_all(
+    names: Sequence[str], runs: int, limit_seconds: float, budget_seconds: float
+) -> list[list[BenchmarkResult]]:
     """Return the results of each run, all benchmarks in turn."""
-    found = []
+    found: list[list[BenchmarkResult]] = []
+    began = time.monotonic()
     for number in range(runs):
+        if time.monotonic() - began > budget_seconds:
+            break
         print(f"run {number + 1} of {runs}", file=sys.stderr)
         one = []
         for name in names:
@@ -49,6 +56,20 @@ def inside(results: Sequence[BenchmarkResult], figure: str) -> float:
     intervals = [each.figures[figure] for each in results]
     pairs = list(itertools.permutations(intervals, 2))
     return sum(first.low <= second.value <= first.high for first, second in pairs) / len(pairs)
+
+
+def rigorous_inside(results: Sequence[BenchmarkResult], figure: str) -> float | None:
+    """Return the share of runs inside the interval that five other runs in a row state together."""
+    hits = []
+    for begin in range(0, len(results) - RIGOROUS_RUNS + 1, RIGOROUS_RUNS):
+        group = range(begin, begin + RIGOROUS_RUNS)
+        stated = combined([results[each] for each in group]).figures[figure]
+        hits += [
+            stated.low <= each.figures[figure].value <= stated.high
+            for place, each in enumerate(results)
+            if place not in group
+        ]
+    return sum(hits) / len(hits) if hits else None
 
 
 def spread(results: Sequence[BenchmarkResult], figure: str) -> float:
@@ -85,16 +106,18 @@ def main() -> None:
     parser.add_argument("--benchmarks", default="compute,launch")
     parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--time-limit", type=float, default=5.0)
+    parser.add_argument("--budget-seconds", type=float, default=3600.0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     names = options.benchmarks.split(",")
-    runs = run_all(names, options.runs, options.time_limit)
+    runs = run_all(names, options.runs, options.time_limit, options.budget_seconds)
     answer: dict[str, Any] = {}
     for place, name in enumerate(names):
         results = [run[place] for run in runs]
         for figure in compared_figures(results[0]):
             answer[f"{name} {figure}"] = {
                 "inside_ratio": round(inside(results, figure), 3),
+                "rigorous_inside_ratio": rigorous_inside(results, figure),
                 "spread_ratio": round(spread(results, figure), 4),
                 "values": [each.figures[figure].value for each in results],
             }

@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_gpuperf import benchmarks, metrics
 from jupyter_gpuperf.api import ROUTES
+from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +74,14 @@ def test_no_file_knows_a_machine():
         if path.suffix not in (".png", ".gz", ".ico") and path.name != here:
             found = private.search(path.read_text(errors="replace"))
             assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_every_benchmark_has_its_page_and_every_page_its_benchmark():
+    pages = {path.stem for path in (ROOT / "docs" / "benchmarks").glob("*.md")} - {"index"}
+    assert pages == {benchmark.name for benchmark in BENCHMARKS}
+    index = (ROOT / "docs" / "benchmarks" / "index.md").read_text()
+    for benchmark in BENCHMARKS:
+        page = (ROOT / "docs" / "benchmarks" / f"{benchmark.name}.md").read_text()
+        assert f"[{benchmark.name}]({benchmark.name}.md)" in index
+        assert "## What to expect" in page
+        assert re.search(r"^## (When it is (low|high|slow)|What to do)", page, re.MULTILINE)
