@@ -5,13 +5,7 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: [
-      'lib',
-      'lib-test',
-      'node_modules',
-      'src/api/generated.ts',
-      'src/api/sentences.ts'
-    ]
+    ignores: ['lib', 'lib-test', 'node_modules', 'src/api/generated.ts']
   },
   js.configs.recommended,
   ...tseslint.configs.recommended,

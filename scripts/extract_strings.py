@@ -36,8 +36,7 @@ ROOT = Path(__file__).parents[1]
 FRONT_END = ROOT / "labextension"
 DOMAIN = "jupyter_gpuperf"
 LOCALES = ROOT / "jupyter_gpuperf" / "locale"
-SENTENCES = FRONT_END / "src" / "api" / "sentences.ts"
-BANNER = "// Generated from the server's sources by scripts/extract_strings.py: do not edit."
+SENTENCES = ROOT / "jupyter_gpuperf" / "api" / "sentences.json"
 Key = tuple[str | None, str]
 
 
@@ -52,7 +51,7 @@ def main() -> None:
     template, problems = extract()
     if options.pot:
         options.pot.write_text(as_po(template))
-    fresh = {SENTENCES: sentences_module()}
+    fresh = {SENTENCES: sentences_list()}
     for path in sorted(LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
         kept = read_po(io.BytesIO(path.read_bytes()), locale=path.parts[-3], domain=DOMAIN)
         catalog = merged(template, kept)
@@ -211,7 +210,7 @@ def as_json(catalog: Catalog, language: str) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def sentences_module() -> str:
+def sentences_list() -> str:
     """Return the list of the server's sentences with values, those that say most first."""
     templates = [text for text in server_sentences() if places(text)]
     templates += [each["text"] for each in front_end_strings()["sentences"] if places(each["text"])]
@@ -220,8 +219,7 @@ def sentences_module() -> str:
         return len(re.sub(r"%\d+", "", template))
 
     ordered = sorted({*templates, PREFIXED}, key=lambda each: (-words(each), each))
-    lines = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in ordered)
-    return f"{BANNER}\nexport const SENTENCES: readonly string[] = [\n{lines}\n];\n"
+    return json.dumps(ordered, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from jupyter_gpuperf.api.openmetrics import MetricsHandler
 from jupyter_gpuperf.api.processes import ProcessesHandler
 from jupyter_gpuperf.api.recordings import RecordingHandler, RecordingsHandler
 from jupyter_gpuperf.api.results import ResultHandler, ResultsHandler
+from jupyter_gpuperf.api.sentences import SentencesHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -39,6 +40,7 @@ ROUTES: tuple[tuple[str, type], ...] = (
     (r"recordings/([A-Za-z0-9][A-Za-z0-9_.-]*)", RecordingHandler),
     ("results", ResultsHandler),
     (r"results/([0-9]{1,18})", ResultHandler),
+    ("sentences", SentencesHandler),
     ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),
 )

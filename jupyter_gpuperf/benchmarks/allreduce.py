@@ -22,7 +22,8 @@ from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured,
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.measure.statistics import half_width_ratio, inverse, median_interval
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO
 
 RANK: Final = Path(__file__).parent / "workloads" / "rank.py"
 MIB: Final = 1 << 20
@@ -48,7 +49,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         _answers(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
     ):
         samples[_name(size)] = seconds
-        context.progress((place + 1) / (len(sizes) + 1), f"{_words(size)} done")
+        context.progress((place + 1) / (len(sizes) + 1), f"{_words(size).replace('_', ' ')} done")
+        reach_ratio = half_width_ratio(median_interval(seconds))
+        if reach_ratio > QUICK_RATIO:
+            context.warn(
+                f"{_words(size).replace('_', ' ')}: the interval is within {reach_ratio:.1%}, not "
+                f"{QUICK_RATIO:.0%}. Raise the time limit, or see what else runs here."
+            )
     factor = 2 * (processes - 1) / processes
     figures: dict[str, Any] = {"latency_seconds": median_interval(samples[_name(LATENCY_BYTES)])}
     for size in sizes:
@@ -185,8 +192,10 @@ def _read(
             answers -= 1
             continue
         for rank, process in enumerate(ranks):
-            if process.poll() not in (None, 0) or (readable and not line):
+            if process.poll() not in (None, 0):
                 raise _died(rank, folder)
+        if readable:  # rank 0 ended, and as if nothing were wrong
+            raise _died(0, folder)
         if time.monotonic() > ends_at:
             raise GpuPerfError(
                 "rank_hangs",
@@ -217,6 +226,8 @@ def _name(size: int) -> str:
 
 
 def _words(size: int) -> str:
+    if size < MIB:
+        return f"{size}_bytes"
     return f"{size // 1024**3}_gib" if size % 1024**3 == 0 and size else f"{size // MIB}_mib"
 
 

@@ -15,11 +15,14 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
 from jupyter_gpuperf.measure.timer import time_call
 
 MIB: Final = 1 << 20
+SMALLEST_BYTES: Final = 64 * MIB
+"""Smaller buffers lie in the cache of a large chip."""
 LANE_BYTES_PER_SECOND: Final = {3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
 LANES: Final = 16
 
@@ -36,9 +39,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _check_room(size_bytes)
     if device.type == "cpu":
         context.warn("This torch sees no CUDA device: the host's own memory was measured.")
-    works = _on_device(torch, device, size_bytes)
-    if device.type == "cuda":
-        works |= _over_the_link(torch, device, size_bytes)
+    works = _works(torch, device, size_bytes, context)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     for place, (name, (call, moved_bytes)) in enumerate(works.items()):
@@ -62,6 +63,24 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "environment": describe(torch, device),
         "limits": _limits(torch, device),
     }
+
+
+def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:  # noqa: ANN401
+    """Return what is timed; buffers that the GPU has no room for are halved, and that is said."""
+    if device.type == "cpu":
+        return _on_device(torch, device, size_bytes)
+    while True:
+        try:
+            return {
+                **_on_device(torch, device, size_bytes),
+                **_over_the_link(torch, device, size_bytes),
+            }
+        except torch.cuda.OutOfMemoryError:
+            if size_bytes <= SMALLEST_BYTES:
+                raise
+        free(torch)
+        size_bytes //= 2
+        context.warn(f"The GPU's memory ran out: measured with {size_bytes // MIB} MiB.")
 
 
 def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:  # noqa: ANN401

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 BUSY_SECONDS: Final = 5.0
 """How long to wait while another process writes."""
 LAYOUT: Final = 1
+MOST_LOOKED_AT: Final = 1000
+"""For the best one: reading all of many years would be felt."""
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS results (
@@ -133,12 +135,13 @@ class ResultStore:
         return self.get(number)
 
     def best(self, result: BenchmarkResult, figure: str) -> float | None:
-        """Return the highest value of a figure that was ever kept for this benchmark and device."""
+        """Return the highest value of a figure among the newest results of this benchmark and device."""
         if not self.path.exists():
             return None
         with self._open("read") as connection:
             rows = connection.execute(
-                "SELECT * FROM results WHERE benchmark = ?", (result.benchmark,)
+                "SELECT * FROM results WHERE benchmark = ? ORDER BY id DESC LIMIT ?",
+                (result.benchmark, MOST_LOOKED_AT),
             ).fetchall()
         kept = [each.result for row in rows if (each := _kept(row)) is not None]
         return max(

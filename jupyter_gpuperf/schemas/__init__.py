@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from jupyter_gpuperf.schemas.errors import ErrorInfo
+from jupyter_gpuperf.schemas.errors import ErrorInfo, Sentences
 from jupyter_gpuperf.schemas.jobs import (
     BenchmarkInfo,
     BenchmarkResult,
@@ -114,6 +114,7 @@ __all__ = [
     "Recordings",
     "Results",
     "Scalar",
+    "Sentences",
     "Series",
     "SetInterval",
     "SocketError",
@@ -148,6 +149,7 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     RecordingInfo,
     Recordings,
     Results,
+    Sentences,
 )
 
 _encoder = msgspec.json.Encoder()

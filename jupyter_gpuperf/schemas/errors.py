@@ -5,6 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 
+class Sentences(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET sentences``: what the server may say, with ``%1``, ``%2`` for the figures."""
+
+    sentences: list[str]
+
+
 class ErrorInfo(Struct, frozen=True, kw_only=True):
     """A refusal: HTTP body of any 4xx or 5xx, and a failed job's error."""
 

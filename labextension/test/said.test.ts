@@ -3,13 +3,18 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { said } from '../src/view/said';
+import { learn, said } from '../src/view/said';
 
 const PATH = '../jupyter_gpuperf/locale/zh_CN/LC_MESSAGES/jupyter_gpuperf.json';
 const catalogue = JSON.parse(readFileSync(PATH, 'utf8')) as Record<
   string,
   string[]
 >;
+learn(
+  JSON.parse(
+    readFileSync('../jupyter_gpuperf/api/sentences.json', 'utf8')
+  ) as string[]
+);
 /** As Lab's own does it. */
 const trans = {
   __: (text: string, ...parts: string[]) =>

@@ -78,6 +78,27 @@ def test_buffers_that_do_not_fit_are_refused_before_they_are_made(monkeypatch):
     assert refusal.value.code == "not_enough_memory"
 
 
+def test_buffers_that_the_gpu_has_no_room_for_are_halved_and_that_is_said(monkeypatch):
+    import torch
+
+    from jupyter_gpuperf.benchmarks import bandwidth
+
+    sizes, said = [], []
+
+    def on_device(_torch, _device, size_bytes):
+        sizes.append(size_bytes >> 20)
+        if size_bytes > 100 << 20:
+            raise torch.cuda.OutOfMemoryError("no room")
+        return {}
+
+    monkeypatch.setattr(bandwidth, "_on_device", on_device)
+    monkeypatch.setattr(bandwidth, "_over_the_link", lambda *_: {})
+    quiet = Context(progress=lambda ratio, message: None, warn=said.append)
+    bandwidth._works(torch, torch.device("cuda"), 512 << 20, quiet)
+    assert sizes == [512, 256, 128, 64]
+    assert said[-1].endswith("measured with 64 MiB.")
+
+
 def test_switches_of_torch_are_put_back(monkeypatch):
     import torch
 

@@ -39,7 +39,7 @@ def test_every_default_is_accepted_as_typed(benchmark):
             no = "" if parameter.default else "no-"
             words.append(flag(parameter.name).replace("--", f"--{no}", 1))
         else:
-            words += [flag(parameter.name), str(parameter.default)]
+            words += [flag(parameter.name), str(parameter.default) or '""']
 
     defaults = {each.name: each.default for each in benchmark.parameters}
     assert parse(" ".join(words)).parameters == defaults

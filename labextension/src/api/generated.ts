@@ -556,6 +556,15 @@ export interface Results {
   results: KeptResult[];
 }
 /**
+ * Answer of ``GET sentences``: what the server may say, with ``%1``, ``%2`` for the figures.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Sentences".
+ */
+export interface Sentences {
+  sentences: string[];
+}
+/**
  * What a client may send on ``WS live``: wish for another interval (100 to 60000 ms).
  *
  * This interface was referenced by `Wire`'s JSON-Schema

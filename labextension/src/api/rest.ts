@@ -13,6 +13,7 @@ import type {
   JobRequest,
   Jobs,
   Processes,
+  Sentences,
   RecordingInfo,
   RecordingRequest,
   Recordings,
@@ -67,6 +68,10 @@ export class Rest {
 
   alerts(): Promise<AlertsChanged> {
     return this.call<AlertsChanged>('alerts');
+  }
+
+  async sentences(): Promise<string[]> {
+    return (await this.call<Sentences>('sentences')).sentences;
   }
 
   processes(): Promise<Processes> {

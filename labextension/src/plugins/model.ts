@@ -13,7 +13,7 @@ import { Notices } from '../model/notices';
 import { ProcessesModel } from '../model/processes';
 import { RecordingsModel } from '../model/recordings';
 import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
-import { said } from '../view/said';
+import { learn, said } from '../view/said';
 import { translateSettings } from './settingsWords';
 
 /** Provides the one stream and the one list of jobs; carries the settings. */
@@ -31,6 +31,9 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
   ): IGpuPerf => {
     const trans = (translator ?? nullTranslator).load(NAMESPACE);
     const rest = new Rest(app.serviceManager.serverSettings);
+    if ((translator?.languageCode ?? 'en') !== 'en') {
+      rest.sentences().then(learn, () => undefined); // they stay in English then
+    }
     const live = new LiveModel(rest);
     const notices = new Notices(live, alert => {
       const words = [alert.summary, alert.advice]

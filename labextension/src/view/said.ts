@@ -1,7 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { SENTENCES } from '../api/sentences';
-
 interface IPattern {
   /** As a translator sees it: `Memory is nearly full: %1 of %2 GiB.` */
   readonly template: string;
@@ -10,7 +8,12 @@ interface IPattern {
   readonly places: readonly number[];
 }
 
-let patterns: readonly IPattern[] | null = null;
+let patterns: readonly IPattern[] = [];
+
+/** Take in how the server's sentences are built; those that say most come first. */
+export function learn(templates: readonly string[]): void {
+  patterns = templates.map(patternOf);
+}
 
 /**
  * What the server said, in the reader's language. It speaks English, with the figures in its
@@ -26,7 +29,7 @@ export function said(
   if (whole !== sentence || depth > 2) {
     return whole;
   }
-  for (const { template, expression, places } of known()) {
+  for (const { template, expression, places } of patterns) {
     const found = expression.exec(sentence);
     if (found !== null) {
       const parts: string[] = [];
@@ -45,12 +48,6 @@ function lookedUp(trans: TranslationBundle, sentence: string): string {
   return sentence === '' || /%\d/.test(sentence)
     ? sentence
     : trans.__(sentence);
-}
-
-/** Made when the first sentence needs them. */
-function known(): readonly IPattern[] {
-  patterns ??= SENTENCES.map(patternOf);
-  return patterns;
 }
 
 /** Whether a part is still as it came. */
