@@ -8,12 +8,11 @@ it goes on until the interval is narrow instead of for a fixed count.
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.loader_timing import measure_loader
 from jupyter_gpuperf.benchmarks.workloads.own_loader import (
     loader_like,
     random_state_kept,
@@ -22,8 +21,6 @@ from jupyter_gpuperf.benchmarks.workloads.own_loader import (
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO, StopRule
 
 if TYPE_CHECKING:
     import torch
@@ -31,11 +28,6 @@ if TYPE_CHECKING:
 IMAGE_SHAPE: Final = (3, 224, 224)
 CLASSES: Final = 1000
 IMAGE_BYTES: Final = 4 * 3 * 224 * 224
-NOTHING: Final = object()
-STARTS: Final = 4
-"""How often the workers are started, to time it."""
-BLOCK_SECONDS: Final = 0.1
-"""Shortest block: long against the clock's resolution and the scheduler's time slice."""
 HANG_SECONDS: Final = 60.0
 """Beyond the time limit: a batch of the user's that takes workers longer than both is no slow one."""
 MEMORY_SHARE: Final = 0.6
@@ -50,7 +42,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _check_room(parameters, batch_bytes)
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
-    found = _measure(_loader(parameters), parameters, context, "images")
+    found = measure_loader(_loader(parameters), parameters, context, things="images")
     device = torch.device("cuda") if torch.cuda.is_available() else None
     found["environment"] = {
         **describe(torch, device),
@@ -84,7 +76,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     _warn_of_settings(settings, context, torch.cuda.is_available())
     with random_state_kept():
         loader = loader_like(subject, settings, HANG_SECONDS + limits["time_limit_seconds"])
-        found = _measure(loader, {**settings, **limits}, context, "samples")
+        found = measure_loader(loader, {**settings, **limits}, context, things="samples")
     data = loader.dataset
     found["parameters"] = {"loader": name, **settings, **limits}
     found["environment"] = {
@@ -95,25 +87,6 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
         "data_set_items": len(data) if isinstance(data, Sized) else None,
     }
     return found
-
-
-def _measure(
-    loader: torch.utils.data.DataLoader[Any],
-    parameters: Mapping[str, Any],
-    context: Context,
-    things: str,
-) -> Measured:
-    starts = [_start_seconds(loader, context, number) for number in range(STARTS)]
-    blocks = _time_blocks(loader, parameters, context)
-    batch = mean_interval(blocks)
-    figures = {"batch_seconds": batch, "startup_seconds": mean_of_few(starts)}
-    if parameters["batch_size"]:
-        figures[f"{things}_per_second"] = inverse(batch, parameters["batch_size"])
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": {"batch_seconds": blocks, "startup_seconds": starts},
-    }
 
 
 def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
@@ -166,102 +139,6 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
         prefetch_factor=parameters["prefetch_factor"] if workers else None,
         pin_memory=parameters["pin_memory"] and torch.cuda.is_available(),
         drop_last=True,
-    )
-
-
-def _start_seconds(
-    loader: torch.utils.data.DataLoader[Any], context: Context, number: int
-) -> float:
-    context.progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
-    began = time.perf_counter()
-    batches = iter(loader)  # named, so that ending the workers comes after the time is taken
-    if next(batches, NOTHING) is NOTHING:
-        raise _too_short(1)
-    return time.perf_counter() - began
-
-
-def _time_blocks(
-    loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Context
-) -> list[float]:
-    workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
-    batches = _Batches(loader, prefetched=1 + workers * prefetch)
-    # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its neighbour.
-    block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
-    rule = StopRule(
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
-        limit_seconds=parameters["time_limit_seconds"],
-        interval_of=mean_interval,
-    )
-    while not rule.done:
-        rule.add(batches.seconds_each(block_batches))
-        mean_seconds = sum(rule.blocks) / len(rule.blocks)
-        context.progress(
-            0.1 + 0.9 * rule.progress_ratio, f"{1000 * mean_seconds:.1f} ms a batch so far"
-        )
-    if doubt := rule.doubt():
-        context.warn(doubt)
-    return rule.blocks
-
-
-class _Batches:
-    """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends."""
-
-    def __init__(self, loader: torch.utils.data.DataLoader[Any], *, prefetched: int) -> None:
-        self._loader, self._prefetched = loader, prefetched
-        self._begin()
-
-    def long_enough(self, least: int) -> int:
-        """Return ``least``, doubled until so many batches take long enough, or the data has no more.
-
-        Raises
-        ------
-        BadRequest
-            ``data_too_short``.
-        """
-        count = least
-        # Measured again after each step: the first batches are slower than the rest.
-        while (seconds := self._block_seconds(count)) is not None:
-            if seconds >= BLOCK_SECONDS:
-                return count
-            count *= 2
-        if count == least:
-            raise _too_short(least + self._prefetched)
-        return count // 2
-
-    def seconds_each(self, count: int) -> float:
-        """Return the mean time of so many batches in a row.
-
-        Raises
-        ------
-        BadRequest
-            ``data_too_short``: it has fewer than before.
-        """
-        seconds = self._block_seconds(count)
-        if seconds is None:
-            raise _too_short(count + self._prefetched)
-        return seconds / count
-
-    def _block_seconds(self, count: int) -> float | None:
-        for _ in range(2):
-            began = time.perf_counter()
-            taken = sum(1 for _ in itertools.islice(self._batches, count))
-            seconds = time.perf_counter() - began
-            if taken == count:
-                return seconds
-            self._begin()  # a block with a restart in it is dropped
-        return None
-
-    def _begin(self) -> None:
-        self._batches = iter(self._loader)
-        for _ in itertools.islice(self._batches, self._prefetched):
-            pass  # what was prefetched came for free
-
-
-def _too_short(needed: int) -> BadRequest:
-    return BadRequest(
-        "data_too_short",
-        f"The data ends before {needed} batches have come: too few to time.",
-        "Ask for fewer workers or a smaller batch, or give it more data.",
     )
 
 

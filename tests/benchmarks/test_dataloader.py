@@ -8,10 +8,10 @@ import pytest
 from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.benchmarks.dataloader import (
     IMAGE_BYTES,
-    STARTS,
     _check_room,
     _warn_of_settings,
 )
+from jupyter_gpuperf.benchmarks.workloads.loader_timing import STARTS
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.schemas import BenchmarkResult
 
