@@ -91,6 +91,8 @@ def _copy_into(folder: Path) -> Path:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    if os.name == "posix":  # in this process's place, so that whoever ends it ends the server
+        os.execve(command[0], list(command), dict(environment))
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:  # the server had it, too, and has asked
