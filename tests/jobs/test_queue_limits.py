@@ -51,6 +51,16 @@ def test_jobs_of_one_device_run_in_the_order_they_were_asked_for(manager):
     assert all(end <= start for end, start in zip(ended, started[1:], strict=False))
 
 
+def test_a_waiting_job_names_those_before_it(manager):
+    blocker = start_blocker(manager)
+    second, third = (manager.submit(request()) for _ in range(2))
+    assert second.waits_for == [blocker.id]
+    assert third.waits_for == [blocker.id, second.id]
+    manager.cancel(second.id)
+    assert manager.get(third.id).waits_for == [blocker.id]
+    assert manager.get(blocker.id).waits_for == []
+
+
 def test_a_job_without_a_wish_waits_for_the_same_device_named(make_manager):
     manager = make_manager(devices=lambda: [device("GPU-A")])
     start_blocker(manager)
