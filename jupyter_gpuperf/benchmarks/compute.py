@@ -14,6 +14,8 @@ from typing import Any
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.chips import Chip
+from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
@@ -47,13 +49,52 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         samples["launch_seconds"] = timing.launch_seconds
     figures = {name: median_interval(values) for name, values in samples.items()}
     figures["images_per_second"] = inverse(figures["pass_seconds"], parameters["batch_size"])
+    chip = limits_of(torch, device) if device.type == "cuda" else None
+    limits = _limits(chip, parameters, tf32=bool(_cudnn_tf32(torch))) if chip else {}
+    if "model_flops_per_second" in limits:
+        figures["model_flops_per_second"] = inverse(figures["pass_seconds"], flop_of(parameters))
     return {
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
-        "environment": {**describe(torch, device), "cudnn_tf32": _cudnn_tf32(torch)},
-        "limits": {},
+        "environment": {
+            **describe(torch, device),
+            "cudnn_tf32": _cudnn_tf32(torch),
+            "model_flop_per_byte": round(flop_of(parameters) / traffic_bytes_of(parameters), 2),
+            "limits_from": chip.source if chip else None,
+        },
+        "limits": limits,
     }
+
+
+def flop_of(parameters: Mapping[str, Any]) -> float:
+    """Return the operations of a pass: those of the convolution, beside which the others are nothing."""
+    pixels = float(parameters["batch_size"] * parameters["image_size"] ** 2)
+    return 2.0 * 3 * 9 * CHANNELS * pixels
+
+
+def traffic_bytes_of(parameters: Mapping[str, Any]) -> float:
+    """Return what an eager pass moves at least: no layer keeps its output in the cache for the next.
+
+    The convolution writes, the ReLU reads and writes, the pool reads; the images are read once, by autocast three
+    times: read, written and read again in its format.
+    """
+    pixels = float(parameters["batch_size"] * parameters["image_size"] ** 2)
+    size = 4.0 if parameters["precision"] == "fp32" else 2.0
+    images = 3 * pixels * (size if size == 4 else 4 + 2 * size)
+    return images + 4 * CHANNELS * pixels * size
+
+
+def _limits(chip: Chip, parameters: Mapping[str, Any], *, tf32: bool) -> dict[str, float]:
+    precision = parameters["precision"]
+    kind = "tf32" if precision == "fp32" and tf32 and "tf32" in chip.flops else precision
+    limits: dict[str, float] = {}
+    if chip.bytes_per_second:
+        limits["pass_seconds"] = traffic_bytes_of(parameters) / chip.bytes_per_second
+        limits["memory_bytes_per_second"] = chip.bytes_per_second
+    if kind in chip.flops:
+        limits["model_flops_per_second"] = chip.flops[kind]
+    return limits
 
 
 def _forward(parameters: Mapping[str, Any], device: Any) -> Any:  # noqa: ANN401  (torch's types)

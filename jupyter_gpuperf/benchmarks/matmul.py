@@ -49,7 +49,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     limits: dict[str, float] = {}
-    shapes: dict[str, str] = {}
+    shapes: dict[str, str | float] = {}
     for place, kind in enumerate(kinds):
         part = _Part(context, kind, place, len(kinds))
         shape, seconds, doubt = _measure(torch, device, kind, parameters, part, len(kinds))
@@ -58,8 +58,11 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
         shapes[f"{kind}_shape"] = "×".join(map(str, shape))
+        shapes[f"{kind}_flop_per_byte"] = round(flop_per_byte(kind, shape), 1)
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
+    if chip is not None and chip.bytes_per_second:
+        limits["memory_bytes_per_second"] = chip.bytes_per_second
     if chip is not None and chip.derived:
         context.warn("This chip's data sheet is not known here: its limits are calculated.")
     return {
@@ -123,6 +126,15 @@ def _measure(
 def _flop(shape: Shape) -> float:
     rows, columns, inner = shape
     return 2.0 * rows * columns * inner
+
+
+def flop_per_byte(kind: str, shape: Shape) -> float:
+    """Return the operations for each byte of memory, were each operand read and the product written once."""
+    rows, columns, inner = shape
+    size_bytes = {"fp16": 2, "bf16": 2, "fp8": 1}.get(kind, 4)
+    out_bytes = 2 if kind == "fp8" else size_bytes
+    moved = size_bytes * inner * (rows + columns) + out_bytes * rows * columns
+    return _flop(shape) / moved
 
 
 class Products:

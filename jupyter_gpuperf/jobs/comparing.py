@@ -50,6 +50,7 @@ OF_THE_MOMENT: Final = (
     "clock_lost",
     "device_memory_bytes",
     "_shape",
+    "flop_per_byte",
 )
 """Entries of an environment that differ from run to run and name no cause."""
 
@@ -64,9 +65,14 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         for figure in compared_figures(sides[0][subject][0])
         if all(figure in each.figures for side in sides for each in side[subject])
     ]
+    # What one side alone has measured tells of things that the other's results never name.
+    told = [
+        [each for subject in shared for each in side[subject]] or each_suite.results
+        for side, each_suite in zip(sides, (before, after), strict=True)
+    ]
     return SuiteComparison(
         rounds=min(before.rounds, after.rounds),
-        environment=environment_changes(before.results, after.results),
+        environment=environment_changes(*told),
         figures=sorted(
             (_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs),
             key=lambda each: ORDER.index(each.verdict),

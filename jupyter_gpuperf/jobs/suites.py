@@ -218,6 +218,7 @@ def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
 def _waiting(
     request: SuiteRequest, benchmarks: list[str], sides: Sequence[Side], now_seconds: float
 ) -> SuiteInfo:
+    progress_message = "Waiting for the suite before it"
     titles = [each.title for each in sides]
     if len(set(titles)) < len(titles):  # one held against itself shows how much runs differ
         titles = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
@@ -234,7 +235,7 @@ def _waiting(
         state="queued",
         rounds_done=0,
         progress_ratio=0.0,
-        progress_message="Waiting for the suite before it",
+        progress_message=progress_message,
         remaining_seconds=None,
         created_seconds=now_seconds,
         started_seconds=None,

@@ -6,8 +6,16 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.benchmarks.compute import CHANNELS, _check_room, _warn
+from jupyter_gpuperf.benchmarks.compute import (
+    CHANNELS,
+    _check_room,
+    _limits,
+    _warn,
+    flop_of,
+    traffic_bytes_of,
+)
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure.chips import CHIPS
 from jupyter_gpuperf.measure.timer import Timing
 from jupyter_gpuperf.schemas import BenchmarkResult
 
@@ -89,3 +97,22 @@ def test_what_makes_the_figures_doubtful_is_warned_of(timing, words):
     warnings = []
     _warn(timing, Context(progress=lambda ratio, message: None, warn=warnings.append))
     assert [sentence.partition(":")[0] for sentence in warnings] == words
+
+
+def test_the_traffic_of_an_eager_pass_is_that_of_its_layers():
+    defaults = {each.name: each.default for each in find("compute").parameters}
+    activations = 128 * CHANNELS * 224 * 224 * 4
+    assert traffic_bytes_of(defaults) == pytest.approx(4 * activations, rel=0.05)
+    halves = {**defaults, "precision": "bf16"}
+    assert traffic_bytes_of(halves) == pytest.approx(2 * activations, rel=0.05)
+
+
+def test_a_known_chip_gives_a_floor_for_the_pass_and_a_roof_for_its_operations():
+    (chip,) = (each for each in CHIPS if each.name == "H100 SXM")
+    defaults = {each.name: each.default for each in find("compute").parameters}
+    limits = _limits(chip, defaults, tf32=True)
+    assert limits["pass_seconds"] == pytest.approx(1.98e-3, rel=0.01)
+    assert limits["model_flops_per_second"] == chip.flops["tf32"]
+    assert limits["memory_bytes_per_second"] == chip.bytes_per_second
+    assert _limits(chip, defaults, tf32=False)["model_flops_per_second"] == chip.flops["fp32"]
+    assert flop_of(defaults) / traffic_bytes_of(defaults) < 4  # bound by memory on any chip

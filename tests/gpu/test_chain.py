@@ -180,6 +180,11 @@ def test_the_compute_benchmark_measures_the_device(server, note, precision):
     assert job["device"] == device["uuid"]
     assert result["environment"]["device_name"] == device["name"]
     assert "launch_seconds" in result["figures"]
+    # No eager pass is faster than its traffic, nor reaches more than the chip has.
+    for name, limit in result["limits"].items():
+        if name in result["figures"]:
+            reached = result["figures"][name]["value"]
+            assert (limit <= reached) if name.endswith("_seconds") else (reached <= limit)
     assert result["warnings"] == []
 
 

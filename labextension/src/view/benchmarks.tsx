@@ -41,8 +41,9 @@ export function BenchmarksSection({
   );
   const recent = all.filter((each, i) => isActive(each) || i < RECENT);
   const older = all.filter(each => !recent.includes(each));
+  const newest = all.find(each => !isActive(each));
   const show = (each: JobInfo | SuiteInfo): JSX.Element => {
-    const isNewest = each === all[0];
+    const isNewest = isActive(each) || each === newest;
     return 'sides' in each ? (
       <Suite
         key={each.id}

@@ -30,10 +30,10 @@ export function changeInWords(
       : trans.__('%1 better', share);
 }
 
-/** The ratio with its interval: `1.03 [1.02, 1.04]`; empty where a figure was zero. */
+/** The ratio with its interval: `1.031× [1.021, 1.042]`; empty where a figure was zero. */
 export function ratioInWords({ ratio }: FigureChange): string {
   return ratio.value > 0
-    ? `${ratio.value.toFixed(3)} [${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`
+    ? `${ratio.value.toFixed(3)}× [${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`
     : '';
 }
 

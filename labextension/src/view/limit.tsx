@@ -19,7 +19,12 @@ export function Limit(props: ILimitProps): JSX.Element {
   const { name, value, limit, best, trans } = props;
   const share = shareOf(name, value, limit);
   const { text, unit } = formatReading(limit, unitOf(name));
-  const said = [trans.__('%1 of %2', percent(share), `${text} ${unit}`.trim())];
+  const whole = `${text} ${unit}`.trim();
+  const said = [
+    name.endsWith('_seconds')
+      ? trans.__('at least %2, %1 reached', percent(share), whole)
+      : trans.__('%1 of %2', percent(share), whole)
+  ];
   if (best !== undefined) {
     said.push(
       value < best

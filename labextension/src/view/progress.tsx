@@ -30,13 +30,13 @@ export function Progress(props: IProgressProps): JSX.Element {
       >
         {trans.__('Cancel')}
       </button>
-      {/* Not in the live region: a countdown read out aloud would never end. */}
-      <span className="jp-GpuPerf-note jp-GpuPerf-left">
-        {left === null ? '' : trans.__('up to %1 left', spanInWords(left))}
-      </span>
-      <span className="jp-GpuPerf-note" aria-live="polite">
-        {words}
-      </span>
+      <div className="jp-GpuPerf-note">
+        <span aria-live="polite">{words}</span>
+        {/* Not in the live region: a countdown read out aloud would never end. */}
+        <span className="jp-GpuPerf-left">
+          {left === null ? '' : trans.__('up to %1 left', spanInWords(left))}
+        </span>
+      </div>
     </div>
   );
 }

@@ -77,7 +77,7 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
   return (
     <details className="jp-GpuPerf-parameters" data-form="suite" open={open}>
       <Fold open={open} onChange={setOpen}>
-        {trans.__('Suite: many benchmarks, in one kernel or two')}
+        {trans.__('Suite, in one kernel or two')}
       </Fold>
       <form className="jp-GpuPerf-form" onSubmit={submit} noValidate>
         <p className="jp-GpuPerf-note">

@@ -60,6 +60,11 @@ export function Suite(props: ISuiteProps): JSX.Element {
           onCancel={onCancel}
         />
       ) : null}
+      {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__('The time was up: another round would not have fitted.')}
+        </p>
+      ) : null}
       {suite.error ? (
         <Failure error={suite.error} log="" trans={trans} />
       ) : null}
@@ -136,9 +141,8 @@ function Found(
           className="jp-mod-styled"
           href={rest.suitePageUrl(suite.id)}
           download
-          title={trans.__('A page of its own, which needs nothing else')}
         >
-          {trans.__('HTML')}
+          {trans.__('Save as a page (HTML)')}
         </a>
       </div>
     </>
@@ -185,7 +189,7 @@ function Comparison(props: {
             <strong>{changeInWords(trans, each)}</strong>
             <span className="jp-GpuPerf-note">
               {bothInWords(each)}
-              {each.ratio.value > 0 ? ` · ÷ ${ratioInWords(each)}` : ''}
+              {each.ratio.value > 0 ? ` · ${ratioInWords(each)}` : ''}
               {each.warnings.length > 0 ? ' ⚠' : ''}
             </span>
           </li>

@@ -71,7 +71,7 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
   const shown = history.filter(each => figure in each.figures);
   return (
     <div className="jp-GpuPerf-history">
-      <table>
+      <table aria-label={trans.__('Results like it, newest first')}>
         <tbody>
           {shown.map(each => {
             const value = formatInterval(figure, each.figures[figure]);
