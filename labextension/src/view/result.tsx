@@ -188,7 +188,7 @@ function Exports(props: {
         onClick={copy}
         onBlur={() => setCopied(false)}
       >
-        {copied ? trans.__('Copied') : trans.__('Copy as Markdown')}
+        {trans.__('Copy as Markdown')}
       </button>
       <button
         className="jp-mod-styled"
@@ -204,6 +204,10 @@ function Exports(props: {
       >
         {trans.__('CSV')}
       </button>
+      {/* Behind all buttons: none may move away from under the pointer. */}
+      <span className="jp-GpuPerf-note" role="status">
+        {copied ? trans.__('Copied') : ''}
+      </span>
     </div>
   );
 }

@@ -75,7 +75,7 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
     });
   };
   return (
-    <details className="jp-GpuPerf-parameters" data-form="suite" open={open}>
+    <details className="jp-GpuPerf-more" data-form="suite" open={open}>
       <Fold open={open} onChange={setOpen}>
         {trans.__('Suite, in one kernel or two')}
       </Fold>

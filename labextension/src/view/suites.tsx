@@ -181,7 +181,10 @@ function Comparison(props: {
             key={`${each.benchmark} ${each.figure} ${JSON.stringify(each.parameters)}`}
             data-change={each.figure}
             data-verdict={each.verdict}
-            title={[settingsInWords(trans, each.parameters), ...each.warnings]
+            title={[
+              settingsInWords(trans, each.parameters),
+              ...each.warnings.map(words => said(trans, words))
+            ]
               .filter(words => words !== '')
               .join('\n')}
           >
