@@ -27,6 +27,8 @@ BUDGET_SECONDS: Final = 1800.0
 SHORTEST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 30.0
 """Time of one run, where a benchmark can be told its time."""
+MEASURING_RATIO: Final = 0.8
+"""Of the time given; the rest is for starting processes, or the last round would not fit."""
 
 RunOne = Callable[[str, dict[str, Any]], BenchmarkResult]
 
@@ -87,7 +89,7 @@ class Rounds:
 
     def _round(self, done: int) -> None:
         runs = len(self._sides) * max(1, len(self._benchmarks))
-        share_seconds = self._budget_seconds / (self._rounds * runs)
+        share_seconds = MEASURING_RATIO * self._budget_seconds / (self._rounds * runs)
         order = list(range(len(self._sides)))
         if done % 2:
             order.reverse()

@@ -70,7 +70,7 @@ test('Markdown holds the figures, their limits, doubts and the place, and nothin
   assert.match(text, /^\*\*matmul\*\* precision bf16\n/);
   assert.match(
     text,
-    /\| Bf16 \| 500 TFLOP\/s \| \[490, 510\] \|  \| 50 % of 1\.00 PFLOP\/s \|/
+    /\| Bf16 \| 500 TFLOP\/s \| \[490, 510\] \| {2}\| 50 % of 1\.00 PFLOP\/s \|/
   );
   assert.match(text, /- ⚠ Another process used it\./);
   assert.match(text, /NVIDIA \\\| H100 · torch 2\.11/);
