@@ -143,7 +143,9 @@ def test_two_kernels_are_held_against_each_other_by_turns(page):
         """() => {
             const content = document.querySelector('#jp-gpuperf-panel .jp-GpuPerf-content');
             content.style.width = '250px';
-            return content.scrollWidth;
+            const width = content.scrollWidth;
+            content.style.width = '';
+            return width;
         }"""
     )
     assert width <= 250
