@@ -1,6 +1,6 @@
 """Takes the documents' pictures: JupyterLab in Chromium, replaying the recording of an H100 in tests/recordings.
 
-    python docs/take_pictures.py [FOLDER]
+    python docs/take_pictures.py [FOLDER [NAME …]]
 
 Needs what ``scripts/setup`` installs. One pass takes about six minutes, because the recording plays in real time.
 """
@@ -119,8 +119,50 @@ def take_panel(page: Page, path: Path, began: float) -> None:
     page.screenshot(path=path)
 
 
+def take_result(page: Page, path: Path) -> None:
+    """Run a benchmark three times, and take its result with its past."""
+    open_benchmarks(page)
+    page.select_option(f"{PANEL} select[name=benchmark]", "compute")
+    page.click(".jp-GpuPerf-parameters summary")
+    for name, value in {"batch_size": 8, "image_size": 64, "time_limit_seconds": 5}.items():
+        page.fill(f"{PANEL} input[name={name}]", str(value))
+    page.click(".jp-GpuPerf-parameters summary")
+    for done in range(1, 4):
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_function(DONE, arg=done, timeout=120_000)
+    page.locator(".jp-GpuPerf-history").first.wait_for()
+    page.locator("[data-job]").first.screenshot(path=path)
+
+
+def take_suite(page: Page, path: Path) -> None:
+    """Run a suite in a kernel against itself, and take what it found."""
+    open_benchmarks(page)
+    form = page.locator("[data-form=suite]")
+    form.locator("> summary").click()
+    form.locator("select[name=suite_other]").select_option("python3")
+    form.locator("input[name=rounds]").fill("3")
+    form.locator("input[name=minutes]").fill("3")
+    form.locator("summary", has_text="benchmarks").click()
+    form.get_by_role("button", name="None").click()
+    form.get_by_label("pandas").check()
+    form.get_by_role("button", name="Run the suite").click()
+    page.wait_for_function(DONE, arg=1, timeout=400_000)
+    page.locator("[data-suite] [data-summary]").wait_for()
+    page.locator("[data-suite]").screenshot(path=path)
+
+
+DONE = "count => document.querySelectorAll('[data-job-state=done]').length >= count"
+
+
+def open_benchmarks(page: Page) -> None:
+    """Open the panel with its benchmarks alone."""
+    page.click(".jp-GpuPerf-statusItem button")
+    for name in ("devices", "processes"):
+        page.click(f"{PANEL} [data-section={name}] > summary")
+
+
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, or those named."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     light, dark = "JupyterLab Light", "JupyterLab Dark"
@@ -130,10 +172,15 @@ def main() -> None:
         ("dashboard-dark", dark, "default", 1440),
         ("dashboard-zh", light, "zh_CN", 1440),
         ("dashboard-narrow", light, "default", 480),
+        ("result", light, "default", 1440),
+        ("suite", light, "default", 1440),
     ]
+    named = sys.argv[2:]
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         for name, theme, language, width in wanted:
+            if named and name not in named:
+                continue
             server, address = served(Path(home) / name, theme, language)
             began = time.monotonic()
             try:
@@ -144,6 +191,10 @@ def main() -> None:
                     )
                     page.goto(address.replace("/lab?", "/lab/tree/demo.ipynb?"))
                     take_panel(page, folder / f"{name}.png", began)
+                elif name in ("result", "suite"):
+                    page.goto(address)
+                    take = take_result if name == "result" else take_suite
+                    take(page, folder / f"{name}.png")
                 else:
                     page.goto(address)
                     path = folder / f"{name}.png"

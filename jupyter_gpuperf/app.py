@@ -21,6 +21,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.jobs.suites import SuiteManager
 from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
@@ -75,6 +76,7 @@ class GpuPerf(Settings, ExtensionApp):
             deadline_seconds=self.job_deadline_seconds,
             around=Around(store=results, watcher=Watcher(self.sampler, subscribers)),
         )
+        self.suites = SuiteManager(jobs=self.jobs, results=results)
         self.recordings = RecordingShelf(
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
         )
@@ -86,6 +88,7 @@ class GpuPerf(Settings, ExtensionApp):
             sampler=self.sampler,
             jobs=self.jobs,
             results=results,
+            suites=self.suites,
             processes=ProcessReader(
                 self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
             ),
@@ -118,6 +121,7 @@ class GpuPerf(Settings, ExtensionApp):
     async def stop_extension(self) -> None:
         """End the workers, the socket and the sampler with the server."""
         await self.kernel_socket.stop()
+        self.suites.close()
         self.jobs.close()
         await in_thread(self.recordings.close)
         self.sampler.stop()

@@ -19,8 +19,14 @@ from jupyter_gpuperf.api.monitoring import (
 from jupyter_gpuperf.api.openmetrics import MetricsHandler
 from jupyter_gpuperf.api.processes import ProcessesHandler
 from jupyter_gpuperf.api.recordings import RecordingHandler, RecordingsHandler
-from jupyter_gpuperf.api.results import ResultHandler, ResultsHandler
+from jupyter_gpuperf.api.results import (
+    BaselineHandler,
+    ComparisonHandler,
+    ResultHandler,
+    ResultsHandler,
+)
 from jupyter_gpuperf.api.sentences import SentencesHandler
+from jupyter_gpuperf.api.suites import SuiteHandler, SuitePageHandler, SuitesHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -40,6 +46,11 @@ ROUTES: tuple[tuple[str, type], ...] = (
     (r"recordings/([A-Za-z0-9][A-Za-z0-9_.-]*)", RecordingHandler),
     ("results", ResultsHandler),
     (r"results/([0-9]{1,18})", ResultHandler),
+    (r"results/([0-9]{1,18})/comparison", ComparisonHandler),
+    (r"results/([0-9]{1,18})/baseline", BaselineHandler),
+    ("suites", SuitesHandler),
+    (r"suites/([A-Za-z0-9_-]+)", SuiteHandler),
+    (r"suites/([A-Za-z0-9_-]+)/page", SuitePageHandler),
     ("sentences", SentencesHandler),
     ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),

@@ -18,6 +18,7 @@ from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.jobs.suites import SuiteManager
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
@@ -40,6 +41,7 @@ class Services:
     processes: ProcessReader
     recordings: RecordingShelf
     results: ResultStore
+    suites: SuiteManager
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:

@@ -7,10 +7,12 @@ from typing import Final
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
+from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread, number_of
+from jupyter_gpuperf.jobs.standing import standing_of, summary_of
 from jupyter_gpuperf.schemas import Results
 
 MOST_RESULTS: Final = 1000
+MOST_NUMBER: Final = 10**15
 
 
 class ResultsHandler(GpuPerfHandler):
@@ -34,3 +36,27 @@ class ResultHandler(GpuPerfHandler):
     async def get(self, number: str) -> None:
         """Answer :class:`schemas.KeptResult`."""
         self.answer(await in_thread(lambda: self.services.results.get(int(number))))
+
+
+class ComparisonHandler(GpuPerfHandler):
+    """``GET results/<id>/comparison?with=``: what a kept result is held against."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, number: str) -> None:
+        """Answer :class:`schemas.ResultComparison`; by default with the baseline, else the one before."""
+        given = self.get_query_argument("with", None)
+        other = None if given is None else int(number_of("with", given, 1, 1, MOST_NUMBER))
+        store = self.services.results
+        self.answer(await in_thread(lambda: standing_of(store, int(number), other)))
+
+
+class BaselineHandler(GpuPerfHandler):
+    """``PUT results/<id>/baseline``: later results like it are held against this one."""
+
+    @web.authenticated
+    @authorized
+    async def put(self, number: str) -> None:
+        """Mark it, in place of another one; answer :class:`schemas.ResultSummary`."""
+        store = self.services.results
+        self.answer(await in_thread(lambda: summary_of(store.mark_baseline(int(number)))))

@@ -20,6 +20,7 @@ from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.benchmarks.workloads.training import precisions_of
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
@@ -64,6 +65,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
     _warn(timing, context)
     figures, samples = _figures(timing, parameters["batch_size"])
+    surroundings = _surroundings(torch, device, wanted)
+    if "model_flops_per_second" in surroundings["limits"]:
+        figures["model_flops_per_second"] = inverse(figures["pass_seconds"], wanted.work.flop)
     if varied:
         found = _compare_variants(torch, device, wanted, parameters, context)
         figures |= _gains(found)
@@ -72,7 +76,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
-        **_surroundings(torch, device, wanted),
+        **surroundings,
     }
 
 
@@ -92,22 +96,26 @@ def _figures(timing: Timing, batch_size: int) -> tuple[dict[str, Any], dict[str,
 
 
 def _surroundings(torch: Any, device: Any, wanted: Pass) -> dict[str, Any]:  # noqa: ANN401
-    """Return the environment, and the floor of an eager pass where the chip is known."""
+    """Return the environment, and what the chip allows an eager pass, where the chip is known."""
     chip = limits_of(torch, device) if device.type == "cuda" else None
     tf32 = _cudnn_tf32(torch)
-    kind = "tf32" if wanted.precision == "fp32" and tf32 else wanted.precision
-    if chip is not None and kind not in chip.flops:  # no TF32 on this chip
-        kind = "fp32"
-    floor = wanted.work.floor_seconds(chip, kind) if chip else None
+    kind = number_format(wanted, chip, tf32=bool(tf32))
     return {
         "environment": {
             **describe(torch, device),
             "cudnn_tf32": tf32,
-            **wanted.work.described(chip, kind),
+            **wanted.work.described(chip, kind, prefix="model_"),
             "limits_from": chip.source if chip else None,
         },
-        "limits": {"pass_seconds": floor} if floor else {},
+        "limits": wanted.work.limits(chip, kind, "pass_seconds", prefix="model_"),
     }
+
+
+def number_format(wanted: Pass, chip: Chip | None, *, tf32: bool) -> str:
+    """Return what the convolution really computes in: cuDNN rounds fp32 to TF32 where it may and the chip can."""
+    if wanted.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
+        return "tf32"
+    return wanted.precision
 
 
 def _compare_variants(

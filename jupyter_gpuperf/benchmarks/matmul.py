@@ -62,10 +62,11 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
         shapes[f"{kind}_shape"] = "×".join(map(str, shape))
-        if len(kinds) == 1:
-            shapes |= _work(shape, kind).described(chip, kind)
+        shapes |= _work(shape, kind).described(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
+    if chip is not None and chip.bytes_per_second:
+        limits["memory_bytes_per_second"] = chip.bytes_per_second
     if chip is not None and chip.derived:
         context.warn("This chip's data sheet is not known here: its limits are calculated.")
     return {

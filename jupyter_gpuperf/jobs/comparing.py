@@ -37,6 +37,8 @@ TOO_WIDE_RATIO: Final = 0.1
 NO_RATIO: Final = Interval(value=0.0, low=0.0, high=0.0)
 """Of figures that are zero somewhere, which have none."""
 UNKNOWN: Final[Verdict] = "unknown"
+ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "unknown", "same")
+"""What changed is read first."""
 
 HIGHER_IS_BETTER: Final = ("_per_second", "_speedup")
 LOWER_IS_BETTER: Final = ("_seconds", "_bytes")
@@ -48,12 +50,13 @@ OF_THE_MOMENT: Final = (
     "clock_lost",
     "device_memory_bytes",
     "_shape",
+    "flop_per_byte",
 )
 """Entries of an environment that differ from run to run and name no cause."""
 
 
 def compare(before: Suite, after: Suite) -> SuiteComparison:
-    """Hold two suites against each other; of a single round nothing is said but its ratio."""
+    """Hold two suites against each other, what changed first; of a single round only ratios are told."""
     sides = [_by_subject(each.results) for each in (before, after)]
     shared = [subject for subject in sides[0] if subject in sides[1]]
     pairs = [
@@ -62,10 +65,18 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         for figure in compared_figures(sides[0][subject][0])
         if all(figure in each.figures for side in sides for each in side[subject])
     ]
+    # What one side alone has measured tells of things that the other's results never name.
+    told = [
+        [each for subject in shared for each in side[subject]] or each_suite.results
+        for side, each_suite in zip(sides, (before, after), strict=True)
+    ]
     return SuiteComparison(
         rounds=min(before.rounds, after.rounds),
-        environment=environment_changes(before.results, after.results),
-        figures=[_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs],
+        environment=environment_changes(*told),
+        figures=sorted(
+            (_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs),
+            key=lambda each: ORDER.index(each.verdict),
+        ),
         only_before=_names(sides[0], sides[1]),
         only_after=_names(sides[1], sides[0]),
     )

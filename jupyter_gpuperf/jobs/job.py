@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.placing import Place
 from jupyter_gpuperf.jobs.process import WorkerProcess
+from jupyter_gpuperf.jobs.remaining import Remaining
 from jupyter_gpuperf.jobs.tail import Tail
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, JobInfo, JobState, Scalar
 
@@ -30,6 +31,7 @@ class Job:
     interpreter: str
     environment: Mapping[str, str]
     created_seconds: float
+    suite: str | None = None
     state: JobState = "queued"
     progress_ratio: float = 0.0
     progress_message: str = ""
@@ -43,6 +45,7 @@ class Job:
     process: WorkerProcess | None = None
     listeners: list[Listener] = field(default_factory=list)
     told_at: float = 0.0
+    remaining: Remaining = field(default_factory=Remaining)
 
     @property
     def has_ended(self) -> bool:
@@ -54,7 +57,7 @@ class Job:
         self.state = "failed"
         self.error = ErrorInfo(**error.to_dict())
 
-    def info(self) -> JobInfo:
+    def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
         """Return what goes over the wire."""
         return JobInfo(
             id=self.id,
@@ -70,6 +73,11 @@ class Job:
             ended_seconds=self.ended_seconds,
             result=self.result,
             result_id=self.result_id,
+            remaining_seconds=(
+                self.remaining.seconds(now_seconds) if self.state == "running" else None
+            ),
+            waits_for=list(waits_for),
+            suite=self.suite,
             error=self.error,
             log_tail=self.tail.text(),
         )
@@ -77,7 +85,7 @@ class Job:
     def tell(self, now_seconds: float) -> None:
         """Tell all listeners how it is now."""
         self.told_at = now_seconds
-        info = self.info()
+        info = self.info(now_seconds)
         for listener in tuple(self.listeners):
             try:
                 listener(info)

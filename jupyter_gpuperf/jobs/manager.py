@@ -12,20 +12,23 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from jupyter_gpuperf.errors import GpuPerfError, JobFailed, NotFound, Unavailable
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.job import Job, Listener
+from jupyter_gpuperf.jobs.job_list import JobList
 from jupyter_gpuperf.jobs.locking import lock, release
-from jupyter_gpuperf.jobs.placing import place_of, place_of_all
+from jupyter_gpuperf.jobs.placing import Place, place_of, place_of_all
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
 from jupyter_gpuperf.jobs.repeating import combined, runs_of
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
 
+if TYPE_CHECKING:
+    from jupyter_gpuperf.benchmarks import Benchmark
+
 logger = logging.getLogger(__name__)
 
-KEPT_JOBS: Final = 50  # ended ones that are remembered
 LONGEST_QUEUE: Final = 100
 SHORTEST_NEWS_SECONDS: Final = 0.05  # progress that comes faster is kept, but not told
 
@@ -65,7 +68,7 @@ class JobManager:
         self._clock = clock
         # Listeners are called under the lock, so that they hear of changes in their order.
         self._lock = threading.RLock()
-        self._jobs: dict[str, Job] = {}
+        self._jobs = JobList()
         self._queues: dict[str, deque[Job]] = {}
         self._lanes: dict[str, threading.Thread] = {}
         self._closed = False
@@ -76,6 +79,7 @@ class JobManager:
         *,
         interpreter: str = sys.executable,
         environment: Mapping[str, str] | None = None,
+        suite: str | None = None,
     ) -> JobInfo:
         """Queue a benchmark.
 
@@ -83,6 +87,8 @@ class JobManager:
         ----------
         interpreter, environment
             The Python that runs it, and variables to set for it.
+        suite
+            The suite that it is a part of.
 
         Raises
         ------
@@ -97,12 +103,7 @@ class JobManager:
 
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
-        chosen = {**os.environ, **(environment or {})}  # a kernel may have chosen its device
-        place = (
-            place_of_all(self._devices())
-            if benchmark.all_devices
-            else place_of(request.device, self._devices(), chosen)
-        )
+        place = self.place(benchmark, request.device, environment or {})
         job = Job(
             id=uuid.uuid4().hex[:12],
             benchmark=benchmark.name,
@@ -112,27 +113,37 @@ class JobManager:
             interpreter=interpreter,
             environment={**(environment or {}), **place.environment},
             created_seconds=self._clock(),
+            suite=suite,
         )
         with self._lock:
             self._enqueue(job)
-            return job.info()
+            return self._info(job)
+
+    def place(
+        self, benchmark: Benchmark, device: str | None, environment: Mapping[str, str]
+    ) -> Place:
+        """Return where a benchmark would run; a refusal as :meth:`submit` gives it."""
+        if benchmark.all_devices:
+            return place_of_all(self._devices())
+        chosen = {**os.environ, **environment}  # a kernel may have chosen its device
+        return place_of(device, self._devices(), chosen)
 
     def get(self, job_id: str) -> JobInfo:
         """Return a job; ``NotFound`` (``unknown_job``) when there is none of this id."""
         with self._lock:
-            return self._find(job_id).info()
+            return self._info(self._jobs.find(job_id))
 
     def list(self) -> list[JobInfo]:
         """Return all remembered jobs, newest first."""
         with self._lock:
-            return [job.info() for job in reversed(self._jobs.values())]
+            return [self._info(job) for job in reversed(tuple(self._jobs))]
 
     def cancel(self, job_id: str) -> JobInfo:
         """End a job; one that has ended stays as it is."""
         with self._lock:
-            job = self._find(job_id)
+            job = self._jobs.find(job_id)
             self._cancel(job)
-            return job.info()
+            return self._info(job)
 
     def subscribe(self, job_id: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with the job's state now and at each change, until the returned is called.
@@ -140,9 +151,9 @@ class JobManager:
         It is called from any thread, and must neither block nor call this manager.
         """
         with self._lock:
-            job = self._find(job_id)
+            job = self._jobs.find(job_id)
             job.listeners.append(listener)
-            listener(job.info())
+            listener(self._info(job))
 
         def unsubscribe() -> None:
             with self._lock, contextlib.suppress(ValueError):
@@ -154,20 +165,14 @@ class JobManager:
         """Cancel everything; return when no process is left. Later submissions are refused."""
         with self._lock:
             self._closed = True
-            for job in tuple(self._jobs.values()):  # ending one may forget another
+            for job in self._jobs:
                 self._cancel(job)
             lanes = list(self._lanes.values())
         for lane in lanes:
             lane.join()
 
-    def _find(self, job_id: str) -> Job:
-        if job_id not in self._jobs:
-            raise NotFound(
-                "unknown_job",
-                f"There is no job {job_id!r}.",
-                f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept.",
-            )
-        return self._jobs[job_id]
+    def _info(self, job: Job) -> JobInfo:
+        return job.info(self._clock(), self._jobs.before(job))
 
     def _enqueue(self, job: Job) -> None:
         if self._closed:
@@ -178,19 +183,13 @@ class JobManager:
         queue.append(job)
         if len(queue) > 1 or job.place.key in self._lanes:
             job.progress_message = "Waiting for the benchmark before it"
-        self._jobs[job.id] = job
-        self._forget_old()
+        self._jobs.add(job)
         if job.place.key not in self._lanes:
             lane = threading.Thread(
                 target=self._run_lane, args=(job.place.key,), name="gpuperf-jobs", daemon=True
             )
             self._lanes[job.place.key] = lane
             lane.start()
-
-    def _forget_old(self) -> None:
-        ended = [job.id for job in self._jobs.values() if job.has_ended]
-        for job_id in ended[: max(0, len(ended) - KEPT_JOBS)]:
-            del self._jobs[job_id]
 
     def _cancel(self, job: Job) -> None:
         if job.has_ended:
@@ -285,6 +284,7 @@ class JobManager:
         with self._lock:
             changed = (job.progress_ratio, job.progress_message) != (ratio, message)
             job.progress_ratio, job.progress_message = ratio, message
+            job.remaining.observe(self._clock(), ratio)
             if changed and self._clock() - job.told_at >= SHORTEST_NEWS_SECONDS:
                 job.tell(self._clock())
 
@@ -296,4 +296,4 @@ class JobManager:
             job.process = None
             job.progress_message = ""
             job.tell(self._clock())
-            self._forget_old()
+            self._jobs.forget_old()

@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 BUSY_SECONDS: Final = 5.0
 """How long to wait while another process writes."""
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 MOST_LOOKED_AT: Final = 1000
 """For the best one: reading all of many years would be felt."""
 
@@ -38,6 +38,12 @@ CREATE TABLE IF NOT EXISTS results (
     content BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS results_of_benchmark ON results (benchmark, id);
+CREATE TABLE IF NOT EXISTS suites (
+    id TEXT PRIMARY KEY,
+    created_seconds REAL NOT NULL,
+    owner TEXT NOT NULL,
+    content BLOB NOT NULL
+);
 """
 
 DEVICE_NAMES: Final = ("device_name", "device")
@@ -72,7 +78,7 @@ class ResultStore:
         Unavailable
             ``results_not_writable``: the disk is full, or the file can't be written.
         """
-        with self._open("kept") as connection:
+        with self.open("kept") as connection:
             row = connection.execute(
                 "INSERT INTO results (created_seconds, benchmark, subject, content)"
                 " VALUES (?, ?, ?, ?)",
@@ -82,14 +88,9 @@ class ResultStore:
 
     def newest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
         """Return the newest results, of one benchmark or of all."""
-        if not self.path.exists():
-            return []
-        with self._open("read") as connection:
-            rows = connection.execute(
-                "SELECT * FROM results WHERE benchmark = ? OR ? IS NULL ORDER BY id DESC LIMIT ?",
-                (benchmark, benchmark, limit),
-            ).fetchall()
-        return [kept for row in rows if (kept := _kept(row)) is not None]
+        return self._all(
+            "(benchmark = ? OR ? IS NULL) ORDER BY id DESC LIMIT ?", (benchmark, benchmark, limit)
+        )
 
     def get(self, number: int) -> KeptResult:
         """Return one result.
@@ -128,43 +129,53 @@ class ResultStore:
             ``unknown_result``.
         """
         subject = subject_of(self.get(number).result)
-        with self._open("marked") as connection:
+        with self.open("marked") as connection:
             connection.execute(
                 "UPDATE results SET baseline = (id = ?) WHERE subject = ?", (number, subject)
             )
         return self.get(number)
 
-    def best(self, result: BenchmarkResult, figure: str) -> float | None:
-        """Return the highest value of a figure among the newest results of this benchmark and device."""
-        if not self.path.exists():
-            return None
-        with self._open("read") as connection:
-            rows = connection.execute(
-                "SELECT * FROM results WHERE benchmark = ? ORDER BY id DESC LIMIT ?",
-                (result.benchmark, MOST_LOOKED_AT),
-            ).fetchall()
-        kept = [each.result for row in rows if (each := _kept(row)) is not None]
-        return max(
-            (
-                each.figures[figure].value
-                for each in kept
-                if figure in each.figures and device_of(each) == device_of(result)
-            ),
-            default=None,
+    def like(self, result: BenchmarkResult, limit: int = 100) -> list[KeptResult]:
+        """Return the newest results of the same benchmark, device and parameters."""
+        return self._all(
+            "benchmark = ? AND subject = ? ORDER BY id DESC LIMIT ?",
+            (result.benchmark, subject_of(result), limit),
         )
 
-    def _first(self, condition: str, values: tuple[Any, ...]) -> KeptResult | None:
+    def best(self, result: BenchmarkResult, figures: Sequence[str]) -> dict[str, float]:
+        """Return the highest value of each figure among the newest results of this benchmark and device."""
+        best: dict[str, float] = {}
+        if not figures:
+            return best
+        for kept in self._all(
+            "benchmark = ? ORDER BY id DESC LIMIT ?", (result.benchmark, MOST_LOOKED_AT)
+        ):
+            if device_of(kept.result) == device_of(result):
+                for name in figures:
+                    if (there := kept.result.figures.get(name)) is not None:
+                        best[name] = max(there.value, best.get(name, there.value))
+        return best
+
+    def _all(self, condition: str, values: tuple[Any, ...]) -> list[KeptResult]:
         if not self.path.exists():
-            return None
-        with self._open("read") as connection:
-            row = connection.execute(
-                f"SELECT * FROM results WHERE {condition} LIMIT 1",
-                values,
-            ).fetchone()
-        return None if row is None else _kept(row)
+            return []
+        with self.open("read") as connection:
+            rows = connection.execute(f"SELECT * FROM results WHERE {condition}", values).fetchall()
+        return [kept for row in rows if (kept := _kept(row)) is not None]
+
+    def _first(self, condition: str, values: tuple[Any, ...]) -> KeptResult | None:
+        found = self._all(f"{condition} LIMIT 1", values)
+        return found[0] if found else None
 
     @contextlib.contextmanager
-    def _open(self, wanted: str) -> Iterator[sqlite3.Connection]:
+    def open(self, wanted: str) -> Iterator[sqlite3.Connection]:
+        """Give a connection, for one transaction; ``wanted`` says for what: kept, marked, read.
+
+        Raises
+        ------
+        Unavailable
+            ``results_not_writable`` or ``results_not_readable``.
+        """
         try:
             with contextlib.closing(self._connected()) as connection, connection:
                 yield connection
@@ -194,7 +205,7 @@ class ResultStore:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
-            if layout == 0:
+            if layout < LAYOUT:  # each only adds: what was there stays readable
                 connection.executescript(TABLES)
                 connection.execute(f"PRAGMA user_version = {LAYOUT}")
                 with contextlib.suppress(OSError):

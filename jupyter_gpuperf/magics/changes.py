@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from jupyter_gpuperf.jobs.comparing import ORDER
 from jupyter_gpuperf.magics import style
 from jupyter_gpuperf.magics.words import (
     interval_words,
@@ -25,7 +26,6 @@ VERDICTS: Final = {
     "same": "no difference seen",
     "unknown": "can't be said",
 }
-ORDER: Final = ("worse", "better", "unknown", "same")
 QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 
@@ -36,6 +36,8 @@ class Changes:
     data: SuiteComparison
     before: str
     after: str
+    left_out: Sequence[str] = ()
+    """What could not run, in lines."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole as plain data, ready for JSON."""
@@ -63,7 +65,7 @@ class Changes:
         parts.append(
             _table(
                 ("What was measured", self.before, self.after, "after ÷ before", ""),
-                (_cells(each) for each in self.sorted_figures()),
+                (_cells(each) for each in self.data.figures),
             )
         )
         for line in self._doubts():
@@ -81,20 +83,9 @@ class Changes:
             f"{counts['same']} without a difference, {counts['unknown']} can't be said."
         )
 
-    def sorted_figures(self) -> list[FigureChange]:
-        """Return the figures, what changed first."""
-        return sorted(self.data.figures, key=lambda each: ORDER.index(each.verdict))
-
     def page(self) -> str:
         """Return a page of its own, which needs nothing else."""
-        title = _escaped(f"{self.before} and {self.after}")
-        return (
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width"><meta name="color-scheme" '
-            f'content="light dark"><title>{title}</title>'
-            "<style>body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em}"
-            "</style>" + self._repr_html_()
-        )
+        return page_around(f"{self.before} and {self.after}", self._repr_html_())
 
     def _lines(self) -> list[str]:
         lines = [self.summary]
@@ -105,7 +96,7 @@ class Changes:
             ]
             lines += ["", "What differs in the environment", *_aligned(rows)]
         lines += ["", "What was measured"]
-        lines += _aligned([_cells(each) for each in self.sorted_figures()])
+        lines += _aligned([_cells(each) for each in self.data.figures])
         return [*lines, *(f"  {line}" for line in self._doubts())]
 
     def _doubts(self) -> Iterable[str]:
@@ -121,6 +112,18 @@ class Changes:
             for said in each.warnings:
                 if each.verdict in ("better", "worse"):
                     yield f"Careful, {each.benchmark}: {said}"
+        yield from self.left_out
+
+
+def page_around(title: str, body: str) -> str:
+    """Return HTML as a page of its own, which needs nothing else."""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" '
+        f'content="light dark"><title>{_escaped(title)}</title>'
+        "<style>body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em}"
+        "</style>" + body
+    )
 
 
 def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:

@@ -46,6 +46,8 @@ def status_words(job: JobInfo, now_seconds: float) -> str:
     if job.progress_message:
         parts.append(job.progress_message)
     parts.append(elapsed_words(max(0.0, now_seconds - started)))
+    if job.remaining_seconds is not None and job.remaining_seconds >= 1:
+        parts.append(f"up to {elapsed_words(job.remaining_seconds)} left")
     return " · ".join(parts)
 
 

@@ -90,7 +90,10 @@ class Result:
         )
 
     def plot(self) -> Any:  # noqa: ANN401  (matplotlib need not be there)
-        """Draw each figure's samples in their order, with the interval; return the matplotlib Figure.
+        """Draw each figure's samples in their order and how they lie, with the interval, and the roofline.
+
+        The roofline is there where the result holds operations, bytes and the chip's limits. Returns the
+        matplotlib Figure.
 
         Raises
         ------

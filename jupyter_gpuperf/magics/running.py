@@ -242,14 +242,11 @@ def held_against_the_baseline(result: Result) -> Result:
 
 def _best(result: BenchmarkResult) -> dict[str, float]:
     from jupyter_gpuperf.jobs.results import ResultStore, default_path
+    from jupyter_gpuperf.jobs.standing import best_here
 
-    store = ResultStore(default_path())
-    best = {}
     with contextlib.suppress(GpuPerfError):  # the result stands without
-        for name in result.limits:
-            if name.endswith("_per_second") and (value := store.best(result, name)):
-                best[name] = value
-    return best
+        return best_here(ResultStore(default_path()), result)
+    return {}
 
 
 def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:

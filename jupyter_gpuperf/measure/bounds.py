@@ -33,22 +33,32 @@ class Work:
         arithmetic, traffic = self._roofs(chip, kind)
         return max(arithmetic, traffic) if traffic else None
 
-    def described(self, chip: Chip | None, kind: str) -> dict[str, Any]:
-        """Return what a result's environment says of it: ``work_gflop``, ``work_gb``, ``bound_by``.
+    def described(self, chip: Chip | None, kind: str, *, prefix: str) -> dict[str, Any]:
+        """Return what a result's environment says of it: ``<prefix>flop_per_byte`` and ``bound_by``.
 
         Parameters
         ----------
         kind
             The number format that it computes in, as in :data:`chips_table.FORMATS`.
         """
-        said: dict[str, Any] = {
-            "work_gflop": round(self.flop / 1e9, 3),
-            "work_gb": round(self.traffic_bytes / 1e9, 3),
-        }
+        said: dict[str, Any] = {f"{prefix}flop_per_byte": round(self.flop / self.traffic_bytes, 2)}
         if chip is not None and self.floor_seconds(chip, kind) is not None:
             arithmetic, traffic = self._roofs(chip, kind)
             said["bound_by"] = "arithmetic" if arithmetic > traffic else "memory traffic"
         return said
+
+    def limits(self, chip: Chip | None, kind: str, figure: str, *, prefix: str) -> dict[str, float]:
+        """Return what a result's limits say of it: the floor of ``figure``, and the chip's two roofs."""
+        found: dict[str, float] = {}
+        if chip is None:
+            return found
+        if (floor := self.floor_seconds(chip, kind)) is not None:
+            found[figure] = floor
+        if chip.bytes_per_second:
+            found["memory_bytes_per_second"] = chip.bytes_per_second
+        if kind in chip.flops:
+            found[f"{prefix}flops_per_second"] = chip.flops[kind]
+        return found
 
     def _roofs(self, chip: Chip, kind: str) -> tuple[float, float]:
         rate, bandwidth = chip.flops.get(kind, 0.0), chip.bytes_per_second

@@ -27,6 +27,7 @@ from jupyter_gpuperf.schemas.jobs import (
     KeptResult,
     ParameterInfo,
     Results,
+    ResultSummary,
     Scalar,
 )
 from jupyter_gpuperf.schemas.processes import (
@@ -64,9 +65,15 @@ from jupyter_gpuperf.schemas.suites import (
     SUITE_VERSION,
     EnvironmentChange,
     FigureChange,
+    ResultComparison,
     Suite,
     SuiteComparison,
     SuiteFailure,
+    SuiteInfo,
+    SuiteReport,
+    SuiteRequest,
+    Suites,
+    SuiteSide,
     Verdict,
 )
 
@@ -112,6 +119,8 @@ __all__ = [
     "RecordingInfo",
     "RecordingRequest",
     "Recordings",
+    "ResultComparison",
+    "ResultSummary",
     "Results",
     "Scalar",
     "Sentences",
@@ -121,6 +130,11 @@ __all__ = [
     "Suite",
     "SuiteComparison",
     "SuiteFailure",
+    "SuiteInfo",
+    "SuiteReport",
+    "SuiteRequest",
+    "SuiteSide",
+    "Suites",
     "Verdict",
     "Version",
     "encode",
@@ -149,6 +163,11 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     RecordingInfo,
     Recordings,
     Results,
+    ResultComparison,
+    SuiteRequest,
+    SuiteInfo,
+    Suites,
+    SuiteReport,
     Sentences,
 )
 

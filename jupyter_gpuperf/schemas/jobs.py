@@ -83,6 +83,17 @@ class Results(Struct, frozen=True, kw_only=True):
     results: list[KeptResult]
 
 
+class ResultSummary(Struct, frozen=True, kw_only=True):
+    """A kept result without its samples: a line of a list, a point of a chart."""
+
+    id: int
+    created_seconds: float
+    baseline: bool
+    unit: str
+    figures: dict[str, Interval]
+    """Those that were measured, without those derived from them."""
+
+
 class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of ``POST jobs``."""
 
@@ -109,6 +120,12 @@ class JobInfo(Struct, frozen=True, kw_only=True):
     result: BenchmarkResult | None
     result_id: int | None = None
     """The result's number among the kept ones; ``None`` where it could not be kept."""
+    remaining_seconds: float | None = None
+    """How long it still takes at most, judging by its pace; ``None`` while that can't be said."""
+    waits_for: list[str] = []
+    """Ids of the jobs before it, the next one first; empty once it runs."""
+    suite: str | None = None
+    """The suite that it is a part of."""
     error: ErrorInfo | None
     log_tail: str
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
-from jupyter_gpuperf.schemas.jobs import BenchmarkResult, Interval, Scalar
+from jupyter_gpuperf.schemas.jobs import (
+    BenchmarkResult,
+    Interval,
+    JobState,
+    ResultSummary,
+    Scalar,
+)
 
 SUITE_FORMAT = "gpuperf-suite"
 SUITE_VERSION = 1
@@ -69,3 +75,79 @@ class SuiteComparison(Struct, frozen=True, kw_only=True):
     only_before: list[str]
     """Benchmarks that only the first has."""
     only_after: list[str]
+
+
+class ResultComparison(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET results/<id>/comparison``: what a kept result is held against."""
+
+    id: int
+    against: ResultSummary | None
+    """The baseline, else the one before it; ``None`` where there is none like it."""
+    figures: list[FigureChange]
+    environment: list[EnvironmentChange]
+    best: dict[str, float]
+    """Figure with a limit → the highest kept of this benchmark and device."""
+    history: list[ResultSummary]
+    """The same benchmark, device and parameters, this result included; newest first."""
+
+
+class SuiteRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST suites``."""
+
+    benchmarks: list[str] = []
+    """Empty: all; what does not fit this machine is left out, and said."""
+    kernel_names: list[str] = []
+    """One kernel spec, or two to hold against each other; empty: the default one."""
+    device: str | None = None
+    rounds: int = 5
+    budget_seconds: float = 1800.0
+    """No round is begun that would go beyond."""
+    parameters: dict[str, dict[str, Any]] = {}
+    """Benchmark → parameters other than the defaults."""
+
+
+class SuiteSide(Struct, frozen=True, kw_only=True):
+    """What ran in one kernel's environment."""
+
+    kernel_name: str | None
+    title: str
+    """Tells it from the other side."""
+    result_ids: list[int]
+    """Its results among the kept ones, in the order they were taken."""
+    failures: list[SuiteFailure]
+
+
+class SuiteInfo(Struct, frozen=True, kw_only=True):
+    """A suite's state. Times are Unix seconds; ``None`` until they happened."""
+
+    id: str
+    benchmarks: list[str]
+    device: str | None
+    rounds: int
+    budget_seconds: float
+    sides: list[SuiteSide]
+    state: JobState
+    rounds_done: int
+    progress_ratio: float
+    progress_message: str
+    remaining_seconds: float | None
+    created_seconds: float
+    started_seconds: float | None
+    ended_seconds: float | None
+    error: ErrorInfo | None
+
+
+class Suites(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET suites``, newest first."""
+
+    suites: list[SuiteInfo]
+
+
+class SuiteReport(Struct, frozen=True, kw_only=True):
+    """Answer of ``GET suites/<id>``: what it has found so far."""
+
+    suite: SuiteInfo
+    comparison: SuiteComparison | None
+    """Of two kernels; what changed comes first."""
+    results: list[BenchmarkResult]
+    """Of one kernel: its rounds as one result a benchmark, without samples."""

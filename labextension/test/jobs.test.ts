@@ -23,6 +23,7 @@ function setUp(answer: () => Promise<Jobs>) {
       asked += 1;
       return answer();
     },
+    suites: () => Promise.resolve({ suites: [] }),
     run: () => Promise.reject(new Refusal('unknown_device', 'No.', 'Look.'))
   } as unknown as Rest;
   const show = (value: boolean) => {

@@ -21,6 +21,10 @@ READABLE = [
     "benchmarks",
     "jobs",
     "jobs/x",
+    "suites",
+    "suites/x",
+    "suites/x/page",
+    "results/1/comparison",
     "x",
 ]
 
@@ -93,6 +97,9 @@ class TestReadOnlyUsers:
         for path, kwargs in [
             ("jobs", {"method": "POST", "body": '{"benchmark": "compute"}'}),
             ("jobs/x", {"method": "DELETE"}),
+            ("suites", {"method": "POST", "body": "{}"}),
+            ("suites/x", {"method": "DELETE"}),
+            ("results/1/baseline", {"method": "PUT", "body": ""}),
         ]:
             status, body = await refusal(*path.split("/"), **kwargs)
             assert (status, body["code"]) == (403, "forbidden")

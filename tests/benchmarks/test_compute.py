@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.benchmarks.compute import _check_room, _warn
+from jupyter_gpuperf.benchmarks.compute import _check_room, _warn, number_format
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure.chips import CHIPS
 from jupyter_gpuperf.measure.timer import Timing
 from jupyter_gpuperf.schemas import BenchmarkResult
 
@@ -126,3 +127,14 @@ def test_the_work_of_a_pass_is_that_of_its_layers():
     assert work.traffic_bytes == pytest.approx(6.65e9, rel=0.01)  # known from measuring
     half = Pass(batch_size=128, image_size=224, precision="bf16").work
     assert 0.5 < half.traffic_bytes / work.traffic_bytes < 0.53  # half, and the images converted
+
+
+@pytest.mark.parametrize(("tf32", "kind"), [(True, "tf32"), (False, "fp32")])
+def test_a_known_chip_gives_a_floor_for_the_pass_and_a_roof_for_its_operations(tf32, kind):
+    (chip,) = (each for each in CHIPS if each.name == "H100 SXM")
+    wanted = Pass(batch_size=128, image_size=224)
+    assert number_format(wanted, chip, tf32=tf32) == kind
+    limits = wanted.work.limits(chip, kind, "pass_seconds", prefix="model_")
+    assert limits["pass_seconds"] == pytest.approx(1.98e-3, rel=0.01)
+    assert limits["model_flops_per_second"] == chip.flops[kind]
+    assert limits["memory_bytes_per_second"] == chip.bytes_per_second

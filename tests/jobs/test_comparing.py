@@ -109,3 +109,10 @@ def test_a_figure_of_zero_has_no_ratio_and_no_verdict():
 def test_single_results_differ_only_when_their_intervals_part(after, expected):
     (change,) = compare_results(measured(1.0, reach=0.01), measured(after, reach=0.01))
     assert change.verdict == expected
+
+
+def test_what_one_side_alone_has_measured_is_no_difference_of_the_environment():
+    alone = measured(benchmark="blas", environment={"blas": "openblas"})
+    comparison = compare(suite(measured(), alone), suite(measured()))
+    assert comparison.environment == []
+    assert comparison.only_before == ["blas batch_size=64"]

@@ -118,7 +118,7 @@ def test_an_unknown_job_is_not_found(manager):
 
 
 def test_jobs_are_listed_newest_first_and_old_ones_are_forgotten(manager, monkeypatch):
-    monkeypatch.setattr("jupyter_gpuperf.jobs.manager.KEPT_JOBS", 3)
+    monkeypatch.setattr("jupyter_gpuperf.jobs.job_list.KEPT_JOBS", 3)
     jobs = [manager.submit(request()) for _ in range(6)]
     ended(manager, jobs[-1])
     assert [job.id for job in manager.list()] == [job.id for job in reversed(jobs[3:])]

@@ -8,7 +8,8 @@ import pytest
 from job_tools import NUMBERS, device, follow, request, wait_until
 
 from jupyter_gpuperf.errors import NotFound, Unavailable
-from jupyter_gpuperf.jobs.manager import KEPT_JOBS, LONGEST_QUEUE
+from jupyter_gpuperf.jobs.job_list import KEPT_JOBS
+from jupyter_gpuperf.jobs.manager import LONGEST_QUEUE
 from jupyter_gpuperf.schemas import JobRequest
 
 
@@ -48,6 +49,16 @@ def test_jobs_of_one_device_run_in_the_order_they_were_asked_for(manager):
     ended = [manager.get(job.id).ended_seconds for job in jobs]
     assert started == sorted(started)
     assert all(end <= start for end, start in zip(ended, started[1:], strict=False))
+
+
+def test_a_waiting_job_names_those_before_it(manager):
+    blocker = start_blocker(manager)
+    second, third = (manager.submit(request()) for _ in range(2))
+    assert second.waits_for == [blocker.id]
+    assert third.waits_for == [blocker.id, second.id]
+    manager.cancel(second.id)
+    assert manager.get(third.id).waits_for == [blocker.id]
+    assert manager.get(blocker.id).waits_for == []
 
 
 def test_a_job_without_a_wish_waits_for_the_same_device_named(make_manager):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 
+import msgspec
 import pytest
 
 from jupyter_gpuperf.magics.result import Result, rows, surroundings
@@ -114,12 +115,27 @@ def test_samples_come_as_a_data_frame(result):
     assert frame[frame.figure == "batch_seconds"].value.tolist() == [0.0111, 0.0113]
 
 
-def test_samples_are_drawn_with_their_interval_in_readable_units(result):
-    first, second = result.plot().axes
-    assert first.get_ylabel() == "batch, ms"
-    assert list(first.lines[0].get_ydata()) == pytest.approx([11.1, 11.3])
-    assert len(first.patches) == 1  # the interval
-    assert second.get_xlabel() == "sample"
+def test_samples_are_drawn_in_order_and_as_they_lie_with_their_interval(result):
+    in_order, beside, *_, last = result.plot().axes
+    assert in_order.get_ylabel() == "batch, ms"
+    assert list(in_order.lines[0].get_ydata()) == pytest.approx([11.1, 11.3])
+    assert len(in_order.patches) == 1  # the interval
+    assert sum(bar.get_width() for bar in beside.containers[0]) == 2
+    assert last.get_xlabel() == "samples"
+
+
+def test_the_roofline_is_drawn_where_operations_bytes_and_limits_are_known():
+    data = rate(80e12)
+    known = msgspec.structs.replace(
+        data,
+        limits={"bf16_flops_per_second": 989e12, "memory_bytes_per_second": 3.35e12},
+        environment={**data.environment, "bf16_flop_per_byte": 100.0},
+    )
+    (axes,) = (each for each in Result(known).plot().axes if each.get_xscale() == "log")
+    roof, point = axes.lines
+    assert roof.get_xdata()[1] == pytest.approx(989 / 3.35)  # where memory ceases to bind
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == (100.0, 80.0)
+    assert not any(each.get_xscale() == "log" for each in Result(data).plot().axes)
 
 
 def test_nothing_of_a_result_becomes_markup(result):

@@ -34,7 +34,7 @@ def fill(page: Page, **values: object) -> None:
 
 def run(page: Page) -> Locator:
     """Click Run; return the new job."""
-    jobs = page.locator(".jp-GpuPerf-job")
+    jobs = page.locator(".jp-GpuPerf-job[data-job]")
     before = jobs.first.get_attribute("data-job") if jobs.count() else None
     page.locator(".jp-GpuPerf-formHead button").click()
     expect(jobs.first).not_to_have_attribute("data-job", before or "")

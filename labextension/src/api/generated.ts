@@ -361,6 +361,17 @@ export interface Version {
   version: string;
 }
 /**
+ * Something of the environment that is not the same.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "EnvironmentChange".
+ */
+export interface EnvironmentChange {
+  after: boolean | number | string | null;
+  before: boolean | number | string | null;
+  name: string;
+}
+/**
  * A refusal: HTTP body of any 4xx or 5xx, and a failed job's error.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -370,6 +381,25 @@ export interface ErrorInfo {
   code: string;
   hint: string;
   message: string;
+}
+/**
+ * One figure in two environments.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FigureChange".
+ */
+export interface FigureChange {
+  after: Interval;
+  before: Interval;
+  benchmark: string;
+  figure: string;
+  parameters: {
+    [k: string]: boolean | number | string;
+  };
+  ratio: Interval;
+  unit: string;
+  verdict: "better" | "same" | "unknown" | "worse";
+  warnings: string[];
 }
 /**
  * All readings of one tick: device UUID → metric name → value or reason.
@@ -459,10 +489,13 @@ export interface JobInfo {
   };
   progress_message: string;
   progress_ratio: number;
+  remaining_seconds?: number | null;
   result: BenchmarkResult | null;
   result_id?: number | null;
   started_seconds: number | null;
   state: "cancelled" | "done" | "failed" | "queued" | "running";
+  suite?: string | null;
+  waits_for?: string[];
 }
 /**
  * Body of ``POST jobs``.
@@ -547,6 +580,37 @@ export interface Recordings {
   recordings: RecordingInfo[];
 }
 /**
+ * Answer of ``GET results/<id>/comparison``: what a kept result is held against.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ResultComparison".
+ */
+export interface ResultComparison {
+  against: ResultSummary | null;
+  best: {
+    [k: string]: number;
+  };
+  environment: EnvironmentChange[];
+  figures: FigureChange[];
+  history: ResultSummary[];
+  id: number;
+}
+/**
+ * A kept result without its samples: a line of a list, a point of a chart.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ResultSummary".
+ */
+export interface ResultSummary {
+  baseline: boolean;
+  created_seconds: number;
+  figures: {
+    [k: string]: Interval;
+  };
+  id: number;
+  unit: string;
+}
+/**
  * Answer of ``GET results``, newest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -585,4 +649,98 @@ export interface SocketError {
   hint: string;
   message: string;
   type: "error";
+}
+/**
+ * What ``jupyter gpuperf compare`` answers.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuiteComparison".
+ */
+export interface SuiteComparison {
+  environment: EnvironmentChange[];
+  figures: FigureChange[];
+  only_after: string[];
+  only_before: string[];
+  rounds: number;
+}
+/**
+ * A benchmark of a suite that gave no result, and why.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuiteFailure".
+ */
+export interface SuiteFailure {
+  benchmark: string;
+  error: ErrorInfo;
+}
+/**
+ * A suite's state. Times are Unix seconds; ``None`` until they happened.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuiteInfo".
+ */
+export interface SuiteInfo {
+  benchmarks: string[];
+  budget_seconds: number;
+  created_seconds: number;
+  device: string | null;
+  ended_seconds: number | null;
+  error: ErrorInfo | null;
+  id: string;
+  progress_message: string;
+  progress_ratio: number;
+  remaining_seconds: number | null;
+  rounds: number;
+  rounds_done: number;
+  sides: SuiteSide[];
+  started_seconds: number | null;
+  state: "cancelled" | "done" | "failed" | "queued" | "running";
+}
+/**
+ * What ran in one kernel's environment.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuiteSide".
+ */
+export interface SuiteSide {
+  failures: SuiteFailure[];
+  kernel_name: string | null;
+  result_ids: number[];
+  title: string;
+}
+/**
+ * Answer of ``GET suites/<id>``: what it has found so far.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuiteReport".
+ */
+export interface SuiteReport {
+  comparison: SuiteComparison | null;
+  results: BenchmarkResult[];
+  suite: SuiteInfo;
+}
+/**
+ * Body of ``POST suites``.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuiteRequest".
+ */
+export interface SuiteRequest {
+  benchmarks?: string[];
+  budget_seconds?: number;
+  device?: string | null;
+  kernel_names?: string[];
+  parameters?: {
+    [k: string]: {};
+  };
+  rounds?: number;
+}
+/**
+ * Answer of ``GET suites``, newest first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Suites".
+ */
+export interface Suites {
+  suites: SuiteInfo[];
 }

@@ -17,6 +17,11 @@ import type {
   RecordingInfo,
   RecordingRequest,
   Recordings,
+  ResultComparison,
+  SuiteInfo,
+  SuiteReport,
+  SuiteRequest,
+  Suites,
   Version
 } from './generated';
 
@@ -97,6 +102,42 @@ export class Rest {
     return this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
   }
 
+  /** What a kept result is held against: another one, else the baseline or the one before. */
+  comparison(id: number, other: number | null): Promise<ResultComparison> {
+    const query = other === null ? '' : `?with=${other}`;
+    return this.call<ResultComparison>(`results/${id}/comparison${query}`);
+  }
+
+  /** Hold later results like it against this one. */
+  async markBaseline(id: number): Promise<void> {
+    await this.call(`results/${id}/baseline`, { method: 'PUT' });
+  }
+
+  suites(): Promise<Suites> {
+    return this.call<Suites>('suites');
+  }
+
+  runSuite(request: SuiteRequest): Promise<SuiteInfo> {
+    return this.call<SuiteInfo>('suites', {
+      method: 'POST',
+      body: JSON.stringify(request)
+    });
+  }
+
+  cancelSuite(id: string): Promise<SuiteInfo> {
+    return this.call<SuiteInfo>(`suites/${id}`, { method: 'DELETE' });
+  }
+
+  /** What a suite has found so far. */
+  suiteReport(id: string): Promise<SuiteReport> {
+    return this.call<SuiteReport>(`suites/${id}`);
+  }
+
+  /** The address from which the browser downloads a suite's page. */
+  suitePageUrl(id: string): string {
+    return this.fileUrl('suites', id, 'page');
+  }
+
   recordings(): Promise<Recordings> {
     return this.call<Recordings>('recordings');
   }
@@ -122,8 +163,7 @@ export class Rest {
 
   /** The address from which the browser downloads a recording. */
   recordingUrl(id: string): string {
-    const url = URLExt.join(this.settings.baseUrl, 'gpuperf/recordings', id);
-    return url + URLExt.objectToQueryString(this.tokenQuery());
+    return this.fileUrl('recordings', id);
   }
 
   /** The address of the live socket. */
@@ -131,6 +171,11 @@ export class Rest {
     const url = URLExt.join(this.settings.wsUrl, 'gpuperf', 'live');
     const query = { interval_ms: String(intervalMs), ...this.tokenQuery() };
     return url + URLExt.objectToQueryString(query);
+  }
+
+  private fileUrl(...path: string[]): string {
+    const url = URLExt.join(this.settings.baseUrl, 'gpuperf', ...path);
+    return url + URLExt.objectToQueryString(this.tokenQuery());
   }
 
   /** Where the browser sends no headers of ours. */

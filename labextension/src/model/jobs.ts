@@ -1,6 +1,12 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
-import type { BenchmarkInfo, JobInfo, JobRequest } from '../api/generated';
+import type {
+  BenchmarkInfo,
+  JobInfo,
+  JobRequest,
+  SuiteInfo,
+  SuiteRequest
+} from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
 import { BROWSER, IWorld } from './world';
 
@@ -8,10 +14,11 @@ const BUSY_POLL_MS = 500;
 /** Magics start jobs too: look now and then while the panel is visible. */
 const IDLE_POLL_MS = 5000;
 
-/** The benchmarks, and the jobs that run them; the server's list is the truth. */
+/** The benchmarks, and the jobs and suites that run them; the server's lists are the truth. */
 export class JobsModel {
   benchmarks: BenchmarkInfo[] = [];
   jobs: JobInfo[] = [];
+  suites: SuiteInfo[] = [];
   /** Why what was asked for was not done. */
   refusal: Refusal | null = null;
   /** Why the list can't be read now. */
@@ -39,7 +46,7 @@ export class JobsModel {
   }
 
   get hasActive(): boolean {
-    return this.jobs.some(isActive);
+    return this.jobs.some(isActive) || this.suites.some(isActive);
   }
 
   /** Follow the jobs while somebody looks. */
@@ -74,6 +81,20 @@ export class JobsModel {
     });
   }
 
+  /** Start a suite; a refusal is kept for the form to show. */
+  async runSuite(request: SuiteRequest): Promise<void> {
+    await this.attempt(async () => {
+      await this.rest.runSuite(request);
+    });
+  }
+
+  /** End a suite, with the job that it runs. */
+  async cancelSuite(id: string): Promise<void> {
+    await this.attempt(async () => {
+      await this.rest.cancelSuite(id);
+    });
+  }
+
   private async attempt(action: () => Promise<void>): Promise<void> {
     try {
       this.refusal = null;
@@ -89,12 +110,15 @@ export class JobsModel {
     this.turn += 1;
     const turn = this.turn;
     let trouble: Refusal | null = null;
-    let jobs = this.jobs;
+    let { jobs, suites } = this;
     try {
       if (this.benchmarks.length === 0) {
         this.benchmarks = (await this.rest.benchmarks()).benchmarks;
       }
-      jobs = (await this.rest.jobs()).jobs;
+      const answers = [this.rest.jobs(), this.rest.suites()] as const;
+      const [ofJobs, ofSuites] = await Promise.all(answers);
+      ({ jobs } = ofJobs);
+      ({ suites } = ofSuites);
     } catch (error) {
       trouble = asRefusal(error);
     }
@@ -102,6 +126,7 @@ export class JobsModel {
       return; // asked again meanwhile: this answer is older than the one to come
     }
     this.jobs = jobs;
+    this.suites = suites;
     this.trouble = trouble;
     this.changedSignal.emit();
     if (this.following) {
@@ -111,11 +136,12 @@ export class JobsModel {
   }
 }
 
-export function isActive(job: JobInfo): boolean {
-  return job.state === 'queued' || job.state === 'running';
+/** Whether a job or a suite waits or runs. */
+export function isActive({ state }: Pick<JobInfo, 'state'>): boolean {
+  return state === 'queued' || state === 'running';
 }
 
-function asRefusal(error: unknown): Refusal {
+export function asRefusal(error: unknown): Refusal {
   return error instanceof Refusal
     ? error
     : new Refusal('unexpected', String(error), '');

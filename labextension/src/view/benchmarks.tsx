@@ -1,7 +1,7 @@
 import type { KernelSpec } from '@jupyterlab/services';
 import * as React from 'react';
 
-import type { JobInfo } from '../api/generated';
+import type { JobInfo, SuiteInfo } from '../api/generated';
 import type { Refusal } from '../api/rest';
 import { isActive } from '../model/jobs';
 import type { IPanelContext } from './context';
@@ -9,13 +9,16 @@ import { BenchmarkForm } from './form';
 import { Job } from './job';
 import { said } from './said';
 import { Section } from './section';
+import { SuiteForm } from './suiteform';
+import { Suite } from './suites';
 
-const RECENT_JOBS = 3;
+const RECENT = 3;
 
-/** Choose a benchmark, run it, see it through. */
+/** Choose a benchmark or many, run them, see them through. */
 export function BenchmarksSection({
   live,
   jobs,
+  rest,
   trans,
   state,
   kernelspecs
@@ -32,17 +35,36 @@ export function BenchmarksSection({
     active > 0
       ? trans._n('%1 running', '%1 running or waiting', active)
       : undefined;
-  // Newest first; what runs or waits is never folded away.
-  const recent = jobs.jobs.filter((job, i) => isActive(job) || i < RECENT_JOBS);
-  const older = jobs.jobs.filter(job => !recent.includes(job));
-  const show = (job: JobInfo): JSX.Element => (
-    <Job
-      key={job.id}
-      job={job}
-      trans={trans}
-      onCancel={() => void jobs.cancel(job.id)}
-    />
+  // Newest first; what runs or waits is never folded away. A suite shows its own jobs.
+  const all = [...jobs.jobs.filter(job => !job.suite), ...jobs.suites].sort(
+    (a, b) => b.created_seconds - a.created_seconds
   );
+  const recent = all.filter((each, i) => isActive(each) || i < RECENT);
+  const older = all.filter(each => !recent.includes(each));
+  const newest = all.find(each => !isActive(each));
+  const show = (each: JobInfo | SuiteInfo): JSX.Element => {
+    const isNewest = isActive(each) || each === newest;
+    return 'sides' in each ? (
+      <Suite
+        key={each.id}
+        suite={each}
+        rest={rest}
+        isNewest={isNewest}
+        trans={trans}
+        onCancel={() => void jobs.cancelSuite(each.id)}
+      />
+    ) : (
+      <Job
+        key={each.id}
+        job={each}
+        jobs={jobs.jobs}
+        rest={rest}
+        isNewest={isNewest}
+        trans={trans}
+        onCancel={() => void jobs.cancel(each.id)}
+      />
+    );
+  };
   return (
     <Section
       id="benchmarks"
@@ -75,6 +97,17 @@ export function BenchmarksSection({
             ))}
           </select>
         </BenchmarkForm>
+      ) : null}
+      {benchmark ? (
+        <SuiteForm
+          benchmarks={jobs.benchmarks}
+          kernels={kernels}
+          defaultKernel={defaultOf(kernelspecs, kernels)}
+          devices={devices}
+          trans={trans}
+          state={state}
+          onRun={request => void jobs.runSuite(request)}
+        />
       ) : null}
       {refusal ? <Refused refusal={refusal} trans={trans} /> : null}
       {recent.map(show)}

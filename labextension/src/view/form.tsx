@@ -89,21 +89,12 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
           options={kernels}
           onChange={setKernel}
         />
-        {devices.length > 1 ? (
-          <Choice
-            name="device"
-            label={trans.__('GPU')}
-            help={trans.__('The device that runs the benchmark.')}
-            value={uuid}
-            options={{
-              '': trans.__('The kernel’s first'),
-              ...Object.fromEntries(
-                devices.map(each => [each.uuid, `${each.index} ${each.name}`])
-              )
-            }}
-            onChange={setUuid}
-          />
-        ) : null}
+        <DeviceChoice
+          devices={devices}
+          value={uuid}
+          trans={trans}
+          onChange={setUuid}
+        />
       </details>
     </form>
   );
@@ -119,7 +110,7 @@ interface IChoiceProps {
   onChange(value: string): void;
 }
 
-function Choice(props: IChoiceProps): JSX.Element {
+export function Choice(props: IChoiceProps): JSX.Element {
   const { name, label, help, value, options, onChange } = props;
   return (
     <label className="jp-GpuPerf-field" title={help}>
@@ -141,16 +132,44 @@ function Choice(props: IChoiceProps): JSX.Element {
   );
 }
 
+/** Which device runs it; nothing where there is no choice. */
+export function DeviceChoice(props: {
+  devices: readonly DeviceInfo[];
+  value: string;
+  trans: TranslationBundle;
+  onChange(uuid: string): void;
+}): JSX.Element | null {
+  const { devices, value, trans, onChange } = props;
+  return devices.length > 1 ? (
+    <Choice
+      name="device"
+      label={trans.__('GPU')}
+      help={trans.__('The device that runs the benchmark.')}
+      value={value}
+      options={{
+        '': trans.__('The kernel’s first'),
+        ...Object.fromEntries(
+          devices.map(each => [each.uuid, `${each.index} ${each.name}`])
+        )
+      }}
+      onChange={onChange}
+    />
+  ) : null;
+}
+
 interface IFieldProps {
   readonly parameter: ParameterInfo;
+  /** By default, what its name says. */
+  readonly label?: string;
   readonly value: string | boolean;
   readonly problem: Problem | null;
   readonly trans: TranslationBundle;
   onChange(value: string | boolean): void;
 }
 
-function Field({
+export function Field({
   parameter,
+  label,
   value,
   problem,
   trans,
@@ -159,7 +178,9 @@ function Field({
   const help = trans.__(parameter.help);
   return (
     <label className="jp-GpuPerf-field" title={help}>
-      <span>{fieldLabelOf(parameter.name, words => trans.__(words))}</span>
+      <span>
+        {label ?? fieldLabelOf(parameter.name, words => trans.__(words))}
+      </span>
       <Input
         parameter={parameter}
         value={value}
@@ -182,7 +203,7 @@ function Input({
   problem,
   help,
   onChange
-}: Omit<IFieldProps, 'trans'> & { help: string }): JSX.Element {
+}: Omit<IFieldProps, 'trans' | 'label'> & { help: string }): JSX.Element {
   if (typeof value === 'boolean') {
     return (
       <input

@@ -1,19 +1,27 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { BenchmarkResult, JobInfo } from '../api/generated';
-import { formatInterval, labelOf, rowLabelOf, wordsOf } from '../format';
+import type { JobInfo } from '../api/generated';
+import type { Rest } from '../api/rest';
 import { isActive } from '../model/jobs';
+import { settingsInWords } from './changed';
+import { Progress } from './progress';
+import { Result } from './result';
 import { said } from './said';
 
 interface IJobProps {
   readonly job: JobInfo;
+  /** All jobs: a waiting one names those before it. */
+  readonly jobs: readonly JobInfo[];
+  readonly rest: Rest;
+  readonly isNewest: boolean;
   readonly trans: TranslationBundle;
   onCancel(): void;
 }
 
 /** One job: its progress while it runs, then its result or what went wrong. */
-export function Job({ job, trans, onCancel }: IJobProps): JSX.Element {
+export function Job(props: IJobProps): JSX.Element {
+  const { job, jobs, rest, isNewest, trans, onCancel } = props;
   return (
     <article
       className="jp-GpuPerf-job"
@@ -22,123 +30,83 @@ export function Job({ job, trans, onCancel }: IJobProps): JSX.Element {
     >
       <header>
         <strong>{job.benchmark}</strong>
-        <span className="jp-GpuPerf-note">{parametersInWords(job, trans)}</span>
-        <span className="jp-GpuPerf-state">{stateInWords(job, trans)}</span>
+        <span className="jp-GpuPerf-note">
+          {settingsInWords(trans, job.parameters)}
+        </span>
+        <span className="jp-GpuPerf-state">
+          {stateInWords(job.state, trans)}
+        </span>
       </header>
       {isActive(job) ? (
-        <Progress job={job} trans={trans} onCancel={onCancel} />
+        <Progress
+          of={job}
+          name={job.benchmark}
+          words={queueInWords(job, jobs, trans)}
+          trans={trans}
+          onCancel={onCancel}
+        />
       ) : null}
-      {job.result ? <Result result={job.result} trans={trans} /> : null}
-      {job.error ? <Failure job={job} trans={trans} /> : null}
+      {job.result ? (
+        <Result
+          result={job.result}
+          id={job.result_id ?? null}
+          rest={rest}
+          trans={trans}
+          isNewest={isNewest}
+        />
+      ) : null}
+      {job.error ? (
+        <Failure error={job.error} log={job.log_tail} trans={trans} />
+      ) : null}
     </article>
   );
 }
 
-function Progress({ job, trans, onCancel }: IJobProps): JSX.Element {
-  return (
-    <div className="jp-GpuPerf-progress">
-      <progress
-        max={1}
-        value={job.state === 'queued' ? undefined : job.progress_ratio}
-        aria-label={trans.__('Progress of %1', job.benchmark)}
-      />
-      <button className="jp-mod-styled" onClick={onCancel}>
-        {trans.__('Cancel')}
-      </button>
-      <span className="jp-GpuPerf-note" aria-live="polite">
-        {said(trans, job.progress_message)}
-      </span>
-    </div>
+/** What a waiting job waits for; what a running one does. */
+function queueInWords(
+  job: JobInfo,
+  jobs: readonly JobInfo[],
+  trans: TranslationBundle
+): string {
+  const before = (job.waits_for ?? []).map(
+    id => jobs.find(each => each.id === id)?.benchmark ?? '…'
   );
+  return before.length > 0
+    ? trans.__(
+        'Number %1 in the queue, behind %2',
+        before.length,
+        before.join(', ')
+      )
+    : said(trans, job.progress_message);
 }
 
-function Result(props: {
-  result: BenchmarkResult;
+/** What went wrong, what to do, and the last that the worker wrote. */
+export function Failure(props: {
+  error: NonNullable<JobInfo['error']>;
+  log: string;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { result, trans } = props;
+  const { error, log, trans } = props;
   return (
-    <>
-      <dl className="jp-GpuPerf-result">
-        {Object.entries(result.figures).map(([name, interval]) => {
-          const figure = formatInterval(name, interval);
-          const count = result.samples[name]?.length;
-          return (
-            <div key={name} data-figure={name}>
-              <dt>{labelOf(name, words => trans.__(words))}</dt>
-              <dd>
-                <span className="jp-GpuPerf-number">{figure.text}</span>
-                <span className="jp-GpuPerf-unit"> {figure.unit}</span>
-              </dd>
-              <dd
-                className="jp-GpuPerf-note"
-                title={trans.__('95 % confidence interval')}
-              >
-                {figure.range}
-                {count ? ` n = ${count}` : ''}
-              </dd>
-            </div>
-          );
-        })}
-      </dl>
-      {result.warnings.map(warning => (
-        <p className="jp-GpuPerf-warning" key={warning}>
-          {said(trans, warning)}
-        </p>
-      ))}
-      <details className="jp-GpuPerf-all">
-        <summary>{trans.__('Measured on')}</summary>
-        <table>
-          <tbody>
-            {Object.entries(result.environment).map(([name, value]) => (
-              <tr key={name}>
-                <th scope="row">
-                  {rowLabelOf(name, words => trans.__(words))}
-                </th>
-                <td>{value === null ? '–' : String(value)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </details>
-    </>
-  );
-}
-
-function Failure({
-  job,
-  trans
-}: Pick<IJobProps, 'job' | 'trans'>): JSX.Element {
-  return (
-    <div className="jp-GpuPerf-failure" data-error={job.error?.code}>
-      <p>{said(trans, job.error?.message ?? '')}</p>
-      {job.error?.hint ? (
-        <p className="jp-GpuPerf-note">{said(trans, job.error.hint)}</p>
+    <div className="jp-GpuPerf-failure" data-error={error.code}>
+      <p>{said(trans, error.message)}</p>
+      {error.hint ? (
+        <p className="jp-GpuPerf-note">{said(trans, error.hint)}</p>
       ) : null}
-      {job.log_tail.trim() ? (
+      {log.trim() ? (
         <details className="jp-GpuPerf-all">
           <summary>{trans.__('End of the log')}</summary>
-          <pre>{job.log_tail}</pre>
+          <pre>{log}</pre>
         </details>
       ) : null}
     </div>
   );
 }
 
-function parametersInWords(job: JobInfo, trans: TranslationBundle): string {
-  return Object.entries(job.parameters)
-    .filter(
-      ([name, value]) =>
-        !['rigorous', 'time_limit_seconds'].includes(name) && value !== false
-    )
-    .map(([name, value]) => {
-      const words = trans.__(wordsOf(name));
-      return value === true ? words : `${words} ${value}`;
-    })
-    .join(', ');
-}
-
-function stateInWords(job: JobInfo, trans: TranslationBundle): string {
+export function stateInWords(
+  state: JobInfo['state'],
+  trans: TranslationBundle
+): string {
   const words: Record<JobInfo['state'], string> = {
     queued: trans.__('waiting'),
     running: trans.__('running'),
@@ -146,5 +114,5 @@ function stateInWords(job: JobInfo, trans: TranslationBundle): string {
     failed: trans.__('failed'),
     cancelled: trans.__('cancelled')
   };
-  return words[job.state];
+  return words[state];
 }

@@ -1,0 +1,78 @@
+"""How long something still takes, from how far it is: said only when its pace bears it.
+
+What a benchmark tells is mostly the share of its time limit, and it ends earlier once it is sure: so this is the
+time that it takes at most, as far as its pace tells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+SHORTEST_SECONDS: Final = 1.0
+"""Before, the pace of anything is chance."""
+LEAST_RATIO: Final = 0.02
+MOST_APART: Final = 2.0
+"""By how much the pace of the later half may differ from the whole's: else nobody knows."""
+NEW_SHARE: Final = 0.3
+"""Weight of the newest estimate of the end: one that jumps is not read."""
+JUMP_RATIO: Final = 0.5
+SMALL_JUMP_SECONDS: Final = 2.0
+SILENCE_RATIO: Final = 0.5
+"""No news for this share of the time so far, and for :data:`SHORTEST_SILENCE_SECONDS`: it stands still."""
+SHORTEST_SILENCE_SECONDS: Final = 5.0
+MOST_KEPT: Final = 256
+
+
+class Remaining:
+    """Takes how far something is, and tells how long it still takes; times are seconds of any one clock."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque()
+        self._end_seconds: float | None = None
+
+    def observe(self, now_seconds: float, ratio: float) -> None:
+        """Note how far it is. What comes before the first progress is no part of its pace."""
+        if ratio <= 0 or ratio >= 1:
+            return
+        if self._seen and ratio <= self._seen[-1][1]:
+            return
+        self._seen.append((now_seconds, ratio))
+        if len(self._seen) > MOST_KEPT:  # every second one: the whole course stays in sight
+            self._seen = deque(
+                [self._seen[0], *list(self._seen)[2:-1:2], self._seen[-1]],
+            )
+        end = self._estimate()
+        before, self._end_seconds = self._end_seconds, end
+        if end is not None and before is not None:
+            jump = abs(end - before)
+            if jump > max(SMALL_JUMP_SECONDS, JUMP_RATIO * (max(end, before) - now_seconds)):
+                self._end_seconds = None  # neither is worth much: the next one will tell
+            else:
+                self._end_seconds = before + NEW_SHARE * (end - before)
+
+    def seconds(self, now_seconds: float) -> float | None:
+        """Return how long it still takes; ``None`` while that can't be said."""
+        if self._end_seconds is None:
+            return None
+        silent = now_seconds - self._seen[-1][0]
+        lasted = self._seen[-1][0] - self._seen[0][0]
+        if silent > max(SHORTEST_SILENCE_SECONDS, SILENCE_RATIO * lasted):
+            return None
+        left = self._end_seconds - now_seconds
+        return left if left > 0 else None  # late: it takes longer than its pace told
+
+    def _estimate(self) -> float | None:
+        (first_seconds, first_ratio), (last_seconds, last_ratio) = self._seen[0], self._seen[-1]
+        lasted, done = last_seconds - first_seconds, last_ratio - first_ratio
+        if lasted < SHORTEST_SECONDS or done < LEAST_RATIO:
+            return None
+        middle_seconds, middle_ratio = next(
+            each for each in reversed(self._seen) if each[0] <= first_seconds + lasted / 2
+        )
+        whole = done / lasted
+        later = (last_ratio - middle_ratio) / (last_seconds - middle_seconds)
+        if not 1 / MOST_APART <= later / whole <= MOST_APART:
+            return None
+        return last_seconds + (1 - last_ratio) / math.sqrt(whole * later)

@@ -1,0 +1,129 @@
+"""Benchmarks in turn, round after round, in one environment or in two by turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.schemas import (
+    SUITE_FORMAT,
+    SUITE_VERSION,
+    BenchmarkResult,
+    ErrorInfo,
+    Suite,
+    SuiteFailure,
+)
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.benchmarks import Benchmark
+
+ROUNDS: Final = 5
+"""With three, one in ten comparisons of a real H100 with itself named a difference; with five, none in 28."""
+BUDGET_SECONDS: Final = 1800.0
+SHORTEST_SECONDS: Final = 2.0
+LONGEST_SECONDS: Final = 30.0
+"""Time of one run, where a benchmark can be told its time."""
+MEASURING_RATIO: Final = 0.8
+"""Of the time given; the rest is for starting processes, or the last round would not fit."""
+
+RunOne = Callable[[str, dict[str, Any]], BenchmarkResult]
+
+
+class Rounds:
+    """Runs benchmarks on each side in turn, and keeps what is there after each.
+
+    Of two sides, A and B, each benchmark runs A B B A A B B A …: what drifts meanwhile, as the heat does, counts
+    for both alike.
+
+    Parameters
+    ----------
+    sides
+        Each runs one benchmark with parameters, or raises a ``GpuPerfError``.
+    save
+        Takes the suites as they are, one a side, after each result: a kill loses the running benchmark alone.
+    say
+        Takes what comes next, and the ratio done.
+    """
+
+    def __init__(
+        self,
+        benchmarks: Sequence[Benchmark],
+        sides: Sequence[RunOne],
+        *,
+        rounds: int = ROUNDS,
+        budget_seconds: float = BUDGET_SECONDS,
+        save: Callable[[Sequence[Suite]], None] = lambda suites: None,
+        say: Callable[[str, float], None] = lambda words, ratio: None,
+        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._benchmarks, self._sides = list(benchmarks), list(sides)
+        self._rounds, self._budget_seconds = rounds, budget_seconds
+        self._save, self._say, self._clock = save, say, clock
+        empty = Suite(
+            format=SUITE_FORMAT,
+            format_version=SUITE_VERSION,
+            created_seconds=wall_clock(),
+            rounds=0,
+            results=[],
+            failures=[],
+        )
+        self._suites = [empty for _ in self._sides]
+
+    def run(self) -> list[Suite]:
+        """Run, and return what there is; a round is begun only when the last one would fit the time left."""
+        began = self._clock()
+        for done in range(self._rounds):
+            round_began = self._clock()
+            self._round(done)
+            self._suites = [msgspec.structs.replace(each, rounds=done + 1) for each in self._suites]
+            self._save(self._suites)
+            now = self._clock()
+            if now - began + (now - round_began) > self._budget_seconds:
+                break
+        return self._suites
+
+    def _round(self, done: int) -> None:
+        runs = len(self._sides) * max(1, len(self._benchmarks))
+        share_seconds = MEASURING_RATIO * self._budget_seconds / (self._rounds * runs)
+        order = list(range(len(self._sides)))
+        if done % 2:
+            order.reverse()
+        for place, benchmark in enumerate(tuple(self._benchmarks)):
+            for turn, side in enumerate(order):
+                ratio = (done + (place * len(order) + turn) / runs) / self._rounds
+                self._say(f"{benchmark.name}, round {done + 1} of {self._rounds}", ratio)
+                if not self._one(benchmark, side, share_seconds):
+                    break
+
+    def _one(self, benchmark: Benchmark, side: int, share_seconds: float) -> bool:
+        try:
+            result = self._sides[side](benchmark.name, parameters_for(benchmark, share_seconds))
+        except GpuPerfError as error:
+            if error.code == "cancelled":
+                raise
+            # What failed once would fail again: the time goes to the others.
+            self._benchmarks.remove(benchmark)
+            failure = SuiteFailure(benchmark=benchmark.name, error=ErrorInfo(**error.to_dict()))
+            self._replace(side, failures=[*self._suites[side].failures, failure])
+            return False
+        self._replace(side, results=[*self._suites[side].results, result])
+        return True
+
+    def _replace(self, side: int, **changes: Any) -> None:  # noqa: ANN401
+        self._suites[side] = msgspec.structs.replace(self._suites[side], **changes)
+        self._save(self._suites)
+
+
+def parameters_for(benchmark: Benchmark, share_seconds: float) -> dict[str, Any]:
+    """Return the parameters that a benchmark has in a suite: its defaults, within its share of the time."""
+    known = {parameter.name: parameter for parameter in benchmark.parameters}
+    limit = known.get("time_limit_seconds")
+    if limit is None:
+        return {}
+    seconds = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, share_seconds))
+    return {"time_limit_seconds": round(max(limit.minimum or 0.0, seconds), 1)}

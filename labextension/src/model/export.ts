@@ -1,0 +1,87 @@
+import type { BenchmarkResult } from '../api/generated';
+import {
+  formatInterval,
+  formatReading,
+  labelOf,
+  rowLabelOf,
+  Translate,
+  unitOf,
+  wordsOf
+} from '../format';
+import { shareOf } from './limits';
+
+/** Where it was measured, the device first; long paths are left to the files. */
+const DEVICE = ['device_name', 'device'];
+const LEFT_OUT = ['interpreter', 'platform', ...DEVICE];
+
+/** A result as a table that issues, notes and chats show. */
+export function markdownOf(
+  result: BenchmarkResult,
+  translate: Translate,
+  ofLimit: (share: string, limit: string) => string,
+  head: readonly string[]
+): string {
+  const settings = Object.entries(result.parameters)
+    .filter(([, value]) => value !== false && value !== '')
+    .map(([name, value]) => `${translate(wordsOf(name))} ${value}`);
+  const limitOf = (name: string) => {
+    const { text, unit } = formatReading(result.limits[name], unitOf(name));
+    return `${text} ${unit}`;
+  };
+  const rows = Object.entries(result.figures).map(([name, interval]) => {
+    const figure = formatInterval(name, interval);
+    const limit = result.limits[name];
+    return [
+      labelOf(name, translate),
+      `${figure.text} ${figure.unit}`.trim(),
+      figure.range,
+      String(result.samples[name]?.length ?? ''),
+      limit === undefined
+        ? ''
+        : ofLimit(percent(shareOf(name, interval.value, limit)), limitOf(name))
+    ];
+  });
+  const environment = Object.entries(result.environment);
+  const device = environment.filter(([name]) => DEVICE.includes(name));
+  const rest = environment.filter(
+    ([name, value]) =>
+      !LEFT_OUT.includes(name) && value !== null && value !== ''
+  );
+  const where = [
+    ...device.slice(0, 1).map(([, value]) => String(value)),
+    ...rest.map(([name, value]) => `${rowLabelOf(name, translate)} ${value}`)
+  ];
+  return [
+    [`**${result.benchmark}**`, settings.join(' · ')].join(' ').trim(),
+    '',
+    line(head),
+    line(head.map(() => '---')),
+    ...rows.map(line),
+    '',
+    ...result.warnings.map(each => `- ⚠ ${escaped(each)}`),
+    ...(result.warnings.length > 0 ? [''] : []),
+    escaped(where.join(' · ')),
+    ''
+  ].join('\n');
+}
+
+/** The raw samples, a line each. */
+export function csvOf(result: BenchmarkResult): string {
+  const lines = Object.entries(result.samples).flatMap(([name, values]) =>
+    values.map((value, place) => `${name},${place},${value}`)
+  );
+  return ['figure,sample,value', ...lines, ''].join('\n');
+}
+
+export function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(0)} %`;
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.map(escaped).join(' | ')} |`;
+}
+
+/** What Markdown would take for its own. */
+function escaped(text: string): string {
+  return text.replace(/[|<>*_`\\]/g, '\\$&').replace(/\s+/g, ' ');
+}

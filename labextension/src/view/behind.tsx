@@ -1,0 +1,36 @@
+import * as React from 'react';
+
+interface IBehindProps {
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** What a chart shows, as a table: seen by nobody, read out by screen readers. */
+export function Behind({ caption, head, rows }: IBehindProps): JSX.Element {
+  return (
+    <div className="jp-GpuPerf-behind">
+      <table>
+        <caption>{caption}</caption>
+        <thead>
+          <tr>
+            {head.map(each => (
+              <th key={each} scope="col">
+                {each}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, i) => (
+            <tr key={i}>
+              {row.map((cell, j) => (
+                <td key={j}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,74 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { FigureChange } from '../api/generated';
+import { formatInterval, labelOf, significant, wordsOf } from '../format';
+
+/** What changed in a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
+export function changeInWords(
+  trans: TranslationBundle,
+  { figure, unit, ratio, verdict }: FigureChange
+): string {
+  if (verdict === 'same') {
+    return trans.__('no difference seen');
+  }
+  if (verdict === 'unknown') {
+    return trans.__('can’t be said');
+  }
+  const share = `${significant(100 * Math.abs(ratio.value - 1))} %`;
+  const name = `${figure}_${unit}`;
+  if (figure.endsWith('_bytes')) {
+    return ratio.value > 1
+      ? trans.__('%1 more', share)
+      : trans.__('%1 less', share);
+  }
+  return /_(seconds|per_second|speedup)/.test(name)
+    ? verdict === 'worse'
+      ? trans.__('%1 slower', share)
+      : trans.__('%1 faster', share)
+    : verdict === 'worse'
+      ? trans.__('%1 worse', share)
+      : trans.__('%1 better', share);
+}
+
+/** The ratio with its interval: `1.031× [1.021, 1.042]`; empty where a figure was zero. */
+export function ratioInWords({ ratio }: FigureChange): string {
+  return ratio.value > 0
+    ? `${ratio.value.toFixed(3)}× [${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`
+    : '';
+}
+
+/** Both values in short: `11.2 ms → 11.6 ms`. */
+export function bothInWords({ figure, before, after }: FigureChange): string {
+  return [before, after]
+    .map(each => formatInterval(figure, each))
+    .map(each => `${each.text} ${each.unit}`.trim())
+    .join(' → ');
+}
+
+/** Which figure of which benchmark, with what it was set to. */
+export function figureInWords(
+  trans: TranslationBundle,
+  change: FigureChange
+): string {
+  const label = labelOf(change.figure, words => trans.__(words));
+  return `${change.benchmark} · ${label}`;
+}
+
+/** Parameters as people read them, without those that say only how sure to be. */
+export function settingsInWords(
+  trans: TranslationBundle,
+  parameters: FigureChange['parameters']
+): string {
+  return Object.entries(parameters)
+    .filter(
+      ([name, value]) =>
+        !['rigorous', 'time_limit_seconds'].includes(name) &&
+        value !== false &&
+        value !== ''
+    )
+    .map(([name, value]) => {
+      const words = trans.__(wordsOf(name));
+      return value === true ? words : `${words} ${value}`;
+    })
+    .join(', ');
+}

@@ -1,0 +1,47 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { formatReading, unitOf } from '../format';
+import { percent } from '../model/export';
+import { shareOf } from '../model/limits';
+
+interface ILimitProps {
+  readonly name: string;
+  readonly value: number;
+  readonly limit: number;
+  /** The best ever kept here; undefined while it is not known. */
+  readonly best: number | undefined;
+  readonly trans: TranslationBundle;
+}
+
+/** A figure as a bar against the chip's limit, with a mark at the best here. */
+export function Limit(props: ILimitProps): JSX.Element {
+  const { name, value, limit, best, trans } = props;
+  const share = shareOf(name, value, limit);
+  const { text, unit } = formatReading(limit, unitOf(name));
+  const whole = `${text} ${unit}`.trim();
+  const said = [
+    name.endsWith('_seconds')
+      ? trans.__('at least %2, %1 reached', percent(share), whole)
+      : trans.__('%1 of %2', percent(share), whole)
+  ];
+  if (best !== undefined) {
+    said.push(
+      value < best
+        ? trans.__('%1 of the best here', percent(value / best))
+        : trans.__('the best here')
+    );
+  }
+  const place = (ratio: number) => `${100 * Math.min(1, ratio)}%`;
+  return (
+    <div className="jp-GpuPerf-limit" data-limit={name}>
+      <div className="jp-GpuPerf-track" aria-hidden="true">
+        <div style={{ width: place(share) }} />
+        {best !== undefined ? (
+          <i style={{ left: place(shareOf(name, best, limit)) }} />
+        ) : null}
+      </div>
+      <span className="jp-GpuPerf-note">{said.join(' · ')}</span>
+    </div>
+  );
+}

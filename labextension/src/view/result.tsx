@@ -1,0 +1,222 @@
+import { Clipboard } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { BenchmarkResult, Interval } from '../api/generated';
+import type { Rest } from '../api/rest';
+import { formatInterval, labelOf, rowLabelOf } from '../format';
+import { csvOf, markdownOf } from '../model/export';
+import { roofsOf } from '../model/limits';
+import { Distribution } from './distribution';
+import { Limit } from './limit';
+import { Roofline } from './roofline';
+import { said } from './said';
+import { Fold } from './section';
+import { Standing, useStanding } from './standing';
+
+interface IResultProps {
+  readonly result: BenchmarkResult;
+  /** Its number among the kept ones; null where it was not kept. */
+  readonly id: number | null;
+  readonly rest: Rest;
+  readonly trans: TranslationBundle;
+  /** Whether to say at once how it stands. */
+  readonly isNewest: boolean;
+}
+
+/** What was measured: each figure with its samples, limits and past. */
+export function Result(props: IResultProps): JSX.Element {
+  const { result, id, rest, trans, isNewest } = props;
+  const [open, setOpen] = React.useState(isNewest);
+  const standing = useStanding(rest, id, open);
+  const roofs = roofsOf(result);
+  return (
+    <>
+      <Figures
+        result={result}
+        best={standing.comparison?.best ?? {}}
+        trans={trans}
+      />
+      {result.warnings.map(warning => (
+        <p className="jp-GpuPerf-warning" key={warning}>
+          {said(trans, warning)}
+        </p>
+      ))}
+      <Exports result={result} trans={trans} />
+      {id === null ? null : (
+        <details className="jp-GpuPerf-all" open={open}>
+          <Fold open={open} onChange={setOpen}>
+            {trans.__('History and comparison')}
+          </Fold>
+          {open ? <Standing {...standing} trans={trans} /> : null}
+        </details>
+      )}
+      {roofs.length > 0 ? (
+        <details className="jp-GpuPerf-all">
+          <summary>{trans.__('Roofline')}</summary>
+          <Roofline roofs={roofs} trans={trans} />
+        </details>
+      ) : null}
+      <details className="jp-GpuPerf-all">
+        <summary>{trans.__('Measured on')}</summary>
+        <table>
+          <tbody>
+            {Object.entries(result.environment).map(([name, value]) => (
+              <tr key={name}>
+                <th scope="row">
+                  {rowLabelOf(name, words => trans.__(words))}
+                </th>
+                <td>{value === null ? '–' : String(value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </>
+  );
+}
+
+interface IFiguresProps {
+  readonly result: BenchmarkResult;
+  readonly best: Record<string, number>;
+  readonly trans: TranslationBundle;
+}
+
+/** The figures; samples of another quantity than any figure's stand behind them. */
+export function Figures({ result, best, trans }: IFiguresProps): JSX.Element {
+  const { figures, samples, limits } = result;
+  const names = Object.keys(figures);
+  const others = Object.keys(samples).filter(name => !(name in figures));
+  return (
+    <dl className="jp-GpuPerf-result">
+      {[...names, ...others].map(name => {
+        const interval: Interval | undefined = figures[name];
+        const values = samples[name] ?? [];
+        return (
+          <div key={name} data-figure={name}>
+            <dt>{labelOf(name, words => trans.__(words))}</dt>
+            {interval ? (
+              <Value
+                name={name}
+                interval={interval}
+                count={values.length}
+                trans={trans}
+              />
+            ) : null}
+            {name in limits && interval ? (
+              <dd className="jp-mod-wide">
+                <Limit
+                  name={name}
+                  value={interval.value}
+                  limit={limits[name]}
+                  best={best[name]}
+                  trans={trans}
+                />
+              </dd>
+            ) : null}
+            {values.length > 0 ? (
+              <dd className="jp-mod-wide">
+                <Distribution
+                  name={name}
+                  samples={values}
+                  interval={interval}
+                  trans={trans}
+                />
+              </dd>
+            ) : null}
+          </div>
+        );
+      })}
+    </dl>
+  );
+}
+
+function Value(props: {
+  name: string;
+  interval: Interval;
+  count: number;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { name, interval, count, trans } = props;
+  const figure = formatInterval(name, interval);
+  return (
+    <>
+      <dd>
+        <span className="jp-GpuPerf-number">{figure.text}</span>
+        <span className="jp-GpuPerf-unit"> {figure.unit}</span>
+      </dd>
+      <dd
+        className="jp-GpuPerf-note"
+        title={trans.__('95 % confidence interval')}
+      >
+        {figure.range}
+        {count ? ` n = ${count}` : ''}
+      </dd>
+    </>
+  );
+}
+
+function Exports(props: {
+  result: BenchmarkResult;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { result, trans } = props;
+  const [copied, setCopied] = React.useState(false);
+  const copy = () => {
+    Clipboard.copyToSystem(
+      markdownOf(
+        result,
+        words => trans.__(words),
+        (share, limit) => trans.__('%1 of %2', share, limit),
+        [
+          trans.__('figure'),
+          trans.__('value'),
+          trans.__('95 % interval'),
+          'n',
+          trans.__('of the limit')
+        ]
+      )
+    );
+    setCopied(true);
+  };
+  const save = (ending: string, type: string, content: string) => () =>
+    download(`gpuperf-${result.benchmark}.${ending}`, type, content);
+  return (
+    <div className="jp-GpuPerf-actions">
+      <button
+        className="jp-mod-styled"
+        onClick={copy}
+        onBlur={() => setCopied(false)}
+      >
+        {trans.__('Copy as Markdown')}
+      </button>
+      <button
+        className="jp-mod-styled"
+        title={trans.__('Everything, as a file')}
+        onClick={save('json', 'application/json', JSON.stringify(result))}
+      >
+        {trans.__('JSON')}
+      </button>
+      <button
+        className="jp-mod-styled"
+        title={trans.__('The samples, as a file')}
+        onClick={save('csv', 'text/csv', csvOf(result))}
+      >
+        {trans.__('CSV')}
+      </button>
+      {/* Behind all buttons: none may move away from under the pointer. */}
+      <span className="jp-GpuPerf-note" role="status">
+        {copied ? trans.__('Copied') : ''}
+      </span>
+    </div>
+  );
+}
+
+function download(name: string, type: string, content: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  // Not at once: the browser may not have begun to read it.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,84 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { formatReading, labelOf, significant } from '../format';
+import { percent } from '../model/export';
+import type { IRoof } from '../model/limits';
+import { Behind } from './behind';
+
+const HEIGHT = 60;
+
+/** Figures beside what memory and the units allow, on logarithmic axes. */
+export function Roofline(props: {
+  roofs: readonly IRoof[];
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { roofs, trans } = props;
+  const all = roofs.flatMap(each => [
+    each.intensity,
+    each.peak / each.bandwidth
+  ]);
+  const [left, right] = [Math.min(...all) / 8, Math.max(...all) * 8];
+  const rates = roofs.flatMap(each => [each.achieved, each.peak]);
+  const [bottom, top] = [Math.min(...rates) / 4, Math.max(...rates) * 1.5];
+  const x = (value: number) =>
+    (100 * Math.log(value / left)) / Math.log(right / left);
+  const y = (value: number) =>
+    HEIGHT * (1 - Math.log(value / bottom) / Math.log(top / bottom));
+  const rate = (value: number) => {
+    const { text, unit } = formatReading(value, 'flops_per_second');
+    return `${text} ${unit}`;
+  };
+  const bound = (each: IRoof) =>
+    each.boundByMemory
+      ? trans.__('bound by memory traffic')
+      : trans.__('bound by the computing units');
+  return (
+    <div className="jp-GpuPerf-roofline">
+      <svg
+        viewBox={`0 0 100 ${HEIGHT}`}
+        preserveAspectRatio="none"
+        height={HEIGHT}
+        aria-hidden="true"
+      >
+        {roofs.map(({ name, intensity, achieved, peak, bandwidth }) => (
+          <React.Fragment key={name}>
+            <path
+              d={`M${x(left)} ${y(left * bandwidth)}L${x(peak / bandwidth)} ${y(peak)}H100`}
+            />
+            <path
+              className="jp-mod-point"
+              d={`M${x(intensity)} ${y(achieved)}h0`}
+            />
+          </React.Fragment>
+        ))}
+      </svg>
+      {roofs.map(each => (
+        <p className="jp-GpuPerf-note" key={each.name}>
+          {trans.__(
+            '%1: %2 FLOP a byte, %3; %4 of what that allows.',
+            labelOf(each.name, words => trans.__(words)),
+            significant(each.intensity),
+            bound(each),
+            percent(each.achieved / each.attainable)
+          )}
+        </p>
+      ))}
+      <Behind
+        caption={trans.__('Roofline')}
+        head={[
+          trans.__('figure'),
+          trans.__('FLOP a byte'),
+          trans.__('reached'),
+          trans.__('allowed')
+        ]}
+        rows={roofs.map(each => [
+          each.name,
+          significant(each.intensity),
+          rate(each.achieved),
+          rate(each.attainable)
+        ])}
+      />
+    </div>
+  );
+}

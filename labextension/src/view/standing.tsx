@@ -1,0 +1,201 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { EnvironmentChange, ResultComparison } from '../api/generated';
+import type { Refusal, Rest } from '../api/rest';
+import { labelOf, rowLabelOf } from '../format';
+import { asRefusal } from '../model/jobs';
+import { changeInWords, ratioInWords } from './changed';
+import { said } from './said';
+import { HistoryList, Trend, whenInWords } from './trend';
+
+export interface IStanding {
+  readonly comparison: ResultComparison | null;
+  readonly trouble: Refusal | null;
+  /** Whether the other result was chosen by hand. */
+  readonly chosen: boolean;
+  compare(other: number): void;
+  mark(id: number): void;
+}
+
+/** Ask the server how a kept result stands, once somebody wants to know. */
+export function useStanding(
+  rest: Rest,
+  id: number | null,
+  wanted: boolean
+): IStanding {
+  const [comparison, setComparison] = React.useState<ResultComparison | null>(
+    null
+  );
+  const [trouble, setTrouble] = React.useState<Refusal | null>(null);
+  const [other, setOther] = React.useState<number | null>(null);
+  const [turn, setTurn] = React.useState(0);
+  React.useEffect(() => {
+    if (id === null || !wanted) {
+      return;
+    }
+    let stale = false;
+    rest.comparison(id, other).then(
+      found => {
+        if (!stale) {
+          setComparison(found);
+          setTrouble(null);
+        }
+      },
+      error => {
+        if (!stale) {
+          setTrouble(asRefusal(error));
+        }
+      }
+    );
+    return () => {
+      stale = true;
+    };
+  }, [rest, id, wanted, other, turn]);
+  const mark = async (baseline: number) => {
+    try {
+      await rest.markBaseline(baseline);
+      setOther(null);
+      setTurn(turn + 1);
+    } catch (error) {
+      setTrouble(asRefusal(error));
+    }
+  };
+  return {
+    comparison,
+    trouble,
+    chosen: other !== null,
+    compare: setOther,
+    mark: each => void mark(each)
+  };
+}
+
+/** How a result stands: against another one, and among those like it. */
+export function Standing(
+  props: IStanding & { trans: TranslationBundle }
+): JSX.Element {
+  const { comparison, trouble, trans } = props;
+  const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
+  return (
+    <div className="jp-GpuPerf-standing">
+      {trouble ? (
+        <p className="jp-GpuPerf-problem" role="alert">
+          {said(trans, trouble.message)} {said(trans, trouble.hint)}
+        </p>
+      ) : null}
+      {comparison === null ? null : (
+        <div aria-live="polite">
+          <Against {...props} comparison={comparison} />
+        </div>
+      )}
+      {comparison && figure ? (
+        <>
+          <Trend
+            history={comparison.history}
+            figure={figure}
+            current={comparison.id}
+            against={comparison.against?.id ?? null}
+          />
+          <HistoryList
+            history={comparison.history}
+            figure={figure}
+            current={comparison.id}
+            against={comparison.against?.id ?? null}
+            trans={trans}
+            onCompare={props.compare}
+            onBaseline={props.mark}
+          />
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+function Against(props: {
+  comparison: ResultComparison;
+  chosen: boolean;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { comparison, chosen, trans } = props;
+  const { against } = comparison;
+  if (against === null) {
+    return (
+      <p className="jp-GpuPerf-note">
+        {trans.__(
+          'Nothing to hold it against yet: the next one like it will be.'
+        )}
+      </p>
+    );
+  }
+  const when = whenInWords(against.created_seconds);
+  const differs = comparison.figures.some(each =>
+    ['better', 'worse'].includes(each.verdict)
+  );
+  return (
+    <>
+      <p className="jp-GpuPerf-note">
+        {against.baseline
+          ? trans.__('Against the baseline of %1:', when)
+          : chosen
+            ? trans.__('Against the chosen one of %1:', when)
+            : trans.__('Against the one before, of %1:', when)}
+      </p>
+      <ul className="jp-GpuPerf-changes">
+        {comparison.figures.map(each => (
+          <li
+            key={each.figure}
+            data-change={each.figure}
+            data-verdict={each.verdict}
+            title={ratioInWords(each)}
+          >
+            {labelOf(each.figure, words => trans.__(words))}:{' '}
+            <strong>{changeInWords(trans, each)}</strong>
+            {['better', 'worse'].includes(each.verdict)
+              ? `, ${trans.__('intervals part')}`
+              : null}
+          </li>
+        ))}
+      </ul>
+      {differs ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__(
+            'One run each: runs differ by themselves. A suite in rounds tells them apart.'
+          )}
+        </p>
+      ) : null}
+      <EnvironmentChanges changes={comparison.environment} trans={trans} />
+    </>
+  );
+}
+
+/** What is not the same in two environments. */
+export function EnvironmentChanges(props: {
+  changes: readonly EnvironmentChange[];
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const { changes, trans } = props;
+  return changes.length === 0 ? null : (
+    <details className="jp-GpuPerf-all">
+      <summary>
+        {trans._n(
+          '%1 difference in the environment',
+          '%1 differences in the environment',
+          changes.length
+        )}
+      </summary>
+      <table>
+        <tbody>
+          {changes.map(({ name, before, after }) => (
+            <tr key={name}>
+              <th scope="row">{rowLabelOf(name, words => trans.__(words))}</th>
+              <td>
+                {before === null ? '–' : String(before)} →{' '}
+                {after === null ? '–' : String(after)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
+}

@@ -1,0 +1,166 @@
+import type { IStateDB } from '@jupyterlab/statedb';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type {
+  BenchmarkInfo,
+  DeviceInfo,
+  ParameterInfo,
+  SuiteRequest
+} from '../api/generated';
+import { problemOf } from '../model/form';
+import { Choice, DeviceChoice, Field } from './form';
+import { Fold, useRemembered } from './section';
+
+const NUMBER: Omit<ParameterInfo, 'name' | 'help'> = {
+  type: 'number',
+  default: 0,
+  minimum: 1,
+  maximum: 1440,
+  choices: []
+};
+
+interface ISuiteFormProps {
+  readonly benchmarks: readonly BenchmarkInfo[];
+  /** Kernel spec name → what people call it. */
+  readonly kernels: Record<string, string>;
+  readonly defaultKernel: string;
+  readonly devices: readonly DeviceInfo[];
+  readonly trans: TranslationBundle;
+  readonly state: IStateDB | null;
+  onRun(request: SuiteRequest): void;
+}
+
+/** Many benchmarks at once: in one kernel, or by turns in two that are held against each other. */
+export function SuiteForm(props: ISuiteFormProps): JSX.Element {
+  const { benchmarks, kernels, defaultKernel, devices, trans, onRun } = props;
+  const [open, setOpen] = useRemembered(props.state, 'suite', false);
+  const [kernel, setKernel] = React.useState('');
+  const [other, setOther] = React.useState('');
+  const [uuid, setUuid] = React.useState('');
+  const [left, setLeft] = React.useState<readonly string[]>([]);
+  const [typed, setTyped] = React.useState({ rounds: '5', minutes: '30' });
+  const fields: ParameterInfo[] = [
+    {
+      ...NUMBER,
+      name: 'rounds',
+      type: 'integer',
+      maximum: 50,
+      help: trans.__(
+        'How often each benchmark runs, each time in a fresh process.'
+      )
+    },
+    {
+      ...NUMBER,
+      name: 'minutes',
+      help: trans.__('No round is begun that would take longer.')
+    }
+  ];
+  const labels: Record<string, string> = {
+    rounds: trans.__('Rounds'),
+    minutes: trans.__('Time (min)')
+  };
+  const problems = fields.map(each =>
+    problemOf(each, typed[each.name as keyof typeof typed])
+  );
+  const chosen = benchmarks.filter(each => !left.includes(each.name));
+  const submit = (event: React.FormEvent) => {
+    event.preventDefault();
+    onRun({
+      benchmarks: left.length > 0 ? chosen.map(each => each.name) : [],
+      kernel_names: [kernel || defaultKernel, other].filter(each => each),
+      device: devices.find(each => each.uuid === uuid)?.uuid ?? null,
+      rounds: Number(typed.rounds),
+      budget_seconds: 60 * Number(typed.minutes)
+    });
+  };
+  return (
+    <details className="jp-GpuPerf-more" data-form="suite" open={open}>
+      <Fold open={open} onChange={setOpen}>
+        {trans.__('Suite, in one kernel or two')}
+      </Fold>
+      <form className="jp-GpuPerf-form" onSubmit={submit} noValidate>
+        <p className="jp-GpuPerf-note">
+          {trans.__(
+            'Runs what fits this machine. Two kernels run by turns (A B B A …), so that what drifts counts for both.'
+          )}
+        </p>
+        <Choice
+          name="suite_kernel"
+          label={trans.__('Kernel')}
+          help={trans.__('The environment that runs the benchmark.')}
+          value={kernel || defaultKernel}
+          options={kernels}
+          onChange={setKernel}
+        />
+        <Choice
+          name="suite_other"
+          label={trans.__('Against')}
+          help={trans.__('Another environment to hold it against.')}
+          value={other}
+          options={{ '': trans.__('no other'), ...kernels }}
+          onChange={setOther}
+        />
+        <DeviceChoice
+          devices={devices}
+          value={uuid}
+          trans={trans}
+          onChange={setUuid}
+        />
+        {fields.map((field, i) => (
+          <Field
+            key={field.name}
+            parameter={field}
+            label={labels[field.name]}
+            value={typed[field.name as keyof typeof typed]}
+            problem={problems[i]}
+            trans={trans}
+            onChange={value =>
+              setTyped({ ...typed, [field.name]: String(value) })
+            }
+          />
+        ))}
+        <details className="jp-GpuPerf-all">
+          <summary>
+            {trans.__('%1 of %2 benchmarks', chosen.length, benchmarks.length)}
+          </summary>
+          {benchmarks.map(({ name, label }) => (
+            <label key={name} className="jp-GpuPerf-check">
+              <input
+                type="checkbox"
+                name={`suite_${name}`}
+                checked={!left.includes(name)}
+                onChange={event =>
+                  setLeft(
+                    event.target.checked
+                      ? left.filter(each => each !== name)
+                      : [...left, name]
+                  )
+                }
+              />
+              {trans.__(label)}
+            </label>
+          ))}
+          <button
+            className="jp-mod-styled"
+            type="button"
+            onClick={() =>
+              setLeft(left.length > 0 ? [] : benchmarks.map(each => each.name))
+            }
+          >
+            {left.length > 0 ? trans.__('All') : trans.__('None')}
+          </button>
+        </details>
+        <button
+          className="jp-mod-styled jp-mod-accept"
+          type="submit"
+          disabled={
+            chosen.length === 0 || problems.some(problem => problem !== null)
+          }
+        >
+          {trans.__('Run the suite')}
+        </button>
+      </form>
+    </details>
+  );
+}

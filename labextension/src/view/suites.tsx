@@ -1,0 +1,204 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { SuiteInfo, SuiteReport } from '../api/generated';
+import type { Rest } from '../api/rest';
+import { isActive } from '../model/jobs';
+import {
+  bothInWords,
+  changeInWords,
+  figureInWords,
+  ratioInWords,
+  settingsInWords
+} from './changed';
+import { Failure, stateInWords } from './job';
+import { Progress } from './progress';
+import { Figures } from './result';
+import { said } from './said';
+import { Fold } from './section';
+import { EnvironmentChanges } from './standing';
+
+interface ISuiteProps {
+  readonly suite: SuiteInfo;
+  readonly rest: Rest;
+  readonly isNewest: boolean;
+  readonly trans: TranslationBundle;
+  onCancel(): void;
+}
+
+/** One suite: its progress over the whole, and what it found so far. */
+export function Suite(props: ISuiteProps): JSX.Element {
+  const { suite, rest, isNewest, trans, onCancel } = props;
+  const [open, setOpen] = React.useState(isNewest);
+  const measured = suite.sides.every(side => side.result_ids.length > 0);
+  const titles = suite.sides.map(side => side.title);
+  const left = suite.sides.flatMap(side =>
+    side.failures.map(each => ({ ...each, title: side.title }))
+  );
+  return (
+    <article
+      className="jp-GpuPerf-job"
+      data-suite={suite.id}
+      data-job-state={suite.state}
+    >
+      <header>
+        <strong>{trans.__('Suite')}</strong>
+        <span className="jp-GpuPerf-note">
+          {titles.join(' ⇄ ')} ·{' '}
+          {trans.__('%1 of %2 rounds', suite.rounds_done, suite.rounds)}
+        </span>
+        <span className="jp-GpuPerf-state">
+          {stateInWords(suite.state, trans)}
+        </span>
+      </header>
+      {isActive(suite) ? (
+        <Progress
+          of={suite}
+          name={trans.__('Suite')}
+          words={said(trans, suite.progress_message)}
+          trans={trans}
+          onCancel={onCancel}
+        />
+      ) : null}
+      {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__('The time was up: another round would not have fitted.')}
+        </p>
+      ) : null}
+      {suite.error ? (
+        <Failure error={suite.error} log="" trans={trans} />
+      ) : null}
+      {measured ? (
+        <details className="jp-GpuPerf-all" open={open}>
+          <Fold open={open} onChange={setOpen}>
+            {titles.length > 1 ? trans.__('Comparison') : trans.__('Results')}
+          </Fold>
+          {open ? <Found suite={suite} rest={rest} trans={trans} /> : null}
+        </details>
+      ) : null}
+      {left.length > 0 ? (
+        <details className="jp-GpuPerf-all">
+          <summary>
+            {trans._n('%1 left out', '%1 left out', left.length)}
+          </summary>
+          {left.map(({ title, benchmark, error }) => (
+            <p key={`${title} ${benchmark}`} data-left-out={benchmark}>
+              {titles.length > 1 ? `${title} · ${benchmark}` : benchmark}:{' '}
+              {said(trans, error.message)} {said(trans, error.hint)}
+            </p>
+          ))}
+        </details>
+      ) : null}
+    </article>
+  );
+}
+
+/** What it found, asked for anew when there is more. */
+function Found(
+  props: Pick<ISuiteProps, 'suite' | 'rest' | 'trans'>
+): JSX.Element | null {
+  const { suite, rest, trans } = props;
+  const [report, setReport] = React.useState<SuiteReport | null>(null);
+  const results = suite.sides.reduce(
+    (sum, side) => sum + side.result_ids.length,
+    0
+  );
+  React.useEffect(() => {
+    let stale = false;
+    rest.suiteReport(suite.id).then(
+      found => {
+        if (!stale) {
+          setReport(found);
+        }
+      },
+      () => undefined // the next result asks again
+    );
+    return () => {
+      stale = true;
+    };
+  }, [rest, suite.id, suite.state, results]);
+  if (report === null) {
+    return null;
+  }
+  return (
+    <>
+      {report.comparison ? (
+        <Comparison comparison={report.comparison} trans={trans} />
+      ) : null}
+      {report.results.map(result => (
+        <details key={result.benchmark} data-benchmark={result.benchmark}>
+          <summary>{result.benchmark}</summary>
+          <Figures result={result} best={{}} trans={trans} />
+          {result.warnings.map(warning => (
+            <p className="jp-GpuPerf-warning" key={warning}>
+              {said(trans, warning)}
+            </p>
+          ))}
+        </details>
+      ))}
+      <div className="jp-GpuPerf-actions">
+        <a
+          className="jp-mod-styled"
+          href={rest.suitePageUrl(suite.id)}
+          download
+        >
+          {trans.__('Save as a page (HTML)')}
+        </a>
+      </div>
+    </>
+  );
+}
+
+function Comparison(props: {
+  comparison: NonNullable<SuiteReport['comparison']>;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { comparison, trans } = props;
+  const { figures } = comparison;
+  const count = (verdict: string) =>
+    figures.filter(each => each.verdict === verdict).length;
+  return (
+    <>
+      <p data-summary>
+        {trans.__(
+          '%1 better, %2 worse, %3 without a difference, %4 can’t be said.',
+          count('better'),
+          count('worse'),
+          count('same'),
+          count('unknown')
+        )}
+      </p>
+      {comparison.rounds < 2 ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__(
+            'One round: how much runs differ without any cause is not known. Take more rounds.'
+          )}
+        </p>
+      ) : null}
+      <ul className="jp-GpuPerf-changes">
+        {figures.map(each => (
+          <li
+            key={`${each.benchmark} ${each.figure} ${JSON.stringify(each.parameters)}`}
+            data-change={each.figure}
+            data-verdict={each.verdict}
+            title={[
+              settingsInWords(trans, each.parameters),
+              ...each.warnings.map(words => said(trans, words))
+            ]
+              .filter(words => words !== '')
+              .join('\n')}
+          >
+            {figureInWords(trans, each)}:{' '}
+            <strong>{changeInWords(trans, each)}</strong>
+            <span className="jp-GpuPerf-note">
+              {bothInWords(each)}
+              {each.ratio.value > 0 ? ` · ${ratioInWords(each)}` : ''}
+              {each.warnings.length > 0 ? ' ⚠' : ''}
+            </span>
+          </li>
+        ))}
+      </ul>
+      <EnvironmentChanges changes={comparison.environment} trans={trans} />
+    </>
+  );
+}
