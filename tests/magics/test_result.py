@@ -95,7 +95,7 @@ def test_of_a_time_the_limit_is_the_shortest():
         limits={"pass_seconds": 1.0},
         warnings=[],
     )
-    assert "25% of 1.00 s" in repr(Result(data)).replace("\u00a0", " ")
+    assert "floor 1.00 s, 25% reached" in repr(Result(data)).replace("\u00a0", " ")
 
 
 def test_the_best_of_this_machine_stands_beside_a_lower_figure_alone():
