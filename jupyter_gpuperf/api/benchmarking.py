@@ -7,6 +7,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
@@ -42,30 +43,9 @@ class JobsHandler(GpuPerfHandler):
         """Queue a benchmark: takes :class:`schemas.JobRequest`, answers 202 and the job."""
         request = self.body_as(JobRequest)
         await self.services.fresh()  # which devices there are decides where it runs
-        interpreter, environment = await self._interpreter(request.kernel_name)
+        interpreter, environment = await interpreter_named(self, request.kernel_name)
         job = self.services.jobs.submit(request, interpreter=interpreter, environment=environment)
         self.answer(job, status=202)
-
-    async def _interpreter(self, kernel_name: str | None) -> tuple[str, dict[str, str]]:
-        """Return the interpreter of a kernel spec; that of the default kernel for ``None``.
-
-        Raises
-        ------
-        NotFound
-            ``unknown_kernel``.
-        """
-        name = kernel_name or self.kernel_manager.default_kernel_name
-        try:
-            spec: Any = await ensure_async(self.kernel_spec_manager.get_kernel_spec(name))
-        except NoSuchKernel as error:
-            if kernel_name is None:  # a server without kernels still has its own Python
-                return sys.executable, {}
-            raise NotFound(
-                "unknown_kernel",
-                f"There is no kernel spec {name!r}.",
-                "jupyter kernelspec list shows those of this server.",
-            ) from error
-        return interpreter_of(spec)
 
 
 class JobHandler(GpuPerfHandler):
@@ -82,3 +62,27 @@ class JobHandler(GpuPerfHandler):
     def delete(self, job_id: str) -> None:
         """Cancel, and answer :class:`schemas.JobInfo`; a job that ended stays as it is."""
         self.answer(self.services.jobs.cancel(job_id))
+
+
+async def interpreter_named(
+    handler: JupyterHandler, kernel_name: str | None
+) -> tuple[str, dict[str, str]]:
+    """Return the interpreter of a kernel spec; that of the default kernel for ``None``.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_kernel``.
+    """
+    name = kernel_name or handler.kernel_manager.default_kernel_name
+    try:
+        spec: Any = await ensure_async(handler.kernel_spec_manager.get_kernel_spec(name))
+    except NoSuchKernel as error:
+        if kernel_name is None:  # a server without kernels still has its own Python
+            return sys.executable, {}
+        raise NotFound(
+            "unknown_kernel",
+            f"There is no kernel spec {name!r}.",
+            "jupyter kernelspec list shows those of this server.",
+        ) from error
+    return interpreter_of(spec)
