@@ -16,7 +16,6 @@ from jupyter_gpuperf.doctor.looking.installed import (
 from jupyter_gpuperf.doctor.looking.machine import Machine
 from jupyter_gpuperf.doctor.runtime import is_about_torch
 
-SHOWN: Final = 3
 OPENCV: Final = (
     "opencv-python",
     "opencv-python-headless",
@@ -35,14 +34,17 @@ def _dependencies(machine: Machine) -> Outcome:
     wrong = [each for each in found if not is_about_torch(each)]
     if not wrong:
         return fine(f"{len(versions(machine))} packages, none in conflict.")
-    sentences = [
-        f"{each.package} {each.version} needs {each.needs}, found {each.found or 'none'}"
-        for each in wrong[:SHOWN]
-    ]
-    more = f" (and {len(wrong) - SHOWN} more)" if len(wrong) > SHOWN else ""
+    first = wrong[0]
+    has = first.found or "none"
     # The one that asks is brought up to date together with what it asks for, so that they agree.
     names = dict.fromkeys([name for each in wrong for name in (each.package, f'"{each.needs}"')])
-    return suspect(f"{'; '.join(sentences)}{more}.", fix=machine.pip("install", *names))
+    fix = machine.pip("install", *names)
+    if len(wrong) > 1:
+        return suspect(
+            f"{first.package} {first.version} needs {first.needs}, found {has}; {len(wrong) - 1} more such.",
+            fix=fix,
+        )
+    return suspect(f"{first.package} {first.version} needs {first.needs}, found {has}.", fix=fix)
 
 
 def _duplicates(machine: Machine) -> Outcome:
