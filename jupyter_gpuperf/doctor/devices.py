@@ -10,6 +10,7 @@ from jupyter_gpuperf.doctor.declaration import Check, Outcome, broken, fine, not
 from jupyter_gpuperf.doctor.looking import gpus as look
 from jupyter_gpuperf.doctor.looking.gpus import Gpu
 from jupyter_gpuperf.doctor.looking.machine import Machine
+from jupyter_gpuperf.doctor.looking.unset import unset
 
 BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
@@ -35,8 +36,7 @@ def _visible(machine: Machine, shown: list[Gpu]) -> Outcome:
     if not entries or entries == ["-1"] or entries == ["NoDevFiles"]:
         return broken(
             f"CUDA_VISIBLE_DEVICES={value!r} hides every device.",
-            fix="unset CUDA_VISIBLE_DEVICES",
-            then="In a notebook: del os.environ['CUDA_VISIBLE_DEVICES'] before torch starts CUDA, or restart the kernel.",
+            **unset(machine, "CUDA_VISIBLE_DEVICES"),
         )
     if wrong:
         return broken(

@@ -18,6 +18,7 @@ from jupyter_gpuperf.doctor.declaration import (
 from jupyter_gpuperf.doctor.looking.imports import libraries, torch, without_torch
 from jupyter_gpuperf.doctor.looking.installed import canonical, installed, versions
 from jupyter_gpuperf.doctor.looking.machine import Machine
+from jupyter_gpuperf.doctor.looking.unset import unset
 
 CUDA_LIBRARY: Final = re.compile(
     r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
@@ -34,8 +35,7 @@ def _toolkits(machine: Machine) -> Outcome:
         if home and not machine.exists(home):
             return suspect(
                 f"{variable} is {home}, which is not there. Toolkits in /usr/local: {listed}.",
-                fix=f"unset {variable}",
-                then="torch itself needs no toolkit: its packages bring their own.",
+                **unset(machine, variable),
             )
     compiler = machine.which("nvcc")
     if compiler is None:

@@ -20,7 +20,7 @@ from jupyter_gpuperf.doctor.looking.machine import Machine
 logger = logging.getLogger(__name__)
 
 Say = Callable[[dict[str, Any]], None]
-TOLD: Final = ("pid", "cpu_count", "folder", "home", "live", "server")
+TOLD: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
 """What the one who asks may tell of the machine."""
 
 

@@ -17,6 +17,7 @@ from jupyter_gpuperf.doctor.declaration import (
 from jupyter_gpuperf.doctor.looking import limits
 from jupyter_gpuperf.doctor.looking.imports import imported, libraries
 from jupyter_gpuperf.doctor.looking.machine import Machine
+from jupyter_gpuperf.doctor.looking.unset import unset
 
 COUNTS: Final = (
     "OMP_NUM_THREADS",
@@ -35,7 +36,7 @@ def _counts(machine: Machine) -> Outcome:
         value = machine.environment.get(name, "")
         first = value.split(",")[0].strip()
         if value and not first.isdigit():
-            return suspect(f"{name}={value} is no number.", fix=f"unset {name}")
+            return suspect(f"{name}={value} is no number.", **unset(machine, name))
         if first.isdigit() and int(first) > max(1.0, usable) * 1.25:
             return suspect(
                 f"{name}={value}, and this process gets {usable:g} processors: more threads than that wait for each other.",
@@ -86,8 +87,7 @@ def _openmp(machine: Machine) -> Outcome:
     if machine.environment.get("KMP_DUPLICATE_LIB_OK", "").upper() in ("TRUE", "1"):
         return suspect(
             "KMP_DUPLICATE_LIB_OK is set: two runtimes of OpenMP may run side by side, and results may be wrong.",
-            fix="unset KMP_DUPLICATE_LIB_OK",
-            then="Then bring numpy and torch from one source, both by pip or both by conda.",
+            **unset(machine, "KMP_DUPLICATE_LIB_OK"),
         )
     intel_like = [path for kind in ("iomp5", "omp") for path in loaded.get(kind, [])]
     if len(intel_like) > 1 or (intel_like and "gomp" in loaded):
@@ -117,8 +117,7 @@ def _pinning(machine: Machine) -> Outcome:
     if set_here:
         return suspect(
             f"{', '.join(set_here)} pins threads to processors, and each worker of a DataLoader is pinned to the same ones.",
-            fix=f"unset {' '.join(set_here)}",
-            then="Then restart the kernel.",
+            **unset(machine, *set_here),
         )
     if affinity and not reads_it:
         return fine(

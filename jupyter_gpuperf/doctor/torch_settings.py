@@ -16,6 +16,7 @@ from jupyter_gpuperf.doctor.declaration import (
 )
 from jupyter_gpuperf.doctor.looking.imports import torch, without_torch
 from jupyter_gpuperf.doctor.looking.machine import Machine
+from jupyter_gpuperf.doctor.looking.unset import unset
 
 
 def _setting(name: str, judge: Callable[[Machine, bool], Outcome]) -> Callable[[Machine], Outcome]:
@@ -67,8 +68,7 @@ def _tf32(machine: Machine, on: bool) -> Outcome:
     if override == "0":
         return suspect(
             "NVIDIA_TF32_OVERRIDE=0 turns TF32 off for every library.",
-            fix="unset NVIDIA_TF32_OVERRIDE",
-            then="Then restart the kernel.",
+            **unset(machine, "NVIDIA_TF32_OVERRIDE"),
         )
     if not on:
         return suspect(

@@ -17,6 +17,7 @@ from jupyter_gpuperf.doctor.declaration import (
 from jupyter_gpuperf.doctor.looking.installed import versions
 from jupyter_gpuperf.doctor.looking.machine import Machine
 from jupyter_gpuperf.doctor.looking.mounts import NETWORK, mount_of
+from jupyter_gpuperf.doctor.looking.unset import unset
 
 OFF: Final = ("", "0", "false", "off", "no")
 CHATTY: Final = {
@@ -63,8 +64,7 @@ def _blocking(machine: Machine) -> Outcome:
         return fine("Off.")
     return broken(
         "CUDA_LAUNCH_BLOCKING is on: Python waits for each kernel, and the GPU waits for Python.",
-        fix="unset CUDA_LAUNCH_BLOCKING",
-        then="Then restart the kernel.",
+        **unset(machine, "CUDA_LAUNCH_BLOCKING"),
     )
 
 
@@ -79,8 +79,7 @@ def _debugging(machine: Machine) -> Outcome:
         return fine("None is set.")
     return suspect(
         f"Set for debugging: {', '.join(left)}.",
-        fix=f"unset {' '.join(left)}",
-        then="Then restart the kernel.",
+        **unset(machine, *left),
     )
 
 
@@ -88,8 +87,7 @@ def _allocator(machine: Machine) -> Outcome:
     if is_on(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING"):
         return broken(
             "PYTORCH_NO_CUDA_MEMORY_CACHING is set: every tensor asks the driver for memory, and waits.",
-            fix="unset PYTORCH_NO_CUDA_MEMORY_CACHING",
-            then="Then restart the kernel.",
+            **unset(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING"),
         )
     for name in ALLOCATORS:
         value = machine.environment.get(name, "")
@@ -116,7 +114,7 @@ def _caches(machine: Machine) -> Outcome:
     if is_on(machine, "CUDA_CACHE_DISABLE"):
         return suspect(
             "CUDA_CACHE_DISABLE is set: what the driver compiles is compiled again at each start.",
-            fix="unset CUDA_CACHE_DISABLE",
+            **unset(machine, "CUDA_CACHE_DISABLE"),
         )
     user = machine.environment.get("USER") or Path(machine.home).name
     temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")

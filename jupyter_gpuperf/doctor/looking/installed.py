@@ -108,7 +108,7 @@ def _conflicts(machine: Machine) -> list[Conflict] | None:
             conflict = _conflict(package, text, requirement, there)
             if conflict is not None:
                 found.append(conflict)
-    return found
+    return sorted(found, key=lambda each: (each.package, each.needs))
 
 
 def _conflict(

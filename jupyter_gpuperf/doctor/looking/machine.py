@@ -86,6 +86,8 @@ class Machine:
         What a running kernel told of itself; see :mod:`doctor.looking.kernel`.
     server
         What is known of the Jupyter server; see :mod:`doctor.looking.server`.
+    kernel_name
+        The kernel spec that starts the examined Python.
     """
 
     root: Path = Path("/")
@@ -102,6 +104,7 @@ class Machine:
     home: str = field(default_factory=lambda: str(Path("~").expanduser()))
     live: Mapping[str, Any] = field(default_factory=dict)
     server: Mapping[str, Any] = field(default_factory=dict)
+    kernel_name: str | None = None
     _kept: dict[object, Any] = field(default_factory=dict)
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
