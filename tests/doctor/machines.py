@@ -89,8 +89,8 @@ FILES = {
     "/env/include/python3.12/Python.h": "",
     "/usr/bin/gcc": "#!",
     "/usr/bin/nvidia-smi": "#!",
-    "/home/ada/work/train.ipynb": "{}",
-    "/home/ada/.bashrc": "alias ll='ls -l'",
+    "/home/jovyan/work/train.ipynb": "{}",
+    "/home/jovyan/.bashrc": "alias ll='ls -l'",
     "/tmp/here": "",
     f"{WHEEL}/pip/__init__.py": "",
 }
@@ -133,8 +133,8 @@ SERVER = {
     "interpreter": "/env/bin/python",
     "prefix": "/env",
     "packages": [WHEEL],
-    "config_path": ["/home/ada/.jupyter", "/env/etc/jupyter"],
-    "data_path": ["/home/ada/.local/share/jupyter", JUPYTER],
+    "config_path": ["/home/jovyan/.jupyter", "/env/etc/jupyter"],
+    "data_path": ["/home/jovyan/.local/share/jupyter", JUPYTER],
     "output_bytes_per_second": 1e6,
 }
 OF_A_GPU = (*BUS, "/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/bin/nvidia-smi")
@@ -158,7 +158,7 @@ def machine_of(
             install(root, name, *about)
     answers = answers_of(told)
     all_rooms = {"/dev/shm": (64 * GIB, 64 * GIB), **(rooms or {})}
-    environment = {"PATH": "/usr/local/cuda/bin:/usr/bin", "USER": "ada", "SHELL": "/bin/bash"}
+    environment = {"PATH": "/usr/local/cuda/bin:/usr/bin", "USER": "jovyan", "SHELL": "/bin/bash"}
     return Machine(
         root=root,
         environment={**environment, **(variables or {})},
@@ -170,8 +170,8 @@ def machine_of(
         headers="/env/include/python3.12",
         pid=7,
         cpu_count=16,
-        folder="/home/ada/work",
-        home="/home/ada",
+        folder="/home/jovyan/work",
+        home="/home/jovyan",
         live=live or {},
         server=SERVER if server is None else server,
     )

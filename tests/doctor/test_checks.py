@@ -57,7 +57,7 @@ FAULTS = [
     ("library_path", {"variables": {"LD_LIBRARY_PATH": "/opt/cudnn"}, "files": {"/opt/cudnn/libcudnn.so.8": ""}}, "warn", "libcudnn.so.8", 'export LD_LIBRARY_PATH=""'),
     ("loaded_libraries", {"libraries": ["/usr/lib/libcudnn.so.8"]}, "warn", "libcudnn is loaded 2 times", "unset LD_LIBRARY_PATH"),
     ("nvml_module", {"packages": {"pynvml": ("11.5.0", ())}}, "warn", "pynvml 11.5.0", "pip uninstall -y pynvml"),
-    ("nvml_module", {"files": {"/home/ada/work/pynvml.py": ""}}, "warn", "/home/ada/work/pynvml.py", "mv /home/ada/work/pynvml.py"),
+    ("nvml_module", {"files": {"/home/jovyan/work/pynvml.py": ""}}, "warn", "/home/jovyan/work/pynvml.py", "mv /home/jovyan/work/pynvml.py"),
     ("cudnn_enabled", {"torch": {"settings": {**SETTINGS, "cudnn_enabled": False}}}, "fail", "without cuDNN", "torch.backends.cudnn.enabled = True"),
     ("cudnn_benchmark", {"torch": {"settings": {**SETTINGS, "cudnn_benchmark": True}}}, "ok", "takes memory", "benchmark = False"),
     ("deterministic", {"torch": {"settings": {**SETTINGS, "deterministic": True}}}, "warn", "use_deterministic_algorithms is on", "use_deterministic_algorithms(False)"),
@@ -87,9 +87,9 @@ FAULTS = [
     ("swap", {"files": {"/proc/7/status": "VmSwap:\t1048576 kB\nCpus_allowed_list:\t0-15"}}, "warn", "1024 MiB of this process", "ps -eo"),
     ("swap", {"files": {"/proc/pressure/memory": "some avg10=40.00 avg60=35.10 avg300=0.00 total=0"}}, "warn", "35 %", "ps -eo"),
     ("clock_source", {"files": {"/sys/devices/system/clocksource/clocksource0/current_clocksource": "hpet"}}, "warn", "hpet", "available_clocksource"),
-    ("working_folder", {"rooms": {"/home/ada/work": (500 * GIB, 1 << 20)}}, "fail", "can't be saved", "df -h /home/ada/work"),
-    ("working_folder", {"rooms": {"/home/ada/work": (500 * GIB, 200 << 20)}}, "warn", "may not fit", "df -h /home/ada/work"),
-    ("working_folder", {"files": {"/proc/7/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 0:5 / /home/ada rw - fuse.sshfs x: rw"}}, "warn", "fuse.sshfs", "cp -r"),
+    ("working_folder", {"rooms": {"/home/jovyan/work": (500 * GIB, 1 << 20)}}, "fail", "can't be saved", "df -h /home/jovyan/work"),
+    ("working_folder", {"rooms": {"/home/jovyan/work": (500 * GIB, 200 << 20)}}, "warn", "may not fit", "df -h /home/jovyan/work"),
+    ("working_folder", {"files": {"/proc/7/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 0:5 / /home/jovyan rw - fuse.sshfs x: rw"}}, "warn", "fuse.sshfs", "cp -r"),
     ("temporary_folder", {"rooms": {"/tmp": (GIB, 100 << 20)}}, "warn", "100 MiB", "df -h /tmp"),
     ("temporary_folder", {"variables": {"TMPDIR": "/gone"}}, "fail", "/gone is not there", "mkdir -p -m 1777 /gone"),
     ("dependencies", {"packages": {"numpy": ("1.24.0", ())}}, "warn", "needs numpy>=2, found 1.24.0", '"numpy>=2"'),
@@ -110,18 +110,18 @@ FAULTS = [
     ("jupyter_versions", {"packages": {"jupyterlab": ("4.1.0", ())}}, "warn", "4.4 or newer", "install --upgrade jupyterlab"),
     ("jupyter_versions", {"packages": {"jupyter-server": ("2.14.0", ())}}, "warn", "known security holes", "jupyter_server>=2.18"),
     ("gpuperf_installed", {"extensions": {"jupyter-gpuperf": None}}, "fail", "the panel for JupyterLab is not", "install --force-reinstall --no-deps jupyter_gpuperf"),
-    ("gpuperf_installed", {"files": {"/home/ada/.jupyter/jupyter_server_config.json": '{"ServerApp": {"jpserver_extensions": {"jupyter_gpuperf": false}}}'}}, "fail", "disabled", "jupyter server extension enable jupyter_gpuperf"),
-    ("gpuperf_installed", {"files": {"/home/ada/.jupyter/labconfig/page_config.json": '{"disabledExtensions": {"jupyter-gpuperf": true}}'}}, "fail", "disabled in JupyterLab", "jupyter labextension enable jupyter-gpuperf"),
+    ("gpuperf_installed", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.json": '{"ServerApp": {"jpserver_extensions": {"jupyter_gpuperf": false}}}'}}, "fail", "disabled", "jupyter server extension enable jupyter_gpuperf"),
+    ("gpuperf_installed", {"files": {"/home/jovyan/.jupyter/labconfig/page_config.json": '{"disabledExtensions": {"jupyter-gpuperf": true}}'}}, "fail", "disabled in JupyterLab", "jupyter labextension enable jupyter-gpuperf"),
     ("gpuperf_installed", {"packages": {"jupyter-gpuperf": ("0.2.0", ())}}, "warn", "0.2.0, the panel is 0.1.0", "force-reinstall"),
     ("lab_extensions", {"extensions": {"@old/git": {"version": "0.30.0", "dependencies": {"@jupyterlab/application": "^3.0.0"}}}}, "warn", "made for JupyterLab ^3.0.0", "jupyter labextension disable @old/git"),
-    ("server_extensions", {"files": {"/home/ada/.jupyter/jupyter_server_config.d/nbdime.json": '{"ServerApp": {"jpserver_extensions": {"nbdime": true}}}'}}, "warn", "nbdime is enabled, and not installed", "jupyter server extension disable nbdime"),
+    ("server_extensions", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.d/nbdime.json": '{"ServerApp": {"jpserver_extensions": {"nbdime": true}}}'}}, "warn", "nbdime is enabled, and not installed", "jupyter server extension disable nbdime"),
     ("kernel_specs", {"files": {f"{JUPYTER}/kernels/old/kernel.json": '{"argv": ["/gone/bin/python"]}'}}, "warn", "/gone/bin/python", "jupyter kernelspec remove -f old"),
     ("widgets", {"extensions": {"@jupyter-widgets/jupyterlab-manager": None}}, "warn", "half in the page is not installed", "jupyterlab_widgets"),
     ("widgets", {"packages": {"ipywidgets": ("7.7.1", ())}}, "warn", "they need 3", "--upgrade ipywidgets"),
     ("matplotlib_widget", {"extensions": {"jupyter-matplotlib": None}}, "warn", "shows nothing", "ipympl"),
     ("matplotlib_widget", {"packages": {"ipympl": None}}, "ok", "still pictures", "pip install ipympl"),
-    ("retina_figures", {}, "ok", "single resolution", "/home/ada/.ipython/profile_default/ipython_kernel_config.py"),
-    ("shell_start", {"variables": {"SHELL": "/bin/zsh"}, "files": {"/home/ada/.zshrc": "plugins=(git docker kubectl)\nsource $ZSH/oh-my-zsh.sh"}}, "ok", "oh-my-zsh, 3 plugins", "time zsh -i -c exit"),
+    ("retina_figures", {}, "ok", "single resolution", "/home/jovyan/.ipython/profile_default/ipython_kernel_config.py"),
+    ("shell_start", {"variables": {"SHELL": "/bin/zsh"}, "files": {"/home/jovyan/.zshrc": "plugins=(git docker kubectl)\nsource $ZSH/oh-my-zsh.sh"}}, "ok", "oh-my-zsh, 3 plugins", "time zsh -i -c exit"),
 ]  # fmt: skip
 
 
@@ -182,8 +182,8 @@ def test_a_low_limit_of_output_is_found(make):
 
 
 def test_a_large_cache_of_pip_counts_where_the_disk_is_nearly_full(make, tmp_path):
-    machine = make(rooms={"/home/ada/.cache/pip": (100 * GIB, 2 * GIB)})
-    big = tmp_path / "root/home/ada/.cache/pip/wheel"
+    machine = make(rooms={"/home/jovyan/.cache/pip": (100 * GIB, 2 * GIB)})
+    big = tmp_path / "root/home/jovyan/.cache/pip/wheel"
     write(big, "")
     with big.open("r+b") as file:
         file.truncate(3 * GIB)  # sparse: it takes no room
@@ -217,7 +217,7 @@ def test_a_large_cache_of_pip_counts_where_the_disk_is_nearly_full(make, tmp_pat
         ("working_folder", {"files": {"/proc/7/mountinfo": "22 1 0:5 / / rw - nfs4 s:/ rw"}}),
         ("dependencies", {"packages": {"x": ("1.0", ('y>=2; extra == "test"', 'z; python_version < "3"'))}}),
         ("lab_extensions", {"extensions": {"a": {"version": "1", "dependencies": {"@jupyterlab/application": ">=3.0.0"}}}}),
-        ("lab_extensions", {"extensions": {"a": {"version": "1", "dependencies": {"@jupyterlab/application": "^3.0.0"}}}, "files": {"/home/ada/.jupyter/labconfig/page_config.json": '{"disabledExtensions": {"a": true}}'}}),
+        ("lab_extensions", {"extensions": {"a": {"version": "1", "dependencies": {"@jupyterlab/application": "^3.0.0"}}}, "files": {"/home/jovyan/.jupyter/labconfig/page_config.json": '{"disabledExtensions": {"a": true}}'}}),
         ("gpu_in_container", {"files": IN_DOCKER}),
     ],
 )  # fmt: skip

@@ -38,8 +38,23 @@ def groups(machine: Machine) -> list[Path]:
 
 def cpu_quota(machine: Machine) -> float | None:
     """Return the smallest quota above the process, in processors."""
-    quotas = [quota for each in groups(machine) if (quota := cgroup.cpu_quota(each)) is not None]
-    return min(quotas, default=None)
+    quotas = [cgroup.cpu_quota(each) for each in groups(machine)] + _old_quotas(machine)
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _old_quotas(machine: Machine) -> list[float | None]:
+    """Return the quotas of version 1's own tree, from the process's group upwards."""
+    text = machine.text(f"/proc/{machine.pid}/cgroup") or ""
+    found = re.search(r"^\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$", text, re.M)
+    own = Path((found[1] if found else "/").lstrip("/"))
+    quotas: list[float | None] = []
+    for inner in (own, *own.parents):
+        folder = cgroup.CGROUP / "cpu" / inner
+        quota_us = machine.text(folder / "cpu.cfs_quota_us")
+        period_us = machine.text(folder / "cpu.cfs_period_us")
+        if quota_us and period_us and int(quota_us) > 0:
+            quotas.append(int(quota_us) / int(period_us))
+    return quotas
 
 
 def allowed_cpus(machine: Machine) -> set[int]:
