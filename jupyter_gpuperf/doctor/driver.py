@@ -47,6 +47,8 @@ def _loaded(machine: Machine) -> Outcome:
     version = look.kernel_driver(machine)
     if version:
         return fine(f"Kernel module {version}.")
+    if look.gpus(machine):
+        return fine("nvidia-smi reaches it; its version is not shown here.")
     if not look.on_the_bus(machine):
         return not_known("There is no NVIDIA GPU to be seen here.")
     if container(machine):
@@ -63,16 +65,15 @@ def _loaded(machine: Machine) -> Outcome:
 
 
 def _versions(machine: Machine) -> Outcome:
-    module = look.kernel_driver(machine)
-    if module is None:
+    module, ran = look.kernel_driver(machine), look.smi(machine)
+    if module is None and not look.gpus(machine):
         return not_known("There is no driver here.")
-    ran = look.smi(machine)
     said = ran.out + ran.err
     found = re.search(r"library version:?\s*([\d.]+)", said)
     if "version mismatch" in said:
         library = found[1].rstrip(".") if found else "another"
         return broken(
-            f"Kernel module {module}, library {library}: the driver was updated while the old one runs.",
+            f"Kernel module {module or 'of another version'}, library {library}: the driver was updated while the old one runs.",
             fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
         )
     shown = look.gpus(machine)

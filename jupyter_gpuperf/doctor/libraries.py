@@ -42,7 +42,7 @@ def _toolkits(machine: Machine) -> Outcome:
         return fine(f"Toolkits in /usr/local: {listed}; no nvcc on the PATH. torch needs none.")
     used = machine.link(compiler).removesuffix("/bin/nvcc")
     home = machine.environment.get("CUDA_HOME")
-    if home and machine.link(home) != used:
+    if home and machine.link(home) != used and "cuda" in Path(used).name:
         return suspect(
             f"CUDA_HOME is {home}, and nvcc on the PATH is {used}'s: packages that are compiled take the first, your shell the second.",
             fix=f"export CUDA_HOME={used}",
@@ -59,13 +59,10 @@ def _library_path(machine: Machine) -> Outcome:
                 f"LD_LIBRARY_PATH holds {folder}: stubs are for linking, and their libcuda does nothing.",
                 fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
             )
-        own = next((name for name in names if CUDA_LIBRARY.match(name)), None)
-        brings_own = any(
-            each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine)
-        )
-        if own and brings_own and torch(machine).get("cuda"):
+        taken = _taken_from(machine, folder, names)
+        if taken:
             return suspect(
-                f"LD_LIBRARY_PATH holds {folder}, whose {own} can stand before the one that torch brings.",
+                f"LD_LIBRARY_PATH holds {folder}, whose {taken} stands before the one that torch brings.",
                 fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
                 then="Then restart the kernel. torch's packages need no LD_LIBRARY_PATH.",
             )
@@ -74,6 +71,21 @@ def _library_path(machine: Machine) -> Outcome:
         if value
         else "Not set; torch needs none."
     )
+
+
+def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
+    """Return a library of CUDA that is taken from a folder although torch brings its own."""
+    brought = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
+    if not brought or not any(CUDA_LIBRARY.match(name) for name in names):
+        return None
+    loaded = [Path(path) for path in libraries(machine)]
+    real = machine.link(folder)
+    taken = [
+        path.name for path in loaded if str(path.parent) == real and CUDA_LIBRARY.match(path.name)
+    ]
+    # cuDNN opens its parts only when they are needed, and then finds the wrong ones.
+    parts = [name for name in names if name.startswith("libcudnn")]
+    return next(iter([*taken, *parts]), None) if torch(machine).get("cuda") else None
 
 
 def without(path: str, folder: str) -> str:
