@@ -9,16 +9,22 @@ from jupyter_gpuperf.doctor.declaration import Check, Outcome, broken, fine, not
 from jupyter_gpuperf.doctor.looking import server as look
 from jupyter_gpuperf.doctor.looking.imports import numbers
 from jupyter_gpuperf.doctor.looking.machine import Machine
+from jupyter_gpuperf.doctor.looking.unset import line_that_edits
 
 OURS: Final = "jupyter_gpuperf"
 OUR_PANEL: Final = "jupyter-gpuperf"
 OLDEST_LAB: Final = (4, 4)
 SAFE_SERVER: Final = (2, 18)
 SHOWN: Final = 6
+EXTENSIONS_OF: Final = "it['ServerApp']['jpserver_extensions']"
 
 
 def _pip(machine: Machine, *words: str) -> str:
     return f"{machine.server.get('interpreter', 'python')} -m pip {' '.join(words)}"
+
+
+def _editing(machine: Machine, file: str, statement: str) -> str:
+    return line_that_edits(machine.server.get("interpreter", "python"), file, statement)
 
 
 def _versions(machine: Machine) -> Outcome:
@@ -46,7 +52,7 @@ def _ourselves(machine: Machine) -> Outcome:
     nothing = look.without_server(machine)
     if nothing:
         return nothing
-    enabled = look.server_extensions(machine).get(OURS)
+    enabled, file = look.server_extensions(machine).get(OURS, (None, ""))
     panel = next((each for each in look.lab_extensions(machine) if each.name == OUR_PANEL), None)
     version = look.server_versions(machine).get(OUR_PANEL)
     again = _pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
@@ -55,7 +61,10 @@ def _ourselves(machine: Machine) -> Outcome:
             "The panel's server extension is disabled."
             if enabled is False
             else "The panel's server extension is not configured.",
-            fix=f"jupyter server extension enable {OURS}",
+            # The command would write beside the file that disables it, and change nothing.
+            fix=_editing(machine, file, f"{EXTENSIONS_OF}[{OURS!r}] = True")
+            if file
+            else f"jupyter server extension enable --sys-prefix {OURS}",
             then="Then restart the Jupyter server.",
         )
     if panel is None or panel.package is None:
@@ -121,12 +130,13 @@ def _server_extensions(machine: Machine) -> Outcome:
     if nothing:
         return nothing
     every = look.server_extensions(machine)
-    on = [name for name, enabled in every.items() if enabled]
+    on = {name: file for name, (enabled, file) in every.items() if enabled}
     missing = [name for name in on if not look.has_module(machine, name)]
     if missing:
         return suspect(
             f"{missing[0]} is enabled, and not installed: the server looks for it at each start.",
-            fix=f"jupyter server extension disable {missing[0]}",
+            fix=_editing(machine, on[missing[0]], f"{EXTENSIONS_OF}.pop({missing[0]!r})"),
+            then="Then restart the Jupyter server.",
         )
     return fine(
         f"{len(on)} enabled: {', '.join(sorted(on)[:SHOWN])}.",

@@ -12,6 +12,7 @@ OLD_DRIVER = {"driver_version": "470.57.02"}
 IN_DOCKER = {"/.dockerenv": ""}
 SETTINGS = TORCH["settings"]
 WITHOUT_DEVICE = {"/dev/nvidiactl": None, **IN_DOCKER}
+NO_DRIVER = {"smi": (9, "NVIDIA-SMI has failed because", "")}
 MISMATCH = (
     18,
     "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 575.51",
@@ -21,8 +22,8 @@ MISMATCH = (
 FAULTS = [
     # check, what is wrong with the machine, status, words of what is found, words of the fix
     ("gpu_present", {"programs": {"smi": (6, "No devices were found", "")}, "files": {f"/sys/bus/pci/devices/0000:8d:00.0/{each}": None for each in ("vendor", "class")}}, "fail", "shows no GPU", "dmesg"),
-    ("driver_loaded", {"files": {"/proc/driver/nvidia/version": None}}, "fail", "not loaded", "sudo modprobe nvidia"),
-    ("driver_loaded", {"files": {"/proc/driver/nvidia/version": None, **IN_DOCKER}}, "fail", "around this container", "sudo modprobe nvidia"),
+    ("driver_loaded", {"files": {"/proc/driver/nvidia/version": None}, "programs": NO_DRIVER}, "fail", "not loaded", "sudo modprobe nvidia"),
+    ("driver_loaded", {"files": {"/proc/driver/nvidia/version": None, **IN_DOCKER}, "programs": NO_DRIVER}, "fail", "around this container", "sudo modprobe nvidia"),
     ("driver_versions", {"programs": {"smi": MISMATCH}}, "fail", "580.159.04, library 575.51:", "sudo reboot"),
     ("driver_answers", {"programs": {"smi": (9, "NVIDIA-SMI has failed because", "")}}, "fail", "NVIDIA-SMI has failed", "dmesg"),
     ("driver_answers", {"programs": {"smi": (None, "", "")}}, "fail", "did not answer", "dmesg"),
@@ -110,11 +111,11 @@ FAULTS = [
     ("jupyter_versions", {"packages": {"jupyterlab": ("4.1.0", ())}}, "warn", "4.4 or newer", "install --upgrade jupyterlab"),
     ("jupyter_versions", {"packages": {"jupyter-server": ("2.14.0", ())}}, "warn", "known security holes", "jupyter_server>=2.18"),
     ("gpuperf_installed", {"extensions": {"jupyter-gpuperf": None}}, "fail", "the panel for JupyterLab is not", "install --force-reinstall --no-deps jupyter_gpuperf"),
-    ("gpuperf_installed", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.json": '{"ServerApp": {"jpserver_extensions": {"jupyter_gpuperf": false}}}'}}, "fail", "disabled", "jupyter server extension enable jupyter_gpuperf"),
+    ("gpuperf_installed", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.json": '{"ServerApp": {"jpserver_extensions": {"jupyter_gpuperf": false}}}'}}, "fail", "disabled", "/home/jovyan/.jupyter/jupyter_server_config.json"),
     ("gpuperf_installed", {"files": {"/home/jovyan/.jupyter/labconfig/page_config.json": '{"disabledExtensions": {"jupyter-gpuperf": true}}'}}, "fail", "disabled in JupyterLab", "jupyter labextension enable jupyter-gpuperf"),
     ("gpuperf_installed", {"packages": {"jupyter-gpuperf": ("0.2.0", ())}}, "warn", "0.2.0, the panel is 0.1.0", "force-reinstall"),
     ("lab_extensions", {"extensions": {"@old/git": {"version": "0.30.0", "dependencies": {"@jupyterlab/application": "^3.0.0"}}}}, "warn", "made for JupyterLab ^3.0.0", "jupyter labextension disable @old/git"),
-    ("server_extensions", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.d/nbdime.json": '{"ServerApp": {"jpserver_extensions": {"nbdime": true}}}'}}, "warn", "nbdime is enabled, and not installed", "jupyter server extension disable nbdime"),
+    ("server_extensions", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.d/nbdime.json": '{"ServerApp": {"jpserver_extensions": {"nbdime": true}}}'}}, "warn", "nbdime is enabled, and not installed", "nbdime.json"),
     ("kernel_specs", {"files": {f"{JUPYTER}/kernels/old/kernel.json": '{"argv": ["/gone/bin/python"]}'}}, "warn", "/gone/bin/python", "jupyter kernelspec remove -f old"),
     ("widgets", {"extensions": {"@jupyter-widgets/jupyterlab-manager": None}}, "warn", "half in the page is not installed", "jupyterlab_widgets"),
     ("widgets", {"packages": {"ipywidgets": ("7.7.1", ())}}, "warn", "they need 3", "--upgrade ipywidgets"),

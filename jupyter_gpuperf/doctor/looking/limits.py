@@ -45,7 +45,7 @@ def cpu_quota(machine: Machine) -> float | None:
 def _old_quotas(machine: Machine) -> list[float | None]:
     """Return the quotas of version 1's own tree, from the process's group upwards."""
     text = machine.text(f"/proc/{machine.pid}/cgroup") or ""
-    found = re.search(r"^\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$", text, re.M)
+    found = re.search(r"^\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$", text, re.MULTILINE)
     own = Path((found[1] if found else "/").lstrip("/"))
     quotas: list[float | None] = []
     for inner in (own, *own.parents):

@@ -85,9 +85,9 @@ def disabled_lab_extensions(machine: Machine) -> set[str]:
     return found
 
 
-def server_extensions(machine: Machine) -> dict[str, bool]:
-    """Return the server's extensions: module → enabled."""
-    found: dict[str, bool] = {}
+def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
+    """Return the server's extensions: module → whether it is enabled, and the file that says so."""
+    found: dict[str, tuple[bool, str]] = {}
     for folder in reversed(
         machine.server.get("config_path", [])
     ):  # the user's own stands first, and wins
@@ -95,7 +95,7 @@ def server_extensions(machine: Machine) -> dict[str, bool]:
         files = [f"{parts}/{name}" for name in machine.names(parts) if name.endswith(".json")]
         for file in [*files, f"{folder}/jupyter_server_config.json"]:
             listed = read_json(machine, file).get("ServerApp", {}).get("jpserver_extensions", {})
-            found |= {str(name): bool(on) for name, on in dict(listed).items()}
+            found |= {str(name): (bool(on), file) for name, on in dict(listed).items()}
     return found
 
 

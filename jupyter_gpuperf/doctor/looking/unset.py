@@ -16,14 +16,21 @@ def unset(machine: Machine, *names: str) -> dict[str, str]:
             fix=f"unset {' '.join(names)}",
             then="Type it in the shell that starts Jupyter, and start Jupyter again.",
         )
-    program = (
-        f"import json; from pathlib import Path; file = Path({file!r}); spec = json.loads(file.read_text()); "
-        f"[spec['env'].pop(name, None) for name in {names!r}]; file.write_text(json.dumps(spec, indent=1))"
-    )
     return _outcome(
-        fix=f"{machine.interpreter} -c {shlex.quote(program)}",
+        fix=line_that_edits(
+            machine.interpreter, file, f"[it['env'].pop(name, None) for name in {names!r}]"
+        ),
         then="It is set in the kernel's own kernel.json. Then restart the kernel.",
     )
+
+
+def line_that_edits(interpreter: str, file: str, statement: str) -> str:
+    """Return a line of the shell that changes a JSON file; ``statement`` changes ``it``."""
+    program = (
+        f"import json; from pathlib import Path; file = Path({file!r}); it = json.loads(file.read_text()); "
+        f"{statement}; file.write_text(json.dumps(it, indent=1))"
+    )
+    return f"{interpreter} -c {shlex.quote(program)}"
 
 
 def _outcome(*, fix: str, then: str) -> dict[str, str]:
