@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from jupyter_gpuperf.magics import style
+from jupyter_gpuperf.magics.language import Words, words_here
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 
 SIGNS: Final = {"fail": "✕", "warn": "⚠", "ok": "✓", "unknown": "–"}
 ORDER: Final = ("fail", "warn", "ok", "unknown")
-WIDTH: Final = 10
-SHOWING: Final = " --all shows them."
+WIDTH: Final = 17
+SHOWING: Final = "  (--all)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,10 +30,13 @@ class Report:
         Everything that was found.
     everything
         Whether what is right is shown, too.
+    words
+        The reader's language.
     """
 
     data: DoctorReport
     everything: bool = False
+    words: Words = field(default_factory=words_here)
 
     @property
     def checks(self) -> list[CheckFinding]:
@@ -54,18 +59,24 @@ class Report:
         counts = {
             status: sum(each.status == status for each in self.data.checks) for status in ORDER
         }
-        words = [_counted(len(self.data.checks), "check")]
+        counted = self.words.counted
+        parts = [counted("%1 check", "%1 checks", len(self.data.checks))]
         if counts["fail"]:
-            words.append(_counted(counts["fail"], "failure"))
-        words.append(_counted(counts["warn"], "warning") if counts["warn"] else "no warnings")
-        return ", ".join(words)
+            parts.append(counted("%1 failure", "%1 failures", counts["fail"]))
+        if counts["warn"]:
+            parts.append(counted("%1 warning", "%1 warnings", counts["warn"]))
+        if not counts["fail"] + counts["warn"]:
+            parts.append(self.words("no warnings"))
+        return ", ".join(parts)
 
     @property
     def quiet_line(self) -> str:
         """What is not shown, in a line."""
-        ok = sum(each.status == "ok" for each in self.data.checks)
-        unknown = sum(each.status == "unknown" for each in self.data.checks)
-        return f"{ok} are as they should be; of {unknown} nothing can be said here.{SHOWING}"
+        counts = [
+            f"{self.words(name)}: {sum(each.status == status for each in self.data.checks)}"
+            for status, name in (("ok", "As it should be"), ("unknown", "Not known here"))
+        ]
+        return f"{' · '.join(counts)}{SHOWING}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole as plain data, ready for JSON."""
@@ -75,7 +86,7 @@ class Report:
     def __repr__(self) -> str:
         lines = [f"{self.summary}          {self.data.interpreter}"]
         for each in self.checks if self.everything else self.problems:
-            lines += ["", *_lines(each)]
+            lines += ["", *_lines(each, self.words)]
         if not self.everything:
             lines += ["", self.quiet_line]
         return "\n".join(lines)
@@ -90,9 +101,9 @@ class Report:
         quiet_line = _escaped(self.quiet_line.removesuffix(SHOWING))
         parts = [f"<div {style.BOX}><b>{_escaped(self.summary)}</b> "]
         parts.append(f"<span {style.QUIET}>{_escaped(self.data.interpreter)}</span>")
-        parts += map(_block, shown)
+        parts += [_block(each, self.words) for each in shown]
         parts.append(f"<details{is_open}><summary {style.QUIET}>{quiet_line}</summary>")
-        parts.append(f"{_table(quiet)}</details></div>")
+        parts.append(f"{_table(quiet, self.words)}</details></div>")
         return "".join(parts)
 
 
@@ -121,39 +132,48 @@ class Differences:
         return "\n".join(lines)
 
 
-def _lines(each: CheckFinding) -> Iterable[str]:
-    yield f"{SIGNS[each.status]} {each.label} ({each.id})"
-    yield f"    {'found':{WIDTH}} {each.found}"
-    if each.status in ("fail", "warn"):
-        yield f"    {'expected':{WIDTH}} {each.expected}"
-        yield f"    {'why':{WIDTH}} {each.why}"
-    word = "fix" if each.status in ("fail", "warn") else "if wished"
-    for number, line in enumerate(each.fix.splitlines()):
-        yield f"    {word if number == 0 else '':{WIDTH}} {line}"
+def _lines(each: CheckFinding, words: Words) -> Iterable[str]:
+    wrong = each.status in ("fail", "warn")
+    rows = [("Found" if each.status != "unknown" else "Not known", words(each.found))]
+    if wrong:
+        rows += [("Expected", words(each.expected)), ("Why it matters", words(each.why))]
+    if each.fix:
+        rows.append(("To mend it, type" if wrong else "If you like, type", each.fix))
     if each.then:
-        yield f"    {'':{WIDTH}} {each.then}"
-    if each.status in ("fail", "warn"):
-        yield f"    {'more':{WIDTH}} {each.link}"
+        rows.append(("", words(each.then)))
+    if wrong:
+        rows.append(("More about it", each.link))
+    yield f"{SIGNS[each.status]} {words(each.label)} ({each.id})"
+    for name, text in rows:
+        for number, line in enumerate(text.splitlines()):
+            yield f"    {_padded(words(name) if number == 0 else '')} {line}"
 
 
-def _block(each: CheckFinding) -> str:
-    rows = [("Found", each.found), ("Expected", each.expected), ("Why", each.why)]
+def _padded(text: str) -> str:
+    """Return a text as wide as its column; a Chinese character takes two places."""
+    width = sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
+    return text + " " * max(0, WIDTH - width)
+
+
+def _block(each: CheckFinding, words: Words) -> str:
+    rows = [("Found", each.found), ("Expected", each.expected), ("Why it matters", each.why)]
     cells = "".join(
-        f"<tr><td {style.QUIET_CELL}>{name}</td><td {style.LABEL}>{_escaped(text)}</td></tr>"
+        f"<tr><td {style.QUIET_CELL}>{_escaped(words(name))}</td>"
+        f"<td {style.LABEL}>{_escaped(words(text))}</td></tr>"
         for name, text in rows
     )
     fix = f"<pre>{_escaped(each.fix)}</pre>" if each.fix else ""
-    then = f"<div {style.QUIET}>{_escaped(each.then)}</div>" if each.then else ""
+    then = f"<div {style.QUIET}>{_escaped(words(each.then))}</div>" if each.then else ""
     return (
-        f"<div {style.WARNING}><b>{SIGNS[each.status]} {_escaped(each.label)}</b>"
+        f"<div {style.WARNING}><b>{SIGNS[each.status]} {_escaped(words(each.label))}</b>"
         f"<table {style.TABLE}>{cells}</table>{fix}{then}</div>"
     )
 
 
-def _table(findings: Iterable[CheckFinding]) -> str:
+def _table(findings: Iterable[CheckFinding], words: Words) -> str:
     rows = "".join(
-        f"<tr><td {style.QUIET_CELL}>{SIGNS[each.status]} {_escaped(each.label)}</td>"
-        f"<td {style.LABEL}>{_escaped(each.found)}</td></tr>"
+        f"<tr><td {style.QUIET_CELL}>{SIGNS[each.status]} {_escaped(words(each.label))}</td>"
+        f"<td {style.LABEL}>{_escaped(words(each.found))}</td></tr>"
         for each in findings
     )
     return f"<table {style.TABLE}>{rows}</table>"

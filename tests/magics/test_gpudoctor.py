@@ -11,6 +11,7 @@ from jupyter_gpuperf import cli
 from jupyter_gpuperf.doctor import CHECKS
 from jupyter_gpuperf.jobs import examining
 from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.language import Words, language_of
 from jupyter_gpuperf.magics.report import Report
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
@@ -29,6 +30,11 @@ def finding(name: str, status: str, fix: str = "") -> CheckFinding:
         link="https://example.org",
         seconds=0.1,
     )
+
+
+@pytest.fixture(autouse=True)
+def _in_english(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def test_the_magic_looks_at_this_very_process_and_shows_what_is_wrong_first(aske
     text = repr(shown)
     assert text.startswith("4 checks, 1 failure, 1 warning")
     assert text.index("✕ Broken") < text.index("⚠ Slow")
-    assert "type this\n               and this" in text
+    assert "type this\n                      and this" in text
     assert "Quiet" not in text
     assert "Quiet" in repr(shell.run_line_magic("gpudoctor", "--all"))
 
@@ -100,3 +106,17 @@ def test_what_is_mistyped_is_refused(asked, shell, capsys):
     with pytest.raises(BenchmarkError) as error:
         shell.run_line_magic("gpudoctor", "--warp")
     assert error.value.code == "usage"
+
+
+def test_the_shell_s_language_is_spoken_with_the_figures_in_it():
+    words = Words(language_of({"LANG": "zh_CN.UTF-8"}))
+    assert words("Shared memory (/dev/shm)") == "共享内存（/dev/shm）"
+    assert (
+        words("64 MiB: a DataLoader with workers dies of it.")
+        == "64 MiB：带工作进程的 DataLoader 会因此崩溃。"
+    )
+    assert words.counted("%1 check", "%1 checks", 66) == "66 项检查"
+    assert words("A sentence of another package.") == "A sentence of another package."
+    english = Words(language_of({"LANG": "de_DE.UTF-8"}))
+    assert english.counted("%1 check", "%1 checks", 1) == "1 check"
+    assert english("None is set.") == "None is set."
