@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Mapping
@@ -137,7 +138,8 @@ def server_facts_of_kernel() -> dict[str, Any]:
         return server_facts()  # no notebook: who asks is the environment that would serve one
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
-        if Path(command).parent == Path(sys.executable).parent:
+        found = shutil.which(command)  # started by its name, it came from the same PATH
+        if found is not None and Path(found).parent == Path(sys.executable).parent:
             return server_facts()
     return {}
 
