@@ -63,7 +63,7 @@ function Environment({
   const { trouble } = doctor;
   return (
     <>
-      <div className="jp-GpuPerf-formHead jp-GpuPerf-form">
+      <div className="jp-GpuPerf-chooser">
         <select
           className="jp-mod-styled"
           name="environment"
