@@ -8,6 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from doctor_pages import write_doctor_pages
 from reference_pages import write_reference_pages
 
 import jupyter_gpuperf
@@ -26,3 +27,4 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 suppress_warnings = ["misc.highlighting_failure"]
 
 write_reference_pages(HERE / "reference")
+write_doctor_pages(HERE / "reference" / "doctor")

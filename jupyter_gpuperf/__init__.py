@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from jupyter_gpuperf.magics import bench as bench
 
-__all__ = ["__version__", "bench", "load_ipython_extension"]
+__all__ = ["__version__", "bench", "doctor", "load_ipython_extension"]
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -39,6 +39,12 @@ def __getattr__(name: str) -> object:
         from jupyter_gpuperf.magics import bench
 
         return bench
+    if name == "doctor":
+        from importlib import import_module
+
+        return import_module(
+            "jupyter_gpuperf.doctor"
+        )  # the package of the checks, which can be called
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

@@ -13,12 +13,14 @@ import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.base import in_thread
+from jupyter_gpuperf.api.doctor import Doctor
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.around import Around
+from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
 from jupyter_gpuperf.jobs.suites import SuiteManager
@@ -80,6 +82,7 @@ class GpuPerf(Settings, ExtensionApp):
         self.recordings = RecordingShelf(
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
         )
+        self.examiner = Examiner()
         holdings = KernelHoldings()
         self.services = Services(
             catalog=catalog_of(metrics),
@@ -93,6 +96,7 @@ class GpuPerf(Settings, ExtensionApp):
                 self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
             ),
             recordings=self.recordings,
+            doctor=Doctor(self.examiner),
         )
         self.kernel_socket = KernelSocket(
             manager=self.jobs,
@@ -122,6 +126,7 @@ class GpuPerf(Settings, ExtensionApp):
         """End the workers, the socket and the sampler with the server."""
         await self.kernel_socket.stop()
         self.suites.close()
+        self.examiner.close()
         self.jobs.close()
         await in_thread(self.recordings.close)
         self.sampler.stop()

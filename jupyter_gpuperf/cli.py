@@ -24,11 +24,13 @@ MISUSES: Final = frozenset(
         "usage",
         "unknown_benchmark",
         "unknown_device",
+        "unknown_kernel",
         "unknown_parameter",
         "parameter_out_of_range",
         "parameter_wrong_type",
         "file_exists",
         "file_not_found",
+        "not_a_report",
         "not_a_suite",
         "unknown_result",
         "unknown_source",
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_record(commands)
     _add_demo(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -167,6 +170,31 @@ def _demo(known: argparse.Namespace, rest: Sequence[str]) -> int:
         port=known.port,
         browser=not known.no_browser,
     )
+
+
+def _add_doctor(commands: Any) -> None:  # noqa: ANN401
+    from jupyter_gpuperf.magics.doctor_options import add_options
+
+    parser = commands.add_parser(
+        "doctor",
+        help="look at everything that makes a GPU notebook slow or broken, and say what to type",
+        description="Exit code 1 when something does not work.",
+        allow_abbrev=False,
+    )
+    add_options(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(known: argparse.Namespace, rest: Sequence[str]) -> int:
+    if rest:
+        raise BadRequest("usage", f"{rest[0]} is not understood.", f"See {PROGRAM} doctor --help.")
+    from jupyter_gpuperf.magics.gpudoctor import run
+    from jupyter_gpuperf.magics.report import Report
+
+    answer = run(known, here=False)
+    _print(json.dumps(answer.to_dict(), ensure_ascii=False) if known.json else repr(answer))
+    return FAILED if isinstance(answer, Report) and answer.failed else DONE
 
 
 def _bench(known: argparse.Namespace, rest: Sequence[str]) -> int:

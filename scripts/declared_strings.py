@@ -1,4 +1,4 @@
-"""The strings that are declared, not called for: metrics, benchmarks, and the settings' schema."""
+"""The strings that are declared, not called for: metrics, benchmarks, checks, and the settings' schema."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS
+from jupyter_gpuperf.doctor import CHECKS, subject_of
 from jupyter_gpuperf.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,14 @@ def metric_strings() -> Iterator[Declared]:
     for metric in METRICS:
         path = f"jupyter_gpuperf/metrics/{metric.family}.py"
         for text in (metric.label, metric.help, *metric.flags.values()):
+            yield Declared(text, path)
+
+
+def check_strings() -> Iterator[Declared]:
+    """Yield what the doctor's checks say of themselves."""
+    for check in CHECKS:
+        path = f"jupyter_gpuperf/doctor/{subject_of(check)}.py"
+        for text in (check.label, check.why, check.expected):
             yield Declared(text, path)
 
 

@@ -27,6 +27,7 @@ from declared_strings import (
     Declared,
     benchmark_names,
     benchmark_strings,
+    check_strings,
     metric_strings,
     schema_strings,
 )
@@ -111,6 +112,7 @@ def declared_strings(front_end: dict) -> Iterator[Declared]:
     """Yield the strings that stand in no call."""
     yield from metric_strings()
     yield from benchmark_strings()
+    yield from check_strings()
     yield from schema_strings()
     for words in front_end["words"]:
         yield Declared(words, "jupyter_gpuperf/benchmarks")

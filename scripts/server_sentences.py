@@ -26,9 +26,13 @@ POSITIONAL = {
     "progress": (1,),
     "_progress": (2,),
     "_out_of_memory": (0,),
+    "fine": (0, 1),
+    "suspect": (0, 1),
+    "broken": (0, 1),
+    "not_known": (0,),
 }
 """Functions that say something, and which of their arguments people read."""
-KEYWORDS = frozenset({"message", "hint", "summary", "advice"})
+KEYWORDS = frozenset({"message", "hint", "summary", "advice", "then"})
 ATTRIBUTES = frozenset({"progress_message"})
 SAYING = frozenset({"doubt", "_of"})
 """Functions whose result is a sentence, or is filled into one."""

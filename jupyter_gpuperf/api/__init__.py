@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_gpuperf.api.base import Services
 from jupyter_gpuperf.api.benchmarking import BenchmarksHandler, JobHandler, JobsHandler
+from jupyter_gpuperf.api.doctor import DoctorHandler
 from jupyter_gpuperf.api.live import LiveHandler
 from jupyter_gpuperf.api.missing import MissingHandler
 from jupyter_gpuperf.api.monitoring import (
@@ -39,6 +40,7 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("alerts", AlertsHandler),
     ("live", LiveHandler),
     ("processes", ProcessesHandler),
+    ("doctor", DoctorHandler),
     ("benchmarks", BenchmarksHandler),
     ("jobs", JobsHandler),
     (r"jobs/([A-Za-z0-9_-]+)", JobHandler),

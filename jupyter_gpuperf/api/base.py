@@ -6,7 +6,7 @@ import math
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
@@ -22,6 +22,9 @@ from jupyter_gpuperf.jobs.suites import SuiteManager
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.api.doctor import Doctor
 
 T = TypeVar("T")
 
@@ -42,6 +45,7 @@ class Services:
     recordings: RecordingShelf
     results: ResultStore
     suites: SuiteManager
+    doctor: Doctor
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:

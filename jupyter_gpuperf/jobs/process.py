@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ from jupyter_gpuperf.jobs.tail import Tail
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 HERE: Final = Path(__file__).parent
 WORKER: Final = (str(HERE / "worker.py"),)
@@ -55,6 +57,8 @@ class Order:
     lock_descriptors: tuple[int, ...] = ()
     worker: Sequence[str] = WORKER
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    task: str = "benchmark"
+    """What the worker does: see its table of tasks."""
 
     @property
     def scratch(self) -> str:
@@ -64,7 +68,11 @@ class Order:
     def encode(self) -> bytes:
         """Return the supervisor's first line."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
-        request = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
+        request = {
+            "task": self.task,
+            "benchmark": self.benchmark,
+            "parameters": dict(self.parameters),
+        }
         order = {
             "command": [self.interpreter, *self.worker],
             "request": json.dumps(request),
@@ -137,6 +145,10 @@ class WorkerProcess:
                     logger.debug("The supervisor was gone already.")
 
     def wait(self) -> BenchmarkResult:
+        """Do what :meth:`wait_for` does, for a benchmark's result."""
+        return self.wait_for(BenchmarkResult)
+
+    def wait_for(self, shape: type[T]) -> T:
         """Give the order, and block until nothing of the worker is left; return its result.
 
         Raises
@@ -165,7 +177,7 @@ class WorkerProcess:
             guard.join()
             log.join()
             self._process.stderr.close()
-        return self._conclude()
+        return self._conclude(shape)
 
     def _give_order(self) -> None:
         with self._lock:
@@ -209,7 +221,7 @@ class WorkerProcess:
             posix.kill_marked(f"{MARKER}={self._order.mark}")
             shutil.rmtree(self._order.scratch, ignore_errors=True)
 
-    def _conclude(self) -> BenchmarkResult:
+    def _conclude(self, shape: type[T]) -> T:
         reason = self._end.get("reason")
         if reason == "cancelled" or (self._cancelled and self._answer is None):
             raise Cancelled
@@ -235,12 +247,12 @@ class WorkerProcess:
             raise _death(self._end.get("returncode", self._process.returncode))
         if self._answer["type"] == "error":
             raise _told(self._answer)
-        return self._validated()
+        return self._validated(shape)
 
-    def _validated(self) -> BenchmarkResult:
+    def _validated(self, shape: type[T]) -> T:
         assert self._answer is not None
         try:
-            return msgspec.convert(self._answer.get("result"), BenchmarkResult)
+            return msgspec.convert(self._answer.get("result"), shape)
         except msgspec.ValidationError as error:
             raise JobFailed(
                 "worker_protocol",

@@ -1,4 +1,4 @@
-"""Runs one benchmark, in whatever interpreter it is started with.
+"""Runs one benchmark, or the doctor, in whatever interpreter it is started with.
 
 Started by its path, with a kernel's interpreter, whose environment need not have this package: it
 puts this package's own folder, and nothing else of the server's environment, within reach. The
@@ -8,6 +8,7 @@ Anything that the benchmark prints goes to standard error, which is the job's lo
 This file must parse with any Python 3, so that an old one can be told to be too old.
 """
 
+import importlib
 import importlib.util
 import json
 import os
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 OLDEST = (3, 10)
+TASKS = {
+    "benchmark": "jupyter_gpuperf.benchmarks.running",
+    "doctor": "jupyter_gpuperf.doctor.running",
+}
+"""What can be asked for → the module whose ``run_request`` does it."""
 
 
 def main() -> None:
@@ -31,15 +37,14 @@ def main() -> None:
                 "type": "error",
                 "code": "kernel_python_too_old",
                 "message": "This kernel runs Python %s." % found,  # noqa: UP031
-                "hint": "Benchmarks need a kernel with Python 3.10 or newer.",
+                "hint": "The worker needs a kernel with Python 3.10 or newer.",
             }
         )
         return
     request = json.load(sys.stdin)
     _make_package_importable()
-    from jupyter_gpuperf.benchmarks.running import run_request
-
-    run_request(request, say)
+    task = importlib.import_module(TASKS[request.get("task", "benchmark")])
+    task.run_request(request, say)
     sys.stderr.flush()
     os._exit(0)  # no exit handler of a library may hold the result up; the supervisor cleans up
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_gpuperf.magics.report import Report
     from jupyter_gpuperf.magics.result import Result
     from jupyter_gpuperf.schemas import Scalar
 
-__all__ = ["bench", "load_ipython_extension"]
+__all__ = ["bench", "doctor", "load_ipython_extension"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics import gpubench, gpurecord, holding_here
+    from jupyter_gpuperf.magics import gpubench, gpudoctor, gpurecord, holding_here
 
     gpubench.register(ipython)
+    gpudoctor.register(ipython)
     gpurecord.register(ipython)
     holding_here.tell_server_where_needed()
 
@@ -63,3 +65,10 @@ def bench(
     return run_benchmark(
         name, parameters, device=device, local=local, new_view=view_here, display_result=False
     )
+
+
+def doctor(kernel: str | None = None) -> Report:
+    """Examine this process's environment, or that of a kernel spec; see :mod:`magics.gpudoctor`."""
+    from jupyter_gpuperf.magics.gpudoctor import doctor
+
+    return doctor(kernel)

@@ -14,6 +14,13 @@ from typing import Final
 
 import msgspec
 
+from jupyter_gpuperf.schemas.doctor import (
+    CheckFinding,
+    CheckStatus,
+    DoctorChange,
+    DoctorComparison,
+    DoctorReport,
+)
 from jupyter_gpuperf.schemas.errors import ErrorInfo, Sentences
 from jupyter_gpuperf.schemas.jobs import (
     BenchmarkInfo,
@@ -88,12 +95,17 @@ __all__ = [
     "BenchmarkResult",
     "Benchmarks",
     "Catalog",
+    "CheckFinding",
+    "CheckStatus",
     "Columns",
     "DeviceInfo",
     "DeviceProcesses",
     "DeviceState",
     "Devices",
     "DevicesChanged",
+    "DoctorChange",
+    "DoctorComparison",
+    "DoctorReport",
     "EnvironmentChange",
     "ErrorInfo",
     "FigureChange",
@@ -159,6 +171,7 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     ErrorInfo,
     AlertsChanged,
     Processes,
+    DoctorReport,
     RecordingRequest,
     RecordingInfo,
     Recordings,

@@ -1,6 +1,7 @@
 import { Token } from '@lumino/coreutils';
 
 import type { Rest } from './api/rest';
+import type { DoctorModel } from './model/doctor';
 import type { JobsModel } from './model/jobs';
 import type { LiveModel } from './model/live';
 import type { ProcessesModel } from './model/processes';
@@ -24,6 +25,7 @@ export interface IGpuPerf {
   readonly jobs: JobsModel;
   readonly processes: ProcessesModel;
   readonly recordings: RecordingsModel;
+  readonly doctor: DoctorModel;
   readonly rest: Rest;
 }
 

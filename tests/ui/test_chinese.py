@@ -16,7 +16,9 @@ ENGLISH = re.compile(r"\b[A-Za-z]{2,}(?: [a-z][a-z']+){2,}")
 QUOTED = ("sudo nvidia-smi", "jupyter lab")
 
 SAID = """root => {
-    const texts = [root.innerText];
+    // What is to be typed is no sentence.
+    const typed = [...root.querySelectorAll('pre')].map(each => each.innerText);
+    const texts = [typed.reduce((text, each) => text.replace(each, ''), root.innerText)];
     for (const element of root.querySelectorAll('*')) {
         for (const name of ['title', 'aria-label', 'aria-description', 'placeholder']) {
             texts.push(element.getAttribute(name) ?? '');
@@ -68,6 +70,8 @@ def test_the_status_bar_is_in_chinese(page):
 
 
 def test_no_english_sentence_is_left_in_the_panel(page):
+    note = page.locator(f"{PANEL} [data-section=environment] > summary .jp-GpuPerf-note")
+    expect(note).to_contain_text("项检查", timeout=60_000)
     for fold in page.locator(f"{PANEL} summary").all():
         if fold.evaluate("each => !each.parentElement.open"):
             fold.click()

@@ -138,6 +138,25 @@ export interface MetricInfo {
   unit: string;
 }
 /**
+ * What one check found.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CheckFinding".
+ */
+export interface CheckFinding {
+  expected: string;
+  fix: string;
+  found: string;
+  id: string;
+  label: string;
+  link: string;
+  seconds: number | null;
+  status: "fail" | "ok" | "unknown" | "warn";
+  subject: string;
+  then: string;
+  why: string;
+}
+/**
  * One device's history: the steps' starting times, and a series per metric.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -359,6 +378,25 @@ export interface Version {
   api_version: number;
   source: string;
   version: string;
+}
+/**
+ * ``GET doctor``: what was found in one environment.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DoctorReport".
+ */
+export interface DoctorReport {
+  checks: CheckFinding[];
+  duration_seconds: number;
+  environment: {
+    [k: string]: string | null;
+  };
+  interpreter: string;
+  kernel_name: string | null;
+  packages: {
+    [k: string]: string;
+  };
+  taken_seconds: number;
 }
 /**
  * Something of the environment that is not the same.

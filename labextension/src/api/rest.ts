@@ -6,6 +6,7 @@ import type {
   Benchmarks,
   Catalog,
   Devices,
+  DoctorReport,
   ErrorInfo,
   Frame,
   History,
@@ -81,6 +82,15 @@ export class Rest {
 
   processes(): Promise<Processes> {
     return this.call<Processes>('processes');
+  }
+
+  /** Examine an environment: the server's for an empty name. `anew`: not one kept from before. */
+  doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
+    const query = URLExt.objectToQueryString({
+      kernel,
+      refresh: anew ? '1' : ''
+    });
+    return this.call<DoctorReport>(`doctor${query}`);
   }
 
   benchmarks(): Promise<Benchmarks> {

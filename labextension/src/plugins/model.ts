@@ -7,6 +7,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Rest } from '../api/rest';
+import { DoctorModel } from '../model/doctor';
 import { JobsModel } from '../model/jobs';
 import { LiveModel } from '../model/live';
 import { Notices } from '../model/notices';
@@ -70,7 +71,8 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
       live,
       jobs: new JobsModel(rest),
       processes: new ProcessesModel(rest),
-      recordings: new RecordingsModel(rest)
+      recordings: new RecordingsModel(rest),
+      doctor: new DoctorModel(rest)
     };
   }
 };

@@ -139,7 +139,9 @@ function Refused(props: {
 }
 
 /** The Python kernels: name → what people call it. */
-function pythonsOf(manager: KernelSpec.IManager): Record<string, string> {
+export function pythonsOf(
+  manager: KernelSpec.IManager
+): Record<string, string> {
   const specs = Object.values(manager.specs?.kernelspecs ?? {});
   return Object.fromEntries(
     specs.flatMap(spec =>

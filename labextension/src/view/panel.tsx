@@ -6,6 +6,7 @@ import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
 import { DevicesSection } from './devices';
+import { EnvironmentSection } from './environment';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { said } from './said';
@@ -49,6 +50,9 @@ export class GpuPanel extends SeenWidget {
           )}
         </UseSignal>
         <RecordingsSection {...this.context} />
+        <UseSignal signal={kernelspecs.specsChanged}>
+          {() => <EnvironmentSection {...this.context} />}
+        </UseSignal>
       </div>
     );
   }
@@ -58,6 +62,7 @@ export class GpuPanel extends SeenWidget {
     this.context.jobs.watch(seen);
     this.context.processes.watch(seen);
     this.context.recordings.watch(seen);
+    this.context.doctor.watch(seen);
   }
 }
 

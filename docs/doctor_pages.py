@@ -1,0 +1,133 @@
+"""Writes a page for each subject of the doctor, with a heading for each check, and which check answers which common advice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from jupyter_gpuperf.doctor import CHECKS, SUBJECTS, Check
+
+TITLES: Final = {
+    "driver": "Driver",
+    "runtime": "torch and CUDA",
+    "devices": "Devices",
+    "libraries": "CUDA's libraries",
+    "torch_settings": "torch's switches",
+    "variables": "Variables and caches",
+    "container": "Container and limits",
+    "host": "Machine",
+    "storage": "Disks and folders",
+    "packages": "Python packages",
+    "threads": "Threads",
+    "jupyter": "Jupyter",
+    "notebook": "Notebooks",
+}
+ADVICE: Final = {
+    "1": "Utilisation is low although torch sees the GPU",
+    "2.1": "CUDA 11.8 and 12.1 side by side, matched with the driver; Python, compiler, numpy; a shell that starts fast",
+    "2.2": "MKL and KMP_AFFINITY, headless OpenCV, few extensions of JupyterLab, packages without conflicts and caches",
+    "3.1": "Is CUDA there: torch's version, device count, CUDA_HOME, PATH, LD_LIBRARY_PATH",
+    "3.3": "A slow forward pass: look for cudnn.enabled = False",
+    "4.1": "Workers as the processors allow",
+    "4.2": "autocast, torch.compile, apex",
+    "4.3": "JupyterLab: live readings, few extensions, %matplotlib widget, retina figures",
+    "5.1": "No GPU in the container: --gpus all, --shm-size, --ulimit memlock",
+    "5.2": "Utilisation that breathes: workers, data on a fast disk",
+    "5.3": "More memory than before: cudnn.benchmark",
+    "6": "Three things to remember: the flags of docker, workers, compile",
+}
+"""What the usual guides to a fast GPU notebook advise, by the chapter in which they do."""
+
+
+def write_doctor_pages(folder: Path) -> None:
+    """Write all pages into ``folder``."""
+    folder.mkdir(parents=True)
+    for subject in SUBJECTS:
+        (folder / f"{name_of(subject)}.md").write_text(subject_page(subject))
+    (folder / "messages.md").write_text(messages_page())
+    (folder / "advice.md").write_text(advice_page())
+    (folder / "index.md").write_text(index_page())
+
+
+def name_of(subject: ModuleType) -> str:
+    """Return a subject's name."""
+    return subject.__name__.rpartition(".")[2]
+
+
+def place_of(check: Check) -> str:
+    """Return where a check's heading is."""
+    subject = next(each for each in SUBJECTS if check in each.CHECKS)
+    return f"{name_of(subject)}.md#{check.name}"
+
+
+def index_page() -> str:
+    """Return the list of all checks."""
+    names = [name_of(subject) for subject in SUBJECTS]
+    lines = ["# Checks", "", f"{len(CHECKS)} checks, by subject.", ""]
+    for subject in SUBJECTS:
+        lines += [f"## {TITLES[name_of(subject)]}", ""]
+        lines += [f"- [{check.name}]({place_of(check)}): {check.label}" for check in subject.CHECKS]
+        lines.append("")
+    toctree = "\n".join([*names, "messages", "advice"])
+    return "\n".join(lines) + f"\n```{{toctree}}\n:hidden:\n\n{toctree}\n```\n"
+
+
+def subject_page(subject: ModuleType) -> str:
+    """Return a subject's page: what it looks at, and each check."""
+    lines = [f"# {TITLES[name_of(subject)]}", "", str(subject.__doc__).strip(), ""]
+    for check in subject.CHECKS:
+        lines += [
+            f"({check.name})=",
+            "",
+            f"## {check.label}",
+            "",
+            f"`{check.name}`. {escaped(check.why)}",
+            "",
+            f"Expected: {escaped(check.expected)}",
+            "",
+        ]
+        if check.messages:
+            lines += ["Seen when it is wrong:", "", "```text", *check.messages, "```", ""]
+        lines += [f"[Where the facts come from]({check.link})", ""]
+    return "\n".join(lines)
+
+
+def messages_page() -> str:
+    """Return the messages that people search for, and the check that explains each."""
+    rows = [(message, check) for check in CHECKS for message in check.messages]
+    lines = [
+        "# Messages",
+        "",
+        "What other programs print, and the check that looks at its cause.",
+        "",
+    ]
+    lines += ["| message | check |", "| --- | --- |"]
+    lines += [
+        f"| `{message.replace('`', '')}` | [{check.label}]({place_of(check)}) |"
+        for message, check in sorted(rows, key=lambda row: row[0].lower())
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def advice_page() -> str:
+    """Return which check answers which common advice."""
+    lines = [
+        "# Common advice, and the checks that answer it",
+        "",
+        "Guides to a fast GPU notebook have much in common. What they advise, and what looks at it here:",
+        "",
+        "| § | advice | checks |",
+        "| --- | --- | --- |",
+    ]
+    for chapter, advice in ADVICE.items():
+        checks = ", ".join(
+            f"[{check.name}]({place_of(check)})" for check in CHECKS if chapter in check.article
+        )
+        lines.append(f"| {chapter} | {advice} | {checks} |")
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return a text in which nothing is markup."""
+    return text.replace("<", "\\<").replace("*", "\\*")

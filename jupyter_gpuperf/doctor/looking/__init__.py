@@ -1,0 +1,1 @@
+"""How checks see a machine. Standard library only."""

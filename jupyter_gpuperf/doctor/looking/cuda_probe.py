@@ -1,0 +1,32 @@
+"""Asks the driver's CUDA whether it starts; prints JSON. Run in a process of its own: it may hang or crash.
+
+Only what has no lasting effect: no context is made on any device.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from typing import Any
+
+
+def ask() -> dict[str, Any]:
+    """Return the driver's CUDA version, and what starting it gives."""
+    try:
+        library = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        return {"missing": str(error)}
+    number = ctypes.c_int(0)
+    library.cuDriverGetVersion(ctypes.byref(number))
+    found: dict[str, Any] = {"driver": f"{number.value // 1000}.{number.value % 1000 // 10}"}
+    code = library.cuInit(0)
+    name = ctypes.c_char_p()
+    library.cuGetErrorName(code, ctypes.byref(name))
+    count = ctypes.c_int(0)
+    if code == 0:
+        library.cuDeviceGetCount(ctypes.byref(count))
+    return {**found, "code": code, "name": (name.value or b"").decode(), "count": count.value}
+
+
+if __name__ == "__main__":
+    print(json.dumps(ask()))  # noqa: T201

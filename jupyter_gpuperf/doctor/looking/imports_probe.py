@@ -1,0 +1,142 @@
+"""Imports numpy and torch and prints what came of it, as JSON. Run in a process of its own: an import may crash or hang.
+
+``--no-torch`` leaves torch out: when the kernel that is examined has it loaded, it tells itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import time
+import warnings
+from typing import Any
+
+BUILT_ON_TORCH = {
+    "torchvision": "_C*.so",
+    "torchaudio": "lib/*torchaudio*.so",
+    "xformers": "_C*.so",
+    "flash_attn_2_cuda": "",
+    "apex_C": "",
+    "amp_C": "",
+    "causal_conv1d_cuda": "",
+    "selective_scan_cuda": "",
+}
+"""Packages that load only with the torch that they were built for: module → its libraries."""
+
+
+def main() -> None:
+    """Print what was found."""
+    sys.path.pop(0)  # this folder: its names are no modules
+    said = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    found: dict[str, Any] = {}
+    found["numpy"] = _imported("numpy", _of_numpy)
+    if "--no-torch" not in sys.argv:
+        found["torch"] = _imported("torch", _of_torch)
+        if "error" not in found["torch"]:
+            found["built_on_torch"] = _built_on_torch()
+    found["libraries"] = loaded_libraries("self")
+    said.write(json.dumps(found))
+    said.flush()
+    os._exit(0)
+
+
+def _imported(name: str, describe: Any) -> dict[str, Any]:  # noqa: ANN401
+    if importlib.util.find_spec(name) is None:
+        return {"error": "missing"}
+    began = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            module = importlib.import_module(name)
+            seconds = time.perf_counter() - began
+            return {
+                **describe(module),
+                "seconds": seconds,
+                "warnings": [str(each.message) for each in caught],
+            }
+        except BaseException as error:  # noqa: BLE001  (whatever an import raises is the finding)
+            return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _of_numpy(numpy: Any) -> dict[str, Any]:  # noqa: ANN401
+    blas = ""
+    try:
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+    except Exception:  # noqa: BLE001  (before numpy 1.26 it only prints)
+        blas = ""
+    return {"version": numpy.__version__, "blas": blas}
+
+
+def _of_torch(torch: Any) -> dict[str, Any]:  # noqa: ANN401
+    available = bool(torch.cuda.is_available())
+    return {
+        **torch_facts(torch),
+        "available": available,
+        "count": torch.cuda.device_count() if available else 0,
+    }
+
+
+def torch_facts(torch: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return a loaded torch's build and settings; asks no driver and starts nothing."""
+    built_for = getattr(torch._C, "_cuda_getArchFlags", lambda: None)()
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    return {
+        "version": str(torch.__version__),
+        "cuda": torch.version.cuda,
+        "hip": getattr(torch.version, "hip", None),
+        "architectures": (built_for or "").split(),
+        "threads": torch.get_num_threads(),
+        "settings": {
+            "cudnn_enabled": _setting(lambda: cudnn.enabled),
+            "cudnn_benchmark": _setting(lambda: cudnn.benchmark),
+            "cudnn_deterministic": _setting(lambda: cudnn.deterministic),
+            "cudnn_tf32": _setting(lambda: cudnn.allow_tf32),
+            "matmul_tf32": _setting(lambda: matmul.allow_tf32),
+            "deterministic": _setting(torch.are_deterministic_algorithms_enabled),
+            "anomaly": _setting(torch.is_anomaly_enabled),
+        },
+    }
+
+
+def _setting(read: Any) -> bool | None:  # noqa: ANN401
+    try:
+        return bool(read())
+    except Exception:  # noqa: BLE001  (torch refuses to tell where old and new settings were mixed)
+        return None
+
+
+def _built_on_torch() -> dict[str, str]:
+    """Return the packages whose compiled part does not load with this torch, and the reason."""
+    failed = {}
+    for name, pattern in BUILT_ON_TORCH.items():
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        folder = os.path.dirname(spec.origin)
+        for library in glob.glob(os.path.join(folder, pattern)) if pattern else [spec.origin]:
+            try:
+                ctypes.CDLL(library, mode=os.RTLD_NOW | os.RTLD_LOCAL)
+            except OSError as error:
+                failed[name] = str(error)
+                break
+    return failed
+
+
+def loaded_libraries(pid: int | str) -> list[str]:
+    """Return the paths of the shared libraries that a process has loaded."""
+    try:
+        with open(f"/proc/{pid}/maps") as maps:
+            paths = {line.split(maxsplit=5)[5].strip() for line in maps if line.count("/")}
+    except (OSError, IndexError):
+        return []
+    return sorted(path for path in paths if ".so" in path)
+
+
+if __name__ == "__main__":
+    main()

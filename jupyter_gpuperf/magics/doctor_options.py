@@ -1,0 +1,16 @@
+"""What ``%gpudoctor`` and ``jupyter gpuperf doctor`` understand; loads nothing, for the command line's sake."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the magic and the command line share."""
+    parser.add_argument("--all", action="store_true", help="show what is right, too")
+    parser.add_argument("--kernel", metavar="NAME", help="look at the environment of this kernel")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the report here")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="say what differs from a report that was saved"
+    )

@@ -1,0 +1,65 @@
+import { ISignal, Signal } from '@lumino/signaling';
+
+import type { CheckFinding, DoctorReport } from '../api/generated';
+import { Refusal, Rest } from '../api/rest';
+
+/** What an environment is like; asked for once when somebody looks, and again when told to. */
+export class DoctorModel {
+  report: DoctorReport | null = null;
+  trouble: Refusal | null = null;
+  busy = false;
+  /** The kernel spec that is examined; empty for the server's own Python. */
+  kernel = '';
+
+  private readonly changedSignal = new Signal<this, void>(this);
+  private turn = 0;
+
+  constructor(private readonly rest: Pick<Rest, 'doctor'>) {}
+
+  get changed(): ISignal<this, void> {
+    return this.changedSignal;
+  }
+
+  /** The checks that came out like this. */
+  with(...statuses: CheckFinding['status'][]): CheckFinding[] {
+    return statuses.flatMap(
+      status => this.report?.checks.filter(each => each.status === status) ?? []
+    );
+  }
+
+  watch(watching: boolean): void {
+    if (watching && !this.busy && this.report === null) {
+      void this.examine(false);
+    }
+  }
+
+  choose(kernel: string): void {
+    this.kernel = kernel;
+    this.report = null; // it tells of another environment
+    void this.examine(false);
+  }
+
+  async examine(anew: boolean): Promise<void> {
+    const turn = ++this.turn;
+    this.busy = true;
+    this.trouble = null;
+    this.changedSignal.emit();
+    let report: DoctorReport | null = null;
+    let trouble: Refusal | null = null;
+    try {
+      report = await this.rest.doctor(this.kernel, anew);
+    } catch (error) {
+      trouble =
+        error instanceof Refusal
+          ? error
+          : new Refusal('unexpected', String(error), '');
+    }
+    if (turn === this.turn) {
+      // else another environment was chosen meanwhile
+      this.busy = false;
+      this.report = report ?? this.report;
+      this.trouble = trouble;
+      this.changedSignal.emit();
+    }
+  }
+}

@@ -1,0 +1,226 @@
+import { Clipboard } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { UseSignal } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { CheckFinding } from '../api/generated';
+import type { DoctorModel } from '../model/doctor';
+import { pythonsOf } from './benchmarks';
+import type { IPanelContext } from './context';
+import { said } from './said';
+import { Section } from './section';
+
+const SIGNS: Record<CheckFinding['status'], string> = {
+  fail: '✕',
+  warn: '⚠',
+  ok: '✓',
+  unknown: '–'
+};
+
+/** What the doctor found, what is wrong first. */
+export function EnvironmentSection(context: IPanelContext): JSX.Element {
+  const { doctor, trans, state } = context;
+  return (
+    <UseSignal signal={doctor.changed}>
+      {() => (
+        <Section
+          id="environment"
+          title={trans.__('Environment')}
+          note={noteOf(doctor, trans)}
+          state={state}
+        >
+          <Environment {...context} />
+        </Section>
+      )}
+    </UseSignal>
+  );
+}
+
+/** `66 checks, 1 failure, 2 warnings` */
+function noteOf(doctor: DoctorModel, trans: TranslationBundle): string {
+  if (doctor.report === null) {
+    return doctor.busy ? trans.__('looking…') : '';
+  }
+  const count = doctor.report.checks.length;
+  const fails = doctor.with('fail').length;
+  const warns = doctor.with('warn').length;
+  return [
+    trans._n('%1 check', '%1 checks', count),
+    fails > 0 ? trans._n('%1 failure', '%1 failures', fails) : '',
+    warns > 0 ? trans._n('%1 warning', '%1 warnings', warns) : '',
+    fails + warns === 0 ? trans.__('no warnings') : ''
+  ]
+    .filter(Boolean)
+    .join(trans._p('between counts', ', '));
+}
+
+function Environment({
+  doctor,
+  trans,
+  kernelspecs
+}: IPanelContext): JSX.Element {
+  const wrong = doctor.with('fail', 'warn');
+  const { trouble } = doctor;
+  return (
+    <>
+      <div className="jp-GpuPerf-chooser">
+        <select
+          className="jp-mod-styled"
+          name="environment"
+          aria-label={trans.__('The environment to look at')}
+          value={doctor.kernel}
+          onChange={event => doctor.choose(event.target.value)}
+        >
+          <option value="">{trans.__('Jupyter server')}</option>
+          {Object.entries(pythonsOf(kernelspecs)).map(([name, title]) => (
+            <option key={name} value={name}>
+              {title}
+            </option>
+          ))}
+        </select>
+        <button
+          className="jp-mod-styled"
+          disabled={doctor.busy}
+          onClick={() => void doctor.examine(true)}
+        >
+          {trans.__('Check again')}
+        </button>
+      </div>
+      <p className="jp-GpuPerf-note" role="status">
+        {doctor.busy
+          ? trans.__('Looking at packages, driver and settings…')
+          : doctor.report?.interpreter}
+      </p>
+      {trouble ? (
+        <div className="jp-GpuPerf-failure" role="alert">
+          <p>{said(trans, trouble.message)}</p>
+          <p className="jp-GpuPerf-note">{said(trans, trouble.hint)}</p>
+        </div>
+      ) : null}
+      <Findings findings={wrong} trans={trans} />
+      <Quiet
+        title={trans.__('As it should be')}
+        findings={doctor.with('ok')}
+        trans={trans}
+      />
+      <Quiet
+        title={trans.__('Not known here')}
+        findings={doctor.with('unknown')}
+        trans={trans}
+      />
+    </>
+  );
+}
+
+interface IFindings {
+  readonly findings: readonly CheckFinding[];
+  readonly trans: TranslationBundle;
+}
+
+function Quiet(props: IFindings & { title: string }): JSX.Element | null {
+  const { title, findings, trans } = props;
+  return findings.length === 0 ? null : (
+    <details className="jp-GpuPerf-all">
+      <summary>
+        {title} ({findings.length})
+      </summary>
+      <Findings findings={findings} trans={trans} />
+    </details>
+  );
+}
+
+function Findings({ findings, trans }: IFindings): JSX.Element {
+  return (
+    <ul className="jp-GpuPerf-checks">
+      {findings.map(each => (
+        <li key={each.id} data-check={each.id} data-status={each.status}>
+          <Finding finding={each} trans={trans} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** A line that opens to what was found, what should be, why, and what to type. */
+function Finding(props: {
+  finding: CheckFinding;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { finding, trans } = props;
+  const words = (text: string) => said(trans, text);
+  const known = finding.status !== 'unknown';
+  const rows: [string, string][] = [
+    [known ? trans.__('Found') : trans.__('Not known'), words(finding.found)],
+    [trans.__('Expected'), words(finding.expected)],
+    [trans.__('Why it matters'), words(finding.why)]
+  ];
+  return (
+    <details>
+      <summary>
+        <span
+          className="jp-GpuPerf-sign"
+          role="img"
+          aria-label={statusInWords(trans, finding.status)}
+        >
+          {SIGNS[finding.status]}
+        </span>{' '}
+        {words(finding.label)}
+      </summary>
+      <dl>
+        {rows.map(([name, text]) => (
+          <React.Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </React.Fragment>
+        ))}
+      </dl>
+      {finding.fix ? <Fix finding={finding} trans={trans} /> : null}
+      {finding.then ? <p>{words(finding.then)}</p> : null}
+      <a href={finding.link} target="_blank" rel="noreferrer noopener">
+        {trans.__('More about it')}
+      </a>
+    </details>
+  );
+}
+
+function Fix(props: {
+  finding: CheckFinding;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { finding, trans } = props;
+  const [copied, setCopied] = React.useState(false);
+  return (
+    <div className="jp-GpuPerf-fix">
+      <header>
+        <span className="jp-GpuPerf-label">
+          {finding.status === 'ok'
+            ? trans.__('If you like, type')
+            : trans.__('To mend it, type')}
+        </span>
+        <button
+          className="jp-mod-styled"
+          onClick={() => {
+            Clipboard.copyToSystem(finding.fix);
+            setCopied(true);
+          }}
+        >
+          {copied ? trans.__('Copied') : trans.__('Copy')}
+        </button>
+      </header>
+      <pre tabIndex={0}>{finding.fix}</pre>
+    </div>
+  );
+}
+
+function statusInWords(
+  trans: TranslationBundle,
+  status: CheckFinding['status']
+): string {
+  const words: Record<CheckFinding['status'], string> = {
+    fail: trans.__('Does not work'),
+    warn: trans.__('Warning'),
+    ok: trans.__('As it should be'),
+    unknown: trans.__('Not known here')
+  };
+  return words[status];
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { CheckFinding, DoctorReport } from '../src/api/generated';
+import { Refusal } from '../src/api/rest';
+import { DoctorModel } from '../src/model/doctor';
+
+function reportOf(
+  kernel: string,
+  ...statuses: CheckFinding['status'][]
+): DoctorReport {
+  const checks = statuses.map(
+    (status, i) => ({ id: `check${i}`, status }) as CheckFinding
+  );
+  return { kernel_name: kernel, checks } as DoctorReport;
+}
+
+/** Answers when it is told to. */
+class Server {
+  readonly asked: { kernel: string; anew: boolean }[] = [];
+  private readonly answers: ((report: DoctorReport | Refusal) => void)[] = [];
+
+  doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
+    this.asked.push({ kernel, anew });
+    return new Promise((resolve, reject) => {
+      this.answers.push(answer =>
+        answer instanceof Refusal ? reject(answer) : resolve(answer)
+      );
+    });
+  }
+
+  async answer(which: number, answer: DoctorReport | Refusal): Promise<void> {
+    this.answers[which](answer);
+    await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+test('it asks once, when somebody first looks', async () => {
+  const server = new Server();
+  const model = new DoctorModel(server);
+  model.watch(false);
+  assert.equal(server.asked.length, 0);
+  model.watch(true);
+  model.watch(false);
+  model.watch(true);
+  assert.deepEqual(server.asked, [{ kernel: '', anew: false }]);
+  assert.equal(model.busy, true);
+  await server.answer(0, reportOf('', 'ok', 'fail', 'warn', 'fail'));
+  assert.equal(model.busy, false);
+  const wrong = model.with('fail', 'warn').map(each => each.id);
+  assert.deepEqual(wrong, ['check1', 'check3', 'check2']);
+  model.watch(true);
+  assert.equal(server.asked.length, 1);
+});
+
+test('what comes late about another environment is not shown', async () => {
+  const server = new Server();
+  const model = new DoctorModel(server);
+  model.watch(true);
+  model.choose('other');
+  await server.answer(1, reportOf('other', 'ok'));
+  await server.answer(0, reportOf('', 'fail'));
+  assert.equal(model.report?.kernel_name, 'other');
+  assert.equal(model.busy, false);
+});
+
+test('a refusal stands beside the report from before, until the next answer', async () => {
+  const server = new Server();
+  const model = new DoctorModel(server);
+  model.watch(true);
+  await server.answer(0, reportOf('', 'ok'));
+  void model.examine(true);
+  await server.answer(1, new Refusal('worker_died', 'It died.', ''));
+  assert.equal(model.trouble?.code, 'worker_died');
+  assert.equal(model.report?.checks.length, 1);
+  void model.examine(true);
+  assert.equal(model.trouble, null);
+  assert.deepEqual(server.asked[2], { kernel: '', anew: true });
+});

@@ -1,0 +1,122 @@
+"""``%gpudoctor``, ``gpuperf.doctor()`` and ``jupyter gpuperf doctor``: one report, shown for reading."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import jupyter_gpuperf
+from jupyter_gpuperf import cli
+from jupyter_gpuperf.doctor import CHECKS
+from jupyter_gpuperf.jobs import examining
+from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.language import Words, language_of
+from jupyter_gpuperf.magics.report import Report
+from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
+
+
+def finding(name: str, status: str, fix: str = "") -> CheckFinding:
+    return CheckFinding(
+        id=name,
+        subject="driver",
+        label=name.capitalize(),
+        status=status,
+        found=f"<{name}> was found.",
+        expected="Something else.",
+        why="It matters.",
+        fix=fix,
+        then="",
+        link="https://example.org",
+        seconds=0.1,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _in_english(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[examining.Patient]:
+    """Whom the examiner was asked about; it answers at once."""
+    report = DoctorReport(
+        checks=[
+            finding("quiet", "ok"),
+            finding("slow", "warn", "type this\nand this"),
+            finding("dark", "unknown"),
+            finding("broken", "fail", "mend it"),
+        ],
+        kernel_name=None,
+        interpreter="/env/bin/python",
+        environment={},
+        packages={},
+        taken_seconds=1.0,
+        duration_seconds=1.0,
+    )
+    asked: list[examining.Patient] = []
+    monkeypatch.setattr(
+        examining.Examiner, "examine", lambda _, patient: asked.append(patient) or report
+    )
+    return asked
+
+
+def test_the_magic_looks_at_this_very_process_and_shows_what_is_wrong_first(asked, shell):
+    shown = shell.run_line_magic("gpudoctor", "")
+    assert isinstance(shown, Report)
+    (patient,) = asked
+    assert patient.pid is not None
+    text = repr(shown)
+    assert text.startswith("4 checks, 1 failure, 1 warning")
+    assert text.index("✕ Broken") < text.index("⚠ Slow")
+    assert "type this\n                      and this" in text
+    assert "Quiet" not in text
+    assert "Quiet" in repr(shell.run_line_magic("gpudoctor", "--all"))
+
+
+def test_what_was_found_is_text_in_html(asked, shell):
+    page = shell.run_line_magic("gpudoctor", "")._repr_html_()
+    assert "&lt;broken&gt; was found." in page
+    assert "<broken>" not in page
+
+
+def test_the_function_answers_the_same_and_is_the_package_of_the_checks(asked):
+    assert jupyter_gpuperf.doctor().failed
+    assert jupyter_gpuperf.doctor.CHECKS is CHECKS
+
+
+def test_the_command_fails_when_something_does_not_work(asked, capsys):
+    assert cli.main(["doctor", "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert {"id", "status", "found", "expected", "why", "fix"} <= set(answer["checks"][0])
+
+
+def test_a_report_is_saved_and_the_next_is_held_against_it(asked, tmp_path, capsys):
+    path = tmp_path / "before.json"
+    cli.main(["doctor", "--save", str(path)])
+    capsys.readouterr()
+    assert cli.main(["doctor", "--compare", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"changes": []}
+
+
+def test_what_is_mistyped_is_refused(asked, shell, capsys):
+    assert cli.main(["doctor", "--kernel", "nobody", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "unknown_kernel"
+    assert cli.main(["doctor", "--warp"]) == 2
+    with pytest.raises(BenchmarkError) as error:
+        shell.run_line_magic("gpudoctor", "--warp")
+    assert error.value.code == "usage"
+
+
+def test_the_shell_s_language_is_spoken_with_the_figures_in_it():
+    words = Words(language_of({"LANG": "zh_CN.UTF-8"}))
+    assert words("Shared memory (/dev/shm)") == "共享内存（/dev/shm）"
+    assert (
+        words("64 MiB: a DataLoader with workers dies of it.")
+        == "64 MiB：带工作进程的 DataLoader 会因此崩溃。"
+    )
+    assert words.counted("%1 check", "%1 checks", 66) == "66 项检查"
+    assert words("A sentence of another package.") == "A sentence of another package."
+    english = Words(language_of({"LANG": "de_DE.UTF-8"}))
+    assert english.counted("%1 check", "%1 checks", 1) == "1 check"
+    assert english("None is set.") == "None is set."

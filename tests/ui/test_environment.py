@@ -1,0 +1,66 @@
+"""The panel's Environment section: its counts, a warning opened, another environment chosen."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+from test_lab import PANEL, open_panel
+
+pytestmark = pytest.mark.ui
+
+EXAMINED_MS = 60_000
+SECTION = f"{PANEL} [data-section=environment]"
+
+
+@pytest.fixture(scope="module")
+def panel(browser, lab) -> Iterator[Page]:
+    """A page of a server that also has a kernel with two faults."""
+    about = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Left from debugging",
+        "language": "python",
+        "env": {"CUDA_LAUNCH_BLOCKING": "1", "NCCL_DEBUG": "INFO"},
+    }
+    folder = lab.folder.parent / "data" / "kernels" / "debugging"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(about))
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 1000},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
+    page.goto(lab.page())
+    open_panel(page)
+    yield page
+    context.close()
+
+
+def test_counts_a_warning_and_another_environment(panel):
+    section = panel.locator(SECTION)
+    note = section.locator("> summary .jp-GpuPerf-note")
+    expect(note).to_have_text(re.compile(r"^\d+ checks, "), timeout=EXAMINED_MS)
+    expect(section.get_by_text("As it should be (")).to_be_visible()
+
+    section.locator("select[name=environment]").select_option(label="Left from debugging")
+    expect(note).to_have_text("looking…")
+    expect(note).to_have_text(
+        re.compile(r"^\d+ checks, 1 failure, [1-9]\d* warning"), timeout=EXAMINED_MS
+    )
+    first = section.locator(".jp-GpuPerf-checks > li").first
+    expect(first).to_have_attribute("data-check", "launch_blocking")  # failures stand first
+    first.locator("summary").click()
+    for words in ("Found", "Python waits for each kernel", "Expected", "Why it matters"):
+        expect(first.get_by_text(words).first).to_be_visible()
+    expect(first.locator("pre")).to_contain_text("CUDA_LAUNCH_BLOCKING")
+    first.get_by_role("button", name="Copy").click()
+    expect(first.get_by_role("button", name="Copied")).to_be_visible()
+    copied = panel.evaluate("navigator.clipboard.readText()")
+    assert copied == first.locator("pre").inner_text()
+    warning = section.locator("[data-check=debugging_variables]")
+    expect(warning).to_have_attribute("data-status", "warn")
+    expect(section.get_by_role("button", name="Check again")).to_be_enabled()
