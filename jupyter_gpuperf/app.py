@@ -13,10 +13,13 @@ import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.base import in_thread
+from jupyter_gpuperf.api.diagnosing import LiveDiagnosis
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.process_reader import ProcessReader
+from jupyter_gpuperf.api.processes import kernels_of
 from jupyter_gpuperf.config import Settings
+from jupyter_gpuperf.diagnose import all_rules
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.manager import JobManager
@@ -25,6 +28,7 @@ from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import Attribution
+from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
@@ -79,6 +83,17 @@ class GpuPerf(Settings, ExtensionApp):
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
         )
         holdings = KernelHoldings()
+        processes = ProcessReader(
+            self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
+        )
+        server = self.serverapp
+        self.diagnosis = LiveDiagnosis(
+            DiagnosisWatch(all_rules(), history),
+            sampler=self.sampler,
+            subscribers=subscribers,
+            processes=processes,
+            kernels=lambda: kernels_of(server.session_manager, server.kernel_manager),
+        )
         self.services = Services(
             catalog=catalog_of(metrics),
             history=history,
@@ -86,9 +101,8 @@ class GpuPerf(Settings, ExtensionApp):
             sampler=self.sampler,
             jobs=self.jobs,
             results=results,
-            processes=ProcessReader(
-                self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
-            ),
+            processes=processes,
+            diagnosis=self.diagnosis,
             recordings=self.recordings,
         )
         self.kernel_socket = KernelSocket(
@@ -113,11 +127,13 @@ class GpuPerf(Settings, ExtensionApp):
 
     def _warm_up(self) -> None:
         self.sampler.start()
+        self.diagnosis.start()
         IOLoop.current().run_in_executor(None, import_module, "jupyter_gpuperf.benchmarks")
 
     async def stop_extension(self) -> None:
         """End the workers, the socket and the sampler with the server."""
         await self.kernel_socket.stop()
+        await self.diagnosis.stop()
         self.jobs.close()
         await in_thread(self.recordings.close)
         self.sampler.stop()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from jupyter_gpuperf.diagnose import Device, Listing, Process, Series, Steps, Window
+from jupyter_gpuperf.sampling.tiers import Piece
 from jupyter_gpuperf.schemas import DeviceInfo, Frame, Reading
 from jupyter_gpuperf.sources import DriverProcesses
 from jupyter_gpuperf.sources.recording import Recording
@@ -78,8 +79,8 @@ def listings_of(
 
 
 def window_of_past(
-    past: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[float]]]],
-    host: tuple[Sequence[float], Mapping[str, Sequence[float]]],
+    past: Mapping[str, Piece],
+    host: Piece,
     *,
     latest: Frame,
     infos: Sequence[DeviceInfo],
@@ -91,22 +92,19 @@ def window_of_past(
     Parameters
     ----------
     past, host
-        Times and columns; NaN where a tick had no value.
+        At full rate; NaN where a tick had no value.
     latest
         The newest frame: its limits, which have no history, hold for all of the window.
     """
     known = {info.uuid: info for info in infos}
     devices = []
-    for uuid, (times, columns) in past.items():
+    for uuid, piece in past.items():
         if uuid in known:
-            readings = _with_limits(columns, latest.devices.get(uuid, {}), len(times))
+            times = piece.times_seconds
+            readings = _with_limits(piece, latest.devices.get(uuid, {}))
             devices.append(_device(uuid, known[uuid], times, readings, listings.get(uuid, ())))
-    host_times, host_columns = host
     return Window(
-        host=Series(
-            times_seconds=host_times,
-            columns=_with_limits(host_columns, latest.host, len(host_times)),
-        ),
+        host=Series(times_seconds=host.times_seconds, columns=_with_limits(host, latest.host)),
         devices=tuple(devices),
         steps=tuple(steps),
     )
@@ -134,10 +132,10 @@ def _device(
     )
 
 
-def _with_limits(
-    columns: Mapping[str, Sequence[float]], readings: Mapping[str, Reading], count: int
-) -> dict[str, Sequence[Reading]]:
-    steady: dict[str, Sequence[Reading]] = {
-        name: [value] * count for name, value in readings.items() if name not in columns
+def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> dict[str, Sequence[Reading]]:
+    count = len(piece.times_seconds)
+    limits: dict[str, Sequence[Reading]] = {
+        name: [value] * count for name, value in readings.items() if name not in piece.metrics
     }
-    return {**steady, **columns}
+    # At full rate least, mean and most are the same.
+    return {**limits, **{name: mean for name, (_, mean, _) in piece.metrics.items()}}

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo, Sentences
+from jupyter_gpuperf.schemas.findings import Finding, FindingsChanged
 from jupyter_gpuperf.schemas.jobs import (
     BenchmarkInfo,
     BenchmarkResult,
@@ -90,6 +91,8 @@ __all__ = [
     "EnvironmentChange",
     "ErrorInfo",
     "FigureChange",
+    "Finding",
+    "FindingsChanged",
     "Frame",
     "Hello",
     "History",
@@ -150,6 +153,7 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     Recordings,
     Results,
     Sentences,
+    FindingsChanged,
 )
 
 _encoder = msgspec.json.Encoder()
