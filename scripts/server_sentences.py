@@ -28,9 +28,9 @@ POSITIONAL = {
     "_out_of_memory": (0,),
 }
 """Functions that say something, and which of their arguments people read."""
-KEYWORDS = frozenset({"message", "hint", "summary", "advice"})
+KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by"})
 ATTRIBUTES = frozenset({"progress_message"})
-SAYING = frozenset({"doubt", "_of"})
+SAYING = frozenset({"doubt", "_of", "cost_of", "_advice", "_summary", "_cause"})
 """Functions whose result is a sentence, or is filled into one."""
 TABLES = frozenset({"XID_WORDS", "HTTP_HINTS"})
 """Dictionaries of sentences, and of parts that are filled into them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from jupyter_gpuperf.diagnose.declaration import SEVERITIES, Finding, Rule
 from jupyter_gpuperf.diagnose.steady import Span, goes_on, jobs, steady
@@ -13,6 +14,11 @@ from jupyter_gpuperf.diagnose.window import Device, Window
 from jupyter_gpuperf.diagnose.workload import workload_of
 
 logger = logging.getLogger(__name__)
+
+PART_SECONDS: Final = 60.0
+"""A long job is looked at in parts, too: five bad minutes don't show in the mean of an hour."""
+FEWEST_PARTS: Final = 2
+"""A moment is no finding: it must hold in two parts of a long job."""
 
 
 def diagnose(window: Window, rules: Sequence[Rule], *, live: bool = False) -> list[Finding]:
@@ -42,14 +48,31 @@ def _of_device(
     if not series.times_seconds:
         return
     whole = Span(series.times_seconds[0], series.times_seconds[-1])
-    spans = {"whole": [whole], "steady": list(_steady_spans(device, live=live))}
-    for looks_at, parts in spans.items():
-        for span in parts:
-            view = _view(window, device, span)
-            for rule in rules:
-                finding = _checked(rule, view) if rule.looks_at == looks_at else None
-                if finding is not None:
-                    yield replace(finding, device=device.uuid)
+    yield from _in_span(window, device, [r for r in rules if r.looks_at == "whole"], whole)
+    steady_rules = [rule for rule in rules if rule.looks_at == "steady"]
+    for span in _steady_spans(device, live=live):
+        yield from _in_span(window, device, steady_rules, span)
+        seen: dict[str, list[Finding]] = {}
+        for part in _parts(span):
+            for finding in _in_span(window, device, steady_rules, part):
+                seen.setdefault(finding.code, []).append(finding)
+        yield from (found[0] for found in seen.values() if len(found) >= FEWEST_PARTS)
+
+
+def _in_span(
+    window: Window, device: Device, rules: Sequence[Rule], span: Span
+) -> Iterator[Finding]:
+    view = _view(window, device, span)
+    for rule in rules:
+        finding = _checked(rule, view)
+        if finding is not None:
+            yield replace(finding, device=device.uuid)
+
+
+def _parts(span: Span) -> list[Span]:
+    count = int(span.seconds // PART_SECONDS)
+    starts = [span.start_seconds + place * PART_SECONDS for place in range(count)]
+    return [Span(start, start + PART_SECONDS) for start in starts] if count > 1 else []
 
 
 def _steady_spans(device: Device, *, live: bool) -> Iterator[Span]:

@@ -59,8 +59,8 @@ def _decided(view: View, together: list[Listing]) -> Finding | None:
             **{f"{names[pid]}_percent": share for pid, share in working},
         },
         lost_ratio=others / total if total else None,
-        advice="Run them one after another, or on different devices (CUDA_VISIBLE_DEVICES): side by side both "
-        "take longer than twice as long.",
+        advice="Run them one after another, or on different devices (CUDA_VISIBLE_DEVICES): side by side, "
+        "each is slowed by the others.",
         refuted_by="Pause one of them: if the other is no faster, they don't disturb each other.",
     )
 

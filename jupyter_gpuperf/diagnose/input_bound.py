@@ -79,7 +79,7 @@ def _confirmed(view: View, loader: Steps) -> Finding | None:
             "wait_ratio": loader.wait_ratio,
             "idle_for_data_ratio": "unknown" if known is None else known,
             "step_seconds": loader.step_seconds,
-            "num_workers_count": float(loader.num_workers),
+            "workers_count": float(loader.num_workers),
             **_machine(view),
         },
         lost_ratio=lost,
@@ -108,7 +108,7 @@ def _suspected(view: View) -> Finding | None:
         summary=_summary(view),
         evidence={
             "busy_ratio": work.busy_ratio or 0.0,
-            "rest_ratio": work.rest_ratio,
+            "resting_ratio": work.rest_ratio,
             "bursts_per_second": work.bursts_per_second,
             "host_to_device_bytes_per_second": _or_unknown(work.receive_bytes_per_second),
             **_machine(view),

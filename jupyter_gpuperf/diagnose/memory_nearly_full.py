@@ -62,7 +62,7 @@ def _full(view: View, used: float, total: float, held: float) -> Finding:
             "memory_used_bytes": used,
             "memory_total_bytes": total,
             "used_ratio": used / total,
-            "held_seconds": held,
+            "full_for_seconds": held,
         },
         advice="The next larger batch or sequence will fail. A smaller batch with gradient accumulation, "
         "activation checkpointing or bf16 make room; so does shutting down notebooks that hold memory.",

@@ -65,8 +65,8 @@ def _found(
         evidence={
             "memory_peak_bytes": peak,
             "memory_total_bytes": total,
-            "full_seconds": full_seconds,
-            "at_seconds": at_seconds - began,
+            "memory_full_seconds": full_seconds,
+            "happened_at_seconds": at_seconds - began,
         },
         advice="Use a smaller batch with gradient accumulation, activation checkpointing, or bf16; free what "
         "other notebooks hold. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True helps against fragments.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.diagnose.changes import per_epoch
 from jupyter_gpuperf.diagnose.declaration import Finding, Rule, Threshold
 from jupyter_gpuperf.diagnose.view import View
 
@@ -46,7 +45,6 @@ def _check(view: View) -> Finding | None:
     series = view.series
     power, limit = series.mean("power_watts"), series.newest("power_limit_watts")
     clock, highest = series.mean("clock_sm_mhz"), series.newest("clock_sm_max_mhz")
-    loader = view.loader
     return Finding(
         code=CODE,
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
@@ -61,8 +59,6 @@ def _check(view: View) -> Finding | None:
             "power_watts": "unknown" if power is None else power,
             "power_limit_watts": "unknown" if limit is None else limit,
         },
-        lost_ratio=lost,
-        lost_seconds_per_epoch=per_epoch(lost, loader),
         advice="The device is used to its limit, which is rarely a fault. Raise the limit where it may be "
         "(sudo nvidia-smi -pl WATTS), or need less power for the same work: bf16 instead of fp32.",
         refuted_by="If the clock stays as low under light work, something else holds it.",

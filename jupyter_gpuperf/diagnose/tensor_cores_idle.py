@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.diagnose.changes import LOWER_PRECISION, per_epoch
+from jupyter_gpuperf.diagnose.changes import LOWER_PRECISION
 from jupyter_gpuperf.diagnose.declaration import Finding, Rule, Threshold
 from jupyter_gpuperf.diagnose.view import View
 
@@ -52,7 +52,6 @@ def _check(view: View) -> Finding | None:
         "on devices before Ampere. %%amp_profile measures what each brings for your cell.",
         refuted_by="If the work is no matrix work (a simulation, image filters), tensor cores can't do it.",
         change=LOWER_PRECISION,
-        lost_seconds_per_epoch=per_epoch(0.0, loader) or None,
         pid=loader.pid if loader else None,
         notebook=loader.notebook if loader else None,
     )

@@ -52,7 +52,6 @@ def _check(view: View) -> Finding | None:
             "clock_lost_ratio": "unknown" if lost is None else lost,
             "temperature_celsius": "unknown" if temperature is None else temperature,
         },
-        lost_ratio=lost,
         advice="See to the cooling: dust, fans, room between boards, the temperature of the room. Until then "
         "a lower power limit (sudo nvidia-smi -pl WATTS) is often faster.",
         refuted_by="If the clock stays as low when the device is cool, something else holds it.",

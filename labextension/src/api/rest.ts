@@ -7,6 +7,7 @@ import type {
   Catalog,
   Devices,
   ErrorInfo,
+  FindingsChanged,
   Frame,
   History,
   JobInfo,
@@ -68,6 +69,10 @@ export class Rest {
 
   alerts(): Promise<AlertsChanged> {
     return this.call<AlertsChanged>('alerts');
+  }
+
+  findings(): Promise<FindingsChanged> {
+    return this.call<FindingsChanged>('findings');
   }
 
   async sentences(): Promise<string[]> {
@@ -175,4 +180,11 @@ function refusalOf(status: number, text: string): Refusal {
       ? 'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
       : ''
   );
+}
+
+/** What happened, and in a second line what to do. */
+export function refusalInWords(error: unknown): string {
+  return error instanceof Refusal
+    ? `${error.message}\n${error.hint}`.trim()
+    : String(error);
 }

@@ -6,6 +6,7 @@ import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
 import { DevicesSection } from './devices';
+import { FindingsSection } from './findings';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { said } from './said';
@@ -34,6 +35,7 @@ export class GpuPanel extends SeenWidget {
             <>
               <Status {...this.context} />
               <Alerts {...this.context} />
+              <FindingsSection {...this.context} />
               <DevicesSection {...this.context} />
             </>
           )}
