@@ -25,6 +25,9 @@ from jupyter_gpuperf.schemas import FindingsChanged, Frame, Processes, Reading, 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 2.0
+SHARE_OF_A_CORE: Final = 0.025
+LONGEST_PAUSE_SECONDS: Final = 4.0
+"""A look at eight devices at 10 Hz takes 0.1 s of a slow core: then it looks less often."""
 LISTING_SECONDS: Final = 4.0
 """Listing processes costs 2 ms a device, and they hardly change."""
 STALE_SECONDS: Final = 12.0
@@ -59,6 +62,7 @@ class LiveDiagnosis:
         self._looking = asyncio.Lock()
         self._looked_at = -math.inf
         self._listed_at = -math.inf
+        self._look_seconds = 0.0
 
     @property
     def told(self) -> FindingsChanged:
@@ -88,12 +92,16 @@ class LiveDiagnosis:
                 return
             listed = await self._listed() if self._is_worth_listing(latest) else {}
             infos = self._sampler.devices.devices
-            if await asyncio.to_thread(self._watch.look, latest, infos, listed):
+            began = time.monotonic()
+            news = await asyncio.to_thread(self._watch.look, latest, infos, listed)
+            self._look_seconds = time.monotonic() - began
+            if news:
                 self._subscribers.announce(encode(self.told), TOPIC)
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            wanted = self._look_seconds / SHARE_OF_A_CORE
+            await asyncio.sleep(min(max(LOOK_SECONDS, wanted), LONGEST_PAUSE_SECONDS))
             try:
                 await self.look()
             except Exception:  # a defect must not end the looking

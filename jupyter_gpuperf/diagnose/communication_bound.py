@@ -49,12 +49,12 @@ BALANCED_RATIO = Threshold(
 
 def _check(view: View) -> Finding | None:
     work = view.work
-    if work.busy_ratio is None or work.busy_ratio < BUSY_RATIO or not _has_peers(view):
+    if work.busy_ratio is None or work.busy_ratio < BUSY_RATIO or not view.peers:
         return None
     fill = work.fill_ratio
     nvlink, pcie = _nvlink_ratio(view.series), _pcie_ratio(view.series, work)
     share = max(nvlink or 0.0, pcie or 0.0)
-    if share < (NVLINK_RATIO if share == nvlink else PCIE_RATIO):
+    if share < (NVLINK_RATIO if share == nvlink else PCIE_RATIO) or not _has_busy_peers(view):
         return None
     over_nvlink = share == nvlink
     return Finding(
@@ -79,8 +79,10 @@ def _check(view: View) -> Finding | None:
     )
 
 
-def _has_peers(view: View) -> bool:
-    return any((work.busy_ratio or 0.0) >= BUSY_RATIO for _, work in view.peers)
+def _has_busy_peers(view: View) -> bool:
+    start, end = view.series.times_seconds[0], view.series.times_seconds[-1]
+    means = [each.series.between(start, end).mean("utilization_percent") for each in view.peers]
+    return any(mean is not None and mean / 100 >= BUSY_RATIO for mean in means)
 
 
 def _pcie_ratio(series: Series, work: Workload) -> float | None:

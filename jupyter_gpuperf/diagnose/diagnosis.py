@@ -89,11 +89,6 @@ def _steady_spans(device: Device, *, live: bool) -> Iterator[Span]:
 def _view(window: Window, device: Device, span: Span) -> View:
     series = device.series.between(span.start_seconds, span.end_seconds)
     host = window.host.between(span.start_seconds, span.end_seconds)
-    peers = []
-    for peer in window.devices:
-        part = peer.series.between(span.start_seconds, span.end_seconds)
-        if peer.uuid != device.uuid and part.times_seconds:
-            peers.append((peer, workload_of(part, host)))
     alone = len(window.devices) == 1
     return View(
         device=device,
@@ -106,7 +101,7 @@ def _view(window: Window, device: Device, span: Span) -> View:
             for each in window.steps
             if each.device_uuid == device.uuid or (each.device_uuid is None and alone)
         ),
-        peers=tuple(peers),
+        peers=tuple(each for each in window.devices if each.uuid != device.uuid),
     )
 
 

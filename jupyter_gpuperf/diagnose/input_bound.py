@@ -106,13 +106,7 @@ def _suspected(view: View) -> Finding | None:
         severity=severity,
         confidence="suspected",
         summary=_summary(view),
-        evidence={
-            "busy_ratio": work.busy_ratio or 0.0,
-            "resting_ratio": work.rest_ratio,
-            "bursts_per_second": work.bursts_per_second,
-            "host_to_device_bytes_per_second": _or_unknown(work.receive_bytes_per_second),
-            **_machine(view),
-        },
+        evidence={**_pattern(view), **_machine(view)},
         lost_ratio=work.idle_ratio,
         advice=_advice(view, None),
         refuted_by="The step clock: if the loop hardly waits in next(), the GPU waits for something else.",
@@ -144,6 +138,8 @@ def _summary(view: View) -> str:
     if kind_of_waiting(view.work) is Waiting.RESTS:
         if is_calm(view.work):
             return f"The GPU rests {idle:.0%} of the time, and so does the machine: nothing is asked of it, or a remote store is slow."
+        if not view.work.rest_ratio:
+            return f"The GPU works {1 - idle:.0%} of the time, with kernels too large to be waiting for launches: it probably waits for data."
         return f"The GPU rests {idle:.0%} of the time between bursts of work: it probably waits for data."
     return f"The GPU rests {idle:.0%} of the time: it may wait for data."
 
@@ -164,6 +160,19 @@ def _advice(view: View, loader: Steps | None) -> str:
     if loader is not None and loader.num_workers == 0:
         return "Load in the background: give the DataLoader workers."
     return "Give the DataLoader more workers, as long as cores are free; then make each item cheaper to load."
+
+
+def _pattern(view: View) -> dict[str, float | str]:
+    work = view.work
+    shown: dict[str, float | str] = {"busy_ratio": work.busy_ratio or 0.0}
+    if work.rest_ratio:
+        shown |= {
+            "resting_ratio": work.rest_ratio,
+            "bursts_per_second": work.bursts_per_second,
+        }
+    else:  # rare readings: each covers several bursts
+        shown |= {"filled_ratio": _or_unknown(work.fill_ratio)}
+    return {**shown, "host_to_device_bytes_per_second": _or_unknown(work.receive_bytes_per_second)}
 
 
 def _machine(view: View) -> dict[str, float | str]:

@@ -7,8 +7,14 @@ from jupyter_gpuperf.diagnose.declaration import Finding, Rule, Severity, Thresh
 from jupyter_gpuperf.diagnose.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.diagnose.transfer_bound import copying_ratio
 from jupyter_gpuperf.diagnose.view import View
-from jupyter_gpuperf.diagnose.waiting import Waiting, is_calm, kind_of_waiting
+from jupyter_gpuperf.diagnose.waiting import (
+    NO_TRAFFIC_RATIO,
+    Waiting,
+    is_calm,
+    kind_of_waiting,
+)
 from jupyter_gpuperf.diagnose.window import Steps
+from jupyter_gpuperf.diagnose.workload import Workload
 
 CODE = "launch-bound"
 
@@ -31,6 +37,11 @@ LOST_INFO_RATIO = Threshold(
     0.15,
     reason="Usual for eager mode on a fast chip.",
     margin="Healthy language models in eager mode 0.12 to 0.25.",
+)
+NO_FILL_RATIO = Threshold(
+    0.03,
+    reason="Kernels that fill so little of the chip are launches and nothing else, whatever is copied.",
+    margin="A small MLP 0.01; copies from the host 0.10.",
 )
 
 
@@ -101,8 +112,13 @@ def _severity(view: View, copying: float | None) -> Severity | None:
     if work.busy_ratio >= BUSY_WARNING_RATIO:
         return "info"
     # Where the bytes over PCIe are not known, it may as well be copies: they keep the host as busy.
-    told = waiting is Waiting.LAUNCHES or copying is not None or work.fill_ratio is not None
-    return "warning" if told else "info"
+    return "warning" if copying is not None or _is_tiny(work) else "info"
+
+
+def _is_tiny(work: Workload) -> bool:
+    if work.fill_ratio is not None:
+        return work.fill_ratio < NO_FILL_RATIO
+    return work.traffic_ratio is not None and work.traffic_ratio < NO_TRAFFIC_RATIO
 
 
 ADVICE = (

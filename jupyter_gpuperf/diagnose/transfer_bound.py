@@ -101,9 +101,10 @@ def _check(view: View) -> Finding | None:
 def copying_ratio(view: View) -> float | None:
     """Return the share of time that the copies take if they are pageable; ``None`` where unknown."""
     work = view.work
-    rates = [work.receive_bytes_per_second, work.transmit_bytes_per_second]
-    known = [each for each in rates if each is not None]
-    return min(1.0, max(known) / pageable_rate(view)) if known else None
+    received, sent = work.receive_bytes_per_second, work.transmit_bytes_per_second
+    if received is None or sent is None:
+        return None  # of one direction alone nothing follows
+    return min(1.0, max(received, sent) / pageable_rate(view))
 
 
 def pageable_rate(view: View) -> float:

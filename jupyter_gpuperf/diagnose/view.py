@@ -23,7 +23,7 @@ class View:
     steps
         The watched loaders that feed this device.
     peers
-        The window's other devices, each with its figures over the same time.
+        The window's other devices.
     """
 
     device: Device
@@ -32,7 +32,7 @@ class View:
     host_series: Series
     work: Workload
     steps: tuple[Steps, ...] = ()
-    peers: tuple[tuple[Device, Workload], ...] = ()
+    peers: tuple[Device, ...] = ()
 
     @property
     def loader(self) -> Steps | None:

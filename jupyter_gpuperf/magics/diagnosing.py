@@ -65,7 +65,7 @@ class Diagnosis:
             f"  {place}{finding.summary}",
             "  evidence  " + " · ".join(f"{name} {value}" for name, value in shown.items()),
             f"  try       {finding.advice}",
-            f"  wrong if  {finding.refuted_by}",
+            f"  refuted   {finding.refuted_by}",
         ]
         if finding.change:
             lines += ["  code", *(f"      {line}" for line in finding.change.splitlines())]

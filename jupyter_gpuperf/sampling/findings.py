@@ -28,11 +28,13 @@ def told(finding: Finding, since_seconds: float) -> WireFinding:
 
 
 def cost_of(finding: Finding) -> str | None:
-    """Return the time that it costs, in words."""
+    """Return the time that it costs, in words; ``None`` where nothing is to be added to the summary."""
     lost, seconds = finding.lost_ratio, finding.lost_seconds_per_epoch
     if lost is None or lost < 0.005:
         return None
     if seconds is None:
+        if f"{lost:.0%}" in finding.summary or f"{1 - lost:.0%}" in finding.summary:
+            return None
         return f"{lost:.0%} of the time."
     if seconds >= 90:
         return f"{lost:.0%} of the time, {seconds / 60:.0f} min an epoch."

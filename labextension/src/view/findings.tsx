@@ -141,7 +141,7 @@ function Evidence({
         ))}
       </dl>
       <p className="jp-GpuPerf-note">
-        {trans.__('It is wrong if: %1', said(trans, finding.refuted_by))}
+        {trans.__('What would refute it: %1', said(trans, finding.refuted_by))}
       </p>
     </div>
   );
