@@ -12,12 +12,12 @@ THROTTLED_RATIO = Threshold(
     0.1,
     reason="Seconds of waiting per second, summed over the threads that the quota held back. A short burst "
     "leaves some thousandths.",
-    margin="Without a quota exactly 0; four workers on two cores' worth 1 and more.",
+    margin="Without a quota exactly 0; a starved container was not recorded yet.",
 )
 USED_RATIO = Threshold(
     0.8,
     reason="Of the quota: threads can be held back within a period although the mean is below it.",
-    margin="Workers that want more than they get 0.95 to 1; a loop that launches, on 16 cores, 0.06.",
+    margin="A loop that launches, on 16 cores, 0.06; a starved container was not recorded yet.",
 )
 IDLE_RATIO = Threshold(
     0.25,

@@ -11,17 +11,17 @@ CODE = "gpu-contention"
 SHARE_PERCENT = Threshold(
     5.0,
     reason="Of the device's time, by each of two programs. A program that only holds memory uses none.",
-    margin="One that does nothing 0; two that train 30 to 60 each.",
+    margin="One that does nothing uses 0 by definition; two that train were recorded without their shares.",
 )
 BUSY_RATIO = Threshold(
     0.5,
     reason="A device with time to spare serves several programs without harm.",
-    margin="Two that train 0.90 to 0.98.",
+    margin="Two that train 0.97.",
 )
 TOGETHER_RATIO = Threshold(
     0.3,
     reason="Of the listings: programs that follow each other overlap for a moment.",
-    margin="Two that train side by side 0.5 to 1.",
+    margin="Two that train side by side for half of a recording 0.5.",
 )
 
 

@@ -12,7 +12,7 @@ GIB = float(1 << 30)
 HELD_RATIO = Threshold(
     0.1,
     reason="Of the device's memory. A bare CUDA context holds half a GiB and bothers nobody.",
-    margin="A bare context on 80 GiB 0.007, on 16 GiB 0.03; a model that was left behind 0.1 to 0.9.",
+    margin="A bare context of 0.5 GiB: on 80 GiB 0.007, on 16 GiB 0.03.",
 )
 IDLE_SECONDS = Threshold(
     30.0,

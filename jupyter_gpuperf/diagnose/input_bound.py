@@ -36,12 +36,12 @@ IDLE_RATIO = Threshold(
 LOOP_BURSTS_PER_SECOND = Threshold(
     2.0,
     reason="While the machine rests, bursts that come faster than this come from a loop, not from a person.",
-    margin="A person who runs a call now and then: once a second and slower. A slow store: 5 batches a second.",
+    margin="Not recorded yet: chosen between a person, once a second and slower, and a store of 12 ms an item, 5 batches a second.",
 )
 FED_BYTES_PER_SECOND = Threshold(
     80e6,
     reason="While the machine rests, that much data from the host is batches, not a person's calls.",
-    margin="A person's call with a batch of 64 images: 40 MB in a second; a slow store feeding such batches: 200 MB/s.",
+    margin="By arithmetic: a call with 64 images brings 39 MB, a store of 12 ms an item 200 MB/s.",
 )
 WORKERS_CORES = Threshold(
     1.8,

@@ -14,7 +14,7 @@ FULL_RATIO = Threshold(
     0.95,
     reason="Of the device's memory. What is left is less than one more buffer of a large model, and "
     "fragments besides.",
-    margin="One that is about to fail 0.985; servers that take 90 % on purpose 0.90; usual training 0.1 to 0.8.",
+    margin="One that is about to fail 0.985; training of ours 0.03 to 0.17.",
 )
 HELD_SECONDS = Threshold(
     3.0,
@@ -24,13 +24,15 @@ HELD_SECONDS = Threshold(
 GROWING_RATIO = Threshold(
     0.7,
     reason="Growth is told from here on; below, a program that loads its data is not in danger.",
-    margin="A leak passes it on its way; a model is loaded in one go.",
+    margin="Not measured: a leak passes it on its way, and a model is loaded in one go.",
 )
 SOON_SECONDS = Threshold(
     120.0,
     reason="Until it is full, at the present pace: time enough to stop and to save.",
     margin="Not measured: it is a matter of what a person can still do.",
 )
+PEAK_RATIO = 0.995
+"""Of the highest: what is as high is the peak, too."""
 GROWING_STEPS = 6
 """Growth in fewer steps is loading, not leaking."""
 
@@ -45,9 +47,12 @@ def _check(view: View) -> Finding | None:
     held = full[-1] - full[0] if full else 0.0
     if len(full) >= 2 and held >= HELD_SECONDS:
         return _full(view, max(used for _, used in points), total, held)
-    left = seconds_until_full(points, total)
+    # Up to the peak: when the program has ended since, it grew all the same.
+    highest = max(used for _, used in points)
+    last = max(i for i, (_, used) in enumerate(points) if used >= PEAK_RATIO * highest)
+    left = seconds_until_full(points[: last + 1], total)
     if left is not None and left <= SOON_SECONDS:
-        return _growing(view, points[-1][1], total, left)
+        return _growing(view, points[last][1], total, left)
     return None
 
 

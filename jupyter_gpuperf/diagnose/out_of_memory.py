@@ -12,7 +12,7 @@ PEAK_RATIO = Threshold(
     0.965,
     reason="Of the device's memory: an allocation fails when the rest is smaller than what is asked for, "
     "which is seldom more than a few percent.",
-    margin="Before an error 1.00; healthy work below 0.8.",
+    margin="Before an error 1.00; healthy work of ours below 0.2, a full one 0.985.",
 )
 FREED_RATIO = Threshold(
     0.5,

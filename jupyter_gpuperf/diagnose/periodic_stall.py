@@ -14,7 +14,7 @@ CODE = "periodic-stall"
 LOST_WARNING_RATIO = Threshold(
     0.1,
     reason="Of the time: worth a change. A checkpoint of 2 s every minute costs 3 %.",
-    margin="A checkpoint of 1.6 GB every 2 s 0.6.",
+    margin="A checkpoint of 1.6 GB every 2 s 0.7.",
 )
 WRITING_BYTES_PER_SECOND = Threshold(
     20e6,

@@ -19,7 +19,7 @@ PAGEABLE_RATIO = Threshold(
     0.4,
     reason="Part of the link's rate that a copy from ordinary memory reaches: it goes through a pinned buffer, "
     "copied there by one core.",
-    margin="Common figures for generation 3: 5 to 6 of 15.8 GB/s.",
+    margin="Not measured on older links; on generation 5 the bound below holds.",
 )
 PAGEABLE_BYTES_PER_SECOND = Threshold(
     8e9,
@@ -45,7 +45,7 @@ BUSY_RATIO = Threshold(
 HOST_RATIO = Threshold(
     0.25,
     reason="Of the steps' time, by the step clock: the device waits for the host, and not for the loader.",
-    margin="Pageable copies in every step 0.9; in memory with pinned copies 0.44, but few bytes.",
+    margin="In memory with pinned copies 0.44, but few bytes.",
 )
 
 

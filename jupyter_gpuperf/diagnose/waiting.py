@@ -73,12 +73,12 @@ RUN_BUSY_RATIO = Threshold(
 CALM_CORES = Threshold(
     0.5,
     reason="A program that launches, decodes or copies keeps a core at work all the time.",
-    margin="Every working loop of ours 1.0 and more; a machine at rest 0.05; with a notebook server 0.1.",
+    margin="Every working loop of ours 0.9 and more; a machine at rest 0.05.",
 )
 CALM_BYTES_PER_SECOND = Threshold(
     20e6,
     reason="Disk or network traffic that feeds no training: logs, pages, heartbeats.",
-    margin="A slow disk still gives 50 MB/s; a machine at rest below 1 MB/s.",
+    margin="A machine at rest below 1 MB/s; a feeding disk was not measured.",
 )
 
 

@@ -174,6 +174,11 @@ def test_memory_that_grows_step_by_step_is_told_before_it_is_full():
     assert 3 <= finding.evidence["full_in_seconds"] <= 20
 
 
+def test_memory_that_grew_is_told_of_a_recording_whose_program_has_ended():
+    leak = device(memory_used_bytes=lambda moment: (40 + moment if moment < 33 else 0.5) * GIB)
+    assert "memory-nearly-full" in found(leak)
+
+
 def test_a_model_that_is_loaded_in_one_go_is_no_leak():
     loaded = device(memory_used_bytes=lambda moment: (20 if moment < 30 else 65) * GIB)
     assert "memory-nearly-full" not in found(loaded)
