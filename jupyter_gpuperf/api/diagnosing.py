@@ -63,6 +63,7 @@ class LiveDiagnosis:
         self._looked_at = -math.inf
         self._listed_at = -math.inf
         self._look_seconds = 0.0
+        self._seen_seconds = -math.inf
 
     @property
     def told(self) -> FindingsChanged:
@@ -90,6 +91,9 @@ class LiveDiagnosis:
             latest = self._sampler.latest
             if latest is None or not self._sampler.is_fresh(STALE_SECONDS):
                 return
+            if latest.time_seconds == self._seen_seconds:
+                return  # while nobody watches, readings come rarely
+            self._seen_seconds = latest.time_seconds
             listed = await self._listed() if self._is_worth_listing(latest) else {}
             infos = self._sampler.devices.devices
             began = time.monotonic()
