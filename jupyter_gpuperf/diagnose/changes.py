@@ -13,7 +13,8 @@ FIRST_WORKERS: Final = 4
 WATCH: Final = """\
 import jupyter_gpuperf as gpuperf
 
-loader = gpuperf.watch(loader)  # then run the loop: the step clock tells what it waits for
+# Then run the loop: the step clock tells what it waits for.
+loader = gpuperf.watch(loader)
 """
 
 LOWER_PRECISION: Final = """\
