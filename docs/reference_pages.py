@@ -1,16 +1,24 @@
-"""Writes the reference pages out of the declarations: a page per metric, and the rules of alerts."""
+"""Writes the reference pages out of the declarations: a page per metric and finding, and the alerts."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from jupyter_gpuperf import diagnose
 from jupyter_gpuperf.alerts import RULES
+from jupyter_gpuperf.diagnose import Rule, Threshold
 from jupyter_gpuperf.metrics import METRICS, Metric
 from jupyter_gpuperf.sources.cadence import LIMITS_SECONDS, SLOW_SECONDS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from server_sentences import said_under
 
 FAMILIES: Final = {
     "activity": "Activity",
@@ -40,6 +48,10 @@ def write_reference_pages(folder: Path) -> None:
         (metrics / f"{metric.name}.md").write_text(metric_page(metric))
     (metrics / "index.md").write_text(metrics_index(METRICS))
     (folder / "alerts.md").write_text(alerts_page())
+    findings = folder / "findings"
+    findings.mkdir()
+    for rule in diagnose.RULES:
+        (findings / f"{rule.code}.md").write_text(finding_page(rule))
 
 
 def metrics_index(metrics: Iterable[Metric]) -> str:
@@ -117,3 +129,46 @@ def alerts_page() -> str:
             f"{rule.until_seconds:g} s | {needs} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def finding_page(rule: Rule) -> str:
+    """Return one finding's page."""
+    module = import_module(rule.check.__module__)
+    path = Path(str(module.__file__))
+    needs = ", ".join(f"[{name}](../metrics/{name}.md)" for name in rule.needs)
+    lines = [f"# {rule.title}: {rule.code}", "", rule.meaning, "", "## What it says", ""]
+    lines += [f"- {text}" for text in said_under(path, "summary")]
+    lines += [
+        "",
+        f"It needs {needs}, and looks at {LOOKS_AT[rule.looks_at]}.",
+        "",
+        "## Thresholds",
+        "",
+    ]
+    lines += ["| compared with | value | why | margin |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {name.lower().replace('_', ' ')} | {float(value):g} | {value.reason} | {value.margin} |"
+        for name, value in thresholds_of(module).items()
+    ]
+    lines += ["", "## What to do", ""]
+    lines += [f"- {text}" for text in said_under(path, "advice")]
+    lines += ["", "## What would refute it", ""]
+    lines += [f"- {text}" for text in said_under(path, "refuted_by")]
+    return "\n".join(lines) + "\n"
+
+
+LOOKS_AT: Final = {
+    "steady": "the steady state of the work, without its start and its end",
+    "whole": "all readings of the time",
+}
+WAITS: Final = ("input-bound", "launch-bound", "periodic-stall")
+"""Rules that share how they tell one kind of waiting from another."""
+
+
+def thresholds_of(module: object) -> dict[str, Threshold]:
+    """Return a rule's thresholds; where it tells kinds of waiting apart, those of that, too."""
+    found = {name: each for name, each in vars(module).items() if isinstance(each, Threshold)}
+    if getattr(module, "CODE", "") in WAITS:
+        waiting = import_module("jupyter_gpuperf.diagnose.waiting")
+        found |= {name: each for name, each in vars(waiting).items() if isinstance(each, Threshold)}
+    return found

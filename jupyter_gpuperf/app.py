@@ -13,11 +13,14 @@ import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.api import Services, handlers
 from jupyter_gpuperf.api.base import in_thread
+from jupyter_gpuperf.api.diagnosing import LiveDiagnosis
 from jupyter_gpuperf.api.doctor import Doctor
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.process_reader import ProcessReader
+from jupyter_gpuperf.api.processes import kernels_of
 from jupyter_gpuperf.config import Settings
+from jupyter_gpuperf.diagnose import all_rules
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.examining import Examiner
@@ -28,6 +31,7 @@ from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import Attribution
+from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
@@ -84,6 +88,17 @@ class GpuPerf(Settings, ExtensionApp):
         )
         self.examiner = Examiner()
         holdings = KernelHoldings()
+        processes = ProcessReader(
+            self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
+        )
+        server = self.serverapp
+        self.diagnosis = LiveDiagnosis(
+            DiagnosisWatch(all_rules(), history),
+            sampler=self.sampler,
+            subscribers=subscribers,
+            processes=processes,
+            kernels=lambda: kernels_of(server.session_manager, server.kernel_manager),
+        )
         self.services = Services(
             catalog=catalog_of(metrics),
             history=history,
@@ -92,9 +107,8 @@ class GpuPerf(Settings, ExtensionApp):
             jobs=self.jobs,
             results=results,
             suites=self.suites,
-            processes=ProcessReader(
-                self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
-            ),
+            processes=processes,
+            diagnosis=self.diagnosis,
             recordings=self.recordings,
             doctor=Doctor(self.examiner),
         )
@@ -120,6 +134,7 @@ class GpuPerf(Settings, ExtensionApp):
 
     def _warm_up(self) -> None:
         self.sampler.start()
+        self.diagnosis.start()
         IOLoop.current().run_in_executor(None, import_module, "jupyter_gpuperf.benchmarks")
 
     async def stop_extension(self) -> None:
@@ -127,6 +142,7 @@ class GpuPerf(Settings, ExtensionApp):
         await self.kernel_socket.stop()
         self.suites.close()
         self.examiner.close()
+        await self.diagnosis.stop()
         self.jobs.close()
         await in_thread(self.recordings.close)
         self.sampler.stop()

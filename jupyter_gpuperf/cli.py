@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
@@ -31,6 +33,7 @@ MISUSES: Final = frozenset(
         "file_exists",
         "file_not_found",
         "not_a_report",
+        "not_a_recording",
         "not_a_suite",
         "unknown_result",
         "unknown_source",
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_record(commands)
     _add_demo(commands)
     _add_doctor(commands)
+    _add_diagnose(commands)
     return parser
 
 
@@ -195,6 +199,37 @@ def _doctor(known: argparse.Namespace, rest: Sequence[str]) -> int:
     answer = run(known, here=False)
     _print(json.dumps(answer.to_dict(), ensure_ascii=False) if known.json else repr(answer))
     return FAILED if isinstance(answer, Report) and answer.failed else DONE
+
+
+def _add_diagnose(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "diagnose",
+        help="why is it slow: look at a recording, or at this machine's GPUs for a while",
+        allow_abbrev=False,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", metavar="FILE", nargs="?", help="a recording, or a labelled trace")
+    what.add_argument("--live", metavar="SECONDS", type=float, help="look at this machine's GPUs")
+    parser.add_argument("--source", help="with --live, as c.GpuPerf.source")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_diagnose)
+
+
+def _diagnose(known: argparse.Namespace, rest: Sequence[str]) -> int:
+    if rest:
+        raise BadRequest(
+            "usage", f"{rest[0]} is not understood.", f"See {PROGRAM} diagnose --help."
+        )
+    from jupyter_gpuperf.config import SOURCE_VARIABLE
+    from jupyter_gpuperf.magics.diagnosing import diagnosis_here, diagnosis_of
+
+    if known.live is None:
+        answer = diagnosis_of(Path(known.file))
+    else:
+        source = known.source or os.environ.get(SOURCE_VARIABLE) or "auto"
+        answer = diagnosis_here(known.live, source)
+    _print(json.dumps(answer.to_dict()) if known.json else repr(answer))
+    return DONE
 
 
 def _bench(known: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ MEASURING = (
     *(ROOT / "jupyter_gpuperf" / "benchmarks").glob("*.py"),
     ROOT / "jupyter_gpuperf" / "measure" / "environment.py",
 )
+DIAGNOSING = tuple((ROOT / "jupyter_gpuperf" / "diagnose").glob("*.py"))
 STRUCTURE = frozenset(
     {"unit", "figures", "samples", "environment", "limits", "warnings", "parameters", "benchmark"}
     | {"type", "ratio", "message", "result"}
@@ -60,9 +61,9 @@ def benchmark_strings() -> Iterator[Declared]:
 
 
 def benchmark_names() -> list[str]:
-    """Return the names that people see as words: parameters, figures, and the environment."""
+    """Return the names that people see as words: parameters, figures, the environment, and evidence."""
     names = {parameter.name for benchmark in BENCHMARKS for parameter in benchmark.parameters}
-    for path in MEASURING:
+    for path in (*MEASURING, *DIAGNOSING):
         for node in ast.walk(ast.parse(path.read_text())):
             keys: list[ast.expr | None] = []
             if isinstance(node, ast.Dict):

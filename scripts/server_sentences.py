@@ -32,9 +32,9 @@ POSITIONAL = {
     "not_known": (0,),
 }
 """Functions that say something, and which of their arguments people read."""
-KEYWORDS = frozenset({"message", "hint", "summary", "advice", "then"})
+KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by", "then"})
 ATTRIBUTES = frozenset({"progress_message"})
-SAYING = frozenset({"doubt", "_of"})
+SAYING = frozenset({"doubt", "_of", "cost_of", "_advice", "_summary", "_cause"})
 """Functions whose result is a sentence, or is filled into one."""
 TABLES = frozenset({"XID_WORDS", "HTTP_HINTS"})
 """Dictionaries of sentences, and of parts that are filled into them."""
@@ -55,6 +55,13 @@ def server_sentences() -> dict[str, str]:
     return found
 
 
+def said_under(path: Path, keyword: str) -> list[str]:
+    """Return what a file says as ``keyword``, such as its advice; with … for what is filled in."""
+    module = _Module(ast.parse(path.read_text()))
+    texts = [text for expression in module.under(keyword) for text in module.texts(expression)]
+    return list(dict.fromkeys(text.replace(PLACE, "…") for text in texts))
+
+
 class _Module:
     """One file: its tree, and the names that it gives to texts."""
 
@@ -71,9 +78,21 @@ class _Module:
     def sentences(self) -> Iterator[str]:
         """Yield what this file says."""
         for expression in self._said():
-            for text in self._texts(expression):
+            for text in self.texts(expression):
                 if re.search(r"[A-Za-z]{2}", text.replace(PLACE, "")):
                     yield _numbered(text)
+
+    def under(self, keyword: str) -> Iterator[ast.expr]:
+        """Yield what is given as ``keyword``, or returned by the function that is called for it."""
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.keyword) and node.arg == keyword:
+                yield node.value
+            elif isinstance(node, ast.FunctionDef) and node.name == f"_{keyword}":
+                yield from (
+                    each.value
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Return) and each.value is not None
+                )
 
     def _said(self) -> Iterator[ast.expr]:
         for node in ast.walk(self._tree):
@@ -93,7 +112,7 @@ class _Module:
                 elif name in TABLES and isinstance(node.value, ast.Dict):
                     yield from node.value.values
 
-    def _texts(self, node: ast.expr) -> list[str]:
+    def texts(self, node: ast.expr) -> list[str]:
         """Return each text that an expression can become."""
         match node:
             case ast.Constant(value=str(text)):
@@ -101,15 +120,15 @@ class _Module:
             case ast.JoinedStr(values=values):
                 return _joined([self._part(each) for each in values])
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return _joined([self._texts(left), self._texts(right)])
+                return _joined([self.texts(left), self.texts(right)])
             case ast.IfExp(body=body, orelse=other):
-                return self._texts(body) + self._texts(other)
+                return self.texts(body) + self.texts(other)
             case ast.Call(func=ast.Attribute(value=value, attr="format")):
-                return [re.sub(r"\{[^}]*\}", PLACE, text) for text in self._texts(value)]
+                return [re.sub(r"\{[^}]*\}", PLACE, text) for text in self.texts(value)]
             case ast.Subscript(value=ast.Name(id=name)) | ast.Name(id=name):
                 values = self._values.get(name, [])
                 tables = [each for value in values for each in _entries(value)]
-                return [text for each in tables for text in self._texts(each)]
+                return [text for each in tables for text in self.texts(each)]
         return []
 
     def _part(self, node: ast.expr) -> list[str]:
@@ -118,7 +137,7 @@ class _Module:
                 return [text]
             case ast.FormattedValue(value=ast.Name(id="how" as name)):
                 # Half a sentence: only as a whole can it be put into another language.
-                return [text for each in self._values.get(name, []) for text in self._texts(each)]
+                return [text for each in self._values.get(name, []) for text in self.texts(each)]
         return [PLACE]
 
 

@@ -14,7 +14,13 @@ RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-sys.path[:0] = [str(TESTS), str(TESTS / "jobs"), str(TESTS / "ui"), str(DOCS)]
+sys.path[:0] = [
+    str(TESTS),
+    str(TESTS / "jobs"),
+    str(TESTS / "ui"),
+    str(TESTS / "diagnose"),
+    str(DOCS),
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_gpuperf.api.base import Services
 from jupyter_gpuperf.api.benchmarking import BenchmarksHandler, JobHandler, JobsHandler
+from jupyter_gpuperf.api.diagnosing import FindingsHandler
 from jupyter_gpuperf.api.doctor import DoctorHandler
 from jupyter_gpuperf.api.live import LiveHandler
 from jupyter_gpuperf.api.missing import MissingHandler
@@ -38,6 +39,7 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("latest", LatestHandler),
     ("history", HistoryHandler),
     ("alerts", AlertsHandler),
+    ("findings", FindingsHandler),
     ("live", LiveHandler),
     ("processes", ProcessesHandler),
     ("doctor", DoctorHandler),

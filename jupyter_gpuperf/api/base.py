@@ -24,12 +24,15 @@ from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
 
 if TYPE_CHECKING:
+    from jupyter_gpuperf.api.diagnosing import LiveDiagnosis
     from jupyter_gpuperf.api.doctor import Doctor
 
 T = TypeVar("T")
 
 AUTH_RESOURCE: Final = "gpuperf"
 TICK_SECONDS: Final = 10.0
+LATEST_SECONDS: Final = 1.0
+"""What is asked for as of now is never older, also while nobody watches and ticks come rarely."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,7 @@ class Services:
     results: ResultStore
     suites: SuiteManager
     doctor: Doctor
+    diagnosis: LiveDiagnosis
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:
@@ -57,6 +61,7 @@ class Services:
             ``no_sample_yet``: the driver did not answer in time.
         """
         sampler = self.sampler
+        self.diagnosis.start()
         sampler.start()  # at the latest: whoever embeds a server may not call its start hooks
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)

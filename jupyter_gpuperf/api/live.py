@@ -59,6 +59,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         if self.ws_connection is not None:
             outbox = self.services.fanout.add(self._start_to_send)
             outbox.offer(encode(self.services.sampler.alerts), "alerts")
+            outbox.offer(encode(self.services.diagnosis.told), "findings")
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
 
     async def on_message(self, message: str | bytes) -> None:

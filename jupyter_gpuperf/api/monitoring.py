@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
+from jupyter_gpuperf.api.base import LATEST_SECONDS, GpuPerfHandler, in_thread
 from jupyter_gpuperf.errors import Unavailable
-
-LATEST_SECONDS: Final = 1.0
-"""``GET latest`` is never older, also while nobody watches and ticks come rarely."""
 
 
 class VersionHandler(GpuPerfHandler):

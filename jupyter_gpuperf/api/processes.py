@@ -27,10 +27,19 @@ class ProcessesHandler(GpuPerfHandler):
 
 async def running_kernels(handler: JupyterHandler) -> list[RunningKernel]:
     """Return this server's kernels, each with the notebook that it serves."""
-    session_manager: Any = handler.session_manager
+    return await kernels_of(handler.session_manager, handler.kernel_manager)
+
+
+async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:  # noqa: ANN401
+    """Return this server's kernels, each with the notebook that it serves.
+
+    Parameters
+    ----------
+    session_manager, manager
+        The server's own, for sessions and for kernels.
+    """
     sessions: list[dict[str, Any]] = await ensure_async(session_manager.list_sessions())
     by_kernel = {session["kernel"]["id"]: session for session in sessions}
-    manager = handler.kernel_manager
     return [
         _running(manager, kernel_id, by_kernel.get(kernel_id))
         for kernel_id in manager.list_kernel_ids()

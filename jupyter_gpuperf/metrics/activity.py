@@ -18,6 +18,7 @@ def _gpm(name: str, label: str, gpm_id: int, recorded: str, help_text: str) -> M
         label=label,
         unit="percent",
         maximum=100.0,
+        covers_tick=True,
         help=help_text,
         read=lambda nvml: nvml("gpm", gpm_id),
         recorded=lambda reading, _static: reading["gpm"].get(recorded),

@@ -68,6 +68,9 @@ class Metric(Struct, frozen=True, kw_only=True):
     per_second
         True when ``read`` gives a total that grows: the reading is then its growth per second,
         by the time that really passed. The same holds for ``recorded``.
+    covers_tick
+        True when a reading is of all the time since the tick before, as rates are: who replays less often
+        than was recorded takes their mean.
     cadence
         ``slow`` for a reading that costs more than about 0.2 ms; ``limit`` metrics are slow anyway.
     overview
@@ -86,6 +89,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     cadence: Literal["tick", "slow"] = "tick"
     overview: bool = False
     per_second: bool = False
+    covers_tick: bool = False
     minimum: float | None = 0.0
     maximum: float | None = None
     maximum_metric: str | None = None

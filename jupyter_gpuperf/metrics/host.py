@@ -34,6 +34,7 @@ CPU: Final = (
         unit="percent",
         scope="host",
         maximum=100.0,
+        covers_tick=True,
         help="Share of all the machine's cores that worked since the tick before.",
         read=lambda host: host("cpu_percent"),
         recorded=lambda reading, _static: reading["host"]["cpu_percent"],
@@ -45,6 +46,7 @@ CPU: Final = (
         unit="percent",
         scope="host",
         maximum=100.0,
+        covers_tick=True,
         help="The core that worked most since the tick before. At 100 % while the others rest, one "
         "thread sets the pace: often the one that launches kernels.",
         read=lambda host: host("busiest_core_percent"),

@@ -27,6 +27,7 @@ METRICS = (
         family="nvlink",
         label="NVLink out",
         unit="bytes_per_second",
+        covers_tick=True,
         help="Data sent to other devices over all NVLinks.",
         read=lambda nvml: _rate(nvml, GPM_TRANSMIT),
         # The recorder of the shipped traces did not ask whether there are links.
@@ -37,6 +38,7 @@ METRICS = (
         family="nvlink",
         label="NVLink in",
         unit="bytes_per_second",
+        covers_tick=True,
         help="Data received from other devices over all NVLinks.",
         read=lambda nvml: _rate(nvml, GPM_RECEIVE),
         recorded=lambda reading, _static: reading["gpm"]["NVLINK_TOTAL_RX_PER_SEC"] * MIB or None,

@@ -114,6 +114,19 @@ class HistoryStore:
             host=_condense(host, of_host, step_seconds),
         )
 
+    def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
+        """Return copies of the last ``seconds`` as they were read: each device's, and the host's.
+
+        At full rate alone, and NaN where a tick had no value: for what looks at patterns in time.
+        """
+        with self._lock:
+            oldest = self._newest_seconds - seconds
+            devices = {
+                uuid: track.fine(oldest, self._device_metrics)
+                for uuid, track in self._devices.items()
+            }
+            return devices, self._host.fine(oldest, self._host_metrics)
+
     def dump(self, *, full: bool) -> HistoryDump:
         """Return a copy of what is kept; ``full``: every tick, too, not the coarse steps alone."""
         with self._lock:

@@ -157,7 +157,7 @@ class Track:
         coarse = self._coarse[self._coarse.index(enough[-1]) :] if enough else self._coarse
         # The step that runs is in the full rate alone.
         since = coarse[0].running_seconds if enough else self._full.complete_from_seconds()
-        parts = [self._fine(max(oldest, since), names)]
+        parts = [self.fine(max(oldest, since), names)]
         for tier in coarse:
             # A step of which only a part is kept finer is this tier's, whole; unless it runs.
             begin = min(tier.end_of_step(since), tier.running_seconds)
@@ -166,7 +166,8 @@ class Track:
             since = tier.ring.complete_from_seconds()
         yield from reversed(parts)
 
-    def _fine(self, oldest: float, names: Sequence[str]) -> Piece:
+    def fine(self, oldest: float, names: Sequence[str]) -> Piece:
+        """Return the ticks from ``oldest`` on, as far as they are kept one by one."""
         times, columns = self._full.between(oldest, math.inf, names)
         return Piece(times, {name: (each, each, each) for name, each in columns.items()})
 

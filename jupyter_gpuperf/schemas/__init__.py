@@ -22,6 +22,7 @@ from jupyter_gpuperf.schemas.doctor import (
     DoctorReport,
 )
 from jupyter_gpuperf.schemas.errors import ErrorInfo, Sentences
+from jupyter_gpuperf.schemas.findings import Finding, FindingsChanged
 from jupyter_gpuperf.schemas.jobs import (
     BenchmarkInfo,
     BenchmarkResult,
@@ -109,6 +110,8 @@ __all__ = [
     "EnvironmentChange",
     "ErrorInfo",
     "FigureChange",
+    "Finding",
+    "FindingsChanged",
     "Frame",
     "Hello",
     "History",
@@ -182,6 +185,7 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     Suites,
     SuiteReport,
     Sentences,
+    FindingsChanged,
 )
 
 _encoder = msgspec.json.Encoder()

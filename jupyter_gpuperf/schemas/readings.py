@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from jupyter_gpuperf.schemas.findings import FindingsChanged
+
 MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
     "no_permission",  # it has, but not for this user
@@ -189,7 +191,7 @@ class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
     alerts: list[Alert]
 
 
-LiveMessage = Hello | Frame | DevicesChanged | AlertsChanged | SocketError
+LiveMessage = Hello | Frame | DevicesChanged | AlertsChanged | FindingsChanged | SocketError
 """What the server sends on ``WS live``."""
 
 

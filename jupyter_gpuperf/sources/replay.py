@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -20,6 +21,9 @@ from jupyter_gpuperf.sources.trace import Trace
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 50
+"""Readings between two ticks whose mean is taken: 5 s at the usual rate."""
 
 
 def load_recording(path: Path, metrics: Sequence[Metric]) -> Recording:
@@ -75,10 +79,15 @@ class ReplaySource:
         self._started = 0.0
         self._recordings: list[Recording] = []
         self._reason: NoDevices | None = None
+        self._covering = frozenset(
+            each.name for each in metrics if each.covers_tick or each.per_second
+        )
+        self._newest: dict[tuple[str, int], float] = {}
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
         self._recordings, self._reason = [], None
+        self._newest = {}
         for path in self._paths:
             try:
                 self._recordings.append(load_recording(path, self._metrics))
@@ -103,13 +112,21 @@ class ReplaySource:
         )
 
     def read(self) -> dict[str, Readings]:
-        """Return each device's reading of this moment."""
-        return self._of_all(lambda recording, seconds: recording.read(seconds))
+        """Return each device's reading of this moment; what covers a tick, since the reading before."""
+        found: dict[str, Readings] = {}
+        for number, recording, seconds in self._playing():
+            passed = [recording.read(each) for each in self._since_read("", recording, seconds)]
+            for uuid, readings in passed[-1].items():
+                of_this = [each[uuid] for each in passed if uuid in each]
+                found[_replayed(number, uuid)] = {**readings, **_means(of_this, self._covering)}
+        return found
 
     def read_host(self) -> Readings:
         """Return the host's readings as recorded beside the first device."""
         for _number, recording, seconds in self._playing():
-            return recording.read_host(seconds)
+            times = self._since_read("host", recording, seconds)
+            passed = [recording.read_host(each) for each in times]
+            return {**passed[-1], **_means(passed, self._covering)}
         return {each.name: "not_recorded" for each in self._metrics if each.scope == "host"}
 
     def read_host_cores(self) -> list[float]:
@@ -125,6 +142,15 @@ class ReplaySource:
     def close(self) -> None:
         """Nothing to close."""
 
+    def _since_read(self, what: str, recording: Recording, seconds: float) -> list[float]:
+        # The times of what was recorded since the reading before, this one the last.
+        before = self._newest.get((what, id(recording)), seconds)
+        self._newest[what, id(recording)] = seconds
+        times = recording.seconds
+        last = max(0, bisect_right(times, seconds) - 1)
+        first = bisect_right(times, before) if before <= seconds else last
+        return [*times[max(first, last - MOST_AT_ONCE) : last], seconds]
+
     def _playing(self) -> Iterator[tuple[int, Recording, float]]:
         elapsed_seconds = self._clock() - self._started
         for number, recording in enumerate(self._recordings):
@@ -136,6 +162,15 @@ class ReplaySource:
             for number, recording, seconds in self._playing()
             for uuid, answer in ask(recording, seconds).items()
         }
+
+
+def _means(earlier: Sequence[Readings], names: Collection[str]) -> Readings:
+    means: Readings = {}
+    for name in names if len(earlier) > 1 else ():
+        values = [value for each in earlier if isinstance(value := each.get(name), float)]
+        if values:
+            means[name] = sum(values) / len(values)
+    return means
 
 
 def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:

@@ -1,5 +1,6 @@
 import 'uplot/dist/uPlot.min.css';
 import './base.css';
 import './statusbar.css';
+import './findings.css';
 import './recordings.css';
 import './dashboard.css';

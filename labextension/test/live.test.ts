@@ -47,7 +47,8 @@ function setUp(
     catalog: () => Promise.resolve(hello.catalog),
     devices: () => Promise.resolve(hello.devices),
     version: () => Promise.resolve(hello.version),
-    alerts: () => Promise.resolve({ type: 'alerts', alerts: [] })
+    alerts: () => Promise.resolve({ type: 'alerts', alerts: [] }),
+    findings: () => Promise.resolve({ type: 'findings', findings: [] })
   } as unknown as Rest;
   const live = new LiveModel(rest, world);
   const show = (value: boolean) => {

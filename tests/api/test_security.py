@@ -17,6 +17,7 @@ READABLE = [
     "devices",
     "latest",
     "history",
+    "findings",
     "metrics",
     "benchmarks",
     "jobs",
@@ -150,11 +151,11 @@ async def test_a_stalled_client_delays_nobody_and_holds_one_message(
         subscribers.announce(b'"' + b"x" * 10_000 + b'"', "test")
         await asyncio.sleep(0)
     socket = await jp_ws_fetch("gpuperf", "live", params={"interval_ms": 100})
-    kinds = [json.loads(await socket.read_message())["type"] for _ in range(3)]
-    assert kinds == ["hello", "alerts", "frame"]
+    kinds = [json.loads(await socket.read_message())["type"] for _ in range(4)]
+    assert kinds == ["hello", "alerts", "findings", "frame"]
     outboxes = [each.deliver.__self__ for each in subscribers._subscriptions]
     (outbox,) = (each for each in outboxes if each.sending)
     assert {topic: len(each) for topic, each in outbox.waiting.items()}["test"] == 10_002
-    assert len(outbox.waiting) <= 3
+    assert len(outbox.waiting) <= 4
     socket.close()
     stalled.close()

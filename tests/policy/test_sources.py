@@ -12,6 +12,7 @@ from jupyter_gpuperf import benchmarks, doctor, metrics
 from jupyter_gpuperf.api import ROUTES
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.config import Settings
+from jupyter_gpuperf.diagnose import RULES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jupyter_gpuperf"
@@ -96,3 +97,11 @@ def test_every_benchmark_has_its_page_and_every_page_its_benchmark():
         assert f"[{benchmark.name}]({benchmark.name}.md)" in index
         assert "## What to expect" in page
         assert re.search(r"^## (When it is (low|high|slow)|What to do)", page, re.MULTILINE)
+
+
+def test_every_finding_is_in_the_index_and_the_proof_is_there():
+    index = (ROOT / "docs" / "findings" / "index.md").read_text()
+    for rule in RULES:
+        assert f"[{rule.code}](../reference/findings/{rule.code}.md)" in index
+        assert f"\n../reference/findings/{rule.code}\n" in index
+    assert "| healthy gpt bf16 | healthy |" in (ROOT / "docs" / "findings" / "proof.md").read_text()

@@ -120,3 +120,16 @@ def test_the_source_none_says_that_it_is_a_setting():
     assert reason is not None
     assert reason.code == "switched_off"
     assert isinstance(source.read_host()["host_memory_total_bytes"], float)
+
+
+def test_what_covers_a_tick_is_the_mean_of_what_was_recorded_since(starved_recording):
+    """A sampler that comes once a second misses no burst of work; nor does its replay."""
+    source, clock = replay(starved_recording)
+    shares = []
+    clock.seconds += 13
+    for _second in range(8):
+        clock.seconds += 1
+        (readings,) = source.read().values()
+        shares.append(readings["sm_active_percent"])
+    assert min(shares[1:]) > 1.0  # at 10 Hz, seven of ten readings are 0
+    assert max(shares[1:]) < 5.0  # and the others up to 10

@@ -440,6 +440,42 @@ export interface FigureChange {
   warnings: string[];
 }
 /**
+ * A reason why the work on a device is slow, or about to fail.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Finding".
+ */
+export interface Finding {
+  advice: string;
+  change: string | null;
+  code: string;
+  confidence: "confirmed" | "suspected";
+  cost: string | null;
+  device: string | null;
+  evidence: {
+    [k: string]: number | string;
+  };
+  lost_ratio: number | null;
+  lost_seconds_per_epoch: number | null;
+  notebook: string | null;
+  pid: number | null;
+  refuted_by: string;
+  severity: "critical" | "info" | "warning";
+  since_seconds: number;
+  summary: string;
+}
+/**
+ * All findings that hold now; answer of ``GET findings``, sent when one comes or goes, and once after the
+ *     greeting.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FindingsChanged".
+ */
+export interface FindingsChanged {
+  findings: Finding[];
+  type: "findings";
+}
+/**
  * All readings of one tick: device UUID → metric name → value or reason.
  *
  * This interface was referenced by `Wire`'s JSON-Schema

@@ -8,6 +8,7 @@ import type {
   Devices,
   DoctorReport,
   ErrorInfo,
+  FindingsChanged,
   Frame,
   History,
   JobInfo,
@@ -74,6 +75,10 @@ export class Rest {
 
   alerts(): Promise<AlertsChanged> {
     return this.call<AlertsChanged>('alerts');
+  }
+
+  findings(): Promise<FindingsChanged> {
+    return this.call<FindingsChanged>('findings');
   }
 
   async sentences(): Promise<string[]> {
@@ -230,4 +235,11 @@ function refusalOf(status: number, text: string): Refusal {
       ? 'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
       : ''
   );
+}
+
+/** What happened, and in a second line what to do. */
+export function refusalInWords(error: unknown): string {
+  return error instanceof Refusal
+    ? `${error.message}\n${error.hint}`.trim()
+    : String(error);
 }

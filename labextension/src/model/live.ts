@@ -2,7 +2,6 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type {
   Alert,
-  AlertsChanged,
   Catalog,
   Devices,
   DevicesChanged,
@@ -12,7 +11,8 @@ import type {
   SocketError,
   Version
 } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import { refusalInWords, Rest } from '../api/rest';
+import { Attention, News } from './attention';
 import { Tracks } from './buffer';
 import { Poller } from './poller';
 import { BROWSER, IWorld } from './world';
@@ -21,7 +21,7 @@ import { BROWSER, IWorld } from './world';
 export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
-type Message = Hello | Frame | DevicesChanged | AlertsChanged | SocketError;
+type Message = Hello | Frame | DevicesChanged | News | SocketError;
 
 const WINDOW_SECONDS = 120;
 /** Figures that change faster can't be read, and cost the page a tenth of a core. */
@@ -47,7 +47,7 @@ export class LiveModel {
   devices: Devices | null = null;
   version: Version | null = null;
   latest: Frame | null = null;
-  alerts: readonly Alert[] = [];
+  readonly attention = new Attention();
   /** What happened, and in a second line what to do. */
   problem: string | null = null;
 
@@ -79,6 +79,10 @@ export class LiveModel {
   /** The same for what is read as figures: not more often than one can read. */
   get changedCalmly(): ISignal<this, void> {
     return this.calmSignal;
+  }
+
+  get alerts(): readonly Alert[] {
+    return this.attention.alerts;
   }
 
   get intervalMs(): number {
@@ -198,14 +202,14 @@ export class LiveModel {
     try {
       const frame = await this.rest.latest();
       this.show(frame);
-      this.alerts = (await this.rest.alerts()).alerts;
+      await this.attention.ask(this.rest);
       if (!this.knows(frame)) {
         await this.readDescriptions();
       }
       this.problem = null;
     } catch (error) {
       // When the socket came back meanwhile, there is no problem any more.
-      this.problem = this.poller.running ? inWords(error) : null;
+      this.problem = this.poller.running ? refusalInWords(error) : null;
       throw error;
     } finally {
       this.changedSignal.emit();
@@ -239,7 +243,8 @@ export class LiveModel {
         this.version = message.version;
         break;
       case 'alerts':
-        this.alerts = message.alerts;
+      case 'findings':
+        this.attention.take(message);
         break;
       case 'error':
         console.warn(`GPU readings: ${message.message} ${message.hint}`);
@@ -288,10 +293,4 @@ export class LiveModel {
     this.connection = connection;
     this.changedSignal.emit();
   }
-}
-
-function inWords(error: unknown): string {
-  return error instanceof Refusal
-    ? `${error.message}\n${error.hint}`.trim()
-    : String(error);
 }

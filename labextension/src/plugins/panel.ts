@@ -11,6 +11,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { chipIcon } from '../icon';
 import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
 import { GpuPanel } from '../view/panel';
+import { codeInserter } from './insertCode';
 import { kernelActions } from './kernelActions';
 
 async function confirm(
@@ -63,6 +64,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       kernelspecs,
       actions,
       confirm,
+      insertCode: codeInserter(app, trans),
       openDashboard: () => void app.commands.execute(CommandIDs.openDashboard)
     });
     // Notebook 7 keeps its left side for the table of contents alone.

@@ -1,7 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Alert } from '../api/generated';
+import type { Alert, Finding } from '../api/generated';
+
+type IUrgent = Pick<Alert, 'severity'>;
 
 /** Each its own shape: colour does not stand alone. */
 const SHAPES = {
@@ -13,16 +15,25 @@ const SHAPES = {
 /** A dot that takes shape and colour when something needs attention. */
 export function AlertDot(props: {
   alerts: readonly Alert[];
+  findings: readonly Finding[];
   trans: TranslationBundle;
 }): JSX.Element {
   const alerts = props.alerts.filter(isUrgent);
+  const findings = props.findings.filter(isUrgent);
+  const all: IUrgent[] = [...alerts, ...findings];
   const severity =
-    alerts.length === 0
+    all.length === 0
       ? 'none'
-      : alerts.some(each => each.severity === 'critical')
+      : all.some(each => each.severity === 'critical')
         ? 'critical'
         : 'warning';
-  const words = alertsInWords(alerts.length, props.trans);
+  const words =
+    [
+      alertsInWords(alerts.length, props.trans),
+      findingsInWords(findings.length, props.trans)
+    ]
+      .filter(each => each !== null)
+      .join(', ') || null;
   return (
     <span
       className="jp-GpuPerf-dot"
@@ -36,8 +47,8 @@ export function AlertDot(props: {
   );
 }
 
-/** Whether an alert is more than a note. */
-export function isUrgent(alert: Alert): boolean {
+/** Whether an alert or a finding is more than a note. */
+export function isUrgent(alert: IUrgent): boolean {
   return alert.severity !== 'info';
 }
 
@@ -47,4 +58,12 @@ export function alertsInWords(
   trans: TranslationBundle
 ): string | null {
   return count === 0 ? null : trans._n('%1 alert', '%1 alerts', count);
+}
+
+/** `2 findings`; null when there is none. */
+export function findingsInWords(
+  count: number,
+  trans: TranslationBundle
+): string | null {
+  return count === 0 ? null : trans._n('%1 finding', '%1 findings', count);
 }

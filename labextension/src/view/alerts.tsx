@@ -5,7 +5,7 @@ import type { Alert } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import { said } from './said';
 
-const SIGNS: Record<Alert['severity'], string> = {
+export const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
   warning: '⚠',
   critical: '✕'
@@ -50,7 +50,7 @@ export function Alerts(props: {
 
 /** Which device it is about, where there are several: `GPU 3: `. */
 export function placeOf(
-  alert: Alert,
+  alert: Pick<Alert, 'device'>,
   live: LiveModel,
   trans: TranslationBundle
 ): string {
@@ -61,7 +61,8 @@ export function placeOf(
     : '';
 }
 
-function severityInWords(
+/** How bad it is. */
+export function severityInWords(
   trans: TranslationBundle,
   severity: Alert['severity']
 ): string {

@@ -11,6 +11,8 @@ export interface IPanelContext extends IGpuPerf {
   readonly kernelspecs: KernelSpec.IManager;
   readonly actions: IKernelActions;
   openDashboard(): void;
+  /** Put code into a new cell below the active one; without a notebook, say so. */
+  insertCode(code: string): Promise<void>;
   /** Ask before something is lost. */
   confirm(title: string, body: string, accept: string): Promise<boolean>;
   /** Where folds are remembered; a page without one forgets them. */

@@ -7,6 +7,7 @@ import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
 import { DevicesSection } from './devices';
 import { EnvironmentSection } from './environment';
+import { FindingsSection } from './findings';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { said } from './said';
@@ -35,6 +36,7 @@ export class GpuPanel extends SeenWidget {
             <>
               <Status {...this.context} />
               <Alerts {...this.context} />
+              <FindingsSection {...this.context} />
               <DevicesSection {...this.context} />
             </>
           )}

@@ -1,13 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { DeviceInfo } from '../api/generated';
+import type { Alert, DeviceInfo, Finding } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import {
   deviceOf,
   IStatusBarSettings,
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
-import { alertsInWords, isUrgent } from './alertdot';
+import { alertsInWords, findingsInWords, isUrgent } from './alertdot';
 import { placeOf } from './alerts';
 import { isMetric } from './device';
 import { figureInWords } from './figure';
@@ -37,15 +37,16 @@ export function captionOf(
 
 function alertLines(live: LiveModel, trans: TranslationBundle): string[] {
   const alerts = live.alerts.filter(isUrgent);
-  const head = alertsInWords(alerts.length, trans);
-  return head === null
-    ? []
-    : [
-        head,
-        ...alerts.map(
-          alert => placeOf(alert, live, trans) + said(trans, alert.summary)
-        )
-      ];
+  const findings = live.attention.findings.filter(isUrgent);
+  const lines = (all: readonly (Alert | Finding)[]) =>
+    all.map(each => placeOf(each, live, trans) + said(trans, each.summary));
+  const heads = [
+    alertsInWords(alerts.length, trans),
+    findingsInWords(findings.length, trans)
+  ];
+  return [heads[0], ...lines(alerts), heads[1], ...lines(findings)].filter(
+    line => line !== null
+  );
 }
 
 /** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; of one that is lost, that it is. */

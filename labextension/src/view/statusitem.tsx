@@ -38,7 +38,11 @@ export class StatusItem extends SeenWidget {
             data-stale={live.stale}
           >
             <chipIcon.react tag="span" height="14px" width="14px" />
-            <AlertDot alerts={live.alerts} trans={trans} />
+            <AlertDot
+              alerts={live.alerts}
+              findings={live.attention.findings}
+              trans={trans}
+            />
             <StatusLine live={live} settings={settings} trans={trans} />
           </button>
         )}

@@ -1,0 +1,154 @@
+"""What is known of some time: readings of devices and of the machine, processes, and training steps."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from jupyter_gpuperf.schemas import Reading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """Readings over time, in columns.
+
+    Parameters
+    ----------
+    times_seconds
+        Never going backwards; any spacing.
+    columns
+        Metric → readings, one per time: a value, or the reason why there is none.
+    """
+
+    times_seconds: Sequence[float]
+    columns: Mapping[str, Sequence[Reading]]
+
+    def points(self, metric: str) -> list[tuple[float, float]]:
+        """Return the times and values of a metric, without the readings that have none."""
+        pairs = zip(self.times_seconds, self.columns.get(metric, ()), strict=False)
+        return [(time, float(value)) for time, value in pairs if is_value(value)]
+
+    def values(self, metric: str) -> list[float]:
+        """Return the values of a metric."""
+        # In the common case a float: told without a call, since there are tens of thousands.
+        return [
+            float(value)
+            for value in self.columns.get(metric, ())
+            if (type(value) is float and value - value == 0.0) or is_value(value)
+        ]
+
+    def mean(self, metric: str) -> float | None:
+        """Return the mean of a metric; ``None`` where it has no value."""
+        values = self.values(metric)
+        return math.fsum(values) / len(values) if values else None
+
+    def newest(self, metric: str) -> float | None:
+        """Return the newest value of a metric; ``None`` where it has none."""
+        values = self.values(metric)
+        return values[-1] if values else None
+
+    def between(self, start_seconds: float, end_seconds: float) -> Series:
+        """Return the part with ``start <= time <= end``."""
+        first = bisect_left(self.times_seconds, start_seconds)
+        last = bisect_right(self.times_seconds, end_seconds)
+        return Series(
+            times_seconds=self.times_seconds[first:last],
+            columns={name: column[first:last] for name, column in self.columns.items()},
+        )
+
+    @property
+    def interval_seconds(self) -> float:
+        """The usual time between two readings; 0 where there are fewer than two."""
+        times = self.times_seconds
+        return (
+            median(after - before for before, after in pairwise(times)) if len(times) > 1 else 0.0
+        )
+
+    @property
+    def seconds(self) -> float:
+        """The time from the first reading to the last."""
+        return self.times_seconds[-1] - self.times_seconds[0] if self.times_seconds else 0.0
+
+
+NOTHING = Series(times_seconds=(), columns={})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
+    """A process that computes on a device, as the driver lists it."""
+
+    pid: int
+    notebook: str | None
+    memory_used_bytes: Reading
+    sm_utilization_percent: Reading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """The processes that computed on a device at some time."""
+
+    time_seconds: float
+    processes: tuple[Process, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """One device over the window."""
+
+    uuid: str
+    index: int
+    name: str
+    series: Series
+    listings: tuple[Listing, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steps:
+    """One watched loader in one process over the window."""
+
+    pid: int
+    notebook: str | None
+    device_uuid: str | None
+    loader: str
+    """The variable's name, or the data set's type."""
+    count: int
+    """Steps in the window."""
+    step_seconds: float
+    """Mean."""
+    wait_ratio: float
+    """The host's wait in ``next()`` / wall time."""
+    idle_for_data_ratio: float | None
+    """The device's, by events; ``None`` where unknown."""
+    busy_ratio: float | None
+    idle_for_host_ratio: float | None
+    batch_size: int | None
+    batches_per_epoch: int | None
+    num_workers: int
+    prefetch_factor: int | None
+    pin_memory: bool
+    persistent_workers: bool
+    worker_threads: int | None
+    is_training: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """All that is known of some time."""
+
+    host: Series = NOTHING
+    devices: tuple[Device, ...] = ()
+    steps: tuple[Steps, ...] = field(default=())
+    """Empty where no step clock runs."""
+
+
+def is_value(reading: object) -> bool:
+    """Tell whether a reading is a number; NaN is none."""
+    return (
+        isinstance(reading, (int, float))
+        and not isinstance(reading, bool)
+        and math.isfinite(reading)
+    )

@@ -1,0 +1,86 @@
+import { ISignal, Signal } from '@lumino/signaling';
+
+import type {
+  Alert,
+  AlertsChanged,
+  Finding,
+  FindingsChanged
+} from '../api/generated';
+import type { Rest } from '../api/rest';
+
+/** What the server tells between two readings. */
+export type News = AlertsChanged | FindingsChanged;
+
+/** The same trouble by its two names: an alert tells it at once, a finding why it matters. */
+const SAME: Record<string, Alert['code']> = {
+  'memory-nearly-full': 'memory_nearly_full',
+  'thermal-throttled': 'throttled'
+};
+const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
+
+/** What needs the user's attention: alerts, and findings that were not dismissed. */
+export class Attention {
+  alerts: readonly Alert[] = [];
+
+  private all: readonly Finding[] = [];
+  /** How bad a finding was when it was dismissed. */
+  private readonly dismissed = new Map<string, number>();
+  private readonly changedSignal = new Signal<this, void>(this);
+
+  /** Findings came, went, or were dismissed. */
+  get changed(): ISignal<this, void> {
+    return this.changedSignal;
+  }
+
+  /** The findings to show: what an alert says already is not said twice. */
+  get findings(): readonly Finding[] {
+    return this.all.filter(
+      each =>
+        !this.dismissed.has(keyOf(each)) &&
+        !this.alerts.some(
+          alert =>
+            alert.code === SAME[each.code] && alert.device === each.device
+        )
+    );
+  }
+
+  take(news: News): void {
+    if (news.type === 'alerts') {
+      this.alerts = news.alerts;
+    } else {
+      this.all = news.findings;
+      this.recall();
+    }
+    this.changedSignal.emit();
+  }
+
+  /** Where the live socket does not get through. */
+  async ask(rest: Rest): Promise<void> {
+    this.take(await rest.alerts());
+    this.take(await rest.findings());
+  }
+
+  /** Hide a finding until it is gone and comes again, or gets worse. */
+  dismiss(finding: Finding): void {
+    this.dismissed.set(keyOf(finding), rankOf(finding));
+    this.changedSignal.emit();
+  }
+
+  private recall(): void {
+    const ranks = new Map(this.all.map(each => [keyOf(each), rankOf(each)]));
+    for (const [key, rank] of [...this.dismissed]) {
+      const now = ranks.get(key);
+      if (now === undefined || now > rank) {
+        this.dismissed.delete(key);
+      }
+    }
+  }
+}
+
+function keyOf(finding: Finding): string {
+  return `${finding.code} ${finding.device}`;
+}
+
+function rankOf(finding: Finding): number {
+  return RANKS.indexOf(finding.severity);
+}

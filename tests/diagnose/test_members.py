@@ -1,0 +1,86 @@
+"""The list of rules, and how they are declared."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import jupyter_gpuperf.diagnose as package
+from jupyter_gpuperf.diagnose import RULES, Rule, Threshold, all_rules
+from jupyter_gpuperf.metrics import METRICS
+
+FOLDER = Path(package.__file__).parent
+INFRASTRUCTURE = {
+    "__init__",
+    "changes",
+    "declaration",
+    "diagnosis",
+    "steady",
+    "view",
+    "waiting",
+    "window",
+    "workload",
+}
+CONTRACT = {
+    "input-bound",
+    "transfer-bound",
+    "launch-bound",
+    "periodic-stall",
+    "tensor-cores-idle",
+    "memory-bandwidth-bound",
+    "power-capped",
+    "thermal-throttled",
+    "memory-nearly-full",
+    "out-of-memory",
+    "gpu-contention",
+    "idle-memory-holder",
+    "communication-bound",
+    "cpu-quota",
+}
+
+
+def modules() -> dict:
+    names = {path.stem for path in FOLDER.glob("*.py")} - INFRASTRUCTURE
+    return {name: import_module(f"jupyter_gpuperf.diagnose.{name}") for name in names}
+
+
+def test_every_file_is_in_the_list_and_named_after_its_code():
+    assert {name: module.RULE.code for name, module in modules().items()} == {
+        rule.code.replace("-", "_"): rule.code for rule in RULES
+    }
+
+
+def test_the_codes_are_those_that_scripts_rely_on():
+    assert {rule.code for rule in RULES} == CONTRACT
+
+
+def test_every_rule_needs_metrics_that_there_are():
+    known = {metric.name for metric in METRICS}
+    for rule in RULES:
+        assert rule.needs
+        assert set(rule.needs) <= known, rule.code
+
+
+def test_every_threshold_says_why_and_how_far_off_measured_cases_are():
+    waiting = import_module("jupyter_gpuperf.diagnose.waiting")
+    count = 0
+    for name, module in {**modules(), "waiting": waiting}.items():
+        for constant, value in vars(module).items():
+            if isinstance(value, Threshold):
+                count += 1
+                assert len(value.reason) > 20, (name, constant)
+                assert len(value.margin) > 10, (name, constant)
+    assert count >= 40
+
+
+def test_other_packages_add_rules_and_a_broken_one_is_left_out(monkeypatch, caplog):
+    other = Rule(code="other-thing", title="", meaning="", needs=(), check=lambda _view: None)
+    monkeypatch.setattr("made.RULES", (other, RULES[0]), raising=False)
+    points = [
+        EntryPoint("good", "made:RULES", "jupyter_gpuperf.rules"),
+        EntryPoint("broken", "no_such_module:RULES", "jupyter_gpuperf.rules"),
+    ]
+    monkeypatch.setattr(package, "entry_points", lambda group: points)
+    assert all_rules() == (*RULES, other)
+    assert "no_such_module" in caplog.text

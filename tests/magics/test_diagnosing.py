@@ -1,0 +1,91 @@
+"""``jupyter gpuperf diagnose``, as it is called in a shell."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from jupyter_gpuperf.cli import main
+from jupyter_gpuperf.magics.diagnosing import Diagnosis, diagnosis_of
+
+
+def test_json_is_what_scripts_rely_on(starved_recording, capsys):
+    assert main(["diagnose", str(starved_recording), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    (finding,) = answer["findings"]
+    assert finding["code"] == "input-bound"
+    assert finding["severity"] == "warning"
+    assert {"summary", "evidence", "advice"} <= set(finding)
+    assert answer["devices"][0]["readings_count"] == 240
+
+
+def test_text_begins_with_what_was_found_and_gives_figures_advice_and_doubt(
+    starved_recording, capsys
+):
+    assert main(["diagnose", str(starved_recording)]) == 0
+    said = capsys.readouterr().out
+    assert "▲ input-bound · warning, suspected" in said
+    assert "evidence  busy_ratio 4%" in said
+    assert "loader = gpuperf.watch(loader)" in said
+    assert "refuted" in said
+
+
+def test_healthy_work_and_no_work_are_different_words(training_recording, idle_recording, capsys):
+    main(["diagnose", str(training_recording)])
+    assert "looks healthy" in capsys.readouterr().out
+    main(["diagnose", str(idle_recording)])
+    assert "No work was seen" in capsys.readouterr().out
+
+
+def test_a_torn_recording_is_judged_by_what_came_before(starved_recording, tmp_path, caplog):
+    whole = gzip.decompress(starved_recording.read_bytes())
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(whole[: int(0.9 * len(whole))])
+    assert [each.code for each in diagnosis_of(torn).findings] == ["input-bound"]
+    assert "torn" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "file_not_found"),
+        (b"", "not_a_recording"),
+        (b"\x89PNG\r\n\x1a\n", "not_a_recording"),
+        (b'{"trace": "x", "static": {}}\n', "not_a_recording"),
+        (b'{"trace": "x", "static": {}}\n{"t": "late"}\n', "not_a_recording"),
+        (b'{"format": "gpuperf-recording", "format_version": 99}\n', "not_a_recording"),
+        (b"[1, 2]\n", "not_a_recording"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_with_a_code(content, code, tmp_path, capsys):
+    path = tmp_path / "file.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["diagnose", str(path), "--json"]) == 2
+    refusal = json.loads(capsys.readouterr().err.strip().splitlines()[-1])
+    assert refusal["code"] == code
+    assert refusal["hint"]
+
+
+def test_live_looks_at_this_machine_and_refuses_too_short_a_time(capsys):
+    assert main(["diagnose", "--live", "2", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "parameter_out_of_range"
+
+
+def test_live_without_a_gpu_says_why_there_is_none(capsys):
+    assert main(["diagnose", "--live", "10", "--source", "none", "--json"]) == 1
+    assert json.loads(capsys.readouterr().err)["hint"]
+
+
+def test_each_of_several_devices_is_named(starved_recording, training_recording, tmp_path):
+    from perturbing import beside, trace
+
+    from jupyter_gpuperf.diagnose import RULES, diagnose
+    from jupyter_gpuperf.sampling.findings import told
+
+    window = beside(trace("input_bound_jpeg_1worker"), trace("healthy_resnet50_bf16"))
+    findings = [told(each, 0.0) for each in diagnose(window, RULES)]
+    said = repr(Diagnosis("x", window, findings))
+    assert "GPU 0 NVIDIA H100 80GB HBM3: The GPU rests" in said

@@ -1,0 +1,251 @@
+"""Run the labelled workloads on this machine's GPU, diagnose their recordings, and print who was right.
+
+    python tests/perf/diagnosis_truth.py                      all of them, 35 s each
+    python tests/perf/diagnosis_truth.py --only slow_store    one
+    python tests/perf/diagnosis_truth.py --part 1/3           a third: for machines that are lent by the minute
+    python tests/perf/diagnosis_truth.py --peers all          and what gpuprof, fournex and gpu-idle say, where installed
+    python tests/perf/diagnosis_truth.py --out truth.json     keeps (and adds to) what was found
+    python tests/perf/diagnosis_truth.py --table truth.json   prints the tables of a file, and runs nothing
+    python tests/perf/diagnosis_truth.py --dry                tiny, on the CPU, a replayed device: is the plumbing sound?
+
+Each workload runs while the product samples with its own recorder, as a user would see it. A peer runs the workload
+a second time, in the way that its manual asks for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+WORKLOADS = ROOT / "tests" / "gpu" / "workloads"
+HELPERS = {"looping", "training"}
+MARKS = {"critical": "●", "warning": "●", "info": "○"}
+DRY_SOURCE = "replay:h100_healthy_resnet50_bf16.jsonl.gz"
+REST_SECONDS = 2.0
+START_SECONDS = 120.0
+TEXT_LIMIT = 4000
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    options = _options()
+    if options.table:
+        print(tables(json.loads(Path(options.table).read_text())))
+        return
+    kept = Path(options.out) if options.out else None
+    results = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    for name in chosen(options):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        results[name] = {**results.get(name, {}), **judged(name, options)}
+        if kept:  # at once: a machine that is lent may be taken back
+            kept.write_text(json.dumps(results, indent=1))
+    print(tables({name: each for name, each in results.items() if name in chosen(options)}))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", action="append", metavar="NAME", choices=sorted(names()))
+    parser.add_argument("--part", metavar="I/N", help="the I-th of N parts of the list")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of steady work")
+    parser.add_argument("--peers", default="", help="all, or some of gpuprof,fournex,gpu-idle")
+    parser.add_argument("--out", metavar="FILE")
+    parser.add_argument("--table", metavar="FILE")
+    parser.add_argument("--dry", action="store_true")
+    return parser.parse_args()
+
+
+def names() -> list[str]:
+    """Return the workloads."""
+    return sorted({path.stem for path in WORKLOADS.glob("*.py")} - HELPERS)
+
+
+def chosen(options: argparse.Namespace) -> list[str]:
+    """Return the workloads that were asked for."""
+    wanted = options.only or names()
+    if options.part:
+        part, count = map(int, options.part.split("/"))
+        wanted = wanted[part - 1 :: count]
+    return wanted
+
+
+def judged(name: str, options: argparse.Namespace) -> dict:
+    """Run one workload with the recorder, and with each peer; return what all of them say."""
+    sys.path[:0] = [str(WORKLOADS), str(ROOT)]
+    expected = importlib.import_module(name).EXPECTED
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "run.jsonl.gz"
+        ran = recorded(name, recording, options)
+        findings = diagnosed(recording)
+        peers = {
+            peer: ask(name, Path(folder), options)
+            for peer, ask in PEERS.items()
+            if options.peers == "all" or peer in options.peers.split(",")
+        }
+    codes = {each["code"] for each in findings}
+    wanted = {code for either in expected["must"] for code in either.split("|")}
+    return {
+        "expected": expected,
+        "ran": ran,
+        "findings": [
+            {key: each[key] for key in ("code", "severity", "confidence", "summary", "evidence")}
+            for each in findings
+        ],
+        "missing": [each for each in expected["must"] if not codes & set(each.split("|"))],
+        "false_alarms": [
+            each["code"]
+            for each in findings
+            if each["severity"] != "info" and each["code"] not in wanted | set(expected["may"])
+        ],
+        **({"peers": peers} if peers else {}),
+    }
+
+
+def recorded(name: str, recording: Path, options: argparse.Namespace) -> dict:
+    """Run a workload while the product's recorder runs; return what the workload said."""
+    command = [sys.executable, "-m", "jupyter_gpuperf", "record", str(recording), "--label", name]
+    command += ["--source", DRY_SOURCE] if options.dry else []
+    recorder = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        line = recorder.stderr.readline()
+        if "Recording" not in line:
+            sys.exit(f"Nothing can be recorded: {line}{recorder.stderr.read()}")
+        time.sleep(REST_SECONDS)
+        ran = run(name, options)
+        time.sleep(REST_SECONDS / 2)
+    finally:
+        recorder.send_signal(signal.SIGINT)
+        recorder.communicate(timeout=30)
+    return ran
+
+
+def run(name: str, options: argparse.Namespace, *more: str, prefix: tuple[str, ...] = ()) -> dict:
+    """Run a workload; return its own words, or how it failed."""
+    command = [*prefix, sys.executable, str(WORKLOADS / f"{name}.py")]
+    command += ["--seconds", str(options.seconds), *(["--dry"] if options.dry else []), *more]
+    done = _called(command, options.seconds + START_SECONDS)
+    try:
+        return json.loads(done["stdout"].strip().splitlines()[-1])
+    except (json.JSONDecodeError, IndexError):
+        return {"error": (done["stderr"] or done["stdout"])[-TEXT_LIMIT:], "code": done["code"]}
+
+
+def diagnosed(recording: Path) -> list[dict]:
+    """Return what the product finds in a recording."""
+    command = [sys.executable, "-m", "jupyter_gpuperf", "diagnose", str(recording), "--json"]
+    done = _called(command, 120, cwd=ROOT)
+    if done["code"] != 0:
+        sys.exit(done["stderr"])
+    return json.loads(done["stdout"])["findings"]
+
+
+# --- the peers -----------------------------------------------------------------------------------------
+
+
+def ask_gpuprof(name: str, folder: Path, options: argparse.Namespace) -> dict:
+    """Two lines in the script; then its own report."""
+    if shutil.which("gpuprof") is None:
+        return {"missing": "gpuprof is not installed"}
+    done = _called(
+        [sys.executable, str(WORKLOADS / f"{name}.py"), "--seconds", str(options.seconds)]
+        + (["--dry"] if options.dry else [])
+        + ["--gpuprof", name],
+        options.seconds + START_SECONDS,
+        cwd=folder,
+    )
+    told = _called(["gpuprof", "insights"], 60, cwd=folder)
+    return {"said": (told["stdout"] or told["stderr"] or done["stderr"])[-TEXT_LIMIT:]}
+
+
+def ask_fournex(name: str, folder: Path, options: argparse.Namespace) -> dict:
+    """Its collector around the script; then its analysis."""
+    if shutil.which("frx") is None:
+        return {"missing": "fournex is not installed"}
+    script = [sys.executable, str(WORKLOADS / f"{name}.py"), "--seconds", str(options.seconds)]
+    script += ["--dry"] if options.dry else []
+    collected = _called(
+        ["frx", "collect", "--name", name, "--", *script],
+        options.seconds + START_SECONDS,
+        cwd=folder,
+    )
+    runs = sorted((folder / "runs").glob("run-*"))
+    if not runs:
+        return {"said": (collected["stderr"] or collected["stdout"])[-TEXT_LIMIT:]}
+    told = _called(["frx", "analyze", str(runs[-1])], 120, cwd=folder)
+    return {"said": (told["stdout"] or told["stderr"])[-TEXT_LIMIT:]}
+
+
+def ask_gpu_idle(name: str, folder: Path, options: argparse.Namespace) -> dict:
+    """A profiler's trace of thirty steps; then its analysis."""
+    if shutil.which("gpu-idle") is None:
+        return {"missing": "gpu-idle is not installed"}
+    trace = folder / "trace.json"
+    ran = run(name, options, "--trace", str(trace))
+    if not trace.exists():
+        return {"said": f"no trace: {ran}"[-TEXT_LIMIT:]}
+    told = _called(["gpu-idle", str(trace), "--json"], 300, cwd=folder)
+    return {"said": (told["stdout"] or told["stderr"])[-TEXT_LIMIT:]}
+
+
+PEERS = {"gpuprof": ask_gpuprof, "fournex": ask_fournex, "gpu-idle": ask_gpu_idle}
+
+
+def _called(command: list[str], seconds: float, cwd: Path | None = None) -> dict:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{WORKLOADS}"}
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            cwd=cwd,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        return {"code": 124, "stdout": "", "stderr": f"It took longer than {seconds:.0f} s."}
+    return {"code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+
+
+# --- what is printed -----------------------------------------------------------------------------------
+
+
+def tables(results: dict) -> str:
+    """Return the confusion matrix, and what the peers said."""
+    codes = sorted({each["code"] for result in results.values() for each in result["findings"]})
+    lines = [f"| workload | should be | {' | '.join(codes)} | right |"]
+    lines.append("| --- | --- |" + " --- |" * (len(codes) + 1))
+    right = 0
+    for name, result in results.items():
+        severities = {each["code"]: MARKS[each["severity"]] for each in result["findings"]}
+        wanted = ", ".join(result["expected"]["must"]).replace("|", " or ") or "healthy"
+        wrong = [*(f"missing {each}" for each in result["missing"])]
+        wrong += [f"false {each}" for each in result["false_alarms"]]
+        if "error" in result["ran"]:
+            wrong.append("it failed")
+        right += not wrong
+        marks = " | ".join(severities.get(code, "") for code in codes)
+        lines.append(f"| {name} | {wanted} | {marks} | {', '.join(wrong) or 'yes'} |")
+    lines.append(f"\n{right} of {len(results)} right.")
+    for name, result in results.items():
+        if "error" in result["ran"]:
+            lines.append(f"\n{name} failed:\n{result['ran']['error'][-600:]}")
+        for peer, answer in result.get("peers", {}).items():
+            words = answer.get("said") or answer.get("missing") or ""
+            lines.append(f"\n{name}, {peer}:\n{words[:1500]}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

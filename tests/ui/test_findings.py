@@ -1,0 +1,64 @@
+"""Why it is slow, as a user sees it: on a replayed H100 that waits for one JPEG worker."""
+
+from __future__ import annotations
+
+import pytest
+from notebooks import write_notebook
+from playwright.sync_api import expect
+from test_lab import PANEL, ROOT, open_panel
+
+pytestmark = pytest.mark.ui
+
+CARD = f"{PANEL} [data-section=findings] [data-finding=input-bound]"
+
+
+@pytest.fixture(scope="module")
+def server(start_server):
+    server = start_server("replay:h100_input_bound_jpeg_1worker.jsonl.gz")
+    write_notebook(server.folder / "train.ipynb", "print('training')")
+    return server
+
+
+@pytest.fixture
+def page(open_page, server, request):
+    page = open_page(server.page(f"lab/workspaces/{request.node.name}/tree/train.ipynb"))
+    expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
+    open_panel(page)
+    # The recording begins with ten seconds at rest; then it is told within fifteen.
+    expect(page.locator(CARD)).to_be_visible(timeout=60_000)
+    return page
+
+
+def test_a_starved_gpu_is_said_with_its_cost_its_evidence_and_a_fix(page):
+    card = page.locator(CARD)
+    expect(card).to_have_attribute("data-severity", "warning")
+    expect(card).to_contain_text("it probably waits for data.")
+    expect(card).to_contain_text("suspected from the driver’s readings")
+    dot = page.locator(".jp-GpuPerf-statusItem .jp-GpuPerf-dot")
+    expect(dot).to_have_attribute("data-severity", "warning")
+    expect(dot).to_have_attribute("aria-label", "1 finding")
+
+    card.get_by_role("button", name="Show evidence").click()
+    cores = card.locator("[data-evidence=host_used_cores]")
+    expect(cores).to_contain_text("1.1")
+    expect(card.locator("[data-evidence=busy_ratio]")).to_contain_text("%")
+    page.screenshot(path=ROOT / "test-results" / "finding.png")
+
+    card.get_by_role("button", name="Fix").click()
+    expect(card.locator("[data-part=evidence]")).to_have_count(0)
+    expect(card.locator("[data-part=fix] pre")).to_contain_text("gpuperf.watch(loader)")
+    page.screenshot(path=ROOT / "test-results" / "finding_fix.png")
+
+    before = page.locator(".jp-Notebook .jp-Cell").count()
+    card.get_by_role("button", name="Insert below the cell").click()
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(before + 1)
+    inserted = page.locator(".jp-Notebook .jp-Cell").nth(1)
+    expect(inserted).to_contain_text("import jupyter_gpuperf as gpuperf")
+    expect(inserted).to_contain_text("loader = gpuperf.watch(loader)")
+
+
+def test_a_finding_that_is_dismissed_stays_away(page):
+    page.locator(CARD).get_by_role("button", name="Dismiss").click()
+    expect(page.locator(f"{PANEL} [data-section=findings]")).to_have_count(0)
+    dot = page.locator(".jp-GpuPerf-statusItem .jp-GpuPerf-dot")
+    expect(dot).to_have_attribute("data-severity", "none")
