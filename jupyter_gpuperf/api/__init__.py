@@ -21,6 +21,7 @@ from jupyter_gpuperf.api.processes import ProcessesHandler
 from jupyter_gpuperf.api.recordings import RecordingHandler, RecordingsHandler
 from jupyter_gpuperf.api.results import ResultHandler, ResultsHandler
 from jupyter_gpuperf.api.sentences import SentencesHandler
+from jupyter_gpuperf.api.training import ExplainHandler, TrainingHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -41,6 +42,8 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("results", ResultsHandler),
     (r"results/([0-9]{1,18})", ResultHandler),
     ("sentences", SentencesHandler),
+    ("training", TrainingHandler),
+    ("training/explain", ExplainHandler),
     ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),
 )

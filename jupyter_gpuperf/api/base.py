@@ -20,6 +20,7 @@ from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
+from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Services:
     processes: ProcessReader
     recordings: RecordingShelf
     results: ResultStore
+    training: TrainingStore
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:

@@ -32,6 +32,24 @@ class Subscription:
         return True
 
 
+class Attention:
+    """Has the devices read often while something needs it that takes no frames itself."""
+
+    def __init__(self, subscribers: Subscribers, interval_ms: int = 500) -> None:
+        self._subscribers, self._interval_ms = subscribers, interval_ms
+        self._subscription: Subscription | None = None
+
+    def pay(self, active: bool) -> None:
+        """Begin, or end."""
+        if active and self._subscription is None:
+            self._subscription = self._subscribers.add(
+                lambda message, topic: None, self._interval_ms
+            )
+        elif not active and self._subscription is not None:
+            self._subscribers.remove(self._subscription)
+            self._subscription = None
+
+
 class Subscribers:
     """The set of listeners; safe to use from any thread.
 

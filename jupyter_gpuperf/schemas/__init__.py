@@ -29,6 +29,7 @@ from jupyter_gpuperf.schemas.jobs import (
     Results,
     Scalar,
 )
+from jupyter_gpuperf.schemas.live import LiveMessage
 from jupyter_gpuperf.schemas.processes import (
     DeviceProcesses,
     KernelInfo,
@@ -48,7 +49,6 @@ from jupyter_gpuperf.schemas.readings import (
     Frame,
     Hello,
     History,
-    LiveMessage,
     MetricInfo,
     MissingReason,
     NoDevices,
@@ -69,6 +69,15 @@ from jupyter_gpuperf.schemas.suites import (
     SuiteFailure,
     Verdict,
 )
+from jupyter_gpuperf.schemas.training import (
+    CellMark,
+    ExplainRequest,
+    LoaderSteps,
+    NotebookTraining,
+    StepBin,
+    Training,
+    TrainingNow,
+)
 
 __all__ = [
     "API_VERSION",
@@ -81,6 +90,7 @@ __all__ = [
     "BenchmarkResult",
     "Benchmarks",
     "Catalog",
+    "CellMark",
     "Columns",
     "DeviceInfo",
     "DeviceProcesses",
@@ -89,6 +99,7 @@ __all__ = [
     "DevicesChanged",
     "EnvironmentChange",
     "ErrorInfo",
+    "ExplainRequest",
     "FigureChange",
     "Frame",
     "Hello",
@@ -102,9 +113,11 @@ __all__ = [
     "KernelInfo",
     "KernelReport",
     "LiveMessage",
+    "LoaderSteps",
     "MetricInfo",
     "MissingReason",
     "NoDevices",
+    "NotebookTraining",
     "ParameterInfo",
     "ProcessInfo",
     "Processes",
@@ -118,9 +131,12 @@ __all__ = [
     "Series",
     "SetInterval",
     "SocketError",
+    "StepBin",
     "Suite",
     "SuiteComparison",
     "SuiteFailure",
+    "Training",
+    "TrainingNow",
     "Verdict",
     "Version",
     "encode",
@@ -150,6 +166,9 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     Recordings,
     Results,
     Sentences,
+    Training,
+    TrainingNow,
+    ExplainRequest,
 )
 
 _encoder = msgspec.json.Encoder()

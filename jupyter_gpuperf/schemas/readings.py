@@ -189,10 +189,6 @@ class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
     alerts: list[Alert]
 
 
-LiveMessage = Hello | Frame | DevicesChanged | AlertsChanged | SocketError
-"""What the server sends on ``WS live``."""
-
-
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):
     """What a client may send on ``WS live``: wish for another interval (100 to 60000 ms)."""
 
