@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_gpuperf.magics import bench as bench
+    from jupyter_gpuperf.magics import watch as watch
 
-__all__ = ["__version__", "bench", "load_ipython_extension"]
+__all__ = ["__version__", "bench", "load_ipython_extension", "watch"]
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -35,10 +36,10 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name == "bench":
-        from jupyter_gpuperf.magics import bench
+    if name in ("bench", "watch"):
+        from jupyter_gpuperf import magics
 
-        return bench
+        return getattr(magics, name)
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -10,15 +10,18 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.magics.result import Result
     from jupyter_gpuperf.schemas import Scalar
 
-__all__ = ["bench", "load_ipython_extension"]
+T = TypeVar("T")
+
+__all__ = ["bench", "load_ipython_extension", "watch"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics import gpubench, gpurecord, holding_here
+    from jupyter_gpuperf.magics import gpubench, gpurecord, gpuwatch, holding_here
 
     gpubench.register(ipython)
     gpurecord.register(ipython)
+    gpuwatch.register(ipython)
     holding_here.tell_server_where_needed()
 
 
@@ -51,3 +54,21 @@ def bench(
     return run_benchmark(
         name, parameters, device=device, local=local, new_view=view_here, display_result=False
     )
+
+
+def watch(loader: T) -> T:
+    """Time a loader's steps and tell this kernel's server, which shows them in the panel.
+
+    A torch DataLoader is returned as it is; another iterable in a shell that behaves like it. ``%gpuwatch on`` watches
+    every torch DataLoader at once.
+
+    Raises
+    ------
+    BadRequest
+        ``not_a_loader``: it can't be iterated.
+    """
+    from jupyter_gpuperf.magics.watching_here import session
+
+    watched = session().watching.watch(loader)
+    session().tell()
+    return watched

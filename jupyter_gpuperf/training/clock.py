@@ -35,6 +35,10 @@ class Step(NamedTuple):
     training: bool
 
 
+RawStep = tuple[float, float, float, int, bool, bool]
+"""The fields of a :class:`Step`."""
+
+
 class Given:
     """Batches that all loops of this process were given: tells who ran within whose step."""
 
@@ -48,12 +52,19 @@ class LoaderClock:
     def __init__(self, info: WatchedLoader, given: Given) -> None:
         self.info = info
         self.given = given
-        self.steps: deque[Step] = deque(maxlen=MOST_WAITING)
+        self.steps: deque[RawStep] = deque(maxlen=MOST_WAITING)
         self.lane: EventLane | None = None
         self.worker_pids: tuple[int, ...] = ()
-        self.epoch_batches = 0
+        self.newest: IteratorClock | None = None
+        self.last_epoch_batches = 0
         self.error: str | None = None
         """Why it went quiet: something of ours failed, and the loop must not hear of it."""
+
+    @property
+    def epoch_batches(self) -> int:
+        """Batches of the epoch that runs, or of the one that ended."""
+        running = 0 if self.newest is None else self.newest.batches
+        return running or self.last_epoch_batches
 
 
 class IteratorClock:
@@ -66,7 +77,7 @@ class IteratorClock:
     """
 
     __slots__ = (
-        "_batches",
+        "_append",
         "_began",
         "_count",
         "_given",
@@ -78,69 +89,77 @@ class IteratorClock:
         "_samples_fixed",
         "_shared",
         "_training",
+        "batches",
     )
 
     def __init__(self, loader: LoaderClock, grad_enabled: Callable[[], bool]) -> None:
+        self.batches = 0
+        """Given in the running epoch."""
         self._loader = loader
         self._shared = loader.given
+        self._append = loader.steps.append
         self._grad_enabled = grad_enabled
         self._samples_fixed = loader.info.batch_size or 0
-        self._samples = 0
+        self._samples = self._samples_fixed
         self._began = self._given = 0.0
         self._count = 0
         self._training = True
         self._pair: Pair | None = None
         self._lane: EventLane | None = None
-        self._batches = 0
+        loader.newest = self
 
     def ask(self, now: float) -> None:
         """The loop asks for a batch, which ends the step of the batch before."""
         try:
-            self._end_step(now)
+            given = self._given
+            if given:
+                nested = self._shared.count - self._count >= NESTED_STEPS
+                # A bare tuple: a named one takes longer to make than all the rest.
+                self._append((self._began, given, now, self._samples, nested, self._training))
+                self._given = 0.0
+                if self._pair is not None:
+                    self._end_pair(now, nested)
             self._began = now
-            lane = self._lane = self._loader.lane
-            self._pair = None if lane is None else lane.ask()
+            lane = self._loader.lane
+            if lane is not None:
+                self._lane = lane
+                self._pair = lane.ask()
         except Exception as error:  # noqa: BLE001  (the user's loop goes on)
             self._go_quiet(error)
 
     def give(self, now: float, batch: Any) -> None:  # noqa: ANN401
         """The batch is in hand."""
         try:
+            self._given = now
             if self._pair is not None and self._lane is not None:
                 self._lane.give(self._pair)
-            self._given = now
-            self._samples = self._samples_fixed or size_of(batch) or 0
+            if not self._samples_fixed:
+                self._samples = size_of(batch) or 0
             self._training = self._grad_enabled()
             shared = self._shared
-            shared.count += 1
-            self._count = shared.count
-            self._batches += 1
-            self._loader.epoch_batches = self._batches
+            self._count = shared.count = shared.count + 1
+            self.batches += 1
         except Exception as error:  # noqa: BLE001
             self._go_quiet(error)
 
     def end(self) -> None:
         """There was no batch: the loader has ended, or raised."""
-        self._batches = 0
+        self._loader.last_epoch_batches = self.batches
+        self.batches = 0
         self._given = 0.0
         if self._pair is not None and self._lane is not None:
             self._lane.drop(self._pair)
         self._pair = None
 
-    def _end_step(self, now: float) -> None:
-        if not self._given:
-            return
-        nested = self._shared.count - self._count >= NESTED_STEPS
-        self._loader.steps.append(
-            Step(self._began, self._given, now, self._samples, nested, self._training)
-        )
+    def _end_pair(self, now: float, nested: bool) -> None:
         pair, lane = self._pair, self._lane
-        if pair is not None and lane is not None:
-            if nested:
-                lane.drop(pair)
-            else:
-                lane.end(pair, now - self._began)
-        self._given = 0.0
+        self._pair = None
+        if pair is None or lane is None:
+            return
+        if nested:
+            lane.drop(pair)
+        else:
+            lane.end(pair, now - self._began)
 
     def _go_quiet(self, error: Exception) -> None:
         self._loader.error = f"{type(error).__name__}: {error}"

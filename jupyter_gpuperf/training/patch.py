@@ -35,6 +35,8 @@ class Patch:
     def __init__(self, begin: Begin) -> None:
         self.quiet = False
         """Set in forked children, and where another's patch lies over ours: then ours only passes through."""
+        self.around: Callable[[Any, Callable[[Any], Any]], Any] | None = None
+        """What draws the batch instead, while some steps are looked at closer."""
         self._begin = begin
         self._finder: _Finder | None = None
         self._original: Any = None
@@ -92,8 +94,9 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
             if clock is None:
                 return original(self)
         clock.ask(now())
+        around = patch.around
         try:
-            batch = original(self)
+            batch = original(self) if around is None else around(self, original)
         except BaseException:
             clock.end()
             raise

@@ -28,7 +28,7 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
     wall_offset_seconds
         What makes Unix time of the clock's own.
     """
-    steps = list(_taken(clock.steps))
+    steps = [Step(*each) for each in _taken(clock.steps)]
     if not steps:
         return None
     plain = [step for step in steps if not step.nested]

@@ -107,6 +107,20 @@ class Watching:
                 clock.lane = EventLane(torch, device)
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
 
+    def devices(self) -> list[str]:
+        """Return the UUIDs of all devices on which torch holds memory here."""
+        torch = self._torch()
+        cuda = getattr(torch, "cuda", None)
+        if cuda is None or not cuda.is_initialized():
+            return []
+        held = (index for index in range(cuda.device_count()) if cuda.memory_reserved(index))
+        return [uuid for index in held if (uuid := uuid_of(torch, index)) is not None]
+
+    def forget(self) -> None:
+        """Forget all loaders and their steps."""
+        self._clocks.clear()
+        self._wrapped.clear()
+
     def _begin(self, iterator: Any) -> IteratorClock | None:  # noqa: ANN401  (torch's)
         try:
             sampler = iterator._index_sampler
@@ -187,6 +201,7 @@ class Watching:
 def in_child(watching: Watching) -> None:
     """Go quiet in a forked child: its batches are none of this process's, nor its thread's."""
     watching.patch.quiet = True
+    watching.forget()
 
 
 def quiet_in_children(watching: Watching) -> None:

@@ -215,8 +215,9 @@ def test_a_clock_that_fails_goes_quiet_and_the_loop_goes_on(watching, loader):
     batches = iter(loader(items=16))
     next(batches)
     (clock,) = watching.clocks
-    clock.steps = None  # what may never happen
+    clock.given.count = None  # what may never happen
     assert len(list(batches)) == 3
+    clock.given.count = 0
     assert "NoneType" in clock.error
 
 

@@ -1,0 +1,108 @@
+"""``%gpuwatch``: what the notebook's training loops wait for, and what its cells cost."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.utils.process import arg_split
+
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.magics.cells import CellLog
+from jupyter_gpuperf.magics.explained import arm
+from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.options import OptionParser
+from jupyter_gpuperf.magics.watch_report import Report, report_of
+from jupyter_gpuperf.magics.watching_here import session
+from jupyter_gpuperf.schemas.training import ExplainNow
+
+MANUAL: Final = """Watch this notebook's training loops and cells; they run as if nothing was there.
+
+  %gpuwatch on [--quiet]    every torch DataLoader, in plain loops, Lightning and Accelerate alike;
+                            --quiet: no line below the cells
+  %gpuwatch                 how it stands, and what it can't see
+  %gpuwatch report          each loop and each cell so far; returns it
+  %gpuwatch explain [--steps N]
+                            profile N steps (5) of the next loop: kernels, copies, gaps, synchronisation
+  %gpuwatch off             leave torch as it was
+
+gpuperf.watch(loader) watches one loader alone, also one that is not torch's.
+"""
+
+ACTIONS: Final = ("on", "off", "report", "explain")
+MOST_STEPS: Final = 50
+
+
+@magics_class
+class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
+    """The magic that watches."""
+
+    log: CellLog | None = None
+
+    @line_magic  # type: ignore[untyped-decorator]
+    def gpuwatch(self, line: str) -> Report | None:
+        """Watch; see :data:`MANUAL`."""
+        try:
+            given = _understood(arg_split(line, posix=True))
+            return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
+        except GpuPerfError as error:
+            raise BenchmarkError.of(error) from None
+
+    def _on(self, given: Any) -> None:  # noqa: ANN401  (parsed options)
+        if self.log is None:
+            self.log = CellLog(self.shell, session())
+            self.log.start()
+            session().listeners.append(_explain_when_asked)
+        self.log.quiet = given.quiet
+        session().watching.watch_everything()
+        session().tell()
+        print(  # noqa: T201
+            "Watching every torch DataLoader of this notebook. %gpuwatch report sums up; "
+            "%gpuwatch off ends it."
+        )
+
+    def _off(self, given: Any) -> None:  # noqa: ANN401
+        session().stop()
+        if self.log is not None:
+            self.log.stop()
+            self.log = None
+            session().listeners.remove(_explain_when_asked)
+        print("Nothing is watched any more.")  # noqa: T201
+
+    def _state(self, given: Any) -> Report:  # noqa: ANN401
+        if self.log is not None and given.quiet:
+            self.log.quiet = True
+        return report_of(session(), ())
+
+    def _report(self, given: Any) -> Report:  # noqa: ANN401
+        return report_of(session(), () if self.log is None else tuple(self.log.cells))
+
+    def _explain(self, given: Any) -> None:  # noqa: ANN401
+        if not 1 <= given.steps <= MOST_STEPS:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"steps = {given.steps} is out of range.",
+                f"Give from 1 to {MOST_STEPS}.",
+            )
+        arm(session().watching, given.steps)
+        print(f"{given.steps} steps of the next loop will be profiled.")  # noqa: T201
+
+
+def _explain_when_asked(word: object) -> None:
+    if isinstance(word, ExplainNow):
+        arm(session().watching, word.steps)
+
+
+def _understood(words: list[str]) -> Any:  # noqa: ANN401
+    parser = OptionParser(prog="%gpuwatch", add_help=False, allow_abbrev=False)
+    parser.add_argument("action", nargs="?", choices=ACTIONS)
+    parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--steps", type=int, default=5)
+    return parser.parse_args(words)
+
+
+def register(ipython: InteractiveShell) -> None:
+    """Give ``ipython`` the magic and its manual."""
+    GpuWatchMagics.gpuwatch.__doc__ = MANUAL
+    ipython.register_magics(GpuWatchMagics)
