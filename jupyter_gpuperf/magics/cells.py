@@ -82,6 +82,7 @@ class CellLog:
         self.quiet = quiet
         self._shell, self._session = shell, session
         self._depth = 0
+        self._number = 0
         self._began: tuple[float, float] | None = None
         self._held_before = 0.0
         self._waiting: dict[float, Cell] = {}
@@ -104,6 +105,7 @@ class CellLog:
         self._depth += 1
         if self._depth == 1:  # magics may run cells within the cell
             self._held_before = _peak_held_bytes() or 0.0
+            self._number = int(self._shell.execution_count)
             self._began = (time.time(), time.perf_counter())
 
     def _after(self, *_: object) -> None:
@@ -113,7 +115,7 @@ class CellLog:
         (began, began_clock), self._began = self._began, None
         wall_seconds = time.perf_counter() - began_clock
         self._session.watching.pause()
-        number = int(self._shell.execution_count)
+        number = self._number
         cell = Cell(
             number=number,
             began_seconds=began,

@@ -7,6 +7,7 @@ import type {
   Catalog,
   Devices,
   ErrorInfo,
+  ExplainRequest,
   Frame,
   History,
   JobInfo,
@@ -17,6 +18,7 @@ import type {
   RecordingInfo,
   RecordingRequest,
   Recordings,
+  Training,
   Version
 } from './generated';
 
@@ -30,6 +32,13 @@ export class Refusal extends Error {
     super(message);
     this.name = 'Refusal';
   }
+}
+
+/** What happened, and in a second line what to do. */
+export function errorInWords(error: unknown): string {
+  return error instanceof Refusal
+    ? `${error.message}\n${error.hint}`.trim()
+    : String(error);
 }
 
 /** The REST routes below `<base_url>gpuperf/`. */
@@ -76,6 +85,19 @@ export class Rest {
 
   processes(): Promise<Processes> {
     return this.call<Processes>('processes');
+  }
+
+  /** What watched training loops do, and the last `seconds` of it. */
+  training(seconds: number): Promise<Training> {
+    return this.call<Training>(`training?seconds=${seconds}`);
+  }
+
+  /** Have a notebook profile its next steps; the result shows below its running cell. */
+  explain(request: ExplainRequest): Promise<ExplainRequest> {
+    return this.call<ExplainRequest>('training/explain', {
+      method: 'POST',
+      body: JSON.stringify(request)
+    });
   }
 
   benchmarks(): Promise<Benchmarks> {

@@ -10,9 +10,10 @@ import type {
   Hello,
   MetricInfo,
   SocketError,
+  TrainingNow,
   Version
 } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import { Rest, errorInWords } from '../api/rest';
 import { Tracks } from './buffer';
 import { Poller } from './poller';
 import { BROWSER, IWorld } from './world';
@@ -21,7 +22,8 @@ import { BROWSER, IWorld } from './world';
 export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
-type Message = Hello | Frame | DevicesChanged | AlertsChanged | SocketError;
+type Message =
+  Hello | Frame | DevicesChanged | AlertsChanged | TrainingNow | SocketError;
 
 const WINDOW_SECONDS = 120;
 /** Figures that change faster can't be read, and cost the page a tenth of a core. */
@@ -48,6 +50,7 @@ export class LiveModel {
   version: Version | null = null;
   latest: Frame | null = null;
   alerts: readonly Alert[] = [];
+  training: TrainingNow | null = null;
   /** What happened, and in a second line what to do. */
   problem: string | null = null;
 
@@ -205,7 +208,7 @@ export class LiveModel {
       this.problem = null;
     } catch (error) {
       // When the socket came back meanwhile, there is no problem any more.
-      this.problem = this.poller.running ? inWords(error) : null;
+      this.problem = this.poller.running ? errorInWords(error) : null;
       throw error;
     } finally {
       this.changedSignal.emit();
@@ -240,6 +243,9 @@ export class LiveModel {
         break;
       case 'alerts':
         this.alerts = message.alerts;
+        break;
+      case 'training':
+        this.training = message;
         break;
       case 'error':
         console.warn(`GPU readings: ${message.message} ${message.hint}`);
@@ -288,10 +294,4 @@ export class LiveModel {
     this.connection = connection;
     this.changedSignal.emit();
   }
-}
-
-function inWords(error: unknown): string {
-  return error instanceof Refusal
-    ? `${error.message}\n${error.hint}`.trim()
-    : String(error);
 }
