@@ -31,7 +31,7 @@ from jupyter_gpuperf.sampling.device_share import DeviceShare
 from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
-from jupyter_gpuperf.sampling.subscribers import Attention
+from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
 from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
 from jupyter_gpuperf.sources import Source, source_from
@@ -79,7 +79,7 @@ class GpuPerf(Settings, ExtensionApp):
             version=_version,
             alerts=AlertWatch(RULES),
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
-            observers={"training": training.observe},
+            observers={TRAINING: training.observe},
         )
         results = ResultStore(Path(self.results_file).expanduser())
         self.jobs = JobManager(

@@ -12,6 +12,9 @@ LONGEST_INTERVAL_MS: Final = 60_000
 FRAMES: Final = "frames"
 """The topic of readings."""
 
+TRAINING: Final = "training"
+"""The topic of watched training loops."""
+
 TOLERANCE: Final = 0.9
 """A tick that comes a little early still serves the listener whose interval it almost fills."""
 

@@ -2,4 +2,5 @@ import 'uplot/dist/uPlot.min.css';
 import './base.css';
 import './statusbar.css';
 import './recordings.css';
+import './training.css';
 import './dashboard.css';

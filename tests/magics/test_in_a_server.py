@@ -275,7 +275,9 @@ def watched(server, kernel):
 
 def test_a_watched_loop_is_seen_while_it_runs_and_its_cell_has_a_mark(server, notebook, tmp_path):
     notebook.run(WATCHED)
-    notebook.run(f"import os; done, look = False, lambda: os.path.exists({str(tmp_path / 'end')!r})")
+    notebook.run(
+        f"import os; done, look = False, lambda: os.path.exists({str(tmp_path / 'end')!r})"
+    )
     running = notebook.start(LOOPS)
     try:
         wait_until(lambda: (watched(server, notebook.kernel) or {}).get("loaders"), 30)

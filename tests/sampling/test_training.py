@@ -7,9 +7,10 @@ import pytest
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.sampling.device_share import DeviceShare
+from jupyter_gpuperf.sampling.played_training import nameless
 from jupyter_gpuperf.sampling.told import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
 from jupyter_gpuperf.sampling.training import TrainingStore
-from jupyter_gpuperf.schemas import Frame
+from jupyter_gpuperf.schemas import Frame, encode
 from jupyter_gpuperf.schemas.training import (
     CellRan,
     ExplainNow,
@@ -82,7 +83,9 @@ class Server:
             "bins": {"62": 10},
         } | changes
         tally = StepTally(loader=loader.id, **fields)
-        steps = Steps(kernel_id=key, notebook_path="a/train.ipynb", loaders=[loader], tallies=[tally])
+        steps = Steps(
+            kernel_id=key, notebook_path="a/train.ipynb", loaders=[loader], tallies=[tally]
+        )
         self.store.keep(key, pid, steps)
 
 
@@ -251,6 +254,14 @@ def test_memory_stays_bounded(server):
         server.tell(key="long")
     (steps,) = [each for each in server.store.steps_over(1e6) if each.count > 1000]
     assert steps.count == 10 * KEPT_TALLIES
+
+
+def test_a_recording_holds_no_names_of_notebooks(server):
+    server.come()
+    server.tell()
+    written = nameless(encode(server.tick(1)))
+    assert b"train_loader" in written
+    assert b"train.ipynb" not in written
 
 
 def test_a_replayed_recording_is_shown_as_of_now(server):

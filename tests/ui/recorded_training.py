@@ -66,8 +66,8 @@ def _word(time_seconds: float, device: str, frames: int, cells: int) -> dict:
         "step_seconds": 0.0123,
     }
     marks = [
-        {"number": 3 + each, "began_seconds": time_seconds - 20 - 15 * each, "ended_seconds": 0.0}
-        for each in reversed(range(cells))
+        {"number": 3 + each, "began_seconds": time_seconds - 35 + 15 * each, "ended_seconds": 0.0}
+        for each in range(cells)
     ]
     return {
         "type": "training",

@@ -35,7 +35,9 @@ def test_a_recorded_loop_is_shown_live_with_its_split_and_forecast(replay, open_
     expect(training.locator("[data-part=busy]")).to_have_text("GPU busy 45 %")
     expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"for data \d+ %"))
     expect(training.locator("[data-part=rest]")).to_have_text(re.compile(r"for the host \d+ %"))
-    expect(training.locator(".jp-GpuPerf-epoch")).to_contain_text(re.compile(r"of 1250 · 3\d s left"))
+    expect(training.locator(".jp-GpuPerf-epoch")).to_contain_text(
+        re.compile(r"of 1250 · 3\d s left")
+    )
     expect(training.locator("[data-loader=train_loader]")).to_contain_text(
         "batch 64 · 4 workers · prefetch 2 · pinned"
     )

@@ -190,7 +190,7 @@ function splitInWords(steps: LoaderSteps, trans: TranslationBundle): IPart[] {
         waiting,
         {
           part: 'rest',
-          words: trans.__('waits for the host %1 %', percent(host))
+          words: trans.__('GPU waits for the host %1 %', percent(host))
         }
       ];
 }

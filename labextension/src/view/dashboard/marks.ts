@@ -27,6 +27,8 @@ export function drawMarks(
   ctx.clip();
   ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.lineWidth = ratio;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'alphabetic';
   ctx.font = `${10 * ratio}px sans-serif`;
   for (const cell of cells) {
     const x = Math.round(plot.valToPos(cell.began_seconds, 'x', true)) + 0.5;
