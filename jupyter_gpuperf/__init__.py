@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_gpuperf.magics import apply as apply
     from jupyter_gpuperf.magics import bench as bench
+    from jupyter_gpuperf.magics import headspace as headspace
     from jupyter_gpuperf.magics import watch as watch
 
-__all__ = ["__version__", "bench", "load_ipython_extension", "watch"]
+__all__ = ["__version__", "apply", "bench", "headspace", "load_ipython_extension", "watch"]
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -36,7 +38,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("bench", "watch"):
+    if name in ("apply", "bench", "headspace", "watch"):
         from jupyter_gpuperf import magics
 
         return getattr(magics, name)

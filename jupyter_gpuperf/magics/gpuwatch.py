@@ -13,6 +13,7 @@ from jupyter_gpuperf.magics.cells import CellLog
 from jupyter_gpuperf.magics.explained import arm
 from jupyter_gpuperf.magics.failures import BenchmarkError
 from jupyter_gpuperf.magics.options import OptionParser
+from jupyter_gpuperf.magics.proved import Proved, headspace
 from jupyter_gpuperf.magics.watch_report import Report, report_of
 from jupyter_gpuperf.magics.watching_here import session
 from jupyter_gpuperf.schemas.training import ExplainNow
@@ -25,12 +26,14 @@ MANUAL: Final = """Watch this notebook's training loops and cells; they run as i
   %gpuwatch report          each loop and each cell so far; returns it
   %gpuwatch explain [--steps N]
                             profile N steps (5) of the next loop: kernels, copies, gaps, synchronisation
+  %gpuwatch headspace LOADER STEP
+                            how fast STEP(batch) would be if LOADER's data were free; all is put back
   %gpuwatch off             leave torch as it was
 
 gpuperf.watch(loader) watches one loader alone, also one that is not torch's.
 """
 
-ACTIONS: Final = ("on", "off", "report", "explain")
+ACTIONS: Final = ("on", "off", "report", "explain", "headspace")
 MOST_STEPS: Final = 50
 
 
@@ -41,7 +44,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     log: CellLog | None = None
 
     @line_magic  # type: ignore[untyped-decorator]
-    def gpuwatch(self, line: str) -> Report | None:
+    def gpuwatch(self, line: str) -> Report | Proved | None:
         """Watch; see :data:`MANUAL`."""
         try:
             given = _understood(arg_split(line, posix=True))
@@ -78,15 +81,27 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     def _report(self, given: Any) -> Report:  # noqa: ANN401
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
+    def _headspace(self, given: Any) -> Proved:  # noqa: ANN401
+        names = given.names
+        if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
+            raise BadRequest(
+                "usage",
+                "headspace takes two variables: the loader, and the function that is its step.",
+                "For example %gpuwatch headspace train_loader train_step.",
+            )
+        loader, step = (self.shell.user_ns[name] for name in names)
+        return headspace(loader, step, steps=given.steps or 20)
+
     def _explain(self, given: Any) -> None:  # noqa: ANN401
-        if not 1 <= given.steps <= MOST_STEPS:
+        steps = 5 if given.steps is None else given.steps
+        if not 1 <= steps <= MOST_STEPS:
             raise BadRequest(
                 "parameter_out_of_range",
-                f"steps = {given.steps} is out of range.",
+                f"steps = {steps} is out of range.",
                 f"Give from 1 to {MOST_STEPS}.",
             )
-        arm(session().watching, given.steps)
-        print(f"{given.steps} steps of the next loop will be profiled.")  # noqa: T201
+        arm(session().watching, steps)
+        print(f"{steps} steps of the next loop will be profiled.")  # noqa: T201
 
 
 def _explain_when_asked(word: object) -> None:
@@ -97,9 +112,13 @@ def _explain_when_asked(word: object) -> None:
 def _understood(words: list[str]) -> Any:  # noqa: ANN401
     parser = OptionParser(prog="%gpuwatch", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=ACTIONS)
+    parser.add_argument("names", nargs="*")
     parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--steps", type=int, default=5)
-    return parser.parse_args(words)
+    parser.add_argument("--steps", type=int)
+    given = parser.parse_args(words)
+    if given.names and given.action != "headspace":
+        raise BadRequest("usage", f"{given.names[0]!r} is not understood.", "See %gpuwatch?")
+    return given
 
 
 def register(ipython: InteractiveShell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import weakref
@@ -94,6 +95,16 @@ class Watching:
     def pause(self) -> None:
         """What passes from here to the next batch is no step: a cell ended, or the watch was off."""
         self.given.count += A_PAUSE
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Time nothing within: these steps are not the notebook's own."""
+        quiet, self.patch.quiet = self.patch.quiet, True
+        try:
+            yield
+        finally:
+            self.patch.quiet = quiet
+            self.pause()
 
     def find_device(self) -> None:
         """Give each clock its events, once the notebook uses CUDA; starts no context itself."""
