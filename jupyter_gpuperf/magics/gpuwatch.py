@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
-from jupyter_gpuperf.magics.cells import CellLog
-from jupyter_gpuperf.magics.explained import arm
 from jupyter_gpuperf.magics.failures import BenchmarkError
 from jupyter_gpuperf.magics.options import OptionParser
-from jupyter_gpuperf.magics.proved import Proved, headspace
-from jupyter_gpuperf.magics.watch_report import Report, report_of
-from jupyter_gpuperf.magics.watching_here import session
-from jupyter_gpuperf.schemas.training import ExplainNow
+
+# What watches loads with the first %gpuwatch, not with the extension.
+if TYPE_CHECKING:
+    from jupyter_gpuperf.magics.cells import CellLog
+    from jupyter_gpuperf.magics.proved import Proved
+    from jupyter_gpuperf.magics.watch_report import Report
+    from jupyter_gpuperf.magics.watching_here import Session
 
 MANUAL: Final = """Watch this notebook's training loops and cells; they run as if nothing was there.
 
@@ -53,6 +54,8 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             raise BenchmarkError.of(error) from None
 
     def _on(self, given: Any) -> None:  # noqa: ANN401  (parsed options)
+        from jupyter_gpuperf.magics.cells import CellLog
+
         if self.log is None:
             self.log = CellLog(self.shell, session())
             self.log.start()
@@ -74,14 +77,20 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         print("Nothing is watched any more.")  # noqa: T201
 
     def _state(self, given: Any) -> Report:  # noqa: ANN401
+        from jupyter_gpuperf.magics.watch_report import report_of
+
         if self.log is not None and given.quiet:
             self.log.quiet = True
         return report_of(session(), ())
 
     def _report(self, given: Any) -> Report:  # noqa: ANN401
+        from jupyter_gpuperf.magics.watch_report import report_of
+
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
     def _headspace(self, given: Any) -> Proved:  # noqa: ANN401
+        from jupyter_gpuperf.magics.proved import headspace
+
         names = given.names
         if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
             raise BadRequest(
@@ -93,6 +102,8 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         return headspace(loader, step, steps=given.steps or 20)
 
     def _explain(self, given: Any) -> None:  # noqa: ANN401
+        from jupyter_gpuperf.magics.explained import arm
+
         steps = 5 if given.steps is None else given.steps
         if not 1 <= steps <= MOST_STEPS:
             raise BadRequest(
@@ -104,7 +115,17 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         print(f"{steps} steps of the next loop will be profiled.")  # noqa: T201
 
 
+def session() -> Session:
+    """Return this kernel's watch."""
+    from jupyter_gpuperf.magics import watching_here
+
+    return watching_here.session()
+
+
 def _explain_when_asked(word: object) -> None:
+    from jupyter_gpuperf.magics.explained import arm
+    from jupyter_gpuperf.schemas.training import ExplainNow
+
     if isinstance(word, ExplainNow):
         arm(session().watching, word.steps)
 

@@ -122,7 +122,14 @@ class Notebook:
         self.client = BlockingKernelClient(connection_file=str(file))
         self.client.load_connection_file()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        wait_until(self._is_ready, 120)
+
+    def _is_ready(self):
+        try:
+            self.client.wait_for_ready(timeout=60)
+        except RuntimeError:  # on a busy machine it misses a heartbeat while it starts
+            return False
+        return True
 
     def start(self, code):
         return self.client.execute(code)
