@@ -276,4 +276,5 @@ def test_a_replayed_recording_is_shown_as_of_now(server):
     (notebook,) = told.notebooks
     assert notebook.loaders[0].last_seconds == pytest.approx(later.time, abs=2)
     assert later.tick(1) is None  # it plays the same message still
+    assert [each.loader for each in later.store.steps_over(30)] == ["train_loader"]
     assert later.store.training(seconds=60, step_seconds=1).history["k1"].times_seconds

@@ -120,6 +120,26 @@ def test_a_loop_that_draws_from_two_loaders_counts_for_both(watching, loader):
     assert all(tally.nested_count == 0 for tally in tallies(watching).values())
 
 
+class DrawsAhead(torch.utils.data.DataLoader):
+    """Asks for the next batch before it gives this one, as Accelerate's and Lightning's loaders do."""
+
+    def __iter__(self):
+        batches = super().__iter__()
+        batch = next(batches)
+        for following in batches:
+            yield batch
+            batch = following
+        yield batch
+
+
+def test_a_loader_that_draws_ahead_is_timed_alike(watching):
+    watching.watch_everything()
+    data = torch.utils.data.TensorDataset(torch.arange(12.0))
+    assert len(list(DrawsAhead(data, batch_size=4))) == 3
+    tally = only_tally(watching)
+    assert (tally.count, tally.samples_count) == (3, 12)
+
+
 def test_the_pause_between_two_cells_is_no_step(watching, loader):
     watching.watch_everything()
     batches = iter(loader(items=16))
