@@ -82,7 +82,6 @@ class CellLog:
         self.quiet = quiet
         self._shell, self._session = shell, session
         self._depth = 0
-        self._number = 0
         self._began: tuple[float, float] | None = None
         self._held_before = 0.0
         self._waiting: dict[float, Cell] = {}
@@ -105,17 +104,17 @@ class CellLog:
         self._depth += 1
         if self._depth == 1:  # magics may run cells within the cell
             self._held_before = _peak_held_bytes() or 0.0
-            self._number = int(self._shell.execution_count)
             self._began = (time.time(), time.perf_counter())
 
-    def _after(self, *_: object) -> None:
+    def _after(self, result: Any = None) -> None:  # noqa: ANN401  (IPython's)
         self._depth = max(0, self._depth - 1)
         if self._depth or self._began is None:
             return
         (began, began_clock), self._began = self._began, None
         wall_seconds = time.perf_counter() - began_clock
         self._session.watching.pause()
-        number = self._number
+        # The shell's own count is of the next cell by now, or not, by its version.
+        number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
         cell = Cell(
             number=number,
             began_seconds=began,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -89,7 +90,7 @@ class ProfileWindow:
         profile = profiler.profile(
             activities=activities,
             schedule=profiler.schedule(wait=0, warmup=WARM_STEPS, active=self._steps, repeat=1),
-            acc_events=True,
+            **_keeping_events(profiler.profile),
         )
         profile.start()
         self._profile = profile
@@ -125,6 +126,12 @@ class ProfileWindow:
         except Exception as error:  # noqa: BLE001  (another profiler runs, or torch has none: the loop goes on)
             self._profile = None
             self._end(None, f"{type(error).__name__}: {error}")
+
+
+def _keeping_events(profile: Any) -> dict[str, bool]:  # noqa: ANN401
+    # From torch 2.6 on it warns that it forgets them; before, there is no such option.
+    known = "acc_events" in inspect.signature(profile).parameters
+    return {"acc_events": True} if known else {}
 
 
 def _events(profile: Any) -> Iterator[Event]:  # noqa: ANN401  (torch's)

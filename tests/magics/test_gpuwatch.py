@@ -81,8 +81,7 @@ def test_a_line_below_a_cell_unless_it_is_short_or_one_wants_quiet(run, monkeypa
 
 def test_what_the_server_says_of_a_cell_is_kept_with_it(run, shell):
     run("%gpuwatch on --quiet")
-    run("number = get_ipython().execution_count")
-    number = shell.user_ns["number"]
+    number = shell.run_cell("pass", store_history=True).execution_count
     session()._hear(
         Footprint(number=number, busy_percent=64.0, busy_metric=None, energy_joules=4200.0)
     )
