@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -38,6 +39,9 @@ REST_AFTER_SECONDS: Final = 30.0
 COURTESY_SECONDS: Final = 0.0002
 """Between the steps of a tick: the interpreter runs one thread at a time, and a request that comes
 meanwhile should wait for one step (0.3 ms with eight devices), not for all of them."""
+
+Observer = Callable[[Frame], Struct | None]
+"""Looks at a frame; what it returns is news for all listeners."""
 
 STARTING: Final = Devices(
     devices=[],
@@ -77,7 +81,7 @@ class Sampler:
         version: Callable[[str], Version],
         alerts: AlertWatch | None = None,
         prepare: Callable[[], None] = lambda: None,
-        observers: Mapping[str, Callable[[Frame], Struct | None]] | None = None,
+        observers: Mapping[str, Observer] | None = None,
         wall_clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -206,9 +210,12 @@ class Sampler:
             self._told = AlertsChanged(alerts=self._alerts.alerts)
             self._subscribers.announce(encode(self._told), "alerts")
         for topic, observe in self._observers.items():
-            news = observe(frame)
-            if news is not None:
-                self._subscribers.announce(encode(news), topic)
+            self._guarded(partial(self._tell, topic, observe, frame))
+
+    def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
+        news = observe(frame)
+        if news is not None:
+            self._subscribers.announce(encode(news), topic)
 
     def _notice_devices(self) -> None:
         devices, kind = self._source.devices(), self._source.kind
