@@ -12,9 +12,20 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_gpuperf.magics import apply as apply
     from jupyter_gpuperf.magics import bench as bench
+    from jupyter_gpuperf.magics import headspace as headspace
+    from jupyter_gpuperf.magics import watch as watch
 
-__all__ = ["__version__", "bench", "doctor", "load_ipython_extension"]
+__all__ = [
+    "__version__",
+    "apply",
+    "bench",
+    "doctor",
+    "headspace",
+    "load_ipython_extension",
+    "watch",
+]
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -35,16 +46,15 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name == "bench":
-        from jupyter_gpuperf.magics import bench
+    if name in ("apply", "bench", "headspace", "watch"):
+        from jupyter_gpuperf import magics
 
-        return bench
+        return getattr(magics, name)
     if name == "doctor":
         from importlib import import_module
 
-        return import_module(
-            "jupyter_gpuperf.doctor"
-        )  # the package of the checks, which can be called
+        # The package of the checks, which can be called.
+        return import_module("jupyter_gpuperf.doctor")
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from jupyter_gpuperf.api.diagnosing import LiveDiagnosis
 from jupyter_gpuperf.api.doctor import Doctor
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import KernelSocket
+from jupyter_gpuperf.api.kernel_words import KernelWords
 from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.api.processes import kernels_of
 from jupyter_gpuperf.config import Settings
@@ -31,10 +33,13 @@ from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import Attribution
+from jupyter_gpuperf.sampling.device_share import DeviceShare
 from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
+from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
+from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
@@ -62,19 +67,26 @@ class GpuPerf(Settings, ExtensionApp):
             host_metrics=[metric.name for metric in changing if metric.scope == "host"],
         )
         subscribers = Subscribers()
+        source = self._source(metrics)
+        training = TrainingStore(
+            DeviceShare(history, now=time.time),
+            played=source.read_training,
+            on_active=Attention(subscribers).pay,
+        )
         self.history_keeper = (
             HistoryKeeper(Path(self.history_file).expanduser(), history)
             if self.history_file
             else None
         )
         self.sampler = Sampler(
-            self._source(metrics),
+            source,
             history=history,
             subscribers=subscribers,
             idle_interval_ms=self.idle_interval_ms if self.sample_when_idle else None,
             version=_version,
             alerts=AlertWatch(RULES),
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
+            observers={TRAINING: training.observe},
         )
         results = ResultStore(Path(self.results_file).expanduser())
         self.jobs = JobManager(
@@ -111,13 +123,14 @@ class GpuPerf(Settings, ExtensionApp):
             diagnosis=self.diagnosis,
             recordings=self.recordings,
             doctor=Doctor(self.examiner),
+            training=training,
         )
         self.kernel_socket = KernelSocket(
             manager=self.jobs,
             runtime_directory=Path(self.serverapp.runtime_dir),
             devices=lambda: self.sampler.devices.devices,
             ready=self.services.fresh,
-            holdings=holdings,
+            words=KernelWords(holdings, training, wait_for_tick=self.sampler.wait_for_tick),
             version=str(jupyter_gpuperf.__version__),
         )
 

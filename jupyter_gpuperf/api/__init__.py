@@ -29,6 +29,7 @@ from jupyter_gpuperf.api.results import (
 )
 from jupyter_gpuperf.api.sentences import SentencesHandler
 from jupyter_gpuperf.api.suites import SuiteHandler, SuitePageHandler, SuitesHandler
+from jupyter_gpuperf.api.training import ExplainHandler, TrainingHandler
 
 __all__ = ["ROUTES", "Services", "handlers"]
 
@@ -56,6 +57,8 @@ ROUTES: tuple[tuple[str, type], ...] = (
     (r"suites/([A-Za-z0-9_-]+)", SuiteHandler),
     (r"suites/([A-Za-z0-9_-]+)/page", SuitePageHandler),
     ("sentences", SentencesHandler),
+    ("training", TrainingHandler),
+    ("training/explain", ExplainHandler),
     ("metrics", MetricsHandler),
     ("(.*)", MissingHandler),
 )

@@ -21,6 +21,7 @@ from jupyter_gpuperf.jobs.results import ResultStore
 from jupyter_gpuperf.jobs.suites import SuiteManager
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
+from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Services:
     suites: SuiteManager
     doctor: Doctor
     diagnosis: LiveDiagnosis
+    training: TrainingStore
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:

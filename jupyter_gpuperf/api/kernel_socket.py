@@ -20,7 +20,9 @@ import msgspec
 
 from jupyter_gpuperf.api import peer
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.api.kernel_words import KernelWords, Word
 from jupyter_gpuperf.api.lines import bounded_lines
+from jupyter_gpuperf.api.stale_files import remove_stale_files
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.jobs.client import (
     Cancel,
@@ -32,7 +34,6 @@ from jupyter_gpuperf.jobs.client import (
     server_file_name,
     uuid_of,
 )
-from jupyter_gpuperf.jobs.holding import Holding
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
@@ -63,8 +64,8 @@ class KernelSocket:
         Returns the devices of this machine now, so that a kernel may name one by its index.
     ready
         Awaited before each job: what must be known before a job may choose its device.
-    holdings
-        Keeps what kernels say that they hold.
+    words
+        Takes what kernels tell beside asking for jobs.
     process_id
         Under which kernels know this server.
     same_user
@@ -78,7 +79,7 @@ class KernelSocket:
         runtime_directory: Path,
         devices: Callable[[], Sequence[DeviceInfo]] = tuple,
         ready: Callable[[], Awaitable[None]] | None = None,
-        holdings: KernelHoldings | None = None,
+        words: KernelWords | None = None,
         process_id: int | None = None,
         version: str = "",
         same_user: Callable[[socket.socket], bool] = peer.same_user,
@@ -87,7 +88,7 @@ class KernelSocket:
         self._directory = runtime_directory
         self._devices = devices
         self._ready = ready
-        self._holdings = KernelHoldings() if holdings is None else holdings
+        self._words = KernelWords(KernelHoldings()) if words is None else words
         self._pid = os.getpid() if process_id is None else process_id
         self._version = version
         self._same_user = same_user
@@ -143,10 +144,10 @@ class KernelSocket:
         try:
             connection = writer.get_extra_info("socket")
             if self._same_user(connection):
-                holding = self._holdings.of(peer.process_id(connection))
-                with contextlib.closing(holding):
+                words = self._words.of(peer.process_id(connection), _saying(writer))
+                with contextlib.closing(words):
                     await _Connection(
-                        self._manager, self._devices, self._ready, holding.keep, reader, writer
+                        self._manager, self._devices, self._ready, words.take, reader, writer
                     ).serve()
         except (ConnectionError, asyncio.CancelledError):
             pass  # hung up, or the server stops; the job is cancelled either way
@@ -163,14 +164,14 @@ class _Connection:
         manager: JobManager,
         devices: Callable[[], Sequence[DeviceInfo]],
         ready: Callable[[], Awaitable[None]] | None,
-        keep_holding: Callable[[Holding], None],
+        take_word: Callable[[Word], None],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         self._manager = manager
         self._devices = devices
         self._ready = ready
-        self._keep_holding = keep_holding
+        self._take_word = take_word
         self._reader = reader
         self._writer = writer
         self._loop = asyncio.get_running_loop()
@@ -204,8 +205,8 @@ class _Connection:
             await self._send(UNEXPECTED)
 
     async def _obey(self, request: FromKernel) -> None:
-        if isinstance(request, Holding):
-            self._keep_holding(request)
+        if isinstance(request, Word):
+            self._take_word(request)
             return
         if isinstance(request, Cancel):
             if self._job is not None:
@@ -267,6 +268,17 @@ class _Connection:
         self._job = None
 
 
+def _saying(writer: asyncio.StreamWriter) -> Callable[[msgspec.Struct], None]:
+    """Return what sends a message from the event loop; what is not read piles up in the kernel's own buffers."""
+    loop = asyncio.get_running_loop()
+
+    def say(message: msgspec.Struct) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(writer.write, encode(message) + b"\n")
+
+    return say
+
+
 def _decode(line: bytes) -> FromKernel:
     try:
         return _decoder.decode(line)
@@ -278,19 +290,3 @@ def _decode(line: bytes) -> FromKernel:
         raise BadRequest(
             "malformed_json", f"The line is not JSON: {error}.", "Send one JSON object a line."
         ) from error
-
-
-def remove_stale_files(directory: Path) -> None:
-    """Remove what servers that were killed left behind."""
-    from psutil import pid_exists  # here: most of what it brings, a server's start has no use for
-
-    for file in directory.glob("gpuperf-*.json"):
-        try:
-            found = msgspec.json.decode(file.read_bytes(), type=ServerFile)
-        except (OSError, msgspec.MsgspecError):
-            continue
-        if file.name != server_file_name(found.pid) or pid_exists(found.pid):
-            continue
-        with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
-            peer.remove_socket(Path(found.socket))

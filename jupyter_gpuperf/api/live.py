@@ -60,6 +60,8 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             outbox = self.services.fanout.add(self._start_to_send)
             outbox.offer(encode(self.services.sampler.alerts), "alerts")
             outbox.offer(encode(self.services.diagnosis.told), "findings")
+            if self.services.training.latest.notebooks:
+                outbox.offer(encode(self.services.training.latest), "training")
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
 
     async def on_message(self, message: str | bytes) -> None:

@@ -6,7 +6,8 @@ the server listens on a Unix socket that only its own user may open, and writes 
 jupyter_client puts ``JPY_PARENT_PID`` into its environment.
 
 Both sides speak JSON, one object a line, each with a ``type``. A kernel sends :class:`Run`, then
-perhaps :class:`Cancel`, or at any time what it holds (:mod:`jobs.holding`); for a job it gets a :class:`JobUpdate` at each change until the job has ended, or a
+perhaps :class:`Cancel`, or at any time what it holds (:mod:`jobs.holding`) and what its training loops and cells do
+(:mod:`schemas.training`); for a job it gets a :class:`JobUpdate` at each change until the job has ended, or a
 :class:`schemas.SocketError`. Hanging up cancels the job. This file needs the standard library and
 msgspec alone.
 """
@@ -29,6 +30,7 @@ from msgspec import Struct
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.holding import Holding
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
+from jupyter_gpuperf.schemas.training import CellRan, Steps
 
 SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
 CONNECT_SECONDS: Final = 2.0
@@ -86,7 +88,7 @@ class ServerFile(Struct, frozen=True, kw_only=True):
     version: str
 
 
-FromKernel = Run | Cancel | Holding
+FromKernel = Run | Cancel | Holding | Steps | CellRan
 FromServer = JobUpdate | SocketError
 
 _decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)
@@ -195,7 +197,7 @@ class ServerRun:
         """Hang up."""
         self._socket.close()
 
-    def _send(self, message: FromKernel) -> None:
+    def _send(self, message: Run | Cancel) -> None:
         try:
             self._socket.sendall(encode(message) + b"\n")
         except OSError as error:

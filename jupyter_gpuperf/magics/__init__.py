@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_gpuperf.magics.proved import Proved
     from jupyter_gpuperf.magics.report import Report
     from jupyter_gpuperf.magics.result import Result
     from jupyter_gpuperf.schemas import Scalar
 
-__all__ = ["bench", "doctor", "load_ipython_extension"]
+T = TypeVar("T")
+
+__all__ = ["apply", "bench", "doctor", "headspace", "load_ipython_extension", "watch"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics import gpubench, gpudoctor, gpurecord, holding_here
+    from jupyter_gpuperf.magics import gpubench, gpudoctor, gpurecord, gpuwatch, holding_here
 
     gpubench.register(ipython)
     gpudoctor.register(ipython)
     gpurecord.register(ipython)
+    gpuwatch.register(ipython)
     holding_here.tell_server_where_needed()
 
 
@@ -72,3 +78,83 @@ def doctor(kernel: str | None = None) -> Report:
     from jupyter_gpuperf.magics.gpudoctor import doctor
 
     return doctor(kernel)
+
+
+def watch(loader: T) -> T:
+    """Time a loader's steps and tell this kernel's server, which shows them in the panel.
+
+    A torch DataLoader is returned as it is; another iterable in a shell that behaves like it. ``%gpuwatch on`` watches
+    every torch DataLoader at once.
+
+    Raises
+    ------
+    BadRequest
+        ``not_a_loader``: it can't be iterated.
+    """
+    from jupyter_gpuperf.magics.watching_here import session
+
+    watched = session().watching.watch(loader)
+    session().tell()
+    return watched
+
+
+def headspace(
+    loader: Any,  # noqa: ANN401  (torch's, or any iterable)
+    step: Callable[[Any], object],
+    *,
+    state: Sequence[Any] = (),
+    steps: int = 20,
+    limit_seconds: float = 30.0,
+) -> Proved:
+    """Measure how fast a training loop would be if data were free.
+
+    Runs ``step`` on the loader's batches and on a few batches that lie on the device already, in turn and back. Models,
+    optimizers, tensors, variables and random states that the step reaches are put back to the bit afterwards; files that
+    it writes, and what it prints, are not.
+
+    Parameters
+    ----------
+    step
+        Takes a batch and does all that the loop does with it.
+    state
+        What it changes beside what it reaches by name.
+    steps
+        In each block.
+    limit_seconds
+        It ends earlier when the interval is narrow.
+
+    Raises
+    ------
+    BadRequest
+        ``no_state_found``, ``empty_loader``, ``no_torch``.
+    """
+    from jupyter_gpuperf.magics.proved import headspace
+
+    return headspace(loader, step, state=state, steps=steps, limit_seconds=limit_seconds)
+
+
+def apply(
+    change: Any,  # noqa: ANN401  (a mapping of settings, or a finding that has one)
+    *,
+    loader: Any,  # noqa: ANN401
+    step: Callable[[Any], object],
+    state: Sequence[Any] = (),
+    steps: int = 20,
+    limit_seconds: float = 30.0,
+) -> Proved:
+    """Try other settings of a DataLoader on the loop itself, before and after in turn, and return the measured gain.
+
+    ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}``, some of them, or a
+    finding whose ``settings`` are these. The loader given stays as it is; the changed one is the result's ``.loader``.
+    Everything else as with :func:`headspace`.
+
+    Raises
+    ------
+    BadRequest
+        ``unknown_setting``, ``not_a_plain_loader``, ``no_settings``, ``no_state_found``, ``no_torch``.
+    """
+    from jupyter_gpuperf.magics.proved import apply
+
+    return apply(
+        change, loader=loader, step=step, state=state, steps=steps, limit_seconds=limit_seconds
+    )

@@ -109,9 +109,10 @@ class HistoryStore:
         return History(
             step_seconds=step_seconds,
             devices={
-                uuid: _condense(pieces, of_device, step_seconds) for uuid, pieces in devices.items()
+                uuid: columns_of(pieces, of_device, step_seconds)
+                for uuid, pieces in devices.items()
             },
-            host=_condense(host, of_host, step_seconds),
+            host=columns_of(host, of_host, step_seconds),
         )
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
@@ -173,7 +174,8 @@ class HistoryStore:
             )
 
 
-def _condense(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:
+def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:
+    """Return the pieces as one table, condensed to steps of ``step_seconds``."""
     times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
     # Steps are runs of equal numbers; where no tick fell there is no step.

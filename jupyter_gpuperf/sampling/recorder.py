@@ -1,7 +1,7 @@
 """Writes what the sampler reads into one compressed file, while it happens.
 
 The file is gzip, one JSON object a line: a header, then the messages of the live socket
-(:class:`schemas.Frame`, :class:`schemas.DevicesChanged`, :class:`schemas.AlertsChanged`), and every few
+(:class:`schemas.Frame`, :class:`schemas.DevicesChanged`, :class:`schemas.AlertsChanged`, :class:`schemas.TrainingNow`), and every few
 seconds ``{"type": "processes", "devices": …}``. It holds readings, the devices' UUIDs and processes'
 numbers: no names of users, files or machines, so that it can go with a bug report.
 """
@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.sampling.subscribers import FRAMES, Subscribers
+from jupyter_gpuperf.sampling.played_training import nameless
+from jupyter_gpuperf.sampling.subscribers import FRAMES, TRAINING, Subscribers
 from jupyter_gpuperf.schemas import ErrorInfo, encode
 from jupyter_gpuperf.sources import DriverProcesses
 
@@ -200,6 +201,8 @@ class Recorder:
             message, topic = self._waiting.get(timeout=0.1)
         except queue.Empty:
             return
+        if topic == TRAINING:
+            message = nameless(message)
         packed.write(message + b"\n")
         self.frames_count += topic == FRAMES
 

@@ -7,9 +7,12 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from jupyter_gpuperf.alerts import AlertWatch
 from jupyter_gpuperf.sampling.history import HistoryStore
@@ -37,6 +40,9 @@ COURTESY_SECONDS: Final = 0.0002
 """Between the steps of a tick: the interpreter runs one thread at a time, and a request that comes
 meanwhile should wait for one step (0.3 ms with eight devices), not for all of them."""
 
+Observer = Callable[[Frame], Struct | None]
+"""Looks at a frame; what it returns is news for all listeners."""
+
 STARTING: Final = Devices(
     devices=[],
     reason=NoDevices(
@@ -59,6 +65,8 @@ class Sampler:
         Makes the answer of ``GET version`` for a kind of source.
     prepare
         Called once in the thread, before anything is read.
+    observers
+        Topic → called with each frame, in the thread; what one returns is told to all listeners.
     wall_clock, monotonic
         Give Unix time, and a time that never jumps, in seconds.
     """
@@ -73,6 +81,7 @@ class Sampler:
         version: Callable[[str], Version],
         alerts: AlertWatch | None = None,
         prepare: Callable[[], None] = lambda: None,
+        observers: Mapping[str, Observer] | None = None,
         wall_clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -83,6 +92,7 @@ class Sampler:
         self._version = version
         self._alerts = alerts or AlertWatch(())
         self._prepare = prepare
+        self._observers = observers or {}
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._wake = threading.Event()
@@ -199,6 +209,13 @@ class Sampler:
         if self._alerts.observe(frame):
             self._told = AlertsChanged(alerts=self._alerts.alerts)
             self._subscribers.announce(encode(self._told), "alerts")
+        for topic, observe in self._observers.items():
+            self._guarded(partial(self._tell, topic, observe, frame))
+
+    def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
+        news = observe(frame)
+        if news is not None:
+            self._subscribers.announce(encode(news), topic)
 
     def _notice_devices(self) -> None:
         devices, kind = self._source.devices(), self._source.kind

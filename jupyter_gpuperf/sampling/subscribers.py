@@ -12,6 +12,9 @@ LONGEST_INTERVAL_MS: Final = 60_000
 FRAMES: Final = "frames"
 """The topic of readings."""
 
+TRAINING: Final = "training"
+"""The topic of watched training loops."""
+
 TOLERANCE: Final = 0.9
 """A tick that comes a little early still serves the listener whose interval it almost fills."""
 
@@ -30,6 +33,24 @@ class Subscription:
             return False
         self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
         return True
+
+
+class Attention:
+    """Has the devices read often while something needs it that takes no frames itself."""
+
+    def __init__(self, subscribers: Subscribers, interval_ms: int = 500) -> None:
+        self._subscribers, self._interval_ms = subscribers, interval_ms
+        self._subscription: Subscription | None = None
+
+    def pay(self, active: bool) -> None:
+        """Begin, or end."""
+        if active and self._subscription is None:
+            self._subscription = self._subscribers.add(
+                lambda message, topic: None, self._interval_ms
+            )
+        elif not active and self._subscription is not None:
+            self._subscribers.remove(self._subscription)
+            self._subscription = None
 
 
 class Subscribers:

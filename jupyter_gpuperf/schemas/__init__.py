@@ -38,6 +38,7 @@ from jupyter_gpuperf.schemas.jobs import (
     ResultSummary,
     Scalar,
 )
+from jupyter_gpuperf.schemas.live import LiveMessage
 from jupyter_gpuperf.schemas.processes import (
     DeviceProcesses,
     KernelInfo,
@@ -57,7 +58,6 @@ from jupyter_gpuperf.schemas.readings import (
     Frame,
     Hello,
     History,
-    LiveMessage,
     MetricInfo,
     MissingReason,
     NoDevices,
@@ -84,6 +84,15 @@ from jupyter_gpuperf.schemas.suites import (
     SuiteSide,
     Verdict,
 )
+from jupyter_gpuperf.schemas.training import (
+    CellMark,
+    ExplainRequest,
+    LoaderSteps,
+    NotebookTraining,
+    StepBin,
+    Training,
+    TrainingNow,
+)
 
 __all__ = [
     "API_VERSION",
@@ -96,6 +105,7 @@ __all__ = [
     "BenchmarkResult",
     "Benchmarks",
     "Catalog",
+    "CellMark",
     "CheckFinding",
     "CheckStatus",
     "Columns",
@@ -109,6 +119,7 @@ __all__ = [
     "DoctorReport",
     "EnvironmentChange",
     "ErrorInfo",
+    "ExplainRequest",
     "FigureChange",
     "Finding",
     "FindingsChanged",
@@ -124,9 +135,11 @@ __all__ = [
     "KernelInfo",
     "KernelReport",
     "LiveMessage",
+    "LoaderSteps",
     "MetricInfo",
     "MissingReason",
     "NoDevices",
+    "NotebookTraining",
     "ParameterInfo",
     "ProcessInfo",
     "Processes",
@@ -142,6 +155,7 @@ __all__ = [
     "Series",
     "SetInterval",
     "SocketError",
+    "StepBin",
     "Suite",
     "SuiteComparison",
     "SuiteFailure",
@@ -150,6 +164,8 @@ __all__ = [
     "SuiteRequest",
     "SuiteSide",
     "Suites",
+    "Training",
+    "TrainingNow",
     "Verdict",
     "Version",
     "encode",
@@ -186,6 +202,9 @@ WIRE_TYPES: Final[tuple[type, ...]] = (
     SuiteReport,
     Sentences,
     FindingsChanged,
+    Training,
+    TrainingNow,
+    ExplainRequest,
 )
 
 _encoder = msgspec.json.Encoder()

@@ -6,8 +6,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from jupyter_gpuperf.schemas.findings import FindingsChanged
-
 MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
     "no_permission",  # it has, but not for this user
@@ -189,10 +187,6 @@ class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
     """All alerts that hold now; sent when one comes or goes, and once after the greeting."""
 
     alerts: list[Alert]
-
-
-LiveMessage = Hello | Frame | DevicesChanged | AlertsChanged | FindingsChanged | SocketError
-"""What the server sends on ``WS live``."""
 
 
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):

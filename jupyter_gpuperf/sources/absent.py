@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import Devices, NoDevices
+from jupyter_gpuperf.schemas import Devices, NoDevices, TrainingNow
 from jupyter_gpuperf.sources.host import HostSource
 from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
@@ -49,6 +49,10 @@ class AbsentSource:
     def read_processes(self) -> DriverProcesses:
         """Return the processes on each device."""
         return {}
+
+    def read_training(self) -> TrainingNow | None:
+        """Notebooks tell of their loops themselves."""
+        return None
 
     def close(self) -> None:
         """Nothing to close."""

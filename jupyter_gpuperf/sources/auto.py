@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from jupyter_gpuperf.schemas import Devices
+from jupyter_gpuperf.schemas import Devices, TrainingNow
 from jupyter_gpuperf.sources.nvml import NvmlSource
 from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
@@ -59,6 +59,10 @@ class AutoSource:
     def read_processes(self) -> DriverProcesses:
         """Return the processes on each device."""
         return self._source.read_processes()
+
+    def read_training(self) -> TrainingNow | None:
+        """Notebooks tell of their loops themselves."""
+        return None
 
     def close(self) -> None:
         """Close the wrapped source."""

@@ -17,7 +17,14 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, Devices, DeviceState, MissingReason, Reading
+from jupyter_gpuperf.schemas import (
+    DeviceInfo,
+    Devices,
+    DeviceState,
+    MissingReason,
+    Reading,
+    TrainingNow,
+)
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread, Late
 from jupyter_gpuperf.sources.host import HostSource
@@ -130,6 +137,10 @@ class NvmlSource:
             for uuid, device in self._open.items()
         }
         return {uuid: self._processes(uuid, begun=begun) for uuid, begun in began.items()}
+
+    def read_training(self) -> TrainingNow | None:
+        """Notebooks tell of their loops themselves."""
+        return None
 
     def close(self) -> None:
         """Release the driver's library; what hangs in it is left behind."""

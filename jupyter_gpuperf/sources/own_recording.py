@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
 
-from jupyter_gpuperf.schemas import DeviceInfo, MissingReason
+from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, TrainingNow
 from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
 
 FORMAT: Final = "gpuperf-recording"
@@ -62,6 +62,7 @@ class OwnRecording:
         self._cores: list[array[float]] = []
         self._devices: _Changes[list[DeviceInfo]] = _Changes(_devices(header.get("devices", [])))
         self._processes: _Changes[dict[str, Any]] = _Changes({})
+        self._training: _Changes[TrainingNow | None] = _Changes(None)
         self._began_seconds = math.nan
         for line in lines:
             self._take(line)
@@ -90,6 +91,10 @@ class OwnRecording:
         known = self._processes.at(seconds)
         return {uuid: _processes(known.get(uuid, "not_recorded")) for uuid in self._tables}
 
+    def read_training(self, seconds: float) -> TrainingNow | None:
+        """Return what the notebooks' loops did, where somebody watched them; ``None`` before the first word."""
+        return self._training.at(seconds)
+
     def _take(self, line: Mapping[str, Any]) -> None:
         kind = line.get("type")
         # News come between two frames: they hold from the frame before on.
@@ -98,6 +103,8 @@ class OwnRecording:
             self._add(line)
         elif kind == "devices":
             self._devices.add(now, _devices(line["devices"]["devices"]))
+        elif kind == "training":
+            self._training.add(now, _training(line))
         elif kind == "processes":
             self._processes.add(now, line["devices"])
 
@@ -172,6 +179,13 @@ def _devices(raw: Any) -> list[DeviceInfo]:  # noqa: ANN401  (out of a file)
     except msgspec.ValidationError as error:
         raise ValueError(f"its devices can't be understood: {error}") from error
     return [msgspec.structs.replace(info, replayed=True) for info in infos]
+
+
+def _training(raw: Mapping[str, Any]) -> TrainingNow:
+    try:
+        return msgspec.convert(dict(raw), TrainingNow)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"its training can't be understood: {error}") from error
 
 
 def _processes(raw: Any) -> list[DriverProcess] | MissingReason:  # noqa: ANN401  (out of a file)

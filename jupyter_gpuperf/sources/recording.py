@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from jupyter_gpuperf.schemas import DeviceInfo
+from jupyter_gpuperf.schemas import DeviceInfo, TrainingNow
 from jupyter_gpuperf.sources.source import DriverProcesses, Readings
 
 PACKAGED: Final = Path(__file__).parent.parent / "recordings"
@@ -58,6 +58,10 @@ class Recording(Protocol):
 
     def read_processes(self, seconds: float) -> DriverProcesses:
         """Return each device's processes by its UUID."""
+        ...
+
+    def read_training(self, seconds: float) -> TrainingNow | None:
+        """Return what training loops did; ``None`` where nothing was recorded of them."""
         ...
 
 

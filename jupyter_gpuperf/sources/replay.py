@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, Devices, NoDevices
+from jupyter_gpuperf.schemas import DeviceInfo, Devices, NoDevices, TrainingNow
 from jupyter_gpuperf.sources.own_recording import FORMAT, OwnRecording
 from jupyter_gpuperf.sources.recording import Lines, Recording, find_recording
 from jupyter_gpuperf.sources.source import DriverProcesses, Readings
@@ -83,6 +83,7 @@ class ReplaySource:
             each.name for each in metrics if each.covers_tick or each.per_second
         )
         self._newest: dict[tuple[str, int], float] = {}
+        self._training: tuple[TrainingNow, TrainingNow] | None = None
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
@@ -139,6 +140,20 @@ class ReplaySource:
         """Return the processes on each device."""
         return self._of_all(lambda recording, seconds: recording.read_processes(seconds))
 
+    def read_training(self) -> TrainingNow | None:
+        """Return what the training loops of the first recording that has any did."""
+        for number, recording, seconds in self._playing():
+            training = recording.read_training(seconds)
+            if training is not None:
+                return self._shown_training(number, training)
+        return None
+
+    def _shown_training(self, number: int, training: TrainingNow) -> TrainingNow:
+        # The same object as long as it holds, so that who asks sees a change by identity.
+        if self._training is None or self._training[0] is not training:
+            self._training = (training, _of_replay(number, training))
+        return self._training[1]
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -182,6 +197,24 @@ def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
 def _replayed(number: int, uuid: str) -> str:
     # The same file may play twice, and beside the device that it was taken of.
     return f"REPLAY-{number}-{uuid}"
+
+
+def _of_replay(number: int, training: TrainingNow) -> TrainingNow:
+    return replace(
+        training,
+        notebooks=[
+            replace(
+                notebook,
+                loaders=[
+                    replace(each, device_uuid=_replayed(number, each.device_uuid))
+                    if each.device_uuid
+                    else each
+                    for each in notebook.loaders
+                ],
+            )
+            for notebook in training.notebooks
+        ],
+    )
 
 
 def _shown(number: int, info: DeviceInfo, index: int) -> DeviceInfo:

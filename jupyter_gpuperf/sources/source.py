@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from jupyter_gpuperf.schemas import Devices, MissingReason, Reading
+from jupyter_gpuperf.schemas import Devices, MissingReason, Reading, TrainingNow
 
 Readings = dict[str, Reading]
 """Metric name → value or reason."""
@@ -64,6 +64,10 @@ class Source(Protocol):
 
     def read_processes(self) -> DriverProcesses:
         """Return the processes on each device; dear (2 ms a device), so not at every tick."""
+        ...
+
+    def read_training(self) -> TrainingNow | None:
+        """Return what training loops did, as a recording tells; ``None`` where there is none."""
         ...
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, MissingReason
+from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, TrainingNow
 from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import read_metrics
 from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
@@ -87,6 +87,10 @@ class Trace:
                 for pid, used in listed
             ]
         }
+
+    def read_training(self, seconds: float) -> TrainingNow | None:
+        """Traces hold the device's readings alone."""
+        return None
 
     def _at(self, seconds: float) -> Mapping[str, Any]:
         return self._readings[max(0, bisect_right(self.seconds, seconds) - 1)]

@@ -6,6 +6,7 @@ import type { JobsModel } from './model/jobs';
 import type { LiveModel } from './model/live';
 import type { ProcessesModel } from './model/processes';
 import type { RecordingsModel } from './model/recordings';
+import type { TrainingModel } from './model/training';
 
 /** The namespace of translations, settings and state. */
 export const NAMESPACE = 'jupyter_gpuperf';
@@ -26,6 +27,7 @@ export interface IGpuPerf {
   readonly processes: ProcessesModel;
   readonly recordings: RecordingsModel;
   readonly doctor: DoctorModel;
+  readonly training: TrainingModel;
   readonly rest: Rest;
 }
 

@@ -3,4 +3,5 @@ import './base.css';
 import './statusbar.css';
 import './findings.css';
 import './recordings.css';
+import './training.css';
 import './dashboard.css';

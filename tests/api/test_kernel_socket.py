@@ -16,6 +16,7 @@ import pytest
 from jupyter_gpuperf.api import peer
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.kernel_socket import LONGEST_LINE_BYTES, KernelSocket
+from jupyter_gpuperf.api.kernel_words import KernelWords
 from jupyter_gpuperf.jobs.client import find_server, server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
 
@@ -235,7 +236,7 @@ async def test_what_a_kernel_holds_is_known_while_it_is_connected(
     manager, tmp_path, jp_asyncio_loop
 ):
     holdings = KernelHoldings()
-    served = KernelSocket(manager=manager, runtime_directory=tmp_path, holdings=holdings)
+    served = KernelSocket(manager=manager, runtime_directory=tmp_path, words=KernelWords(holdings))
     await served.start()
     kernel = await Kernel.of(tmp_path)
     held = {"allocated_bytes": 1.0, "reserved_bytes": 2.0}

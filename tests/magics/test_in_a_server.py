@@ -122,7 +122,14 @@ class Notebook:
         self.client = BlockingKernelClient(connection_file=str(file))
         self.client.load_connection_file()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        wait_until(self._is_ready, 120)
+
+    def _is_ready(self):
+        try:
+            self.client.wait_for_ready(timeout=60)
+        except RuntimeError:  # on a busy machine it misses a heartbeat while it starts
+            return False
+        return True
 
     def start(self, code):
         return self.client.execute(code)
@@ -252,3 +259,53 @@ def test_a_kernel_that_dies_takes_its_job_along(server):
     dying.close()
 
     wait_until(lambda: server.call(f"gpuperf/jobs/{job_id}")["state"] == "cancelled", 10)
+
+
+WATCHED = """
+%gpuwatch on
+import time, torch
+from torch.utils.data import DataLoader, TensorDataset
+train_loader = DataLoader(TensorDataset(torch.arange(64.0)), batch_size=8)
+"""
+LOOPS = """
+while not done:
+    for batch in train_loader:
+        time.sleep(0.005)
+    done = look()
+"""
+
+
+def watched(server, kernel):
+    found = server.call("gpuperf/training")["now"]["notebooks"]
+    return next((each for each in found if each["key"] == kernel), None)
+
+
+def test_a_watched_loop_is_seen_while_it_runs_and_its_cell_has_a_mark(server, notebook, tmp_path):
+    notebook.run(WATCHED)
+    notebook.run(
+        f"import os; done, look = False, lambda: os.path.exists({str(tmp_path / 'end')!r})"
+    )
+    running = notebook.start(LOOPS)
+    try:
+        wait_until(lambda: (watched(server, notebook.kernel) or {}).get("loaders"), 30)
+        (loader,) = watched(server, notebook.kernel)["loaders"]
+        assert loader["loader"] == "train_loader"
+        assert loader["is_training"]
+        assert loader["samples_per_second"] > 0
+        assert loader["step_seconds"] >= 0.005
+        assert (loader["batch_size"], loader["batches_per_epoch"]) == (8, 8)
+        assert loader["busy_ratio"] is None  # there is no GPU here
+        explain = {"key": notebook.kernel, "steps": 2}
+        assert server.call("gpuperf/training/explain", explain)["steps"] == 2
+        time.sleep(1.5)  # the kernel's thread hears it, the loop goes on
+    finally:
+        (tmp_path / "end").touch()
+    _, outputs = notebook.finish(running)
+    texts = [each["data"]["text/plain"] for _, each in outputs if "data" in each]
+    assert any(text.startswith("step, profiled") for text in texts), texts
+    wait_until(lambda: watched(server, notebook.kernel)["cells"], 10)
+    history = server.call("gpuperf/training?seconds=60")["history"][notebook.kernel]
+    assert any(history["metrics"]["samples_per_second"]["mean"])
+
+    notebook.run("%gpuwatch off")
+    wait_until(lambda: not watched(server, notebook.kernel)["connected"], 10)

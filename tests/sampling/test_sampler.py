@@ -8,7 +8,14 @@ import pytest
 
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling import sampler as sampler_module
-from jupyter_gpuperf.schemas import DeviceInfo, Devices, DevicesChanged, Frame, Version
+from jupyter_gpuperf.schemas import (
+    AlertsChanged,
+    DeviceInfo,
+    Devices,
+    DevicesChanged,
+    Frame,
+    Version,
+)
 
 
 class StubSource:
@@ -193,3 +200,30 @@ def test_without_idle_ticks_nothing_is_read_and_the_source_is_closed(monkeypatch
     assert msgspec.json.decode(message, type=DevicesChanged | Frame)
     assert sampler.latest.time_seconds > of_before
     sampler.stop()
+
+
+def test_what_an_observer_returns_is_told_and_one_that_fails_holds_up_nothing(caplog):
+    def fails(frame):
+        raise ValueError("of its own making")
+
+    news = AlertsChanged(alerts=[])
+    subscribers = Subscribers()
+    sampler = Sampler(
+        StubSource(),
+        history=HistoryStore(
+            seconds=60, shortest_interval_seconds=0.1, device_metrics=[], host_metrics=[]
+        ),
+        subscribers=subscribers,
+        idle_interval_ms=60_000,
+        version=lambda kind: Version(version="0", api_version=1, source=kind),
+        observers={"failing": fails, "training": lambda frame: news},
+    )
+    told: queue.Queue = queue.Queue()
+    subscribers.add(lambda message, topic: told.put(topic), 100)
+    sampler.start()
+    try:
+        topics = [told.get(timeout=10) for _ in range(6)]
+    finally:
+        sampler.stop()
+    assert topics.count("training") >= 2  # ticks go on
+    assert "of its own making" in caplog.text

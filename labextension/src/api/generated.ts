@@ -138,6 +138,17 @@ export interface MetricInfo {
   unit: string;
 }
 /**
+ * When a cell ran, for the charts.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CellMark".
+ */
+export interface CellMark {
+  began_seconds: number;
+  ended_seconds: number;
+  number: number;
+}
+/**
  * What one check found.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -421,6 +432,16 @@ export interface ErrorInfo {
   message: string;
 }
 /**
+ * Body of ``POST training/explain``: which notebook's next steps to profile.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ExplainRequest".
+ */
+export interface ExplainRequest {
+  key: string;
+  steps?: number;
+}
+/**
  * One figure in two environments.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -603,6 +624,64 @@ export interface KeptResult {
   created_seconds: number;
   id: number;
   result: BenchmarkResult;
+}
+/**
+ * A loader's steps over the last seconds; ratios are shares of the steps' time.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LoaderSteps".
+ */
+export interface LoaderSteps {
+  batch_size: number | null;
+  batches_per_epoch: number | null;
+  bins: StepBin[];
+  busy_metric: ("graphics_active_percent" | "utilization_percent") | null;
+  busy_ratio: number | null;
+  count: number;
+  device_uuid: string | null;
+  epoch_batches: number;
+  epoch_left_seconds: number | null;
+  idle_for_data_ratio: number | null;
+  idle_for_host_ratio: number | null;
+  is_training: boolean;
+  last_seconds: number;
+  loader: string;
+  loader_id: number;
+  notebook: string;
+  num_workers: number;
+  persistent_workers: boolean;
+  pid: number | null;
+  pin_memory: boolean;
+  prefetch_factor: number | null;
+  samples_per_second: number | null;
+  step_seconds: number;
+  wait_ratio: number;
+  worker_threads: number | null;
+}
+/**
+ * Steps that took from ``low_seconds`` up to ``high_seconds``.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "StepBin".
+ */
+export interface StepBin {
+  count: number;
+  high_seconds: number;
+  low_seconds: number;
+}
+/**
+ * A watching notebook.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "NotebookTraining".
+ */
+export interface NotebookTraining {
+  cells: CellMark[];
+  connected: boolean;
+  key: string;
+  loaders: LoaderSteps[];
+  notebook_path: string | null;
+  pid: number | null;
 }
 /**
  * Answer of ``GET processes``: device UUID → its processes.
@@ -817,4 +896,28 @@ export interface SuiteRequest {
  */
 export interface Suites {
   suites: SuiteInfo[];
+}
+/**
+ * Answer of ``GET training``.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Training".
+ */
+export interface Training {
+  history: {
+    [k: string]: Columns;
+  };
+  now: TrainingNow;
+}
+/**
+ * What all watching notebooks do; on the live socket when it changes.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TrainingNow".
+ */
+export interface TrainingNow {
+  notebooks: NotebookTraining[];
+  time_seconds: number;
+  type: "training";
+  window_seconds: number;
 }

@@ -9,6 +9,7 @@ import type {
   DoctorReport,
   ErrorInfo,
   FindingsChanged,
+  ExplainRequest,
   Frame,
   History,
   JobInfo,
@@ -24,6 +25,7 @@ import type {
   SuiteReport,
   SuiteRequest,
   Suites,
+  Training,
   Version
 } from './generated';
 
@@ -96,6 +98,19 @@ export class Rest {
       refresh: anew ? '1' : ''
     });
     return this.call<DoctorReport>(`doctor${query}`);
+  }
+
+  /** What watched training loops do, and the last `seconds` of it. */
+  training(seconds: number): Promise<Training> {
+    return this.call<Training>(`training?seconds=${seconds}`);
+  }
+
+  /** Have a notebook profile its next steps; the result shows below its running cell. */
+  explain(request: ExplainRequest): Promise<ExplainRequest> {
+    return this.call<ExplainRequest>('training/explain', {
+      method: 'POST',
+      body: JSON.stringify(request)
+    });
   }
 
   benchmarks(): Promise<Benchmarks> {

@@ -9,6 +9,7 @@ import type {
   Hello,
   MetricInfo,
   SocketError,
+  TrainingNow,
   Version
 } from '../api/generated';
 import { refusalInWords, Rest } from '../api/rest';
@@ -21,7 +22,8 @@ import { BROWSER, IWorld } from './world';
 export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
-type Message = Hello | Frame | DevicesChanged | News | SocketError;
+type Message =
+  Hello | Frame | DevicesChanged | News | TrainingNow | SocketError;
 
 const WINDOW_SECONDS = 120;
 /** Figures that change faster can't be read, and cost the page a tenth of a core. */
@@ -48,6 +50,7 @@ export class LiveModel {
   version: Version | null = null;
   latest: Frame | null = null;
   readonly attention = new Attention();
+  training: TrainingNow | null = null;
   /** What happened, and in a second line what to do. */
   problem: string | null = null;
 
@@ -245,6 +248,9 @@ export class LiveModel {
       case 'alerts':
       case 'findings':
         this.attention.take(message);
+        break;
+      case 'training':
+        this.training = message;
         break;
       case 'error':
         console.warn(`GPU readings: ${message.message} ${message.hint}`);

@@ -13,6 +13,7 @@ import { LiveModel } from '../model/live';
 import { Notices } from '../model/notices';
 import { ProcessesModel } from '../model/processes';
 import { RecordingsModel } from '../model/recordings';
+import { TrainingModel } from '../model/training';
 import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
 import { learn, said } from '../view/said';
 import { translateSettings } from './settingsWords';
@@ -72,7 +73,8 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
       jobs: new JobsModel(rest),
       processes: new ProcessesModel(rest),
       recordings: new RecordingsModel(rest),
-      doctor: new DoctorModel(rest)
+      doctor: new DoctorModel(rest),
+      training: new TrainingModel(rest, live)
     };
   }
 };

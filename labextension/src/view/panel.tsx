@@ -12,6 +12,7 @@ import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { said } from './said';
 import { SeenWidget } from './seen';
+import { TrainingSection } from './training';
 import { connectionInWords } from './words';
 
 /** The sidebar panel. Streams and draws only while it is seen. */
@@ -25,7 +26,7 @@ export class GpuPanel extends SeenWidget {
   }
 
   protected render(): JSX.Element {
-    const { live, jobs, processes, kernelspecs } = this.context;
+    const { live, jobs, processes, training, kernelspecs } = this.context;
     return (
       <div className="jp-GpuPerf-content" tabIndex={-1}>
         <UseSignal
@@ -40,6 +41,9 @@ export class GpuPanel extends SeenWidget {
               <DevicesSection {...this.context} />
             </>
           )}
+        </UseSignal>
+        <UseSignal signal={training.changed}>
+          {() => <TrainingSection {...this.context} />}
         </UseSignal>
         <UseSignal signal={processes.changed}>
           {() => <ProcessesSection {...this.context} />}
@@ -65,6 +69,7 @@ export class GpuPanel extends SeenWidget {
     this.context.processes.watch(seen);
     this.context.recordings.watch(seen);
     this.context.doctor.watch(seen);
+    this.context.training.watch(seen);
   }
 }
 

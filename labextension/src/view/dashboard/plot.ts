@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import type { MetricInfo } from '../../api/generated';
 import { formatReading } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
+import { cellsOf, drawMarks } from './marks';
 
 /** A curve: whose it is, and what it is called in the legend. */
 export interface ICurve {
@@ -145,6 +146,14 @@ export class Plot {
         }
       },
       hooks: {
+        draw: [
+          plot =>
+            drawMarks(
+              plot,
+              cellsOf(model.live.training),
+              themed('--jp-ui-font-color2', 'CanvasText')()
+            )
+        ],
         setSelect: [
           plot => {
             const { left, width } = plot.select;

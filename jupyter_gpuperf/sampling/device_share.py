@@ -1,0 +1,88 @@
+"""What the devices did over a stretch of the past: their busy share and energy, out of the history."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.sampling.history import HistoryStore
+from jupyter_gpuperf.schemas import Columns
+from jupyter_gpuperf.schemas.training import BusyMetric
+
+BUSY_METRICS: Final[tuple[BusyMetric, ...]] = ("graphics_active_percent", "utilization_percent")
+"""The first that has readings counts: GPM's share of time with work, which sees all time; else the driver's share
+of its sample periods in which some kernel ran."""
+
+POWER: Final = "power_watts"
+FINEST_SECONDS: Final = 0.1
+MOST_STEPS: Final = 2000
+"""Of one question: a cell that ran for hours is looked at in coarser steps."""
+
+
+class Busy(NamedTuple):
+    """A busy share, and which reading it is."""
+
+    percent: float
+    metric: BusyMetric
+
+
+class DeviceShare:
+    """Asks the history about stretches of time.
+
+    Parameters
+    ----------
+    now
+        Gives Unix time.
+    """
+
+    def __init__(self, history: HistoryStore, now: Callable[[], float]) -> None:
+        self._history, self._now = history, now
+
+    def busy(self, uuid: str, began_seconds: float, ended_seconds: float) -> Busy | None:
+        """Return the mean busy share of a device between two times, or ``None`` without readings."""
+        columns = self._columns(uuid, began_seconds, ended_seconds, BUSY_METRICS)
+        for metric in BUSY_METRICS:
+            values = _between(columns, metric, began_seconds, ended_seconds)
+            if values:
+                return Busy(math.fsum(values) / len(values), metric)
+        return None
+
+    def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
+        """Return mean power × time, or ``None`` without a reading of power in that time.
+
+        The driver's own counter of energy is dear to read, so it is read too rarely for a cell.
+        """
+        columns = self._columns(uuid, began_seconds, ended_seconds, (POWER,))
+        values = _between(columns, POWER, began_seconds, ended_seconds)
+        if not values:
+            return None
+        return math.fsum(values) / len(values) * (ended_seconds - began_seconds)
+
+    def _columns(
+        self, uuid: str, began_seconds: float, ended_seconds: float, metrics: Sequence[str]
+    ) -> Columns | None:
+        reach_seconds = max(1.0, self._now() - began_seconds + 1.0)
+        step_seconds = max(
+            FINEST_SECONDS, (ended_seconds - began_seconds) / MOST_STEPS, reach_seconds / 9000
+        )
+        try:
+            answer = self._history.query(
+                seconds=reach_seconds, step_seconds=step_seconds, metrics=metrics
+            )
+        except BadRequest:  # a catalogue without them
+            return None
+        return answer.devices.get(uuid)
+
+
+def _between(
+    columns: Columns | None, metric: str, began_seconds: float, ended_seconds: float
+) -> list[float]:
+    if columns is None:
+        return []
+    return [
+        value
+        for time, value in zip(columns.times_seconds, columns.metrics[metric].mean, strict=True)
+        if value is not None and began_seconds <= time <= ended_seconds
+    ]

@@ -1,0 +1,119 @@
+"""The GPU's idle time for data: a pair of CUDA events around each wait, read later, never waited for.
+
+The first is recorded when the loop asks for a batch, the second when the batch is in hand. The device reaches the
+first when it has done all work before it: at once if it had run dry. So the time between the two, on the device, is
+what it stood idle because data was late, whatever the host waited.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, Final
+
+MOST_PAIRS: Final = 32
+"""How far the host may run ahead of the device, in steps; beyond that, steps go without events."""
+
+READS_A_STEP: Final = 2
+"""So that what has piled up is read soon, and no step pays for many."""
+
+Pair = tuple[Any, Any]
+
+
+class EventLane:
+    """Event pairs on one device, on whatever stream the loop uses.
+
+    Parameters
+    ----------
+    torch
+        The module, CUDA initialised.
+    device
+        Index.
+    """
+
+    def __init__(self, torch: Any, device: int) -> None:  # noqa: ANN401
+        self.device = device
+        self.read: deque[tuple[float, float]] = deque(maxlen=8192)
+        """(idle seconds, step seconds) of each pair that the device has passed."""
+        self._new = torch.cuda.Event
+        self._current_stream = torch.cuda.current_stream
+        # Tells whether the stream is the one of before, for a tenth of what asking for it costs.
+        self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+        self._raw: int | None = None
+        self._stream: Any = None
+        self._free: list[Pair] = []
+        self._made = 0
+        self._pending: deque[tuple[Any, Any, float]] = deque()
+
+    def ask(self) -> Pair | None:
+        """Record that the loop asks for a batch; ``None`` while all pairs are under way."""
+        pending = self._pending
+        for _ in range(READS_A_STEP):
+            if not pending or not pending[0][1].query():
+                break
+            self._take(pending.popleft())
+        pair = self._pair()
+        if pair is not None:
+            pair[0].record(self._stream_now())
+        return pair
+
+    def give(self, pair: Pair) -> None:
+        """Record that the batch is in hand; on the stream on which it was asked for."""
+        pair[1].record(self._stream)
+
+    def end(self, pair: Pair, step_seconds: float) -> None:
+        """The step has ended: its pair is read when the device has passed it."""
+        self._pending.append((*pair, step_seconds))
+
+    def drop(self, pair: Pair) -> None:
+        """The step does not count."""
+        self._free.append(pair)
+
+    def drain(self, patience_seconds: float) -> None:
+        """Read what is under way, waiting for it at most so long; for tests and figures."""
+        until = time.monotonic() + patience_seconds
+        while self._pending and time.monotonic() < until:
+            if self._pending[0][1].query():
+                self._take(self._pending.popleft())
+            else:
+                time.sleep(1e-3)
+
+    def _take(self, entry: tuple[Any, Any, float]) -> None:
+        first, second, step_seconds = entry
+        self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it gives ms
+        self._free.append((first, second))
+
+    def _pair(self) -> Pair | None:
+        if self._free:
+            return self._free.pop()
+        if self._made == MOST_PAIRS:
+            return None
+        self._made += 1
+        return self._new(enable_timing=True), self._new(enable_timing=True)
+
+    def _stream_now(self) -> Any:  # noqa: ANN401
+        if self._raw_stream is None:
+            self._stream = self._current_stream(self.device)
+            return self._stream
+        raw = self._raw_stream(self.device)
+        if raw != self._raw:
+            self._raw, self._stream = raw, self._current_stream(self.device)
+        return self._stream
+
+
+def device_in_use(torch: Any) -> int | None:  # noqa: ANN401
+    """Return the index of the device on which torch holds most; ``None`` before it used CUDA.
+
+    Touches no device, and starts no context.
+    """
+    cuda = getattr(torch, "cuda", None)
+    if cuda is None or not cuda.is_initialized():
+        return None
+    held = [cuda.memory_allocated(index) for index in range(cuda.device_count())]
+    return held.index(max(held)) if any(held) else None
+
+
+def uuid_of(torch: Any, device: int) -> str | None:  # noqa: ANN401
+    """Return the device's UUID as the driver writes it, or ``None`` where this torch doesn't tell."""
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return None if uuid is None else "GPU-" + str(uuid).removeprefix("GPU-")

@@ -1,0 +1,171 @@
+"""What a few profiled steps come to: kernels, copies, gaps, synchronisation. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+NEXT: Final = "gpuperf::next"
+"""The range around each ``next()`` in the profile."""
+
+STEP: Final = "ProfilerStep"
+SYNCHRONISING: Final = (
+    "cudaStreamSynchronize",
+    "cudaDeviceSynchronize",
+    "cudaEventSynchronize",
+    "cudaMemcpy",
+)
+"""Calls of the runtime in which the host waits for the device."""
+
+SHOWN: Final = 5
+
+
+class Event(NamedTuple):
+    """One thing of the profile; times in seconds."""
+
+    name: str
+    on_device: bool
+    began: float
+    ended: float
+    self_cpu_seconds: float = 0.0
+
+
+class Share(NamedTuple):
+    """Something that took time: how often in a step, and for how much of it."""
+
+    name: str
+    per_step: float
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What the profiled steps did, in seconds a step.
+
+    Attributes
+    ----------
+    step_seconds
+        With the profiler on: slower than without.
+    plain_step_seconds
+        Of the steps just before, without it; ``None`` where there were none.
+    busy_seconds
+        In which some kernel or copy ran on the device; ``None`` without a GPU.
+    idle_in_next_seconds, idle_elsewhere_seconds
+        In which the device did nothing, while the host waited for a batch and while it did not.
+    cost_seconds
+        What profiling took altogether.
+    """
+
+    steps: int
+    step_seconds: float
+    plain_step_seconds: float | None
+    wait_seconds: float
+    busy_seconds: float | None
+    idle_in_next_seconds: float | None
+    idle_elsewhere_seconds: float | None
+    kernels_per_step: float
+    kernel_seconds: float | None
+    gaps_per_step: float
+    copies: Sequence[Share]
+    syncs: Sequence[Share]
+    kernels: Sequence[Share]
+    operations: Sequence[Share]
+    cost_seconds: float
+
+
+def explained(
+    events: Iterable[Event], *, plain_step_seconds: float | None, cost_seconds: float
+) -> Explanation | None:
+    """Return what a profile's steps did; ``None`` where it holds no whole step."""
+    everything = list(events)
+    steps = [each for each in everything if each.name.startswith(STEP) and not each.on_device]
+    if not steps:
+        return None
+    count = len(steps)
+    began, ended = min(each.began for each in steps), max(each.ended for each in steps)
+    inside = [each for each in everything if each.ended > began and each.began < ended]
+    on_host = [each for each in inside if not each.on_device and not each.name.startswith(STEP)]
+    host_names = {each.name for each in on_host}
+    # Ranges of the host are drawn on the device, too; they are no work.
+    on_device = [
+        each
+        for each in inside
+        if each.on_device and each.name not in host_names and not each.name.startswith(STEP)
+    ]
+    copies = [each for each in on_device if each.name.startswith(("Memcpy", "Memset"))]
+    kernels = [each for each in on_device if not each.name.startswith(("Memcpy", "Memset"))]
+    waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT])
+    work = united([(max(began, each.began), min(ended, each.ended)) for each in on_device])
+    idle = _between(work, began, ended)
+    idle_in_next = _overlap(idle, waits)
+    known = bool(on_device)
+    return Explanation(
+        steps=count,
+        step_seconds=(ended - began) / count,
+        plain_step_seconds=plain_step_seconds,
+        wait_seconds=_length(waits) / count,
+        busy_seconds=_length(work) / count if known else None,
+        idle_in_next_seconds=idle_in_next / count if known else None,
+        idle_elsewhere_seconds=(_length(idle) - idle_in_next) / count if known else None,
+        kernels_per_step=len(kernels) / count,
+        kernel_seconds=sum(each.ended - each.began for each in kernels) / len(kernels)
+        if kernels
+        else None,
+        gaps_per_step=len(idle) / count if known else 0.0,
+        copies=_shares(copies, count),
+        syncs=_shares([each for each in on_host if each.name in SYNCHRONISING], count),
+        kernels=_shares(kernels, count),
+        operations=_by_self_time(on_host, count),
+        cost_seconds=cost_seconds,
+    )
+
+
+def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return spans that touch or overlap as one, in order."""
+    found: list[tuple[float, float]] = []
+    for began, ended in sorted(spans):
+        if found and began <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], ended))
+        else:
+            found.append((began, ended))
+    return found
+
+
+def _between(
+    spans: Sequence[tuple[float, float]], began: float, ended: float
+) -> list[tuple[float, float]]:
+    gaps, at = [], began
+    for first, last in spans:
+        if first > at:
+            gaps.append((at, first))
+        at = max(at, last)
+    return [*gaps, (at, ended)] if ended > at else gaps
+
+
+def _overlap(ones: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
+    return sum(
+        max(0.0, min(one[1], other[1]) - max(one[0], other[0])) for one in ones for other in others
+    )
+
+
+def _length(spans: Sequence[tuple[float, float]]) -> float:
+    return sum(ended - began for began, ended in spans)
+
+
+def _shares(events: Sequence[Event], steps: int) -> list[Share]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for each in events:
+        times[each.name].append(each.ended - each.began)
+    shares = [Share(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()]
+    return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]
+
+
+def _by_self_time(events: Sequence[Event], steps: int) -> list[Share]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for each in events:
+        if not each.name.startswith("cuda") and each.name != NEXT:
+            times[each.name].append(each.self_cpu_seconds)
+    shares = [Share(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()]
+    return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]

@@ -1,0 +1,167 @@
+import { ISignal, Signal } from '@lumino/signaling';
+
+import type {
+  Columns,
+  LoaderSteps,
+  NotebookTraining,
+  Training,
+  TrainingNow
+} from '../api/generated';
+import { Refusal, Rest } from '../api/rest';
+import type { LiveModel } from './live';
+
+/** How far back the band reaches. */
+export const BAND_SECONDS = 120;
+const POLL_MS = 2000;
+
+/** What a step's time went to; shares of it, from the bottom up. */
+export interface ISplit {
+  readonly busy: number | null;
+  readonly data: number;
+  readonly host: number | null;
+  /** Of whom `data` is the wait: of the GPU, or, where that is not known, of the host in `next()`. */
+  readonly of: 'gpu' | 'host';
+}
+
+export interface IBandPoint {
+  readonly time: number;
+  readonly split: ISplit;
+}
+
+/** The watched training loops: what they do now, and their last two minutes. */
+export class TrainingModel {
+  now: TrainingNow | null = null;
+  trouble: Refusal | null = null;
+
+  private readonly bands = new Map<string, IBandPoint[]>();
+  private readonly changedSignal = new Signal<this, void>(this);
+  private watching = false;
+  private askedAt = -Infinity;
+
+  constructor(
+    private readonly rest: Rest,
+    private readonly live: LiveModel
+  ) {}
+
+  get changed(): ISignal<this, void> {
+    return this.changedSignal;
+  }
+
+  get notebooks(): readonly NotebookTraining[] {
+    return this.now?.notebooks ?? [];
+  }
+
+  band(key: string): readonly IBandPoint[] {
+    return this.bands.get(key) ?? [];
+  }
+
+  watch(watching: boolean): void {
+    if (watching === this.watching) {
+      return;
+    }
+    this.watching = watching;
+    if (watching) {
+      this.live.changed.connect(this.take, this);
+      void this.ask();
+    } else {
+      this.live.changed.disconnect(this.take, this);
+    }
+  }
+
+  /** Have a notebook's next steps profiled. */
+  async explain(key: string): Promise<void> {
+    try {
+      await this.rest.explain({ key, steps: 5 });
+      this.trouble = null;
+    } catch (error) {
+      this.trouble =
+        error instanceof Refusal
+          ? error
+          : new Refusal('unexpected', String(error), '');
+    }
+    this.changedSignal.emit();
+  }
+
+  private take(): void {
+    const { training, connection } = this.live;
+    if (training !== null && training !== this.now) {
+      this.show(training);
+    } else if (
+      connection === 'polling' &&
+      performance.now() - this.askedAt > POLL_MS
+    ) {
+      void this.ask();
+    }
+  }
+
+  private async ask(): Promise<void> {
+    this.askedAt = performance.now();
+    try {
+      this.seed(await this.rest.training(BAND_SECONDS));
+    } catch {
+      // The connection's own line says what is wrong.
+    }
+  }
+
+  /** Take the past and the present as the server has them. */
+  seed(training: Training): void {
+    this.bands.clear();
+    for (const [key, columns] of Object.entries(training.history)) {
+      this.bands.set(key, pointsOf(columns));
+    }
+    this.show(training.now);
+  }
+
+  private show(now: TrainingNow): void {
+    for (const { key, loaders } of now.notebooks) {
+      const points = this.bands.get(key) ?? [];
+      this.bands.set(key, points);
+      const last = points[points.length - 1]?.time ?? -Infinity;
+      const split = loaders.length > 0 ? splitOf(loaders[0]) : null;
+      // A loop that stands leaves a gap.
+      if (split !== null && loaders[0].last_seconds > last) {
+        points.push({ time: now.time_seconds, split });
+      }
+      const oldest = now.time_seconds - BAND_SECONDS;
+      points.splice(
+        0,
+        points.findIndex(point => point.time >= oldest)
+      );
+    }
+    this.now = now;
+    this.changedSignal.emit();
+  }
+}
+
+/** What a loop's step goes to, as far as it is known. */
+export function splitOf(
+  steps: Pick<
+    LoaderSteps,
+    'busy_ratio' | 'idle_for_data_ratio' | 'idle_for_host_ratio' | 'wait_ratio'
+  >
+): ISplit {
+  const data = steps.idle_for_data_ratio;
+  if (data === null) {
+    return { busy: null, data: steps.wait_ratio, host: null, of: 'host' };
+  }
+  return {
+    busy: steps.busy_ratio,
+    data,
+    host: steps.idle_for_host_ratio,
+    of: 'gpu'
+  };
+}
+
+function pointsOf(columns: Columns): IBandPoint[] {
+  const at = (name: string, i: number) =>
+    columns.metrics[name]?.mean[i] ?? null;
+  return columns.times_seconds.map((time, i) => ({
+    time,
+    split: splitOf({
+      busy_ratio: at('busy_ratio', i),
+      idle_for_data_ratio: at('idle_for_data_ratio', i),
+      idle_for_host_ratio: at('idle_for_host_ratio', i),
+      wait_ratio: at('wait_ratio', i) ?? 0
+    })
+  }));
+}

@@ -1,0 +1,108 @@
+import * as React from 'react';
+
+import { BAND_SECONDS, IBandPoint } from '../model/training';
+
+/** The drawing's own units; it is stretched to the panel's width. */
+const WIDTH = 240;
+const HEIGHT = 36;
+/** Points further apart than this have a gap between them. */
+const GAP_SECONDS = 6;
+
+interface IBandProps {
+  readonly points: readonly IBandPoint[];
+  /** The newest time, at the right. */
+  readonly now: number;
+  readonly label: string;
+}
+
+/**
+ * The last two minutes of steps as a stacked band: busy at the bottom, waiting for data above, hatched, and what is left
+ * for the host.
+ */
+export function Band({ points, now, label }: IBandProps): JSX.Element {
+  const id = React.useId();
+  const runs = runsOf(points);
+  return (
+    <svg
+      className="jp-GpuPerf-band"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      <defs>
+        <pattern
+          id={id}
+          width="4"
+          height="4"
+          patternUnits="userSpaceOnUse"
+          patternTransform="rotate(45)"
+        >
+          <rect className="jp-mod-ground" width="4" height="4" />
+          <rect className="jp-mod-stripe" width="1.5" height="4" />
+        </pattern>
+      </defs>
+      {runs.map((run, i) => (
+        <React.Fragment key={i}>
+          <path
+            className="jp-mod-rest"
+            d={area(
+              run,
+              now,
+              () => 0,
+              () => 1
+            )}
+          />
+          <path className="jp-mod-busy" d={area(run, now, () => 0, busyOf)} />
+          <path
+            className="jp-mod-data"
+            fill={`url(#${id})`}
+            d={area(run, now, busyOf, point => busyOf(point) + dataOf(point))}
+          />
+        </React.Fragment>
+      ))}
+    </svg>
+  );
+}
+
+function dataOf({ split }: IBandPoint): number {
+  return Math.min(1, split.data);
+}
+
+/** The two are measured apart, and may come to a little more than all time. */
+function busyOf(point: IBandPoint): number {
+  return Math.min(point.split.busy ?? 0, 1 - dataOf(point));
+}
+
+function runsOf(points: readonly IBandPoint[]): IBandPoint[][] {
+  const runs: IBandPoint[][] = [];
+  points.forEach((point, i) => {
+    if (i === 0 || point.time - points[i - 1].time > GAP_SECONDS) {
+      runs.push([]);
+    }
+    runs[runs.length - 1].push(point);
+  });
+  return runs;
+}
+
+type Height = (point: IBandPoint) => number;
+
+function area(
+  run: readonly IBandPoint[],
+  now: number,
+  from: Height,
+  to: Height
+): string {
+  const x = (point: IBandPoint) =>
+    (WIDTH * (1 - (now - point.time) / BAND_SECONDS)).toFixed(1);
+  const y = (share: number) => (HEIGHT * (1 - share)).toFixed(1);
+  // A single point is a second wide.
+  const last = run[run.length - 1];
+  const first = { ...run[0], time: run[0].time - 1 };
+  const all = [first, ...run];
+  const top = all.map(point => `${x(point)},${y(to(point))}`);
+  const bottom = [...all]
+    .reverse()
+    .map(point => `${x(point)},${y(from(point))}`);
+  return last === undefined ? '' : `M${[...top, ...bottom].join('L')}Z`;
+}

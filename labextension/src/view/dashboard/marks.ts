@@ -1,0 +1,48 @@
+import type uPlot from 'uplot';
+
+import type { CellMark, TrainingNow } from '../../api/generated';
+
+/** Nearer than this many pixels to the one before, a mark has no number: it would not be read. */
+const APART = 26;
+const HEIGHT = 7;
+
+/** The cells of all watched notebooks. */
+export function cellsOf(training: TrainingNow | null): CellMark[] {
+  return training?.notebooks.flatMap(notebook => notebook.cells) ?? [];
+}
+
+/** Draw where cells of watched notebooks began: a short line on the axis of time, with the cell's number. */
+export function drawMarks(
+  plot: uPlot,
+  cells: readonly CellMark[],
+  colour: string
+): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  const bottom = bbox.top + bbox.height;
+  let labelled = -Infinity;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.strokeStyle = ctx.fillStyle = colour;
+  ctx.lineWidth = ratio;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'alphabetic';
+  ctx.font = `${10 * ratio}px sans-serif`;
+  for (const cell of cells) {
+    const x = Math.round(plot.valToPos(cell.began_seconds, 'x', true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width) {
+      continue;
+    }
+    ctx.beginPath();
+    ctx.moveTo(x, bottom);
+    ctx.lineTo(x, bottom - HEIGHT * ratio);
+    ctx.stroke();
+    if (x - labelled >= APART * ratio) {
+      ctx.fillText(`[${cell.number}]`, x + 2 * ratio, bottom - 2 * ratio);
+      labelled = x;
+    }
+  }
+  ctx.restore();
+}

@@ -1,0 +1,59 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { LoaderSteps } from '../api/generated';
+import { formatSeconds } from '../format';
+
+/** Bars that hold fewer steps than this share are still seen. */
+const LEAST_HEIGHT = 0.06;
+
+interface IStepTimesProps {
+  readonly steps: LoaderSteps;
+  readonly trans: TranslationBundle;
+}
+
+/** How long the last steps took: the mean, and how they spread. */
+export function StepTimes({ steps, trans }: IStepTimesProps): JSX.Element {
+  const most = Math.max(1, ...steps.bins.map(bin => bin.count));
+  const first = steps.bins[0]?.low_seconds ?? steps.step_seconds;
+  const last = steps.bins[steps.bins.length - 1]?.high_seconds ?? first;
+  // Bins are equally wide on a scale of ratios; empty ones have their place, too.
+  const place = (seconds: number) => Math.round(4 * Math.log2(seconds / first));
+  const width = Math.max(1, place(last));
+  const spread = trans.__('%1 to %2', inWords(first), inWords(last));
+  return (
+    <div className="jp-GpuPerf-steptimes">
+      <span>
+        {trans.__('step')}{' '}
+        <span className="jp-GpuPerf-number" data-figure="step_seconds">
+          {inWords(steps.step_seconds)}
+        </span>
+      </span>
+      <svg
+        viewBox={`0 0 ${width} 1`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={trans.__('Step times: %1', spread)}
+      >
+        {steps.bins.map(bin => {
+          const height = Math.max(LEAST_HEIGHT, bin.count / most);
+          return (
+            <rect
+              key={bin.low_seconds}
+              x={place(bin.low_seconds) + 0.08}
+              y={1 - height}
+              width={0.84}
+              height={height}
+            />
+          );
+        })}
+      </svg>
+      <span className="jp-GpuPerf-note">{spread}</span>
+    </div>
+  );
+}
+
+function inWords(seconds: number): string {
+  const { text, unit } = formatSeconds(seconds);
+  return `${text} ${unit}`;
+}

@@ -1,0 +1,277 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { LoaderSteps, NotebookTraining } from '../api/generated';
+import { formatSeconds, grouped } from '../format';
+import { splitOf } from '../model/training';
+import { Band } from './band';
+import type { IPanelContext } from './context';
+import { ageInWords } from './processes';
+import { said } from './said';
+import { Section } from './section';
+import { StepTimes } from './steptimes';
+
+/** A loop stands when no step came for so long, or for so many of its steps. */
+const STANDS_SECONDS = 15;
+const STANDS_STEPS = 3;
+
+/** What one types, in every language. */
+const LOAD = '%load_ext jupyter_gpuperf';
+const WATCH = '%gpuwatch on';
+
+/** Per watched notebook: how fast it trains, and what its steps wait for. */
+export function TrainingSection(context: IPanelContext): JSX.Element {
+  const { training, trans, state } = context;
+  const { notebooks, trouble } = training;
+  return (
+    <Section
+      id="training"
+      title={trans.__('Training')}
+      note={notebooks.length > 1 ? String(notebooks.length) : undefined}
+      state={state}
+    >
+      {notebooks.length === 0 ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__('No training loop is watched. In a notebook:')}{' '}
+          <code>{LOAD}</code>, <code>{WATCH}</code>
+        </p>
+      ) : null}
+      {notebooks.map(notebook => (
+        <Notebook key={notebook.key} {...context} notebook={notebook} />
+      ))}
+      {trouble ? (
+        <p className="jp-GpuPerf-problem">{said(trans, trouble.message)}</p>
+      ) : null}
+    </Section>
+  );
+}
+
+interface INotebookProps extends IPanelContext {
+  readonly notebook: NotebookTraining;
+}
+
+function Notebook(props: INotebookProps): JSX.Element {
+  const { notebook, training, trans } = props;
+  const [main] = notebook.loaders;
+  const now = training.now?.time_seconds ?? 0;
+  const stands = main === undefined ? null : standsFor(main, now);
+  return (
+    <article
+      className="jp-GpuPerf-training"
+      data-notebook={notebook.key}
+      data-stands={stands !== null}
+    >
+      <header>
+        <Name notebook={notebook} trans={trans} />
+        {main === undefined ? null : <Rate steps={main} trans={trans} />}
+      </header>
+      {stands === null ? null : (
+        <p className="jp-GpuPerf-idle">
+          {trans.__('No step for %1', ageInWords(stands))}
+        </p>
+      )}
+      {main === undefined ? (
+        <p className="jp-GpuPerf-note">
+          {notebook.connected
+            ? trans.__('Watched; no loop has run yet.')
+            : trans.__('Not watched any more.')}
+        </p>
+      ) : (
+        <Loops {...props} now={now} />
+      )}
+      {notebook.connected && main !== undefined && stands === null ? (
+        <Explain {...props} />
+      ) : null}
+    </article>
+  );
+}
+
+function Name(props: Pick<INotebookProps, 'notebook' | 'trans'>): JSX.Element {
+  const { notebook, trans } = props;
+  return (
+    <strong title={notebook.notebook_path ?? undefined}>
+      {notebook.notebook_path?.split('/').pop() ??
+        trans.__('Process %1', notebook.pid ?? '?')}
+    </strong>
+  );
+}
+
+function Explain({ notebook, training, trans }: INotebookProps): JSX.Element {
+  return (
+    <button
+      className="jp-mod-styled"
+      title={trans.__(
+        'Profiles 5 of the next steps, which are slower meanwhile; the result appears below the running cell.'
+      )}
+      onClick={() => void training.explain(notebook.key)}
+    >
+      {trans.__('Explain')}
+    </button>
+  );
+}
+
+/** The main loop in full, the others in a line each. */
+function Loops(props: INotebookProps & { now: number }): JSX.Element {
+  const { notebook, training, trans, now } = props;
+  const [main, ...others] = notebook.loaders;
+  const label = splitInWords(main, trans)
+    .map(part => part.words)
+    .join(', ');
+  return (
+    <>
+      <Band points={training.band(notebook.key)} now={now} label={label} />
+      <Split steps={main} trans={trans} />
+      <Epoch steps={main} trans={trans} />
+      <StepTimes steps={main} trans={trans} />
+      <Loader steps={main} trans={trans} />
+      {others.map(each => (
+        <OtherLoop
+          key={`${each.pid} ${each.loader_id}`}
+          steps={each}
+          trans={trans}
+        />
+      ))}
+    </>
+  );
+}
+
+function Rate({ steps, trans }: IStepsProps): JSX.Element {
+  return (
+    <span className="jp-GpuPerf-number" data-figure="samples_per_second">
+      {steps.samples_per_second === null
+        ? trans.__('%1 steps/s', grouped(1 / steps.step_seconds))
+        : trans.__('%1 samples/s', grouped(steps.samples_per_second))}
+    </span>
+  );
+}
+
+function standsFor(steps: LoaderSteps, now: number): number | null {
+  const age = now - steps.last_seconds;
+  const patience = Math.max(STANDS_SECONDS, STANDS_STEPS * steps.step_seconds);
+  return age > patience ? age : null;
+}
+
+interface IStepsProps {
+  readonly steps: LoaderSteps;
+  readonly trans: TranslationBundle;
+}
+
+interface IPart {
+  readonly part: 'busy' | 'data' | 'rest';
+  readonly words: string;
+}
+
+function splitInWords(steps: LoaderSteps, trans: TranslationBundle): IPart[] {
+  const { busy, data, host, of } = splitOf(steps);
+  const percent = (share: number) => (100 * share).toFixed(0);
+  if (of === 'host') {
+    return [
+      { part: 'data', words: trans.__('waits for data %1 %', percent(data)) },
+      { part: 'rest', words: trans.__('all else %1 %', percent(1 - data)) }
+    ];
+  }
+  const waiting = {
+    part: 'data' as const,
+    words: trans.__('GPU waits for data %1 %', percent(data))
+  };
+  return busy === null || host === null
+    ? [
+        waiting,
+        {
+          part: 'rest',
+          words: trans.__(
+            'busy, or waiting for the host %1 %',
+            percent(1 - data)
+          )
+        }
+      ]
+    : [
+        { part: 'busy', words: trans.__('GPU busy %1 %', percent(busy)) },
+        waiting,
+        {
+          part: 'rest',
+          words: trans.__('GPU waits for the host %1 %', percent(host))
+        }
+      ];
+}
+
+/** The band's legend, with the figures of now. */
+function Split({ steps, trans }: IStepsProps): JSX.Element {
+  return (
+    <>
+      <ul className="jp-GpuPerf-split">
+        {splitInWords(steps, trans).map(({ part, words }) => (
+          <li key={part} data-part={part}>
+            {words}
+          </li>
+        ))}
+      </ul>
+      {steps.idle_for_data_ratio === null ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__(
+            'By the host alone: the notebook has not used CUDA, so the GPU’s own waiting is not known.'
+          )}
+        </p>
+      ) : steps.busy_ratio === null ? (
+        <p className="jp-GpuPerf-note">
+          {trans.__('How busy this GPU is can’t be read here.')}
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function Epoch({ steps, trans }: IStepsProps): JSX.Element | null {
+  const { batches_per_epoch: all, epoch_batches: done } = steps;
+  if (all === null || all === 0) {
+    return null;
+  }
+  const left = steps.epoch_left_seconds;
+  return (
+    <div className="jp-GpuPerf-epoch">
+      <progress
+        value={Math.min(done, all)}
+        max={all}
+        aria-label={trans.__('Epoch')}
+      />
+      <span className="jp-GpuPerf-number">
+        {trans.__('batch %1 of %2', done, all)}
+        {left !== null && left >= 1
+          ? ` · ${trans.__('%1 left', ageInWords(left))}`
+          : ''}
+      </span>
+    </div>
+  );
+}
+
+function Loader({ steps, trans }: IStepsProps): JSX.Element {
+  const facts = [
+    steps.batch_size === null ? null : trans.__('batch %1', steps.batch_size),
+    trans._n('%1 worker', '%1 workers', steps.num_workers),
+    steps.num_workers > 0 && steps.prefetch_factor !== null
+      ? trans.__('prefetch %1', steps.prefetch_factor)
+      : null,
+    steps.worker_threads !== null && steps.worker_threads > 1
+      ? trans.__('%1 threads at work in each', steps.worker_threads)
+      : null,
+    steps.pin_memory ? trans.__('pinned') : null,
+    steps.persistent_workers ? trans.__('persistent') : null
+  ];
+  return (
+    <p className="jp-GpuPerf-note" data-loader={steps.loader}>
+      <code>{steps.loader}</code> · {facts.filter(Boolean).join(' · ')}
+    </p>
+  );
+}
+
+/** An evaluation, or whatever else draws batches: a line. */
+function OtherLoop({ steps, trans }: IStepsProps): JSX.Element {
+  const step = formatSeconds(steps.step_seconds);
+  return (
+    <p className="jp-GpuPerf-note">
+      <code>{steps.loader}</code> ·{' '}
+      {steps.is_training ? '' : `${trans.__('without gradients')} · `}
+      {trans.__('step %1', `${step.text} ${step.unit}`)}
+    </p>
+  );
+}

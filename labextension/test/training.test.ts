@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import type {
+  LoaderSteps,
+  NotebookTraining,
+  TrainingNow
+} from '../src/api/generated';
+import type { Rest } from '../src/api/rest';
+import type { LiveModel } from '../src/model/live';
+import { splitOf, TrainingModel } from '../src/model/training';
+
+const LOOP = {
+  busy_ratio: 0.5,
+  idle_for_data_ratio: 0.3,
+  idle_for_host_ratio: 0.2,
+  wait_ratio: 0.4
+};
+
+function now(time: number, last = time, loop = LOOP): TrainingNow {
+  const loader = { ...loop, last_seconds: last } as LoaderSteps;
+  const notebook = {
+    key: 'k1',
+    loaders: [loader],
+    cells: []
+  } as unknown as NotebookTraining;
+  return {
+    type: 'training',
+    time_seconds: time,
+    window_seconds: 10,
+    notebooks: [notebook]
+  };
+}
+
+function model() {
+  return new TrainingModel({} as Rest, {} as LiveModel);
+}
+
+const EMPTY = { times_seconds: [], metrics: {} };
+
+describe('a step', () => {
+  it('is split by the GPU where its events are known', () => {
+    assert.deepEqual(splitOf(LOOP), {
+      busy: 0.5,
+      data: 0.3,
+      host: 0.2,
+      of: 'gpu'
+    });
+  });
+
+  it('is split by the host alone where they are not', () => {
+    const split = splitOf({ ...LOOP, idle_for_data_ratio: null });
+    assert.deepEqual(split, { busy: null, data: 0.4, host: null, of: 'host' });
+  });
+});
+
+describe('the band', () => {
+  it('goes on while steps come, and has a gap where the loop stood', () => {
+    const training = model();
+    training.seed({ now: now(100), history: { k1: EMPTY } });
+    training.seed({
+      now: now(101, 100.9),
+      history: {
+        k1: {
+          times_seconds: [99, 100],
+          metrics: {
+            wait_ratio: { min: [0.1, 0.1], mean: [0.1, 0.1], max: [0.1, 0.1] }
+          }
+        }
+      }
+    });
+    assert.deepEqual(
+      training.band('k1').map(point => point.time),
+      [99, 100, 101]
+    );
+    assert.equal(training.band('k1')[0].split.of, 'host');
+  });
+
+  it('forgets what is older than it shows', () => {
+    const training = model();
+    const points = { times_seconds: [10], metrics: {} };
+    training.seed({ now: now(200), history: { k1: points } });
+    assert.deepEqual(
+      training.band('k1').map(point => point.time),
+      [200]
+    );
+  });
+});

@@ -1,0 +1,128 @@
+"""``%gpuwatch`` in a real IPython with a real torch, without a server and without a GPU."""
+
+from __future__ import annotations
+
+import pytest
+
+import jupyter_gpuperf as gpuperf
+from jupyter_gpuperf.magics import cells, watching_here
+from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.schemas.training import Footprint
+
+torch = pytest.importorskip("torch")
+
+LOOP = """
+from torch.utils.data import DataLoader, TensorDataset
+import torch
+train_loader = DataLoader(TensorDataset(torch.arange(64.0)), batch_size=8)
+for batch in train_loader:
+    pass
+"""
+
+
+@pytest.fixture
+def shell(shell, monkeypatch):
+    monkeypatch.setattr(watching_here, "_session", [])
+    monkeypatch.setattr(watching_here, "runtime_directories", list)
+    yield shell
+    shell.run_cell("%gpuwatch off")
+
+
+@pytest.fixture
+def run(shell, capsys):
+    """Run a cell; return what it printed."""
+
+    def run(code):
+        capsys.readouterr()
+        result = shell.run_cell(code, store_history=True)
+        result.raise_error()
+        return capsys.readouterr().out
+
+    return run
+
+
+def session():
+    return watching_here.session()
+
+
+def test_nothing_is_watched_until_one_says_so_and_it_says_how(run):
+    assert "%gpuwatch on" in run("%gpuwatch")
+    run(LOOP)
+    assert session().watching.clocks == []
+
+
+def test_a_loop_is_reported_under_its_variables_name_and_the_cells_beside_it(run, shell):
+    run("%gpuwatch on")
+    run(LOOP)
+    session().teller.stop(10)
+    report = shell.run_line_magic("gpuwatch", "report")
+    (loop,) = report.loops
+    assert (loop.loader, loop.count, loop.batch_size) == ("train_loader", 8, 8)
+    assert loop.idle_for_data_ratio is None
+    (cell,) = report.cells
+    assert cell.wall_seconds > 0
+    assert (cell.busy_ratio, cell.energy_joules, cell.peak_bytes) == (None, None, None)
+    text = repr(report)
+    assert "train_loader" in text
+    assert "No Jupyter server" in text
+    assert "CUDA is not used yet" in text
+    assert "train_loader" in report._repr_html_()
+    assert report.to_dict()["cells"][0]["number"] == cell.number
+
+
+def test_a_line_below_a_cell_unless_it_is_short_or_one_wants_quiet(run, monkeypatch):
+    run("%gpuwatch on")
+    assert run("pass") == ""  # a fraction of a second
+    monkeypatch.setattr(cells, "SHOWN_FROM_SECONDS", 0.0)
+    assert "s" in run("pass")
+    run("%gpuwatch --quiet")
+    assert run("pass") == ""
+
+
+def test_what_the_server_says_of_a_cell_is_kept_with_it(run, shell):
+    run("%gpuwatch on --quiet")
+    number = shell.run_cell("pass", store_history=True).execution_count
+    session()._hear(
+        Footprint(number=number, busy_percent=64.0, busy_metric=None, energy_joules=4200.0)
+    )
+    cell = shell.run_line_magic("gpuwatch", "report").cells[-1]
+    assert (cell.number, cell.busy_ratio, cell.energy_joules) == (number, 0.64, 4200.0)
+    assert "GPU busy 64" in cell.words()
+
+
+def test_off_leaves_torch_and_the_shell_as_they_were(run, shell):
+    plain = torch.utils.data.dataloader._BaseDataLoaderIter.__next__
+    before = {event: list(each) for event, each in shell.events.callbacks.items()}
+    run("%gpuwatch on")
+    run("%gpuwatch on")  # twice is once
+    assert torch.utils.data.dataloader._BaseDataLoaderIter.__next__ is not plain
+    run("%gpuwatch off")
+    assert torch.utils.data.dataloader._BaseDataLoaderIter.__next__ is plain
+    assert {event: list(each) for event, each in shell.events.callbacks.items()} == before
+
+
+def test_one_loader_can_be_watched_alone(run, shell):
+    shell.user_ns["gpuperf"] = gpuperf
+    run(LOOP)
+    run("for batch in gpuperf.watch(train_loader): pass")
+    session().teller.stop(10)
+    (loop,) = shell.run_line_magic("gpuwatch", "").loops
+    assert (loop.loader, loop.count) == ("train_loader", 8)
+
+
+def test_explain_needs_a_watched_loop_then_shows_its_steps(run, shell):
+    with pytest.raises(BenchmarkError) as error:
+        shell.run_line_magic("gpuwatch", "explain")
+    assert error.value.code == "nothing_watched"
+    run("%gpuwatch on --quiet")
+    assert "2 steps" in run("%gpuwatch explain --steps 2")
+    shown = run(LOOP.replace("arange(64.0)", "arange(160.0)"))
+    assert "step, profiled" in shown
+    assert "profiling took" in shown
+
+
+@pytest.mark.parametrize("line", ["of", "explain --steps 0", "explain --steps many"])
+def test_what_is_not_understood_is_refused(shell, line):
+    with pytest.raises(BenchmarkError) as error:
+        shell.run_line_magic("gpuwatch", line)
+    assert error.value.code in ("usage", "parameter_out_of_range")

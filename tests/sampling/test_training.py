@@ -1,0 +1,280 @@
+"""What the server makes of what kernels tell, beside a device's readings."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.sampling import HistoryStore
+from jupyter_gpuperf.sampling.device_share import DeviceShare
+from jupyter_gpuperf.sampling.played_training import nameless
+from jupyter_gpuperf.sampling.told import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
+from jupyter_gpuperf.sampling.training import TrainingStore
+from jupyter_gpuperf.schemas import Frame, encode
+from jupyter_gpuperf.schemas.training import (
+    CellRan,
+    ExplainNow,
+    Steps,
+    StepTally,
+    WatchedLoader,
+)
+
+GPU = "GPU-1"
+NOW = 1_000_000.0
+
+
+class Server:
+    """A store on a clock that the test turns, with a device whose readings it gives."""
+
+    def __init__(self):
+        self.time = NOW
+        self.active = []
+        self.said = []
+        self.played = None
+        self.history = HistoryStore(
+            seconds=600,
+            shortest_interval_seconds=0.1,
+            device_metrics=["graphics_active_percent", "utilization_percent", "power_watts"],
+            host_metrics=[],
+        )
+        self.store = TrainingStore(
+            DeviceShare(self.history, now=lambda: self.time),
+            played=lambda: self.played,
+            on_active=self.active.append,
+            now=lambda: self.time,
+        )
+
+    def tick(self, seconds=1.0, **readings):
+        self.time += seconds
+        frame = Frame(
+            time_seconds=self.time, devices={GPU: readings}, host={}, host_cores_percent=[]
+        )
+        self.history.append(frame)
+        return self.store.observe(frame)
+
+    def come(self, key="k1", pid=7):
+        def say(message):
+            self.said.append(message)
+
+        self.store.connected(key, pid, say)
+        return say
+
+    def tell(self, key="k1", pid=7, loader=None, **changes):
+        loader = loader or WatchedLoader(
+            id=1,
+            name="train_loader",
+            device_uuid=GPU,
+            batch_size=32,
+            batches_per_epoch=1000,
+            num_workers=4,
+        )
+        fields = {
+            "began_seconds": self.time - 0.5,
+            "ended_seconds": self.time,
+            "count": 10,
+            "training_count": 10,
+            "nested_count": 0,
+            "samples_count": 320.0,
+            "step_seconds": 0.5,
+            "wait_seconds": 0.2,
+            "event_step_seconds": 0.5,
+            "event_idle_seconds": 0.15,
+            "epoch_batches": 400,
+            "bins": {"62": 10},
+        } | changes
+        tally = StepTally(loader=loader.id, **fields)
+        steps = Steps(
+            kernel_id=key, notebook_path="a/train.ipynb", loaders=[loader], tallies=[tally]
+        )
+        self.store.keep(key, pid, steps)
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+def test_a_step_is_split_into_busy_idle_for_data_and_idle_for_the_host(server):
+    server.come()
+    for _ in range(8):
+        server.tick(0.5, graphics_active_percent=50.0, utilization_percent=90.0)
+        server.tell()
+    (steps,) = server.store.steps_over(10)
+    assert steps.count == 80
+    assert steps.samples_per_second == pytest.approx(640)
+    assert steps.wait_ratio == pytest.approx(0.4)
+    assert (steps.busy_metric, steps.busy_ratio) == ("graphics_active_percent", pytest.approx(0.5))
+    assert steps.idle_for_data_ratio == pytest.approx(0.3)
+    assert steps.idle_for_host_ratio == pytest.approx(0.2)
+    assert steps.epoch_left_seconds == pytest.approx(600 * 0.05)
+    assert (steps.pid, steps.notebook, steps.loader) == (7, "a/train.ipynb", "train_loader")
+    assert steps.bins[0].low_seconds <= 0.05 < steps.bins[0].high_seconds
+
+
+def test_without_gpm_the_drivers_utilisation_counts_and_without_readings_nothing_does(server):
+    server.come()
+    server.tick(utilization_percent=70.0)
+    server.tell()
+    (steps,) = server.store.steps_over(10)
+    assert (steps.busy_metric, steps.busy_ratio) == ("utilization_percent", pytest.approx(0.7))
+    elsewhere = WatchedLoader(id=2, name="other", device_uuid="GPU-9")
+    server.tell(loader=elsewhere)
+    (other,) = [each for each in server.store.steps_over(10) if each.loader == "other"]
+    assert (other.busy_ratio, other.idle_for_host_ratio) == (None, None)
+    assert other.idle_for_data_ratio == pytest.approx(0.3)
+
+
+def test_without_events_the_gpus_idle_time_is_not_known(server):
+    server.come()
+    server.tell(event_step_seconds=0.0, event_idle_seconds=0.0)
+    (steps,) = server.store.steps_over(10)
+    assert (steps.idle_for_data_ratio, steps.idle_for_host_ratio) == (None, None)
+    assert steps.wait_ratio == pytest.approx(0.4)
+
+
+def test_only_steps_of_the_seconds_asked_for_count(server):
+    server.come()
+    server.tell(step_seconds=5.0)
+    server.tick(30)
+    server.tell()
+    (steps,) = server.store.steps_over(10)
+    assert steps.step_seconds == pytest.approx(0.05)
+    server.tick(30)
+    assert server.store.steps_over(10) == []
+
+
+def test_pages_are_told_once_a_second_while_something_is_told(server):
+    server.come()
+    server.tell()
+    told = [server.tick(0.25) is not None for _ in range(8)]
+    assert sum(told) == 1
+    server.tell()
+    server.tick(1)
+    (notebook,) = server.store.latest.notebooks
+    assert (notebook.key, notebook.connected) == ("k1", True)
+
+
+def test_the_history_has_a_gap_where_the_loop_stood(server):
+    server.come()
+    for _ in range(3):
+        server.tell()
+        server.tick(1)
+    for _ in range(20):
+        server.tick(1)
+    server.tell()
+    server.tick(1)
+    history = server.store.training(seconds=60, step_seconds=1).history["k1"]
+    assert len(history.times_seconds) == 4
+    assert history.metrics["samples_per_second"].mean == [pytest.approx(640)] * 4
+
+
+def test_the_training_loop_comes_before_the_evaluation(server):
+    server.come()
+    server.tell(loader=WatchedLoader(id=2, name="held_out"), training_count=0)
+    server.tell()
+    server.tick(1)
+    (notebook,) = server.store.latest.notebooks
+    assert [each.loader for each in notebook.loaders] == ["train_loader", "held_out"]
+
+
+def test_devices_are_read_often_while_anybody_watches(server):
+    first, second = server.come(), server.come("k2", 8)
+    server.store.hung_up("k1", first)
+    assert server.active == [True]
+    server.store.hung_up("k2", second)
+    assert server.active == [True, False]
+
+
+def test_a_restarted_kernel_begins_anew_under_its_notebook(server):
+    say = server.come()
+    server.tell()
+    server.store.hung_up("k1", say)
+    server.come(pid=99)
+    server.tell(pid=99, loader=WatchedLoader(id=1, name="anew"))
+    assert [each.loader for each in server.store.steps_over(10)] == ["anew"]
+
+
+def test_a_notebook_that_hung_up_is_shown_for_a_while(server):
+    say = server.come()
+    server.tell()
+    server.store.hung_up("k1", say)
+    server.tick(1)
+    assert [each.connected for each in server.store.latest.notebooks] == [False]
+    server.time += 700
+    assert server.store.training(seconds=60, step_seconds=1).now.notebooks == []
+
+
+def test_a_cells_footprint_is_of_its_own_time_and_missing_is_not_zero(server):
+    for number in range(10):
+        server.tick(1, utilization_percent=80.0 if number < 5 else 0.0, power_watts=500.0)
+    cell = CellRan(
+        kernel_id="k1",
+        notebook_path=None,
+        number=3,
+        began_seconds=NOW + 0.5,
+        ended_seconds=NOW + 5.4,
+        device_uuids=[GPU],
+    )
+    found = server.store.footprint(cell)
+    assert found.busy_percent == pytest.approx(80)
+    assert found.energy_joules == pytest.approx(500 * 4.9)
+    unseen = server.store.footprint(
+        CellRan(
+            kernel_id="k1",
+            notebook_path=None,
+            number=4,
+            began_seconds=NOW + 5.2,
+            ended_seconds=NOW + 5.3,
+            device_uuids=[GPU],
+        )
+    )
+    assert (unseen.busy_percent, unseen.energy_joules) == (None, None)
+
+
+def test_explaining_is_asked_of_a_connected_kernel_alone(server):
+    with pytest.raises(NotFound) as error:
+        server.store.explain("k1", 5)
+    assert error.value.code == "notebook_not_watching"
+    server.come()
+    server.store.explain("k1", 5)
+    assert server.said == [ExplainNow(steps=5)]
+
+
+def test_memory_stays_bounded(server):
+    server.come()
+    for number in range(3 * MOST_LOADERS):
+        server.tell(loader=WatchedLoader(id=number, name=str(number)))
+    assert len(server.store.steps_over(10)) == MOST_LOADERS
+    for number in range(2 * MOST_NOTEBOOKS):
+        server.tell(key=f"n{number}")
+    shown = server.store.training(seconds=10, step_seconds=1).now.notebooks
+    assert len(shown) <= MOST_NOTEBOOKS
+    for _ in range(KEPT_TALLIES + 50):
+        server.time += 1
+        server.tell(key="long")
+    (steps,) = [each for each in server.store.steps_over(1e6) if each.count > 1000]
+    assert steps.count == 10 * KEPT_TALLIES
+
+
+def test_a_recording_holds_no_names_of_notebooks(server):
+    server.come()
+    server.tell()
+    written = nameless(encode(server.tick(1)))
+    assert b"train_loader" in written
+    assert b"train.ipynb" not in written
+
+
+def test_a_replayed_recording_is_shown_as_of_now(server):
+    server.come()
+    server.tell()
+    server.tick(1)
+    recorded = server.store.latest
+    later = Server()
+    later.time = NOW + 5000
+    later.played = recorded
+    told = later.tick(1)
+    (notebook,) = told.notebooks
+    assert notebook.loaders[0].last_seconds == pytest.approx(later.time, abs=2)
+    assert later.tick(1) is None  # it plays the same message still
+    assert [each.loader for each in later.store.steps_over(30)] == ["train_loader"]
+    assert later.store.training(seconds=60, step_seconds=1).history["k1"].times_seconds

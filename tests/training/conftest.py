@@ -1,0 +1,32 @@
+"""A watch of its own for each test, and loaders that are real."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_gpuperf.training import Watching, quiet_in_children
+
+
+@pytest.fixture
+def watching():
+    watching = Watching()
+    yield watching
+    watching.stop()
+
+
+@pytest.fixture
+def loader():
+    """Make a DataLoader of so many items."""
+    torch = pytest.importorskip("torch")
+
+    def make(items=12, batch_size=4, **options):
+        data = torch.utils.data.TensorDataset(torch.arange(float(items)))
+        return torch.utils.data.DataLoader(data, batch_size=batch_size, **options)
+
+    return make
+
+
+@pytest.fixture
+def forking(watching):
+    quiet_in_children(watching)
+    return watching

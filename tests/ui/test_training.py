@@ -1,0 +1,84 @@
+"""The Training section: live on a replayed recording, and from a real notebook's loop."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from notebooks import write_notebook
+from playwright.sync_api import expect
+from recorded_training import with_training
+from test_lab import PANEL, ROOT, open_panel
+
+pytestmark = pytest.mark.ui
+
+SECTION = f"{PANEL} [data-section=training]"
+RESULTS = ROOT / "test-results"
+
+
+@pytest.fixture(scope="module")
+def replay(start_server, tmp_path_factory):
+    """JupyterLab on a recording that a notebook's loop is in."""
+    session = ROOT / "tests" / "recordings" / "h100_session.jsonl.gz"
+    target = tmp_path_factory.mktemp("recorded") / "trained.jsonl.gz"
+    return start_server(f"replay:{with_training(session, target)}")
+
+
+def test_a_recorded_loop_is_shown_live_with_its_split_and_forecast(replay, open_page):
+    page = open_page(replay.page())
+    open_panel(page)
+    training = page.locator(f"{SECTION} .jp-GpuPerf-training")
+    expect(training).to_contain_text("train.ipynb")
+    expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
+        re.compile(r"1\u202f55\d|156\d samples/s")
+    )
+    expect(training.locator("[data-part=busy]")).to_have_text("GPU busy 45 %")
+    expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"for data \d+ %"))
+    expect(training.locator("[data-part=rest]")).to_have_text(re.compile(r"for the host \d+ %"))
+    expect(training.locator(".jp-GpuPerf-epoch")).to_contain_text(
+        re.compile(r"of 1250 · 3\d s left")
+    )
+    expect(training.locator("[data-loader=train_loader]")).to_contain_text(
+        "batch 64 · 4 workers · prefetch 2 · pinned"
+    )
+    expect(training).to_contain_text("test_loader · without gradients · step 12.3 ms")
+    # The band grows while one looks.
+    busy = training.locator(".jp-mod-busy").first
+    before = busy.get_attribute("d")
+    expect(busy).not_to_have_attribute("d", before, timeout=10_000)
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "training.png")
+
+
+LOOP = """
+%load_ext jupyter_gpuperf
+%gpuwatch on
+import time, torch
+from torch.utils.data import DataLoader, TensorDataset
+train_loader = DataLoader(TensorDataset(torch.arange(64.0)), batch_size=8)
+until = time.monotonic() + 20
+while time.monotonic() < until:
+    for batch in train_loader:
+        time.sleep(0.01)
+"""
+
+
+def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
+    write_notebook(lab.folder / "watched.ipynb", LOOP)
+    page = open_page(lab.page("lab/workspaces/watched/tree/watched.ipynb"))
+    page.locator(".jp-Notebook").wait_for()
+    if not page.locator(PANEL).is_visible():
+        open_panel(page)
+    section = page.locator(SECTION)
+    expect(section).to_contain_text("%gpuwatch on")  # how to begin
+    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    training = section.locator(".jp-GpuPerf-training")
+    expect(training).to_contain_text("watched.ipynb", timeout=60_000)
+    expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
+        re.compile(r"\d+ samples/s"), timeout=60_000
+    )
+    expect(training.locator("[data-loader=train_loader]")).to_contain_text("batch 8 · 0 workers")
+    expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"waits for data \d+ %"))
+    page.screenshot(path=RESULTS / "watched.png")
