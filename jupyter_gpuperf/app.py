@@ -40,6 +40,7 @@ from jupyter_gpuperf.sampling.process_table import ProcessTable
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
 from jupyter_gpuperf.sampling.training import TrainingStore
+from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
 from jupyter_gpuperf.schemas import API_VERSION, NoDevices, Version
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
@@ -105,7 +106,11 @@ class GpuPerf(Settings, ExtensionApp):
         )
         server = self.serverapp
         self.diagnosis = LiveDiagnosis(
-            DiagnosisWatch(all_rules(), history),
+            DiagnosisWatch(
+                all_rules(),
+                history,
+                steps=lambda seconds: for_diagnosis(training.steps_over(seconds)),
+            ),
             sampler=self.sampler,
             subscribers=subscribers,
             processes=processes,

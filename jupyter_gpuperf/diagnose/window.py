@@ -110,7 +110,7 @@ class Device:
 class Steps:
     """One watched loader in one process over the window."""
 
-    pid: int
+    pid: int | None
     notebook: str | None
     device_uuid: str | None
     loader: str

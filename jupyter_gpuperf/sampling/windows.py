@@ -8,7 +8,9 @@ from typing import Final
 
 from jupyter_gpuperf.diagnose import Device, Listing, Process, Series, Steps, Window
 from jupyter_gpuperf.sampling.tiers import Piece
+from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
 from jupyter_gpuperf.schemas import DeviceInfo, Frame, Reading
+from jupyter_gpuperf.schemas.training import LoaderSteps
 from jupyter_gpuperf.sources import DriverProcesses
 from jupyter_gpuperf.sources.recording import Recording
 
@@ -46,7 +48,19 @@ def window_of_recording(recording: Recording, names: Iterable[str]) -> Window:
             _device(uuid, infos.get(uuid), times, columns[uuid], listings.get(uuid, ()))
             for uuid in columns
         ),
+        steps=_steps_in(recording),
     )
+
+
+def _steps_in(recording: Recording) -> tuple[Steps, ...]:
+    """Return the newest word of each loader that a step clock told of: by then it is past its start."""
+    newest: dict[tuple[int | None, str, int], LoaderSteps] = {}
+    for seconds in recording.seconds:
+        training = recording.read_training(seconds)
+        for notebook in training.notebooks if training else ():
+            for each in notebook.loaders:
+                newest[each.pid, each.notebook, each.loader_id] = each
+    return for_diagnosis(newest.values())
 
 
 def listings_of(

@@ -4,26 +4,22 @@ import type {
   Alert,
   Catalog,
   Devices,
-  DevicesChanged,
   Frame,
   Hello,
   MetricInfo,
-  SocketError,
   TrainingNow,
   Version
 } from '../api/generated';
 import { refusalInWords, Rest } from '../api/rest';
-import { Attention, News } from './attention';
+import { Attention } from './attention';
 import { Tracks } from './buffer';
+import type { Message } from './message';
 import { Poller } from './poller';
 import { BROWSER, IWorld } from './world';
 
 /** How the page gets its readings now. */
 export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
-
-type Message =
-  Hello | Frame | DevicesChanged | News | TrainingNow | SocketError;
 
 const WINDOW_SECONDS = 120;
 /** Figures that change faster can't be read, and cost the page a tenth of a core. */
