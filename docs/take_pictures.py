@@ -139,7 +139,9 @@ def main() -> None:
             try:
                 page = browser.new_page(viewport={"width": width, "height": 900})
                 if name == "panel":
-                    shutil.copy(ROOT / "binder" / "demo.ipynb", Path(home) / name / "work")
+                    shutil.copy(
+                        ROOT / "jupyter_gpuperf" / "demo" / "demo.ipynb", Path(home) / name / "work"
+                    )
                     page.goto(address.replace("/lab?", "/lab/tree/demo.ipynb?"))
                     take_panel(page, folder / f"{name}.png", began)
                 else:

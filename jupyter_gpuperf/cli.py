@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_compare(commands)
     _add_record(commands)
+    _add_demo(commands)
     return parser
 
 
@@ -138,6 +139,34 @@ def _record(known: argparse.Namespace, rest: Sequence[str]) -> int:
     from jupyter_gpuperf.magics.recording import record_in_terminal
 
     return record_in_terminal(known)
+
+
+def _add_demo(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "demo",
+        help="open JupyterLab with a notebook that measures; on a recorded H100 where there is no GPU",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", help="for the notebook's copy")
+    parser.add_argument("--source", help="as c.GpuPerf.source: auto, nvml, replay:FILE[,FILE...]")
+    parser.add_argument("--port", type=int, help="JupyterLab's port")
+    parser.add_argument("--no-browser", action="store_true", help="open no browser")
+    parser.set_defaults(run=_demo, json=False)
+
+
+def _demo(known: argparse.Namespace, rest: Sequence[str]) -> int:
+    if rest:
+        raise BadRequest("usage", f"{rest[0]} is not understood.", f"See {PROGRAM} demo --help.")
+    from pathlib import Path
+
+    from jupyter_gpuperf.demo import FOLDER, demo
+
+    return demo(
+        Path(known.folder or FOLDER),
+        source=known.source,
+        port=known.port,
+        browser=not known.no_browser,
+    )
 
 
 def _bench(known: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Start the demo's server headless, wait for the first frame and a benchmark's result, stop.
 
-Standard library only. Exit code 0 when both came, 1 with the server's log when not.
+Exit code 0 when both came, 1 with the server's log when not.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from jupyter_gpuperf.config import SOURCE_VARIABLE
+from jupyter_gpuperf.demo import source_here
 
 START_SECONDS = 60
 JOB_SECONDS = 180
@@ -138,6 +141,8 @@ def describe(readings: dict[str, float | str]) -> str:
 
 def main() -> int:
     """Check, and say what came."""
+    source = os.environ.setdefault(SOURCE_VARIABLE, source_here())
+    print(f"Source: {source}")
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -20,6 +20,9 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 RESULTS = Path(__file__).parents[1] / "test-results"
+
+# A machine may be slow or busy: what is waited for comes or it doesn't, and how fast is no test's business.
+expect.set_options(timeout=30_000)
 
 
 def chromium() -> str | None:

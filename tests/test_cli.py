@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -159,3 +160,31 @@ def test_without_a_gpu_there_is_nothing_to_record(tmp_path, capsys):
     assert cli.main(["record", str(tmp_path / "new.gz")]) == 1
     assert capsys.readouterr().err
     assert not (tmp_path / "new.gz").exists()
+
+
+def test_the_demo_opens_lab_on_a_copy_that_it_never_overwrites(tmp_path, monkeypatch):
+    from jupyter_gpuperf import demo
+
+    started = []
+    monkeypatch.setattr(demo, "_run", lambda command, env: started.append((command, env)) or 0)
+    folder = tmp_path / "mine"
+    assert cli.main(["demo", str(folder), "--no-browser", "--port", "8123"]) == 0
+    notebook = folder / "demo.ipynb"
+    assert json.loads(notebook.read_text())["cells"]
+    notebook.write_text("my own words")
+    assert cli.main(["demo", str(folder)]) == 0
+    assert notebook.read_text() == "my own words"
+    command, environment = started[0]
+    assert {"--no-browser", "--port=8123"} <= set(command)
+    assert environment["JUPYTER_GPUPERF_SOURCE"] == "none"  # what was set is what is used
+
+
+def test_without_a_device_the_demo_replays(monkeypatch):
+    from jupyter_gpuperf import demo
+    from jupyter_gpuperf.sources.absent import AbsentSource
+
+    source = demo.source_here(lambda: AbsentSource.by_setting(METRICS))
+    assert source.startswith("replay:")
+    files = [Path(each) for each in source.removeprefix("replay:").split(",")]
+    assert len(files) > 1
+    assert all(each.exists() for each in files)

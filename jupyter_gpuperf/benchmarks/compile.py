@@ -6,13 +6,14 @@ when the cache has it, and the steady state. The step is that of ``amp``, eager 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,12 +39,18 @@ WARM_STEPS: Final = 3
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
-    # Before torch looks: an empty cache of our own, so that cold is cold, and nobody's cache grows.
+    with own_cache():
+        return _run(parameters, context)
+
+
+@contextlib.contextmanager
+def own_cache() -> Iterator[None]:
+    """Give torch.compile an empty cache, before it looks: so that cold is cold, and nobody's cache grows."""
     folder = Path(tempfile.mkdtemp(prefix="gpuperf-compile-"))
     before = os.environ.get(CACHE_VARIABLE)
     os.environ[CACHE_VARIABLE] = str(folder)
     try:
-        return _run(parameters, context)
+        yield
     finally:
         if before is None:
             del os.environ[CACHE_VARIABLE]

@@ -2,24 +2,36 @@
 
 Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; a batch of 128 images of 224×224.
 Forward only, without gradients; random data that stays on the device. Its activations are larger
-than any cache, so the L2 needs no flushing.
+than any cache, so the L2 needs no flushing. What other layouts, precisions and a compiler would gain is
+measured in turn with the pass that was asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
+from jupyter_gpuperf.benchmarks.compile import check_compiler, own_cache
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
+from jupyter_gpuperf.benchmarks.workloads.training import precisions_of
+from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
-from jupyter_gpuperf.measure.timer import Timing, time_call
+from jupyter_gpuperf.measure.timer import Timing, block_timer, time_call
 
-CHANNELS = 64
+WARM_CALLS: Final = 3
+"""Of each variant: the first of a compiled one compiles."""
+ITSELF_SHARE: Final = 0.4
+"""Of the time, where variants are measured, too; they are several."""
+ITSELF: Final = "eager"
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -30,51 +42,141 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     if device.type == "cpu":
         context.warn("This torch sees no CUDA device: measured on the processor.")
         _check_room(parameters)
+    wanted = Pass(
+        batch_size=parameters["batch_size"],
+        image_size=parameters["image_size"],
+        precision=parameters["precision"],
+    )
+    varied = parameters["variants"] == "all" or (
+        parameters["variants"] == "auto" and device.type == "cuda"
+    )
     context.progress(0.0, "Warming up")
-    forward = _forward(parameters, device)
+    share = ITSELF_SHARE if varied else 1.0
     timing = time_call(
-        forward,
+        wanted.make(torch, device),
         device=device,
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
-        limit_seconds=parameters["time_limit_seconds"],
+        target_ratio=_target(parameters),
+        limit_seconds=share * parameters["time_limit_seconds"],
         progress=lambda ratio, seconds: context.progress(
-            0.1 + 0.9 * ratio, f"{1000 * seconds:.2f} ms a pass so far"
+            (0.1 + 0.9 * ratio) * share, f"{1000 * seconds:.2f} ms a pass so far"
         ),
+        graph=True,
     )
     _warn(timing, context)
-    samples = {"pass_seconds": timing.call_seconds}
-    if timing.launch_seconds:
-        samples["launch_seconds"] = timing.launch_seconds
-    figures = {name: median_interval(values) for name, values in samples.items()}
-    figures["images_per_second"] = inverse(figures["pass_seconds"], parameters["batch_size"])
+    figures, samples = _figures(timing, parameters["batch_size"])
+    if varied:
+        found = _compare_variants(torch, device, wanted, parameters, context)
+        figures |= _gains(found)
+        samples |= {f"{name}_pass_seconds": values for name, values in found.samples.items()}
     return {
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
-        "environment": {**describe(torch, device), "cudnn_tf32": _cudnn_tf32(torch)},
-        "limits": {},
+        **_surroundings(torch, device, wanted),
     }
 
 
-def _forward(parameters: Mapping[str, Any], device: Any) -> Any:  # noqa: ANN401  (torch's types)
-    import torch
-    from torch import nn
+def _target(parameters: Mapping[str, Any]) -> float:
+    return RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO
 
-    net = nn.Sequential(
-        nn.Conv2d(3, CHANNELS, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-    )
-    net = net.to(device).eval()
-    size = parameters["image_size"]
-    images = torch.rand(parameters["batch_size"], 3, size, size, device=device)
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    kind = kinds.get(parameters["precision"])
 
-    def forward() -> object:
-        autocast = torch.autocast(device.type, dtype=kind) if kind else contextlib.nullcontext()
-        with torch.no_grad(), autocast:
-            return net(images)
+def _figures(timing: Timing, batch_size: int) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    samples = {"pass_seconds": timing.call_seconds}
+    if timing.launch_seconds:
+        samples["launch_seconds"] = timing.launch_seconds
+    if timing.graph_seconds:
+        samples["graph_pass_seconds"] = timing.graph_seconds
+    figures = {name: median_interval(values) for name, values in samples.items()}
+    figures["images_per_second"] = inverse(figures["pass_seconds"], batch_size)
+    return figures, samples
 
-    return forward
+
+def _surroundings(torch: Any, device: Any, wanted: Pass) -> dict[str, Any]:  # noqa: ANN401
+    """Return the environment, and the floor of an eager pass where the chip is known."""
+    chip = limits_of(torch, device) if device.type == "cuda" else None
+    tf32 = _cudnn_tf32(torch)
+    kind = "tf32" if wanted.precision == "fp32" and tf32 else wanted.precision
+    if chip is not None and kind not in chip.flops:  # no TF32 on this chip
+        kind = "fp32"
+    floor = wanted.work.floor_seconds(chip, kind) if chip else None
+    return {
+        "environment": {
+            **describe(torch, device),
+            "cudnn_tf32": tf32,
+            **wanted.work.described(chip, kind),
+            "limits_from": chip.source if chip else None,
+        },
+        "limits": {"pass_seconds": floor} if floor else {},
+    }
+
+
+def _compare_variants(
+    torch: Any,  # noqa: ANN401
+    device: Any,  # noqa: ANN401
+    wanted: Pass,
+    parameters: Mapping[str, Any],
+    context: Context,
+) -> Interleaved:
+    context.progress(ITSELF_SHARE, "Preparing the variants")
+    with own_cache():
+        blocks: dict[str, Callable[[], float]] = {}
+        for name, variant in _variants(torch, device, wanted).items():
+            block = _warm_block(torch, device, variant, context)
+            if block is not None:
+                blocks[name] = block
+        return time_interleaved(
+            blocks,
+            target_ratio=_target(parameters),
+            limit_seconds=(1 - ITSELF_SHARE) * parameters["time_limit_seconds"],
+            progress=lambda ratio, words: context.progress(
+                0.5 + 0.5 * ratio, f"In turn: {words} so far"
+            ),
+        )
+
+
+def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:  # noqa: ANN401
+    """Return what is compared, the pass that was asked for first."""
+    kinds = precisions_of(torch, device)
+    half = wanted.precision
+    if half == "fp32":
+        half = "bf16" if "bf16" in kinds else "fp16"
+    found = {ITSELF: wanted}
+    if half != wanted.precision:
+        found[half] = replace(wanted, precision=half)
+    found[f"{half}_channels_last"] = replace(wanted, precision=half, channels_last=True)
+    found["compiled"] = replace(wanted, compiled=True)
+    return found
+
+
+def _warm_block(
+    torch: Any,  # noqa: ANN401
+    device: Any,  # noqa: ANN401
+    variant: Pass,
+    context: Context,
+) -> Callable[[], float] | None:
+    """Return what times one pass of a variant; ``None``, and a warning, where it does not run here."""
+    try:
+        if variant.compiled:
+            check_compiler(torch, device)
+        block = block_timer(variant.make(torch, device), device)
+        block(WARM_CALLS)
+    except Unavailable as error:
+        context.warn(f"Not compiled: {error.message}")
+    except RuntimeError as error:  # torch.compile's own; what it says goes on for pages
+        context.warn(f"Not compiled: {str(error).strip().splitlines()[0]}")
+    else:
+        return functools.partial(block, 1)
+    return None
+
+
+def _gains(found: Interleaved) -> dict[str, Any]:
+    """Return each variant's time and how many times faster than the pass that was asked for it is."""
+    figures: dict[str, Any] = {}
+    for name in found.samples:
+        figures[f"{name}_pass_seconds"] = found.median(name)
+        if name != ITSELF:
+            figures[f"{name}_speedup"] = found.speedup(name, ITSELF)
+    return figures
 
 
 def _check_room(parameters: Mapping[str, Any]) -> None:
@@ -109,8 +211,8 @@ def _cudnn_tf32(torch: Any) -> bool | None:  # noqa: ANN401
 BENCHMARK = Benchmark(
     name="compute",
     label="Compute (TinyNet)",
-    help="One forward pass of a small convolution network: device time by CUDA events on a GPU, "
-    "the wall clock on a processor.",
+    help="One forward pass of a small convolution network, beside the least that its memory traffic takes, and what "
+    "half precision, channels last and a compiler would gain.",
     requires=("torch",),
     parameters=(
         Parameter(
@@ -135,6 +237,13 @@ BENCHMARK = Benchmark(
             default="fp32",
             choices=("fp32", "bf16", "fp16"),
             help="fp32 as torch runs it by default, or autocast to bf16 or fp16.",
+        ),
+        Parameter(
+            name="variants",
+            type="choice",
+            default="auto",
+            choices=("auto", "none", "all"),
+            help="Measure in turn with it: half precision, channels last, compiled. auto does so on a GPU.",
         ),
         Parameter(
             name="rigorous",

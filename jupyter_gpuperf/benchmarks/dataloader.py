@@ -1,4 +1,4 @@
-"""How fast a DataLoader hands over batches of in-memory images.
+"""How fast a DataLoader hands over batches: of in-memory images, or those of a notebook's own loader.
 
 The well-known test of 10000×3×224×224 random floats, with what is usually wrong in it mended:
 starting the workers is timed apart; the batches that prefetching had ready are discarded; blocks are
@@ -8,16 +8,19 @@ it goes on until the interval is narrow instead of for a fixed count.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.loader_timing import measure_loader
+from jupyter_gpuperf.benchmarks.workloads.own_loader import (
+    loader_like,
+    random_state_kept,
+    settings_of,
+)
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO, StopRule
 
 if TYPE_CHECKING:
     import torch
@@ -25,10 +28,8 @@ if TYPE_CHECKING:
 IMAGE_SHAPE: Final = (3, 224, 224)
 CLASSES: Final = 1000
 IMAGE_BYTES: Final = 4 * 3 * 224 * 224
-STARTS: Final = 4
-"""How often the workers are started, to time it."""
-BLOCK_SECONDS: Final = 0.1
-"""Shortest block: long against the clock's resolution and the scheduler's time slice."""
+HANG_SECONDS: Final = 60.0
+"""Beyond the time limit: a batch of the user's that takes workers longer than both is no slow one."""
 MEMORY_SHARE: Final = 0.6
 """Share of the available memory that the images may take."""
 
@@ -41,25 +42,51 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _check_room(parameters, batch_bytes)
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
-    loader = _loader(parameters)
-    starts = [_start_seconds(loader, context, number) for number in range(STARTS)]
-    blocks = _time_blocks(loader, parameters, context)
-    batch = mean_interval(blocks)
+    found = measure_loader(_loader(parameters), parameters, context, things="images")
     device = torch.device("cuda") if torch.cuda.is_available() else None
-    return {
-        "unit": "seconds",
-        "figures": {
-            "batch_seconds": batch,
-            "images_per_second": inverse(batch, parameters["batch_size"]),
-            "startup_seconds": mean_of_few(starts),
-        },
-        "samples": {"batch_seconds": blocks, "startup_seconds": starts},
-        "environment": {
-            **describe(torch, device),
-            "start_method": _start_method(),
-            "batch_bytes": batch_bytes,
-        },
+    found["environment"] = {
+        **describe(torch, device),
+        "start_method": _start_method(),
+        "batch_bytes": batch_bytes,
     }
+    return found
+
+
+def run_on(subject: object, name: str, given: Mapping[str, Any], context: Context) -> Measured:
+    """Measure a loader like a notebook's own, in the notebook's process, where its data lies.
+
+    Parameters
+    ----------
+    subject
+        A torch DataLoader, or a data set. A new loader is made like it; its own iterator is never touched.
+    name
+        What the notebook calls it.
+    given
+        The parameters that were asked for; all others are as the loader has them.
+
+    Raises
+    ------
+    BadRequest
+        ``not_a_loader``, ``batch_size_is_fixed`` or ``data_too_short``.
+    """
+    import torch
+
+    settings = settings_of(subject, given)
+    limits = {key: given[key] for key in ("rigorous", "time_limit_seconds")}
+    _warn_of_settings(settings, context, torch.cuda.is_available())
+    with random_state_kept():
+        loader = loader_like(subject, settings, HANG_SECONDS + limits["time_limit_seconds"])
+        found = measure_loader(loader, {**settings, **limits}, context, things="samples")
+    data = loader.dataset
+    found["parameters"] = {"loader": name, **settings, **limits}
+    found["environment"] = {
+        # Asked of the device, CUDA would be started in the notebook, and forked workers could not use it.
+        **describe(torch, torch.device("cuda") if torch.cuda.is_initialized() else None),
+        "start_method": _start_method(),
+        "data_set": type(data).__name__,
+        "data_set_items": len(data) if isinstance(data, Sized) else None,
+    }
+    return found
 
 
 def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
@@ -113,50 +140,6 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
         pin_memory=parameters["pin_memory"] and torch.cuda.is_available(),
         drop_last=True,
     )
-
-
-def _start_seconds(
-    loader: torch.utils.data.DataLoader[Any], context: Context, number: int
-) -> float:
-    context.progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
-    began = time.perf_counter()
-    batches = iter(loader)  # named, so that ending the workers comes after the time is taken
-    next(batches)
-    return time.perf_counter() - began
-
-
-def _time_blocks(
-    loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Context
-) -> list[float]:
-    workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
-    batches = iter(loader)
-    _seconds_per_batch(batches, 1 + workers * prefetch)  # what was prefetched came for free
-    # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its
-    # neighbour; doubled until it is long enough, since the first batches are slower than the rest.
-    block_batches = max(1, workers) * 2 * prefetch
-    while _seconds_per_batch(batches, block_batches) * block_batches < BLOCK_SECONDS:
-        block_batches *= 2
-    rule = StopRule(
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
-        limit_seconds=parameters["time_limit_seconds"],
-        interval_of=mean_interval,
-    )
-    while not rule.done:
-        rule.add(_seconds_per_batch(batches, block_batches))
-        mean_seconds = sum(rule.blocks) / len(rule.blocks)
-        context.progress(
-            0.1 + 0.9 * rule.progress_ratio, f"{1000 * mean_seconds:.1f} ms a batch so far"
-        )
-    if doubt := rule.doubt():
-        context.warn(doubt)
-    return rule.blocks
-
-
-def _seconds_per_batch(batches: Iterator[Any], count: int) -> float:
-    began = time.perf_counter()
-    for _ in range(count):
-        next(batches)
-    return (time.perf_counter() - began) / count
 
 
 def _start_method() -> str:
@@ -226,4 +209,5 @@ BENCHMARK = Benchmark(
         ),
     ),
     run=run,
+    run_on=run_on,
 )

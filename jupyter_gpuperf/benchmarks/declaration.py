@@ -125,6 +125,10 @@ class Benchmark:
         Whether it uses all devices of the machine, not one.
     run
         Measures. Imports what it needs itself; raises a ``GpuPerfError`` to say what is in the way.
+    run_on
+        Measures an object of a notebook, in the notebook's own process: takes the object, what the notebook calls it,
+        the parameters that were given (those on how long to measure always), and the context. What it returns names
+        the ``parameters`` that it really ran with. ``None`` where there is nothing of the kind.
     """
 
     name: str
@@ -134,6 +138,7 @@ class Benchmark:
     run: Callable[[Mapping[str, Any], Context], Measured]
     requires: tuple[str, ...] = ()
     all_devices: bool = False
+    run_on: Callable[[object, str, Mapping[str, Any], Context], Measured] | None = None
 
     def check(self, parameters: Mapping[str, object]) -> dict[str, Scalar]:
         """Return all parameters, those not given with their defaults.

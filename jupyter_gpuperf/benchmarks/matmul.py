@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.bounds import Work
+from jupyter_gpuperf.measure.cache import flusher
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
@@ -26,6 +28,8 @@ FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
 LARGEST: Final = 16_384
 SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
 SHARE_OF_MEMORY: Final = 0.5
+ITEM_BYTES: Final = {"fp32": (4, 4), "tf32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "fp8": (1, 2)}
+"""Of an operand, and of the product."""
 SEARCH_SHARE: Final = 0.75
 """Of the time: the rest goes to the winner."""
 
@@ -49,7 +53,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     limits: dict[str, float] = {}
-    shapes: dict[str, str] = {}
+    shapes: dict[str, Any] = {}
     for place, kind in enumerate(kinds):
         part = _Part(context, kind, place, len(kinds))
         shape, seconds, doubt = _measure(torch, device, kind, parameters, part, len(kinds))
@@ -58,6 +62,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
         shapes[f"{kind}_shape"] = "×".join(map(str, shape))
+        if len(kinds) == 1:
+            shapes |= _work(shape, kind).described(chip, kind)
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
     if chip is not None and chip.derived:
@@ -68,6 +74,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "samples": samples,
         "environment": {
             **describe(torch, device),
+            **({"l2_flushed": True} if parameters["flush_l2"] and device.type == "cuda" else {}),
             **shapes,
             "limits_from": chip.source if chip else None,
             "limit_clock_mhz": chip.clock_mhz if chip else None,
@@ -100,7 +107,7 @@ def _measure(
     kinds: int,
 ) -> tuple[Shape, list[float], str | None]:
     limit_seconds = parameters["time_limit_seconds"] / kinds
-    with contextlib.closing(Products(torch, device, kind)) as products:
+    with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
         search = Search(
             products.rate,
             largest=products.largest,
@@ -116,6 +123,7 @@ def _measure(
             progress=lambda ratio, seconds: part.say(
                 SEARCH_SHARE + (1 - SEARCH_SHARE) * ratio, _flop(shape) / seconds
             ),
+            flush=products.flush,
         )
     return shape, timing.call_seconds, timing.doubt
 
@@ -125,14 +133,27 @@ def _flop(shape: Shape) -> float:
     return 2.0 * rows * columns * inner
 
 
+def _work(shape: Shape, kind: str) -> Work:
+    rows, columns, inner = shape
+    read, written = ITEM_BYTES[kind]
+    traffic = read * (rows * inner + inner * columns) + written * rows * columns
+    return Work(flop=_flop(shape), traffic_bytes=float(traffic))
+
+
 class Products:
     """Matrix products of one format, on operands that are made once and looked at in any shape.
 
     torch's switches for TF32 are set for them until :meth:`close`.
+
+    Parameters
+    ----------
+    cold
+        Whether the device's cache is emptied before each product that is timed.
     """
 
-    def __init__(self, torch: Any, device: Any, kind: str) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:  # noqa: ANN401
         self._torch, self._device, self._kind = torch, device, kind
+        self.flush = flusher(torch, device) if cold and device.type == "cuda" else None
         self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
         self._before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
@@ -177,7 +198,7 @@ class Products:
     def rate(self, shape: Shape, seconds: float) -> float:
         """Return the operations per second of this shape, over about so many seconds."""
         call = self.call(shape)
-        time_block = block_timer(call, self._device)
+        time_block = block_timer(call, self._device, self.flush)
         once = time_block(1)  # chooses the kernel too
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)
@@ -214,6 +235,12 @@ BENCHMARK = Benchmark(
             default="bf16",
             choices=(*FORMATS, "all"),
             help="Number format of the operands; all: one after another.",
+        ),
+        Parameter(
+            name="flush_l2",
+            type="boolean",
+            default=False,
+            help="Empty the device's cache before each product; without it, small operands stay there.",
         ),
         Parameter(
             name="rigorous",

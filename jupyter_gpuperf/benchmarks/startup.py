@@ -1,13 +1,15 @@
-"""How long one waits before anything happens: JupyterLab's server, what each of its extensions adds, torch, the shell.
+"""How long one waits before anything happens: JupyterLab's server, its extensions, its page, torch, the shell.
 
 The server is started as the user starts it, with the user's own configuration and extensions, on a free local port and
-in an empty folder, until it answers; then it is ended. An extension's share is the time that the server's own log
-shows between its line and the one before. The page in the browser is not measured here.
+in an empty folder, until it answers. An extension's share is the time that the server's own log shows between its line
+and the one before. Where there is a Chromium, it opens the page with nothing cached, until the splash is gone. Then the
+server is ended.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
@@ -34,6 +37,9 @@ LONGEST_SECONDS: Final = 120.0
 SHELL_RUNS_A_ROUND: Final = 3
 LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
 EXTENSION: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
+PAGE_IS_READY: Final = (
+    "document.querySelector('#jp-main-dock-panel') && !document.querySelector('#jupyterlab-splash')"
+)
 TORCH: Final = (
     "import time; began = time.perf_counter(); import torch; print(time.perf_counter() - began)"
 )
@@ -72,7 +78,10 @@ def _pieces(
     pieces: dict[str, Callable[[], Mapping[str, float]]] = {}
     if parameters["server"]:
         if importlib.util.find_spec("jupyterlab"):
-            pieces["server"] = _server
+            program = find_browser() if parameters["page"] else None
+            if parameters["page"] and program is None:
+                context.warn("There is no Chromium here: opening the page was left out.")
+            pieces["server"] = functools.partial(_server, program)
         else:
             context.warn("JupyterLab is not installed in this environment: it was left out.")
     if importlib.util.find_spec("torch"):
@@ -96,8 +105,8 @@ def _server_first(entry: tuple[str, Sequence[float]]) -> tuple[bool, float]:
     return name.startswith("extension"), -values[-1]
 
 
-def _server() -> dict[str, float]:
-    """Start JupyterLab until it answers, and end it; return its seconds and those of its extensions."""
+def _server(browser: str | None) -> dict[str, float]:
+    """Start JupyterLab until it answers, open its page, and end it; return all their seconds."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
         home = Path(folder)
         token = secrets.token_hex(16)
@@ -118,11 +127,16 @@ def _server() -> dict[str, float]:
                 start_new_session=True,
             )
         try:
-            _until_it_answers(process, home / "runtime", token, log)
+            address = _until_it_answers(process, home / "runtime", token, log)
             seconds = time.perf_counter() - began
+            page = _page(browser, f"{address}lab?token={token}", home) if browser else {}
         finally:
             _end(process)
-        return {"server": seconds, **shares_of(log.read_text(errors="replace").splitlines())}
+        return {
+            "server": seconds,
+            **page,
+            **shares_of(log.read_text(errors="replace").splitlines()),
+        }
 
 
 def _server_command(home: Path) -> list[str]:
@@ -136,7 +150,7 @@ def _server_command(home: Path) -> list[str]:
 
 def _until_it_answers(
     process: subprocess.Popen[bytes], runtime: Path, token: str, log: Path
-) -> None:
+) -> str:
     ends_at = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < ends_at:
         if process.poll() is not None:
@@ -153,13 +167,19 @@ def _until_it_answers(
                     f"{address}api/status", headers={"Authorization": f"token {token}"}
                 )
                 with urllib.request.urlopen(request, timeout=5):
-                    return
+                    return str(address)
         time.sleep(0.005)
     raise GpuPerfError(
         "server_did_not_start",
         f"JupyterLab has not answered within {LONGEST_SECONDS:.0f} s.",
         "Start it in a terminal, and see what it waits for.",
     )
+
+
+def _page(program: str, address: str, home: Path) -> dict[str, float]:
+    with contextlib.closing(Browser(program, str(home / "profile"))) as browser:
+        browser.attach(LONGEST_SECONDS)
+        return {"page": browser.open_until(address, PAGE_IS_READY, LONGEST_SECONDS)}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -227,7 +247,7 @@ def _shell(shell: str) -> dict[str, float]:
 BENCHMARK = Benchmark(
     name="startup",
     label="Start-up",
-    help="How long JupyterLab's server takes to start, with each extension's share, how long torch takes to "
+    help="How long JupyterLab's server takes to start, with each extension's share, its page to open, torch to "
     "import, and the shell to open.",
     parameters=(
         Parameter(
@@ -243,6 +263,12 @@ BENCHMARK = Benchmark(
             type="boolean",
             default=True,
             help="Start JupyterLab; else torch and the shell alone.",
+        ),
+        Parameter(
+            name="page",
+            type="boolean",
+            default=True,
+            help="Open JupyterLab's page, too, in a Chromium without a window where there is one.",
         ),
     ),
     run=run,

@@ -29,16 +29,24 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def bench(
-    name: str, *, device: str | None = None, local: bool = False, **parameters: Scalar
+    name: str,
+    subject: object = None,
+    *,
+    device: str | None = None,
+    local: bool = False,
+    **parameters: Scalar,
 ) -> Result:
     """Run a benchmark and return its result.
 
-    It runs on this kernel's Jupyter server where there is one, else in a worker process of its own.
+    It runs on this kernel's Jupyter server where there is one, else in a worker process of its own; with a
+    ``subject``, right here.
 
     Parameters
     ----------
     name
         The benchmark, as ``%gpubench`` lists it.
+    subject
+        What to measure instead of the benchmark's own: for ``dataloader`` a DataLoader or a data set.
     device
         UUID or index of the device; without it the first.
     local
@@ -51,9 +59,13 @@ def bench(
     BenchmarkError
         It was refused, or failed; with ``code``, ``message`` and ``hint``.
     """
+    from jupyter_gpuperf.magics.on_object import run_on_object
     from jupyter_gpuperf.magics.progress import view_here
     from jupyter_gpuperf.magics.running import run_benchmark
 
+    if subject is not None:
+        words = type(subject).__name__
+        return run_on_object(name, subject, words, parameters, new_view=view_here)
     return run_benchmark(
         name, parameters, device=device, local=local, new_view=view_here, display_result=False
     )

@@ -18,6 +18,7 @@ from jupyter_gpuperf.magics.changes import Changes
 from jupyter_gpuperf.magics.failures import BenchmarkError
 from jupyter_gpuperf.magics.kept import History
 from jupyter_gpuperf.magics.manual import COMMON, Listing, benchmark_manual, manual, options_text
+from jupyter_gpuperf.magics.on_object import named_object, run_on_object
 from jupyter_gpuperf.magics.options import OptionParser, flag, parser_of
 from jupyter_gpuperf.magics.progress import view_here
 from jupyter_gpuperf.magics.result import Result
@@ -32,11 +33,13 @@ class Command:
 
     name: str
     parameters: dict[str, Any]
-    device: str | None
-    into: str | None
-    local: bool
-    baseline: bool
-    help: bool
+    subject: str | None = None
+    """What stands behind the name: an object of the notebook."""
+    device: str | None = None
+    into: str | None = None
+    local: bool = False
+    baseline: bool = False
+    help: bool = False
 
 
 def parse(line: str) -> Command | None:
@@ -55,11 +58,12 @@ def parse(line: str) -> Command | None:
             "usage", f"The benchmark's name comes first, before {words[0]}.", "See %gpubench?"
         )
     if words[0].startswith("-"):
-        return Command(
-            name="", parameters={}, device=None, into=None, local=False, baseline=False, help=True
-        )
+        return Command(name="", parameters={}, help=True)
     name, *options = words
-    parser = parser_of(find(name), "%gpubench")
+    benchmark = find(name)
+    parser = parser_of(benchmark, "%gpubench")
+    if benchmark.run_on is not None:
+        parser.add_argument("common.subject", nargs="?", default=None)
     add_common_options(parser)
     return _command(name, parser.parse_args(options))
 
@@ -115,7 +119,14 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         return answer
 
     def _run(self, command: Command) -> Result:
-        result = run_benchmark(
+        result = self._run_on(command) if command.subject else self._run_alone(command)
+        shown.remember(result)
+        if command.into is not None:
+            self.shell.user_ns[command.into] = result
+        return result
+
+    def _run_alone(self, command: Command) -> Result:
+        return run_benchmark(
             command.name,
             command.parameters,
             device=command.device,
@@ -124,10 +135,18 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             display_result=True,
             baseline=command.baseline,
         )
-        shown.remember(result)
-        if command.into is not None:
-            self.shell.user_ns[command.into] = result
-        return result
+
+    def _run_on(self, command: Command) -> Result:
+        assert command.subject is not None
+        return run_on_object(
+            command.name,
+            named_object(command.subject, self.shell.user_ns),
+            command.subject,
+            command.parameters,
+            new_view=view_here,
+            display_result=True,
+            baseline=command.baseline,
+        )
 
 
 def help_text(name: str) -> str:

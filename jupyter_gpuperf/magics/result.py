@@ -171,8 +171,12 @@ def shares(result: Result, name: str) -> list[str]:
     if limit:
         _, unit = split_name(name, data.unit)
         # Of a time the limit is the shortest, of a rate the highest.
-        share = limit / value if name.endswith("_seconds") else value / limit
-        said.append(f"{share:.0%} of {quantity_words(limit, unit)}")
+        if name.endswith("_seconds"):
+            share = limit / value
+            said.append(f"floor {quantity_words(limit, unit)}, {share:.0%} reached")
+        else:
+            share = value / limit
+            said.append(f"{share:.0%} of {quantity_words(limit, unit)}")
         clock, limit_clock = (
             data.environment.get(each) for each in ("clock_sm_mean_mhz", "limit_clock_mhz")
         )

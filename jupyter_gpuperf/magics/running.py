@@ -152,7 +152,7 @@ def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False
         words = status_words(job, time.time())
         final = _result_of(job)
         if baseline:
-            final = _held_against_baseline(final)
+            final = held_against_the_baseline(final)
     finally:
         run.close()
         view.end(final if display_result else None, words)
@@ -229,7 +229,8 @@ def _result_of(job: JobInfo) -> Result:
     return Result(job.result, number=job.result_id, best=_best(job.result))
 
 
-def _held_against_baseline(result: Result) -> Result:
+def held_against_the_baseline(result: Result) -> Result:
+    """Return the result with how it compares with its baseline, or why that can't be said."""
     from jupyter_gpuperf.magics.kept import held_against_baseline
 
     try:

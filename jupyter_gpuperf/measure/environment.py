@@ -51,6 +51,7 @@ def _of_device(torch: Any, device: Any) -> Environment:  # noqa: ANN401
         "compute_capability": f"{properties.major}.{properties.minor}",
         "multiprocessors": properties.multi_processor_count,
         "device_memory_bytes": properties.total_memory,
+        "l2_flushed": False,  # a benchmark that flushes it says so
         # These three ask the driver through nvidia-ml-py, which this environment may not have.
         "clock_sm_mhz": _asked(lambda: torch.cuda.clock_rate(device)),
         "temperature_celsius": _asked(lambda: torch.cuda.temperature(device)),

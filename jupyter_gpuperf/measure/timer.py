@@ -9,9 +9,10 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jupyter_gpuperf.measure.graphs import captured
 from jupyter_gpuperf.measure.statistics import median_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 
@@ -22,6 +23,7 @@ BLOCK_SECONDS: Final = 0.002
 """Shortest block on a GPU: 4000 times the resolution of a CUDA event (0.5 µs)."""
 LAUNCH_CALLS: Final = 20
 """Calls queued to time the host; few, so that the device's queue does not fill and block."""
+GRAPH_BLOCKS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +38,15 @@ class Timing:
         On a GPU, seconds that the host takes to queue one call; empty on a CPU.
     doubt
         A sentence when the interval stayed wider than asked for.
+    graph_seconds
+        Seconds per call when it is replayed as a CUDA graph; empty unless that was asked for, the call was
+        launch-bound, and it could be captured.
     """
 
     call_seconds: list[float]
     launch_seconds: list[float]
     doubt: str | None
+    graph_seconds: list[float] = field(default_factory=list)
 
     @property
     def launch_bound(self) -> bool:
@@ -57,6 +63,8 @@ def time_call(
     target_ratio: float,
     limit_seconds: float,
     progress: Callable[[float, float], None],
+    flush: Callable[[], object] | None = None,
+    graph: bool = False,
 ) -> Timing:
     """Time ``call`` until its median is known to ``target_ratio``, or ``limit_seconds`` passed.
 
@@ -64,8 +72,12 @@ def time_call(
     ----------
     progress
         Takes a ratio from 0 to 1 and the median seconds so far.
+    flush
+        Runs before each call on the device, outside of its time; see :mod:`measure.cache`.
+    graph
+        Whether a launch-bound call is timed as a CUDA graph, too: only for calls that always work on the same memory.
     """
-    time_block = block_timer(call, device)
+    time_block = block_timer(call, device, flush)
     estimate_seconds = _warm_up(time_block)
     calls = 1
     if device.type == "cuda":
@@ -77,15 +89,24 @@ def time_call(
         rule.add(time_block(calls))
         progress(rule.progress_ratio, statistics.median(rule.blocks))
     launches = _launch_seconds(call, device) if device.type == "cuda" else []
-    return Timing(call_seconds=rule.blocks, launch_seconds=launches, doubt=rule.doubt())
+    timing = Timing(call_seconds=rule.blocks, launch_seconds=launches, doubt=rule.doubt())
+    if graph and timing.launch_bound:
+        timing.graph_seconds.extend(_graph_seconds(call, device))
+    return timing
 
 
 def block_timer(
     call: Callable[[], object],
     device: Any,  # noqa: ANN401  (a torch.device)
+    flush: Callable[[], object] | None = None,
 ) -> Callable[[int], float]:
-    """Return a function that makes so many calls and returns the seconds of one of them."""
-    return _cuda_block(call, device) if device.type == "cuda" else _wall_block(call)
+    """Return a function that makes so many calls and returns the seconds of one of them.
+
+    With ``flush``, which empties the device's cache, each call is timed by itself.
+    """
+    if device.type != "cuda":
+        return _wall_block(call)
+    return _cuda_block(call, device) if flush is None else _cold_cuda_block(call, device, flush)
 
 
 def _warm_up(time_block: Callable[[int], float]) -> float:
@@ -132,6 +153,38 @@ def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], floa
         return float(start.elapsed_time(end)) / 1000 / calls
 
     return time_block
+
+
+def _cold_cuda_block(
+    call: Callable[[], object],
+    device: Any,  # noqa: ANN401
+    flush: Callable[[], object],
+) -> Callable[[int], float]:
+    import torch
+
+    def time_block(calls: int) -> float:
+        pairs = [
+            [torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(max(1, calls))
+        ]
+        torch.cuda.synchronize(device)
+        for start, end in pairs:
+            flush()
+            start.record()
+            call()
+            end.record()
+        torch.cuda.synchronize(device)
+        return statistics.fmean(start.elapsed_time(end) / 1000 for start, end in pairs)
+
+    return time_block
+
+
+def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:  # noqa: ANN401
+    replay = captured(call, device)
+    if replay is None:
+        return []
+    time_block = _cuda_block(replay, device)
+    calls = max(1, math.ceil(BLOCK_SECONDS / max(time_block(1), 1e-9)))
+    return [time_block(calls) for _ in range(GRAPH_BLOCKS)]
 
 
 def _launch_seconds(call: Callable[[], object], device: Any) -> list[float]:  # noqa: ANN401

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.benchmarks.compute import CHANNELS, _check_room, _warn
+from jupyter_gpuperf.benchmarks.compute import _check_room, _warn
+from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.timer import Timing
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -89,3 +90,39 @@ def test_what_makes_the_figures_doubtful_is_warned_of(timing, words):
     warnings = []
     _warn(timing, Context(progress=lambda ratio, message: None, warn=warnings.append))
     assert [sentence.partition(":")[0] for sentence in warnings] == words
+
+
+@pytest.fixture(scope="module")
+def compared(run_on_the_processor):
+    said = run_on_the_processor("compute", **SMALL, variants="all")
+    assert said[-1]["type"] == "result", said[-1]
+    return msgspec.convert(said[-1]["result"], BenchmarkResult)
+
+
+def test_variants_are_measured_in_turn_and_held_against_the_pass_that_was_asked_for(compared):
+    names = {"bf16", "bf16_channels_last", "compiled"}
+    assert set(compared.figures) == {
+        "pass_seconds",
+        "images_per_second",
+        "eager_pass_seconds",
+        *(f"{name}_pass_seconds" for name in names),
+        *(f"{name}_speedup" for name in names),
+    }
+    speedup = compared.figures["compiled_speedup"]
+    ratios = [
+        eager / compiled
+        for eager, compiled in zip(
+            compared.samples["eager_pass_seconds"],
+            compared.samples["compiled_pass_seconds"],
+            strict=True,
+        )
+    ]
+    assert speedup.value == pytest.approx(statistics.median(ratios))
+
+
+def test_the_work_of_a_pass_is_that_of_its_layers():
+    work = Pass(batch_size=128, image_size=224).work
+    assert work.flop == pytest.approx(2 * 27 * 64 * 128 * 224**2)
+    assert work.traffic_bytes == pytest.approx(6.65e9, rel=0.01)  # known from measuring
+    half = Pass(batch_size=128, image_size=224, precision="bf16").work
+    assert 0.5 < half.traffic_bytes / work.traffic_bytes < 0.53  # half, and the images converted

@@ -8,10 +8,10 @@ import pytest
 from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.benchmarks.dataloader import (
     IMAGE_BYTES,
-    STARTS,
     _check_room,
     _warn_of_settings,
 )
+from jupyter_gpuperf.benchmarks.workloads.loader_timing import STARTS
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.schemas import BenchmarkResult
 
@@ -92,12 +92,12 @@ def test_starting_the_workers_takes_longer_than_a_batch(result):
 
 
 def test_starting_the_workers_is_timed_without_ending_them(monkeypatch):
-    from jupyter_gpuperf.benchmarks import dataloader
+    from jupyter_gpuperf.benchmarks.workloads import loader_timing
 
     clock = iter([10.0, 11.0])
     order = []
     monkeypatch.setattr(
-        dataloader.time, "perf_counter", lambda: order.append("clock") or next(clock)
+        loader_timing.time, "perf_counter", lambda: order.append("clock") or next(clock)
     )
 
     class Batches:
@@ -112,7 +112,7 @@ def test_starting_the_workers_is_timed_without_ending_them(monkeypatch):
             return Batches()
 
     context = Context(progress=lambda ratio, message: None, warn=lambda sentence: None)
-    assert dataloader._start_seconds(Loader(), context, 0) == 1.0
+    assert loader_timing._start_seconds(Loader(), context, 0) == 1.0
     assert order == ["clock", "batch", "clock", "workers ended"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from jupyter_gpuperf.benchmarks import blas, startup
 from jupyter_gpuperf.benchmarks.pandas import write_table
+from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
 from jupyter_gpuperf.benchmarks.workloads.images import images_in, readers, write_photographs
 from jupyter_gpuperf.benchmarks.workloads.page_cache import drop, filesystem_of, resident_ratio
 from jupyter_gpuperf.errors import GpuPerfError
@@ -215,12 +217,33 @@ class TestStartUp:
         assert result.figures["import_torch_seconds"].value > 0
         assert result.figures["extension_jupyterlab_seconds"].value >= 0
         assert len(result.samples["server_seconds"]) == 2
+        if find_browser():
+            assert result.figures["page_seconds"].value > 0
+        else:
+            assert "There is no Chromium here: opening the page was left out." in result.warnings
         left = [
             each
             for each in psutil.process_iter(["cmdline"])
             if any("gpuperf-startup" in part for part in each.info["cmdline"] or ())
         ]
         assert left == []
+
+    @pytest.mark.skipif(find_browser() is None, reason="there is no Chromium on the PATH")
+    def test_a_page_that_never_is_ready_ends_in_words(self, tmp_path):
+        with contextlib.closing(Browser(find_browser(), str(tmp_path / "profile"))) as browser:
+            browser.attach(60)
+            assert browser.open_until("data:text/html,<p>here", "document.querySelector('p')", 60)
+            with pytest.raises(GpuPerfError) as error:
+                browser.open_until("about:blank", "document.querySelector('p')", 0.3)
+        assert error.value.code == "browser_failed"
+
+    def test_a_browser_that_is_none_is_said_so(self, tmp_path):
+        with (
+            contextlib.closing(Browser("/bin/false", str(tmp_path))) as browser,
+            pytest.raises(GpuPerfError) as error,
+        ):
+            browser.attach(10)
+        assert error.value.code == "browser_failed"
 
     def test_a_server_that_does_not_start_is_said_with_its_last_words(
         self, run_on_the_processor, tmp_path, monkeypatch

@@ -179,8 +179,31 @@ def test_the_compute_benchmark_measures_the_device(server, note, precision):
     (device,) = server.ask("gpuperf/devices")["devices"][:1]
     assert job["device"] == device["uuid"]
     assert result["environment"]["device_name"] == device["name"]
-    assert "launch_seconds" in result["figures"]
+    figures = result["figures"]
+    assert "launch_seconds" in figures
     assert result["warnings"] == []
+    # The floor is one: nothing eager is faster. What gains is measured in turn with it.
+    assert result["environment"]["bound_by"] == "memory traffic"
+    assert result["limits"]["pass_seconds"] < figures["pass_seconds"]["value"]
+    assert figures["compiled_speedup"]["low"] > 1
+
+
+def test_a_launch_bound_pass_is_timed_as_a_graph_too(server, note):
+    job = server.run("compute", batch_size=1, image_size=32, variants="none", time_limit_seconds=3)
+    figures = job["result"]["figures"]
+    note("compute, launch-bound", figures)
+    assert figures["graph_pass_seconds"]["value"] < figures["pass_seconds"]["value"]
+    assert any(each.startswith("Launch-bound") for each in job["result"]["warnings"])
+
+
+def test_a_product_can_be_timed_with_a_cold_cache(server, note):
+    rates = {}
+    for flush in (False, True):
+        job = server.run("matmul", flush_l2=flush, time_limit_seconds=10)
+        assert job["result"]["environment"]["l2_flushed"] is flush
+        rates[flush] = job["result"]["figures"]["bf16_flops_per_second"]
+        assert job["result"]["environment"]["bound_by"] == "arithmetic"
+    note("matmul bf16, L2 as it is and flushed", list(rates.values()))
 
 
 def test_cancelling_a_job_on_the_device_leaves_no_process(server, nvidia_smi, note):
@@ -275,6 +298,30 @@ def test_a_notebook_is_named_with_what_it_holds(server, note):
 def test_the_magics_in_a_kernel_run_through_the_server(server, note):
     with notebook(server) as (_kernel, client):
         _run_both(server, client, note)
+
+
+OWN_LOADER = """
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Images(Dataset):
+    def __len__(self):
+        return 2000
+
+    def __getitem__(self, index):
+        return torch.full((3, 224, 224), float(index)), index % 10
+
+train_loader = DataLoader(Images(), batch_size=64, shuffle=True, num_workers=4, pin_memory=True)
+"""
+
+
+def test_a_notebooks_own_loader_is_measured_beside_cuda(server, note):
+    with notebook(server) as (_kernel, client):
+        run_cell(client, "import torch; held = torch.ones(1, device='cuda')")
+        run_cell(client, OWN_LOADER)
+        shown = run_cell(client, "%gpubench dataloader train_loader --time-limit-seconds 5")
+        note("a notebook's own loader", shown)
+        assert "samples/s" in shown
 
 
 def _run_both(server, client, note):

@@ -51,7 +51,7 @@ def test_every_default_is_accepted_as_typed(benchmark):
         ("dataloader --worker 2", "--worker"),
         ("dataloader --workers two", "two"),
         ("dataloader --workers", "--workers"),
-        ("dataloader stray", "stray"),
+        ("compute stray", "stray"),
         ("--workers 2 dataloader", "comes first"),
         ("dataloader --into not-a-name", "not-a-name"),
     ],

@@ -263,7 +263,7 @@ def test_the_picture_for_the_readme_shows_the_panel_with_a_running_benchmark(
     """Kept in test-results; ``docs/take_pictures.py`` takes it the same way on a recording of an H100."""
     # A server of its own, which remembers no folds of other tests.
     server = start_server(f"replay:{training_recording}")
-    shutil.copy(ROOT / "binder" / "demo.ipynb", server.folder)
+    shutil.copy(ROOT / "jupyter_gpuperf" / "demo" / "demo.ipynb", server.folder)
     page = open_page(server.page("lab/tree/demo.ipynb"))
     RESULTS.mkdir(exist_ok=True)
     take_panel(page, RESULTS / "panel.png", began=0.0)

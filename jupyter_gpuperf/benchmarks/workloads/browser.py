@@ -1,0 +1,151 @@
+"""A headless Chromium, told what to do over a pipe: no port, no library. Standard library only.
+
+It speaks the DevTools protocol: JSON, a null byte behind each message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import GpuPerfError
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS: Final = (
+    "--headless",
+    "--remote-debugging-pipe",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LAUNCHER: Final = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3]]
+for place, pipe in zip((3, 4), pipes):
+    os.dup2(pipe, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads from 3 and writes to 4; what other numbers they have here must be put there."""
+LOOK_SECONDS: Final = 0.01
+
+
+def find_browser() -> str | None:
+    """Return a Chromium of this machine: the one that ``GPUPERF_BROWSER`` names, or one on the PATH."""
+    names = (os.environ.get("GPUPERF_BROWSER", ""), *NAMES)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+class Browser:
+    """One browser with one page.
+
+    Parameters
+    ----------
+    program
+        A Chromium.
+    profile
+        An empty folder: nothing is cached.
+    """
+
+    def __init__(self, program: str, profile: str) -> None:
+        from_us, self._to_browser = os.pipe()
+        self._from_browser, from_browser = os.pipe()
+        root = ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+        command = [program, *FLAGS, *root, f"--user-data-dir={profile}", "about:blank"]
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-c", LAUNCHER, str(from_us), str(from_browser), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(from_us, from_browser),
+            start_new_session=True,
+        )
+        os.close(from_us)
+        os.close(from_browser)
+        self._number, self._session, self._received = 0, "", b""
+
+    def close(self) -> None:
+        """End it and all that it started."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._to_browser)
+        os.close(self._from_browser)
+
+    def attach(self, limit_seconds: float) -> None:
+        """Wait for the browser, and take its page.
+
+        Raises
+        ------
+        GpuPerfError
+            ``browser_failed``.
+        """
+        ends_at = time.monotonic() + limit_seconds
+        target = self._call("Target.createTarget", ends_at, url="about:blank")["targetId"]
+        answer = self._call("Target.attachToTarget", ends_at, targetId=target, flatten=True)
+        self._session = answer["sessionId"]
+
+    def open_until(self, address: str, condition: str, limit_seconds: float) -> float:
+        """Open ``address``, and return the seconds until the JavaScript ``condition`` is true.
+
+        Raises
+        ------
+        GpuPerfError
+            ``browser_failed``: it never was, or the browser ended.
+        """
+        began = time.monotonic()
+        ends_at = began + limit_seconds
+        self._call("Page.navigate", ends_at, url=address)
+        while True:
+            answer = self._call("Runtime.evaluate", ends_at, expression=f"Boolean({condition})")
+            if answer.get("result", {}).get("value") is True:
+                return time.monotonic() - began
+            time.sleep(LOOK_SECONDS)
+
+    def _call(self, method: str, ends_at: float, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        try:
+            os.write(self._to_browser, json.dumps(message).encode() + b"\0")
+        except OSError as error:
+            raise _failed("it ended") from error
+        while True:
+            answer = self._next(ends_at)
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise _failed(str(answer["error"].get("message", "")))
+                result: dict[str, Any] = answer.get("result", {})
+                return result
+
+    def _next(self, ends_at: float) -> dict[str, Any]:
+        while b"\0" not in self._received:
+            left_seconds = max(0.0, ends_at - time.monotonic())
+            readable, _, _ = select.select([self._from_browser], [], [], left_seconds)
+            if not readable:
+                raise _failed("the page was not ready in time")
+            chunk = os.read(self._from_browser, 1 << 16)
+            if not chunk:
+                raise _failed("it ended")
+            self._received += chunk
+        line, _, self._received = self._received.partition(b"\0")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+
+def _failed(why: str) -> GpuPerfError:
+    return GpuPerfError(
+        "browser_failed",
+        f"The browser could not show the page: {why}.",
+        "Open JupyterLab in it yourself, or name another in the variable GPUPERF_BROWSER.",
+    )

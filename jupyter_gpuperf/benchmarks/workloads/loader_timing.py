@@ -1,0 +1,157 @@
+"""Times a DataLoader: the start of its workers apart, then blocks of batches none of which were prefetched.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Context, Measured
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO, StopRule
+
+if TYPE_CHECKING:
+    import torch
+
+NOTHING: Final = object()
+STARTS: Final = 4
+"""How often the workers are started, to time it."""
+BLOCK_SECONDS: Final = 0.1
+"""Shortest block: long against the clock's resolution and the scheduler's time slice."""
+
+
+def measure_loader(
+    loader: torch.utils.data.DataLoader[Any],
+    parameters: Mapping[str, Any],
+    context: Context,
+    *,
+    things: str,
+) -> Measured:
+    """Return the figures and samples of a loader.
+
+    Parameters
+    ----------
+    loader
+        Endless, or long enough; where it ends it is begun anew.
+    parameters
+        ``workers``, ``prefetch_factor``, ``batch_size`` (0: none is known), ``rigorous``, ``time_limit_seconds``.
+    things
+        What a batch holds, for the name of the rate.
+
+    Raises
+    ------
+    BadRequest
+        ``data_too_short``.
+    """
+    starts = [_start_seconds(loader, context, number) for number in range(STARTS)]
+    blocks = _time_blocks(loader, parameters, context)
+    batch = mean_interval(blocks)
+    figures = {"batch_seconds": batch, "startup_seconds": mean_of_few(starts)}
+    if parameters["batch_size"]:
+        figures[f"{things}_per_second"] = inverse(batch, parameters["batch_size"])
+    return {
+        "unit": "seconds",
+        "figures": figures,
+        "samples": {"batch_seconds": blocks, "startup_seconds": starts},
+    }
+
+
+def _start_seconds(
+    loader: torch.utils.data.DataLoader[Any], context: Context, number: int
+) -> float:
+    context.progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
+    began = time.perf_counter()
+    batches = iter(loader)  # named, so that ending the workers comes after the time is taken
+    if next(batches, NOTHING) is NOTHING:
+        raise _too_short(1)
+    return time.perf_counter() - began
+
+
+def _time_blocks(
+    loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Context
+) -> list[float]:
+    workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
+    batches = _Batches(loader, prefetched=1 + workers * prefetch)
+    # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its neighbour.
+    block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
+    rule = StopRule(
+        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        limit_seconds=parameters["time_limit_seconds"],
+        interval_of=mean_interval,
+    )
+    while not rule.done:
+        rule.add(batches.seconds_each(block_batches))
+        mean_seconds = sum(rule.blocks) / len(rule.blocks)
+        context.progress(
+            0.1 + 0.9 * rule.progress_ratio, f"{1000 * mean_seconds:.1f} ms a batch so far"
+        )
+    if doubt := rule.doubt():
+        context.warn(doubt)
+    return rule.blocks
+
+
+class _Batches:
+    """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends."""
+
+    def __init__(self, loader: torch.utils.data.DataLoader[Any], *, prefetched: int) -> None:
+        self._loader, self._prefetched = loader, prefetched
+        self._begin()
+
+    def long_enough(self, least: int) -> int:
+        """Return ``least``, doubled until so many batches take long enough, or the data has no more.
+
+        Raises
+        ------
+        BadRequest
+            ``data_too_short``.
+        """
+        count = least
+        # Measured again after each step: the first batches are slower than the rest.
+        while (seconds := self._block_seconds(count)) is not None:
+            if seconds >= BLOCK_SECONDS:
+                return count
+            count *= 2
+        if count == least:
+            raise _too_short(least + self._prefetched)
+        return count // 2
+
+    def seconds_each(self, count: int) -> float:
+        """Return the mean time of so many batches in a row.
+
+        Raises
+        ------
+        BadRequest
+            ``data_too_short``: it has fewer than before.
+        """
+        seconds = self._block_seconds(count)
+        if seconds is None:
+            raise _too_short(count + self._prefetched)
+        return seconds / count
+
+    def _block_seconds(self, count: int) -> float | None:
+        for _ in range(2):
+            began = time.perf_counter()
+            taken = sum(1 for _ in itertools.islice(self._batches, count))
+            seconds = time.perf_counter() - began
+            if taken == count:
+                return seconds
+            self._begin()  # a block with a restart in it is dropped
+        return None
+
+    def _begin(self) -> None:
+        self._batches = iter(self._loader)
+        for _ in itertools.islice(self._batches, self._prefetched):
+            pass  # what was prefetched came for free
+
+
+def _too_short(needed: int) -> BadRequest:
+    return BadRequest(
+        "data_too_short",
+        f"The data ends before {needed} batches have come: too few to time.",
+        "Ask for fewer workers or a smaller batch, or give it more data.",
+    )

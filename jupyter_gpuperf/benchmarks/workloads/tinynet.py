@@ -1,0 +1,68 @@
+"""TinyNet: Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; and what a pass of it has to do.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_gpuperf.measure.bounds import Work
+
+CHANNELS: Final = 64
+FLOAT32_BYTES: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """A forward pass without gradients, on random images that stay on the device.
+
+    Parameters
+    ----------
+    precision
+        ``fp32`` as torch runs it by default, or ``bf16`` or ``fp16`` by autocast.
+    """
+
+    batch_size: int
+    image_size: int
+    precision: str = "fp32"
+    channels_last: bool = False
+    compiled: bool = False
+
+    def make(self, torch: Any, device: Any) -> Callable[[], object]:  # noqa: ANN401
+        """Return a function that does one pass."""
+        nn = torch.nn
+        net = nn.Sequential(
+            nn.Conv2d(3, CHANNELS, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
+        size = self.image_size
+        images = torch.rand(self.batch_size, 3, size, size, device=device)
+        net = net.to(device).eval()
+        if self.channels_last:
+            net, images = (each.to(memory_format=torch.channels_last) for each in (net, images))
+        if self.compiled:
+            net = torch.compile(net)
+        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+
+        def forward() -> object:
+            autocast = torch.autocast(device.type, dtype=kind) if kind else contextlib.nullcontext()
+            with torch.no_grad(), autocast:
+                return net(images)
+
+        return forward
+
+    @property
+    def work(self) -> Work:
+        """What an eager pass has to do: each layer reads its input and writes its output."""
+        pixels = self.batch_size * self.image_size**2
+        images, activations = 3 * pixels, CHANNELS * pixels
+        half = self.precision != "fp32"
+        item_bytes = FLOAT32_BYTES // 2 if half else FLOAT32_BYTES
+        # Convolution, ReLU, pool: written, read and written, read. Autocast converts the images first.
+        traffic = (images + 4 * activations) * item_bytes
+        if half:
+            traffic += images * (FLOAT32_BYTES + item_bytes)
+        return Work(flop=2.0 * 27 * activations, traffic_bytes=float(traffic))

@@ -1,0 +1,99 @@
+"""``jupyter gpuperf demo``: JupyterLab with the panel live and a notebook that measures this machine.
+
+Where no device answers, recordings of a real H100 are replayed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.config import SOURCE_VARIABLE
+from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.metrics import all_metrics
+from jupyter_gpuperf.sources import Source, source_from
+from jupyter_gpuperf.sources.recording import PACKAGED
+
+NOTEBOOK: Final = Path(__file__).with_name("demo.ipynb")
+FOLDER: Final = "gpuperf-demo"
+
+
+def demo(
+    folder: Path,
+    *,
+    source: str | None = None,
+    port: int | None = None,
+    browser: bool = True,
+    run: Callable[[Sequence[str], Mapping[str, str]], int] | None = None,
+) -> int:
+    """Open JupyterLab on a copy of the notebook in ``folder``, and return its exit code when it ends.
+
+    A copy that is there already is kept: what somebody wrote into it is theirs.
+
+    Raises
+    ------
+    Unavailable
+        ``package_missing``: JupyterLab is not installed here.
+    BadRequest
+        ``folder_not_writable``.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise Unavailable(
+            "package_missing",
+            f"The demo needs jupyterlab, which {sys.executable} doesn't have.",
+            f"Run: {sys.executable} -m pip install 'jupyter_gpuperf[demo]'.",
+        )
+    notebook = _copy_into(folder)
+    chosen = source or os.environ.get(SOURCE_VARIABLE) or source_here()
+    print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
+    root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    command = [
+        *(sys.executable, "-m", "jupyterlab", *root),
+        *([] if browser else ["--no-browser"]),
+        *([] if port is None else [f"--port={port}"]),
+        f"--ServerApp.root_dir={folder.absolute()}",
+        f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}",
+    ]
+    return (run or _run)(command, {**os.environ, SOURCE_VARIABLE: chosen})
+
+
+def source_here(make: Callable[[], Source] | None = None) -> str:
+    """Return ``auto`` where a device answers, else the packaged recordings, a device each."""
+    source = make() if make is not None else source_from("nvml", all_metrics())
+    source.open()
+    try:
+        answers = bool(source.devices().devices)
+    finally:
+        source.close()
+    files = ",".join(str(path) for path in sorted(PACKAGED.glob("*.gz")))
+    return "auto" if answers else f"replay:{files}"
+
+
+def _copy_into(folder: Path) -> Path:
+    copy = folder / NOTEBOOK.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not copy.exists():
+            shutil.copyfile(NOTEBOOK, copy)
+    except OSError as error:
+        raise BadRequest(
+            "folder_not_writable",
+            f"{folder} can't be written to: {error}.",
+            "Name another folder.",
+        ) from error
+    return copy
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    if os.name == "posix":  # in this process's place, so that whoever ends it ends the server
+        os.execve(command[0], list(command), dict(environment))
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    except KeyboardInterrupt:  # the server had it, too, and has asked
+        return 0
