@@ -73,7 +73,8 @@ def _ourselves(machine: Machine) -> Outcome:
         )
     if OUR_PANEL in look.disabled_lab_extensions(machine):
         return broken(
-            "The panel is disabled in JupyterLab.", fix=f"jupyter labextension enable {OUR_PANEL}"
+            "The panel is disabled in JupyterLab.",
+            fix=f"jupyter labextension enable --level=user {OUR_PANEL}",
         )
     shown = panel.package.get("version")
     if version and shown and version != shown:
@@ -101,7 +102,7 @@ def _lab_extensions(machine: Machine) -> Outcome:
         if each.name not in disabled and not allows(wants, numbers(lab)[0]):
             return suspect(
                 f"{each.name} {each.package.get('version', '')} is made for JupyterLab {wants}; this is {lab}.",
-                fix=f"jupyter labextension disable {each.name}",
+                fix=f"jupyter labextension disable --level=user {each.name}",
                 then="Or install a newer one.",
             )
     off = ", ".join(sorted(disabled)[:SHOWN]) or "none"

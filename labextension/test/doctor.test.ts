@@ -35,14 +35,17 @@ class Server {
   }
 }
 
+const aMoment = () => new Promise(resolve => setTimeout(resolve, 20));
+
 test('it asks once, when somebody first looks', async () => {
   const server = new Server();
-  const model = new DoctorModel(server);
+  const model = new DoctorModel(server, 0);
   model.watch(false);
   assert.equal(server.asked.length, 0);
   model.watch(true);
   model.watch(false);
   model.watch(true);
+  await aMoment();
   assert.deepEqual(server.asked, [{ kernel: '', anew: false }]);
   assert.equal(model.busy, true);
   await server.answer(0, reportOf('', 'ok', 'fail', 'warn', 'fail'));
@@ -50,13 +53,15 @@ test('it asks once, when somebody first looks', async () => {
   const wrong = model.with('fail', 'warn').map(each => each.id);
   assert.deepEqual(wrong, ['check1', 'check3', 'check2']);
   model.watch(true);
+  await aMoment();
   assert.equal(server.asked.length, 1);
 });
 
 test('what comes late about another environment is not shown', async () => {
   const server = new Server();
-  const model = new DoctorModel(server);
+  const model = new DoctorModel(server, 0);
   model.watch(true);
+  await aMoment();
   model.choose('other');
   await server.answer(1, reportOf('other', 'ok'));
   await server.answer(0, reportOf('', 'fail'));
@@ -66,8 +71,9 @@ test('what comes late about another environment is not shown', async () => {
 
 test('a refusal stands beside the report from before, until the next answer', async () => {
   const server = new Server();
-  const model = new DoctorModel(server);
+  const model = new DoctorModel(server, 0);
   model.watch(true);
+  await aMoment();
   await server.answer(0, reportOf('', 'ok'));
   void model.examine(true);
   await server.answer(1, new Refusal('worker_died', 'It died.', ''));

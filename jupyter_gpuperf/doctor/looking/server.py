@@ -72,17 +72,14 @@ def lab_extensions(machine: Machine) -> list[LabExtension]:
 
 
 def disabled_lab_extensions(machine: Machine) -> set[str]:
-    """Return the names of what is disabled in page_config.json, wherever that is."""
+    """Return the names of what page_config.json disables; the user's own stands first, and wins."""
     pages = [f"{each}/labconfig/page_config.json" for each in machine.server.get("config_path", [])]
     pages.append(f"{machine.server.get('prefix', '')}/share/jupyter/lab/settings/page_config.json")
-    found: set[str] = set()
-    for page in pages:
+    found: dict[str, bool] = {}
+    for page in reversed(pages):
         disabled = read_json(machine, page).get("disabledExtensions", {})
-        if isinstance(disabled, dict):
-            found |= {name for name, value in disabled.items() if value}
-        else:
-            found |= set(disabled)
-    return found
+        found |= disabled if isinstance(disabled, dict) else dict.fromkeys(disabled, True)
+    return {name for name, value in found.items() if value}
 
 
 def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:

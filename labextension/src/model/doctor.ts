@@ -3,6 +3,9 @@ import { ISignal, Signal } from '@lumino/signaling';
 import type { CheckFinding, DoctorReport } from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
 
+/** The page loads first: importing torch takes seconds of the server's processors. */
+const FIRST_LOOK_MS = 3000;
+
 /** What an environment is like; asked for once when somebody looks, and again when told to. */
 export class DoctorModel {
   report: DoctorReport | null = null;
@@ -13,8 +16,12 @@ export class DoctorModel {
 
   private readonly changedSignal = new Signal<this, void>(this);
   private turn = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly rest: Pick<Rest, 'doctor'>) {}
+  constructor(
+    private readonly rest: Pick<Rest, 'doctor'>,
+    private readonly firstLookMs = FIRST_LOOK_MS
+  ) {}
 
   get changed(): ISignal<this, void> {
     return this.changedSignal;
@@ -28,8 +35,9 @@ export class DoctorModel {
   }
 
   watch(watching: boolean): void {
+    clearTimeout(this.timer);
     if (watching && !this.busy && this.report === null) {
-      void this.examine(false);
+      this.timer = setTimeout(() => void this.examine(false), this.firstLookMs);
     }
   }
 
@@ -41,6 +49,7 @@ export class DoctorModel {
 
   async examine(anew: boolean): Promise<void> {
     const turn = ++this.turn;
+    clearTimeout(this.timer);
     this.busy = true;
     this.trouble = null;
     this.changedSignal.emit();
