@@ -1,0 +1,89 @@
+"""``jupyter gpuperf …``: what the notebook has, in a shell. A new command is a file here and its place in the tuple.
+
+A command's ``add`` adds its arguments and names what runs it. Exit codes: 0 done, 1 failed, 2 misused,
+130 interrupted. With ``--json`` the answer, or the refusal on stderr, is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record
+from jupyter_gpuperf.cli.answers import DONE, FAILED, INTERRUPTED, MISUSED, PROGRAM
+from jupyter_gpuperf.errors import GpuPerfError
+
+__all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
+
+COMMANDS: Final = (bench, compare, diagnose, doctor, record, demo)
+"""The commands, in the order in which people see them."""
+
+MISUSES: Final = frozenset(
+    {
+        "usage",
+        "unknown_benchmark",
+        "unknown_device",
+        "unknown_kernel",
+        "unknown_parameter",
+        "parameter_out_of_range",
+        "parameter_wrong_type",
+        "file_exists",
+        "file_not_found",
+        "not_a_report",
+        "not_a_recording",
+        "not_a_suite",
+        "unknown_result",
+        "unknown_source",
+    }
+)
+"""Refusals of what was typed; told by code, because a refusal that crossed a wire has no class."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    known, rest = _parser().parse_known_args(arguments)
+    try:
+        return int(known.run(known, rest))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except GpuPerfError as error:
+        return _refuse(error, as_json=known.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(title="commands", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: reading package metadata takes a while."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(nargs=0, help="print the version", **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from jupyter_gpuperf import __version__
+
+        print(__version__)  # noqa: T201
+        parser.exit()
+
+
+def _refuse(error: GpuPerfError, *, as_json: bool) -> int:
+    if as_json:
+        text = json.dumps(error.to_dict())
+    else:
+        # A benchmark's error knows its log's end, and says so itself.
+        text = "\n".join(filter(None, [str(error), "" if error.hint in str(error) else error.hint]))
+    print(text, file=sys.stderr)  # noqa: T201
+    if error.code == "cancelled":
+        return INTERRUPTED
+    return MISUSED if error.code in MISUSES else FAILED
