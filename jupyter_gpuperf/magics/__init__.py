@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_gpuperf.magics.result import Result
+    from jupyter_gpuperf.magics.tuned import Tuned
     from jupyter_gpuperf.schemas import Scalar
 
-__all__ = ["bench", "load_ipython_extension"]
+__all__ = ["bench", "load_ipython_extension", "tune"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
@@ -62,4 +66,52 @@ def bench(
         return run_on_object(name, subject, words, parameters, new_view=view_here)
     return run_benchmark(
         name, parameters, device=device, local=local, new_view=view_here, display_result=False
+    )
+
+
+def tune(
+    loader_or_dataset: object,
+    *,
+    batch_size: int | None = None,
+    step: Callable[[Any], object] | None = None,
+    target_rate: float | None = None,
+    budget_seconds: float = 60.0,
+    kept: bool = False,
+) -> Tuned:
+    """Find the cheapest settings of a DataLoader that are fast enough, by measuring them here.
+
+    Your loader, its iterator, sampler and generators are not touched: new loaders are made like it.
+
+    Parameters
+    ----------
+    loader_or_dataset
+        A torch DataLoader, something that wraps one, or a data set.
+    batch_size
+        In the place of the loader's own.
+    step
+        Your training step, a function of a batch. It really runs: on a copy of the model, if that matters.
+    target_rate
+        Batches a second that your training takes, in the place of a step. With neither, the fastest loader wins.
+    budget_seconds
+        Time for all of it.
+    kept
+        Measure nothing: return what was found before for this data set on this machine.
+
+    Raises
+    ------
+    BenchmarkError
+        It was refused, or no item came; with ``code``, ``message`` and ``hint``.
+    """
+    from jupyter_gpuperf.magics.progress import view_here
+    from jupyter_gpuperf.magics.tuning_here import name_in_notebook, tune_here
+
+    return tune_here(
+        loader_or_dataset,
+        name_in_notebook(loader_or_dataset),
+        new_view=view_here,
+        batch_size=batch_size,
+        step=step,
+        target_rate=target_rate,
+        budget_seconds=budget_seconds,
+        kept=kept,
     )

@@ -65,7 +65,7 @@ def pickled_bytes(value: object) -> int | None:
         return MOST_BYTES + 1
     except Exception:  # the user's own code  # noqa: BLE001
         return None
-    return counted.bytes
+    return counted.size_bytes
 
 
 class _TooMuch(Exception):
@@ -75,13 +75,13 @@ class _TooMuch(Exception):
 class _Count:
     """A file that keeps nothing."""
 
-    bytes = 0
+    size_bytes = 0
 
     def write(self, content: bytes) -> int:
         """Count."""
         size = memoryview(content).nbytes
-        self.bytes += size
-        if self.bytes > MOST_BYTES:
+        self.size_bytes += size
+        if self.size_bytes > MOST_BYTES:
             raise _TooMuch
         return size
 

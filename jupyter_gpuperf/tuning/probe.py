@@ -6,37 +6,18 @@ at module level.
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_gpuperf.tuning.by_value import by_value, pickled_bytes
+from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
 from jupyter_gpuperf.tuning.safety import close, failure_words
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method, noting_context, of_kind
 
 FEWEST_ITEMS: Final = 8
-MOST_ITEMS: Final = 256
-OWN_IO: Final = Path("/proc/self/io")
-
-
-class Record(NamedTuple):
-    """What one item, or the collating of a batch, took in the worker."""
-
-    kind: str
-    wall_seconds: float
-    thread_seconds: float
-    process_seconds: float
-    bytes: int
-    uses_cuda: bool
-    read_bytes: int
-    storage_bytes: int
-    threads: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,9 +133,9 @@ class ProbeFailed(Exception):
         self.words, self.text = words, text
 
 
-def _watched(subject: Subject) -> _Watched:
-    indices = [] if subject.is_stream else [next(subject.index_batches(), [])]
-    return _Watched(
+def _watched(subject: Subject) -> Watched:
+    indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches(), [])]
+    return Watched(
         subject.dataset,
         subject.collate_function(),
         indices,
@@ -172,7 +153,7 @@ def _until(found: Iterable[Record], end: float, clock: Callable[[], float]) -> l
     return records
 
 
-def _loader(watched: _Watched, method: str, timeout_seconds: float) -> tuple[Any, list[Any]]:
+def _loader(watched: Watched, method: str, timeout_seconds: float) -> tuple[Any, list[Any]]:
     """Return a loader that hands over a worker's records one by one."""
     from torch.utils.data import DataLoader
 
@@ -188,116 +169,6 @@ def _loader(watched: _Watched, method: str, timeout_seconds: float) -> tuple[Any
         multiprocessing_context=noting_context(method, processes),
     )
     return loader, processes
-
-
-class _Watched:
-    """A data set of records: its n-th item is what the n-th item of the user's took."""
-
-    def __init__(
-        self,
-        dataset: Any,  # noqa: ANN401
-        collate: Callable[[Any], Any],
-        indices: list[Any],
-        batch_size: int,
-        begin: Callable[[int], object] | None,
-    ) -> None:
-        self._dataset, self._collate, self._indices = dataset, collate, indices
-        self._batch_size, self._begin = batch_size, begin
-        self._records: Iterator[Record] | None = None
-
-    def __getitem__(self, _place: int) -> Record:
-        if self._records is None:
-            self._begin_as_worker()
-            self._records = self.records()
-        return next(self._records, END)
-
-    def _begin_as_worker(self) -> None:
-        """Do what the user has a worker do first; it may look for the data set where torch has it."""
-        from torch.utils.data import get_worker_info
-
-        info = get_worker_info()
-        if info is not None:
-            object.__setattr__(info, "dataset", self._dataset)
-            if self._begin is not None:
-                self._begin(info.id)
-
-    def records(self) -> Iterator[Record]:
-        taken = []
-        for item, record in timed(self._items()):
-            taken.append(item)
-            yield record
-            if len(taken) >= max(1, self._batch_size):
-                break
-        if self._batch_size and taken:
-            for _, record in timed(iter([lambda: self._collate(taken)]), kind="batch"):
-                yield record
-
-    def _items(self) -> Iterator[Callable[[], Any]]:
-        if not self._indices:  # a stream
-            items = iter(self._dataset)
-            while True:
-                yield lambda: next(items, NOTHING)
-        for batch in self._indices:
-            for index in batch if isinstance(batch, (list, tuple)) else [batch]:
-                yield lambda index=index: self._dataset[index]
-
-
-NOTHING: Final = "nothing"
-END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
-
-
-def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tuple[Any, Record]]:
-    """Make each call and say what it took; ends at the end of a stream."""
-    for call in itertools.islice(calls, MOST_ITEMS):
-        read, stored = _read_so_far()
-        began = time.perf_counter(), time.thread_time(), time.process_time()
-        value = call()
-        took = (
-            time.perf_counter() - began[0],
-            time.thread_time() - began[1],
-            time.process_time() - began[2],
-        )
-        if value is NOTHING:
-            return
-        read_now, stored_now = _read_so_far()
-        yield (
-            value,
-            Record(
-                kind,
-                *took,
-                bytes_of(value),
-                uses_cuda(value),
-                read_now - read,
-                stored_now - stored,
-                _cv_threads(),
-            ),
-        )
-
-
-def bytes_of(value: object, depth: int = 6) -> int:
-    """Return the size of the tensors and arrays in a value, however nested; of bytes and texts their length."""
-    size = getattr(value, "nbytes", None)
-    if isinstance(size, int):
-        return size
-    if isinstance(value, (bytes, bytearray, str)):
-        return len(value)
-    if not depth:
-        return 0
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    elif hasattr(value, "__dict__"):
-        value = list(vars(value).values())
-    if isinstance(value, (list, tuple)):
-        return sum(bytes_of(each, depth - 1) for each in value)
-    return 8
-
-
-def uses_cuda(value: object) -> bool:
-    """Tell whether this process has begun to use CUDA, or an item lies there."""
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized() and not torch.cuda._is_in_bad_fork():
-        return True
-    return bool(getattr(value, "is_cuda", False))
 
 
 def summary(records: Iterable[Record], subject: Subject) -> Probe:
@@ -342,19 +213,6 @@ def _variation(walls: list[float]) -> float:
     if len(walls) < FEWEST_ITEMS or mean < 1e-4:
         return 1.0
     return sorted(walls)[int(0.95 * (len(walls) - 1))] / mean
-
-
-def _read_so_far() -> tuple[int, int]:
-    """Return what this process has read, from files and from storage; zeros where nothing tells."""
-    with contextlib.suppress(OSError, ValueError):
-        found = dict(line.split(": ") for line in OWN_IO.read_text().splitlines())
-        return int(found.get("rchar", 0)), int(found.get("read_bytes", 0))
-    return 0, 0
-
-
-def _cv_threads() -> int:
-    cv2: Any = sys.modules.get("cv2")
-    return int(cv2.getNumThreads()) if cv2 is not None else 0
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401

@@ -12,6 +12,7 @@ from typing import Final
 from jupyter_gpuperf.tuning.finals import Finals
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.space import Bench, Found, Space
+from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.tried import NEAR_RATIO, Tried
 from jupyter_gpuperf.tuning.worker_search import WorkerSearch
 
@@ -63,15 +64,25 @@ def _vary(tried: Tried, change: Callable[[Setting], Setting]) -> None:
 
 def _persistence(tried: Tried) -> None:
     """Measure what workers that outlive the epoch save, and others that start faster."""
-    space, best = tried.space, tried.leader()
+    space = tried.space
+    best = _fastest_once_started(tried)
     if best is None or not best.setting.num_workers or not space.batches:
         return
     epoch = best.epoch_seconds(space.batches, space.step_seconds) or 0.0
-    if best.start_seconds <= NEAR_RATIO * epoch or best.setting.persistent_workers:
+    if best.start_seconds <= NEAR_RATIO * epoch:
         return
     for method in space.start_methods:
         tried.drain(best.setting.but(start_method=method))
-    wanted = (tried.leader() or best).setting.but(persistent_workers=True)
+    wanted = (_fastest_once_started(tried) or best).setting.but(persistent_workers=True)
     trial = tried.drain(wanted)
     if trial is not None and trial.error is None:
         trial.restart_seconds = tried.bench.starts(wanted).restart_seconds
+
+
+def _fastest_once_started(tried: Tried) -> Trial | None:
+    """Return what leads when the start is not counted: workers that persist start once."""
+    if any(map(tried.is_enough, tried.measured())):
+        return tried.leader()
+    return tried.nearest(
+        tried.measured(), lambda trial: trial.each_seconds(tried.space.step_seconds)
+    )

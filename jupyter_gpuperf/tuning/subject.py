@@ -214,7 +214,7 @@ def default_start_method() -> str:
 
 def noting_context(method: str, processes: list[Any]) -> Any:  # noqa: ANN401
     """Return a context of multiprocessing that notes each process it makes: those are the tuner's own."""
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
 
     class Noting(type(context)):  # type: ignore[misc]
         def Process(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401, N802

@@ -40,7 +40,7 @@ class Alarm:
         self._held = 0
         self._before: tuple[Any, tuple[float, float]] | None = None
 
-    def __enter__(self) -> Alarm:
+    def __enter__(self) -> Alarm:  # noqa: PYI034  (Self is newer than the oldest Python here)
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             handler = signal.signal(signal.SIGALRM, self._ring)
             timer = signal.setitimer(signal.ITIMER_REAL, RING_SECONDS, RING_SECONDS)

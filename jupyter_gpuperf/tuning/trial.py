@@ -162,7 +162,8 @@ class Usage:
         self._psutil, self._errors = psutil, psutil.Error
         self._here = not pids
         self._processes = []
-        for pid in pids or [None]:
+        of_here: list[int | None] = [None]
+        for pid in pids or of_here:
             with contextlib.suppress(psutil.Error):
                 self._processes.append(psutil.Process(pid))
         self._cpu, self._stored = self._cpu_seconds(), self._storage_bytes()

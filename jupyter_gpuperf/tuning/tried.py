@@ -17,7 +17,7 @@ NEAR_RATIO: Final = 0.02
 ROOM_RATIO: Final = 0.95
 """A loader that is to keep up with a step must be this much faster: times vary."""
 SCREEN_TARGET: Final = 0.05
-FINAL_SHARE: Final = 0.35
+FINAL_SHARE: Final = 0.25
 """Of the whole time, kept for the finalists."""
 
 
@@ -84,17 +84,16 @@ class Tried:
             return min(enough, key=lambda each: each.setting.cost)
         return self.nearest(self.measured())
 
-    def nearest(self, trials: Sequence[Trial]) -> Trial | None:
+    def nearest(
+        self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
+    ) -> Trial | None:
         """Return the cheapest of those that can't be told from the fastest, or hardly."""
         if not trials:
             return None
-        fastest = min(trials, key=self.epoch_seconds)
-        least = self.epoch_seconds(fastest)
-        near = [
-            each
-            for each in trials
-            if self.epoch_seconds(each) <= (1 + NEAR_RATIO) * least and not slower(each, fastest)
-        ]
+        seconds_of = seconds_of or self.epoch_seconds
+        fastest = min(trials, key=seconds_of)
+        most = (1 + NEAR_RATIO) * seconds_of(fastest)
+        near = [each for each in trials if seconds_of(each) <= most and not slower(each, fastest)]
         return min(near, key=lambda each: each.setting.cost)
 
 

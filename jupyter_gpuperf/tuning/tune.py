@@ -7,29 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-import multiprocessing
-import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.benchmarks.workloads.loader_timing import Take
 from jupyter_gpuperf.benchmarks.workloads.own_loader import random_state_kept
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
+from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import Budget, budget_here
 from jupyter_gpuperf.tuning.code_line import code_of
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
+from jupyter_gpuperf.tuning.countdown import Countdown
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
-from jupyter_gpuperf.tuning.safety import in_the_way
 from jupyter_gpuperf.tuning.search import search
-from jupyter_gpuperf.tuning.setting import Setting, golden
 from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space_here import space_here
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 from jupyter_gpuperf.tuning.verdict import (
@@ -39,51 +36,12 @@ from jupyter_gpuperf.tuning.verdict import (
     regime_words,
     summary_of,
 )
+from jupyter_gpuperf.tuning.wanted import Wanted
 
 MOST_WORKERS: Final = 64
-SAY_SECONDS: Final = 0.2
 PROBE_SHARE: Final = 0.05
 LEAST_COMPUTING: Final = 0.03
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is asked for.
-
-    Attributes
-    ----------
-    step
-        The training step, called with a batch; it really runs.
-    target_rate
-        Batches a second that the training takes, in the place of a step.
-    kept
-        What was recommended before for this data set and machine: tried in any case.
-    """
-
-    batch_size: int | None = None
-    step: Step | None = None
-    target_rate: float | None = None
-    budget_seconds: float = 60.0
-    kept: Setting | None = None
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.budget_seconds <= 86400:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"budget_seconds = {self.budget_seconds:g} is out of range.",
-                "budget_seconds goes from 2 to 86400.",
-            )
-        if self.target_rate is not None and not 0 < self.target_rate < math.inf:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"target_rate = {self.target_rate:g} is out of range.",
-                "target_rate is the training's batches a second, more than zero.",
-            )
-        if self.step is not None and self.target_rate is not None:
-            raise BadRequest(
-                "usage", "A step and a target rate are two answers to one question.", "Give one."
-            )
 
 
 def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> Outcome:
@@ -105,7 +63,7 @@ def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> O
     Unavailable
         ``no_time``: the data set did not answer in time, or a batch takes longer than all the time there is.
     """
-    clock = _Clock(wanted.budget_seconds, context)
+    clock = Countdown(wanted.budget_seconds, context)
     with _quiet(), Alarm(clock.look) as alarm, random_state_kept():
         clock.alarm = alarm
         try:
@@ -115,42 +73,10 @@ def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> O
             raise _no_time(wanted.budget_seconds) from None
 
 
-class _Clock:
-    """The time that is left, and saying so."""
-
-    def __init__(self, budget_seconds: float, context: Context) -> None:
-        self._budget, self._context = budget_seconds, context
-        self._began, self._said = time.monotonic(), 0.0
-        self._words = "Looking at items"
-        self.alarm = Alarm()
-
-    def left(self) -> float:
-        """Return the seconds that are left."""
-        return self._budget - self.passed()
-
-    def passed(self) -> float:
-        """Return the seconds since the beginning."""
-        return time.monotonic() - self._began
-
-    def say(self, words: str) -> None:
-        """Say what is going on."""
-        self._words = words
-        if time.monotonic() - self._said >= SAY_SECONDS:
-            with self.alarm.held():
-                self.look()
-
-    def look(self) -> None:
-        """Say again what is going on, and see whether it is still wanted."""
-        self._said = time.monotonic()
-        left = max(0.0, self.left())
-        ratio = min(1.0, self.passed() / self._budget)
-        self._context.progress(ratio, f"{self._words} · at most {left:.0f} s left")
-
-
 class _Tuning:
     """One tuning at work."""
 
-    def __init__(self, subject: Subject, wanted: Wanted, clock: _Clock) -> None:
+    def __init__(self, subject: Subject, wanted: Wanted, clock: Countdown) -> None:
         self._subject, self._wanted, self._clock = subject, wanted, clock
         self._budget = budget_here()
         self._start_method: str | None = None
@@ -172,7 +98,17 @@ class _Tuning:
             most_workers=stream_limit,
         )
         step, step_seconds = self._step(bench)
-        space = self._space(looked, stream_limit, pinning, step, step_seconds)
+        space = space_here(
+            self._subject,
+            looked,
+            self._budget,
+            kept=self._wanted.kept,
+            start_method=self._start_method,
+            stream_limit=stream_limit,
+            pinning=pinning,
+            step=step,
+            step_seconds=step_seconds,
+        )
         found = search(space, bench, self._clock.left)
         return self._outcome(found, space, looked, pinning)
 
@@ -241,52 +177,6 @@ class _Tuning:
                 f"The step raised {type(error).__name__}: {error}",
                 "It is called with a batch as the loader gives it.",
             ) from error
-
-    def _space(
-        self,
-        looked: Probe,
-        stream_limit: int | None,
-        pinning: bool,
-        step: Step | None,
-        step_seconds: float | None,
-    ) -> Space:
-        present = self._subject.present
-        method = self._start_method or (present.start_method if present else None)
-        base = Setting.of(num_workers=1, pin_memory=pinning, start_method=method)
-        named: dict[str, Setting] = {}
-        if present is not None:
-            named["present"] = present
-        named["golden"] = golden(self._budget.seen_cpus, start_method=method)
-        if self._wanted.kept is not None:
-            named["kept"] = self._wanted.kept
-        computing = max(LEAST_COMPUTING, 1 - looked.blocked_ratio)
-        return Space(
-            named=named,
-            base=base,
-            most_workers=self._most_workers(base, looked, computing, stream_limit),
-            cpus=self._budget.cpus,
-            computing=computing,
-            variation=looked.variation,
-            step=step,
-            step_seconds=step_seconds,
-            batches=self._subject.batches_per_epoch,
-            pinning=pinning,
-            start_methods=_other_start_methods(method, looked),
-            any_order=_knows_any_order(),
-        )
-
-    def _most_workers(
-        self, base: Setting, looked: Probe, computing: float, stream_limit: int | None
-    ) -> int:
-        cpus = self._budget.cpus
-        most = min(MOST_WORKERS, math.ceil(max(2 * cpus, 1.5 * cpus / computing)))
-        if stream_limit is not None:
-            most = min(most, stream_limit)
-        if looked.uses_cuda and self._start_method is None and default_start_method() == "fork":
-            most = 0
-        while most > 0 and in_the_way(base.but(num_workers=most), looked, self._budget):
-            most -= 1
-        return most
 
     def _outcome(self, found: Found, space: Space, looked: Probe, pinning: bool) -> Outcome:
         best, subject = found.best, self._subject
@@ -361,21 +251,6 @@ def _has_device() -> bool:
 
 def _copying(pinned: bool) -> Take:
     return ToDevice(pinned=pinned)
-
-
-def _other_start_methods(method: str | None, looked: Probe) -> list[str]:
-    """Return cheaper ways to start workers than the one in use."""
-    used = method or default_start_method()
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    return ["fork"] if used != "fork" and can_fork and not looked.uses_cuda else []
-
-
-def _knows_any_order() -> bool:
-    import inspect
-
-    from torch.utils.data import DataLoader
-
-    return "in_order" in inspect.signature(DataLoader).parameters
 
 
 @contextlib.contextmanager

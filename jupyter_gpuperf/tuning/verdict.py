@@ -42,10 +42,7 @@ def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budg
     """Return what bounds the recommended setting."""
     if found.enough:
         return Limit("step", "The training step itself: the loader keeps up with it.", [])
-    cores = best.cpu_cores or 0.0
-    item_ms = 1000 * probe.item_cpu_seconds
-    if cores >= BUSY_RATIO * budget.cpus or (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
-        words = f"Processors: {cores:.1f} of {budget.cpus:g} are in use; an item takes {item_ms:.2g} ms of one."
+    if (words := _processors_words(best, probe, budget)) is not None:
         if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
             words += (
                 f" The container's quota is {budget.quota_cpus:g}, though {budget.seen_cpus} show."
@@ -60,10 +57,21 @@ def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budg
     if not best.setting.num_workers:
         words = f"One process: workers gain nothing here, since handing {megabytes:.3g} MB over costs as much."
         return Limit("transfer", words, [FEWER_BYTES, LESS_COMPUTING])
-    if probe.batch_cpu_seconds < load_seconds(best) * cores:
+    if probe.batch_cpu_seconds < load_seconds(best) * (best.cpu_cores or 0.0):
         words = f"Handing over: batches of {megabytes:.3g} MB pass through one process."
         return Limit("transfer", words, [FEWER_BYTES])
     return Limit("unknown", "What bounds it does not show in these trials.", [LESS_COMPUTING])
+
+
+def _processors_words(best: Trial, probe: Probe, budget: Budget) -> str | None:
+    """Return how busy the processors are, where they are the limit."""
+    cores = best.cpu_cores or 0.0
+    item = f"an item takes {1000 * probe.item_cpu_seconds:.2g} ms of one."
+    if cores >= BUSY_RATIO * budget.cpus:
+        return f"Processors: {cores:.1f} of {budget.cpus:g} are in use; {item}"
+    if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
+        return f"Processors: all {budget.seen_cpus} are busy, {cores:.1f} of them with this; {item}"
+    return None
 
 
 def summary_of(best: Trial, found: Found, space: Space) -> list[str]:

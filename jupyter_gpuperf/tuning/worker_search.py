@@ -34,8 +34,8 @@ class WorkerSearch:
             if self._tried.is_enough(self._tried.drain(self._setting(workers))):
                 return
         made = 0
-        while made < MOST_TRIALS and (workers := self._next()) is not None:
-            if self._tried.drain(self._setting(workers)) is None:
+        while made < MOST_TRIALS and (wanted := self._next()) is not None:
+            if self._tried.drain(self._setting(wanted)) is None:
                 return
             made += 1
         self._again_where_disturbed()
