@@ -14,7 +14,7 @@ RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-sys.path[:0] = [str(TESTS), str(TESTS / "jobs"), str(TESTS / "ui"), str(DOCS)]
+sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in ("jobs", "tuning", "ui")), str(DOCS)]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,7 +62,7 @@ def tune_here(
         mark = fingerprint(subject, name, batch_size)
         before = kept_for(mark)
         if kept:
-            return _kept_one(before)
+            return _shown(_kept_one(before), new_view() if display_result else None)
         wanted = Wanted(
             batch_size=batch_size,
             step=step,
@@ -181,6 +181,12 @@ def _kept_one(before: KeptResult | None) -> Tuned:
         )
     when = when_words(before.created_seconds)
     return Tuned(_content(before), number=before.id, before=f"Measured {when}, not now.")
+
+
+def _shown(tuned: Tuned, view: View | None) -> Tuned:
+    if view is not None:
+        view.end(tuned, "")
+    return tuned
 
 
 def _content(before: KeptResult) -> dict[str, Any]:

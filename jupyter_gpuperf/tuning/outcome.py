@@ -24,7 +24,8 @@ class Outcome:
     summary
         What is recommended and what it gains, in sentences.
     limit
-        What bounds the recommended setting now: ``step``, ``cpu``, ``quota``, ``storage``, ``transfer``, ``unknown``.
+        What bounds the recommended setting now: ``step``, ``cpu``, ``quota``, ``others``, ``storage``,
+        ``transfer``, ``unknown``.
     advice
         What to do where no setting is enough, or the loader is the limit.
     step_seconds

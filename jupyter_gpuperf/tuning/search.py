@@ -30,9 +30,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
         Returns the time that is left.
     """
     tried = Tried(space, bench, left_seconds)
-    for role, setting in space.named.items():
-        if (trial := tried.drain(setting)) is not None:
-            trial.roles.add(role)
+    _named(tried)
     WorkerSearch(tried).run()
     _knobs(tried)
     finals = Finals(tried)
@@ -43,6 +41,16 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     return Found(
         trials=list(tried.trials.values()), best=best, enough=enough, cut_short=tried.cut_short
     )
+
+
+def _named(tried: Tried) -> None:
+    """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
+    named = dict(tried.space.named)
+    first = {"present": named.pop("present")} if "present" in named else {}
+    alone = {"": tried.space.base.but(num_workers=0)}
+    for role, setting in (*first.items(), *alone.items(), *named.items()):
+        if (trial := tried.drain(setting)) is not None and role:
+            trial.roles.add(role)
 
 
 def _knobs(tried: Tried) -> None:

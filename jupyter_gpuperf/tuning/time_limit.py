@@ -77,8 +77,8 @@ class Alarm:
         finally:
             self._held -= 1
 
-    def _ring(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._held:
+    def _ring(self, _signal: int, frame: FrameType | None) -> None:
+        if self._held or _forks(frame):
             return
         now = self._clock()
         for place, end in enumerate(self._ends):
@@ -87,3 +87,12 @@ class Alarm:
                 raise TimeIsUp
         with self.held():
             self._look()
+
+
+def _forks(frame: FrameType | None) -> bool:
+    """Tell whether a process is being started: what is raised there is lost, or leaves half a process."""
+    while frame is not None:
+        if frame.f_code.co_name == "_launch":
+            return True
+        frame = frame.f_back
+    return False

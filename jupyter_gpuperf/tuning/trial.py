@@ -6,6 +6,7 @@ Standard library only at module level, but for psutil.
 from __future__ import annotations
 
 import contextlib
+import functools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -134,8 +135,11 @@ class Trial:
 
 def interval_of(blocks: Sequence[float]) -> Interval | None:
     """Return the mean with its interval; of one block alone none, of few Student's."""
-    if len(blocks) < 2:
-        return None
+    return None if len(blocks) < 2 else dict(_interval(tuple(blocks)))
+
+
+@functools.lru_cache(256)  # it is asked for again and again, and takes thousands of resamples
+def _interval(blocks: tuple[float, ...]) -> Interval:
     if len(blocks) < FEWEST_BLOCKS <= len(STUDENT_T):
         return mean_of_few(blocks)
     return mean_interval(blocks)

@@ -19,6 +19,7 @@ ROOM_RATIO: Final = 0.95
 SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.25
 """Of the whole time, kept for the finalists."""
+FINAL_SHARE_WITH_STEP: Final = 0.4
 
 
 class Tried:
@@ -40,7 +41,8 @@ class Tried:
         """Return a setting's trial, made now where there is none; ``None`` where no time is left."""
         if setting in self.trials:
             return self.trials[setting]
-        if self.left() < FINAL_SHARE * self.all_seconds:
+        share = FINAL_SHARE if self.space.step is None else FINAL_SHARE_WITH_STEP
+        if self.left() < share * self.all_seconds:
             self.cut_short = True
             return None
         best = min(self.measured(), key=load_seconds, default=None)

@@ -42,13 +42,8 @@ def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budg
     """Return what bounds the recommended setting."""
     if found.enough:
         return Limit("step", "The training step itself: the loader keeps up with it.", [])
-    if (words := _processors_words(best, probe, budget)) is not None:
-        if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
-            words += (
-                f" The container's quota is {budget.quota_cpus:g}, though {budget.seen_cpus} show."
-            )
-            return Limit("quota", words, [MORE_CPUS, LESS_COMPUTING, ON_THE_GPU, GPU_DECODE])
-        return Limit("cpu", words, [LESS_COMPUTING, ON_THE_GPU, GPU_DECODE, MORE_CPUS])
+    if (found_there := _of_processors(best, probe, budget)) is not None:
+        return found_there
     if probe.blocked_ratio >= BLOCKED_RATIO:
         waited_ms = 1000 * probe.item_seconds * probe.blocked_ratio
         words = f"Storage: of each item's time {probe.blocked_ratio:.0%} is waiting, {waited_ms:.2g} ms."
@@ -63,15 +58,23 @@ def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budg
     return Limit("unknown", "What bounds it does not show in these trials.", [LESS_COMPUTING])
 
 
-def _processors_words(best: Trial, probe: Probe, budget: Budget) -> str | None:
-    """Return how busy the processors are, where they are the limit."""
+def _of_processors(best: Trial, probe: Probe, budget: Budget) -> Limit | None:
+    """Return the limit where it is the processors: this loader's use of them, or others'."""
     cores = best.cpu_cores or 0.0
-    item = f"an item takes {1000 * probe.item_cpu_seconds:.2g} ms of one."
-    if cores >= BUSY_RATIO * budget.cpus:
-        return f"Processors: {cores:.1f} of {budget.cpus:g} are in use; {item}"
-    if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
-        return f"Processors: all {budget.seen_cpus} are busy, {cores:.1f} of them with this; {item}"
-    return None
+    if cores < BUSY_RATIO * budget.cpus:
+        if (best.machine_busy_ratio or 0.0) < MACHINE_BUSY_RATIO:
+            return None
+        words = f"Other processes: all {budget.seen_cpus} processors are busy, {cores:.1f} of them with this loader."
+        return Limit("others", words, ["Tune again when the machine is quiet."])
+    item_ms = 1000 * probe.item_cpu_seconds
+    words = f"Processors: {cores:.1f} of {budget.cpus:g} are in use; an item takes {item_ms:.2g} ms of one."
+    advice = [LESS_COMPUTING, ON_THE_GPU]
+    if probe.regime != "no files":
+        advice.append(GPU_DECODE)
+    if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
+        words += f" The container's quota is {budget.quota_cpus:g}, though {budget.seen_cpus} show."
+        return Limit("quota", words, [MORE_CPUS, *advice])
+    return Limit("cpu", words, advice)
 
 
 def summary_of(best: Trial, found: Found, space: Space) -> list[str]:
