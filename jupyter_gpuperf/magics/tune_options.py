@@ -62,7 +62,7 @@ class TuneAsked:
                 "Leave it out.",
             )
         step = None if self.step is None else named_object(self.step, namespace)
-        if step is not None and not callable(step):
+        if self.step is not None and not callable(step):
             raise BadRequest(
                 "usage", f"{self.step} is no function.", "Give one that takes a batch."
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
+import types
 
 import numpy
 import pytest
 import torch
-from datasets import Items, Shards, Stream, compute, wait
+from data_sets import Items, Shards, Stream, compute, wait
 from torch.utils.data import DataLoader, Dataset
 
 from jupyter_gpuperf.tuning.by_value import by_value
@@ -94,7 +96,9 @@ def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
     assert is_repeated(subject, 30.0) is repeated
 
 
-def test_a_fresh_process_gets_the_data_set():
+def test_a_fresh_process_gets_the_data_set(monkeypatch):
+    # Other tests' IPython leaves a module there that no process can be started from.
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     subject = Subject(DataLoader(Items(), batch_size=2), "mine")
     loader, processes = subject.loader(Setting.of(num_workers=1, start_method="forkserver"), 60.0)
     batches = iter(loader)

@@ -10,7 +10,7 @@ import warnings
 import psutil
 import pytest
 import torch
-from datasets import (
+from data_sets import (
     BatchSamplerShard,
     DataLoaderShard,
     Endless,

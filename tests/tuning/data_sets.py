@@ -10,10 +10,14 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, get_worker_info
 
 
+def nothing(index):
+    pass
+
+
 class Items(Dataset):
     """Items that do what they are told, then are their own number."""
 
-    def __init__(self, length=4000, do=lambda index: None):
+    def __init__(self, length=4000, do=nothing):
         self.length, self.do = length, do
 
     def __len__(self):
