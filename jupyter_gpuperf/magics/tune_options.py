@@ -61,7 +61,7 @@ class TuneAsked:
                 f"With --tune, {', '.join(decided)} can't be given: that is what is looked for.",
                 "Leave it out.",
             )
-        step = None if self.step is None else named_object(self.step, namespace)
+        step: Any = None if self.step is None else named_object(self.step, namespace)
         if self.step is not None and not callable(step):
             raise BadRequest(
                 "usage", f"{self.step} is no function.", "Give one that takes a batch."

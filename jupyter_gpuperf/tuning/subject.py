@@ -237,6 +237,11 @@ def of_kind(wrapped: Any, *, is_stream: bool) -> Any:  # noqa: ANN401
     base: Any = IterableDataset if is_stream else Dataset
 
     class Sent(base):  # type: ignore[misc]
+        def __iter__(
+            self,
+        ) -> Iterator[Any]:  # torch's streams can't be made without; it is never asked
+            return iter(())
+
         def __reduce__(self) -> Any:  # noqa: ANN401
             return wrapped.__reduce__()
 
