@@ -74,9 +74,15 @@ def from_param_helper(subject: Subject) -> Setting | None:
     """Return what dataloader-param-helper finds, where it is installed and gets through this load."""
     if importlib.util.find_spec("dataloader_param_helper") is None:
         return None
+    # It keeps its answer in the working directory, and reads an older one there.
+    before = os.getcwd()
     try:
         helper: Any = importlib.import_module("dataloader_param_helper")
-        found = helper.find_best_params(subject.dataset, batch_size=subject.batch_size)
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            found = helper.find_optimal_params(
+                subject.dataset, torch.device("cpu"), subject.batch_size
+            )
         return Setting.of(
             num_workers=found["num_workers"],
             prefetch_factor=found.get("prefetch_factor"),
@@ -86,6 +92,8 @@ def from_param_helper(subject: Subject) -> Setting | None:
     except Exception as error:  # another project's code  # noqa: BLE001
         print(f"dataloader-param-helper: {type(error).__name__}: {error}", file=sys.stderr)
         return None
+    finally:
+        os.chdir(before)
 
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
