@@ -12,19 +12,20 @@ from jupyter_gpuperf.magics.words import MISSING, interval_words, quantity_words
 from jupyter_gpuperf.schemas import Interval
 
 HEAD: Final = (
+    "setting",
     "workers",
     "prefetch",
     "pinned",
     "persistent",
     "batches/s",
-    "",
+    "95 %",
     "wait",
     "start-up",
     "epoch",
     "CPUs",
     "memory",
     "shared",
-    "",
+    "remarks",
 )
 NUMBERS: Final = frozenset({"batches/s", "wait", "start-up", "epoch", "CPUs", "memory", "shared"})
 ROLE_WORDS: Final = {
@@ -128,12 +129,12 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
         rate, around = interval_words(Interval(**trial["batches_per_second"]), "")
     wait = trial["wait_ratio"]
     workers = trial["num_workers"]
-    notes = [ROLE_WORDS[each] for each in trial["roles"]]
-    notes += [trial["error"]] if trial["error"] else []
+    notes = [trial["error"]] if trial["error"] else []
     notes += ["slower: given up early"] if trial["aborted"] else []
     notes += ["in any order"] if not trial["in_order"] else []
     notes += [trial["start_method"]] if trial["start_method"] else []
     return (
+        ", ".join(ROLE_WORDS[each] for each in trial["roles"]),
         str(workers),
         str(trial["prefetch_factor"]) if workers else MISSING,
         quantity_words(trial["pin_memory"]),
@@ -148,6 +149,18 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
         quantity_words(trial["shared_memory_bytes"], "bytes"),
         " · ".join(notes),
     )
+
+
+def table(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return head and rows, without the columns that say nothing here."""
+    rows = [cells(each) for each in in_order(trials)]
+    columns = [
+        (name, column)
+        for name, column in zip(HEAD, zip(*rows, strict=True), strict=True)
+        if set(column) - {"", MISSING}
+    ]
+    head = tuple(name for name, _ in columns)
+    return [head, *zip(*(column for _, column in columns), strict=True)]
 
 
 def told(tuned: Tuned) -> list[str]:
@@ -176,12 +189,12 @@ def surroundings(data: Mapping[str, Any]) -> str:
 def text_lines(tuned: Tuned) -> list[str]:
     """Return it as text, one aligned line per trial."""
     data = tuned.data
-    rows = [HEAD, *map(cells, in_order(tuned.trials))]
+    rows = table(tuned.trials)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = [
+    lines = [
         "  ".join(
             f"{each:>{width}}" if name in NUMBERS else f"{each:<{width}}"
-            for name, each, width in zip(HEAD, row, widths, strict=True)
+            for name, each, width in zip(rows[0], row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -189,7 +202,7 @@ def text_lines(tuned: Tuned) -> list[str]:
         f"tuned {data['loader']}",
         *(f"  {line}" for line in data["summary"]),
         "",
-        *(f"  {line}" for line in table),
+        *(f"  {line}" for line in lines),
         "",
         f"  {tuned.code}",
         *(f"  {line}" for line in told(tuned)),
@@ -202,11 +215,12 @@ def html_of(tuned: Tuned) -> str:
     """Return it as HTML; nothing of it is trusted, so all of it is escaped."""
     data = tuned.data
     first, *others = data["summary"]
+    names, *rows = table(tuned.trials)
     head = "".join(
         f"<th {style.QUIET_NUMBER if name in NUMBERS else style.QUIET_CELL}>{name}</th>"
-        for name in HEAD
+        for name in names
     )
-    body = "".join(_row_html(each) for each in in_order(tuned.trials))
+    body = "".join(_row_html(names, each) for each in rows)
     warnings = "".join(
         f"<div {style.WARNING}>Careful: {html.escape(each)}</div>" for each in data["warnings"]
     )
@@ -221,11 +235,13 @@ def html_of(tuned: Tuned) -> str:
     )
 
 
-def _row_html(trial: Mapping[str, Any]) -> str:
-    bold = "recommended" in trial["roles"]
+def _row_html(names: Sequence[str], row: Sequence[str]) -> str:
+    bold = ROLE_WORDS["recommended"] in row[0].split(", ")
     found = []
-    for name, each in zip(HEAD, cells(trial), strict=True):
-        look = style.NUMBER if name in NUMBERS else style.LABEL
+    for name, each in zip(names, row, strict=True):
+        look = (
+            style.NUMBER if name in NUMBERS else style.QUIET_CELL if name == "95 %" else style.LABEL
+        )
         words = html.escape(each)
         found.append(f"<td {look}>{f'<b>{words}</b>' if bold and words else words}</td>")
     return f"<tr>{''.join(found)}</tr>"

@@ -113,6 +113,8 @@ def _against(best: Trial, other: Trial, name: str, space: Space) -> str | None:
     told_apart = slower(other, best) if step is None else ratio > 1 + WAIT_RATIO
     if told_apart:
         return f"{ratio:.2f} times as fast as {what}{' with this step' if step else ''}."
+    if ratio > 1 + WAIT_RATIO:
+        return f"By the means {ratio:.2f} times as fast as {what}, but the intervals overlap."
     return f"As fast as {what}, within what was measured."
 
 
@@ -169,4 +171,4 @@ def regime_words(regime: str, drawn: int, batches: int | None, is_stream: bool) 
         return f"{words} Each trial began the stream anew."
     if batches and drawn > batches:
         return f"{words} The trials went through the data {drawn / batches:.1f} times."
-    return f"{words} No trial read what another one had read."
+    return f"{words} No trial read items that another one had read."

@@ -205,7 +205,7 @@ def test_trials_read_items_that_no_other_trial_has_read(tmp_path):
     seen = (tmp_path / "seen").read_text().split()
     probed = answer.probe["items"]
     assert len(seen) - len(set(seen)) <= probed
-    assert "No trial read" in answer.regime_summary
+    assert "No trial read items" in answer.regime_summary
 
 
 def test_nothing_of_the_users_moves():
