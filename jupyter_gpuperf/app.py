@@ -21,6 +21,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
@@ -78,13 +79,14 @@ class GpuPerf(Settings, ExtensionApp):
         self.recordings = RecordingShelf(
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
         )
-        holdings = KernelHoldings()
+        holdings, told = KernelHoldings(), ToldJobs()
         self.services = Services(
             catalog=catalog_of(metrics),
             history=history,
             subscribers=subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
+            told=told,
             results=results,
             processes=ProcessReader(
                 self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
@@ -97,6 +99,7 @@ class GpuPerf(Settings, ExtensionApp):
             devices=lambda: self.sampler.devices.devices,
             ready=self.services.fresh,
             holdings=holdings,
+            told=told,
             version=str(jupyter_gpuperf.__version__),
         )
 

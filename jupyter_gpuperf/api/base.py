@@ -18,6 +18,7 @@ from jupyter_gpuperf.api.process_reader import ProcessReader
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
@@ -37,6 +38,7 @@ class Services:
     subscribers: Subscribers
     sampler: Sampler
     jobs: JobManager
+    told: ToldJobs
     processes: ProcessReader
     recordings: RecordingShelf
     results: ResultStore

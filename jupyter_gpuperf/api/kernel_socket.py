@@ -21,6 +21,7 @@ import msgspec
 from jupyter_gpuperf.api import peer
 from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.api.lines import bounded_lines
+from jupyter_gpuperf.api.stale import remove_stale_files
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.jobs.client import (
     Cancel,
@@ -34,6 +35,7 @@ from jupyter_gpuperf.jobs.client import (
 )
 from jupyter_gpuperf.jobs.holding import Holding
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.told import Told, ToldJobs
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,8 @@ class KernelSocket:
         Awaited before each job: what must be known before a job may choose its device.
     holdings
         Keeps what kernels say that they hold.
+    told
+        Keeps the jobs that kernels run themselves.
     process_id
         Under which kernels know this server.
     same_user
@@ -79,6 +83,7 @@ class KernelSocket:
         devices: Callable[[], Sequence[DeviceInfo]] = tuple,
         ready: Callable[[], Awaitable[None]] | None = None,
         holdings: KernelHoldings | None = None,
+        told: ToldJobs | None = None,
         process_id: int | None = None,
         version: str = "",
         same_user: Callable[[socket.socket], bool] = peer.same_user,
@@ -87,7 +92,7 @@ class KernelSocket:
         self._directory = runtime_directory
         self._devices = devices
         self._ready = ready
-        self._holdings = KernelHoldings() if holdings is None else holdings
+        self._holdings, self._told = holdings or KernelHoldings(), told or ToldJobs()
         self._pid = os.getpid() if process_id is None else process_id
         self._version = version
         self._same_user = same_user
@@ -146,7 +151,13 @@ class KernelSocket:
                 holding = self._holdings.of(peer.process_id(connection))
                 with contextlib.closing(holding):
                     await _Connection(
-                        self._manager, self._devices, self._ready, holding.keep, reader, writer
+                        self._manager,
+                        self._devices,
+                        self._ready,
+                        holding.keep,
+                        self._told,
+                        reader,
+                        writer,
                     ).serve()
         except (ConnectionError, asyncio.CancelledError):
             pass  # hung up, or the server stops; the job is cancelled either way
@@ -164,6 +175,7 @@ class _Connection:
         devices: Callable[[], Sequence[DeviceInfo]],
         ready: Callable[[], Awaitable[None]] | None,
         keep_holding: Callable[[Holding], None],
+        told: ToldJobs,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -177,6 +189,7 @@ class _Connection:
         self._job: JobInfo | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._unsent = asyncio.Event()
+        self._told = told.place(self._ask_to_stop)
 
     async def serve(self) -> None:
         """Answer until the kernel hangs up."""
@@ -186,6 +199,7 @@ class _Connection:
                 await self._handle(line)
         finally:
             sender.cancel()
+            self._told.close()
             self._forget_job()
 
     async def _handle(self, line: bytes | None) -> None:
@@ -206,6 +220,9 @@ class _Connection:
     async def _obey(self, request: FromKernel) -> None:
         if isinstance(request, Holding):
             self._keep_holding(request)
+            return
+        if isinstance(request, Told):
+            self._told.keep(request)
             return
         if isinstance(request, Cancel):
             if self._job is not None:
@@ -234,6 +251,9 @@ class _Connection:
         )
         self._job = job
         self._unsubscribe = self._manager.subscribe(job.id, self._job_changed)
+
+    def _ask_to_stop(self) -> None:
+        self._writer.write(encode(Cancel()) + b"\n")  # on the loop, as the panel's request
 
     def _job_changed(self, job: JobInfo) -> None:
         """Take a job's state from whichever thread noticed it."""
@@ -278,19 +298,3 @@ def _decode(line: bytes) -> FromKernel:
         raise BadRequest(
             "malformed_json", f"The line is not JSON: {error}.", "Send one JSON object a line."
         ) from error
-
-
-def remove_stale_files(directory: Path) -> None:
-    """Remove what servers that were killed left behind."""
-    from psutil import pid_exists  # here: most of what it brings, a server's start has no use for
-
-    for file in directory.glob("gpuperf-*.json"):
-        try:
-            found = msgspec.json.decode(file.read_bytes(), type=ServerFile)
-        except (OSError, msgspec.MsgspecError):
-            continue
-        if file.name != server_file_name(found.pid) or pid_exists(found.pid):
-            continue
-        with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
-            peer.remove_socket(Path(found.socket))

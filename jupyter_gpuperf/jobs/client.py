@@ -28,6 +28,7 @@ from msgspec import Struct
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.holding import Holding
+from jupyter_gpuperf.jobs.told import Told
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
 SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
@@ -86,7 +87,7 @@ class ServerFile(Struct, frozen=True, kw_only=True):
     version: str
 
 
-FromKernel = Run | Cancel | Holding
+FromKernel = Run | Cancel | Holding | Told
 FromServer = JobUpdate | SocketError
 
 _decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)

@@ -174,9 +174,12 @@ class Progress:
         if self._view.cancel_wanted():
             raise Cancelled
 
-    def last_words(self, done: bool) -> str:
-        """Return how it ended."""
-        ended = msgspec.structs.replace(
+    def ended(self, done: bool) -> JobInfo:
+        """Return the job as it ended."""
+        return msgspec.structs.replace(
             self._job, state="done" if done else "cancelled", ended_seconds=time.time()
         )
-        return status_words(ended, time.time())
+
+    def last_words(self, done: bool) -> str:
+        """Return how it ended."""
+        return status_words(self.ended(done), time.time())

@@ -20,8 +20,9 @@ from jupyter_gpuperf.magics.changes import when_words
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.magics.on_object import Cancelled, Progress
 from jupyter_gpuperf.magics.progress import View
+from jupyter_gpuperf.magics.telling import PanelTeller, ToldView
 from jupyter_gpuperf.magics.tuned import Tuned
-from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
+from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, KeptResult
 
 NAME: Final = "tune"
 """Under which tunings are kept; no benchmark has it."""
@@ -72,17 +73,21 @@ def tune_here(
         )
     except GpuPerfError as error:
         raise BenchmarkError.of(error) from None
-    view = new_view()
+    view = ToldView(new_view(), PanelTeller(), {"loader": name})
     progress = Progress(NAME, view)
     final: Tuned | None = None
+    result: BenchmarkResult | None = None
+    failure: ErrorInfo | None = None
     try:
-        final = _tuned(subject, name, wanted, progress, mark, before)
+        final, result = _tuned(subject, name, wanted, progress, view, mark, before)
     except (KeyboardInterrupt, Cancelled):
         raise BenchmarkCancelled(NAME) from None
     except GpuPerfError as error:
+        failure = ErrorInfo(**error.to_dict())
         raise BenchmarkError.of(error) from None
     finally:
         view.end(final if display_result else None, progress.last_words(final is not None))
+        view.tell_end(progress.ended(final is not None), result, failure)
     return final
 
 
@@ -126,20 +131,28 @@ def _tuned(
     name: str,
     wanted: Any,  # noqa: ANN401
     progress: Progress,
+    view: ToldView,
     mark: str,
     before: KeptResult | None,
-) -> Tuned:
+) -> tuple[Tuned, BenchmarkResult]:
     from jupyter_gpuperf.tuning.tune import tune_loader
 
     warnings: list[str] = []
     context = Context(progress=progress.say, warn=warnings.append)
     with Around(store=ResultStore(default_path())).run(None) as finish:
-        outcome = tune_loader(subject, name, wanted, context)
+        outcome = tune_loader(
+            subject,
+            name,
+            wanted,
+            context,
+            lambda trial: view.add(trial.setting.words(), trial.batches_per_second),
+        )
         data = outcome.to_dict()
         finished = finish(as_result(data, wanted, mark))
     if finished.number is None:
         data["warnings"] = [*data["warnings"], *finished.result.warnings[len(data["warnings"]) :]]
-    return Tuned(data, number=finished.number, before=_before_words(before))
+    tuned = Tuned(data, number=finished.number, before=_before_words(before))
+    return tuned, finished.result
 
 
 def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:  # noqa: ANN401

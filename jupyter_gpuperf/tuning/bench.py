@@ -42,6 +42,8 @@ class Bench:
         Takes what is going on, in a few words.
     most_workers
         More would repeat a stream, or have nothing to do.
+    on_trial
+        Takes each trial of a rate when it has ended.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Bench:
         take: Callable[[bool], Take | None] = lambda pinned: None,
         say: Callable[[str], object] = lambda words: None,
         most_workers: int | None = None,
+        on_trial: Callable[[Trial], object] = lambda trial: None,
     ) -> None:
+        self._on_trial = on_trial
         self._most_workers = most_workers
         self._subject, self._probe, self._budget = subject, probe, budget
         self._alarm, self._left, self._take, self._say = alarm, left_seconds, take, say
@@ -83,7 +87,9 @@ class Bench:
             run.trial.startup_seconds = batches.startup_seconds
             self._blocks(run, batches, seconds, target_ratio, best)
 
-        return self._tried(setting, seconds, work)
+        trial = self._tried(setting, seconds, work)
+        self._on_trial(trial)
+        return trial
 
     def with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
         """Measure how long the step waits for its batches."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -29,6 +29,7 @@ from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.space_here import space_here
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import (
     doubts,
     limit_of,
@@ -44,7 +45,13 @@ LEAST_COMPUTING: Final = 0.03
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 
 
-def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> Outcome:
+def tune_loader(
+    given: object,
+    name: str,
+    wanted: Wanted,
+    context: Context,
+    on_trial: Callable[[Trial], object] = lambda trial: None,
+) -> Outcome:
     """Tune; see the module.
 
     Parameters
@@ -53,6 +60,8 @@ def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> O
         A DataLoader, something that wraps one, or a data set.
     name
         What the notebook calls it.
+    on_trial
+        Takes each trial of a rate when it has ended.
 
     Raises
     ------
@@ -68,7 +77,8 @@ def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> O
         clock.alarm = alarm
         try:
             with alarm.within(wanted.budget_seconds):
-                return _Tuning(Subject(given, name, wanted.batch_size), wanted, clock).run()
+                subject = Subject(given, name, wanted.batch_size)
+                return _Tuning(subject, wanted, clock, on_trial).run()
         except TimeIsUp:
             raise _no_time(wanted.budget_seconds) from None
 
@@ -76,7 +86,14 @@ def tune_loader(given: object, name: str, wanted: Wanted, context: Context) -> O
 class _Tuning:
     """One tuning at work."""
 
-    def __init__(self, subject: Subject, wanted: Wanted, clock: Countdown) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        wanted: Wanted,
+        clock: Countdown,
+        on_trial: Callable[[Trial], object],
+    ) -> None:
+        self._on_trial = on_trial
         self._subject, self._wanted, self._clock = subject, wanted, clock
         self._budget = budget_here()
         self._start_method: str | None = None
@@ -96,6 +113,7 @@ class _Tuning:
             take=lambda pinned: _copying(pinned) if pinning else None,
             say=self._clock.say,
             most_workers=stream_limit,
+            on_trial=self._on_trial,
         )
         step, step_seconds = self._step(bench)
         space = space_here(
