@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +17,7 @@ from msgspec import Struct
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.schemas import JobInfo
 
-KEPT = 20
+KEPT_JOBS: Final = 20
 
 
 class Told(Struct, frozen=True, kw_only=True, tag="told", forbid_unknown_fields=True):
@@ -57,7 +58,9 @@ class ToldJobs:
         with self._lock:
             if job_id not in self._jobs:
                 raise NotFound(
-                    "unknown_job", f"There is no job {job_id}.", "GET jobs lists those there are."
+                    "unknown_job",
+                    f"There is no job {job_id!r}.",
+                    f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept.",
                 )
             return self._jobs[job_id]
 
@@ -84,7 +87,7 @@ class ToldJobs:
                 self._cancels.pop(job.id, None)
             else:
                 self._cancels[job.id] = cancel
-            while len(self._jobs) > KEPT:
+            while len(self._jobs) > KEPT_JOBS:
                 oldest = next(iter(self._jobs))
                 del self._jobs[oldest]
                 self._cancels.pop(oldest, None)

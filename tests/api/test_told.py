@@ -13,7 +13,7 @@ from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.client import server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.told import KEPT, Told, ToldJobs
+from jupyter_gpuperf.jobs.told import KEPT_JOBS, Told, ToldJobs
 from jupyter_gpuperf.magics.telling import PanelTeller, ToldView
 from jupyter_gpuperf.schemas import JobInfo
 
@@ -114,9 +114,9 @@ def test_without_a_server_nothing_is_told_and_nothing_goes_wrong(tmp_path):
 
 
 def test_only_the_newest_are_remembered(told):
-    for _ in range(KEPT + 5):
+    for _ in range(KEPT_JOBS + 5):
         told.place(lambda: None).keep(Told(job=a_job(state="done")))
-    assert len(told.list()) == KEPT
+    assert len(told.list()) == KEPT_JOBS
     with pytest.raises(NotFound):
         told.get("told-1")
 
