@@ -43,7 +43,7 @@ CODE_CELL: Final = _style(
 CODE: Final = _style(
     "font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,inherit);"
     "background:var(--jp-layout-color2,rgba(128,128,128,.12));padding:4px 8px;margin:4px 0;"
-    "white-space:pre-wrap"
+    "white-space:pre-wrap;word-break:normal"
 )
 QUIET: Final = _style(f"{_QUIET}")
 WARNING: Final = _style(

@@ -28,10 +28,11 @@ HEAD: Final = (
     "remarks",
 )
 NUMBERS: Final = frozenset({"batches/s", "wait", "start-up", "epoch", "CPUs", "memory", "shared"})
+QUIET: Final = frozenset({"95 %", "remarks"})
 ROLE_WORDS: Final = {
     "recommended": "recommended",
     "present": "yours",
-    "golden": "the common recipe",
+    "golden": "the recipe",
     "kept": "recommended before",
 }
 
@@ -130,7 +131,7 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
     wait = trial["wait_ratio"]
     workers = trial["num_workers"]
     notes = [trial["error"]] if trial["error"] else []
-    notes += ["slower: given up early"] if trial["aborted"] else []
+    notes += ["given up early"] if trial["aborted"] else []
     notes += ["in any order"] if not trial["in_order"] else []
     notes += [trial["start_method"]] if trial["start_method"] else []
     return (
@@ -240,7 +241,7 @@ def _row_html(names: Sequence[str], row: Sequence[str]) -> str:
     found = []
     for name, each in zip(names, row, strict=True):
         look = (
-            style.NUMBER if name in NUMBERS else style.QUIET_CELL if name == "95 %" else style.LABEL
+            style.NUMBER if name in NUMBERS else style.QUIET_CELL if name in QUIET else style.LABEL
         )
         words = html.escape(each)
         found.append(f"<td {look}>{f'<b>{words}</b>' if bold and words else words}</td>")

@@ -42,7 +42,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
     assert tuned.number is not None
     assert tuned.before is None
     text, drawn = repr(tuned), html_of(tuned)
-    for words in (tuned.code, "yours", "the common recipe", "recommended", "Limit now"):
+    for words in (tuned.code, "yours", "the recipe", "recommended", "Limit now"):
         assert words in text
         assert words.split("(")[0] in drawn
     json.dumps(tuned.to_dict())

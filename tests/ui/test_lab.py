@@ -253,7 +253,7 @@ def test_a_tuning_runs_to_its_recommendation_while_the_panel_shows_its_trials(op
     expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
     output = page.locator(".jp-Notebook .jp-OutputArea-output").last
     expect(output).to_contain_text("train_loader = torch.utils.data.DataLoader(")
-    expect(output).to_contain_text("the common recipe")
+    expect(output).to_contain_text("the recipe")
     page.screenshot(path=RESULTS / "tuned.png")
 
 
