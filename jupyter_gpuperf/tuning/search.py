@@ -56,7 +56,7 @@ def _named(tried: Tried) -> None:
 def _knobs(tried: Tried) -> None:
     space = tried.space
     if space.pinning:
-        _vary(tried, lambda setting: setting.but(pin_memory=not setting.pin_memory))
+        _vary(tried, lambda setting: setting.but(pin_memory=not setting.pin_memory), alone=True)
     if space.variation > VARIED or space.step_seconds is None:
         _vary(tried, lambda setting: setting.but(prefetch_factor=DEEPER_PREFETCH))
     if space.variation > VARIED and space.any_order:
@@ -64,9 +64,12 @@ def _knobs(tried: Tried) -> None:
     _persistence(tried)
 
 
-def _vary(tried: Tried, change: Callable[[Setting], Setting]) -> None:
+def _vary(tried: Tried, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
+    """Try a change to what leads; one without workers only where ``alone``."""
     best = tried.leader()
-    if best is not None and best.setting.num_workers and not tried.is_enough(best):
+    if best is None or tried.is_enough(best):
+        return
+    if best.setting.num_workers or alone:
         tried.drain(change(best.setting))
 
 

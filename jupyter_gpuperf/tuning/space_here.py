@@ -46,7 +46,8 @@ def space_here(
     """
     present = subject.present
     method = start_method or (present.start_method if present else None)
-    base = Setting.of(num_workers=1, pin_memory=pinning, start_method=method)
+    pinned = pinning and (present is None or present.pin_memory)
+    base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
     named: dict[str, Setting] = {}
     if present is not None:
         named["present"] = present

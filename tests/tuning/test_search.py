@@ -81,6 +81,13 @@ def test_pinning_is_tried_where_there_is_a_device():
     assert answer.best.setting.pin_memory
 
 
+def test_pinning_is_tried_without_workers_too():
+    in_memory = scaling(0.01, serial=0.012, alone=0.003)
+    faster_pinned = lambda setting: in_memory(setting) * (0.8 if setting.pin_memory else 1.0)
+    answer = found(SimulatedBench(faster_pinned), pinning=True)
+    assert (answer.best.setting.num_workers, answer.best.setting.pin_memory) == (0, True)
+
+
 def test_any_order_is_tried_only_where_items_differ():
     plain = scaling(0.4, cpus=4)
     blocked = lambda setting: plain(setting) * (1.0 if setting.in_order else 0.7)
