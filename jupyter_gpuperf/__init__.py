@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.magics import apply as apply
     from jupyter_gpuperf.magics import bench as bench
     from jupyter_gpuperf.magics import headspace as headspace
+    from jupyter_gpuperf.magics import tune as tune
     from jupyter_gpuperf.magics import watch as watch
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "doctor",
     "headspace",
     "load_ipython_extension",
+    "tune",
     "watch",
 ]
 
@@ -46,7 +48,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("apply", "bench", "headspace", "watch"):
+    if name in ("apply", "bench", "headspace", "tune", "watch"):
         from jupyter_gpuperf import magics
 
         return getattr(magics, name)

@@ -29,6 +29,7 @@ from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
 from jupyter_gpuperf.jobs.suites import SuiteManager
+from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.jobs.watching import Watcher
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.sampling import SHORTEST_INTERVAL_MS, HistoryStore, Sampler, Subscribers
@@ -100,7 +101,7 @@ class GpuPerf(Settings, ExtensionApp):
             Path(self.recordings_directory), sampler=self.sampler, subscribers=subscribers
         )
         self.examiner = Examiner()
-        holdings = KernelHoldings()
+        holdings, told = KernelHoldings(), ToldJobs()
         processes = ProcessReader(
             self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
         )
@@ -122,6 +123,7 @@ class GpuPerf(Settings, ExtensionApp):
             subscribers=subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
+            told=told,
             results=results,
             suites=self.suites,
             processes=processes,
@@ -136,6 +138,7 @@ class GpuPerf(Settings, ExtensionApp):
             devices=lambda: self.sampler.devices.devices,
             ready=self.services.fresh,
             words=KernelWords(holdings, training, wait_for_tick=self.sampler.wait_for_tick),
+            told=told,
             version=str(jupyter_gpuperf.__version__),
         )
 

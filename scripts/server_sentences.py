@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
-ELSEWHERE = frozenset({"magics", "cli", "kernel_socket.py", "client.py", "recording_here.py"})
+ELSEWHERE = frozenset(
+    {"magics", "tuning", "cli", "kernel_socket.py", "client.py", "recording_here.py"}
+)
 """What these say, the panel never shows."""
 
 POSITIONAL = {

@@ -14,13 +14,8 @@ RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-sys.path[:0] = [
-    str(TESTS),
-    str(TESTS / "jobs"),
-    str(TESTS / "ui"),
-    str(TESTS / "diagnose"),
-    str(DOCS),
-]
+BESIDE = ("jobs", "diagnose", "tuning", "ui")
+sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,7 @@ from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.results import ResultStore
 from jupyter_gpuperf.jobs.suites import SuiteManager
+from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.sampling.training import TrainingStore
@@ -45,6 +46,7 @@ class Services:
     subscribers: Subscribers
     sampler: Sampler
     jobs: JobManager
+    told: ToldJobs
     processes: ProcessReader
     recordings: RecordingShelf
     results: ResultStore

@@ -8,6 +8,8 @@ from tornado import web
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
 from jupyter_gpuperf.api.interpreters import python_of
 from jupyter_gpuperf.jobs.catalog import all_infos
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.schemas import JobRequest, Jobs
 
 
@@ -28,7 +30,9 @@ class JobsHandler(GpuPerfHandler):
     @authorized
     def get(self) -> None:
         """Answer :class:`schemas.Jobs`, newest first."""
-        self.answer(Jobs(jobs=self.services.jobs.list()))
+        jobs = [*self.services.jobs.list(), *self.services.told.list()]
+        jobs.sort(key=lambda job: job.created_seconds, reverse=True)
+        self.answer(Jobs(jobs=jobs))
 
     @web.authenticated
     @authorized
@@ -50,10 +54,14 @@ class JobHandler(GpuPerfHandler):
     @authorized
     def get(self, job_id: str) -> None:
         """Answer :class:`schemas.JobInfo`."""
-        self.answer(self.services.jobs.get(job_id))
+        self.answer(self._keeper(job_id).get(job_id))
 
     @web.authenticated
     @authorized
     def delete(self, job_id: str) -> None:
         """Cancel, and answer :class:`schemas.JobInfo`; a job that ended stays as it is."""
-        self.answer(self.services.jobs.cancel(job_id))
+        self.answer(self._keeper(job_id).cancel(job_id))
+
+    def _keeper(self, job_id: str) -> JobManager | ToldJobs:
+        """Return who knows this job: those that kernels run themselves have names of their own."""
+        return self.services.told if job_id.startswith("told-") else self.services.jobs

@@ -35,6 +35,7 @@ from jupyter_gpuperf.jobs.client import (
     uuid_of,
 )
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.told import Told, ToldJobs
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ class KernelSocket:
         Awaited before each job: what must be known before a job may choose its device.
     words
         Takes what kernels tell beside asking for jobs.
+    told
+        Keeps the jobs that kernels run themselves.
     process_id
         Under which kernels know this server.
     same_user
@@ -80,6 +83,7 @@ class KernelSocket:
         devices: Callable[[], Sequence[DeviceInfo]] = tuple,
         ready: Callable[[], Awaitable[None]] | None = None,
         words: KernelWords | None = None,
+        told: ToldJobs | None = None,
         process_id: int | None = None,
         version: str = "",
         same_user: Callable[[socket.socket], bool] = peer.same_user,
@@ -89,6 +93,7 @@ class KernelSocket:
         self._devices = devices
         self._ready = ready
         self._words = KernelWords(KernelHoldings()) if words is None else words
+        self._told = told or ToldJobs()
         self._pid = os.getpid() if process_id is None else process_id
         self._version = version
         self._same_user = same_user
@@ -147,7 +152,13 @@ class KernelSocket:
                 words = self._words.of(peer.process_id(connection), _saying(writer))
                 with contextlib.closing(words):
                     await _Connection(
-                        self._manager, self._devices, self._ready, words.take, reader, writer
+                        self._manager,
+                        self._devices,
+                        self._ready,
+                        words.take,
+                        self._told,
+                        reader,
+                        writer,
                     ).serve()
         except (ConnectionError, asyncio.CancelledError):
             pass  # hung up, or the server stops; the job is cancelled either way
@@ -165,6 +176,7 @@ class _Connection:
         devices: Callable[[], Sequence[DeviceInfo]],
         ready: Callable[[], Awaitable[None]] | None,
         take_word: Callable[[Word], None],
+        told: ToldJobs,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -178,6 +190,7 @@ class _Connection:
         self._job: JobInfo | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._unsent = asyncio.Event()
+        self._told = told.place(self._ask_to_stop)
 
     async def serve(self) -> None:
         """Answer until the kernel hangs up."""
@@ -187,6 +200,7 @@ class _Connection:
                 await self._handle(line)
         finally:
             sender.cancel()
+            self._told.close()
             self._forget_job()
 
     async def _handle(self, line: bytes | None) -> None:
@@ -207,6 +221,9 @@ class _Connection:
     async def _obey(self, request: FromKernel) -> None:
         if isinstance(request, Word):
             self._take_word(request)
+            return
+        if isinstance(request, Told):
+            self._told.keep(request)
             return
         if isinstance(request, Cancel):
             if self._job is not None:
@@ -235,6 +252,9 @@ class _Connection:
         )
         self._job = job
         self._unsubscribe = self._manager.subscribe(job.id, self._job_changed)
+
+    def _ask_to_stop(self) -> None:
+        self._writer.write(encode(Cancel()) + b"\n")  # on the loop, as the panel's request
 
     def _job_changed(self, job: JobInfo) -> None:
         """Take a job's state from whichever thread noticed it."""

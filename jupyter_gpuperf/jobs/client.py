@@ -29,6 +29,7 @@ from msgspec import Struct
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.holding import Holding
+from jupyter_gpuperf.jobs.told import Told
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest, SocketError, encode
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 
@@ -88,7 +89,7 @@ class ServerFile(Struct, frozen=True, kw_only=True):
     version: str
 
 
-FromKernel = Run | Cancel | Holding | Steps | CellRan
+FromKernel = Run | Cancel | Holding | Told | Steps | CellRan
 FromServer = JobUpdate | SocketError
 
 _decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.magics.proved import Proved
     from jupyter_gpuperf.magics.report import Report
     from jupyter_gpuperf.magics.result import Result
+    from jupyter_gpuperf.magics.tuned import Tuned
     from jupyter_gpuperf.schemas import Scalar
 
 T = TypeVar("T")
 
-__all__ = ["apply", "bench", "doctor", "headspace", "load_ipython_extension", "watch"]
+__all__ = ["apply", "bench", "doctor", "headspace", "load_ipython_extension", "tune", "watch"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
@@ -157,4 +158,52 @@ def apply(
 
     return apply(
         change, loader=loader, step=step, state=state, steps=steps, limit_seconds=limit_seconds
+    )
+
+
+def tune(
+    loader_or_dataset: object,
+    *,
+    batch_size: int | None = None,
+    step: Callable[[Any], object] | None = None,
+    target_rate: float | None = None,
+    budget_seconds: float = 60.0,
+    kept: bool = False,
+) -> Tuned:
+    """Find the cheapest settings of a DataLoader that are fast enough, by measuring them here.
+
+    Your loader, its iterator, sampler and generators are not touched: new loaders are made like it.
+
+    Parameters
+    ----------
+    loader_or_dataset
+        A torch DataLoader, something that wraps one, or a data set.
+    batch_size
+        In the place of the loader's own.
+    step
+        Your training step, a function of a batch. It really runs: on a copy of the model, if that matters.
+    target_rate
+        Batches a second that your training takes, in the place of a step. With neither, the fastest loader wins.
+    budget_seconds
+        Time for all of it.
+    kept
+        Measure nothing: return what was found before for this data set on this machine.
+
+    Raises
+    ------
+    BenchmarkError
+        It was refused, or no item came; with ``code``, ``message`` and ``hint``.
+    """
+    from jupyter_gpuperf.magics.progress import view_here
+    from jupyter_gpuperf.magics.tuning_here import name_in_notebook, tune_here
+
+    return tune_here(
+        loader_or_dataset,
+        name_in_notebook(loader_or_dataset),
+        new_view=view_here,
+        batch_size=batch_size,
+        step=step,
+        target_rate=target_rate,
+        budget_seconds=budget_seconds,
+        kept=kept,
     )

@@ -25,6 +25,14 @@ from jupyter_gpuperf.magics.result import Result
 from jupyter_gpuperf.magics.running import run_benchmark
 from jupyter_gpuperf.magics.subcommands import SUBCOMMANDS, Asked, subcommand_of
 from jupyter_gpuperf.magics.suites import SuiteView
+from jupyter_gpuperf.magics.tune_options import OPTIONS as TUNE_OPTIONS
+from jupyter_gpuperf.magics.tune_options import (
+    TUNED,
+    TuneAsked,
+    add_tune_options,
+    take_tune_options,
+)
+from jupyter_gpuperf.magics.tuned import Tuned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +48,7 @@ class Command:
     local: bool = False
     baseline: bool = False
     help: bool = False
+    tune: TuneAsked | None = None
 
 
 def parse(line: str) -> Command | None:
@@ -64,6 +73,8 @@ def parse(line: str) -> Command | None:
     parser = parser_of(benchmark, "%gpubench")
     if benchmark.run_on is not None:
         parser.add_argument("common.subject", nargs="?", default=None)
+    if name == TUNED:
+        add_tune_options(parser)
     add_common_options(parser)
     return _command(name, parser.parse_args(options))
 
@@ -80,6 +91,7 @@ def add_common_options(parser: OptionParser) -> None:
 
 
 def _command(name: str, parsed: argparse.Namespace) -> Command:
+    tune = take_tune_options(parsed)
     values = vars(parsed)
     common = {key.removeprefix("common."): values.pop(key) for key in list(values) if "." in key}
     into = common["into"]
@@ -87,7 +99,7 @@ def _command(name: str, parsed: argparse.Namespace) -> Command:
         raise BadRequest(
             "usage", f"--into {into!r} is not a name.", "Give a name that a variable can have."
         )
-    return Command(name=name, parameters=values, **common)
+    return Command(name=name, parameters=values, tune=tune, **common)
 
 
 @magics_class
@@ -95,7 +107,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     """The magics that measure on demand."""
 
     @line_magic  # type: ignore[untyped-decorator]
-    def gpubench(self, line: str) -> Result | History | Changes | SuiteView | None:
+    def gpubench(self, line: str) -> Result | Tuned | History | Changes | SuiteView | None:
         """List the benchmarks, run one or all, or show what was kept; the manual is generated, see :func:`register`."""
         try:
             if (asked := subcommand_of(arg_split(line, posix=True))) is not None:
@@ -118,8 +130,14 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             self.shell.user_ns[asked.into] = answer
         return answer
 
-    def _run(self, command: Command) -> Result:
-        result = self._run_on(command) if command.subject else self._run_alone(command)
+    def _run(self, command: Command) -> Result | Tuned:
+        result: Result | Tuned
+        if command.tune is not None:
+            result = command.tune.run(
+                command.subject, command.parameters, self.shell.user_ns, view_here
+            )
+        else:
+            result = self._run_on(command) if command.subject else self._run_alone(command)
         shown.remember(result)
         if command.into is not None:
             self.shell.user_ns[command.into] = result
@@ -153,7 +171,10 @@ def help_text(name: str) -> str:
     """Return the manual's page for one benchmark, or all of it for an empty name."""
     if not name:
         return manual(all_benchmarks())
-    return f"{benchmark_manual(find(name))}\n\n  Of every benchmark:\n{options_text(COMMON)}"
+    own = benchmark_manual(find(name))
+    if name == TUNED:
+        own += f"\n\n  Of LOADER, a name of the notebook:\n{options_text(TUNE_OPTIONS)}"
+    return f"{own}\n\n  Of every benchmark:\n{options_text(COMMON)}"
 
 
 def complete(_shell: InteractiveShell, event: Any) -> list[str]:  # noqa: ANN401
@@ -166,7 +187,8 @@ def complete(_shell: InteractiveShell, event: Any) -> list[str]:  # noqa: ANN401
     except GpuPerfError:
         return []
     own = [flag(parameter.name) for parameter in benchmark.parameters]
-    return [*own, *(option.split()[0] for option, _ in COMMON), "--help"]
+    tuning = TUNE_OPTIONS if words[1] == TUNED else ()
+    return [*own, *(option.split()[0] for option, _ in (*tuning, *COMMON)), "--help"]
 
 
 def register(ipython: InteractiveShell) -> None:

@@ -18,6 +18,7 @@ Measure, in a worker process, what this machine can do.
   %gpubench                          list the benchmarks
   %gpubench NAME [--option value …]  run one; it is shown, and returned (so it is _)
   %gpubench dataloader LOADER        a loader or data set of this notebook, measured in its own process
+  %gpubench dataloader LOADER --tune finds its settings: workers, prefetch, pinning, …
   %gpubench NAME --help              its options
   %gpubench NAME --baseline          run it, and hold it against the baseline or the last one like it
   %gpubench history [NAME]           what was kept; --baseline NUMBER makes one the baseline

@@ -24,7 +24,7 @@ ALWAYS: Final = ("rigorous", "time_limit_seconds")
 """Parameters on how long to measure; all others are as the object has them unless they were given."""
 
 
-class _Cancelled(Exception):
+class Cancelled(BaseException):  # data sets that catch every Exception and try again are common
     """The button was clicked."""
 
 
@@ -88,12 +88,12 @@ def run_on_object(
     parameters = _checked(benchmark, given)
     final: Result | None = None
     view = new_view()
-    progress = _Progress(benchmark.name, view)
+    progress = Progress(benchmark.name, view)
     try:
         final = _run(benchmark, subject, name, parameters, progress)
         if baseline:
             final = held_against_the_baseline(final)
-    except (KeyboardInterrupt, _Cancelled):
+    except (KeyboardInterrupt, Cancelled):
         raise BenchmarkCancelled(benchmark.name) from None
     except GpuPerfError as error:
         raise BenchmarkError.of(error) from None
@@ -118,7 +118,7 @@ def _run(
     subject: object,
     name: str,
     parameters: Mapping[str, Any],
-    progress: _Progress,
+    progress: Progress,
 ) -> Result:
     from jupyter_gpuperf.jobs.around import Around
     from jupyter_gpuperf.jobs.results import ResultStore, default_path
@@ -129,7 +129,7 @@ def _run(
     with Around(store=ResultStore(default_path())).run(None) as finish:
         try:
             measured = benchmark.run_on(subject, name, parameters, context)
-        except (GpuPerfError, _Cancelled):
+        except (GpuPerfError, Cancelled):
             raise
         except Exception as error:  # the user's own code: whatever it raises is told
             raise GpuPerfError(
@@ -142,7 +142,7 @@ def _run(
     return Result(finished.result, number=finished.number)
 
 
-class _Progress:
+class Progress:
     """Shows how far it is in the view of a job, and looks there for a click."""
 
     def __init__(self, benchmark: str, view: View) -> None:
@@ -172,11 +172,14 @@ class _Progress:
         )
         self._view.show(self._job)
         if self._view.cancel_wanted():
-            raise _Cancelled
+            raise Cancelled
+
+    def ended(self, done: bool) -> JobInfo:
+        """Return the job as it ended."""
+        return msgspec.structs.replace(
+            self._job, state="done" if done else "cancelled", ended_seconds=time.time()
+        )
 
     def last_words(self, done: bool) -> str:
         """Return how it ended."""
-        ended = msgspec.structs.replace(
-            self._job, state="done" if done else "cancelled", ended_seconds=time.time()
-        )
-        return status_words(ended, time.time())
+        return status_words(self.ended(done), time.time())

@@ -20,6 +20,11 @@ BOX: Final = _style(
     "font-family:var(--jp-ui-font-family,inherit);font-size:var(--jp-ui-font-size1,inherit);"
     "line-height:1.5;color:var(--jp-ui-font-color1,inherit);padding:4px 8px;max-width:60em"
 )
+WIDE_BOX: Final = _style(
+    "font-family:var(--jp-ui-font-family,inherit);font-size:var(--jp-ui-font-size1,inherit);"
+    "line-height:1.5;color:var(--jp-ui-font-color1,inherit);padding:4px 8px;max-width:80em"
+)
+SCROLLED: Final = _style("overflow-x:auto")
 TABLE: Final = _style(
     "border-collapse:collapse;border:0;margin:4px 0;width:auto;font-size:inherit;"
     "font-variant-numeric:tabular-nums"
@@ -27,9 +32,18 @@ TABLE: Final = _style(
 _CELL: Final = "border:0;background:none;padding:2px 1.5em 2px 0;vertical-align:baseline;"
 LABEL: Final = _style(f"{_CELL}text-align:left")
 VALUE: Final = _style(f"{_CELL}text-align:right;font-weight:600;white-space:nowrap")
-QUIET_CELL: Final = _style(f"{_CELL}text-align:left;white-space:nowrap;{_QUIET}")
+NUMBER: Final = _style(f"{_CELL}text-align:right;white-space:nowrap")
+QUIET_NUMBER: Final = _style(
+    f"{_CELL}text-align:right;white-space:nowrap;font-weight:normal;{_QUIET}"
+)
+QUIET_CELL: Final = _style(f"{_CELL}text-align:left;white-space:nowrap;font-weight:normal;{_QUIET}")
 CODE_CELL: Final = _style(
     f"{_CELL}text-align:left;white-space:nowrap;font-family:var(--jp-code-font-family,monospace)"
+)
+CODE: Final = _style(
+    "font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,inherit);"
+    "background:var(--jp-layout-color2,rgba(128,128,128,.12));padding:4px 8px;margin:4px 0;"
+    "white-space:pre-wrap;word-break:normal"
 )
 QUIET: Final = _style(f"{_QUIET}")
 WARNING: Final = _style(

@@ -216,6 +216,47 @@ def test_the_magic_in_a_notebook_runs_on_the_server_and_shows_in_the_panel(open_
     expect(output).to_contain_text("[")
 
 
+TUNED = """
+import time
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Waiting(Dataset):
+    def __len__(self):
+        return 100_000
+
+    def __getitem__(self, index):
+        time.sleep(0.002)
+        return torch.tensor(index)
+
+train_loader = DataLoader(Waiting(), batch_size=4)
+"""
+
+
+def test_a_tuning_runs_to_its_recommendation_while_the_panel_shows_its_trials(open_page, lab):
+    write_notebook(
+        lab.folder / "tune.ipynb",
+        f"%load_ext jupyter_gpuperf\n{TUNED}",
+        "%gpubench dataloader train_loader --tune --budget-seconds 12",
+    )
+    page = open_page(lab.page("lab/tree/tune.ipynb"))
+    page.locator(".jp-Notebook").wait_for()
+    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
+    if not page.locator(PANEL).is_visible():
+        open_panel(page)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    job = page.locator(f"{PANEL} .jp-GpuPerf-job").filter(has_text="tune")
+    expect(job).to_contain_text("batches per second", timeout=60_000)  # of the trials so far
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "tuning.png")
+    expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
+    output = page.locator(".jp-Notebook .jp-OutputArea-output").last
+    expect(output).to_contain_text("train_loader = torch.utils.data.DataLoader(")
+    expect(output).to_contain_text("the recipe")
+    page.screenshot(path=RESULTS / "tuned.png")
+
+
 class TestAfterTheServerWasGone:
     def test_the_page_comes_back_by_itself(self, start_server, open_page, packaged_recordings):
         source = f"replay:{packaged_recordings[0]}"

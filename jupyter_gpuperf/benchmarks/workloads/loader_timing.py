@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jupyter_gpuperf.benchmarks.declaration import Context, Measured
 from jupyter_gpuperf.errors import BadRequest
@@ -76,7 +76,7 @@ def _time_blocks(
     loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Context
 ) -> list[float]:
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
-    batches = _Batches(loader, prefetched=1 + workers * prefetch)
+    batches = Batches(loader, prefetched=1 + workers * prefetch)
     # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its neighbour.
     block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
     rule = StopRule(
@@ -95,11 +95,50 @@ def _time_blocks(
     return rule.blocks
 
 
-class _Batches:
-    """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends."""
+class Take(Protocol):
+    """What is done with each batch, as part of the time."""
 
-    def __init__(self, loader: torch.utils.data.DataLoader[Any], *, prefetched: int) -> None:
+    def __call__(self, batch: Any, /) -> object:  # noqa: ANN401
+        """Take one."""
+        ...
+
+    def settle(self) -> object:
+        """Wait for what was begun."""
+        ...
+
+
+class Leave:
+    """Does nothing with a batch."""
+
+    def __call__(self, batch: object, /) -> None:
+        """Leave it."""
+
+    def settle(self) -> None:
+        """There is nothing to wait for."""
+
+
+class Batches:
+    """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends.
+
+    Attributes
+    ----------
+    iterator
+        The loader's, which runs now.
+    startup_seconds
+        How long the first batch took the last time that it began.
+    """
+
+    def __init__(
+        self,
+        loader: torch.utils.data.DataLoader[Any],
+        *,
+        prefetched: int,
+        take: Take | None = None,
+        begun: Callable[[Any], object] = lambda iterator: None,
+    ) -> None:
         self._loader, self._prefetched = loader, prefetched
+        self._take = Leave() if take is None else take
+        self._begun = begun
         self._begin()
 
     def long_enough(self, least: int) -> int:
@@ -136,17 +175,28 @@ class _Batches:
     def _block_seconds(self, count: int) -> float | None:
         for _ in range(2):
             began = time.perf_counter()
-            taken = sum(1 for _ in itertools.islice(self._batches, count))
+            taken = self._taken(count)
             seconds = time.perf_counter() - began
             if taken == count:
                 return seconds
             self._begin()  # a block with a restart in it is dropped
         return None
 
+    def _taken(self, count: int) -> int:
+        taken = 0
+        for batch in itertools.islice(self.iterator, count):
+            self._take(batch)
+            taken += 1
+        self._take.settle()
+        return taken
+
     def _begin(self) -> None:
-        self._batches = iter(self._loader)
-        for _ in itertools.islice(self._batches, self._prefetched):
-            pass  # what was prefetched came for free
+        began = time.perf_counter()
+        self.iterator = iter(self._loader)
+        self._begun(self.iterator)
+        next(self.iterator, NOTHING)
+        self.startup_seconds = time.perf_counter() - began
+        self._taken(self._prefetched - 1)  # what was prefetched came for free
 
 
 def _too_short(needed: int) -> BadRequest:

@@ -205,10 +205,22 @@ def _sampling(
 def _copied(sampler: Any, dataset: Any, clones: _Generators) -> Any:  # noqa: ANN401
     """Copy a sampler and its state, but not the data that it knows of."""
     memo: dict[int, Any] = {id(dataset): dataset}
-    for holder in (sampler, getattr(sampler, "sampler", None)):
+    for holder in _nested(sampler):
         for name in ("data_source", "dataset"):
             if (data := getattr(holder, name, None)) is not None:
                 memo[id(data)] = data
         if (generator := getattr(holder, "generator", None)) is not None:
             memo[id(generator)] = clones.of(generator)
     return copy.deepcopy(sampler, memo)
+
+
+def _nested(sampler: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Return a sampler and those within it: some cut another one's batches into shards."""
+    waiting, seen = [sampler], set()
+    while waiting:
+        holder = waiting.pop()
+        if holder is None or id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        yield holder
+        waiting += [getattr(holder, name, None) for name in ("sampler", "batch_sampler")]

@@ -1,0 +1,285 @@
+"""Runs trials for real: a new loader each, watched, limited in time, and gone when it returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.workloads.loader_timing import BLOCK_SECONDS, NOTHING, Batches, Take
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.statistics import Interval, mean_interval
+from jupyter_gpuperf.measure.stopping import StopRule
+from jupyter_gpuperf.tuning.budget import Budget
+from jupyter_gpuperf.tuning.consumer import Step
+from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words, in_the_way
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.subject import Subject
+from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+from jupyter_gpuperf.tuning.trial import Trial, Usage, interval_of
+
+FEWEST_BLOCKS: Final = 3
+SLOW_BATCH_SECONDS: Final = 0.5
+"""Workers with more than that in work are not waited for when a trial ends."""
+START_SECONDS: Final = 5.0
+FRESH_START_SECONDS: Final = 20.0
+"""A worker that is not forked imports torch first."""
+
+
+class Bench:
+    """Measures settings of one subject.
+
+    Parameters
+    ----------
+    take
+        Makes what is done with each batch, given whether it is pinned.
+    left_seconds
+        Returns the time that is left for all.
+    say
+        Takes what is going on, in a few words.
+    most_workers
+        More would repeat a stream, or have nothing to do.
+    on_trial
+        Takes each trial of a rate when it has ended.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        probe: Probe,
+        budget: Budget,
+        *,
+        alarm: Alarm,
+        left_seconds: Callable[[], float],
+        take: Callable[[bool], Take | None] = lambda pinned: None,
+        say: Callable[[str], object] = lambda words: None,
+        most_workers: int | None = None,
+        on_trial: Callable[[Trial], object] = lambda trial: None,
+    ) -> None:
+        self._on_trial = on_trial
+        self._most_workers = most_workers
+        self._subject, self._probe, self._budget = subject, probe, budget
+        self._alarm, self._left, self._take, self._say = alarm, left_seconds, take, say
+
+    def drain(
+        self, setting: Setting, *, seconds: float, target_ratio: float, best: Interval | None = None
+    ) -> Trial:
+        """Measure how fast batches come when nothing else is done.
+
+        Parameters
+        ----------
+        seconds
+            For the blocks; at least three are taken, however long they last.
+        best
+            Seconds a batch of the best so far: what is clearly slower is given up.
+        """
+
+        def work(run: _Run) -> None:
+            batches = Batches(
+                run.loader,
+                prefetched=1 + setting.in_flight_batches,
+                take=self._take(setting.pin_memory),
+                begun=run.begun,
+            )
+            run.trial.startup_seconds = batches.startup_seconds
+            self._blocks(run, batches, seconds, target_ratio, best)
+
+        trial = self._tried(setting, seconds, work)
+        self._on_trial(trial)
+        return trial
+
+    def with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
+        """Measure how long the step waits for its batches."""
+
+        def work(run: _Run) -> None:
+            iterator = run.iterate()
+            block = max(1, setting.num_workers)
+            # Nothing lies ready when it begins, so that a loader too slow shows at once.
+            steps: list[float] = []
+            end = time.perf_counter() + seconds
+            while len(run.trial.waits) < FEWEST_BLOCKS or time.perf_counter() < end:
+                took = _with_steps(iterator, step, block)
+                if took is None:
+                    iterator = run.iterate()
+                    took = _with_steps(iterator, step, block)
+                if took is None:
+                    raise BadRequest(
+                        "data_too_short",
+                        f"The data ends before {block + 1} batches have come: too few to time.",
+                    )
+                run.trial.waits.append(took[0])
+                steps.append(took[1])
+                run.trial.step_seconds = sum(steps) / len(steps)
+                self._say(setting.words())
+
+        return self._tried(setting, seconds, work)
+
+    def starts(self, setting: Setting) -> Trial:
+        """Measure a start, and the start of the next epoch with the same workers."""
+        persistent = setting.but(persistent_workers=True)
+
+        def work(run: _Run) -> None:
+            run.iterate()
+            began = time.perf_counter()
+            next(run.iterate(), NOTHING)
+            # What was in work for the epoch before comes to an end first; at a real epoch's end nothing is.
+            pending = (setting.in_flight_batches / setting.num_workers) * self._probe.batch_seconds
+            run.trial.restart_seconds = max(
+                self._probe.batch_seconds, time.perf_counter() - began - pending
+            )
+
+        return self._tried(persistent, 0.0, work)
+
+    def first_batch(self) -> Any:  # noqa: ANN401
+        """Return a batch as the training gets it, made in this process.
+
+        Raises
+        ------
+        Exception
+            Whatever the data set raises.
+        TimeIsUp
+            None came.
+        """
+        loader, _ = self._subject.loader(Setting.of(num_workers=0), 0.0)
+        with self._alarm.within(min(self._left(), START_SECONDS + 3 * self._probe.batch_seconds)):
+            return next(iter(loader))
+
+    def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
+        trial = Trial(setting=setting)
+        trial.error = in_the_way(setting, self._probe, self._budget)
+        if self._most_workers is not None and setting.num_workers > self._most_workers:
+            trial.error = f"not tried: this stream has work for {self._most_workers} at most"
+        if trial.error is not None:
+            return trial
+        self._say(setting.words())
+        run = _Run(trial, self._budget)
+        limit = min(self._left(), seconds + self._expected_seconds(setting))
+        try:
+            with self._alarm.within(limit):
+                run.loader, run.processes = self._subject.loader(setting, max(1.0, limit))
+                work(run)
+        except TimeIsUp:
+            if not trial.blocks and not trial.waits:
+                trial.error = f"too slow: not enough batches within {limit:.0f} s"
+        except BadRequest as error:
+            trial.error = error.message
+        except GpuPerfError as error:
+            trial.error = f"{error.message} {error.hint}".strip()
+        except Exception as error:  # the user's own code, or a worker of it  # noqa: BLE001
+            trial.error = failure_words(error, run.processes, run.watch_reason)
+        finally:
+            with self._alarm.held():
+                run.end(at_once=self._probe.batch_seconds > SLOW_BATCH_SECONDS)
+        return trial
+
+    def _expected_seconds(self, setting: Setting) -> float:
+        """How long the start, what is discarded, and the fewest blocks may take."""
+        fresh = setting.start_method not in (None, "fork")
+        start = FRESH_START_SECONDS if fresh else START_SECONDS
+        rounds = 3 + FEWEST_BLOCKS + (setting.prefetch_factor or 0)
+        crowded = max(1.0, setting.num_workers / max(1.0, self._budget.cpus))
+        return start + 2 * rounds * crowded * self._probe.batch_seconds
+
+    def _blocks(
+        self,
+        run: _Run,
+        batches: Batches,
+        seconds: float,
+        target_ratio: float,
+        best: Interval | None,
+    ) -> None:
+        trial = run.trial
+        size = max(1, trial.setting.num_workers)
+        if self._probe.batch_seconds < BLOCK_SECONDS:
+            size = batches.long_enough(size)
+        usage, began = Usage(run.pids), time.perf_counter()
+        rule = StopRule(target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval)
+        count = 0
+        while count < FEWEST_BLOCKS or not rule.done:
+            rule.add(batches.seconds_each(size))
+            trial.blocks.append(rule.blocks[-1])
+            count += 1
+            self._say(trial.setting.words())
+            if best is not None and count >= FEWEST_BLOCKS and _slower(trial.blocks, best):
+                trial.aborted = True
+                break
+        wall = time.perf_counter() - began
+        trial.cpu_cores = usage.cpu_seconds() / wall
+        trial.machine_busy_ratio = usage.machine_busy_ratio()
+        trial.storage_bytes = usage.storage_bytes() / (count * size)
+        trial.memory_bytes = usage.memory_bytes()
+
+
+class _Run:
+    """A trial at work: its loader, iterator, workers and watchdog."""
+
+    def __init__(self, trial: Trial, budget: Budget) -> None:
+        self.trial, self._budget = trial, budget
+        self.loader: Any = None
+        self.processes: list[Any] = []
+        self._iterator: Any = None
+        self._watchdog: Watchdog | None = None
+        self._shared_before = resources.shared_memory_free_bytes()
+
+    @property
+    def pids(self) -> list[int]:
+        """The workers."""
+        return [each.pid for each in self.processes if each.pid is not None]
+
+    @property
+    def watch_reason(self) -> str | None:
+        """Why the watchdog ended the workers, if it did."""
+        return None if self._watchdog is None else self._watchdog.reason
+
+    def begun(self, iterator: Any) -> None:  # noqa: ANN401
+        """Note the iterator that runs now, and watch its workers."""
+        self._iterator = iterator
+        if self.processes and self._watchdog is None:
+            self._watchdog = Watchdog(self.processes, self._budget)
+            self._watchdog.start()
+
+    def iterate(self) -> Any:  # noqa: ANN401
+        """Begin anew; return the iterator behind its first batch, whose time is the start."""
+        began = time.perf_counter()
+        iterator = iter(self.loader)
+        self.begun(iterator)
+        next(iterator, NOTHING)
+        if self.trial.startup_seconds is None:
+            self.trial.startup_seconds = time.perf_counter() - began
+        return iterator
+
+    def end(self, *, at_once: bool) -> None:
+        """End what is left."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            least = self._watchdog.least_shared_bytes
+            if least is not None and self._shared_before is not None:
+                self.trial.shared_memory_bytes = max(0, self._shared_before - least)
+        at_once = at_once or self.trial.error is not None
+        close(self._iterator, self.processes, at_once=at_once)
+        with suppress(AttributeError):
+            self.loader._iterator = None  # of persistent workers
+        self._iterator = self.loader = None
+
+
+def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | None:  # noqa: ANN401
+    """Return the means of waits and steps of so many batches, or ``None`` where the data ended."""
+    waited = stepped = 0.0
+    for _ in range(count):
+        began = time.perf_counter()
+        batch = next(iterator, NOTHING)
+        came = time.perf_counter()
+        if batch is NOTHING:
+            return None
+        step(batch)
+        waited += came - began
+        stepped += time.perf_counter() - came
+    return waited / count, stepped / count
+
+
+def _slower(blocks: list[float], best: Interval) -> bool:
+    found = interval_of(blocks)
+    return found is not None and found["low"] > best["high"]

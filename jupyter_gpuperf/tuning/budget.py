@@ -1,0 +1,92 @@
+"""What workers may use of this machine: processors, memory, shared memory, files. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.cgroup import CGROUP, cpu_quota, memory_limit_bytes
+from jupyter_gpuperf.measure import resources
+
+SHARED_MEMORY: Final = Path("/dev/shm")
+NO_LIMIT: Final = 1 << 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """The bounds; ``None`` where there is none, or nothing tells.
+
+    Attributes
+    ----------
+    cpus
+        Processors' worth of time that this process gets, quota and the other ranks of this host counted.
+    seen_cpus
+        What ``os.sched_getaffinity`` shows: recipes go by it.
+    """
+
+    cpus: float
+    seen_cpus: int
+    quota_cpus: float | None
+    local_ranks: int
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    shared_memory_bytes: int | None
+    shared_memory_total_bytes: int | None
+    open_files: int | None
+    locked_memory_bytes: int | None
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+def budget_here(
+    environment: Mapping[str, str] = os.environ,
+    cgroup: Path = CGROUP,
+    shared_memory: Path = SHARED_MEMORY,
+) -> Budget:
+    """Return the bounds of this process."""
+    ranks = _local_ranks(environment)
+    files, locked = _process_limits()
+    return Budget(
+        cpus=resources.usable_cpus(cgroup) / ranks,
+        seen_cpus=resources.cpu_count(),
+        quota_cpus=cpu_quota(cgroup),
+        local_ranks=ranks,
+        memory_bytes=resources.available_memory_bytes(cgroup),
+        memory_limit_bytes=memory_limit_bytes(cgroup),
+        shared_memory_bytes=resources.shared_memory_free_bytes(shared_memory),
+        shared_memory_total_bytes=_total_bytes(shared_memory),
+        open_files=files,
+        locked_memory_bytes=locked,
+    )
+
+
+def _local_ranks(environment: Mapping[str, str]) -> int:
+    """Return how many training processes share this host, as torchrun and its like tell each."""
+    with contextlib.suppress(ValueError):
+        return max(1, int(environment.get("LOCAL_WORLD_SIZE", "1")))
+    return 1
+
+
+def _process_limits() -> tuple[int | None, int | None]:
+    try:
+        import resource
+    except ImportError:  # no POSIX system
+        return None, None
+    found = [
+        resource.getrlimit(each)[0] for each in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK)
+    ]
+    files, locked = (None if each < 0 or each > NO_LIMIT else each for each in found)
+    return files, locked
+
+
+def _total_bytes(path: Path) -> int | None:
+    with contextlib.suppress(OSError, AttributeError):
+        room = os.statvfs(path)
+        return room.f_blocks * room.f_frsize
+    return None

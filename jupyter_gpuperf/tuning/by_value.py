@@ -1,0 +1,111 @@
+"""Data sets that a notebook defines, for workers that are not forked: sent as code and data, not by name.
+
+A class of a cell has no module that a fresh process could import it from: pickled by name it fails in the worker,
+where nobody sees why. cloudpickle sends the class itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Callable
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import BadRequest, Unavailable
+
+MOST_BYTES: Final = 200 * 10**6
+"""A larger one is written, sent and read by each worker at each start."""
+
+
+class ByValue:
+    """Stands for an object, and becomes that object in another process."""
+
+    def __init__(self, content: bytes, loads: Callable[[bytes], Any]) -> None:
+        self._content, self._loads = content, loads
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        return self._loads, (self._content,)
+
+
+def by_value(value: Any, what: str) -> Any:  # noqa: ANN401
+    """Return what to hand to workers in the place of ``value``, so that they get it whatever defines it.
+
+    Raises
+    ------
+    BadRequest
+        ``too_large_to_send``, ``can_not_be_pickled``.
+    Unavailable
+        ``cloudpickle_missing``: it is defined in a notebook, and cannot be sent without.
+    """
+    if value is None:
+        return None
+    try:
+        pickler: Any = importlib.import_module("cloudpickle")
+    except ImportError:
+        pickler = pickle
+        if _of_a_notebook(value):
+            raise Unavailable(
+                "cloudpickle_missing",
+                f"The {what} is defined in the notebook: workers that are not forked can't have it.",
+                "Install cloudpickle, or move the class into a module.",
+            ) from None
+    return ByValue(_pickled(pickler, value, what), pickler.loads)
+
+
+def pickled_bytes(value: object) -> int | None:
+    """Return how large a data set is when it is sent to a worker; ``None`` where it can't be."""
+    try:
+        pickler: Any = importlib.import_module("cloudpickle")
+    except ImportError:
+        pickler = pickle
+    counted = _Count()
+    try:
+        pickler.Pickler(counted, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    except _TooMuch:
+        return MOST_BYTES + 1
+    except Exception:  # the user's own code  # noqa: BLE001
+        return None
+    return counted.size_bytes
+
+
+class _TooMuch(Exception):
+    """Counting on would say nothing new."""
+
+
+class _Count:
+    """A file that keeps nothing."""
+
+    size_bytes = 0
+
+    def write(self, content: bytes) -> int:
+        """Count."""
+        size = memoryview(content).nbytes
+        self.size_bytes += size
+        if self.size_bytes > MOST_BYTES:
+            raise _TooMuch
+        return size
+
+
+def _pickled(pickler: Any, value: object, what: str) -> bytes:  # noqa: ANN401
+    size = pickled_bytes(value)
+    if size is not None and size > MOST_BYTES:
+        raise BadRequest(
+            "too_large_to_send",
+            f"Pickled, the {what} takes more than {MOST_BYTES / 1e6:.0f} MB: every worker that is not "
+            "forked would read all of it at each start.",
+            "Open its files in the worker, at the first item, or keep the data in a file.",
+        )
+    try:
+        content: bytes = pickler.dumps(value)
+    except Exception as error:  # the user's own code
+        raise BadRequest(
+            "can_not_be_pickled",
+            f"The {what} can't be sent to a worker: {type(error).__name__}: {error}",
+            "Open files, locks and connections in the worker, at the first item.",
+        ) from error
+    return content
+
+
+def _of_a_notebook(value: object) -> bool:
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return str(module) == "__main__"

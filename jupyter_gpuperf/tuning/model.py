@@ -1,0 +1,108 @@
+"""How long a batch takes with so many workers, predicted from a few trials. Standard library only.
+
+    seconds(W) = parallel × (c / min(W, C) + (1 − c) / W) + serial + crowding × max(0, W − C)
+
+C is the processors there are, and c the share of an item's time that computes: computing scales to the processors
+alone, waiting for storage to any number of workers. What one process does for each batch (taking it over, pinning)
+does not scale, and workers beyond the processors get into each other's way. The three factors are fitted, none below zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Row = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A fitted model; see the module."""
+
+    parallel: float
+    serial: float
+    crowding: float
+    cpus: float
+    computing: float
+
+    def seconds(self, workers: int) -> float:
+        """Return the time of a batch with so many workers (1 or more)."""
+        factors = (self.parallel, self.serial, self.crowding)
+        row = _row(workers, self.cpus, self.computing)
+        return sum(factor * each for factor, each in zip(factors, row, strict=True))
+
+    def best(self, most: int, *, near: float = 0.03) -> int:
+        """Return the fewest workers that come so near to the fastest, up to ``most``."""
+        times = {workers: self.seconds(workers) for workers in range(1, most + 1)}
+        least = min(times.values())
+        return next(workers for workers, each in times.items() if each <= (1 + near) * least)
+
+    def fewest(self, most: int, goal_seconds: float) -> int | None:
+        """Return the fewest workers with which a batch takes no longer than the goal."""
+        found = (each for each in range(1, most + 1) if self.seconds(each) <= goal_seconds)
+        return next(found, None)
+
+
+def fit(measured: Mapping[int, float], *, cpus: float, computing: float) -> Model:
+    """Return the model nearest to the measured times, by relative error.
+
+    Parameters
+    ----------
+    measured
+        Workers (1 or more) → seconds a batch; one point is enough for a first guess.
+    computing
+        Share of an item's time that computes, from 0 to 1.
+    """
+    rows = [
+        tuple(each / seconds for each in _row(workers, cpus, computing))
+        for workers, seconds in measured.items()
+    ]
+    best: tuple[float, tuple[float, ...]] | None = None
+    # Few factors: each choice of those that are zero is solved, and the best without a negative one counts.
+    for kept in itertools.chain.from_iterable(
+        itertools.combinations(range(3), count) for count in (1, 2, 3)
+    ):
+        if len(kept) > len(rows) or (2 in kept and len(measured) < 3):
+            continue
+        solved = _least_squares([[row[each] for each in kept] for row in rows])
+        if solved is None or min(solved) < 0:
+            continue
+        factors = [0.0, 0.0, 0.0]
+        for place, value in zip(kept, solved, strict=True):
+            factors[place] = value
+        error = sum(
+            (sum(factor * each for factor, each in zip(factors, row, strict=True)) - 1) ** 2
+            for row in rows
+        )
+        if best is None or error < best[0] - 1e-9:
+            best = error, tuple(factors)
+    parallel, serial, crowding = best[1] if best else (next(iter(measured.values())), 0.0, 0.0)
+    return Model(
+        parallel=parallel, serial=serial, crowding=crowding, cpus=cpus, computing=computing
+    )
+
+
+def _row(workers: int, cpus: float, computing: float) -> Row:
+    shared = max(1.0, min(float(workers), cpus))
+    parallel = computing / shared + (1 - computing) / workers
+    return parallel, 1.0, max(0.0, workers - cpus)
+
+
+def _least_squares(rows: Sequence[Sequence[float]]) -> list[float] | None:
+    """Solve for factors that make each row sum to one, by the normal equations."""
+    size = len(rows[0])
+    matrix = [
+        [sum(row[i] * row[j] for row in rows) for j in range(size)] + [sum(row[i] for row in rows)]
+        for i in range(size)
+    ]
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda each: abs(matrix[each][i]))
+        if abs(matrix[pivot][i]) < 1e-12:
+            return None
+        matrix[i], matrix[pivot] = matrix[pivot], matrix[i]
+        for j in range(size):
+            if j != i:
+                factor = matrix[j][i] / matrix[i][i]
+                matrix[j] = [a - factor * b for a, b in zip(matrix[j], matrix[i], strict=True)]
+    return [matrix[i][size] / matrix[i][i] for i in range(size)]

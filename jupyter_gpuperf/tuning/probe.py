@@ -1,0 +1,219 @@
+"""Looks at single items, in a worker of its own: what does one cost, and is it safe to load here?
+
+In a worker, because an item may hang, crash, or use CUDA, and the notebook must survive that. Standard library only
+at module level.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from jupyter_gpuperf.tuning.by_value import by_value, pickled_bytes
+from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
+from jupyter_gpuperf.tuning.safety import close, failure_words
+from jupyter_gpuperf.tuning.subject import Subject, default_start_method, noting_context, of_kind
+
+FEWEST_ITEMS: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """What items are like.
+
+    Attributes
+    ----------
+    item_cpu_seconds
+        Processor time of one item, all threads.
+    blocked_ratio
+        Share of an item's time in which its thread does not compute: it waits for storage or another process.
+    variation
+        The 95th percentile of items' times over their mean.
+    batch_bytes
+        Of a collated batch; from the items' where there was no time to make one.
+    read_bytes, storage_bytes
+        Read from files per item, and the part that came from storage and not from the system's cache.
+    cv_threads
+        Threads that OpenCV would use in a worker; 0 where it is not loaded.
+    pickled_bytes
+        Of the data set; ``None`` where it can't be pickled, or nothing needs it.
+    """
+
+    items: int
+    item_seconds: float
+    item_cpu_seconds: float
+    blocked_ratio: float
+    variation: float
+    collate_seconds: float
+    batch_bytes: int
+    uses_cuda: bool
+    read_bytes: float
+    storage_bytes: float
+    cv_threads: int
+    pickled_bytes: int | None
+    batch_size: int
+
+    @property
+    def batch_seconds(self) -> float:
+        """How long one process takes for a batch."""
+        return self.batch_size * self.item_seconds + self.collate_seconds
+
+    @property
+    def batch_cpu_seconds(self) -> float:
+        """How much of a processor a batch takes."""
+        return self.batch_size * self.item_cpu_seconds + self.collate_seconds
+
+    @property
+    def regime(self) -> str:
+        """Where items came from: ``no files``, ``warm`` (the system's cache), ``cold`` (storage) or ``mixed``."""
+        if self.read_bytes < 512:
+            return "no files"
+        share = self.storage_bytes / self.read_bytes
+        return "cold" if share >= 0.5 else "warm" if share < 0.05 else "mixed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {**asdict(self), "regime": self.regime}
+
+
+def probe(
+    subject: Subject,
+    limit_seconds: float,
+    timeout_seconds: float,
+    *,
+    method: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Probe:
+    """Load items in a worker until the limit, at least one.
+
+    Raises
+    ------
+    ProbeFailed
+        There is no item, the data set raised something, or the worker died or took too long.
+    GpuPerfError
+        A worker that is not forked can't have the data set.
+    """
+    loader, processes = _loader(
+        _watched(subject), method or default_start_method(), timeout_seconds
+    )
+    batches = iter(loader)
+    try:
+        records = _until(batches, clock() + limit_seconds, clock)
+    except Exception as error:  # the user's own code, or the worker's end
+        raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
+    finally:
+        close(batches, processes, at_once=True)
+    return summary(records, subject)
+
+
+def probe_here(
+    subject: Subject, limit_seconds: float, clock: Callable[[], float] = time.monotonic
+) -> Probe:
+    """Load items in this very process: for data sets that use CUDA, which no worker here can have."""
+    found = summary(_until(_watched(subject).records(), clock() + limit_seconds, clock), subject)
+    return replace(found, uses_cuda=True)
+
+
+class ProbeFailed(Exception):
+    """The worker that looked at single items gave none.
+
+    Attributes
+    ----------
+    words
+        Why, in a line.
+    text
+        All that torch said.
+    """
+
+    def __init__(self, words: str, text: str) -> None:
+        super().__init__(words)
+        self.words, self.text = words, text
+
+
+def _watched(subject: Subject) -> Watched:
+    indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches(), [])]
+    return Watched(
+        subject.dataset,
+        subject.collate_function(),
+        indices,
+        subject.batch_size,
+        subject.worker_init_function(),
+    )
+
+
+def _until(found: Iterable[Record], end: float, clock: Callable[[], float]) -> list[Record]:
+    records = []
+    for record in found:
+        records.append(record)
+        if record.kind == "end" or clock() >= end:
+            break
+    return records
+
+
+def _loader(watched: Watched, method: str, timeout_seconds: float) -> tuple[Any, list[Any]]:
+    """Return a loader that hands over a worker's records one by one."""
+    from torch.utils.data import DataLoader
+
+    processes: list[Any] = []
+    loader = DataLoader(
+        watched if method == "fork" else of_kind(by_value(watched, "data set"), is_stream=False),
+        batch_size=None,
+        sampler=range(MOST_ITEMS + 2),
+        collate_fn=_as_it_is,
+        num_workers=1,
+        prefetch_factor=1,
+        timeout=timeout_seconds,
+        multiprocessing_context=noting_context(method, processes),
+    )
+    return loader, processes
+
+
+def summary(records: Iterable[Record], subject: Subject) -> Probe:
+    """Put the records together.
+
+    Raises
+    ------
+    ProbeFailed
+        There is no item.
+    """
+    every = list(records)
+    items = [each for each in every if each.kind == "item"]
+    batch = next((each for each in every if each.kind == "batch"), None)
+    if not items:
+        raise ProbeFailed("the data set has no item", "")
+    walls = [each.wall_seconds for each in items]
+    wall = sum(walls)
+    size = max(1, subject.batch_size)
+    known = batch.bytes if batch else size * int(statistics.fmean(each.bytes for each in items))
+    blocked = 1 - sum(each.thread_seconds for each in items) / wall if wall else 0.0
+    count = len(items)
+    return Probe(
+        items=count,
+        item_seconds=wall / count,
+        item_cpu_seconds=sum(each.process_seconds for each in items) / count,
+        blocked_ratio=min(1.0, max(0.0, blocked)),
+        variation=_variation(walls),
+        collate_seconds=batch.wall_seconds if batch else 0.0,
+        batch_bytes=known,
+        uses_cuda=any(each.uses_cuda for each in every),
+        read_bytes=sum(each.read_bytes for each in items) / count,
+        storage_bytes=sum(each.storage_bytes for each in items) / count,
+        cv_threads=max(each.threads for each in every),
+        pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
+        batch_size=size,
+    )
+
+
+def _variation(walls: list[float]) -> float:
+    # Of few items, and of very short ones, the slowest says nothing but that the system was busy.
+    mean = statistics.fmean(walls)
+    if len(walls) < FEWEST_ITEMS or mean < 1e-4:
+        return 1.0
+    return sorted(walls)[int(0.95 * (len(walls) - 1))] / mean
+
+
+def _as_it_is(value: Any) -> Any:  # noqa: ANN401
+    return value

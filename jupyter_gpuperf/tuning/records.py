@@ -1,0 +1,153 @@
+"""What a worker notes while it loads single items. Standard library only at module level."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+MOST_ITEMS: Final = 256
+OWN_IO: Final = Path("/proc/self/io")
+NOTHING: Final = "nothing"
+
+
+class Record(NamedTuple):
+    """What one item, or the collating of a batch, took in the worker."""
+
+    kind: str
+    wall_seconds: float
+    thread_seconds: float
+    process_seconds: float
+    bytes: int
+    uses_cuda: bool
+    read_bytes: int
+    storage_bytes: int
+    threads: int
+
+
+class Watched:
+    """A data set of records: its n-th item is what the n-th item of the user's took."""
+
+    def __init__(
+        self,
+        dataset: Any,  # noqa: ANN401
+        collate: Callable[[Any], Any],
+        indices: list[Any],
+        batch_size: int,
+        begin: Callable[[int], object] | None,
+    ) -> None:
+        self._dataset, self._collate, self._indices = dataset, collate, indices
+        self._batch_size, self._begin = batch_size, begin
+        self._records: Iterator[Record] | None = None
+
+    def __getitem__(self, _place: int) -> Record:
+        if self._records is None:
+            self._begin_as_worker()
+            self._records = self.records()
+        return next(self._records, END)
+
+    def _begin_as_worker(self) -> None:
+        """Do what the user has a worker do first; it may look for the data set where torch has it."""
+        from torch.utils.data import get_worker_info
+
+        info = get_worker_info()
+        if info is not None:
+            object.__setattr__(info, "dataset", self._dataset)
+            if self._begin is not None:
+                self._begin(info.id)
+
+    def records(self) -> Iterator[Record]:
+        """Return the records of single items, then of collating them."""
+        taken = []
+        for item, record in timed(self._items()):
+            taken.append(item)
+            yield record
+            if len(taken) >= max(1, self._batch_size):
+                break
+        if self._batch_size and taken:
+            for _, record in timed(iter([lambda: self._collate(taken)]), kind="batch"):
+                yield record
+
+    def _items(self) -> Iterator[Callable[[], Any]]:
+        if not self._indices:  # a stream
+            items = iter(self._dataset)
+            while True:
+                yield lambda: next(items, NOTHING)
+        for batch in self._indices:
+            for index in batch if isinstance(batch, (list, tuple)) else [batch]:
+                yield functools.partial(self._dataset.__getitem__, index)
+
+
+END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
+
+
+def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tuple[Any, Record]]:
+    """Make each call and say what it took; ends at the end of a stream."""
+    for call in itertools.islice(calls, MOST_ITEMS):
+        read, stored = _read_so_far()
+        began = time.perf_counter(), time.thread_time(), time.process_time()
+        value = call()
+        took = (
+            time.perf_counter() - began[0],
+            time.thread_time() - began[1],
+            time.process_time() - began[2],
+        )
+        if value is NOTHING:
+            return
+        read_now, stored_now = _read_so_far()
+        yield (
+            value,
+            Record(
+                kind,
+                *took,
+                bytes_of(value),
+                uses_cuda(value),
+                read_now - read,
+                stored_now - stored,
+                _cv_threads(),
+            ),
+        )
+
+
+def bytes_of(value: object, depth: int = 6) -> int:
+    """Return the size of the tensors and arrays in a value, however nested; of bytes and texts their length."""
+    size = getattr(value, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    if isinstance(value, (bytes, bytearray, str)):
+        return len(value)
+    if not depth:
+        return 0
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    elif hasattr(value, "__dict__"):
+        value = list(vars(value).values())
+    if isinstance(value, (list, tuple)):
+        return sum(bytes_of(each, depth - 1) for each in value)
+    return 8
+
+
+def uses_cuda(value: object) -> bool:
+    """Tell whether this process has begun to use CUDA, or an item lies there."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized() and not torch.cuda._is_in_bad_fork():
+        return True
+    return bool(getattr(value, "is_cuda", False))
+
+
+def _read_so_far() -> tuple[int, int]:
+    """Return what this process has read, from files and from storage; zeros where nothing tells."""
+    with contextlib.suppress(OSError, ValueError):
+        found = dict(line.split(": ") for line in OWN_IO.read_text().splitlines())
+        return int(found.get("rchar", 0)), int(found.get("read_bytes", 0))
+    return 0, 0
+
+
+def _cv_threads() -> int:
+    cv2: Any = sys.modules.get("cv2")
+    return int(cv2.getNumThreads()) if cv2 is not None else 0

@@ -1,0 +1,203 @@
+"""Keeps a trial from harming the notebook: bounds before it, a watch during it, and words for how it ended.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.tuning.budget import Budget
+from jupyter_gpuperf.tuning.setting import Setting
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.tuning.probe import Probe
+
+SHARED_SHARE: Final = 0.5
+"""Of the shared memory that is free: batches in flight may take so much."""
+MEMORY_SHARE: Final = 0.25
+WORKER_BYTES: Final = 64 * 2**20
+"""What a forked worker makes its own at least; a fresh one takes several times that."""
+FRESH_WORKER_BYTES: Final = 400 * 2**20
+FILES_PER_WORKER: Final = 8
+FILES_PER_BATCH: Final = 4
+KEPT_FREE: Final = 0.15
+"""Share of the memory, or of the shared memory, below which what is free must not fall."""
+LOOK_SECONDS: Final = 0.1
+
+
+def in_the_way(setting: Setting, probe: Probe, budget: Budget) -> str | None:
+    """Return why a setting is not tried here, or ``None``."""
+    if not setting.num_workers:
+        return None
+    batches = setting.in_flight_batches + 2
+    flight = batches * probe.batch_bytes
+    shared, memory = budget.shared_memory_bytes, budget.memory_bytes
+    if shared is not None and flight > SHARED_SHARE * shared:
+        return (
+            f"not tried: {batches} batches in flight take {gib(flight)} of shared memory, "
+            f"{gib(shared)} are free"
+        )
+    worker = WORKER_BYTES if setting.start_method in (None, "fork") else FRESH_WORKER_BYTES
+    pinned = flight if setting.pin_memory else 0
+    if memory is not None and flight + pinned > MEMORY_SHARE * memory:
+        return f"not tried: batches in flight take {gib(flight + pinned)}, {gib(memory)} are free"
+    if memory is not None and setting.num_workers * worker > 2 * MEMORY_SHARE * memory:
+        return f"not tried: {setting.num_workers} workers take more than half of {gib(memory)}"
+    files = FILES_PER_WORKER * setting.num_workers + FILES_PER_BATCH * batches
+    if budget.open_files is not None and files > budget.open_files // 2:
+        return f"not tried: it may open {files} files, the limit is {budget.open_files}"
+    return None
+
+
+def gib(count: float) -> str:
+    """Return bytes as people read them in a sentence."""
+    return f"{count / 2**30:.2f} GiB" if count >= 2**28 else f"{count / 2**20:.0f} MiB"
+
+
+class Watchdog(threading.Thread):
+    """Kills a trial's own workers before memory runs out, and no other process.
+
+    Started when the workers run already: no worker is forked beside this thread.
+
+    Parameters
+    ----------
+    processes
+        The workers, as multiprocessing made them.
+    memory, shared
+        Return what is free now, in bytes.
+    """
+
+    def __init__(
+        self,
+        processes: Sequence[Any],
+        budget: Budget,
+        *,
+        memory: Callable[[], int | None] = resources.available_memory_bytes,
+        shared: Callable[[], int | None] = resources.shared_memory_free_bytes,
+    ) -> None:
+        super().__init__(name="gpuperf-watchdog", daemon=True)
+        self._processes = processes
+        self._free = {"memory": memory, "shared memory": shared}
+        self._floors = {
+            "memory": floor_of(budget.memory_bytes, budget.memory_limit_bytes),
+            "shared memory": floor_of(budget.shared_memory_bytes, budget.shared_memory_total_bytes),
+        }
+        self._stop_asked = threading.Event()
+        self.reason: str | None = None
+        self.least_shared_bytes: int | None = None
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        while self.reason is None:
+            self.look()
+            if self._stop_asked.wait(LOOK_SECONDS):
+                return
+
+    def look(self) -> None:
+        """Look once."""
+        for what, floor in self._floors.items():
+            free = self._free[what]()
+            if free is None:
+                continue
+            if what == "shared memory":
+                self.least_shared_bytes = min(free, self.least_shared_bytes or free)
+            if floor is not None and free < floor:
+                self.reason = f"ended: only {gib(free)} of {what} were left free"
+                kill(self._processes)
+                return
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stop_asked.set()
+        if self.is_alive():
+            self.join()
+
+
+def floor_of(free_bytes: int | None, total_bytes: int | None) -> float | None:
+    """Return what must stay free: a share of the whole, or half of what was free where that is less."""
+    if free_bytes is None:
+        return None
+    return min(KEPT_FREE * (total_bytes or free_bytes), free_bytes / 2)
+
+
+def kill(processes: Sequence[Any]) -> None:
+    """Kill those workers that still run."""
+    for process in processes:
+        if process.pid is not None and process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:  # noqa: ANN401
+    """End a loader's iterator and whatever is left of its workers.
+
+    Parameters
+    ----------
+    at_once
+        Don't wait for what workers have in work: it may take long, or for ever.
+    """
+    if at_once and iterator is not None:
+        with contextlib.suppress(Exception):
+            # Else torch takes their end for a failure, and raises wherever the main thread is.
+            from torch.utils.data._utils.signal_handling import _remove_worker_pids
+
+            if iterator._worker_pids_set:
+                _remove_worker_pids(id(iterator))
+                iterator._worker_pids_set = False
+        kill(processes)
+    # A worker that died has been told of before.
+    with contextlib.suppress(Exception):
+        if hasattr(iterator, "_shutdown_workers"):
+            iterator._shutdown_workers()
+    kill(processes)
+    for process in processes:
+        with contextlib.suppress(Exception):
+            process.join(5)
+
+
+EXITS: Final = {
+    "SIGBUS": "a worker died of a bus error: shared memory (/dev/shm) is full",
+    "SIGKILL": "a worker was killed, as the system does when memory runs out",
+    "SIGSEGV": "a worker crashed (segmentation fault)",
+}
+RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
+
+
+def failure_words(error: BaseException, processes: Sequence[Any], reason: str | None) -> str:
+    """Return how a trial failed, in a line."""
+    if reason is not None:
+        return reason
+    text = str(error).strip()
+    if RAISED.match(text):
+        return f"the data set raised {_last_line(text)}"
+    if "DataLoader timed out" in text:
+        return "no batch came in time"
+    for process in processes:
+        code = process.exitcode
+        if code is not None and code < 0:
+            name = _signal_name(-code)
+            return EXITS.get(name, f"a worker died of {name}")
+    if "bus error" in text.lower() or "shm" in text:
+        return EXITS["SIGBUS"]
+    if "exited unexpectedly" in text:
+        return "a worker ended by itself; what it said last is in the notebook's output or log"
+    return f"{type(error).__name__}: {_last_line(text)}" if text else type(error).__name__
+
+
+def _last_line(text: str) -> str:
+    return text.splitlines()[-1].strip()[:300]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,99 @@
+"""Which setting to try next, and which one to recommend. It measures through a bench, so that tests can simulate one.
+
+First what people have and what recipes say; then workers; then pinning, prefetching, order, persistence and the way to
+start; then the finalists in turn. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from jupyter_gpuperf.tuning.finals import Finals
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.space import Bench, Found, Space
+from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.tried import NEAR_RATIO, Tried
+from jupyter_gpuperf.tuning.worker_search import WorkerSearch
+
+VARIED: Final = 2.0
+"""Items' 95th percentile over their mean from which deeper prefetching, or any order, may help."""
+DEEPER_PREFETCH: Final = 4
+
+
+def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Found:
+    """Search until the time is up, or there is nothing more to try.
+
+    Parameters
+    ----------
+    left_seconds
+        Returns the time that is left.
+    """
+    tried = Tried(space, bench, left_seconds)
+    _named(tried)
+    WorkerSearch(tried).run()
+    _knobs(tried)
+    finals = Finals(tried)
+    best = finals.best()
+    enough = None
+    if best is not None and space.step_seconds is not None:
+        enough = finals.keeps_up(best)
+    return Found(
+        trials=list(tried.trials.values()), best=best, enough=enough, cut_short=tried.cut_short
+    )
+
+
+def _named(tried: Tried) -> None:
+    """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
+    named = dict(tried.space.named)
+    first = {"present": named.pop("present")} if "present" in named else {}
+    alone = {"": tried.space.base.but(num_workers=0)}
+    for role, setting in (*first.items(), *alone.items(), *named.items()):
+        if (trial := tried.drain(setting)) is not None and role:
+            trial.roles.add(role)
+
+
+def _knobs(tried: Tried) -> None:
+    space = tried.space
+    if space.pinning:
+        _vary(tried, lambda setting: setting.but(pin_memory=not setting.pin_memory), alone=True)
+    if space.variation > VARIED or space.step_seconds is None:
+        _vary(tried, lambda setting: setting.but(prefetch_factor=DEEPER_PREFETCH))
+    if space.variation > VARIED and space.any_order:
+        _vary(tried, lambda setting: setting.but(in_order=False))
+    _persistence(tried)
+
+
+def _vary(tried: Tried, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
+    """Try a change to what leads; one without workers only where ``alone``."""
+    best = tried.leader()
+    if best is None or tried.is_enough(best):
+        return
+    if best.setting.num_workers or alone:
+        tried.drain(change(best.setting))
+
+
+def _persistence(tried: Tried) -> None:
+    """Measure what workers that outlive the epoch save, and others that start faster."""
+    space = tried.space
+    best = _fastest_once_started(tried)
+    if best is None or not best.setting.num_workers or not space.batches:
+        return
+    epoch = best.epoch_seconds(space.batches, space.step_seconds) or 0.0
+    if best.start_seconds <= NEAR_RATIO * epoch:
+        return
+    for method in space.start_methods:
+        tried.drain(best.setting.but(start_method=method))
+    wanted = (_fastest_once_started(tried) or best).setting.but(persistent_workers=True)
+    trial = tried.drain(wanted)
+    if trial is not None and trial.error is None:
+        trial.restart_seconds = tried.bench.starts(wanted).restart_seconds
+
+
+def _fastest_once_started(tried: Tried) -> Trial | None:
+    """Return what leads when the start is not counted: workers that persist start once."""
+    if any(map(tried.is_enough, tried.measured())):
+        return tried.leader()
+    return tried.nearest(
+        tried.measured(), lambda trial: trial.each_seconds(tried.space.step_seconds)
+    )

@@ -1,0 +1,95 @@
+"""One way to set a DataLoader up: what the tuner chooses between. Standard library only."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Final
+
+GOLDEN_PREFETCH: Final = 3
+MOST_GOLDEN_WORKERS: Final = 32
+"""The recipe says twice the cores; on a machine of a hundred nobody means that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """A loader's settings. Without workers, what only workers have is as torch has it then.
+
+    Attributes
+    ----------
+    start_method
+        ``fork``, ``forkserver`` or ``spawn``; ``None`` leaves it to Python.
+    """
+
+    num_workers: int
+    prefetch_factor: int | None = 2
+    pin_memory: bool = False
+    persistent_workers: bool = False
+    start_method: str | None = None
+    in_order: bool = True
+
+    @classmethod
+    def of(cls, **values: Any) -> Setting:  # noqa: ANN401
+        """Return a setting that torch accepts."""
+        return cls(num_workers=0).but(**values)
+
+    def but(self, **changes: Any) -> Setting:  # noqa: ANN401
+        """Return it with changes."""
+        changed = dataclasses.replace(self, **changes)
+        if changed.num_workers:
+            prefetch = changed.prefetch_factor or 2
+            return dataclasses.replace(changed, prefetch_factor=prefetch)
+        return _alone(changed.pin_memory)
+
+    @property
+    def cost(self) -> tuple[object, ...]:
+        """Sorts settings by what they take of the machine: processes first, then memory, then order."""
+        return (
+            self.num_workers,
+            self.pin_memory,
+            self.prefetch_factor or 0,
+            self.persistent_workers,
+            not self.in_order,
+            self.start_method or "",
+        )
+
+    @property
+    def in_flight_batches(self) -> int:
+        """How many batches workers may have ready or in work."""
+        return self.num_workers * (self.prefetch_factor or 0)
+
+    def to_dict(self) -> dict[str, bool | int | str | None]:
+        """Return the names that DataLoader has for them, and ``start_method``."""
+        return dataclasses.asdict(self)
+
+    def words(self) -> str:
+        """Return it for people: ``4 workers · prefetch 3 · pinned``."""
+        count = self.num_workers
+        parts = ["no workers" if not count else f"{count} worker{'s' if count > 1 else ''}"]
+        if count and self.prefetch_factor != 2:
+            parts.append(f"prefetch {self.prefetch_factor}")
+        for name, wanted in (
+            ("pinned", self.pin_memory),
+            ("persistent", self.persistent_workers),
+            ("in any order", not self.in_order),
+        ):
+            if wanted:
+                parts.append(name)
+        if self.start_method:
+            parts.append(self.start_method)
+        return " · ".join(parts)
+
+
+def _alone(pin_memory: bool) -> Setting:
+    return Setting(num_workers=0, prefetch_factor=None, pin_memory=pin_memory)
+
+
+def golden(cpus: int, *, start_method: str | None = None) -> Setting:
+    """Return the recipe of the web: twice as many workers as cores, pinned, persistent, prefetch 3."""
+    return Setting(
+        num_workers=min(MOST_GOLDEN_WORKERS, 2 * cpus),
+        prefetch_factor=GOLDEN_PREFETCH,
+        pin_memory=True,
+        persistent_workers=True,
+        start_method=start_method,
+    )

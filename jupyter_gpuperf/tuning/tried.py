@@ -1,0 +1,110 @@
+"""The trials so far: which one leads, and whether it is enough. Standard library only."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.space import Bench, Space
+from jupyter_gpuperf.tuning.trial import Trial
+
+WAIT_RATIO: Final = 0.02
+"""A step that waits for less than this share of its own time does not wait."""
+NEAR_RATIO: Final = 0.02
+"""Settings whose times differ by less than this are told apart by what they cost."""
+ROOM_RATIO: Final = 0.95
+"""A loader that is to keep up with a step must be this much faster: times vary."""
+SCREEN_TARGET: Final = 0.05
+FINAL_SHARE: Final = 0.25
+"""Of the whole time, kept for the finalists."""
+FINAL_SHARE_WITH_STEP: Final = 0.4
+
+
+class Tried:
+    """Makes trials, each setting once, and judges them.
+
+    Parameters
+    ----------
+    left_seconds
+        Returns the time that is left.
+    """
+
+    def __init__(self, space: Space, bench: Bench, left_seconds: Callable[[], float]) -> None:
+        self.space, self.bench, self.left = space, bench, left_seconds
+        self.all_seconds = left_seconds()
+        self.trials: dict[Setting, Trial] = {}
+        self.cut_short = False
+
+    def drain(self, setting: Setting) -> Trial | None:
+        """Return a setting's trial, made now where there is none; ``None`` where no time is left."""
+        if setting in self.trials:
+            return self.trials[setting]
+        share = FINAL_SHARE if self.space.step is None else FINAL_SHARE_WITH_STEP
+        if self.left() < share * self.all_seconds:
+            self.cut_short = True
+            return None
+        best = min(self.measured(), key=load_seconds, default=None)
+        trial = self.bench.drain(
+            setting,
+            seconds=min(2.0, max(0.3, self.all_seconds / 60)),
+            target_ratio=SCREEN_TARGET,
+            best=None if best is None else best.batch_seconds,
+        )
+        self.trials[setting] = trial
+        return trial
+
+    def again(self, trial: Trial) -> None:
+        """Measure a setting anew: something else ran then."""
+        del self.trials[trial.setting]
+        made = self.drain(trial.setting)
+        if made is None or made.error is not None:
+            self.trials[trial.setting] = trial
+
+    def measured(self) -> list[Trial]:
+        """Return the trials that have a rate."""
+        return [each for each in self.trials.values() if each.error is None and each.blocks]
+
+    def epoch_seconds(self, trial: Trial) -> float:
+        """Return what counts: an epoch's time per batch, with its start as far as that is known."""
+        each = trial.each_seconds(self.space.step_seconds)
+        return each + (trial.start_seconds / self.space.batches if self.space.batches else 0.0)
+
+    def is_enough(self, trial: Trial | None) -> bool:
+        """Tell whether a setting would keep up with the step, as far as its rate tells."""
+        goal = self.space.step_seconds
+        if trial is None or goal is None or trial.error is not None or not trial.blocks:
+            return False
+        bound = ROOM_RATIO if trial.setting.num_workers else WAIT_RATIO
+        return load_seconds(trial) <= bound * goal
+
+    def leader(self) -> Trial | None:
+        """Return what is best so far: the cheapest that is enough, else the fastest."""
+        enough = [each for each in self.measured() if self.is_enough(each)]
+        if enough:
+            return min(enough, key=lambda each: each.setting.cost)
+        return self.nearest(self.measured())
+
+    def nearest(
+        self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
+    ) -> Trial | None:
+        """Return the cheapest of those that can't be told from the fastest, or hardly."""
+        if not trials:
+            return None
+        seconds_of = seconds_of or self.epoch_seconds
+        fastest = min(trials, key=seconds_of)
+        most = (1 + NEAR_RATIO) * seconds_of(fastest)
+        near = [each for each in trials if seconds_of(each) <= most and not slower(each, fastest)]
+        return min(near, key=lambda each: each.setting.cost)
+
+
+def load_seconds(trial: Trial) -> float:
+    """Return the mean time of a batch while nothing else is done."""
+    return statistics.fmean(trial.blocks)
+
+
+def slower(trial: Trial, other: Trial) -> bool:
+    """Tell whether batches clearly take longer: the intervals stay apart."""
+    mine, others = trial.batch_seconds, other.batch_seconds
+    return mine is not None and others is not None and mine["low"] > others["high"]

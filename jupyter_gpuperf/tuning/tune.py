@@ -1,0 +1,281 @@
+"""Tunes a loader from end to end: look at items, search, say what was found.
+
+Standard library only at module level, but for what trials need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.benchmarks.declaration import Context
+from jupyter_gpuperf.benchmarks.workloads.loader_timing import Take
+from jupyter_gpuperf.benchmarks.workloads.own_loader import random_state_kept
+from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.tuning.bench import Bench
+from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.code_line import code_of
+from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
+from jupyter_gpuperf.tuning.countdown import Countdown
+from jupyter_gpuperf.tuning.outcome import Outcome
+from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
+from jupyter_gpuperf.tuning.search import search
+from jupyter_gpuperf.tuning.sharding import is_repeated
+from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space_here import space_here
+from jupyter_gpuperf.tuning.subject import Subject, default_start_method
+from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.verdict import (
+    doubts,
+    limit_of,
+    regime_of,
+    regime_words,
+    summary_of,
+)
+from jupyter_gpuperf.tuning.wanted import Wanted
+
+MOST_WORKERS: Final = 64
+PROBE_SHARE: Final = 0.05
+LEAST_COMPUTING: Final = 0.03
+CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
+
+
+def tune_loader(
+    given: object,
+    name: str,
+    wanted: Wanted,
+    context: Context,
+    on_trial: Callable[[Trial], object] = lambda trial: None,
+) -> Outcome:
+    """Tune; see the module.
+
+    Parameters
+    ----------
+    given
+        A DataLoader, something that wraps one, or a data set.
+    name
+        What the notebook calls it.
+    on_trial
+        Takes each trial of a rate when it has ended.
+
+    Raises
+    ------
+    BadRequest
+        ``not_a_loader``, ``batch_size_is_fixed``, or what was asked for is out of range.
+    GpuPerfError
+        ``data_set_failed``: no item came; with the reason.
+    Unavailable
+        ``no_time``: the data set did not answer in time, or a batch takes longer than all the time there is.
+    """
+    clock = Countdown(wanted.budget_seconds, context)
+    with _quiet(), Alarm(clock.look) as alarm, random_state_kept():
+        clock.alarm = alarm
+        try:
+            with alarm.within(wanted.budget_seconds):
+                subject = Subject(given, name, wanted.batch_size)
+                return _Tuning(subject, wanted, clock, on_trial).run()
+        except TimeIsUp:
+            raise _no_time(wanted.budget_seconds) from None
+
+
+class _Tuning:
+    """One tuning at work."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        wanted: Wanted,
+        clock: Countdown,
+        on_trial: Callable[[Trial], object],
+    ) -> None:
+        self._on_trial = on_trial
+        self._subject, self._wanted, self._clock = subject, wanted, clock
+        self._budget = budget_here()
+        self._start_method: str | None = None
+        self._warnings: list[str] = []
+
+    def run(self) -> Outcome:
+        looked = self._looked()
+        self._refuse_what_takes_too_long(looked)
+        stream_limit = self._stream_limit(looked)
+        pinning = _has_device() and not looked.uses_cuda
+        bench = Bench(
+            self._subject,
+            looked,
+            self._budget,
+            alarm=self._clock.alarm,
+            left_seconds=self._clock.left,
+            take=lambda pinned: _copying(pinned) if pinning else None,
+            say=self._clock.say,
+            most_workers=stream_limit,
+            on_trial=self._on_trial,
+        )
+        step, step_seconds = self._step(bench)
+        space = space_here(
+            self._subject,
+            looked,
+            self._budget,
+            kept=self._wanted.kept,
+            start_method=self._start_method,
+            stream_limit=stream_limit,
+            pinning=pinning,
+            step=step,
+            step_seconds=step_seconds,
+        )
+        found = search(space, bench, self._clock.left)
+        return self._outcome(found, space, looked, pinning)
+
+    def _looked(self) -> Probe:
+        limit = max(0.5, PROBE_SHARE * self._wanted.budget_seconds)
+        timeout = max(1.0, self._wanted.budget_seconds / 2)
+        try:
+            return probe(self._subject, limit, timeout)
+        except ProbeFailed as error:
+            if CUDA_IN_FORK in error.text:
+                return self._looked_without_fork(limit, timeout)
+            raise GpuPerfError(
+                "data_set_failed",
+                f"No item could be loaded: {error.words}.",
+                f"Take an item in a cell of its own to see where: next(iter({self._subject.name})).",
+            ) from None
+
+    def _looked_without_fork(self, limit: float, timeout: float) -> Probe:
+        try:
+            found = probe(self._subject, limit, timeout, method="forkserver")
+            self._start_method = "forkserver"
+        except (ProbeFailed, GpuPerfError) as error:
+            words = error.message if isinstance(error, GpuPerfError) else str(error)
+            self._warnings.append(f"Workers can't be used: items use CUDA, and {words}")
+            found = probe_here(self._subject, limit)
+        return found
+
+    def _refuse_what_takes_too_long(self, looked: Probe) -> None:
+        least = 8 * looked.batch_seconds
+        if least > self._wanted.budget_seconds:
+            raise Unavailable(
+                "no_time",
+                f"A batch takes one process {looked.batch_seconds:.1f} s: in "
+                f"{self._wanted.budget_seconds:.0f} s nothing could be compared.",
+                f"Give it more time: budget_seconds={math.ceil(40 * looked.batch_seconds)}.",
+            )
+
+    def _stream_limit(self, looked: Probe) -> int | None:
+        if not self._subject.is_stream:
+            return None
+        shards = self._subject.most_workers
+        if shards is not None:
+            return shards
+        if is_repeated(self._subject, max(1.0, self._clock.left() / 4)):
+            self._warnings.append(
+                "Each worker of this stream gives all its items: with two workers every item comes twice. "
+                "Divide it by torch.utils.data.get_worker_info() to use more than one."
+            )
+            return 1
+        return None
+
+    def _step(self, bench: Bench) -> tuple[Step | None, float | None]:
+        wanted = self._wanted
+        if wanted.target_rate is not None:
+            return sleeping(1 / wanted.target_rate), 1 / wanted.target_rate
+        if wanted.step is None:
+            return None, None
+        self._clock.say("timing the step")
+        step = settled(wanted.step)
+        batch = bench.first_batch()
+        try:
+            return step, step_seconds_of(step, batch, max(0.5, wanted.budget_seconds / 20))
+        except Exception as error:  # the user's own code
+            raise GpuPerfError(
+                "step_failed",
+                f"The step raised {type(error).__name__}: {error}",
+                "It is called with a batch as the loader gives it.",
+            ) from error
+
+    def _outcome(self, found: Found, space: Space, looked: Probe, pinning: bool) -> Outcome:
+        best, subject = found.best, self._subject
+        if best is None:
+            raise GpuPerfError(
+                "nothing_measured",
+                "No setting could be measured: " + "; ".join(_failures(found)) + ".",
+                "More time may help: budget_seconds.",
+            )
+        best.roles.add("recommended")
+        limit = limit_of(best, found, space, looked, self._budget)
+        regime = regime_of(best, looked)
+        regime_said = regime_words(
+            regime, subject.batches_drawn, subject.batches_per_epoch, subject.is_stream
+        )
+        if pinning and space.step is None:
+            regime_said += " Copying each batch to the GPU is part of the time."
+        return Outcome(
+            loader=subject.name,
+            trials=[each.to_dict(space.batches, space.step_seconds) for each in found.trials],
+            recommended=best.setting.to_dict(),
+            code=code_of(subject, best.setting),
+            regime=regime,
+            regime_summary=regime_said,
+            summary=summary_of(best, found, space),
+            limit=limit.code,
+            limit_summary=limit.summary,
+            advice=limit.advice,
+            warnings=[*self._warnings, *doubts(looked, self._budget, best)],
+            batch_size=subject.batch_size,
+            batches_per_epoch=subject.batches_per_epoch,
+            step_seconds=space.step_seconds,
+            enough=found.enough,
+            probe=looked.to_dict(),
+            budget=self._budget.to_dict(),
+            environment=environment_of(subject, self._budget),
+            seconds=self._clock.passed(),
+        )
+
+
+def environment_of(subject: Subject, budget: Budget) -> Mapping[str, Any]:
+    """Return where it was measured, and what tells this data set from another."""
+    import torch
+
+    device = torch.device("cuda") if torch.cuda.is_initialized() else None
+    return {
+        **describe(torch, device),
+        "start_method": default_start_method(),
+        "data_set": f"{type(subject.dataset).__module__}.{type(subject.dataset).__qualname__}",
+        "data_set_items": subject.items,
+        "memory_limit_bytes": budget.memory_limit_bytes,
+    }
+
+
+def _failures(found: Found) -> list[str]:
+    return [f"{each.setting.words()}: {each.error}" for each in found.trials if each.error][:4]
+
+
+def _no_time(budget_seconds: float) -> Unavailable:
+    return Unavailable(
+        "no_time",
+        f"The data set gave nothing to measure within {budget_seconds:.0f} s.",
+        "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
+    )
+
+
+def _has_device() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def _copying(pinned: bool) -> Take:
+    return ToDevice(pinned=pinned)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what torch and Python say of the settings that are tried: that is what the table is for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")
+        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+        yield

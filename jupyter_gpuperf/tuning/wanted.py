@@ -1,0 +1,49 @@
+"""What is asked of a tuning. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.tuning.consumer import Step
+from jupyter_gpuperf.tuning.setting import Setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes
+    ----------
+    step
+        The training step, called with a batch; it really runs.
+    target_rate
+        Batches a second that the training takes, in the place of a step.
+    kept
+        What was recommended before for this data set and machine: tried in any case.
+    """
+
+    batch_size: int | None = None
+    step: Step | None = None
+    target_rate: float | None = None
+    budget_seconds: float = 60.0
+    kept: Setting | None = None
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.budget_seconds <= 86400:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"budget_seconds = {self.budget_seconds:g} is out of range.",
+                "budget_seconds goes from 2 to 86400.",
+            )
+        if self.target_rate is not None and not 0 < self.target_rate < math.inf:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"target_rate = {self.target_rate:g} is out of range.",
+                "target_rate is the training's batches a second, more than zero.",
+            )
+        if self.step is not None and self.target_rate is not None:
+            raise BadRequest(
+                "usage", "A step and a target rate are two answers to one question.", "Give one."
+            )

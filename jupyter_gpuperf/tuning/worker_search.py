@@ -1,0 +1,130 @@
+"""How many workers: led by a model of few trials, checked at its neighbours. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from jupyter_gpuperf.tuning.model import Model, fit
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.tried import ROOM_RATIO, Tried, load_seconds
+
+MOST_TRIALS: Final = 9
+FIRST: Final = (0, 1, 2)
+FARTHEST: Final = 4
+"""Times the most workers tried: a model of a few knows nothing of what limits many."""
+NEAR: Final = 8
+"""A count that differs from a tried one by less than an eighth would say nothing new."""
+HOPELESS_RATIO: Final = 1.1
+"""Where the model promises workers no more than this times what none need, they are left."""
+
+
+class WorkerSearch:
+    """Varies the workers alone; all else is as in the space's base."""
+
+    def __init__(self, tried: Tried) -> None:
+        self._tried, self._space = tried, tried.space
+
+    def run(self) -> None:
+        """Search until the neighbours are known, or the fewest that are enough."""
+        for workers in FIRST:
+            if workers > self._space.most_workers:
+                break
+            if self._tried.is_enough(self._tried.drain(self._setting(workers))):
+                return
+        made = 0
+        while made < MOST_TRIALS and (wanted := self._next()) is not None:
+            if self._tried.drain(self._setting(wanted)) is None:
+                return
+            made += 1
+        self._again_where_disturbed()
+
+    def _setting(self, workers: int) -> Setting:
+        return self._space.base.but(num_workers=workers)
+
+    def _curve(self) -> dict[int, Trial]:
+        """Return workers → trial, of those that differ in nothing else."""
+        found = {
+            each.setting.num_workers: each
+            for each in self._tried.measured()
+            if each.setting == self._setting(each.setting.num_workers)
+        }
+        return dict(sorted(found.items()))
+
+    def _model(self, curve: Mapping[int, Trial]) -> Model | None:
+        # What differs in other settings still tells of the workers, where nothing better does.
+        others = {each.setting.num_workers: each for each in self._tried.measured()}
+        known = {**others, **curve}
+        times = {count: load_seconds(each) for count, each in known.items() if count}
+        space = self._space
+        return fit(times, cpus=space.cpus, computing=space.computing) if times else None
+
+    def _next(self) -> int | None:
+        """Return how many to try next: the model's best, then its neighbours; ``None`` when all is known."""
+        curve = self._curve()
+        model = self._model(curve)
+        if model is None or self._is_hopeless(model, curve):
+            return None
+        wanted = self._wanted(model)
+        if self._is_new(wanted):
+            return wanted
+        if (reached := self._fewest_enough(curve)) is not None:
+            return self._below(reached, curve)
+        workers = [count for count in curve if count]
+        best = min(workers, key=lambda count: load_seconds(curve[count]))
+        return next((each for each in self._around(best, workers) if self._is_new(each)), None)
+
+    def _wanted(self, model: Model) -> int:
+        most, goal = self._space.most_workers, self._space.step_seconds
+        found = model.fewest(most, ROOM_RATIO * goal) if goal is not None else None
+        tried = max((each.setting.num_workers for each in self._tried.measured()), default=1)
+        return min(found or model.best(most), FARTHEST * max(1, tried))
+
+    def _is_hopeless(self, model: Model, curve: Mapping[int, Trial]) -> bool:
+        if 0 not in curve or len(curve) <= len(FIRST) - 1:
+            return False
+        most = self._space.most_workers
+        return model.seconds(model.best(most)) > HOPELESS_RATIO * load_seconds(curve[0])
+
+    def _around(self, best: int, workers: Sequence[int]) -> list[int]:
+        """Return the neighbours to try: far where nothing is known, near where there is."""
+        above = min((each for each in workers if each > best), default=None)
+        below = max((each for each in workers if each < best), default=0)
+        near = max(1, best // 4)
+        found = []
+        if above is None:
+            found.append(min(self._space.most_workers, best + max(1, best // 2)))
+        elif above - best > near:
+            found.append((best + above) // 2)
+        if best - below > near:
+            found.append((best + below + 1) // 2)
+        return found
+
+    def _is_new(self, workers: int) -> bool:
+        fits = 0 < workers <= self._space.most_workers
+        tried = [
+            each.num_workers
+            for each in self._tried.trials
+            if each == self._setting(each.num_workers)
+        ]
+        return fits and all(NEAR * abs(workers - each) > workers for each in tried)
+
+    def _fewest_enough(self, curve: Mapping[int, Trial]) -> int | None:
+        enough = (count for count, each in curve.items() if count and self._tried.is_enough(each))
+        return next(enough, None)
+
+    def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
+        """Return what to try between the most workers that are too few and the fewest that are enough."""
+        failed = max((count for count in curve if count < reached), default=0)
+        middle = (failed + reached) // 2
+        return middle if failed < middle < reached and self._is_new(middle) else None
+
+    def _again_where_disturbed(self) -> None:
+        """Measure again what is clearly slower than fewer and than more workers: something else ran then."""
+        curve = [each for count, each in self._curve().items() if count]
+        for before, trial, after in zip(curve, curve[1:], curve[2:], strict=False):
+            low = (trial.batch_seconds or {"low": 0.0})["low"]
+            sides = [each.batch_seconds for each in (before, after)]
+            if all(side is not None and low > side["high"] for side in sides):
+                self._tried.again(trial)

@@ -1,0 +1,82 @@
+"""A loader whose time per batch is known, in place of a real one: trials take no time."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from jupyter_gpuperf.tuning.search import search
+from jupyter_gpuperf.tuning.setting import Setting, golden
+from jupyter_gpuperf.tuning.space import Space
+from jupyter_gpuperf.tuning.trial import Trial
+
+
+class SimulatedBench:
+    """Answers as a loader would whose batches take ``seconds_of(setting)``.
+
+    Each trial uses up its time of the budget. ``fails`` gives the error of a setting, or nothing.
+    """
+
+    def __init__(self, seconds_of, *, startup=lambda setting: 0.0, fails=lambda setting: None):
+        self.seconds_of, self.startup, self.fails = seconds_of, startup, fails
+        self.used_seconds = 0.0
+        self.drained = []
+        self.noise = random.Random(7)
+
+    def left(self, budget_seconds=60.0):
+        return budget_seconds - self.used_seconds
+
+    def drain(self, setting, *, seconds, target_ratio, best=None):
+        self.used_seconds += seconds
+        self.drained.append(setting)
+        error = self.fails(setting)
+        if error:
+            return Trial(setting=setting, error=error)
+        mean = self.seconds_of(setting)
+        return Trial(
+            setting=setting,
+            blocks=[mean * (1 + self.noise.uniform(-0.01, 0.01)) for _ in range(10)],
+            startup_seconds=self.startup(setting),
+        )
+
+    def with_step(self, setting, step, *, seconds):
+        self.used_seconds += seconds
+        mean, step_seconds = self.seconds_of(setting), step(None)
+        wait = max(0.0, mean - step_seconds) if setting.num_workers else mean
+        return Trial(setting=setting, waits=[wait] * 8, step_seconds=step_seconds)
+
+    def starts(self, setting):
+        return Trial(
+            setting=setting,
+            startup_seconds=self.startup(setting),
+            restart_seconds=self.seconds_of(setting),
+        )
+
+
+def scaling(item, *, cpus=math.inf, serial=0.0, alone=None, crowding=0.0):
+    """Time that scales with the workers up to the processors; ``alone`` is without any."""
+
+    def seconds_of(setting):
+        workers = setting.num_workers
+        if not workers:
+            return item if alone is None else alone
+        return max(item / min(workers, cpus), serial) + crowding * max(0, workers - cpus)
+
+    return seconds_of
+
+
+def space(**given):
+    defaults = {
+        "named": {"present": Setting.of(num_workers=1), "golden": golden(4)},
+        "base": Setting.of(num_workers=1),
+        "most_workers": 32,
+        "cpus": 4.0,
+    }
+    step_seconds = given.get("step_seconds")
+    if step_seconds is not None:
+        given["step"] = lambda batch: step_seconds
+    return Space(**{**defaults, **given})
+
+
+def found(bench, budget_seconds=60.0, **given):
+    return search(space(**given), bench, lambda: bench.left(budget_seconds))

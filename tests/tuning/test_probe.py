@@ -1,0 +1,114 @@
+"""Looking at items in a worker: what they cost, and what they do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+
+import numpy
+import pytest
+import torch
+from data_sets import Items, Shards, Stream, compute, wait
+from torch.utils.data import DataLoader, Dataset
+
+from jupyter_gpuperf.tuning.by_value import by_value
+from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_here
+from jupyter_gpuperf.tuning.records import bytes_of
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.sharding import is_repeated
+from jupyter_gpuperf.tuning.subject import Subject, of_kind
+
+
+def probed(data, **options):
+    own = DataLoader(data, batch_size=8, **options)
+    return probe(Subject(own, "mine"), 2.0, 30.0)
+
+
+def test_waiting_is_told_from_computing():
+    assert probed(Items(do=wait(0.005))).blocked_ratio > 0.5
+    computing = probed(Items(do=compute(0.005)))
+    assert computing.item_cpu_seconds == pytest.approx(0.005, rel=0.3)
+    assert computing.batch_seconds >= 8 * 0.005
+
+
+def test_the_size_of_a_batch_is_that_of_its_tensors():
+    assert probed(Items()).batch_bytes == 8 * 8
+    nested = {"a": torch.zeros(3), "b": (numpy.zeros(2), [b"123", "4"])}
+    assert bytes_of(nested) == 12 + 16 + 4
+
+
+class Files(Dataset):
+    def __init__(self, path):
+        self.path = path
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        return torch.tensor(len(self.path.read_bytes()))
+
+
+def test_files_that_the_system_has_in_memory_are_warm(tmp_path):
+    path = tmp_path / "picture"
+    path.write_bytes(os.urandom(50_000))
+    found = probed(Files(path))
+    assert found.read_bytes > 50_000
+    assert found.regime == "warm"
+
+
+class Opened(Dataset):
+    """Opens its file where torch says: in worker_init_fn, through the worker's data set."""
+
+    file = None
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        return torch.tensor(self.file[index])
+
+
+def open_it(worker):
+    torch.utils.data.get_worker_info().dataset.file = list(range(100))
+
+
+def test_what_a_worker_does_first_is_done_for_the_probe_too():
+    assert probed(Opened(), num_workers=1, worker_init_fn=open_it).items == 8
+
+
+def test_an_empty_data_set_says_so():
+    with pytest.raises(ProbeFailed, match="no item"):
+        probed(Stream(length=0))
+
+
+def test_it_can_look_in_this_process_where_no_worker_can():
+    found = probe_here(Subject(DataLoader(Items(), batch_size=8), "mine"), 1.0)
+    assert found.uses_cuda
+    assert found.items == 8
+
+
+@pytest.mark.parametrize(
+    ("data", "repeated"), [(Stream(), True), (Stream(divided=True), False), (Shards(), False)]
+)
+def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
+    subject = Subject(DataLoader(data, batch_size=2), "mine")
+    assert is_repeated(subject, 30.0) is repeated
+
+
+def test_a_fresh_process_gets_the_data_set(monkeypatch):
+    # Other tests' IPython leaves a module there that no process can be started from.
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    subject = Subject(DataLoader(Items(), batch_size=2), "mine")
+    loader, processes = subject.loader(Setting.of(num_workers=1, start_method="forkserver"), 60.0)
+    batches = iter(loader)
+    try:
+        assert next(batches).tolist() == [0, 1]
+        assert len(processes) == 1
+    finally:
+        batches._shutdown_workers()
+
+
+def test_a_stream_stays_a_stream_when_it_is_sent():
+    sent = of_kind(by_value(Stream(), "data set"), is_stream=True)
+    assert isinstance(sent, torch.utils.data.IterableDataset)

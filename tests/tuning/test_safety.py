@@ -1,0 +1,194 @@
+"""What keeps a trial from harming the notebook."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.tuning import by_value as by_value_module
+from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.by_value import by_value, pickled_bytes
+from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.safety import Watchdog, failure_words, in_the_way
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+
+GIB = 2**30
+BUDGET = Budget(
+    cpus=4.0,
+    seen_cpus=4,
+    quota_cpus=None,
+    local_ranks=1,
+    memory_bytes=16 * GIB,
+    memory_limit_bytes=None,
+    shared_memory_bytes=8 * GIB,
+    shared_memory_total_bytes=8 * GIB,
+    open_files=1024,
+    locked_memory_bytes=None,
+)
+PROBE = Probe(
+    items=10,
+    item_seconds=0.01,
+    item_cpu_seconds=0.01,
+    blocked_ratio=0.0,
+    variation=1.0,
+    collate_seconds=0.0,
+    batch_bytes=2**20,
+    uses_cuda=False,
+    read_bytes=0,
+    storage_bytes=0,
+    cv_threads=0,
+    pickled_bytes=None,
+    batch_size=8,
+)
+EIGHT = Setting.of(num_workers=8)
+
+
+def test_what_fits_is_tried():
+    assert in_the_way(EIGHT, PROBE, BUDGET) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"shared_memory_bytes": 2**24}, "shared memory"),
+        ({"memory_bytes": 2**26, "shared_memory_bytes": None}, "batches in flight"),
+        ({"memory_bytes": 2**29, "shared_memory_bytes": None}, "8 workers"),
+        ({"open_files": 128}, "files"),
+    ],
+)
+def test_what_does_not_fit_is_not_tried_and_says_why(changes, words):
+    reason = in_the_way(EIGHT, PROBE, dataclasses.replace(BUDGET, **changes))
+    assert reason.startswith("not tried")
+    assert words in reason
+    assert in_the_way(Setting.of(num_workers=0), PROBE, BUDGET) is None
+
+
+class Process:
+    """A process as multiprocessing has it."""
+
+    def __init__(self):
+        self.popen = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        self.pid = self.popen.pid
+
+    @property
+    def exitcode(self):
+        return self.popen.poll()
+
+
+def test_the_watchdog_ends_its_own_workers_and_nobody_elses():
+    own, other = Process(), Process()
+    free = {"bytes": GIB}
+    watchdog = Watchdog(
+        [own],
+        dataclasses.replace(BUDGET, shared_memory_bytes=None),
+        memory=lambda: free["bytes"],
+        shared=lambda: None,
+    )
+    try:
+        free["bytes"] = 10 * GIB
+        watchdog.look()
+        assert watchdog.reason is None
+        free["bytes"] = GIB
+        watchdog.look()
+        assert "1.00 GiB of memory" in watchdog.reason
+        assert own.popen.wait(30) == -signal.SIGKILL
+        assert other.exitcode is None
+    finally:
+        for each in (own, other):
+            each.popen.kill()
+            each.popen.wait()
+
+
+class Ended:
+    def __init__(self, exitcode):
+        self.exitcode = exitcode
+
+
+@pytest.mark.parametrize(
+    ("text", "exitcode", "words"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal", -signal.SIGBUS, "/dev/shm"),
+        ("DataLoader worker (pid 7) is killed by signal", -signal.SIGKILL, "memory runs out"),
+        ("DataLoader timed out after 5 seconds", None, "no batch came in time"),
+        (
+            "Caught OSError in DataLoader worker process 0.\nTrace\nOSError: disk",
+            1,
+            "OSError: disk",
+        ),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", 1, "ended by itself"),
+    ],
+)
+def test_how_a_trial_failed_is_told_in_a_line(text, exitcode, words):
+    told = failure_words(RuntimeError(text), [Ended(exitcode)], None)
+    assert words in told
+    assert "\n" not in told
+
+
+def test_the_alarm_ends_what_hangs_and_leaves_the_users_own_handler():
+    before = signal.getsignal(signal.SIGALRM)
+    looked = []
+    with Alarm(lambda: looked.append(True)) as alarm:
+        with pytest.raises(TimeIsUp), alarm.within(60), alarm.within(0.4):
+            time.sleep(60)
+        with alarm.within(60):
+            pass
+    assert looked
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_the_alarm_is_silent_while_it_is_held():
+    with Alarm() as alarm, alarm.within(0.0), alarm.held():
+        end = time.monotonic() + 0.6
+        while time.monotonic() < end:
+            pass
+
+
+def test_a_quota_and_other_ranks_count(tmp_path):
+    (tmp_path / "cpu.max").write_text("150000 100000")
+    (tmp_path / "memory.max").write_text(str(GIB))
+    (tmp_path / "memory.current").write_text("0")
+    found = budget_here({"LOCAL_WORLD_SIZE": "2"}, tmp_path, tmp_path)
+    assert found.quota_cpus == 1.5
+    assert found.cpus <= 0.75
+    assert found.memory_limit_bytes == GIB
+    old = tmp_path / "v1"
+    (old / "cpu").mkdir(parents=True)
+    (old / "cpu" / "cpu.cfs_quota_us").write_text("50000")
+    (old / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert budget_here({}, old, tmp_path).quota_cpus == 0.5
+
+
+def test_a_class_of_a_notebook_reaches_a_fresh_process_by_value():
+    pytest.importorskip("cloudpickle")
+    names = {"__name__": "__main__"}
+    exec("class Twice:\n    def __call__(self, x):\n        return 2 * x", names)  # noqa: S102
+    made, arguments = by_value(names["Twice"](), "collate function").__reduce__()
+    assert made(*arguments)(4) == 8
+
+
+def test_without_cloudpickle_a_class_of_a_notebook_is_refused_with_the_reason(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    names = {"__name__": "__main__"}
+    exec("class Mine:\n    pass", names)  # noqa: S102
+    with pytest.raises(Unavailable) as refusal:
+        by_value(names["Mine"](), "data set")
+    assert refusal.value.code == "cloudpickle_missing"
+
+
+def test_what_is_too_large_or_can_not_be_sent_is_refused(monkeypatch):
+    monkeypatch.setattr(by_value_module, "MOST_BYTES", 1000)
+    with pytest.raises(BadRequest) as refusal:
+        by_value(bytes(2000), "data set")
+    assert refusal.value.code == "too_large_to_send"
+    assert pickled_bytes(bytes(2000)) == 1001
+    with pytest.raises(BadRequest) as refusal:
+        by_value((each for each in ()), "data set")
+    assert refusal.value.code == "can_not_be_pickled"

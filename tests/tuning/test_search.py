@@ -1,0 +1,132 @@
+"""The search, against loaders whose times are known."""
+
+from __future__ import annotations
+
+import pytest
+from simulated import SimulatedBench, found, scaling
+
+from jupyter_gpuperf.tuning.setting import Setting
+
+CURVES = {
+    "processors": (scaling(0.4, cpus=4), {}),
+    "storage": (scaling(0.4, serial=0.02), {"computing": 0.05}),
+    "in memory": (scaling(0.01, serial=0.012, alone=0.003), {}),
+    "crowded": (scaling(0.4, cpus=4, crowding=0.02), {}),
+    "handing over": (scaling(0.2, serial=0.09), {}),
+    "one worker is enough": (scaling(0.1, serial=0.1), {}),
+}
+
+
+def best_of_all(seconds_of, most=32):
+    return min(seconds_of(Setting.of(num_workers=workers)) for workers in range(most + 1))
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_it_loses_at_most_five_percent_against_trying_all(curve):
+    seconds_of, given = CURVES[curve]
+    bench = SimulatedBench(seconds_of)
+    answer = found(bench, **given)
+    assert seconds_of(answer.best.setting) <= 1.05 * best_of_all(seconds_of)
+    assert len(set(bench.drained)) <= 12  # of 33 by workers alone
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_what_it_recommends_is_no_slower_than_what_people_have_or_recipes_say(curve):
+    seconds_of, given = CURVES[curve]
+    answer = found(SimulatedBench(seconds_of), **given)
+    roles = {role: trial for trial in answer.trials for role in trial.roles}
+    for role in ("present", "golden"):
+        assert seconds_of(answer.best.setting) <= 1.02 * seconds_of(roles[role].setting)
+
+
+def test_what_is_as_fast_with_fewer_workers_is_cheaper():
+    answer = found(SimulatedBench(scaling(0.4, cpus=4)))
+    assert answer.best.setting == Setting.of(num_workers=4)
+
+
+def test_with_a_step_the_cheapest_that_keeps_up_is_recommended():
+    answer = found(SimulatedBench(scaling(0.4, cpus=32)), step_seconds=0.1, cpus=32.0)
+    assert answer.enough is True
+    assert answer.best.setting.num_workers == 5  # four would take all of the step's time
+    assert answer.best.wait_ratio["value"] == 0
+
+
+def test_a_step_that_is_long_enough_needs_no_workers():
+    answer = found(SimulatedBench(scaling(0.001)), step_seconds=0.1)
+    assert answer.best.setting.num_workers == 0
+
+
+def test_where_nothing_keeps_up_the_fastest_is_recommended_and_said_to_be_too_slow():
+    answer = found(SimulatedBench(scaling(0.4, cpus=4)), step_seconds=0.01)
+    assert answer.enough is False
+    assert answer.best.setting.num_workers == 4
+
+
+def test_workers_that_start_slowly_are_kept_over_short_epochs():
+    bench = SimulatedBench(scaling(0.4, cpus=4), startup=lambda setting: 0.5 * setting.num_workers)
+    answer = found(bench, batches=20)
+    assert answer.best.setting.persistent_workers
+    assert answer.best.epoch_seconds(20, None) < 3.0
+
+
+def test_long_epochs_leave_persistence_alone():
+    bench = SimulatedBench(scaling(0.4, cpus=4), startup=lambda setting: 0.1)
+    assert not found(bench, batches=100_000).best.setting.persistent_workers
+
+
+def test_pinning_is_tried_where_there_is_a_device():
+    plain = scaling(0.4, cpus=4)
+    slow_unless_pinned = lambda setting: plain(setting) + (0.0 if setting.pin_memory else 0.05)
+    answer = found(SimulatedBench(slow_unless_pinned), pinning=True)
+    assert answer.best.setting.pin_memory
+
+
+def test_pinning_is_tried_without_workers_too():
+    in_memory = scaling(0.01, serial=0.012, alone=0.003)
+    faster_pinned = lambda setting: in_memory(setting) * (0.8 if setting.pin_memory else 1.0)
+    answer = found(SimulatedBench(faster_pinned), pinning=True)
+    assert (answer.best.setting.num_workers, answer.best.setting.pin_memory) == (0, True)
+
+
+def test_any_order_is_tried_only_where_items_differ():
+    plain = scaling(0.4, cpus=4)
+    blocked = lambda setting: plain(setting) * (1.0 if setting.in_order else 0.7)
+    assert found(SimulatedBench(blocked), variation=1.1).best.setting.in_order
+    assert not found(SimulatedBench(blocked), variation=3.0).best.setting.in_order
+
+
+def test_a_setting_that_fails_is_a_line_in_the_table_and_never_recommended():
+    bench = SimulatedBench(
+        scaling(0.4, cpus=4), fails=lambda setting: "no room" if setting.num_workers > 2 else None
+    )
+    answer = found(bench)
+    assert answer.best.setting.num_workers == 2
+    assert {each.error for each in answer.trials if each.setting.num_workers > 2} == {"no room"}
+
+
+def test_when_time_is_short_the_best_so_far_is_recommended():
+    bench = SimulatedBench(scaling(0.4, cpus=16))
+    answer = found(bench, budget_seconds=2.0)
+    assert answer.cut_short
+    assert answer.best is not None
+    assert bench.used_seconds <= 2.5
+
+
+def test_where_nothing_can_be_measured_nothing_is_recommended():
+    answer = found(SimulatedBench(scaling(1), fails=lambda setting: "broken"))
+    assert answer.best is None
+
+
+def test_a_trial_that_was_disturbed_is_made_again():
+    plain = scaling(0.4, cpus=8)
+    seen = []
+
+    def disturbed(setting):
+        seen.append(setting)
+        first = seen.count(setting) == 1
+        return plain(setting) * (3 if setting == Setting.of(num_workers=2) and first else 1)
+
+    answer = found(SimulatedBench(disturbed), cpus=8.0)
+    assert answer.best.setting.num_workers == 8
+    again = next(each for each in answer.trials if each.setting == Setting.of(num_workers=2))
+    assert again.batch_seconds["value"] == pytest.approx(0.2, rel=0.05)

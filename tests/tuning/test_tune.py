@@ -1,0 +1,248 @@
+"""Tuning small real loaders from end to end, good ones and bad ones."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+import warnings
+
+import psutil
+import pytest
+import torch
+from data_sets import (
+    BatchSamplerShard,
+    DataLoaderShard,
+    Endless,
+    FabricLoader,
+    Items,
+    Shards,
+    Stream,
+    compute,
+    crashes,
+    hangs,
+    raises,
+    wait,
+)
+from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, RandomSampler
+
+from jupyter_gpuperf.benchmarks.declaration import Context
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.tuning.tune import tune_loader
+from jupyter_gpuperf.tuning.wanted import Wanted
+
+SHORT_SECONDS = 6.0
+
+
+def tuned(subject, *, said=None, **wanted):
+    context = Context(
+        progress=lambda ratio, words: said.append((ratio, words)) if said is not None else None,
+        warn=lambda words: None,
+    )
+    wanted.setdefault("budget_seconds", SHORT_SECONDS)
+    return tune_loader(subject, "train_loader", Wanted(**wanted), context)
+
+
+def workers_left():
+    return [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_loader_that_waits_for_storage_gets_workers_and_the_answer_has_the_documented_shape():
+    said = []
+    own = DataLoader(Items(do=wait(0.003)), batch_size=4, num_workers=0)
+    before = set(workers_left())
+    answer = tuned(own, said=said).to_dict()
+    assert answer["recommended"]["num_workers"] >= 2
+    for trial in answer["trials"]:
+        assert {"num_workers", "prefetch_factor", "pin_memory", "persistent_workers"} <= set(trial)
+        if trial["error"] is None:
+            rate = trial["batches_per_second"]
+            assert rate["low"] <= rate["value"] <= rate["high"]
+    roles = {role for trial in answer["trials"] for role in trial["roles"]}
+    assert {"recommended", "present", "golden"} <= roles
+    assert answer["limit"] in ("storage", "others", "cpu", "quota")
+    assert answer["regime"] == "no files"
+    assert "left" in said[-1][1]
+    assert set(workers_left()) <= before
+
+
+def test_the_code_makes_a_loader_in_the_recommended_setting():
+    train_loader = DataLoader(
+        Items(do=wait(0.002)),
+        batch_sampler=BatchSampler(RandomSampler(range(4000)), 4, drop_last=True),
+        collate_fn=lambda items: torch.stack(items),
+    )
+    answer = tuned(train_loader)
+    names = {"torch": torch, "train_loader": train_loader}
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # torch has its own opinion of how many workers there should be
+        exec(answer.code, names)  # noqa: S102
+    made = names["train_loader"]
+    assert made is not train_loader
+    assert made.num_workers == answer.recommended["num_workers"]
+    assert made.collate_fn is train_loader.collate_fn
+    assert made.batch_size == 4
+
+
+def test_data_in_memory_needs_no_workers():
+    assert tuned(DataLoader(Items(), batch_size=8, num_workers=2)).recommended["num_workers"] == 0
+
+
+def test_a_target_rate_is_met_by_the_cheapest():
+    answer = tuned(DataLoader(Items(), batch_size=2, num_workers=2), target_rate=2.0)
+    assert answer.recommended["num_workers"] == 0
+    assert answer.enough is True
+    assert answer.limit == "step"
+    assert answer.step_seconds == 0.5
+
+
+def test_the_users_own_step_runs_on_real_batches():
+    seen = []
+
+    def step(batch):
+        seen.append(batch.shape)
+        time.sleep(0.02)
+
+    answer = tuned(DataLoader(Items(), batch_size=4), step=step)
+    assert set(seen) == {(4,)}
+    assert answer.step_seconds == pytest.approx(0.02, rel=1.0)
+    assert any(trial["wait_ratio"] for trial in answer.trials)
+
+
+def test_a_step_that_fails_is_told():
+    def step(batch):
+        raise ValueError("shapes differ")
+
+    with pytest.raises(GpuPerfError, match="shapes differ") as failure:
+        tuned(DataLoader(Items(), batch_size=4), step=step)
+    assert failure.value.code == "step_failed"
+
+
+@pytest.mark.parametrize(
+    ("do", "words"),
+    [(raises, "no such picture"), (crashes, "killed"), (hangs, "no batch came in time")],
+    ids=["raises", "crashes", "hangs"],
+)
+def test_a_broken_data_set_ends_within_the_budget_and_is_told(do, words):
+    began = time.monotonic()
+    with pytest.raises(GpuPerfError) as failure:
+        tuned(DataLoader(Items(do=do), batch_size=4, num_workers=2), budget_seconds=3.0)
+    assert time.monotonic() - began < 30  # a busy machine; without a limit it would be for ever
+    assert failure.value.code == "data_set_failed"
+    assert words in failure.value.message
+    assert not workers_left()
+
+
+def test_an_endless_stream_that_gives_nothing_ends_within_the_budget():
+    with pytest.raises(GpuPerfError) as failure:
+        tuned(DataLoader(Endless(), batch_size=4), budget_seconds=3.0)
+    assert failure.value.code in ("data_set_failed", "no_time")
+
+
+def test_batches_too_slow_to_compare_are_refused_with_the_time_they_need():
+    with pytest.raises(GpuPerfError) as refusal:
+        tuned(DataLoader(Items(do=wait(0.2)), batch_size=16), budget_seconds=3.0)
+    assert refusal.value.code == "no_time"
+    assert "budget_seconds=" in refusal.value.hint
+
+
+def test_a_stream_that_is_not_divided_gets_one_worker_and_a_warning():
+    answer = tuned(DataLoader(Stream(), batch_size=4, num_workers=2))
+    assert answer.recommended["num_workers"] <= 1
+    assert any("comes twice" in warning for warning in answer.warnings)
+    present = answer.trial("present")
+    assert "1 at most" in present["error"]
+
+
+def test_a_divided_stream_may_have_more_up_to_its_shards():
+    divided = tuned(DataLoader(Stream(divided=True), batch_size=4), budget_seconds=3.0)
+    assert not any("comes twice" in warning for warning in divided.warnings)
+    answer = tuned(DataLoader(Shards(), batch_size=4, num_workers=2), budget_seconds=3.0)
+    assert max(each["num_workers"] for each in answer.trials if each["error"] is None) <= 2
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        lambda: DataLoader(
+            Items(), batch_size=4, sampler=DistributedSampler(range(4000), 2, 1, shuffle=False)
+        ),
+        lambda: DataLoaderShard(
+            Items(),
+            device="cpu",
+            batch_sampler=BatchSamplerShard(BatchSampler(range(4000), 4, False), 2, 1),
+        ),
+        lambda: FabricLoader(DataLoader(Items(), batch_size=4)),
+        lambda: DataLoader(Items(), batch_size=None),
+    ],
+    ids=["DistributedSampler", "Accelerate", "Fabric", "no batching"],
+)
+def test_loaders_of_all_kinds_are_tuned(own):
+    answer = tuned(own(), budget_seconds=3.0)
+    assert answer.trial("recommended")["batches_per_second"]["value"] > 0
+    assert answer.trial("present") is not None
+
+
+def test_a_data_set_alone_is_tuned():
+    answer = tuned(Items(), batch_size=16, budget_seconds=3.0)
+    assert answer.batch_size == 16
+    assert answer.trial("present") is None
+    assert answer.code.startswith(
+        "loader = torch.utils.data.DataLoader(train_loader, batch_size=16"
+    )
+
+
+def test_trials_read_items_that_no_other_trial_has_read(tmp_path):
+    note = os.open(tmp_path / "seen", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    own = DataLoader(
+        Items(length=10**6, do=lambda index: os.write(note, b"%d\n" % index)), batch_size=4
+    )
+    answer = tuned(own, budget_seconds=3.0)
+    os.close(note)
+    # What workers have begun may be written twice never; each number comes once.
+    seen = (tmp_path / "seen").read_text().split()
+    probed = answer.probe["items"]
+    assert len(seen) - len(set(seen)) <= probed
+    assert "No trial read items" in answer.regime_summary
+
+
+def test_nothing_of_the_users_moves():
+    generator = torch.Generator().manual_seed(3)
+    own = DataLoader(Items(), batch_size=4, shuffle=True, generator=generator)
+    batches = iter(own)
+    first = next(batches)
+    state, drawn = generator.get_state(), torch.get_rng_state()
+    tuned(own, budget_seconds=3.0)
+    assert torch.equal(generator.get_state(), state)
+    assert torch.equal(torch.get_rng_state(), drawn)
+    rest = list(itertools.islice(batches, 3))
+    again = iter(
+        DataLoader(
+            Items(),
+            batch_size=4,
+            shuffle=True,
+            generator=torch.Generator().manual_seed(3),
+        )
+    )
+    assert [each.tolist() for each in (first, *rest)] == [
+        each.tolist() for each in itertools.islice(again, 4)
+    ]
+
+
+def test_wishes_that_make_no_sense_are_refused():
+    for wanted in (
+        {"budget_seconds": 0.1},
+        {"target_rate": 0.0},
+        {"target_rate": 1.0, "step": print},
+    ):
+        with pytest.raises(BadRequest):
+            Wanted(**wanted)
+    with pytest.raises(BadRequest):
+        tuned(7)
+
+
+def test_computing_is_bound_by_the_processors():
+    answer = tuned(DataLoader(Items(do=compute(0.001)), batch_size=8), budget_seconds=6.0)
+    assert answer.limit in ("cpu", "quota", "others")
