@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_gpuperf.magics import bench as bench
+    from jupyter_gpuperf.magics.amp_running import amp_profile as amp_profile
 
-__all__ = ["__version__", "bench", "load_ipython_extension"]
+__all__ = ["__version__", "amp_profile", "bench", "load_ipython_extension"]
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -39,6 +40,10 @@ def __getattr__(name: str) -> object:
         from jupyter_gpuperf.magics import bench
 
         return bench
+    if name == "amp_profile":
+        from jupyter_gpuperf.magics.amp_running import amp_profile
+
+        return amp_profile
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

@@ -87,7 +87,8 @@ def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
     if gain > WORTH_RATIO and not _sound(fastest):
         said = (fastest.numerics or {}).get("sentence", "")
         return f"Leave it as it is: {fastest.mode} is {gain:.2g}× as fast, but its numbers differ. {said}".rstrip()
-    return f"Leave it as it is: the best other mode, {fastest.mode}, takes {1 / gain:.2f} of the time of now."
+    times = f"is {gain:.2f}× as fast" if gain >= 1 else f"takes {1 / gain:.2g}× the time"
+    return f"Leave it as it is: the best other mode, {fastest.mode}, {times}."
 
 
 def explain(profile: Profile, facts: dict[str, Any]) -> None:
@@ -128,8 +129,7 @@ def _idle(outcome: ModeOutcome) -> list[str]:
     if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
         return []
     return [
-        f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: "
-        "larger batches, --compile, or fewer calls such as .item()."
+        f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
     ]
 
 
@@ -139,8 +139,7 @@ def _little_product(outcome: ModeOutcome) -> list[str]:
     if share is None or share >= LOW_SHARE:
         return []
     return [
-        f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format "
-        "halves its bytes at most."
+        f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
     ]
 
 

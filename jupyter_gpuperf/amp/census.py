@@ -218,4 +218,4 @@ def _recurrent_flop(args: Any) -> float:  # noqa: ANN401
             weights += [part for part in each if hasattr(part, "dim") and part.dim() == 2]
     weights += [each for each in tensors[1:] if each.dim() == 2 and not weights]
     sequences = tensors[0].shape[0] * tensors[0].shape[1]
-    return 2.0 * sequences * sum(each.numel() for each in weights)
+    return float(2 * sequences * sum(each.numel() for each in weights))

@@ -6,17 +6,16 @@ import math
 import time
 from typing import Any, Final
 
-from jupyter_gpuperf.amp import kernels, numerics
+from jupyter_gpuperf.amp import kernels as kernel_names
 from jupyter_gpuperf.amp.census import counting
 from jupyter_gpuperf.amp.modes import Around
+from jupyter_gpuperf.amp.numerics import Floors, compare, floors_of
 from jupyter_gpuperf.amp.session import Session
 from jupyter_gpuperf.amp.trace import Operator, Trace, operators_traced, traced
 from jupyter_gpuperf.measure.statistics import Interval, mean_interval
 
 REFERENCE: Final = "fp32"
 OTHER_SEEDS: Final = (11, 23)
-QUICK_SECONDS: Final = 6.0
-RIGOROUS_SECONDS: Final = 60.0
 POWER_SECONDS: Final = 3.0
 SETTLE_SECONDS: Final = 1.2
 """The driver's power is a mean over the last second."""
@@ -29,6 +28,8 @@ class Checking:
     ----------
     steps
         Optimizer steps of the loss curve; fewer where they would take too long, which is said.
+    budget_seconds
+        How long all curves together may take, about.
     """
 
     def __init__(
@@ -39,14 +40,13 @@ class Checking:
         steps: int,
         steps_per_run: int,
         run_seconds: float,
-        rigorous: bool,
+        budget_seconds: float,
     ) -> None:
         self._session, self._around = session, around
         self.warnings: list[str] = []
         runs = math.ceil(steps / steps_per_run)
-        budget = RIGOROUS_SECONDS if rigorous else QUICK_SECONDS
         curves = 2 + len(OTHER_SEEDS) + 3  # of fp32, and of three modes
-        affordable = max(1, int(budget / max(run_seconds, 1e-6) / curves))
+        affordable = max(1, int(budget_seconds / max(run_seconds, 1e-6) / curves))
         self._runs = min(runs, affordable)
         self.steps_compared = self._runs * steps_per_run
         if self._runs < runs:
@@ -54,7 +54,7 @@ class Checking:
                 f"Losses were compared over {self.steps_compared} steps, not {steps}: more would have taken too long; "
                 "--rigorous takes the time."
             )
-        self._reference: tuple[Trace, numerics.Floors, list[Operator]] | None = None
+        self._reference: tuple[Trace, Floors, list[Operator]] | None = None
 
     def census(self, mode: str) -> dict[str, Any]:
         """Return which operator ran in which format, over one run."""
@@ -72,11 +72,11 @@ class Checking:
             with session.mode(mode, self._around) as watch:
                 session.run()
                 before = watch.step_count
-                seconds = kernels.kernel_seconds(session.torch, session.run)
+                seconds = kernel_names.kernel_seconds(session.torch, session.run)
                 steps = max(1, watch.step_count - before)
         except RuntimeError as error:
             return {"reason": f"The profiler can't be used: {error}"}
-        found = kernels.shares(seconds)
+        found = kernel_names.shares(seconds)
         if "kernel_seconds" in found:
             found["step_kernel_seconds"] = found["kernel_seconds"] / steps
         return found
@@ -99,9 +99,9 @@ class Checking:
             }
         trace = traced(self._session, mode, self._around, runs=self._runs)
         mine = self._operators(mode)
-        return numerics.compare(trace, reference, floors, (mine, operators)).to_dict()
+        return compare(trace, reference, floors, (mine, operators)).to_dict()
 
-    def _of_reference(self) -> tuple[Trace, numerics.Floors, list[Operator]]:
+    def _of_reference(self) -> tuple[Trace, Floors, list[Operator]]:
         if self._reference is None:
             session, around, runs = self._session, self._around, self._runs
             reference = traced(session, REFERENCE, around, runs=runs)
@@ -110,7 +110,7 @@ class Checking:
                 traced(session, REFERENCE, around, runs=runs, details=False, seed=seed)
                 for seed in OTHER_SEEDS
             ]
-            floors = numerics.floors_of(reference, again, others)
+            floors = floors_of(reference, again, others)
             self._reference = reference, floors, self._operators(REFERENCE)
         return self._reference
 

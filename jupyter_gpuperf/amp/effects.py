@@ -39,24 +39,36 @@ def effects_of(tree: ast.AST) -> Effects:
     refused: list[str] = []
     repeated: list[str] = []
     for node in ast.walk(tree):
-        line = getattr(node, "lineno", 0)
+        where = f"(line {getattr(node, 'lineno', 0)})"
         if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
-            refused.append(f"waits asynchronously (line {line})")
+            refused.append(f"waits asynchronously {where}")
         elif isinstance(node, ast.Call):
             owner, name = _called(node.func)
-            if name in MAGICS and owner == "get_ipython()":
-                refused.append(f"runs a magic or a shell command (line {line})")
-            elif name == "input" and not owner:
-                refused.append(f"asks for input (line {line})")
-            elif (owner == "subprocess" and name in PROCESSES) or (owner, name) == ("os", "system"):
-                refused.append(f"starts a process (line {line})")
-            elif name in WRITES or (name == "open" and _opens_to_write(node)):
-                repeated.append(f"{name}() writes (line {line})")
-            elif name in PLOTS and owner.split(".")[0] in ("plt", "pyplot", "ax", "axes", "fig"):
-                repeated.append(f"{owner}.{name}() draws (line {line})")
-            elif name in ("print", "display") and not owner:
-                repeated.append(f"{name}() shows something (line {line})")
+            if (words := _refused(owner, name)) is not None:
+                refused.append(f"{words} {where}")
+            elif (words := _repeated(node, owner, name)) is not None:
+                repeated.append(f"{words} {where}")
     return Effects(tuple(dict.fromkeys(refused)), tuple(dict.fromkeys(repeated)))
+
+
+def _refused(owner: str, name: str) -> str | None:
+    if name in MAGICS and owner == "get_ipython()":
+        return "runs a magic or a shell command"
+    if name == "input" and not owner:
+        return "asks for input"
+    if (owner == "subprocess" and name in PROCESSES) or (owner, name) == ("os", "system"):
+        return "starts a process"
+    return None
+
+
+def _repeated(call: ast.Call, owner: str, name: str) -> str | None:
+    if name in WRITES or (name == "open" and _opens_to_write(call)):
+        return f"{name}() writes"
+    if name in PLOTS and owner.split(".")[0] in ("plt", "pyplot", "ax", "axes", "fig"):
+        return f"{owner}.{name}() draws"
+    if name in ("print", "display") and not owner:
+        return f"{name}() shows something"
+    return None
 
 
 def refuse_what_must_not_repeat(effects: Effects) -> None:

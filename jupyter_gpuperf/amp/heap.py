@@ -78,11 +78,20 @@ class Heap:
         return [(path, module) for path, module in self.modules if id(module) not in inner]
 
 
-def walk(torch: Any, namespace: Mapping[str, Any], passed_over: frozenset[int]) -> Heap:  # noqa: ANN401
-    """Return what can be reached from the namespace's values.
+def walk(
+    torch: Any,  # noqa: ANN401
+    roots: Mapping[str, Any],
+    namespace: Mapping[str, Any],
+    passed_over: frozenset[int],
+) -> Heap:
+    """Return what can be reached from the roots.
 
     Parameters
     ----------
+    roots
+        Name → value.
+    namespace
+        The notebook's names: its functions and classes are entered, other modules' are not.
     passed_over
         Identities of objects that are not entered, such as iterators that are recorded.
 
@@ -92,7 +101,7 @@ def walk(torch: Any, namespace: Mapping[str, Any], passed_over: frozenset[int]) 
         ``namespace_too_large``.
     """
     walker = _Walker(torch, namespace, passed_over)
-    for name, value in namespace.items():
+    for name, value in roots.items():
         walker.want(name, value)
     walker.run()
     return walker.heap

@@ -185,52 +185,60 @@ def _backward(
         yield
 
 
+class _Steps:
+    """What is done before and after each step of any optimizer."""
+
+    def __init__(self, outside: _Outside, scaling: Scaling | None, watch: Watch) -> None:
+        self._outside, self._scaling, self._watch = outside, scaling, watch
+        self._entered: list[contextlib.AbstractContextManager[Any]] = []
+
+    def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:  # noqa: ANN401
+        if args[1:] or kwargs.get("closure") is not None:
+            return  # a closure holds a forward pass, which belongs inside
+        if self._scaling is not None:
+            self._scaling.before_step(optimizer)
+        if self._watch.on_gradients is not None:
+            self._watch.on_gradients(optimizer)
+        if self._outside.active:
+            context = self._outside()
+            context.__enter__()
+            self._entered.append(context)
+
+    def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:  # noqa: ANN401
+        self.leave(1)
+        watch = self._watch
+        if self._scaling is not None:
+            self._scaling.after_step(optimizer)
+        watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
+        if watch.on_step is not None:
+            watch.on_step(optimizer)
+        self._outside.forget_casts()  # the weights are others now
+
+    def leave(self, most: int | None = None) -> None:
+        """Enter autocast again, also after a step that raised."""
+        for context in reversed(self._entered[-most:] if most else self._entered[:]):
+            self._entered.remove(context)
+            context.__exit__(None, None, None)
+
+
 @contextlib.contextmanager
-def _steps(
-    outside: _Outside,
-    scaling: Scaling | None,
-    watch: Watch,
-) -> Iterator[None]:
+def _steps(outside: _Outside, scaling: Scaling | None, watch: Watch) -> Iterator[None]:
     from torch.optim.optimizer import (
         register_optimizer_step_post_hook,
         register_optimizer_step_pre_hook,
     )
 
-    entered: list[contextlib.AbstractContextManager[Any]] = []
-
-    def before(optimizer: Any, args: Any, kwargs: Any) -> None:  # noqa: ANN401
-        if args[1:] or kwargs.get("closure") is not None:
-            return  # a closure holds a forward pass, which belongs inside
-        if scaling is not None:
-            scaling.before_step(optimizer)
-        if watch.on_gradients is not None:
-            watch.on_gradients(optimizer)
-        if outside.active:
-            context = outside()
-            context.__enter__()
-            entered.append(context)
-
-    def after(optimizer: Any, _args: Any, _kwargs: Any) -> None:  # noqa: ANN401
-        if entered:
-            entered.pop().__exit__(None, None, None)
-        if scaling is not None:
-            scaling.after_step(optimizer)
-        watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
-        if watch.on_step is not None:
-            watch.on_step(optimizer)
-        outside.forget_casts()  # the weights are others now
-
+    steps = _Steps(outside, scaling, watch)
     handles = [
-        register_optimizer_step_pre_hook(before),
-        register_optimizer_step_post_hook(after),
+        register_optimizer_step_pre_hook(steps.before),
+        register_optimizer_step_post_hook(steps.after),
     ]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
-        while entered:
-            entered.pop().__exit__(None, None, None)
+        steps.leave()
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ anyway). A deviation means something only against these floors.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -82,7 +83,7 @@ class Numerics:
 def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
     """Return fp32's floors from the reference, a run alike, and runs of other seeds."""
     losses = reference.losses or _means(reference.outputs)
-    steps = [abs(b - a) for a, b in zip(losses, losses[1:], strict=False)]
+    steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
     return Floors(
         repeat=difference(losses, again.losses or _means(again.outputs)),
         seed=max(

@@ -72,6 +72,8 @@ class Profile:
     next_steps: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
+    cell: str = ""
+    """What tells cells apart: a checksum of the source."""
     steps_per_run: int = 0
     numerics_steps: int = 0
     seconds: float = 0.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +27,7 @@ from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
 QUICK_SECONDS: Final = 8.0
 RIGOROUS_SECONDS: Final = 60.0
 COMPILE_SHARE: Final = 0.5
+NUMERICS_SHARE: Final = 0.75
 DEFAULT_STEPS: Final = 20
 REFERENCE: Final = "fp32"
 
@@ -41,6 +44,8 @@ class Options:
         Of :data:`modes.MODES`; fp32 is always measured, because all else is held against it.
     steps
         Optimizer steps of the loss curves that are compared.
+    time_limit_seconds
+        How long the steps are timed at most; without it 8 s, or 60 where ``rigorous``.
     """
 
     modes: tuple[str, ...] = MODES
@@ -48,6 +53,14 @@ class Options:
     steps: int = DEFAULT_STEPS
     rigorous: bool = False
     numerics: bool = True
+    time_limit_seconds: float | None = None
+
+    @property
+    def limit_seconds(self) -> float:
+        """How long the steps are timed, and at most as long again for comparing their numbers."""
+        if self.time_limit_seconds is not None:
+            return self.time_limit_seconds
+        return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS
 
     def checked(self) -> Options:
         """Return them, or refuse.
@@ -62,6 +75,13 @@ class Options:
                 raise BadRequest(
                     "unknown_mode", f"There is no mode {mode!r}.", f"Choose of {', '.join(MODES)}."
                 )
+        limit = self.time_limit_seconds
+        if limit is not None and not 0 < limit <= 3600:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"time_limit_seconds = {limit} is out of range.",
+                "time_limit_seconds goes up to 3600.",
+            )
         if not 1 <= self.steps <= 100_000:
             raise BadRequest(
                 "parameter_out_of_range",
@@ -91,7 +111,8 @@ def run_profile(
 
     options.checked()
     began = time.perf_counter()
-    with Session(torch, subject) as session:
+    session = Session(torch, subject)
+    with contextlib.closing(session):
         say(0.02, "running the cell once, as it is")
         ordinary = session.ordinary_run()
         profile = _Profiling(torch, session, ordinary, options, source, say).run()
@@ -140,13 +161,14 @@ class _Profiling:
             steps=options.steps,
             steps_per_run=self._steps_per_run,
             run_seconds=variants[REFERENCE].run_seconds if REFERENCE in variants else 0.0,
-            rigorous=options.rigorous,
+            budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
         self._looked_into(variants, checking)
         if options.compile:
             self._compiled(variants)
         profile.modes = list(self._outcomes.values())
         profile.now = self._now
+        profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
         profile.steps_per_run = self._ordinary.watch.step_count
         profile.numerics_steps = checking.steps_compared
         profile.environment = self._environment()
@@ -174,10 +196,10 @@ class _Profiling:
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(variants, name, error)
         if REFERENCE not in variants:
-            error = self._outcomes[REFERENCE].error or {}
+            why = self._outcomes[REFERENCE].error or {}
             raise GpuPerfError(
                 "reference_failed",
-                f"The cell ran as it is, but not in fp32, which all else is held against: {error.get('message', '')}",
+                f"The cell ran as it is, but not in fp32, which all else is held against: {why.get('message', '')}",
                 "See whether the cell sets a format by itself.",
             )
         return variants
@@ -208,7 +230,7 @@ class _Profiling:
                 found = self._stopwatch.interleaved(
                     variants,
                     target_ratio=RIGOROUS_RATIO if rigorous else QUICK_RATIO,
-                    limit_seconds=RIGOROUS_SECONDS if rigorous else QUICK_SECONDS,
+                    limit_seconds=self._options.limit_seconds,
                     progress=lambda ratio, words: self._say(0.2 + 0.35 * ratio, words),
                 )
             except VariantFailed as error:
@@ -256,7 +278,7 @@ class _Profiling:
                     outcome.numerics = checking.numerics(name)
                 if self._options.rigorous and self._device.type == "cuda":
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
-            except Exception as error:  # it was timed: that stands, and the reason is told
+            except Exception as error:  # noqa: BLE001  (it was timed: that stands, and the reason is told)
                 outcome.numerics = outcome.numerics or {
                     "verdict": "unknown",
                     "sentence": f"It could not be looked into: {described(error)['message']}",
@@ -301,7 +323,7 @@ class _Profiling:
         found = self._stopwatch.interleaved(
             {**beside, variant.name: variant},
             target_ratio=QUICK_RATIO,
-            limit_seconds=COMPILE_SHARE * QUICK_SECONDS,
+            limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
             progress=lambda ratio, words: None,
         )
         self._fill_times(outcome, variant.name, variant, found)

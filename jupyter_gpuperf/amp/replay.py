@@ -5,14 +5,11 @@ So every mode sees the same batches, the iterator stands where one run leaves it
 
 from __future__ import annotations
 
-import collections
 import itertools
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from jupyter_gpuperf.amp.heap import is_live_iterator
-
-PassOver = Callable[[Any], Any]
 
 
 class Replayed:
@@ -118,7 +115,8 @@ class Iterators:
         names = []
         for name, (original, stand_in) in self._bound.items():
             rest = stand_in.rest(self._taken.get(name, 0))
-            if rest and self._namespace.get(name) is original:
-                self._namespace[name] = itertools.chain(collections.deque(rest), original)
+            unbound = self._namespace.get(name) is not original
+            if rest and not unbound:
+                self._namespace[name] = itertools.chain(rest, original)
                 names.append(name)
         return names

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 INDENT: Final = "    "
 DTYPES: Final = {"bf16": "torch.bfloat16", "fp16": "torch.float16"}
+NOT_FORWARD: Final = ("zero_grad", "train", "eval", "to", "cuda", "item", "append")
 TF32_LINES: Final = (
     "torch.backends.cuda.matmul.allow_tf32 = True",
     "torch.backends.cudnn.allow_tf32 = True",
@@ -70,25 +71,21 @@ def code_for(
 def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:  # noqa: ANN401
     """Return what tells whether a statement calls a model, a loss, or a function of the notebook."""
 
+    def called(node: ast.Call) -> bool:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in NOT_FORWARD:
+            return False
+        root: ast.expr = node.func
+        while isinstance(root, (ast.Attribute, ast.Subscript)):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return False
+        value = namespace.get(root.id)
+        functional = root.id == "F" or "functional" in ast.unparse(node.func)
+        own = getattr(value, "__module__", "") == "__main__"
+        return functional or own or isinstance(value, torch.nn.Module)
+
     def is_forward(statement: ast.stmt) -> bool:
-        for node in ast.walk(statement):
-            if not isinstance(node, ast.Call):
-                continue
-            if isinstance(node.func, ast.Attribute) and node.func.attr in (
-                *("zero_grad", "train", "eval", "to", "cuda", "item", "append"),
-            ):
-                continue
-            root: ast.expr = node.func
-            while isinstance(root, (ast.Attribute, ast.Subscript)):
-                root = root.value
-            value = namespace.get(root.id) if isinstance(root, ast.Name) else None
-            if isinstance(value, torch.nn.Module) or getattr(value, "__module__", "") == "__main__":
-                return True
-            if isinstance(node.func, ast.Attribute) and "functional" in ast.unparse(node.func):
-                return True
-            if isinstance(root, ast.Name) and root.id == "F":
-                return True
-        return False
+        return any(isinstance(node, ast.Call) and called(node) for node in ast.walk(statement))
 
     return is_forward
 

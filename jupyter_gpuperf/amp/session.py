@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +41,8 @@ class Subject:
         The cell's code, for the names that it may use; ``None`` where that is not known.
     hidden
         Names of the namespace that are the shell's own.
+    roots
+        What the body reaches besides the names.
     quiet
         Surrounds all but the ordinary run: what they print is not shown.
     """
@@ -50,6 +52,7 @@ class Subject:
     code: types.CodeType | None = None
     first: Callable[[], object] | None = None
     hidden: frozenset[str] = frozenset()
+    roots: Mapping[str, Any] = field(default_factory=dict)
     quiet: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
 
@@ -68,7 +71,7 @@ class Ordinary:
 
 
 class Session:
-    """One profile of one cell; use it as a context.
+    """One profile of one cell; to be closed, whatever happens.
 
     Attributes
     ----------
@@ -84,7 +87,7 @@ class Session:
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
         self.allocated_before_bytes = _allocated(torch)
-        beside = fits_beside(torch, subject.namespace, subject.hidden)
+        beside = fits_beside(torch, subject.namespace, subject.hidden, subject.roots)
         if not beside:
             self.warnings.append(
                 "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
@@ -100,6 +103,7 @@ class Session:
             self.torch,
             self.subject.namespace,
             hidden=self.subject.hidden,
+            roots=self.subject.roots,
             passed_over=self._iterators.originals,
             on_host=on_host,
         )
@@ -110,12 +114,6 @@ class Session:
             return before.restore_contents
 
         return keep
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
 
     def ordinary_run(self) -> Ordinary:
         """Run the cell as the user would, and keep what it leaves.

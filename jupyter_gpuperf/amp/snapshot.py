@@ -7,6 +7,7 @@ parameters breaks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from jupyter_gpuperf.amp.heap import Heap, walk
@@ -30,6 +31,8 @@ class Snapshot:
         The notebook's names.
     hidden
         Names that are the shell's own.
+    roots
+        What is reached besides the names: a function with its closure, or the object that a method is of.
     on_host
         Whether copies of a GPU's tensors lie in the host's memory.
     """
@@ -40,11 +43,12 @@ class Snapshot:
         namespace: MutableMapping[str, Any],
         *,
         hidden: frozenset[str] = frozenset(),
+        roots: Mapping[str, Any] = MappingProxyType({}),
         passed_over: Iterable[Any] = (),
         on_host: bool = False,
     ) -> None:
         visible = {name: value for name, value in namespace.items() if name not in hidden}
-        self.heap = walk(torch, visible, frozenset(map(id, passed_over)))
+        self.heap = walk(torch, {**visible, **roots}, namespace, frozenset(map(id, passed_over)))
         self.on_host = on_host
         always = always_kept(self.heap)
         _refuse_what_does_not_fit(torch, self.heap, always, on_host)
@@ -132,12 +136,17 @@ def always_kept(heap: Heap) -> frozenset[int]:
     return frozenset(map(id, tensors))
 
 
-def fits_beside(torch: Any, namespace: Mapping[str, Any], hidden: frozenset[str]) -> bool:  # noqa: ANN401
+def fits_beside(
+    torch: Any,  # noqa: ANN401
+    namespace: Mapping[str, Any],
+    hidden: frozenset[str],
+    roots: Mapping[str, Any],
+) -> bool:
     """Tell whether copies of the GPU's tensors fit into its free memory, with as much left for the steps."""
     if not cuda_in_use(torch):
         return True
     visible = {name: value for name, value in namespace.items() if name not in hidden}
-    heap = walk(torch, visible, frozenset())
+    heap = walk(torch, {**visible, **roots}, namespace, frozenset())
     free = torch.cuda.mem_get_info()[0]
     return bool(2 * copied_bytes(heap.tensors, "cuda", always_kept(heap)) <= free)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.measure.precision import Float32Switches
@@ -58,21 +59,19 @@ class Switches:
     def _write(self, name: str, value: Any) -> None:  # noqa: ANN401
         torch = self._torch
         owner, _, rest = name.partition(".")
-        if owner == "dtype":
-            torch.set_default_dtype(value)
-        elif owner == "grad":
-            torch.set_grad_enabled(value)
-        elif owner == "deterministic":
-            torch.use_deterministic_algorithms(value[0], warn_only=value[1])
-        elif owner == "anomaly":
-            torch.autograd.set_detect_anomaly(value)
-        elif owner == "cudnn":
-            setattr(torch.backends.cudnn, rest, value)
-        elif owner == "matmul":
-            setattr(torch.backends.cuda.matmul, rest, value)
-        elif owner == "sdp":
-            getattr(torch.backends.cuda, f"enable_{rest}_sdp")(value)
-        elif owner == "autocast":
-            torch.set_autocast_enabled(rest, value)
-        else:
-            torch.set_autocast_dtype(rest, value)
+        if owner in ("cudnn", "matmul"):
+            place = torch.backends.cudnn if owner == "cudnn" else torch.backends.cuda.matmul
+            setattr(place, rest, value)
+            return
+        writers: dict[str, Callable[[], object]] = {
+            "dtype": lambda: torch.set_default_dtype(value),
+            "grad": lambda: torch.set_grad_enabled(value),
+            "deterministic": lambda: torch.use_deterministic_algorithms(
+                value[0], warn_only=value[1]
+            ),
+            "anomaly": lambda: torch.autograd.set_detect_anomaly(value),
+            "sdp": lambda: getattr(torch.backends.cuda, f"enable_{rest}_sdp")(value),
+            "autocast": lambda: torch.set_autocast_enabled(rest, value),
+            "autocast_dtype": lambda: torch.set_autocast_dtype(rest, value),
+        }
+        writers[owner]()

@@ -15,10 +15,11 @@ __all__ = ["bench", "load_ipython_extension"]
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics import gpubench, gpurecord, holding_here
+    from jupyter_gpuperf.magics import amp_profile, gpubench, gpurecord, holding_here
 
     gpubench.register(ipython)
     gpurecord.register(ipython)
+    amp_profile.register(ipython)
     holding_here.tell_server_where_needed()
 
 

@@ -11,25 +11,23 @@ from typing import Final
 from IPython import get_ipython
 from IPython.display import display
 
-from jupyter_gpuperf.magics.result import Result
-
 _shown: Final[dict[int, int]] = {}
 """The latest result that a magic displayed: its identity → the cell's number."""
 
 
-def show_once(result: Result) -> None:
+def show_once(result: object) -> None:
     """Display ``result`` now, and not again in this cell."""
     display(result)
     remember(result)
 
 
-def remember(result: Result) -> None:
+def remember(result: object) -> None:
     """Note that this cell shows ``result`` already."""
     _shown.clear()
     _shown[id(result)] = _cell_number()
 
 
-def in_this_cell(result: Result) -> bool:
+def in_this_cell(result: object) -> bool:
     """Tell whether the running cell shows ``result`` already."""
     return _shown.get(id(result)) == _cell_number()
 
