@@ -103,13 +103,14 @@ def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[Non
         watch.scaling = scaling
         outside = _Outside(torch, around.device_type if mode in AUTOCAST else None)
         stack.enter_context(_backward(torch, outside, scaling, watch))
-        stack.enter_context(_steps(outside, scaling, watch))
         if mode in AUTOCAST:
             stack.enter_context(_casts_forgotten_after_no_grad(torch))
             dtype = getattr(torch, AUTOCAST[mode])
             stack.enter_context(torch.autocast(around.device_type, dtype=dtype))
         elif mode == NOW:
             stack.enter_context(_own_autocast_noted(torch, watch))
+        # Innermost: a step that raises has left autocast, and enters it again before the mode ends.
+        stack.enter_context(_steps(outside, scaling, watch))
         yield
 
 

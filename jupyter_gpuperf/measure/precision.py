@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
+OF_CUDA: Final = 3
 UNREADABLE: Final = "unreadable"
 """Of a legacy switch that torch refuses to read, because the newer one beside it says otherwise."""
 
@@ -36,11 +37,11 @@ def float32_as(torch: Any, precision: str) -> Iterator[None]:  # noqa: ANN401
 
 
 def set_float32(torch: Any, *, tf32: bool) -> None:  # noqa: ANN401
-    """Turn TF32 on or off for all float32 products of a GPU, in torch's older and newer switches alike."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    """Turn TF32 on or off for all float32 products, in torch's older and newer switches alike."""
     # The older ones set the newer ones, too; the other way torch then refuses to read the older ones.
-    matmul.allow_tf32 = cudnn.allow_tf32 = tf32
-    for owner in _newer(torch):  # a switch common to all would else still count for these
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    for owner in _newer(torch)[:OF_CUDA]:  # a switch common to all would else still count
         owner.fp32_precision = "tf32" if tf32 else "ieee"
 
 
@@ -48,6 +49,7 @@ def set_float32(torch: Any, *, tf32: bool) -> None:  # noqa: ANN401
 class Float32Switches:
     """All switches as they stood, readable or not."""
 
+    products: str
     matmul: bool | str
     cudnn: bool | str
     newer: tuple[str, ...]
@@ -56,8 +58,9 @@ class Float32Switches:
     def read(cls, torch: Any) -> Float32Switches:  # noqa: ANN401
         """Read them."""
         return cls(
-            matmul=_readable(torch.backends.cuda.matmul),
-            cudnn=_readable(torch.backends.cudnn),
+            products=str(_readable(torch.get_float32_matmul_precision)),
+            matmul=_readable(lambda: bool(torch.backends.cuda.matmul.allow_tf32)),
+            cudnn=_readable(lambda: bool(torch.backends.cudnn.allow_tf32)),
             newer=tuple(str(owner.fp32_precision) for owner in _newer(torch)),
         )
 
@@ -65,14 +68,16 @@ class Float32Switches:
         """Put them back; does nothing where nothing changed."""
         if self == Float32Switches.read(torch):
             return
-        owners = _newer(torch)
-        for owner, value, newer in (
-            (torch.backends.cuda.matmul, self.matmul, self.newer[:1]),
-            (torch.backends.cudnn, self.cudnn, self.newer[1:2]),
-        ):
-            # What can't be read contradicts the newer switch, so it is the opposite of that.
-            owner.allow_tf32 = value if value != UNREADABLE else newer != ("tf32",)
-        for owner, text in zip(owners, self.newer, strict=True):
+        # What can't be read contradicts the newer switch, so it is the opposite of that.
+        opposites = [text != "tf32" for text in self.newer] or [False, False]
+        matmul = opposites[0] if self.matmul == UNREADABLE else self.matmul
+        if self.products == UNREADABLE:
+            torch.set_float32_matmul_precision("high" if matmul else "highest")
+        else:
+            torch.set_float32_matmul_precision(self.products)
+        cudnn = opposites[1] if self.cudnn == UNREADABLE else self.cudnn
+        torch.backends.cudnn.allow_tf32 = cudnn
+        for owner, text in zip(_newer(torch), self.newer, strict=True):
             owner.fp32_precision = text
 
 
@@ -84,16 +89,16 @@ def tf32_is_on(torch: Any) -> tuple[bool, bool]:  # noqa: ANN401
     return now.matmul is True, now.cudnn is True
 
 
-def _readable(owner: Any) -> bool | str:  # noqa: ANN401
+def _readable(read: Callable[[], bool | str]) -> bool | str:
     try:
-        return bool(owner.allow_tf32)
+        return read()
     except RuntimeError:
         return UNREADABLE
 
 
 def _newer(torch: Any) -> list[Any]:  # noqa: ANN401
-    """Return the owners of the newer switches, matrix products, convolutions, recurrent; none before torch 2.9."""
+    """Return the owners of the newer switches, those of a GPU first; none before torch 2.9."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     if not hasattr(cudnn, "conv") or not hasattr(matmul, "fp32_precision"):
         return []
-    return [matmul, cudnn.conv, cudnn.rnn]
+    return [matmul, cudnn.conv, cudnn.rnn, torch.backends.mkldnn.matmul]
