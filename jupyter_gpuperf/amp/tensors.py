@@ -7,7 +7,6 @@ waits for its backward pass is not spoilt.
 from __future__ import annotations
 
 import contextlib
-import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,6 +43,8 @@ class Tensors:
         self._storages: dict[tuple[str, int], _Storage] = {}
         self._tensors: list[_Tensor] = []
         self.not_kept: list[str] = []
+        tensors = list(tensors)
+        self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             self._keep(path, tensor, whole=id(tensor) in always or bool(tensor.requires_grad))
 
@@ -55,7 +56,7 @@ class Tensors:
         alias = tensor.detach()
         kept = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
         if tensor.is_leaf or tensor.retains_grad:
-            kept.keep_gradient(tensor.grad, on_host=self._on_host)
+            kept.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
         self._tensors.append(kept)
         storage = alias.untyped_storage()
         key = (str(storage.device), storage.data_ptr())
@@ -88,13 +89,23 @@ class _Tensor:
     requires_grad: bool
     gradient: Any = None
     gradient_itself: Any = None
+    gradient_address: int = 0
 
-    def keep_gradient(self, gradient: Any, *, on_host: bool) -> None:  # noqa: ANN401
+    def keep_gradient(
+        self,
+        gradient: Any,  # noqa: ANN401
+        reached: frozenset[int],
+        *,
+        on_host: bool,
+    ) -> None:
         if gradient is None:
             return
+        if id(gradient) in reached:
+            self.gradient_itself = gradient  # a name stands for it, too: it is kept like any tensor
+            return
         # The gradient itself is not held: a step that lets go of it must get its memory back.
-        self.gradient_itself = weakref.ref(gradient)
         held = gradient.detach()
+        self.gradient_address = int(held.data_ptr())
         self.gradient = held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 
     def restore_place(self) -> None:
@@ -107,17 +118,18 @@ class _Tensor:
     def restore_gradient(self) -> None:
         if not (self.tensor.is_leaf or self.tensor.retains_grad):
             return
+        now = self.tensor.grad
         if self.gradient is None:
-            if self.tensor.grad is not None:
-                self.tensor.grad = None
-            return
-        before = self.gradient_itself() if self.gradient_itself is not None else None
-        if before is None or not _same_shape(before, self.gradient):
-            before = self.gradient.to(self.alias.device, copy=True)
+            if now is not self.gradient_itself:
+                self.tensor.grad = self.gradient_itself
+        elif (
+            now is not None
+            and now.data_ptr() == self.gradient_address
+            and _same_shape(now, self.gradient)
+        ):
+            now.detach().copy_(self.gradient)
         else:
-            before.detach().copy_(self.gradient)
-        if self.tensor.grad is not before:
-            self.tensor.grad = before
+            self.tensor.grad = self.gradient.to(self.alias.device, copy=True)
 
 
 class _Storage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import random
-import sys
 
 import numpy as np
 import torch
@@ -49,24 +48,50 @@ class Slotted:
 
 def fingerprint(namespace) -> dict:
     """Return all that can be told of a namespace's state, tensors as bytes."""
-    found = {"torch": torch.get_rng_state().numpy().tobytes(), "python": random.getstate()}
-    found["numpy"] = str(np.random.get_state())
-    seen: dict[int, int] = {}
+    picture = _Picture()
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "python": random.getstate(),
+        "numpy": str(np.random.get_state()),
+        **{
+            name: picture.of(namespace[name])
+            for name in sorted(namespace)
+            if not name.startswith("__")
+        },
+    }
 
-    def of(value, depth=0):
-        if id(value) in seen and not isinstance(value, (int, float, str, bool, type(None))):
-            return ("again", seen[id(value)])
-        seen[id(value)] = len(seen)
+
+class _Picture:
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}
+
+    def of(self, value):
+        if not isinstance(value, (int, float, str, bool, type(None))):
+            if id(value) in self._seen:
+                return "again", self._seen[id(value)]
+            self._seen[id(value)] = len(self._seen)
         if isinstance(value, torch.Tensor):
-            gradient = value.grad if value.is_leaf else None
-            return (
-                str(value.dtype),
-                tuple(value.shape),
-                value.stride(),
-                value.requires_grad,
-                value.detach().contiguous().numpy().tobytes(),
-                None if gradient is None else gradient.numpy().tobytes(),
-            )
+            return self._of_tensor(value)
+        if isinstance(value, STATEFUL) or hasattr(value, "last_epoch"):
+            state = {key: each for key, each in vars(value).items() if "hook" not in key}
+            return [(key, self.of(state[key])) for key in sorted(state) if not callable(state[key])]
+        if isinstance(value, dict):
+            return [(self.of(key), self.of(each)) for key, each in value.items()]
+        if isinstance(value, (list, tuple, collections.deque)):
+            return [self.of(each) for each in value]
+        return self._of_other(value)
+
+    @staticmethod
+    def _of_tensor(value):
+        gradient = value.grad if value.is_leaf else None
+        # Copied first: a tensor that NumPy has seen can't be resized any more.
+        return (
+            *(str(value.dtype), tuple(value.shape), value.stride(), value.requires_grad),
+            value.detach().clone().contiguous().numpy().tobytes(),
+            None if gradient is None else gradient.clone().numpy().tobytes(),
+        )
+
+    def _of_other(self, value):
         if isinstance(value, torch.Generator):
             return value.get_state().numpy().tobytes()
         if isinstance(value, np.ndarray):
@@ -75,22 +100,8 @@ def fingerprint(namespace) -> dict:
             return str(value.bit_generator.state)
         if isinstance(value, random.Random):
             return value.getstate()
-        if isinstance(value, dict):
-            return [(of(key), of(each)) for key, each in value.items()]
-        if isinstance(value, (list, tuple, collections.deque)):
-            return [of(each) for each in value]
+        if isinstance(value, Slotted):
+            return value.count, self.of(value.model)
         if isinstance(value, (set, frozenset)):
             return sorted(map(repr, value))
-        if isinstance(value, STATEFUL) or hasattr(value, "last_epoch"):
-            state = {key: each for key, each in vars(value).items() if "hook" not in key}
-            return [(key, of(state[key])) for key in sorted(state) if not callable(state[key])]
-        if isinstance(value, Slotted):
-            return value.count, of(value.model)
-        if callable(value) or isinstance(value, type(sys)):
-            return value.__name__
-        return repr(value)
-
-    for name in sorted(namespace):
-        if not name.startswith("__"):
-            found[name] = of(namespace[name])
-    return found
+        return getattr(value, "__name__", None) or repr(value)
