@@ -65,7 +65,11 @@ def test_a_scaler_of_the_cells_own_stays():
 
 def test_tf32_and_compiling_are_lines_before_the_cell():
     assert "allow_tf32 = True" in rewritten("tf32")
-    assert rewritten("fp32", compiled=("model",)).startswith("model.compile()")
+    assert (
+        rewritten("fp32", compiled=("model",))
+        .splitlines()[2]
+        .startswith("model = torch.compile(model)")
+    )
     assert rewritten("fp32") == ""
 
 
