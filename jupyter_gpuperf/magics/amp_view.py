@@ -125,7 +125,7 @@ def text_lines(profile: Profile) -> list[str]:
 def html_of(profile: Profile) -> str:
     """Return the profile as HTML; nothing of it is trusted, so all of it is escaped."""
     head = "".join(
-        f"<th {style.LABEL}>{html.escape(each)}</th>" for each in (*HEAD[:1], "", *HEAD[1:])
+        f"<th {style.NAME_CELL}>{html.escape(each)}</th>" for each in (*HEAD[:1], "", *HEAD[1:])
     )
     body = "".join(map(_html_row, rows(profile)))
     parts = [
@@ -138,23 +138,23 @@ def html_of(profile: Profile) -> str:
         *(f"<div {style.WARNING}>Careful: {html.escape(each)}</div>" for each in profile.warnings),
         f"<div {style.QUIET}>{html.escape(_where(profile))}</div>",
     ]
-    return f"<div {style.BOX}>{''.join(parts)}</div>"
+    return f"<div {style.WIDE_BOX}>{''.join(parts)}</div>"
 
 
 def _html_row(row: Row) -> str:
     if row.error:
         return (
-            f"<tr><td {style.LABEL}>{html.escape(row.cells[0])}</td>"
+            f"<tr><td {style.NAME_CELL}>{html.escape(row.cells[0])}</td>"
             f'<td {style.QUIET_CELL} colspan="{len(HEAD)}">{html.escape(row.error)}</td></tr>'
         )
     name, *rest = (html.escape(cell) for cell in row.cells)
     bar = f"<div {style.BAR_TRACK}><div {style.fill(row.ratio or 0.0)}></div></div>"
     looks = (
         *(style.VALUE, style.QUIET_CELL, style.VALUE, style.QUIET_CELL, style.VALUE),
-        *(style.LABEL, style.LABEL),
+        *(style.NAME_CELL, style.LABEL),
     )
     cells = "".join(f"<td {look}>{cell}</td>" for look, cell in zip(looks, rest, strict=True))
-    return f"<tr><td {style.LABEL}>{name}</td><td {style.LABEL}>{bar}</td>{cells}</tr>"
+    return f"<tr><td {style.NAME_CELL}>{name}</td><td {style.LABEL}>{bar}</td>{cells}</tr>"
 
 
 def _curves(profile: Profile) -> str:
