@@ -12,6 +12,7 @@ TENSOR_CORES: Final = re.compile(
 )
 """Of cuBLAS since CUDA 12.8 (nvjet) and before, CUTLASS, cuDNN and FlashAttention."""
 NO_TENSOR_CORES: Final = re.compile(r"sgemm|simt|ffma|dgemm|gemv")
+NOT_KERNELS: Final = ("Memcpy", "Memset", "ProfilerStep", "Optimizer.")
 PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", re.IGNORECASE)
 FORMATS: Final = (
     ("bfloat16", re.compile(r"bf16|bfloat16|16816.*bf|_tst_|_ttt?_")),
@@ -74,9 +75,7 @@ def _sums(torch: Any, events: Iterable[Any]) -> dict[str, float]:  # noqa: ANN40
     device_type = torch.autograd.DeviceType.CUDA
     for event in events:
         name = str(event.name)
-        if event.device_type != device_type or name.startswith(
-            ("Memcpy", "Memset", "ProfilerStep")
-        ):
+        if event.device_type != device_type or name.startswith(NOT_KERNELS):
             continue
         microseconds = getattr(event, "self_device_time_total", 0) or 0
         if microseconds > 0 and not getattr(event, "is_user_annotation", False):

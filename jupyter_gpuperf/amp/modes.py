@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.amp.scaling import Scaling
+from jupyter_gpuperf.amp.scaling import INITIAL_SCALE, Scaling
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.precision import float32_as, precisions_of
 
@@ -41,11 +41,14 @@ class Watch:
         Takes an optimizer whose gradients are complete and unscaled, before it steps.
     on_step
         Takes the optimizer after its step.
+    initial_scale
+        What a gradient scaler begins with, where the mode needs one.
     """
 
     on_loss: Callable[[Any], object] | None = None
     on_gradients: Callable[[Any], object] | None = None
     on_step: Callable[[Any], object] | None = None
+    initial_scale: float = INITIAL_SCALE
     steps: dict[int, int] = field(default_factory=dict)
     backwards: int = 0
     own_autocast: list[str] = field(default_factory=list)
@@ -99,7 +102,7 @@ def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[Non
             stack.enter_context(float32_as(torch, mode))
         scaling = None
         if mode == "fp16" and not around.has_scaler:
-            scaling = Scaling(torch, around.device_type, list(around.clipped))
+            scaling = Scaling(torch, around.device_type, list(around.clipped), watch.initial_scale)
         watch.scaling = scaling
         outside = _Outside(torch, around.device_type if mode in AUTOCAST else None)
         stack.enter_context(_backward(torch, outside, scaling, watch))

@@ -7,7 +7,6 @@ import gc
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.amp import advice, facts, rewriting
@@ -15,80 +14,21 @@ from jupyter_gpuperf.amp.checking import Checking
 from jupyter_gpuperf.amp.compiling import Compilation
 from jupyter_gpuperf.amp.failing import described
 from jupyter_gpuperf.amp.modes import MODES, NOW, check
+from jupyter_gpuperf.amp.options import QUICK_SECONDS, Options
 from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.amp.session import Ordinary, Session, Subject
 from jupyter_gpuperf.amp.timing import Stopwatch, Variant, VariantFailed, interval_or_none
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.precision import tf32_is_on
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
 
-QUICK_SECONDS: Final = 8.0
-RIGOROUS_SECONDS: Final = 60.0
 COMPILE_SHARE: Final = 0.5
 NUMERICS_SHARE: Final = 0.75
-DEFAULT_STEPS: Final = 20
 REFERENCE: Final = "fp32"
 
 Say = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """What is asked for.
-
-    Parameters
-    ----------
-    modes
-        Of :data:`modes.MODES`; fp32 is always measured, because all else is held against it.
-    steps
-        Optimizer steps of the loss curves that are compared.
-    time_limit_seconds
-        How long the steps are timed at most; without it 8 s, or 60 where ``rigorous``.
-    """
-
-    modes: tuple[str, ...] = MODES
-    compile: bool = False
-    steps: int = DEFAULT_STEPS
-    rigorous: bool = False
-    numerics: bool = True
-    time_limit_seconds: float | None = None
-
-    @property
-    def limit_seconds(self) -> float:
-        """How long the steps are timed, and at most as long again for comparing their numbers."""
-        if self.time_limit_seconds is not None:
-            return self.time_limit_seconds
-        return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS
-
-    def checked(self) -> Options:
-        """Return them, or refuse.
-
-        Raises
-        ------
-        BadRequest
-            ``unknown_mode`` or ``parameter_out_of_range``.
-        """
-        for mode in self.modes:
-            if mode not in MODES:
-                raise BadRequest(
-                    "unknown_mode", f"There is no mode {mode!r}.", f"Choose of {', '.join(MODES)}."
-                )
-        limit = self.time_limit_seconds
-        if limit is not None and not 0 < limit <= 3600:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"time_limit_seconds = {limit} is out of range.",
-                "time_limit_seconds goes up to 3600.",
-            )
-        if not 1 <= self.steps <= 100_000:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"steps = {self.steps} is out of range.",
-                "steps goes from 1 to 100000.",
-            )
-        return self
 
 
 def run_profile(

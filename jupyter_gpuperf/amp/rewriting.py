@@ -45,7 +45,9 @@ def code_for(
     is_forward
         Tells whether a statement calls a model or a function of the notebook.
     """
-    before = [f"{name} = torch.compile({name})  # once, where the model is made" for name in compiled]
+    before = [
+        f"{name} = torch.compile({name})  # once, where the model is made" for name in compiled
+    ]
     if mode == "tf32":
         return "\n".join(["import torch", "", *TF32_LINES, *before, "", source.rstrip()])
     if mode not in DTYPES:

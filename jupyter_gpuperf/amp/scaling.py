@@ -6,9 +6,12 @@ torch's own ``GradScaler`` does the work. It is given an optimizer in name only,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+
+INITIAL_SCALE: Final = 65_536.0
+"""As torch begins."""
 
 
 class Stepper:
@@ -35,10 +38,18 @@ class Scaling:
     ----------
     early
         Optimizers whose gradients are unscaled right after the backward pass, since the cell clips them.
+    initial_scale
+        Where to begin: a scale that fits spares the steps that are skipped until one is found.
     """
 
-    def __init__(self, torch: Any, device_type: str, early: list[Any]) -> None:  # noqa: ANN401
-        self._scaler = torch.amp.GradScaler(device_type)
+    def __init__(
+        self,
+        torch: Any,  # noqa: ANN401
+        device_type: str,
+        early: list[Any],
+        initial_scale: float = INITIAL_SCALE,
+    ) -> None:
+        self._scaler = torch.amp.GradScaler(device_type, init_scale=initial_scale)
         self._early = early
         self._steppers: dict[int, Stepper] = {}
         self._put_aside: dict[int, list[tuple[Any, Any]]] = {}

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.amp.modes import Around
+from jupyter_gpuperf.amp.modes import Around, Watch
+from jupyter_gpuperf.amp.scaling import INITIAL_SCALE
 from jupyter_gpuperf.amp.session import Session
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval, median_interval
 
-BLOCK_SECONDS: Final = 0.15
+BLOCK_SECONDS: Final = 0.1
 LONG_RUN_SECONDS: Final = 2.0
 """A cell that takes longer than this has its first step's costs in it, as it has in real life."""
-WARM_UP_SECONDS: Final = 1.0
+WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
 
 
@@ -41,6 +42,8 @@ class Variant:
     steps_skipped: int = 0
     steps_taken: int = 0
     run_seconds: float = 0.0
+    scale: float = INITIAL_SCALE
+    """What the last use left of a gradient scaler's: skipped steps are cheaper, and would look like speed."""
 
 
 class VariantFailed(Exception):
@@ -70,16 +73,18 @@ class Stopwatch:
         session = self._session
         try:
             session.fresh()
-            with variant.prepare(), session.mode(variant.mode, self._around) as watch:
+            fitting = Watch(initial_scale=variant.scale)
+            with variant.prepare(), session.mode(variant.mode, self._around, fitting) as watch:
                 yield
                 if watch.scaling is not None:
                     variant.steps_skipped += watch.scaling.skipped
                     variant.steps_taken += watch.scaling.steps
+                    variant.scale = watch.scaling.scale
         except Exception as error:
             raise VariantFailed(variant.name, error) from error
 
     def warm_up(self, variant: Variant) -> None:
-        """Run it until what is done once is done: algorithms chosen, memory taken; at least a second on a GPU."""
+        """Run it until what is done once is done: algorithms chosen, memory taken; at least half a second on a GPU."""
         session = self._session
         with self.using(variant):
             began = time.perf_counter()

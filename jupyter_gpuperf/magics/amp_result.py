@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from jupyter_gpuperf.amp.options import Options
 from jupyter_gpuperf.amp.outcome import Profile
-from jupyter_gpuperf.amp.profile import Options
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 NAME: Final = "amp_profile"

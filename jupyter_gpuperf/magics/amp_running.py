@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from jupyter_gpuperf.amp.effects import effects_of, refuse_what_must_not_repeat
 from jupyter_gpuperf.amp.modes import MODES
-from jupyter_gpuperf.amp.profile import DEFAULT_STEPS, Options, run_profile
+from jupyter_gpuperf.amp.options import DEFAULT_STEPS, Options
+from jupyter_gpuperf.amp.profile import run_profile
 from jupyter_gpuperf.amp.session import CellFailed, Subject
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.magics.amp_result import NAME, AmpProfile, kept
@@ -117,7 +118,7 @@ def amp_profile(
     numerics
         Whether the numbers are compared.
     time_limit_seconds
-        How long the steps are timed at most; without it 8 s, or 60 where ``rigorous``.
+        How long the steps are timed at most; without it 7 s, or 60 where ``rigorous``.
 
     Raises
     ------

@@ -9,7 +9,8 @@ import torch
 from namespaces import fingerprint
 from test_snapshot import notebook
 
-from jupyter_gpuperf.amp.profile import Options, run_profile
+from jupyter_gpuperf.amp.options import Options
+from jupyter_gpuperf.amp.profile import run_profile
 from jupyter_gpuperf.amp.session import CellFailed, Session, Subject, uninterrupted
 from jupyter_gpuperf.errors import GpuPerfError
 

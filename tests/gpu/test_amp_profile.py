@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional
 
 from jupyter_gpuperf.amp.kernels import kernel_seconds, kind_of
-from jupyter_gpuperf.amp.profile import Options, run_profile
+from jupyter_gpuperf.amp.options import Options
+from jupyter_gpuperf.amp.profile import run_profile
 from jupyter_gpuperf.amp.session import Subject
 from jupyter_gpuperf.benchmarks.workloads.networks import (
     RESNET_50,

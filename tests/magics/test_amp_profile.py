@@ -7,7 +7,7 @@ import json
 import pytest
 
 import jupyter_gpuperf as gpuperf
-from jupyter_gpuperf.amp.profile import DEFAULT_STEPS
+from jupyter_gpuperf.amp.options import DEFAULT_STEPS
 from jupyter_gpuperf.jobs.results import ResultStore
 from jupyter_gpuperf.magics.amp_profile import MANUAL
 from jupyter_gpuperf.magics.failures import BenchmarkError
