@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.magics import headspace as headspace
     from jupyter_gpuperf.magics import tune as tune
     from jupyter_gpuperf.magics import watch as watch
+    from jupyter_gpuperf.magics.amp_running import amp_profile as amp_profile
 
 __all__ = [
     "__version__",
+    "amp_profile",
     "apply",
     "bench",
     "doctor",
@@ -57,6 +59,10 @@ def __getattr__(name: str) -> object:
 
         # The package of the checks, which can be called.
         return import_module("jupyter_gpuperf.doctor")
+    if name == "amp_profile":
+        from jupyter_gpuperf.magics.amp_running import amp_profile
+
+        return amp_profile
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

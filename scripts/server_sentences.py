@@ -14,7 +14,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
 ELSEWHERE = frozenset(
-    {"magics", "tuning", "cli", "kernel_socket.py", "client.py", "recording_here.py"}
+    {"magics", "tuning", "cli", "kernel_connection.py", "client.py", "recording_here.py"}
 )
 """What these say, the panel never shows."""
 

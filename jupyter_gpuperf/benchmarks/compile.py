@@ -10,7 +10,6 @@ import contextlib
 import functools
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from jupyter_gpuperf.benchmarks.workloads.training import (
     precisions_of,
 )
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.memory import fits
@@ -141,36 +141,6 @@ def _compile(torch: Any, device: Any, make: Any) -> tuple[tuple[Any, float], int
     seconds = time.perf_counter() - began
     graphs = int(counters["stats"].get("unique_graphs", 0))
     return (step, seconds), graphs, sum(counters["graph_break"].values())
-
-
-def check_compiler(torch: Any, device: Any) -> None:  # noqa: ANN401
-    """Refuse where torch.compile can't work.
-
-    Raises
-    ------
-    Unavailable
-        ``package_missing`` for Triton, or ``compiler_missing``.
-    """
-    if device.type == "cuda":
-        from torch.utils._triton import has_triton
-
-        if not has_triton():
-            raise Unavailable(
-                "package_missing",
-                "torch.compile needs Triton here, and this environment or device has none.",
-                "Install the triton that belongs to this torch; devices from compute capability 7.0 on.",
-            )
-    # What Inductor and Triton look for: Triton builds the code that launches its kernels.
-    variable, usual = "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
-    if device.type == "cuda":
-        variable, usual = "CC", ["gcc", "clang"]
-    named = os.environ.get(variable, "").partition(" ")[0]  # it may have options behind it
-    if not any(shutil.which(name) for name in ([named] if named else usual)):
-        raise Unavailable(
-            "compiler_missing",
-            f"torch.compile needs a compiler here, and {named or ' or '.join(usual)} was not found.",
-            f"Install {usual[0]}, or name one in the variable {variable}.",
-        )
 
 
 def _break_even(

@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.compile import check_compiler, own_cache
+from jupyter_gpuperf.benchmarks.compile import own_cache
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.benchmarks.workloads.training import precisions_of
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import Chip
+from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved

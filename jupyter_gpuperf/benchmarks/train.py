@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gpuperf.benchmarks.compile import check_compiler
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.training import (
     PRECISIONS,
@@ -21,6 +20,7 @@ from jupyter_gpuperf.benchmarks.workloads.training import (
     precisions_of,
 )
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free, peak_bytes

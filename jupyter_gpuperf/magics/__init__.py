@@ -22,12 +22,20 @@ __all__ = ["apply", "bench", "doctor", "headspace", "load_ipython_extension", "t
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics import gpubench, gpudoctor, gpurecord, gpuwatch, holding_here
+    from jupyter_gpuperf.magics import (
+        amp_profile,
+        gpubench,
+        gpudoctor,
+        gpurecord,
+        gpuwatch,
+        holding_here,
+    )
 
     gpubench.register(ipython)
     gpudoctor.register(ipython)
     gpurecord.register(ipython)
     gpuwatch.register(ipython)
+    amp_profile.register(ipython)
     holding_here.tell_server_where_needed()
 
 

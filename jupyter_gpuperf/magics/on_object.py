@@ -6,7 +6,6 @@ The data lies here; handing it to a worker would mean to pickle it, and what a n
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,17 +14,14 @@ import msgspec
 from jupyter_gpuperf.benchmarks import Benchmark, Context, find
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.magics.progress import View, status_words
+from jupyter_gpuperf.magics.progress import View
+from jupyter_gpuperf.magics.progress_here import Cancelled, ProgressHere
 from jupyter_gpuperf.magics.result import Result
 from jupyter_gpuperf.magics.running import held_against_the_baseline
-from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
+from jupyter_gpuperf.schemas import BenchmarkResult
 
 ALWAYS: Final = ("rigorous", "time_limit_seconds")
 """Parameters on how long to measure; all others are as the object has them unless they were given."""
-
-
-class Cancelled(BaseException):  # data sets that catch every Exception and try again are common
-    """The button was clicked."""
 
 
 def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
@@ -88,7 +84,7 @@ def run_on_object(
     parameters = _checked(benchmark, given)
     final: Result | None = None
     view = new_view()
-    progress = Progress(benchmark.name, view)
+    progress = ProgressHere(benchmark.name, view)
     try:
         final = _run(benchmark, subject, name, parameters, progress)
         if baseline:
@@ -118,7 +114,7 @@ def _run(
     subject: object,
     name: str,
     parameters: Mapping[str, Any],
-    progress: Progress,
+    progress: ProgressHere,
 ) -> Result:
     from jupyter_gpuperf.jobs.around import Around
     from jupyter_gpuperf.jobs.results import ResultStore, default_path
@@ -140,46 +136,3 @@ def _run(
         content = {"limits": {}, **measured, "benchmark": benchmark.name, "warnings": warnings}
         finished = finish(msgspec.convert(content, BenchmarkResult))
     return Result(finished.result, number=finished.number)
-
-
-class Progress:
-    """Shows how far it is in the view of a job, and looks there for a click."""
-
-    def __init__(self, benchmark: str, view: View) -> None:
-        self._view = view
-        now = time.time()
-        self._job = JobInfo(
-            id="here",
-            benchmark=benchmark,
-            parameters={},
-            kernel_name=None,
-            device=None,
-            state="running",
-            progress_ratio=0.0,
-            progress_message="",
-            created_seconds=now,
-            started_seconds=now,
-            ended_seconds=None,
-            result=None,
-            error=None,
-            log_tail="",
-        )
-
-    def say(self, ratio: float, message: str) -> None:
-        """Show it."""
-        self._job = msgspec.structs.replace(
-            self._job, progress_ratio=min(max(ratio, 0.0), 1.0), progress_message=message
-        )
-        self._view.show(self._job)
-        if self._view.cancel_wanted():
-            raise Cancelled
-
-    def ended(self, done: bool) -> JobInfo:
-        """Return the job as it ended."""
-        return msgspec.structs.replace(
-            self._job, state="done" if done else "cancelled", ended_seconds=time.time()
-        )
-
-    def last_words(self, done: bool) -> str:
-        """Return how it ended."""
-        return status_words(self.ended(done), time.time())

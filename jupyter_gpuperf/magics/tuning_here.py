@@ -18,8 +18,8 @@ from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.results import ResultStore, default_path
 from jupyter_gpuperf.magics.changes import when_words
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.magics.on_object import Cancelled, Progress
 from jupyter_gpuperf.magics.progress import View
+from jupyter_gpuperf.magics.progress_here import Cancelled, ProgressHere
 from jupyter_gpuperf.magics.telling import PanelTeller, ToldView
 from jupyter_gpuperf.magics.tuned import Tuned
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, KeptResult
@@ -74,7 +74,7 @@ def tune_here(
     except GpuPerfError as error:
         raise BenchmarkError.of(error) from None
     view = ToldView(new_view(), PanelTeller(), {"loader": name})
-    progress = Progress(NAME, view)
+    progress = ProgressHere(NAME, view)
     final: Tuned | None = None
     result: BenchmarkResult | None = None
     failure: ErrorInfo | None = None
@@ -130,7 +130,7 @@ def _tuned(
     subject: object,
     name: str,
     wanted: Any,  # noqa: ANN401
-    progress: Progress,
+    progress: ProgressHere,
     view: ToldView,
     mark: str,
     before: KeptResult | None,

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, compile, find
-from jupyter_gpuperf.benchmarks.compile import CACHE_VARIABLE, _break_even, check_compiler
+from jupyter_gpuperf.benchmarks.compile import CACHE_VARIABLE, _break_even
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.magics.words import split_name
+from jupyter_gpuperf.measure.compiler import check_compiler
 
 CPU = SimpleNamespace(type="cpu")
 

@@ -169,7 +169,7 @@ def test_a_quota_and_other_ranks_count(tmp_path):
 def test_a_class_of_a_notebook_reaches_a_fresh_process_by_value():
     pytest.importorskip("cloudpickle")
     names = {"__name__": "__main__"}
-    exec("class Twice:\n    def __call__(self, x):\n        return 2 * x", names)  # noqa: S102
+    exec("class Twice:\n    def __call__(self, x):\n        return 2 * x", names)
     made, arguments = by_value(names["Twice"](), "collate function").__reduce__()
     assert made(*arguments)(4) == 8
 
@@ -177,7 +177,7 @@ def test_a_class_of_a_notebook_reaches_a_fresh_process_by_value():
 def test_without_cloudpickle_a_class_of_a_notebook_is_refused_with_the_reason(monkeypatch):
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
     names = {"__name__": "__main__"}
-    exec("class Mine:\n    pass", names)  # noqa: S102
+    exec("class Mine:\n    pass", names)
     with pytest.raises(Unavailable) as refusal:
         by_value(names["Mine"](), "data set")
     assert refusal.value.code == "cloudpickle_missing"

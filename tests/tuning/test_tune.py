@@ -78,7 +78,7 @@ def test_the_code_makes_a_loader_in_the_recommended_setting():
         warnings.simplefilter(
             "ignore"
         )  # torch has its own opinion of how many workers there should be
-        exec(answer.code, names)  # noqa: S102
+        exec(answer.code, names)
     made = names["train_loader"]
     assert made is not train_loader
     assert made.num_workers == answer.recommended["num_workers"]

@@ -6,7 +6,7 @@ Standard library only at module level.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,8 +17,19 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
     resnet,
     transformer,
 )
+from jupyter_gpuperf.measure.precision import PRECISIONS, float32_as, precisions_of
 
-PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
+__all__ = [
+    "NETWORKS",
+    "PRECISIONS",
+    "SIZES",
+    "Size",
+    "TrainingStep",
+    "float32_as",
+    "flop_of",
+    "precisions_of",
+]
+
 NETWORKS: Final = ("resnet", "transformer")
 
 
@@ -41,30 +52,6 @@ SIZES: Final = {
     ("transformer", "cpu"): Size(batch=2, side=32, width=128, layers=1),
 }
 """Of a network on a kind of device: enough to fill a GPU, and a second on a processor."""
-
-
-def precisions_of(torch: Any, device: Any) -> list[str]:  # noqa: ANN401
-    """Return the precisions that this device computes in hardware."""
-    if device.type != "cuda":
-        return ["fp32", "bf16"]
-    if torch.cuda.get_device_capability(device) >= (8, 0):
-        return list(PRECISIONS)
-    return ["fp32", "fp16"]
-
-
-@contextlib.contextmanager
-def float32_as(torch: Any, precision: str) -> Iterator[None]:  # noqa: ANN401
-    """Let float32 products be what ``precision`` says, and put the switches back.
-
-    ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
-    """
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32
-    matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
-    try:
-        yield
-    finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 class TrainingStep:

@@ -1,0 +1,221 @@
+"""Counts which operator really ran in which number format, after all casts, forward and backward.
+
+By a dispatch mode, below autocast: what it sees is what the kernels get. It costs some microseconds an operator, so
+nothing is timed meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.measure.precision import tf32_is_on
+
+CONVOLUTIONS: Final = ("convolution", "cudnn_convolution", "_slow_conv2d", "mkldnn_convolution")
+RECURRENT: Final = {
+    "_cudnn_rnn": 1,
+    "_cudnn_rnn_backward": 2,
+    "mkldnn_rnn_layer": 1,
+    "mkldnn_rnn_layer_backward": 2,
+}
+"""Operator → how many products of each weight it makes; torch has no formula for these."""
+CASTS: Final = ("_to_copy", "_autocast_to_reduced_precision", "_autocast_to_full_precision")
+
+VIEWS: Final = frozenset(
+    {
+        *(
+            "detach",
+            "t",
+            "view",
+            "_unsafe_view",
+            "expand",
+            "select",
+            "slice",
+            "unsqueeze",
+            "squeeze",
+        ),
+        *(
+            "transpose",
+            "permute",
+            "as_strided",
+            "split",
+            "alias",
+            "empty_like",
+            "unbind",
+            "reshape",
+        ),
+        *("chunk", "split_with_sizes", "_reshape_alias", "is_same_size", "equal"),
+    }
+)
+"""They compute nothing."""
+KEPT_FOR_ACCURACY: Final = frozenset(
+    {
+        *("exp", "log", "pow", "rsqrt", "softplus", "logsumexp", "cumsum", "cumprod", "prod"),
+        *("sum", "mean", "dist", "var", "std"),
+    }
+)
+KEPT_FAMILIES: Final = ("softmax", "norm", "loss", "upsample", "cross_entropy")
+"""Of operators for which autocast keeps float32: words of their names, and pieces."""
+OF_THE_OPTIMIZER: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
+
+
+@dataclass(slots=True)
+class OperatorCount:
+    """One operator in one format."""
+
+    operator: str
+    dtype: str
+    calls: int = 0
+    flop: float = 0.0
+
+
+@dataclass(slots=True)
+class Census:
+    """What one run of a cell computed in."""
+
+    operators: dict[tuple[str, str], OperatorCount] = field(default_factory=dict)
+    casts: int = 0
+    cast_bytes: int = 0
+
+    def count(self, operator: str, dtype: str, flop: float) -> None:
+        """Add one call."""
+        each = self.operators.setdefault((operator, dtype), OperatorCount(operator, dtype))
+        each.calls += 1
+        each.flop += flop
+
+    @property
+    def flop(self) -> float:
+        """Floating-point operations of products and convolutions."""
+        return sum(each.flop for each in self.operators.values())
+
+    def flop_shares(self) -> dict[str, float]:
+        """Return format → its share of the operations, the largest first; empty where there are none."""
+        sums: dict[str, float] = {}
+        for each in self.operators.values():
+            if each.flop:
+                sums[each.dtype] = sums.get(each.dtype, 0.0) + each.flop
+        total = sum(sums.values())
+        return {
+            name: value / total for name, value in sorted(sums.items(), key=lambda pair: -pair[1])
+        }
+
+    def stayed(self) -> list[tuple[str, int, str]]:
+        """Return the operators that ran in float32, how often, and why, the most frequent first."""
+        found = [
+            (each.operator, each.calls, why_float32(each.operator, each.flop))
+            for each in self.operators.values()
+            if each.dtype == "float32"
+        ]
+        return sorted(found, key=lambda row: -row[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "flop": self.flop,
+            "flop_shares": self.flop_shares(),
+            "casts": self.casts,
+            "cast_bytes": self.cast_bytes,
+            "operators": [
+                {
+                    "operator": each.operator,
+                    "dtype": each.dtype,
+                    "calls": each.calls,
+                    "flop": each.flop,
+                }
+                for each in self.operators.values()
+            ],
+            "stayed_float32": [
+                {"operator": name, "calls": calls, "why": why} for name, calls, why in self.stayed()
+            ],
+        }
+
+
+def why_float32(operator: str, flop: float) -> str:
+    """Return why autocast left an operator in float32."""
+    if operator.startswith(OF_THE_OPTIMIZER):
+        return "the optimizer's own arithmetic"
+    if flop:
+        return "its inputs are outside of autocast"
+    words = set(operator.split("_"))
+    if words & KEPT_FOR_ACCURACY or any(piece in operator for piece in KEPT_FAMILIES):
+        return "kept for accuracy"
+    return "takes the format of its inputs"
+
+
+@contextlib.contextmanager
+def counting(torch: Any) -> Iterator[Census]:  # noqa: ANN401
+    """Count what runs inside."""
+    census = Census()
+    with _mode_of(torch, census):
+        yield census
+
+
+def _mode_of(torch: Any, census: Census) -> Any:  # noqa: ANN401
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+    from torch.utils.flop_counter import flop_registry
+
+    def flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> float:  # noqa: ANN401
+        formula = flop_registry.get(function.overloadpacket)
+        if formula is not None:
+            with contextlib.suppress(Exception):  # a shape that the formula does not know
+                return float(formula(*args, **kwargs, out_val=result))
+        if name in RECURRENT:
+            return RECURRENT[name] * _recurrent_flop(args)
+        return 0.0
+
+    class Counting(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(
+            self,
+            func: Any,  # noqa: ANN401
+            types: Any,  # noqa: ANN401
+            args: Any = (),  # noqa: ANN401
+            kwargs: Any = None,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            kwargs = kwargs or {}
+            result = func(*args, **kwargs)
+            inputs = [
+                each
+                for each in tree_leaves((args, kwargs))
+                if isinstance(each, torch.Tensor) and each.is_floating_point()
+            ]
+            name = func.overloadpacket.__name__
+            if not inputs or name in VIEWS:
+                return result
+            if name in CASTS:
+                if isinstance(result, torch.Tensor) and result.dtype != inputs[0].dtype:
+                    census.casts += 1
+                    census.cast_bytes += result.numel() * result.element_size()
+                return result
+            flop = flop_of(func, name, args, kwargs, result)
+            census.count(name, _format(torch, name, inputs, flop), flop)
+            return result
+
+    return Counting()
+
+
+def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:  # noqa: ANN401
+    """Return the format that an operator computed in: of products, that of the narrowest factor."""
+    narrowest = min(inputs, key=lambda each: each.element_size()) if flop else inputs[0]
+    dtype = str(narrowest.dtype).removeprefix("torch.")
+    if flop and dtype == "float32" and narrowest.device.type == "cuda":
+        products, convolutions = tf32_is_on(torch)
+        is_convolution = name.startswith(CONVOLUTIONS) or name in RECURRENT
+        return "tf32" if (convolutions if is_convolution else products) else dtype
+    return dtype
+
+
+def _recurrent_flop(args: Any) -> float:  # noqa: ANN401
+    """Two operations per weight, time step and sequence."""
+    tensors = [each for each in args if hasattr(each, "dim")]
+    if not tensors or tensors[0].dim() != 3:
+        return 0.0
+    weights: list[Any] = []
+    for each in args:
+        if isinstance(each, (list, tuple)):
+            weights += [part for part in each if hasattr(part, "dim") and part.dim() == 2]
+    weights += [each for each in tensors[1:] if each.dim() == 2 and not weights]
+    sequences = tensors[0].shape[0] * tensors[0].shape[1]
+    return float(2 * sequences * sum(each.numel() for each in weights))

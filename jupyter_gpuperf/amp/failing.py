@@ -1,0 +1,30 @@
+"""What went wrong in a mode, in the shape of every refusal, without holding what it held."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.amp.timing import VariantFailed
+from jupyter_gpuperf.errors import GpuPerfError
+
+LONGEST: Final = 300
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """Return ``{"code", "message", "hint"}``."""
+    cause = error.cause if isinstance(error, VariantFailed) else error
+    if isinstance(cause, GpuPerfError):
+        return cause.to_dict()
+    # By name: torch may not be imported here, and older ones have it elsewhere.
+    if type(cause).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(cause):
+        return {
+            "code": "out_of_memory",
+            "message": "Memory ran out in this mode.",
+            "hint": "Profile with a smaller batch.",
+        }
+    words = " ".join(str(cause).split())[:LONGEST]
+    return {
+        "code": "cell_failed",
+        "message": f"The cell raised {type(cause).__name__} in this mode: {words}",
+        "hint": "It ran as it is: some operator does not take this format.",
+    }

@@ -1,0 +1,83 @@
+"""What a GPU's kernels were, by their names: how much of their time they spent in tensor cores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+TENSOR_CORES: Final = re.compile(
+    r"nvjet|tensorop|[hs]?(884|1688|16816|161616)|[hiq]mma|xmma|wgmma|tcgen05|flash_(fwd|bwd)"
+    r"|fmha|cudnn_.*sdpa|cudnn.*flash|sm\d+_xmma|bf16gemm|fp16gemm"
+)
+"""Of cuBLAS since CUDA 12.8 (nvjet) and before, CUTLASS, cuDNN and FlashAttention."""
+NO_TENSOR_CORES: Final = re.compile(r"sgemm|simt|ffma|dgemm|gemv")
+NOT_KERNELS: Final = ("Memcpy", "Memset", "ProfilerStep", "Optimizer.")
+PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", re.IGNORECASE)
+FORMATS: Final = (
+    ("bfloat16", re.compile(r"bf16|bfloat16|16816.*bf|_tst_|_ttt?_")),
+    ("float16", re.compile(r"f16|half|fp16|hmma|h884|h1688|h16816|_hsh_|_hss_|_hhh_")),
+    ("tf32", re.compile(r"tf32|s1688|tensorop_s")),
+    ("float32", NO_TENSOR_CORES),
+)
+
+
+def kind_of(name: str) -> str:
+    """Return ``tensor``, ``product`` (without tensor cores) or ``other`` for a kernel's name."""
+    lowered = name.lower()
+    if NO_TENSOR_CORES.search(lowered) and not re.search(r"tensorop|nvjet|xmma.*16816", lowered):
+        return "product"
+    if TENSOR_CORES.search(lowered):
+        return "tensor"
+    return "product" if PRODUCTS.search(lowered) else "other"
+
+
+def format_of(name: str) -> str | None:
+    """Return the format that a kernel's name tells, or ``None``."""
+    lowered = name.lower()
+    return next((each for each, pattern in FORMATS if pattern.search(lowered)), None)
+
+
+def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the shares of tensor cores and of other products in all kernels' time, and the longest kernels."""
+    total = sum(seconds.values())
+    if total <= 0:
+        return {"reason": "no kernels were seen"}
+    sums = {"tensor": 0.0, "product": 0.0, "other": 0.0}
+    for name, each in seconds.items():
+        sums[kind_of(name)] += each
+    longest = sorted(seconds.items(), key=lambda pair: -pair[1])[:5]
+    return {
+        "tensor_core_ratio": sums["tensor"] / total,
+        "other_product_ratio": sums["product"] / total,
+        "kernel_seconds": total,
+        "longest": [{"kernel": name[:120], "ratio": each / total} for name, each in longest],
+    }
+
+
+def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:  # noqa: ANN401
+    """Return kernel's name → seconds on the GPU, over one run.
+
+    Raises
+    ------
+    RuntimeError
+        The profiler is in use, or not permitted.
+    """
+    activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profiler:
+        run()
+        torch.cuda.synchronize()
+    return _sums(torch, profiler.events())
+
+
+def _sums(torch: Any, events: Iterable[Any]) -> dict[str, float]:  # noqa: ANN401
+    sums: dict[str, float] = {}
+    device_type = torch.autograd.DeviceType.CUDA
+    for event in events:
+        name = str(event.name)
+        if event.device_type != device_type or name.startswith(NOT_KERNELS):
+            continue
+        microseconds = getattr(event, "self_device_time_total", 0) or 0
+        if microseconds > 0 and not getattr(event, "is_user_annotation", False):
+            sums[name] = sums.get(name, 0.0) + microseconds / 1e6
+    return sums

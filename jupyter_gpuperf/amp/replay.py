@@ -1,0 +1,122 @@
+"""Lets a live iterator give the same items again: recorded in the ordinary run, replayed in all others.
+
+So every mode sees the same batches, the iterator stands where one run leaves it, and its own time is not measured.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from jupyter_gpuperf.amp.heap import is_live_iterator
+
+
+class Replayed:
+    """Stands in for an iterator. What it is asked for besides items, the iterator answers.
+
+    Parameters
+    ----------
+    keep
+        Called with each new item, before anybody can change it; returns what puts the item back as it was.
+    """
+
+    def __init__(self, original: Iterator[Any], keep: Callable[[Any], Callable[[], None]]) -> None:
+        self._original, self._keep = original, keep
+        self._items: list[Any] = []
+        self._put_back: list[Callable[[], None]] = []
+        self._place = 0
+        self._ended = False
+
+    def __iter__(self) -> Replayed:
+        return self
+
+    def __next__(self) -> Any:  # noqa: ANN401
+        if self._place == len(self._items):
+            if self._ended:
+                raise StopIteration
+            try:
+                item = next(self._original)
+            except StopIteration:
+                self._ended = True
+                raise
+            self._put_back.append(self._keep(item))
+            self._items.append(item)
+        self._place += 1
+        return self._items[self._place - 1]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._original, name)
+
+    def rewind(self, *, fresh: bool = False) -> None:
+        """Begin again; ``fresh`` undoes what a run did to the items."""
+        self._place = 0
+        if fresh:
+            for put_back in self._put_back:
+                put_back()
+
+    def given(self) -> int:
+        """Return how many items the run took."""
+        return self._place
+
+    def rest(self, taken: int) -> list[Any]:
+        """Return the items that were drawn beyond the first ``taken``."""
+        return self._items[taken:]
+
+
+class Iterators:
+    """The live iterators among a namespace's names.
+
+    They are bound to their stand-ins while a run goes on, and to themselves otherwise.
+    """
+
+    def __init__(
+        self,
+        namespace: MutableMapping[str, Any],
+        hidden: frozenset[str],
+        keep: Callable[[Any], Callable[[], None]],
+    ) -> None:
+        self._namespace = namespace
+        stand_ins: dict[int, Replayed] = {}
+        self._bound: dict[str, tuple[Any, Replayed]] = {}
+        for name, value in namespace.items():
+            if name not in hidden and is_live_iterator(value):
+                stand_in = stand_ins.setdefault(id(value), Replayed(value, keep))
+                self._bound[name] = (value, stand_in)
+        self._taken: dict[str, int] = {}
+
+    @property
+    def originals(self) -> list[Any]:
+        """The iterators themselves."""
+        return [original for original, _ in self._bound.values()]
+
+    def install(self, *, fresh: bool = False) -> None:
+        """Bind the names to their stand-ins, at the beginning."""
+        for name, (_, stand_in) in self._bound.items():
+            stand_in.rewind(fresh=fresh)
+            self._namespace[name] = stand_in
+
+    def remove(self) -> None:
+        """Bind the names to the iterators again; a name that the run bound anew is left."""
+        for name, (original, stand_in) in self._bound.items():
+            if self._namespace.get(name) is stand_in:
+                self._namespace[name] = original
+
+    def note_taken(self) -> None:
+        """Remember how many items the ordinary run took."""
+        self._taken = {name: stand_in.given() for name, (_, stand_in) in self._bound.items()}
+
+    def consumed(self) -> Mapping[str, int]:
+        """Return name → how many items the ordinary run took, of those it took any."""
+        return {name: count for name, count in self._taken.items() if count}
+
+    def give_back(self) -> list[str]:
+        """Put items before the iterators that other runs took beyond the ordinary one; return the names."""
+        names = []
+        for name, (original, stand_in) in self._bound.items():
+            rest = stand_in.rest(self._taken.get(name, 0))
+            unbound = self._namespace.get(name) is not original
+            if rest and not unbound:
+                self._namespace[name] = itertools.chain(rest, original)
+                names.append(name)
+        return names

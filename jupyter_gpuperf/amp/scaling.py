@@ -1,0 +1,110 @@
+"""A gradient scaler for a cell that has none: fp16 without one would show neither its speed nor its numbers.
+
+torch's own ``GradScaler`` does the work. It is given an optimizer in name only, so that the cell's call of
+``optimizer.step()`` stays where it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import GpuPerfError
+
+INITIAL_SCALE: Final = 65_536.0
+"""As torch begins."""
+
+
+class Stepper:
+    """What the scaler sees of an optimizer: its gradients, and whether it may step."""
+
+    def __init__(self, optimizer: Any) -> None:  # noqa: ANN401
+        self.optimizer = optimizer
+        self.stepped = False
+
+    @property
+    def param_groups(self) -> Any:  # noqa: ANN401
+        """The parameters."""
+        return self.optimizer.param_groups
+
+    def step(self) -> None:
+        """Note that all gradients are finite."""
+        self.stepped = True
+
+
+class Scaling:
+    """Scales losses, unscales gradients before each step, and lets a step with infinite ones do nothing.
+
+    Parameters
+    ----------
+    early
+        Optimizers whose gradients are unscaled right after the backward pass, since the cell clips them.
+    initial_scale
+        Where to begin: a scale that fits spares the steps that are skipped until one is found.
+    """
+
+    def __init__(
+        self,
+        torch: Any,  # noqa: ANN401
+        device_type: str,
+        early: list[Any],
+        initial_scale: float = INITIAL_SCALE,
+    ) -> None:
+        self._scaler = torch.amp.GradScaler(device_type, init_scale=initial_scale)
+        self._early = early
+        self._steppers: dict[int, Stepper] = {}
+        self._put_aside: dict[int, list[tuple[Any, Any]]] = {}
+        self._unscaled: set[int] = set()
+        self.steps = 0
+        self.skipped = 0
+
+    def scaled(self, tensors: Any) -> Any:  # noqa: ANN401
+        """Return the losses, scaled."""
+        if self._unscaled:
+            raise GpuPerfError(
+                "clipped_and_accumulated",
+                "fp16 was not measured: the cell clips gradients that it accumulates over several backward passes.",
+                "Use a torch.amp.GradScaler of your own: scaler.unscale_(optimizer) before clipping.",
+            )
+        return self._scaler.scale(tensors)
+
+    def after_backward(self) -> None:
+        """Unscale what is clipped next."""
+        for optimizer in self._early:
+            if any(p.grad is not None for group in optimizer.param_groups for p in group["params"]):
+                self._scaler.unscale_(self._stepper(optimizer))
+                self._unscaled.add(id(optimizer))
+
+    def before_step(self, optimizer: Any) -> None:  # noqa: ANN401
+        """Unscale the gradients; where one is infinite, put them aside: a step without gradients does nothing."""
+        stepper = self._stepper(optimizer)
+        with_gradients = [
+            p for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+        ]
+        if not with_gradients:
+            return
+        if id(optimizer) not in self._unscaled:
+            self._scaler.unscale_(stepper)
+        stepper.stepped = False
+        self._scaler.step(stepper)
+        self.steps += 1
+        if not stepper.stepped:
+            self.skipped += 1
+            self._put_aside[id(optimizer)] = [(each, each.grad) for each in with_gradients]
+            for each in with_gradients:
+                each.grad = None
+
+    def after_step(self, optimizer: Any) -> None:  # noqa: ANN401
+        """Put gradients back that were put aside, and adapt the scale."""
+        for parameter, gradient in self._put_aside.pop(id(optimizer), []):
+            parameter.grad = gradient
+        self._unscaled.discard(id(optimizer))
+        if self._steppers.pop(id(optimizer), None) is not None:
+            self._scaler.update()
+
+    @property
+    def scale(self) -> float:
+        """The factor now."""
+        return float(self._scaler.get_scale())
+
+    def _stepper(self, optimizer: Any) -> Stepper:  # noqa: ANN401
+        return self._steppers.setdefault(id(optimizer), Stepper(optimizer))

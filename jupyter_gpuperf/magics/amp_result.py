@@ -1,0 +1,129 @@
+"""What ``%%amp_profile`` and ``gpuperf.amp_profile`` return, and how it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.amp.options import Options
+from jupyter_gpuperf.amp.outcome import Profile
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+NAME: Final = "amp_profile"
+
+
+@dataclass(frozen=True, repr=False)
+class AmpProfile:
+    """A cell under every precision.
+
+    Attributes
+    ----------
+    found
+        All of it; :meth:`to_dict` gives the documented shape.
+    number
+        Its number among the kept results; ``None`` where it was not kept.
+    """
+
+    found: Profile
+    number: int | None = None
+
+    @property
+    def recommended(self) -> str | None:
+        """The mode to use, such as ``bf16`` or ``bf16+compile``; what the cell does now where nothing gains."""
+        return self.found.recommended
+
+    @property
+    def code(self) -> str:
+        """The cell as one would write it for that mode; empty where nothing is to be changed."""
+        return self.found.code
+
+    @property
+    def modes(self) -> Mapping[str, dict[str, Any]]:
+        """Mode → its figures."""
+        return MappingProxyType({each.mode: each.to_dict() for each in self.found.modes})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Reasons to doubt the figures, and what was done in a special way."""
+        return tuple(self.found.warnings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the documented shape: fresh, plain data, ready for JSON."""
+        return self.found.to_dict()
+
+    def __repr__(self) -> str:
+        from jupyter_gpuperf.magics.amp_view import text_lines
+
+        return "\n".join(text_lines(self.found))
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+        from jupyter_gpuperf.magics.shown import in_this_cell
+
+        # A terminal has written its Out[…] prompt by now, and wants something behind it.
+        printer.text(f"<{NAME}, as above>" if in_this_cell(self) else repr(self))
+
+    def _repr_html_(self) -> str:
+        from jupyter_gpuperf.magics.amp_view import html_of
+
+        return html_of(self.found)
+
+    def _ipython_display_(self) -> None:
+        from jupyter_gpuperf.magics.shown import in_terminal, in_this_cell
+
+        if in_terminal() or not in_this_cell(self):
+            raise NotImplementedError  # IPython then goes on to the views above
+
+
+def kept(found: Profile, options: Options) -> AmpProfile:
+    """Keep a profile among the results of benchmarks, and return it with its number."""
+    from jupyter_gpuperf.jobs.around import Around
+    from jupyter_gpuperf.jobs.results import ResultStore, default_path
+
+    result = msgspec.convert(as_benchmark(found, options), BenchmarkResult)
+    with Around(store=ResultStore(default_path())).run(None) as finish:
+        finished = finish(result)
+    found.warnings += [each for each in finished.result.warnings if each not in result.warnings]
+    return AmpProfile(found, finished.number)
+
+
+def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
+    """Return a profile in the shape of a benchmark's result, so that history and comparisons know it."""
+    figures: dict[str, Any] = {}
+    samples: dict[str, list[float]] = {}
+    measured = [each for each in (*found.modes, found.now) if each is not None]
+    for each in measured:
+        if each.step_seconds is None:
+            continue
+        name = each.mode.replace("+", "_")
+        figures[f"{name}_step_seconds"] = each.step_seconds
+        samples[f"{name}_step_seconds"] = each.samples
+        if each.speedup is not None and each.mode != "fp32":
+            figures[f"{name}_speedup"] = each.speedup
+        if each.peak_allocated_bytes is not None:
+            figures[f"{name}_peak_bytes"] = _exactly(each.peak_allocated_bytes)
+        if each.compiled is not None:
+            figures[f"{name}_compile_seconds"] = _exactly(each.compiled["compile_seconds"])
+    return {
+        "benchmark": NAME,
+        "parameters": {
+            "modes": ",".join(options.modes),
+            "compile": options.compile,
+            "steps": options.steps,
+            "rigorous": options.rigorous,
+            "cell": found.cell,
+        },
+        "unit": "seconds",
+        "figures": figures,
+        "samples": samples,
+        "environment": {**found.environment, "recommended": found.recommended},
+        "limits": {},
+        "warnings": list(found.warnings),
+    }
+
+
+def _exactly(value: float) -> dict[str, float]:
+    return {"value": float(value), "low": float(value), "high": float(value)}

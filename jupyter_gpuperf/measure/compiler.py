@@ -1,0 +1,40 @@
+"""Whether torch.compile can work here, and what it did. Standard library only at module level."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Any
+
+from jupyter_gpuperf.errors import Unavailable
+
+
+def check_compiler(torch: Any, device: Any) -> None:  # noqa: ANN401
+    """Refuse where torch.compile can't work.
+
+    Raises
+    ------
+    Unavailable
+        ``package_missing`` for Triton, or ``compiler_missing``.
+    """
+    if device.type == "cuda":
+        from torch.utils._triton import has_triton
+
+        if not has_triton():
+            raise Unavailable(
+                "package_missing",
+                "torch.compile needs Triton here, and this environment or device has none.",
+                "Install the triton that belongs to this torch; devices from compute capability 7.0 on.",
+            )
+    # What Inductor and Triton look for: Triton builds the code that launches its kernels.
+    variable, usual = "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
+    if device.type == "cuda":
+        variable, usual = "CC", ["gcc", "clang"]
+    named = os.environ.get(variable, "").partition(" ")[0]  # it may have options behind it
+    if not any(shutil.which(name) for name in ([named] if named else usual)):
+        raise Unavailable(
+            "compiler_missing",
+            f"torch.compile needs a compiler here, and {named or ' or '.join(usual)} was not found.",
+            f"Install {usual[0]}, or name one in the variable {variable}.",
+        )

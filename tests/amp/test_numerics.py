@@ -1,0 +1,128 @@
+"""What a deviation means is said only against fp32's own noise."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from jupyter_gpuperf.amp import advice
+from jupyter_gpuperf.amp.census import Census, counting, why_float32
+from jupyter_gpuperf.amp.numerics import Floors, compare, first_divergence, floors_of
+from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
+from jupyter_gpuperf.amp.trace import Operator, Trace, operators_traced
+
+REFERENCE = [1.0, 0.8, 0.6, 0.5]
+
+
+def off_by(delta):
+    return Trace(losses=[loss + delta for loss in REFERENCE])
+
+
+@pytest.mark.parametrize(
+    ("delta", "verdict"), [(0.0, "within"), (0.05, "within"), (0.2, "close"), (2.0, "far")]
+)
+def test_a_loss_is_judged_against_the_noise_of_other_seeds(delta, verdict):
+    floors = floors_of(Trace(losses=REFERENCE), Trace(losses=REFERENCE), [off_by(0.1)])
+    found = compare(off_by(delta), Trace(losses=REFERENCE), floors)
+    assert found.verdict == verdict
+    assert "seed noise" in found.sentence
+
+
+def test_where_nothing_is_random_the_scale_is_what_a_step_changes():
+    reference = Trace(losses=REFERENCE)
+    found = compare(off_by(0.01), reference, floors_of(reference, reference, [reference]))
+    assert found.verdict == "within"
+    assert "what one step changes" in found.sentence
+
+
+def test_without_any_scale_no_verdict_is_given():
+    found = compare(Trace(losses=[1.1]), Trace(losses=[1.0]), Floors())
+    assert found.verdict == "unknown"
+    assert "no noise to hold that against" in found.sentence
+
+
+def test_a_loss_that_is_not_finite_is_broken():
+    found = compare(Trace(losses=[1.0, math.nan]), Trace(losses=[1.0, 0.9]), Floors(seed=0.1))
+    assert found.verdict == "broken"
+
+
+def test_gradients_that_vanish_or_overflow_are_counted_per_parameter():
+    theirs = {"w": torch.tensor([1e-9, 1.0, 7e4, 0.0]), "b": torch.ones(2)}
+    mine = {"w": torch.tensor([0.0, 1.0, math.inf, 0.0]), "b": torch.ones(2)}
+    found = compare(
+        Trace(losses=[1.0], gradients=mine), Trace(losses=[1.0], gradients=theirs), Floors(seed=1.0)
+    ).details["gradients"]
+    worst = found["worst"][0]
+    assert worst["parameter"] == "w"
+    assert worst["underflow_ratio"] == pytest.approx(1 / 3)
+    assert worst["over_fp16_ratio"] == 0.25
+    assert worst["not_finite"] == 1
+
+
+def test_the_first_operator_that_is_off_by_more_than_rounding_is_named():
+    theirs = [Operator("mm", "float32", (2,), 1.0), Operator("exp", "float32", (2,), 10.0)]
+    near = [Operator("mm", "bfloat16", (2,), 1.01), Operator("exp", "float32", (2,), 10.1)]
+    assert first_divergence(near, theirs) is None
+    broken = [near[0], Operator("exp", "float32", (2,), math.inf)]
+    assert first_divergence(broken, theirs)["operator"] == "exp"
+    assert first_divergence(broken, theirs)["not_finite"]
+
+
+def test_operators_are_traced_in_order_without_views_and_casts():
+    with operators_traced(torch) as seen, torch.autocast("cpu", dtype=torch.bfloat16):
+        (torch.ones(2, 3) @ torch.ones(3, 4).t().t()).exp().view(-1)
+    assert [each.name for each in seen if each.name in ("mm", "exp")] == ["mm", "exp"]
+    assert not {"view", "t", "_to_copy"} & {each.name for each in seen}
+
+
+def test_the_census_counts_operations_by_the_format_they_ran_in():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Linear(16, 4))
+    inputs = torch.randn(2, 8)
+    with counting(torch) as census:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            first = model[0](inputs)
+        loss = model[1](first.float()).sum()
+        loss.backward()
+    # Twice a product forward and, but for the first layer's input, twice that backward.
+    assert census.flop == 2 * 2 * 8 * 16 * 2 + 2 * 2 * 16 * 4 * 3
+    assert census.flop_shares()["bfloat16"] == pytest.approx(1024 / (1024 + 768))
+    assert census.casts >= 2
+    assert ("addmm", "float32") in census.operators
+
+
+def test_why_an_operator_stayed_in_float32_is_said():
+    assert why_float32("native_layer_norm", 0) == "kept for accuracy"
+    assert why_float32("_foreach_add", 0) == "the optimizer's own arithmetic"
+    assert why_float32("expand_as", 0) == "takes the format of its inputs"
+    assert why_float32("addmm", 100.0) == "its inputs are outside of autocast"
+    assert Census().flop_shares() == {}
+
+
+def outcome(mode, seconds, verdict="within", low=None):
+    interval = {"value": seconds, "low": seconds, "high": seconds}
+    gain = {"value": 1 / seconds, "low": low or 1 / seconds, "high": 1 / seconds}
+    numerics = {"verdict": verdict, "sentence": "The loss is within seed noise."}
+    return ModeOutcome(
+        mode, step_seconds=interval, speedup=gain, speedup_over_now=gain, numerics=numerics
+    )
+
+
+@pytest.mark.parametrize(
+    ("modes", "recommended"),
+    [
+        ([outcome("bf16", 0.5), outcome("fp16", 0.4)], "fp16"),
+        ([outcome("bf16", 0.5), outcome("fp16", 0.4, "far")], "bf16"),
+        ([outcome("bf16", 0.5, "broken")], "fp32"),
+        ([outcome("bf16", 0.9, low=0.95)], "fp32"),
+        ([outcome("bf16", 1.5)], "fp32"),
+    ],
+)
+def test_a_mode_is_recommended_when_it_surely_gains_and_its_numbers_stand(modes, recommended):
+    profile = Profile(
+        modes=[outcome("fp32", 1.0, "reference"), *modes], now=None, same_as_now="fp32"
+    )
+    advice.choose(profile)
+    assert profile.recommended == recommended
+    assert profile.sentence.startswith("Leave it" if recommended == "fp32" else recommended)

@@ -1,0 +1,153 @@
+"""``%%amp_profile`` in a real IPython, on the processor."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import jupyter_gpuperf as gpuperf
+from jupyter_gpuperf.amp.options import DEFAULT_STEPS
+from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.magics.amp_profile import MANUAL
+from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+torch = pytest.importorskip("torch")
+
+SETUP = """
+import torch
+torch.set_num_threads(1)
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Dropout(0.1), torch.nn.Linear(32, 4))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+inputs, targets = torch.randn(8, 16), torch.randint(0, 4, (8,))
+losses = []
+"""
+CELL = """
+for _ in range(3):
+    optimizer.zero_grad()
+    outputs = model(inputs)
+    loss = torch.nn.functional.cross_entropy(outputs, targets)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+print("trained")
+len(losses)
+"""
+LINE = "--modes fp32,bf16 --time-limit-seconds 0.3 --steps 6"
+
+
+@pytest.fixture
+def notebook(shell, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_GPUPERF_RESULTS", str(tmp_path / "results.sqlite"))
+    threads = torch.get_num_threads()
+    shell.run_cell(SETUP).raise_error()
+    yield shell
+    torch.set_num_threads(threads)
+
+
+def profiled(notebook, line=LINE, cell=CELL):
+    return notebook.run_cell_magic("amp_profile", line, cell)
+
+
+def test_the_answer_has_the_documented_shape_and_the_cell_was_run_once(notebook, capsys, tmp_path):
+    result = profiled(notebook, f"{LINE} --into found")
+    out = capsys.readouterr().out
+    assert out.startswith("trained\n3\n")
+    assert out.count("\ntrained") == 0
+    assert len(notebook.user_ns["losses"]) == 3
+    assert notebook.user_ns["found"] is result
+    answer = json.loads(json.dumps(result.to_dict()))
+    assert [each["mode"] for each in answer["modes"]] == ["fp32", "bf16"]
+    for each in answer["modes"]:
+        assert each["error"] is None
+        assert each["step_seconds"]["low"] <= each["step_seconds"]["value"]
+        assert each["speedup"]["high"] >= each["speedup"]["value"] > 0
+        assert each["numerics"]["losses"]
+    assert answer["modes"][1]["dtypes"]["flop_shares"] == {"bfloat16": 1.0}
+    assert answer["recommended"] in ("fp32", "bf16")
+    assert {"code", "sentence", "warnings"} <= answer.keys()
+    kept = ResultStore(tmp_path / "results.sqlite").newest("amp_profile")
+    assert [each.id for each in kept] == [result.number]
+    assert isinstance(kept[0].result, BenchmarkResult)
+    assert {"fp32_step_seconds", "bf16_step_seconds", "bf16_speedup"} <= kept[
+        0
+    ].result.figures.keys()
+    assert "amp_profile" in repr(notebook.run_line_magic("gpubench", "history amp_profile"))
+
+
+def test_it_is_shown_as_text_and_as_html_that_trusts_nothing(notebook):
+    notebook.user_ns["model"].register_forward_hook(lambda *_: None)
+    result = profiled(notebook, f"{LINE} --no-numerics", CELL.replace("trained", "<b>trained</b>"))
+    text, page = repr(result), result._repr_html_()
+    for words in ("fp32 (now)", "bf16", "100% bf16", "print() shows something"):
+        assert words in text
+        assert words in page
+    assert "<b>trained" not in page
+
+
+def test_a_cell_that_fails_shows_its_own_error_and_nothing_has_happened(notebook):
+    before = notebook.user_ns["model"][0].weight.detach().clone()
+    with pytest.raises(ZeroDivisionError):
+        profiled(notebook, LINE, CELL + "\n1 / 0")
+    assert notebook.user_ns["losses"] == []
+    assert torch.equal(notebook.user_ns["model"][0].weight, before)
+
+
+def test_what_is_set_up_runs_once_and_stays(notebook):
+    line = f'{LINE} --no-numerics --setup "made = losses.append(7) or 1"'
+    profiled(notebook, line, "output = model(inputs * made)")
+    assert notebook.user_ns["losses"] == [7]
+    assert notebook.user_ns["made"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "code"),
+    [
+        ("--modes fp8", CELL, "unknown_mode"),
+        ("--steps 0", CELL, "parameter_out_of_range"),
+        ("--steps many", CELL, "usage"),
+        ("--quick --rigorous", CELL, "usage"),
+        ("--into 1x", CELL, "usage"),
+        ("", "!echo hello", "not_repeatable"),
+        ("", "%time model(inputs)", "not_repeatable"),
+        ("", "for", "syntax"),
+        ("", "# nothing", "empty_cell"),
+    ],
+)
+def test_what_can_not_be_done_is_refused_with_a_hint(notebook, line, cell, code):
+    with pytest.raises(BenchmarkError) as refusal:
+        profiled(notebook, line, cell)
+    assert refusal.value.code == code
+    assert refusal.value.hint
+
+
+def test_without_torch_it_says_what_to_install(notebook, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BenchmarkError) as refusal:
+        profiled(notebook)
+    assert refusal.value.code == "package_missing"
+    assert "pip install torch" in refusal.value.hint
+
+
+def test_a_function_is_profiled_from_a_script(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_GPUPERF_RESULTS", str(tmp_path / "results.sqlite"))
+    model = torch.nn.Linear(8, 8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs, calls = torch.randn(4, 8), []
+
+    def step():
+        calls.append(1)
+        optimizer.zero_grad()
+        loss = model(inputs).square().mean()
+        loss.backward()
+        optimizer.step()
+
+    result = gpuperf.amp_profile(step, modes=("bf16",), time_limit_seconds=0.2)
+    assert result.modes["bf16"]["step_seconds"]["value"] > 0
+    assert calls == [1]  # in the function's closure, and put back
+
+
+def test_the_manual_gives_the_defaults_that_are():
+    assert f"(default {DEFAULT_STEPS})" in MANUAL
