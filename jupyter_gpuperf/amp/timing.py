@@ -22,6 +22,7 @@ LONG_RUN_SECONDS: Final = 2.0
 """A cell that takes longer than this has its first step's costs in it, as it has in real life."""
 WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
+FEWEST_ROUNDS: Final = 4
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ class Stopwatch:
             {name: functools.partial(self.block, each) for name, each in variants.items()},
             target_ratio=target_ratio,
             limit_seconds=limit_seconds,
+            fewest_rounds=FEWEST_ROUNDS,
             progress=progress,
         )
 

@@ -52,17 +52,20 @@ def time_interleaved(
     *,
     target_ratio: float,
     limit_seconds: float,
+    fewest_rounds: int = 1,
     progress: Callable[[float, str], None] = lambda ratio, message: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Interleaved:
     """Measure all variants in rounds until each median is known to ``target_ratio``, or time is up.
 
-    At least one whole round is made, and only whole rounds are kept: samples of a round are pairs.
+    At least ``fewest_rounds`` whole rounds are made, and only whole rounds are kept: samples of a round are pairs.
 
     Parameters
     ----------
     variants
         Name → measures once and returns seconds per call; warm already.
+    fewest_rounds
+        Rounds that are made whatever time they take: one sample has no interval.
     progress
         Takes a ratio from 0 to 1 and a few words.
     """
@@ -83,7 +86,8 @@ def time_interleaved(
             widest = max(
                 half_width_ratio(median_interval(each, LOOK_RESAMPLES)) for each in samples.values()
             )
-        if widest <= target_ratio or used_ratio >= 1 or rounds >= MOST_ROUNDS:
+        enough = widest <= target_ratio or used_ratio >= 1 or rounds >= MOST_ROUNDS
+        if enough and rounds >= fewest_rounds:
             break
     return Interleaved(samples=samples, doubt=_doubt(widest, target_ratio, rounds))
 

@@ -82,6 +82,18 @@ def test_one_round_is_made_whatever_the_time():
     assert found.samples == {"a": [9.0]}
 
 
+def test_as_many_rounds_are_made_as_an_interval_needs():
+    steps = Steps()
+    found = time_interleaved(
+        {"a": steps.variant("a", 5.0)},
+        target_ratio=0.01,
+        limit_seconds=1.0,
+        fewest_rounds=4,
+        clock=steps.clock,
+    )
+    assert len(found.samples["a"]) == 4
+
+
 def test_twenty_equal_pairs_are_hardly_ever_called_different():
     calls = 0
     for seed in range(40):
