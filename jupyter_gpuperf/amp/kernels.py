@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from jupyter_gpuperf.measure.profiling import keeping_events
+
 TENSOR_CORES: Final = re.compile(
     r"nvjet|tensorop|[hs]?(884|1688|16816|161616)|[hiq]mma|xmma|wgmma|tcgen05|flash_(fwd|bwd)"
     r"|fmha|cudnn_.*sdpa|cudnn.*flash|sm\d+_xmma|bf16gemm|fp16gemm"
@@ -64,7 +66,8 @@ def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:  
         The profiler is in use, or not permitted.
     """
     activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-    with torch.profiler.profile(activities=activities) as profiler:
+    profile = torch.profiler.profile
+    with profile(activities=activities, **keeping_events(profile)) as profiler:
         run()
         torch.cuda.synchronize()
     return _sums(torch, profiler.events())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.training.explaining import NEXT, Event, Explanation, explained
 
 FIRST_STEPS: Final = 1
@@ -90,7 +90,7 @@ class ProfileWindow:
         profile = profiler.profile(
             activities=activities,
             schedule=profiler.schedule(wait=0, warmup=WARM_STEPS, active=self._steps, repeat=1),
-            **_keeping_events(profiler.profile),
+            **keeping_events(profiler.profile),
         )
         profile.start()
         self._profile = profile
@@ -126,12 +126,6 @@ class ProfileWindow:
         except Exception as error:  # noqa: BLE001  (another profiler runs, or torch has none: the loop goes on)
             self._profile = None
             self._end(None, f"{type(error).__name__}: {error}")
-
-
-def _keeping_events(profile: Any) -> dict[str, bool]:  # noqa: ANN401
-    # From torch 2.6 on it warns that it forgets them; before, there is no such option.
-    known = "acc_events" in inspect.signature(profile).parameters
-    return {"acc_events": True} if known else {}
 
 
 def _events(profile: Any) -> Iterator[Event]:  # noqa: ANN401  (torch's)

@@ -28,6 +28,7 @@ MUST_BE_KNOWN = (
 OF_TORCH = ("torch_build", "driver_for_torch", "torch_sees_gpu", "compute_capability")
 MAY_BE_TRUE = (
     "dependencies",
+    "duplicate_packages",
     "compiler",
     "shared_memory",
     "cpu_quota",

@@ -128,11 +128,11 @@ def measured(name):
     epoch(loader, step)  # workers, cuDNN and the allocator are warm afterwards
     watching.find_device()
     (clock,) = watching.clocks
-    with torch.profiler.profile():  # the profiler's own start, too
+    with torch.profiler.profile(acc_events=True):  # the profiler's own start, too
         epoch(loader, step)
     while taken(clock) is not None:
         pass
-    with torch.profiler.profile() as profile:
+    with torch.profiler.profile(acc_events=True) as profile:
         with torch.profiler.record_function(f"{STEP}all"):
             epoch(loader, step)
         torch.cuda.synchronize()

@@ -11,11 +11,13 @@ thread talks to meanwhile, and the longest that the clock held one batch up.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import socket
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -94,8 +96,10 @@ def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
     """Return the ratio of a loop's time with the clock and its thread, and the longest hold-up of a batch."""
     watching = Watching()
     step = step_of_10_ms()
-    with tempfile.TemporaryDirectory() as folder:
-        address = listening(Path(folder) / "s", server)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        listening(Path(folder) / "s", server) as address,
+    ):
 
         def loop(watched: bool) -> float:
             teller = Teller(watching, find=lambda: address)
@@ -152,16 +156,17 @@ def longest_hold_up_ms(loader, watching, address) -> float:
     return round(1000 * max(0.0, longest[True] - longest[False]), 3)
 
 
-def listening(path: Path, server: str) -> Path | None:
-    """Return the address of a server that takes connections and never reads, or of none."""
+@contextlib.contextmanager
+def listening(path: Path, server: str) -> Iterator[Path | None]:
+    """Give the address of a server that takes connections and never reads, of a dead one, or of none."""
     if server == "none":
-        return None
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    if server == "stopped":
-        listener.listen(64)
-        listening.kept = listener
-    return path
+        yield None
+        return
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        if server == "stopped":
+            listener.listen(64)
+        yield path
 
 
 def step_of_10_ms():
