@@ -57,7 +57,6 @@ BAR_TRACK: Final = _style(
     "width:6em;height:8px;border-radius:2px;background:var(--jp-border-color2,rgba(128,128,128,.35));"
     "overflow:hidden"
 )
-WIDE_BOX: Final = BOX.replace("max-width:60em", "max-width:84em")
 NAME_CELL: Final = LABEL.replace("text-align:left", "text-align:left;white-space:nowrap")
 
 
