@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
 from jupyter_gpuperf.diagnose import Finding
 from jupyter_gpuperf.schemas import Finding as WireFinding
+
+T = TypeVar("T")
 
 
 def told(finding: Finding, since_seconds: float) -> WireFinding:
@@ -18,13 +22,18 @@ def told(finding: Finding, since_seconds: float) -> WireFinding:
         since_seconds=since_seconds,
         summary=finding.summary,
         cost=cost_of(finding),
-        lost_ratio=finding.lost_ratio,
-        lost_seconds_per_epoch=finding.lost_seconds_per_epoch,
-        evidence=dict(finding.evidence),
+        lost_ratio=_plain(finding.lost_ratio),
+        lost_seconds_per_epoch=_plain(finding.lost_seconds_per_epoch),
+        evidence={name: _plain(value) for name, value in finding.evidence.items()},
         advice=finding.advice,
         refuted_by=finding.refuted_by,
         change=finding.change,
     )
+
+
+def _plain(value: T) -> T:
+    """Return a threshold that stands in for a measurement as the number that it is: the wire knows no others."""
+    return cast("T", float(value)) if isinstance(value, float) else value
 
 
 def cost_of(finding: Finding) -> str | None:

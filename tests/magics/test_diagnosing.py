@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
 from jupyter_gpuperf.cli import main
 from jupyter_gpuperf.magics.diagnosing import Diagnosis, diagnosis_of
+
+RECORDED = Path(__file__).parents[1] / "recordings"
 
 
 def test_json_is_what_scripts_rely_on(starved_recording, capsys):
@@ -19,6 +22,15 @@ def test_json_is_what_scripts_rely_on(starved_recording, capsys):
     assert finding["severity"] == "warning"
     assert {"summary", "evidence", "advice"} <= set(finding)
     assert answer["devices"][0]["readings_count"] == 240
+
+
+@pytest.mark.parametrize(
+    "recording", sorted(RECORDED.glob("h100_*.jsonl.gz")), ids=lambda path: path.name.split(".")[0]
+)
+def test_whatever_is_found_goes_over_a_wire(recording, capsys):
+    assert main(["diagnose", str(recording), "--json"]) == 0
+    for finding in json.loads(capsys.readouterr().out)["findings"]:
+        assert {"code", "severity", "summary", "evidence", "advice"} <= set(finding)
 
 
 def test_text_begins_with_what_was_found_and_gives_figures_advice_and_doubt(
