@@ -186,7 +186,7 @@ CHECKS: Final = (
         why="Two packages bring a module pynvml. The old one hides NVIDIA's and lacks newer calls.",
         expected="nvidia-ml-py alone.",
         run=_nvml,
-        link="https://pypi.org/project/nvidia-ml-py/",
+        link="https://docs.nvidia.com/deploy/nvml-api/index.html",
         messages=("The pynvml package is deprecated", "module 'pynvml' has no attribute"),
         article=("4.3",),
     ),

@@ -193,7 +193,7 @@ CHECKS: Final = (
         why="Four packages bring one module cv2. The one with windows needs libraries that servers lack.",
         expected="One of them; headless on a server.",
         run=_opencv,
-        link="https://pypi.org/project/opencv-python-headless/",
+        link="https://github.com/opencv/opencv-python#installation-and-usage",
         messages=(
             "ImportError: libGL.so.1: cannot open shared object file",
             "partially initialized module 'cv2' has no attribute",
