@@ -35,11 +35,29 @@ class Server {
   }
 }
 
+/** A page that can be hidden. */
+function page() {
+  const listeners: (() => void)[] = [];
+  return {
+    visible: true,
+    isVisible(): boolean {
+      return this.visible;
+    },
+    onVisibilityChange: (listener: () => void) => {
+      listeners.push(listener);
+    },
+    show(visible: boolean): void {
+      this.visible = visible;
+      listeners.forEach(listener => listener());
+    }
+  };
+}
+
 const aMoment = () => new Promise(resolve => setTimeout(resolve, 20));
 
 test('it asks once, when somebody first looks', async () => {
   const server = new Server();
-  const model = new DoctorModel(server, 0);
+  const model = new DoctorModel(server, page(), 0);
   model.watch(false);
   assert.equal(server.asked.length, 0);
   model.watch(true);
@@ -57,9 +75,22 @@ test('it asks once, when somebody first looks', async () => {
   assert.equal(server.asked.length, 1);
 });
 
+test('a hidden page asks nothing', async () => {
+  const server = new Server();
+  const hidden = page();
+  const model = new DoctorModel(server, hidden, 0);
+  model.watch(true);
+  hidden.show(false);
+  await aMoment();
+  assert.equal(server.asked.length, 0);
+  hidden.show(true);
+  await aMoment();
+  assert.equal(server.asked.length, 1);
+});
+
 test('what comes late about another environment is not shown', async () => {
   const server = new Server();
-  const model = new DoctorModel(server, 0);
+  const model = new DoctorModel(server, page(), 0);
   model.watch(true);
   await aMoment();
   model.choose('other');
@@ -71,7 +102,7 @@ test('what comes late about another environment is not shown', async () => {
 
 test('a refusal stands beside the report from before, until the next answer', async () => {
   const server = new Server();
-  const model = new DoctorModel(server, 0);
+  const model = new DoctorModel(server, page(), 0);
   model.watch(true);
   await aMoment();
   await server.answer(0, reportOf('', 'ok'));

@@ -55,9 +55,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
-    """Start servers, below a base URL as behind a hub; each ends with the tests."""
+    """Start servers, below a base URL as behind a hub; each ends with its module's tests."""
     started: list[Server] = []
 
     def start(
@@ -147,7 +147,7 @@ def wait_until_it_answers(server: Server, log: Path) -> None:
     pytest.fail(f"The server did not come up:\n{log.read_text()[-4000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(start_server, packaged_recordings) -> Server:
     """JupyterLab with two replayed devices."""
     return start_server(f"replay:{','.join(map(str, packaged_recordings))}")

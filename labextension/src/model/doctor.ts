@@ -2,6 +2,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type { CheckFinding, DoctorReport } from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
+import { BROWSER, IWorld } from './world';
 
 /** The page loads first: importing torch takes seconds of the server's processors. */
 const FIRST_LOOK_MS = 3000;
@@ -17,11 +18,18 @@ export class DoctorModel {
   private readonly changedSignal = new Signal<this, void>(this);
   private turn = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private watching = false;
 
   constructor(
     private readonly rest: Pick<Rest, 'doctor'>,
+    private readonly world: Pick<
+      IWorld,
+      'isVisible' | 'onVisibilityChange'
+    > = BROWSER,
     private readonly firstLookMs = FIRST_LOOK_MS
-  ) {}
+  ) {
+    world.onVisibilityChange(() => this.update());
+  }
 
   get changed(): ISignal<this, void> {
     return this.changedSignal;
@@ -35,8 +43,14 @@ export class DoctorModel {
   }
 
   watch(watching: boolean): void {
+    this.watching = watching;
+    this.update();
+  }
+
+  private update(): void {
     clearTimeout(this.timer);
-    if (watching && !this.busy && this.report === null) {
+    const looking = this.watching && this.world.isVisible();
+    if (looking && !this.busy && this.report === null) {
       this.timer = setTimeout(() => void this.examine(false), this.firstLookMs);
     }
   }
