@@ -38,7 +38,7 @@ KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by", "the
 ATTRIBUTES = frozenset({"progress_message"})
 SAYING = frozenset({"doubt", "_of", "cost_of", "_advice", "_summary", "_cause"})
 """Functions whose result is a sentence, or is filled into one."""
-TABLES = frozenset({"XID_WORDS", "HTTP_HINTS"})
+TABLES = frozenset({"XID_WORDS", "HTTP_HINTS", "HELD_BACK_BY"})
 """Dictionaries of sentences, and of parts that are filled into them."""
 PREFIXED = "%1: %2"
 """Any sentence with a name before it: `bf16: It did not converge …`."""
@@ -151,6 +151,8 @@ def _arguments(call: ast.Call) -> Iterator[ast.expr]:
     for index in POSITIONAL.get(name or "", ()):
         if index < len(call.args):
             yield call.args[index]
+    if name == "append" and getattr(getattr(call.func, "value", None), "id", None) == "said":
+        yield from call.args  # a list of what is said
     yield from (keyword.value for keyword in call.keywords if keyword.arg in KEYWORDS)
 
 

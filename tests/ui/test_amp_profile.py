@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from notebooks import write_notebook
+from notebooks import SHOWN, run_all_cells, write_notebook
 from playwright.sync_api import expect
 
 pytest.importorskip("torch")
@@ -34,11 +34,8 @@ losses.append(loss.item())"""
 def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     write_notebook(lab.folder / "amp.ipynb", SETUP, CELL, "f'{len(losses)} step taken'")
     page = open_page(lab.page("lab/tree/amp.ipynb"))
-    page.locator(".jp-Notebook").wait_for()
-    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    outputs = page.locator(".jp-Notebook .jp-OutputArea-output")
+    run_all_cells(page)
+    outputs = page.locator(f"{SHOWN} .jp-OutputArea-output")
     expect(outputs.last).to_contain_text("1 step taken", timeout=120_000)
     answer = outputs.filter(has_text="fp32 (now)")
     expect(answer).to_have_count(1)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from notebooks import write_notebook
+from notebooks import SHOWN, run_all_cells, write_notebook
 from playwright.sync_api import Locator, Page, expect
 from take_pictures import take_panel
 
@@ -203,15 +203,12 @@ def test_the_magic_in_a_notebook_runs_on_the_server_and_shows_in_the_panel(open_
         "%gpubench dataloader --items 64 --batch-size 16 --workers 0 --time-limit-seconds 3",
     )
     page = open_page(lab.page("lab/tree/magic.ipynb"))
-    page.locator(".jp-Notebook").wait_for()
-    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
     if not page.locator(PANEL).is_visible():
         open_panel(page)
     before = page.locator(".jp-GpuPerf-job").count()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all_cells(page)
     expect(page.locator(".jp-GpuPerf-job")).to_have_count(before + 1, timeout=60_000)
-    output = page.locator(".jp-Notebook .jp-OutputArea-output").last
+    output = page.locator(f"{SHOWN} .jp-OutputArea-output").last
     expect(output).to_contain_text("images/s", timeout=60_000)
     expect(output).to_contain_text("[")
 
@@ -240,18 +237,15 @@ def test_a_tuning_runs_to_its_recommendation_while_the_panel_shows_its_trials(op
         "%gpubench dataloader train_loader --tune --budget-seconds 12",
     )
     page = open_page(lab.page("lab/tree/tune.ipynb"))
-    page.locator(".jp-Notebook").wait_for()
-    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
     if not page.locator(PANEL).is_visible():
         open_panel(page)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all_cells(page)
     job = page.locator(f"{PANEL} .jp-GpuPerf-job").filter(has_text="tune")
     expect(job).to_contain_text("batches per second", timeout=60_000)  # of the trials so far
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "tuning.png")
     expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
-    output = page.locator(".jp-Notebook .jp-OutputArea-output").last
+    output = page.locator(f"{SHOWN} .jp-OutputArea-output").last
     expect(output).to_contain_text("train_loader = torch.utils.data.DataLoader(")
     expect(output).to_contain_text("the recipe")
     page.screenshot(path=RESULTS / "tuned.png")
