@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from notebooks import write_notebook
+from notebooks import run_all_cells, write_notebook
 from playwright.sync_api import expect
 from recorded_training import with_training
 from test_lab import PANEL, ROOT, open_panel
@@ -66,14 +66,11 @@ while time.monotonic() < until:
 def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
     write_notebook(lab.folder / "watched.ipynb", LOOP)
     page = open_page(lab.page("lab/workspaces/watched/tree/watched.ipynb"))
-    page.locator(".jp-Notebook").wait_for()
     if not page.locator(PANEL).is_visible():
         open_panel(page)
     section = page.locator(SECTION)
     expect(section).to_contain_text("%gpuwatch on")  # how to begin
-    expect(page.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Python 3")
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all_cells(page)
     training = section.locator(".jp-GpuPerf-training")
     expect(training).to_contain_text("watched.ipynb", timeout=60_000)
     expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
