@@ -13,8 +13,16 @@ SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 def run_all_cells(page: Page) -> None:
     """Run the notebook in front, once its kernel is there: what is run while it starts may be lost."""
+    expect(page.locator(f"{SHOWN} .jp-Toolbar-kernelName")).to_contain_text(
+        "Python 3", timeout=60_000
+    )
     idle = page.locator(f"{SHOWN} .jp-Notebook-ExecutionIndicator[data-status=idle]")
     expect(idle).to_be_visible(timeout=60_000)
+    # While Lab's session with the kernel is not settled, it asks for one all the same.
+    page.add_locator_handler(
+        page.locator(".jp-Dialog").filter(has_text="Select Kernel"),
+        lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click(),
+    )
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
