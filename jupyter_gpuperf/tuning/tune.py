@@ -21,6 +21,7 @@ from jupyter_gpuperf.tuning.budget import Budget, budget_here
 from jupyter_gpuperf.tuning.code_line import code_of
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
 from jupyter_gpuperf.tuning.countdown import Countdown
+from jupyter_gpuperf.tuning.half_made import thrown_away_quietly
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.search import search
@@ -73,7 +74,12 @@ def tune_loader(
         ``no_time``: the data set did not answer in time, or a batch takes longer than all the time there is.
     """
     clock = Countdown(wanted.budget_seconds, context)
-    with _quiet(), Alarm(clock.look) as alarm, random_state_kept():
+    with (
+        _quiet(),
+        thrown_away_quietly(),
+        Alarm(clock.look) as alarm,
+        random_state_kept(),
+    ):
         clock.alarm = alarm
         try:
             with alarm.within(wanted.budget_seconds):

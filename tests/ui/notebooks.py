@@ -18,11 +18,6 @@ def run_all_cells(page: Page) -> None:
     )
     idle = page.locator(f"{SHOWN} .jp-Notebook-ExecutionIndicator[data-status=idle]")
     expect(idle).to_be_visible(timeout=60_000)
-    # While Lab's session with the kernel is not settled, it asks for one all the same.
-    page.add_locator_handler(
-        page.locator(".jp-Dialog").filter(has_text="Select Kernel"),
-        lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click(),
-    )
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
