@@ -126,13 +126,14 @@ def test_a_step_that_fails_is_told():
     ids=["raises", "crashes", "hangs"],
 )
 def test_a_broken_data_set_ends_within_the_budget_and_is_told(do, words):
+    before = set(workers_left())  # other tests' helpers may still be there
     began = time.monotonic()
     with pytest.raises(GpuPerfError) as failure:
         tuned(DataLoader(Items(do=do), batch_size=4, num_workers=2), budget_seconds=3.0)
     assert time.monotonic() - began < 30  # a busy machine; without a limit it would be for ever
     assert failure.value.code == "data_set_failed"
     assert words in failure.value.message
-    assert not workers_left()
+    assert set(workers_left()) <= before
 
 
 def test_an_endless_stream_that_gives_nothing_ends_within_the_budget():
