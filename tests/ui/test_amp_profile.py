@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ inputs, targets = torch.randn(32, 64), torch.randint(0, 8, (32,))
 losses = []
 %load_ext jupyter_gpuperf"""
 CELL = """\
-%%amp_profile --modes fp32,bf16,fp16 --time-limit-seconds 0.5 --steps 8
+%%amp_profile --modes fp32,bf16,fp16 --time-limit-seconds 3 --steps 8
 optimizer.zero_grad()
 outputs = model(inputs)
 loss = torch.nn.functional.cross_entropy(outputs, targets)
@@ -41,6 +42,8 @@ def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     expect(answer).to_have_count(1)
     for words in ("bf16", "speed-up", "100% bf16", "slower than fp32, and was not measured"):
         expect(answer).to_contain_text(words)
-    expect(answer.get_by_role("img", name="Loss over 8 steps")).to_be_visible()
+    # As many steps as the time allows.
+    curve = answer.get_by_role("img", name=re.compile(r"Loss over \d+ steps"))
+    expect(curve).to_be_visible()
     if folder := os.environ.get("GPUPERF_PICTURES"):
         answer.screenshot(path=Path(folder) / "amp_profile.png")

@@ -205,7 +205,7 @@ def test_the_magic_in_a_notebook_runs_on_the_server_and_shows_in_the_panel(open_
     page = open_page(lab.page("lab/tree/magic.ipynb"))
     if not page.locator(PANEL).is_visible():
         open_panel(page)
-    before = page.locator(".jp-GpuPerf-job").count()
+    before = len(lab.get("gpuperf/jobs")["jobs"])
     run_all_cells(page)
     expect(page.locator(".jp-GpuPerf-job")).to_have_count(before + 1, timeout=60_000)
     output = page.locator(f"{SHOWN} .jp-OutputArea-output").last
