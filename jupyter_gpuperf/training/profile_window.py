@@ -18,6 +18,9 @@ PLAIN_STEPS: Final = 3
 WARM_STEPS: Final = 1
 """The profiler's own start falls into the first step."""
 
+MOST_CUT_SHORT: Final = 3
+"""Epochs that may end while they are profiled, before it is said that they are too short."""
+
 Done = Callable[[Explanation | None, str], None]
 
 
@@ -50,6 +53,7 @@ class ProfileWindow:
         self._plain_step_seconds: float | None = None
         self._began = 0.0
         self._profile: Any = None
+        self._cut_short = 0
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         """Return the next batch of any iterator; look closer if it is this window's."""
@@ -109,12 +113,14 @@ class ProfileWindow:
         self._end(found, "the profile holds no whole step")
 
     def _ended_early(self) -> None:
+        self._iterator, self._asked = None, 0  # begun in the middle, or a short epoch: the next one
         if self._profile is None:
-            self._iterator, self._asked = None, 0  # too short an epoch: the next loop may be longer
             return
         profile, self._profile = self._profile, None
         profile.stop()
-        self._end(None, "the loop ended before so many steps were seen")
+        self._cut_short += 1
+        if self._cut_short == MOST_CUT_SHORT:
+            self._end(None, "the loop ended before so many steps were seen")
 
     def _end(self, found: Explanation | None, why: str) -> None:
         self._finish()
