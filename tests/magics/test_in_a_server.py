@@ -297,7 +297,9 @@ def test_a_watched_loop_is_seen_while_it_runs_and_its_cell_has_a_mark(server, no
         assert loader["busy_ratio"] is None  # there is no GPU here
         explain = {"key": notebook.kernel, "steps": 2}
         assert server.call("gpuperf/training/explain", explain)["steps"] == 2
-        time.sleep(1.5)  # the kernel's thread hears it, the loop goes on
+        time.sleep(
+            6
+        )  # the kernel's thread hears it, a profiler takes seconds to start, the loop goes on
     finally:
         (tmp_path / "end").touch()
     _, outputs = notebook.finish(running)
