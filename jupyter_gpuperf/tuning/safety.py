@@ -31,6 +31,10 @@ FILES_PER_BATCH: Final = 4
 KEPT_FREE: Final = 0.15
 """Share of the memory, or of the shared memory, below which what is free must not fall."""
 LOOK_SECONDS: Final = 0.1
+KILLED_SECONDS: Final = 2.0
+"""What torch gets to put an iterator away whose workers are dead."""
+SHUTDOWN_SECONDS: Final = 20.0
+"""The same where they live: torch gives each five seconds to finish what it has in work."""
 
 
 def in_the_way(setting: Setting, probe: Probe, budget: Budget) -> str | None:
@@ -153,14 +157,31 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:  #
                 _remove_worker_pids(id(iterator))
                 iterator._worker_pids_set = False
         kill(processes)
-    # A worker that died has been told of before.
-    with contextlib.suppress(Exception):
-        if hasattr(iterator, "_shutdown_workers"):
-            iterator._shutdown_workers()
+        _shut_down(iterator, KILLED_SECONDS)
+    else:
+        _shut_down(iterator, SHUTDOWN_SECONDS)
     kill(processes)
     for process in processes:
         with contextlib.suppress(Exception):
             process.join(5)
+
+
+def _shut_down(iterator: Any, seconds: float) -> None:  # noqa: ANN401
+    """Let torch end an iterator, for so long.
+
+    A worker that was killed may have held a lock that it shares with us, or have left half a batch in the
+    pipe; torch then waits for ever. That wait is left to a thread of its own.
+    """
+
+    def shut_down() -> None:
+        # A worker that died has been told of before.
+        with contextlib.suppress(Exception):
+            iterator._shutdown_workers()
+
+    if hasattr(iterator, "_shutdown_workers"):
+        ending = threading.Thread(target=shut_down, name="gpuperf-shutdown", daemon=True)
+        ending.start()
+        ending.join(seconds)
 
 
 EXITS: Final = {

@@ -9,13 +9,15 @@ import sys
 import time
 
 import pytest
+from data_sets import Items
+from torch.utils.data import DataLoader
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.tuning import by_value as by_value_module
 from jupyter_gpuperf.tuning.budget import Budget, budget_here
 from jupyter_gpuperf.tuning.by_value import by_value, pickled_bytes
 from jupyter_gpuperf.tuning.probe import Probe
-from jupyter_gpuperf.tuning.safety import Watchdog, failure_words, in_the_way
+from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words, in_the_way
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
@@ -192,3 +194,15 @@ def test_what_is_too_large_or_can_not_be_sent_is_refused(monkeypatch):
     with pytest.raises(BadRequest) as refusal:
         by_value((each for each in ()), "data set")
     assert refusal.value.code == "can_not_be_pickled"
+
+
+def test_a_worker_killed_with_a_lock_in_its_hand_holds_up_nobody():
+    iterator = iter(DataLoader(Items(), batch_size=8, num_workers=2))
+    next(iterator)
+    workers = list(iterator._workers)
+    # What a worker takes when it looks whether it is to end; killed there, it never gives it back.
+    iterator._workers_done_event._cond.acquire()
+    began = time.perf_counter()
+    close(iterator, workers, at_once=True)
+    assert time.perf_counter() - began < 10
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL] * 2
