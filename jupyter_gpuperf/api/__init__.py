@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from jupyter_gpuperf.api.base import Services
 from jupyter_gpuperf.api.benchmarking import BenchmarksHandler, JobHandler, JobsHandler
 from jupyter_gpuperf.api.diagnosing import FindingsHandler
 from jupyter_gpuperf.api.doctor import DoctorHandler
@@ -31,7 +31,10 @@ from jupyter_gpuperf.api.sentences import SentencesHandler
 from jupyter_gpuperf.api.suites import SuiteHandler, SuitePageHandler, SuitesHandler
 from jupyter_gpuperf.api.training import ExplainHandler, TrainingHandler
 
-__all__ = ["ROUTES", "Services", "handlers"]
+if TYPE_CHECKING:
+    from jupyter_gpuperf.api.services import Services
+
+__all__ = ["ROUTES", "handlers"]
 
 ROUTES: tuple[tuple[str, type], ...] = (
     ("version", VersionHandler),
@@ -64,6 +67,12 @@ ROUTES: tuple[tuple[str, type], ...] = (
 )
 
 
-def handlers(services: Services) -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the routes as Tornado wants them; Jupyter puts the base URL before each."""
+def handlers(services: Callable[[], Services]) -> list[tuple[str, type, dict[str, Any]]]:
+    """Return the routes as Tornado wants them; Jupyter puts the base URL before each.
+
+    Parameters
+    ----------
+    services
+        Gives what they call, when the first request comes.
+    """
     return [(rf"/gpuperf/{path}/?", handler, {"services": services}) for path, handler in ROUTES]

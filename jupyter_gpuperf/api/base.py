@@ -1,11 +1,12 @@
-"""What every route shares: authentication's resource, encoding, and errors with a code."""
+"""What every route shares: authentication's resource, encoding, and errors with a code.
+
+The server imports the routes when it starts, and waits for that: they load what they call when they call it.
+"""
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -13,68 +14,17 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
-from jupyter_gpuperf.api.fanout import Fanout
-from jupyter_gpuperf.api.process_reader import ProcessReader
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
-from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.jobs.suites import SuiteManager
-from jupyter_gpuperf.jobs.told import ToldJobs
-from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.recordings import RecordingShelf
-from jupyter_gpuperf.sampling.training import TrainingStore
-from jupyter_gpuperf.schemas import Catalog, ErrorInfo, encode
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.schemas import ErrorInfo, encode
 
 if TYPE_CHECKING:
-    from jupyter_gpuperf.api.diagnosing import LiveDiagnosis
-    from jupyter_gpuperf.api.doctor import Doctor
+    from jupyter_gpuperf.api.services import Services
 
 T = TypeVar("T")
 
 AUTH_RESOURCE: Final = "gpuperf"
-TICK_SECONDS: Final = 10.0
 LATEST_SECONDS: Final = 1.0
 """What is asked for as of now is never older, also while nobody watches and ticks come rarely."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Services:
-    """What routes call."""
-
-    catalog: Catalog
-    history: HistoryStore
-    subscribers: Subscribers
-    sampler: Sampler
-    jobs: JobManager
-    told: ToldJobs
-    processes: ProcessReader
-    recordings: RecordingShelf
-    results: ResultStore
-    suites: SuiteManager
-    doctor: Doctor
-    diagnosis: LiveDiagnosis
-    training: TrainingStore
-    fanout: Fanout = field(default_factory=Fanout)
-
-    async def fresh(self, oldest_seconds: float = math.inf) -> None:
-        """Wait until there are readings, and not older than ``oldest_seconds``.
-
-        Raises
-        ------
-        Unavailable
-            ``no_sample_yet``: the driver did not answer in time.
-        """
-        sampler = self.sampler
-        self.diagnosis.start()
-        sampler.start()  # at the latest: whoever embeds a server may not call its start hooks
-        if not sampler.is_fresh(oldest_seconds) and not await in_thread(
-            lambda: sampler.wait_for_tick(TICK_SECONDS)
-        ):
-            raise Unavailable(
-                "not_answering",
-                f"The driver has not answered within {TICK_SECONDS:.0f} s.",
-                "See whether nvidia-smi answers in a terminal; then restart the Jupyter server.",
-            )
 
 
 async def in_thread(call: Callable[[], T]) -> T:
@@ -132,9 +82,9 @@ class GpuPerfHandler(CodedErrors, APIHandler):
     # Looking at a GPU is no activity: an idle server with an open panel must still be culled.
     _track_activity = False
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Callable[[], Services]) -> None:
         """Take the services."""
-        self.services = services
+        self.services = services()
 
     def answer(self, body: msgspec.Struct, status: int = 200) -> None:
         """Finish with ``body`` as JSON."""

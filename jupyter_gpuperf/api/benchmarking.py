@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
 from jupyter_gpuperf.api.interpreters import python_of
-from jupyter_gpuperf.jobs.catalog import all_infos
-from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.schemas import JobRequest, Jobs
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.jobs.manager import JobManager
+    from jupyter_gpuperf.jobs.told import ToldJobs
 
 
 class BenchmarksHandler(GpuPerfHandler):
@@ -20,6 +23,8 @@ class BenchmarksHandler(GpuPerfHandler):
     @authorized
     async def get(self) -> None:
         """Answer :class:`schemas.Benchmarks`."""
+        from jupyter_gpuperf.jobs.catalog import all_infos
+
         self.answer(await in_thread(all_infos))
 
 

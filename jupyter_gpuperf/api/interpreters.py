@@ -10,7 +10,6 @@ from jupyter_server.utils import ensure_async
 
 from jupyter_gpuperf.api.base import GpuPerfHandler
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.jobs.interpreter import interpreter_of
 
 
 class KernelPython(NamedTuple):
@@ -29,6 +28,8 @@ async def python_of(handler: GpuPerfHandler, kernel_name: str | None) -> KernelP
     NotFound
         ``unknown_kernel``.
     """
+    from jupyter_gpuperf.jobs.interpreter import interpreter_of
+
     name = kernel_name or handler.kernel_manager.default_kernel_name
     try:
         spec: Any = await ensure_async(handler.kernel_spec_manager.get_kernel_spec(name))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from jupyter_server.auth.decorator import ws_authenticated
@@ -16,13 +17,22 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_gpuperf.api.base import (
     AUTH_RESOURCE,
     CodedErrors,
-    Services,
     in_thread,
     number_of,
 )
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.sampling import LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS, Subscription
-from jupyter_gpuperf.schemas import Hello, SetInterval, SocketError, encode
+from jupyter_gpuperf.schemas import (
+    LONGEST_INTERVAL_MS,
+    SHORTEST_INTERVAL_MS,
+    Hello,
+    SetInterval,
+    SocketError,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.api.services import Services
+    from jupyter_gpuperf.sampling import Subscription
 
 HELLO_SECONDS: Final = 120.0
 """The history that a page gets with the first message."""
@@ -35,9 +45,9 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
 
     auth_resource = AUTH_RESOURCE
 
-    def initialize(self, services: Services) -> None:
+    def initialize(self, services: Callable[[], Services]) -> None:
         """Take the services."""
-        self.services = services
+        self.services = services()
         self.subscription: Subscription | None = None
         self.interval_ms = DEFAULT_INTERVAL_MS
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from jupyter_server.auth.decorator import authorized
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from tornado import web
 
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
 from jupyter_gpuperf.api.processes import running_kernels
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.sampling.openmetrics import Snapshot, SnapshotCollector, registry_of
 from jupyter_gpuperf.schemas import Processes
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from jupyter_gpuperf.sampling.openmetrics import Snapshot
 
 OLDEST_SECONDS: Final = 1.0
 """A scrape never shows older readings, also while nobody watches and ticks come rarely."""
 
-Encoder: TypeAlias = Callable[[CollectorRegistry], bytes]
+Encoder: TypeAlias = "Callable[[CollectorRegistry], bytes]"
 
 
 class MetricsHandler(GpuPerfHandler):
@@ -30,6 +32,8 @@ class MetricsHandler(GpuPerfHandler):
     @authorized
     async def get(self) -> None:
         """Answer the newest frame, in the format that the ``Accept`` header wants."""
+        from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector, registry_of
+
         await self.services.fresh(OLDEST_SECONDS)
         encode, content_type = _encoder(self.request.headers.get("Accept", ""))
         processes = await self.services.processes.read(await running_kernels(self))
@@ -40,6 +44,8 @@ class MetricsHandler(GpuPerfHandler):
         self.finish(text, set_content_type=content_type)
 
     def _snapshot(self, processes: Processes) -> Snapshot:
+        from jupyter_gpuperf.sampling.openmetrics import Snapshot
+
         sampler = self.services.sampler
         if sampler.latest is None:  # only when the first tick was lost to a stop in between
             raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
@@ -52,6 +58,8 @@ class MetricsHandler(GpuPerfHandler):
 
 
 def _encoder(accept: str) -> tuple[Encoder, str]:
+    from prometheus_client.exposition import choose_encoder
+
     try:
         return choose_encoder(accept)
     except (TypeError, ValueError):  # a version that is no number: the format that all can read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
@@ -11,8 +11,10 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from jupyter_gpuperf.api.base import GpuPerfHandler
-from jupyter_gpuperf.sampling.attribution import RunningKernel
 from jupyter_gpuperf.schemas import KernelInfo
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.sampling.attribution import RunningKernel
 
 
 class ProcessesHandler(GpuPerfHandler):
@@ -47,6 +49,8 @@ async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:
 
 
 def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> RunningKernel:  # noqa: ANN401
+    from jupyter_gpuperf.sampling.attribution import RunningKernel
+
     kernel = manager.get_kernel(kernel_id)
     state = getattr(kernel, "execution_state", "unknown")
     idle_seconds = None

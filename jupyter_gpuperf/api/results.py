@@ -8,7 +8,6 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread, number_of
-from jupyter_gpuperf.jobs.standing import standing_of, summary_of
 from jupyter_gpuperf.schemas import Results
 
 MOST_RESULTS: Final = 1000
@@ -45,6 +44,8 @@ class ComparisonHandler(GpuPerfHandler):
     @authorized
     async def get(self, number: str) -> None:
         """Answer :class:`schemas.ResultComparison`; by default with the baseline, else the one before."""
+        from jupyter_gpuperf.jobs.standing import standing_of
+
         given = self.get_query_argument("with", None)
         other = None if given is None else int(number_of("with", given, 1, 1, MOST_NUMBER))
         store = self.services.results
@@ -58,5 +59,7 @@ class BaselineHandler(GpuPerfHandler):
     @authorized
     async def put(self, number: str) -> None:
         """Mark it, in place of another one; answer :class:`schemas.ResultSummary`."""
+        from jupyter_gpuperf.jobs.standing import summary_of
+
         store = self.services.results
         self.answer(await in_thread(lambda: summary_of(store.mark_baseline(int(number)))))

@@ -10,8 +10,6 @@ from tornado import web
 from jupyter_gpuperf.api.base import GpuPerfHandler, in_thread
 from jupyter_gpuperf.api.interpreters import python_of
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.jobs.suite_report import report_of
-from jupyter_gpuperf.jobs.suite_running import Side
 from jupyter_gpuperf.schemas import SuiteRequest, Suites
 
 SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
@@ -31,6 +29,8 @@ class SuitesHandler(GpuPerfHandler):
     @authorized
     async def post(self) -> None:
         """Queue a suite: takes :class:`schemas.SuiteRequest`, answers 202 and :class:`schemas.SuiteInfo`."""
+        from jupyter_gpuperf.jobs.suite_running import Side
+
         request = self.body_as(SuiteRequest)
         await self.services.fresh()  # which devices there are decides where it runs
         sides = []
@@ -56,6 +56,8 @@ class SuiteHandler(GpuPerfHandler):
     @authorized
     async def get(self, suite_id: str) -> None:
         """Answer :class:`schemas.SuiteReport`: what it has found so far."""
+        from jupyter_gpuperf.jobs.suite_report import report_of
+
         suites = self.services.suites
         self.answer(
             await in_thread(lambda: report_of(suites.get(suite_id), suites.suites_of(suite_id)))

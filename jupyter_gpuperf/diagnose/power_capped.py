@@ -69,8 +69,8 @@ def clock_lost(view: View) -> float | None:
     """Return the share of the highest clock that is missing while the device is busy."""
     series = view.series
     highest = series.newest("clock_sm_max_mhz")
-    columns = zip(series.points("clock_sm_mhz"), series.points("utilization_percent"), strict=False)
-    busy = [clock for (_, clock), (_, busy) in columns if busy >= BUSY_PERCENT]
+    used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}
+    busy = [clock for at, clock in series.points("clock_sm_mhz") if at in used]
     if not highest or len(busy) < 3:
         return None
     return max(0.0, 1.0 - sum(busy) / len(busy) / highest)

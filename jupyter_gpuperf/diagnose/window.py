@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
 from jupyter_gpuperf.schemas import Reading
+
+
+class _Slices(Mapping[str, Sequence[Reading]]):
+    """A part of all columns; a column is cut when it is asked for, since rules look at few."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Reading]], first: int, last: int) -> None:
+        self._columns, self._first, self._last = columns, first, last
+
+    def __getitem__(self, name: str) -> Sequence[Reading]:
+        return self._columns[name][self._first : self._last]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,20 +42,31 @@ class Series:
 
     times_seconds: Sequence[float]
     columns: Mapping[str, Sequence[Reading]]
+    _values: dict[str, list[float]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was asked for before: every rule asks whether its metrics have values at all."""
 
     def points(self, metric: str) -> list[tuple[float, float]]:
         """Return the times and values of a metric, without the readings that have none."""
         pairs = zip(self.times_seconds, self.columns.get(metric, ()), strict=False)
-        return [(time, float(value)) for time, value in pairs if is_value(value)]
-
-    def values(self, metric: str) -> list[float]:
-        """Return the values of a metric."""
-        # In the common case a float: told without a call, since there are tens of thousands.
         return [
-            float(value)
-            for value in self.columns.get(metric, ())
+            (time, float(value))
+            for time, value in pairs
             if (type(value) is float and value - value == 0.0) or is_value(value)
         ]
+
+    def values(self, metric: str) -> Sequence[float]:
+        """Return the values of a metric."""
+        found = self._values.get(metric)
+        if found is None:
+            # In the common case a float: told without a call, since there are tens of thousands.
+            found = self._values[metric] = [
+                float(value)
+                for value in self.columns.get(metric, ())
+                if (type(value) is float and value - value == 0.0) or is_value(value)
+            ]
+        return found
 
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric; ``None`` where it has no value."""
@@ -57,7 +84,7 @@ class Series:
         last = bisect_right(self.times_seconds, end_seconds)
         return Series(
             times_seconds=self.times_seconds[first:last],
-            columns={name: column[first:last] for name, column in self.columns.items()},
+            columns=_Slices(self.columns, first, last),
         )
 
     @property

@@ -2,16 +2,9 @@
 
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Sampler
-from jupyter_gpuperf.sampling.subscribers import (
-    LONGEST_INTERVAL_MS,
-    SHORTEST_INTERVAL_MS,
-    Subscribers,
-    Subscription,
-)
+from jupyter_gpuperf.sampling.subscribers import Subscribers, Subscription
 
 __all__ = [
-    "LONGEST_INTERVAL_MS",
-    "SHORTEST_INTERVAL_MS",
     "HistoryStore",
     "Sampler",
     "Subscribers",

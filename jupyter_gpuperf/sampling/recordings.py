@@ -17,12 +17,15 @@ import msgspec
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.sampling.recorder import LONGEST_SECONDS, Recorder
 from jupyter_gpuperf.sampling.sampler import Sampler
-from jupyter_gpuperf.sampling.subscribers import (
+from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.schemas import (
     LONGEST_INTERVAL_MS,
     SHORTEST_INTERVAL_MS,
-    Subscribers,
+    DevicesChanged,
+    RecordingInfo,
+    RecordingRequest,
+    encode,
 )
-from jupyter_gpuperf.schemas import DevicesChanged, RecordingInfo, RecordingRequest, encode
 from jupyter_gpuperf.sources.own_recording import FORMAT, FORMAT_VERSION
 
 SUFFIX: Final = ".jsonl.gz"

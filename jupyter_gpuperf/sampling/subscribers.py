@@ -6,9 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-SHORTEST_INTERVAL_MS: Final = 100
-LONGEST_INTERVAL_MS: Final = 60_000
-
 FRAMES: Final = "frames"
 """The topic of readings."""
 

@@ -47,6 +47,8 @@ from jupyter_gpuperf.schemas.processes import (
     ProcessInfo,
 )
 from jupyter_gpuperf.schemas.readings import (
+    LONGEST_INTERVAL_MS,
+    SHORTEST_INTERVAL_MS,
     Alert,
     AlertsChanged,
     Catalog,
@@ -96,6 +98,8 @@ from jupyter_gpuperf.schemas.training import (
 
 __all__ = [
     "API_VERSION",
+    "LONGEST_INTERVAL_MS",
+    "SHORTEST_INTERVAL_MS",
     "SUITE_FORMAT",
     "SUITE_VERSION",
     "WIRE_TYPES",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -187,6 +187,11 @@ class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
     """All alerts that hold now; sent when one comes or goes, and once after the greeting."""
 
     alerts: list[Alert]
+
+
+SHORTEST_INTERVAL_MS: Final = 100
+LONGEST_INTERVAL_MS: Final = 60_000
+"""How often a client can have frames."""
 
 
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):

@@ -9,7 +9,7 @@ import venv
 
 import pytest
 
-from jupyter_gpuperf.api.doctor import KEPT_SECONDS, Doctor
+from jupyter_gpuperf.api.examinations import KEPT_SECONDS, Examinations
 from jupyter_gpuperf.doctor import CHECKS
 from jupyter_gpuperf.jobs.examining import Patient
 from jupyter_gpuperf.schemas import DoctorReport
@@ -71,7 +71,7 @@ class Examiner:
 
 async def test_an_environment_is_examined_once_for_all_who_ask_and_anew_when_asked():
     examiner, now = Examiner(), [0.0]
-    doctor = Doctor(examiner, clock=lambda: now[0])
+    doctor = Examinations(examiner, clock=lambda: now[0])
     first = await asyncio.gather(*(doctor.report(Patient(), anew=False) for _ in range(5)))
     assert {each.taken_seconds for each in first} == {1.0}
     assert (await doctor.report(Patient(kernel_name="other"), anew=False)).kernel_name == "other"

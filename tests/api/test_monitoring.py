@@ -46,7 +46,7 @@ async def test_latest_is_read_anew_when_nobody_watched(get, jp_serverapp):
     await get("latest")
     (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
     await asyncio.sleep(1.1)  # longer than a frame counts as new, shorter than an idle tick
-    assert not app.sampler.is_fresh(1.0)
+    assert not app.parts.sampler.is_fresh(1.0)
     frame = await get("latest")
     assert abs(frame["time_seconds"] - time.time()) < 1.0
 

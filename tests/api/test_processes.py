@@ -39,9 +39,9 @@ def driver(services, monkeypatch):
 def kernel_socket(jp_serverapp, jp_asyncio_loop):
     """Listen to kernels, as a server does once it runs."""
     (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
-    jp_asyncio_loop.run_until_complete(app.kernel_socket.start())
-    yield app.kernel_socket
-    jp_asyncio_loop.run_until_complete(app.kernel_socket.stop())
+    jp_asyncio_loop.run_until_complete(app.parts.kernel_socket.start())
+    yield app.parts.kernel_socket
+    jp_asyncio_loop.run_until_complete(app.parts.kernel_socket.stop())
 
 
 def process(pid):

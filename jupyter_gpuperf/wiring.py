@@ -1,0 +1,179 @@
+"""Builds the objects from the settings and wires them; no logic."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from pathlib import Path
+
+from jupyter_server.serverapp import ServerApp
+from traitlets.log import get_logger
+
+import jupyter_gpuperf
+from jupyter_gpuperf.alerts import RULES, AlertWatch
+from jupyter_gpuperf.api.base import in_thread
+from jupyter_gpuperf.api.examinations import Examinations
+from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.api.kernel_socket import KernelSocket
+from jupyter_gpuperf.api.kernel_words import KernelWords
+from jupyter_gpuperf.api.live_diagnosis import LiveDiagnosis
+from jupyter_gpuperf.api.process_reader import ProcessReader
+from jupyter_gpuperf.api.processes import kernels_of
+from jupyter_gpuperf.api.services import Services
+from jupyter_gpuperf.config import Settings
+from jupyter_gpuperf.diagnose import all_rules
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.jobs.around import Around
+from jupyter_gpuperf.jobs.examining import Examiner
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.jobs.suites import SuiteManager
+from jupyter_gpuperf.jobs.told import ToldJobs
+from jupyter_gpuperf.jobs.watching import Watcher
+from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
+from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.sampling.attribution import Attribution
+from jupyter_gpuperf.sampling.device_share import DeviceShare
+from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
+from jupyter_gpuperf.sampling.process_table import ProcessTable
+from jupyter_gpuperf.sampling.recordings import RecordingShelf
+from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
+from jupyter_gpuperf.sampling.training import TrainingStore
+from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
+from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, NoDevices, Version
+from jupyter_gpuperf.sources import Source, source_from
+from jupyter_gpuperf.sources.absent import AbsentSource
+
+
+class Parts:
+    """All that runs in the server. Making them touches no hardware.
+
+    Parameters
+    ----------
+    server
+        Whose kernels and sessions they are.
+    """
+
+    def __init__(self, settings: Settings, server: ServerApp) -> None:
+        metrics = all_metrics()
+        self.history = _history(settings, metrics)
+        self.subscribers = Subscribers()
+        source = _source(settings.source, metrics)
+        training = TrainingStore(
+            DeviceShare(self.history, now=time.time),
+            played=source.read_training,
+            on_active=Attention(self.subscribers).pay,
+        )
+        self.history_keeper = (
+            HistoryKeeper(Path(settings.history_file).expanduser(), self.history)
+            if settings.history_file
+            else None
+        )
+        self.sampler = Sampler(
+            source,
+            history=self.history,
+            subscribers=self.subscribers,
+            idle_interval_ms=settings.idle_interval_ms if settings.sample_when_idle else None,
+            version=_version,
+            alerts=AlertWatch(RULES),
+            prepare=self.history_keeper.start if self.history_keeper else lambda: None,
+            observers={TRAINING: training.observe},
+        )
+        results = ResultStore(Path(settings.results_file).expanduser())
+        self.jobs = JobManager(
+            devices=lambda: self.sampler.devices.devices,
+            deadline_seconds=settings.job_deadline_seconds,
+            around=Around(store=results, watcher=Watcher(self.sampler, self.subscribers)),
+        )
+        self.suites = SuiteManager(jobs=self.jobs, results=results)
+        self.recordings = RecordingShelf(
+            Path(settings.recordings_directory),
+            sampler=self.sampler,
+            subscribers=self.subscribers,
+        )
+        self.examiner = Examiner()
+        holdings, told = KernelHoldings(), ToldJobs()
+        processes = ProcessReader(
+            self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
+        )
+        self.diagnosis = LiveDiagnosis(
+            DiagnosisWatch(
+                all_rules(),
+                self.history,
+                steps=lambda seconds: for_diagnosis(training.steps_over(seconds)),
+            ),
+            sampler=self.sampler,
+            subscribers=self.subscribers,
+            processes=processes,
+            kernels=lambda: kernels_of(server.session_manager, server.kernel_manager),
+        )
+        self.services = Services(
+            catalog=catalog_of(metrics),
+            history=self.history,
+            subscribers=self.subscribers,
+            sampler=self.sampler,
+            jobs=self.jobs,
+            told=told,
+            results=results,
+            suites=self.suites,
+            processes=processes,
+            diagnosis=self.diagnosis,
+            recordings=self.recordings,
+            doctor=Examinations(self.examiner),
+            training=training,
+        )
+        self.kernel_socket = KernelSocket(
+            manager=self.jobs,
+            runtime_directory=Path(server.runtime_dir),
+            devices=lambda: self.sampler.devices.devices,
+            ready=self.services.fresh,
+            words=KernelWords(holdings, training, wait_for_tick=self.sampler.wait_for_tick),
+            told=told,
+            version=str(jupyter_gpuperf.__version__),
+        )
+
+    async def start(self) -> None:
+        """Listen to kernels, and sample."""
+        await self.kernel_socket.start()
+        self.sampler.start()
+        self.diagnosis.start()
+        await in_thread(lambda: import_module("jupyter_gpuperf.benchmarks"))
+
+    async def stop(self) -> None:
+        """End the workers, the socket and the sampler."""
+        await self.kernel_socket.stop()
+        self.suites.close()
+        self.examiner.close()
+        await self.diagnosis.stop()
+        self.jobs.close()
+        await in_thread(self.recordings.close)
+        self.sampler.stop()
+        if self.history_keeper:
+            await in_thread(self.history_keeper.stop)
+
+
+def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
+    changing = [metric for metric in metrics if metric.kind != "limit"]  # limits need no history
+    return HistoryStore(
+        seconds=settings.history_seconds,
+        shortest_interval_seconds=SHORTEST_INTERVAL_MS / 1000,
+        device_metrics=[metric.name for metric in changing if metric.scope == "device"],
+        host_metrics=[metric.name for metric in changing if metric.scope == "host"],
+    )
+
+
+def _source(named: str, metrics: tuple[Metric, ...]) -> Source:
+    try:
+        return source_from(named, metrics)
+    except GpuPerfError as error:
+        # A wrong setting must not keep the server from working: the panel says it.
+        get_logger().error("%s %s", error.message, error.hint)
+        reason = NoDevices(code=error.code, message=error.message, hint=error.hint)
+        return AbsentSource(reason, metrics)
+
+
+def _version(source_kind: str) -> Version:
+    return Version(
+        version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=source_kind
+    )
