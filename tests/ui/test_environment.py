@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -64,3 +65,20 @@ def test_counts_a_warning_and_another_environment(panel):
     warning = section.locator("[data-check=debugging_variables]")
     expect(warning).to_have_attribute("data-status", "warn")
     expect(section.get_by_role("button", name="Check again")).to_be_enabled()
+
+
+def test_a_click_writes_the_line_into_a_terminal_and_enter_runs_it(panel, lab):
+    section = panel.locator(SECTION)
+    failure = section.locator("[data-check=launch_blocking]")
+    failure.get_by_role("button", name="To a terminal").click()
+    terminal = panel.locator(".jp-Terminal .xterm")
+    expect(terminal).to_be_visible()
+    spec = lab.folder.parent / "data" / "kernels" / "debugging" / "kernel.json"
+    # What the terminal shows is painted: the line is there when Enter runs it.
+    deadline = time.monotonic() + 30
+    while "CUDA_LAUNCH_BLOCKING" in spec.read_text() and time.monotonic() < deadline:
+        terminal.locator("textarea").focus()
+        panel.keyboard.press("Enter")
+        panel.wait_for_timeout(500)
+    section.get_by_role("button", name="Check again").click()
+    expect(failure).to_have_attribute("data-status", "ok", timeout=EXAMINED_MS)

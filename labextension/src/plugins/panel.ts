@@ -12,6 +12,7 @@ import { chipIcon } from '../icon';
 import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
 import { GpuPanel } from '../view/panel';
 import { codeInserter } from './insertCode';
+import { terminalWriter } from './terminal';
 import { kernelActions } from './kernelActions';
 
 async function confirm(
@@ -65,6 +66,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       actions,
       confirm,
       insertCode: codeInserter(app, trans),
+      writeInTerminal: terminalWriter(app, trans),
       openDashboard: () => void app.commands.execute(CommandIDs.openDashboard)
     });
     // Notebook 7 keeps its left side for the table of contents alone.

@@ -13,6 +13,8 @@ export interface IPanelContext extends IGpuPerf {
   openDashboard(): void;
   /** Put code into a new cell below the active one; without a notebook, say so. */
   insertCode(code: string): Promise<void>;
+  /** Write a line at the prompt of a new terminal, without running it. */
+  writeInTerminal(line: string): Promise<void>;
   /** Ask before something is lost. */
   confirm(title: string, body: string, accept: string): Promise<boolean>;
   /** Where folds are remembered; a page without one forgets them. */

@@ -57,7 +57,8 @@ function noteOf(doctor: DoctorModel, trans: TranslationBundle): string {
 function Environment({
   doctor,
   trans,
-  kernelspecs
+  kernelspecs,
+  writeInTerminal
 }: IPanelContext): JSX.Element {
   const wrong = doctor.with('fail', 'warn');
   const { trouble } = doctor;
@@ -97,16 +98,18 @@ function Environment({
           <p className="jp-GpuPerf-note">{said(trans, trouble.hint)}</p>
         </div>
       ) : null}
-      <Findings findings={wrong} trans={trans} />
+      <Findings findings={wrong} trans={trans} write={writeInTerminal} />
       <Quiet
         title={trans.__('As it should be')}
         findings={doctor.with('ok')}
         trans={trans}
+        write={writeInTerminal}
       />
       <Quiet
         title={trans.__('Not known here')}
         findings={doctor.with('unknown')}
         trans={trans}
+        write={writeInTerminal}
       />
     </>
   );
@@ -115,37 +118,40 @@ function Environment({
 interface IFindings {
   readonly findings: readonly CheckFinding[];
   readonly trans: TranslationBundle;
+  /** Write a line at the prompt of a new terminal. */
+  readonly write: (line: string) => Promise<void>;
 }
 
 function Quiet(props: IFindings & { title: string }): JSX.Element | null {
-  const { title, findings, trans } = props;
+  const { title, findings, trans, write } = props;
   return findings.length === 0 ? null : (
     <details className="jp-GpuPerf-all">
       <summary>
         {title} ({findings.length})
       </summary>
-      <Findings findings={findings} trans={trans} />
+      <Findings findings={findings} trans={trans} write={write} />
     </details>
   );
 }
 
-function Findings({ findings, trans }: IFindings): JSX.Element {
+function Findings({ findings, trans, write }: IFindings): JSX.Element {
   return (
     <ul className="jp-GpuPerf-checks">
       {findings.map(each => (
         <li key={each.id} data-check={each.id} data-status={each.status}>
-          <Finding finding={each} trans={trans} />
+          <Finding finding={each} trans={trans} write={write} />
         </li>
       ))}
     </ul>
   );
 }
 
+interface IFinding extends Omit<IFindings, 'findings'> {
+  readonly finding: CheckFinding;
+}
+
 /** A line that opens to what was found, what should be, why, and what to type. */
-function Finding(props: {
-  finding: CheckFinding;
-  trans: TranslationBundle;
-}): JSX.Element {
+function Finding(props: IFinding): JSX.Element {
   const { finding, trans } = props;
   const words = (text: string) => said(trans, text);
   const known = finding.status !== 'unknown';
@@ -174,7 +180,7 @@ function Finding(props: {
           </React.Fragment>
         ))}
       </dl>
-      {finding.fix ? <Fix finding={finding} trans={trans} /> : null}
+      {finding.fix ? <Fix {...props} /> : null}
       {finding.then ? <p>{words(finding.then)}</p> : null}
       <a href={finding.link} target="_blank" rel="noreferrer noopener">
         {trans.__('More about it')}
@@ -183,11 +189,10 @@ function Finding(props: {
   );
 }
 
-function Fix(props: {
-  finding: CheckFinding;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { finding, trans } = props;
+/** What to type; with buttons that spare it. A choice of several lines is the reader's. */
+function Fix(props: IFinding): JSX.Element {
+  const { finding, trans, write } = props;
+  const line = lineOf(finding.fix);
   const [copied, setCopied] = React.useState(false);
   return (
     <div className="jp-GpuPerf-fix">
@@ -206,10 +211,29 @@ function Fix(props: {
         >
           {copied ? trans.__('Copied') : trans.__('Copy')}
         </button>
+        {line === null ? null : (
+          <button
+            className="jp-mod-styled"
+            title={trans.__(
+              'Opens a terminal with this line at its prompt; Enter runs it.'
+            )}
+            onClick={() => void write(line)}
+          >
+            {trans.__('To a terminal')}
+          </button>
+        )}
       </header>
       <pre tabIndex={0}>{finding.fix}</pre>
     </div>
   );
+}
+
+/** Commands as one line; `null` where there is a choice to make, a gap to fill, or a cell to type it in. */
+function lineOf(fix: string): string | null {
+  const lines = fix.split('\n').map(each => each.trim());
+  return lines.some(each => /^[#%]|…/.test(each))
+    ? null
+    : lines.filter(Boolean).join(' && ');
 }
 
 function statusInWords(

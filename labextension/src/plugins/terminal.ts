@@ -1,0 +1,53 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import type { Terminal } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+const CREATE = 'terminal:create-new';
+/** A shell that is slow to start gets the line anyway. */
+const PROMPT_MS = 3000;
+
+interface ITerminalWidget {
+  readonly content?: { readonly session?: Terminal.ITerminalConnection };
+}
+
+/** Writes a line at the prompt of a new terminal. It runs when the user presses Enter, and not before. */
+export function terminalWriter(
+  app: JupyterFrontEnd,
+  trans: TranslationBundle
+): (line: string) => Promise<void> {
+  return async line => {
+    const { commands } = app;
+    const widget = commands.hasCommand(CREATE)
+      ? ((await commands.execute(CREATE)) as ITerminalWidget | undefined)
+      : undefined;
+    const session = widget?.content?.session;
+    if (session === undefined) {
+      Notification.info(
+        trans.__('There are no terminals on this server: copy the line.'),
+        { autoClose: 5000 }
+      );
+      return;
+    }
+    await prompt(session);
+    session.send({ type: 'stdin', content: [line] });
+  };
+}
+
+/** Resolves when the shell has printed something. */
+function prompt(session: Terminal.ITerminalConnection): Promise<void> {
+  return new Promise(resolve => {
+    const settle = () => {
+      clearTimeout(timer);
+      session.messageReceived.disconnect(heard);
+      resolve();
+    };
+    const heard = (_: unknown, message: Terminal.IMessage) => {
+      if (message.type === 'stdout') {
+        settle();
+      }
+    };
+    const timer = setTimeout(settle, PROMPT_MS);
+    session.messageReceived.connect(heard);
+  });
+}
