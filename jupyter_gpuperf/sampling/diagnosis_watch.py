@@ -7,7 +7,7 @@ for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -27,6 +27,9 @@ AFTER_SECONDS: Final = 1.5
 """Told when two looks agree: they are about two seconds apart."""
 UNTIL_SECONDS: Final = 15.0
 """Taken back when it was not found for so long: an epoch's end is no cure."""
+WORKING_SECONDS: Final = 5.0
+"""The same where the device has worked for so long: there was something to judge, and it was not found."""
+WORKING_PERCENT: Final = 50.0
 REFRESH_SECONDS: Final = 10.0
 """Figures of a finding that stays are told anew so often."""
 FEWEST_READINGS: Final = 8
@@ -93,9 +96,10 @@ class DiagnosisWatch:
             self._found_since, self._found_last, self._listings = {}, {}, {}
         self._now = now
         self._keep(listed, now)
-        found = {_Key(each.code, each.device): each for each in self._diagnosed(latest, infos)}
+        window = self._window(LONG_SECONDS, latest, infos)
+        found = {_Key(each.code, each.device): each for each in self._diagnosed(window)}
         before = {key: each.severity for key, each in self._findings.items()}
-        self._decide(found, now)
+        self._decide(found, now, _working(window))
         present = {info.uuid for info in infos}
         for key in [key for key in self._findings if key.device not in present]:
             del self._findings[key]
@@ -114,9 +118,8 @@ class DiagnosisWatch:
                 each for each in kept if each.time_seconds >= now - LONG_SECONDS
             ]
 
-    def _diagnosed(self, latest: Frame, infos: Sequence[DeviceInfo]) -> list[Finding]:
+    def _diagnosed(self, window: Window | None) -> list[Finding]:
         found: list[Finding] = []
-        window = self._window(LONG_SECONDS, latest, infos)
         if window is None:
             return found
         interval = min(each.series.interval_seconds for each in window.devices)
@@ -142,7 +145,7 @@ class DiagnosisWatch:
         )
         return replace(window, devices=enough) if enough else None
 
-    def _decide(self, found: Mapping[_Key, Finding], now: float) -> None:
+    def _decide(self, found: Mapping[_Key, Finding], now: float, working: Collection[str]) -> None:
         for key, finding in found.items():
             since = self._found_since.setdefault(key, now)
             self._found_last[key] = now
@@ -150,7 +153,9 @@ class DiagnosisWatch:
                 self._findings[key] = finding
         for key in [key for key in self._found_since if key not in found]:
             # What was not yet told must be found again from the start.
-            patience = UNTIL_SECONDS if key in self._findings else 0.0
+            told = key in self._findings
+            until = WORKING_SECONDS if key.device in working else UNTIL_SECONDS
+            patience = until if told else 0.0
             if now - self._found_last[key] >= patience:
                 self._found_since.pop(key)
                 self._findings.pop(key, None)
@@ -165,6 +170,17 @@ class DiagnosisWatch:
         return FindingsChanged(
             findings=[told(finding, self._found_since[key]) for key, finding in ordered]
         )
+
+
+def _working(window: Window | None) -> set[str]:
+    """Return the devices that work now: their readings tell of trouble, or that there is none."""
+    working = set()
+    for device in window.devices if window else ():
+        end = device.series.times_seconds[-1]
+        busy = device.series.between(end - WORKING_SECONDS, end).mean("utilization_percent")
+        if busy is not None and busy >= WORKING_PERCENT:
+            working.add(device.uuid)
+    return working
 
 
 def _last(window: Window, seconds: float) -> Window:

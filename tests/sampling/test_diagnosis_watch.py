@@ -54,10 +54,10 @@ class Played:
         self.told: list[tuple[float, dict[str, str]]] = []
         self._looked = self.now
 
-    def play(self, name: str) -> Played:
-        began, due = self.now, self.now
+    def play(self, name: str, from_seconds: float = 0.0, until_seconds: float = 1000.0) -> Played:
+        began, due = self.now - from_seconds, self.now
         for seconds, readings, host, listed, infos in frames_of(name):
-            if began + seconds < due - 0.01:
+            if not from_seconds <= seconds <= until_seconds or began + seconds < due - 0.01:
                 continue
             due = max(due + self.interval_seconds, began + seconds)
             frame = Frame(
@@ -138,3 +138,15 @@ def test_since_when_a_finding_holds_does_not_move():
     assert BEGAN + 12.5 <= finding.since_seconds <= BEGAN + 23.0
     assert finding.cost is None  # its share stands in the sentence
     assert "of the time" in finding.summary
+
+
+def test_work_that_goes_well_takes_back_what_was_wrong_before_it():
+    played = Played().play("input_bound_jpeg_1worker")
+    assert "input-bound" in played.told[-1][1]
+    changed = played.now
+    for _ in range(2):  # while it is busy
+        played.play("healthy_gpt_bf16", from_seconds=12.0, until_seconds=22.0)
+    taken_back = next(
+        time for time, codes in played.told if time > changed and "input-bound" not in codes
+    )
+    assert taken_back - changed <= 12.0
