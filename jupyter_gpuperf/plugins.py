@@ -34,7 +34,7 @@ def with_additions(
         The entry points' group without the package's name: ``benchmarks``.
     """
     found = {name_of(each): each for each in own}
-    for point in _points(group):
+    for point in points_of(group):
         for addition in _loaded(point, kind):
             if not isinstance(addition, kind):
                 logger.error("%s is not a %s; left out.", point.value, kind.__name__)
@@ -69,6 +69,7 @@ def _all_entry_points(_path: tuple[str, ...]) -> EntryPoints | SelectableGroups 
         return None
 
 
-def _points(group: str) -> Sequence[EntryPoint]:
+def points_of(group: str) -> Sequence[EntryPoint]:
+    """Return what other packages declare for one of our groups, not loaded yet."""
     every = _all_entry_points(tuple(sys.path))
     return () if every is None else tuple(every.select(group=PREFIX + group))
