@@ -147,6 +147,47 @@ def test_when_time_is_short_the_best_so_far_is_recommended():
     assert bench.used_seconds <= 2.5
 
 
+def test_a_disturbed_trial_where_the_best_should_be_is_made_again_and_keeps_its_role():
+    crowded = scaling(0.4, cpus=4, crowding=0.02)
+    own, seen = Setting.of(num_workers=4), []
+
+    def disturbed(setting):
+        seen.append(setting)
+        return crowded(setting) * (2.1 if setting == own and seen.count(own) == 1 else 1)
+
+    answer = found(
+        SimulatedBench(disturbed), most_workers=8, named={"present": own, "golden": golden(4)}
+    )
+    assert answer.best.setting == own
+    assert "present" in answer.best.roles
+
+
+def test_what_leads_with_other_knobs_is_tried_without_them():
+    """Two workers are disturbed, so that the recipe's four lead by far: plain ones would do as well."""
+    plain = scaling(0.4, cpus=2)
+    seen = []
+
+    def disturbed(setting):
+        seen.append(setting)
+        first = seen.count(setting) == 1
+        return plain(setting) * (2.2 if setting == Setting.of(num_workers=2) and first else 1)
+
+    given = {"present": Setting.of(num_workers=0), "golden": golden(2)}
+    answer = found(SimulatedBench(disturbed), cpus=2.0, most_workers=4, named=given)
+    assert answer.best.setting == Setting.of(num_workers=2)
+
+
+def test_a_machine_that_becomes_slower_meanwhile_leaves_no_named_one_ahead_in_the_table():
+    plain = scaling(0.4, cpus=4)
+    bench = SimulatedBench(lambda setting: plain(setting) * (2 if bench.used_seconds > 9 else 1))
+    given = {"present": Setting.of(num_workers=3), "golden": golden(1)}
+    answer = found(bench, named=given)
+    assert bench.used_seconds > 9
+    assert answer.best.setting.num_workers == 4
+    for trial in answer.trials:
+        assert not trial.roles or not slower(answer.best, trial)
+
+
 def test_where_nothing_can_be_measured_nothing_is_recommended():
     answer = found(SimulatedBench(scaling(1), fails=lambda setting: "broken"))
     assert answer.best is None
