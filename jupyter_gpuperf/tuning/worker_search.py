@@ -33,11 +33,8 @@ class WorkerSearch:
 
     def run(self) -> None:
         """Search until the neighbours are known, or the fewest that are enough."""
-        for workers in FIRST:
-            if workers > self._space.most_workers:
-                break
-            if self._tried.is_enough(self._tried.drain(self._setting(workers))):
-                return
+        if not self._starts():
+            return
         made = 0
         while made < MOST_TRIALS:
             wanted = self._next()
@@ -49,6 +46,15 @@ class WorkerSearch:
             elif not self._again_where_disturbed():
                 return
             made += 1
+
+    def _starts(self) -> bool:
+        """Try the first few; return whether there is more to look for."""
+        for workers in FIRST:
+            if workers > self._space.most_workers:
+                break
+            if self._tried.is_enough(self._tried.drain(self._setting(workers))):
+                return False
+        return True
 
     def _setting(self, workers: int) -> Setting:
         return self._space.base.but(num_workers=workers)
