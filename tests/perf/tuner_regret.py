@@ -2,9 +2,9 @@
 
     python tests/perf/tuner_regret.py [--only jpeg,memory] [--quick] [--cpus 2] [--json FILE]
 
-Per load, in the same run: the tuner; then an exhaustive grid of workers × prefetch × pinning, five seconds a setting;
+Per load, in the same run: the tuner; then an exhaustive grid of workers × prefetch × pinning, six seconds a setting;
 then the best of the grid, the tuner's choice, the user's own setting, the recipe and the peers in turn, there and back,
-eight seconds each, so that all are measured beside each other.
+six seconds each, so that all are measured beside each other.
 
 Printed as a Markdown table: time lost (a batch of the choice ÷ a batch of the best of the grid, less one, with its 95 %
 interval), the tuner's time ÷ the grid's, and what each peer loses. Two processors without a GPU take 25 settings and
@@ -219,7 +219,7 @@ def main() -> None:
     torch.set_num_threads(1)
     # torch has its own opinion of how many workers there should be; here that is what is measured.
     warnings.filterwarnings("ignore", module=r"torch\.utils\.data")
-    times = Times(1.0, 1.0) if options.quick else Times(5.0, 4.0)
+    times = Times(1.0, 1.0) if options.quick else Times(6.0, 3.0)
     found: list[dict[str, Any]] = []
     for name in options.only.split(","):
         try:
