@@ -6,9 +6,6 @@ library only at module level: workers in foreign environments import this.
 
 from __future__ import annotations
 
-import logging
-from importlib.metadata import entry_points
-
 from jupyter_gpuperf.benchmarks.allreduce import BENCHMARK as ALLREDUCE
 from jupyter_gpuperf.benchmarks.amp import BENCHMARK as AMP
 from jupyter_gpuperf.benchmarks.bandwidth import BENCHMARK as BANDWIDTH
@@ -26,10 +23,9 @@ from jupyter_gpuperf.benchmarks.pandas import BENCHMARK as PANDAS
 from jupyter_gpuperf.benchmarks.startup import BENCHMARK as STARTUP
 from jupyter_gpuperf.benchmarks.train import BENCHMARK as TRAIN
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.plugins import with_additions
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
-
-logger = logging.getLogger(__name__)
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     DATALOADER,
@@ -56,19 +52,7 @@ def all_benchmarks() -> tuple[Benchmark, ...]:
 
     One that can't be loaded, or that repeats a name, is logged and left out.
     """
-    benchmarks = {benchmark.name: benchmark for benchmark in BENCHMARKS}
-    for point in entry_points(group="jupyter_gpuperf.benchmarks"):
-        try:
-            addition = point.load()
-        except (Exception, SystemExit):  # foreign code at load; the log names it
-            logger.exception("The benchmark %s could not be loaded; it is left out.", point.value)
-            continue
-        if not isinstance(addition, Benchmark):
-            logger.error("%s is not a Benchmark; left out.", point.value)
-            continue
-        if benchmarks.setdefault(addition.name, addition) is not addition:
-            logger.error("%s repeats the benchmark %s; left out.", point.value, addition.name)
-    return tuple(benchmarks.values())
+    return with_additions(BENCHMARKS, "benchmarks", Benchmark, lambda benchmark: benchmark.name)
 
 
 def find(name: str) -> Benchmark:

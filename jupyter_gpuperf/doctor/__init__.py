@@ -6,10 +6,8 @@ only at module level: workers in foreign environments import this.
 
 from __future__ import annotations
 
-import logging
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
@@ -29,10 +27,9 @@ from jupyter_gpuperf.doctor import (
     variables,
 )
 from jupyter_gpuperf.doctor.declaration import Check, Outcome, Status
+from jupyter_gpuperf.plugins import with_additions
 
 __all__ = ["CHECKS", "SUBJECTS", "Check", "Outcome", "Status", "all_checks", "subject_of"]
-
-logger = logging.getLogger(__name__)
 
 SUBJECTS: tuple[ModuleType, ...] = (
     driver,
@@ -68,19 +65,7 @@ def all_checks() -> tuple[Check, ...]:
 
     One that can't be loaded, or that repeats a name, is logged and left out.
     """
-    checks = {check.name: check for check in CHECKS}
-    for point in entry_points(group="jupyter_gpuperf.checks"):
-        try:
-            addition = point.load()
-        except (Exception, SystemExit):  # foreign code at load; the log names it
-            logger.exception("The check %s could not be loaded; it is left out.", point.value)
-            continue
-        if not isinstance(addition, Check):
-            logger.error("%s is not a Check; left out.", point.value)
-            continue
-        if checks.setdefault(addition.name, addition) is not addition:
-            logger.error("%s repeats the check %s; left out.", point.value, addition.name)
-    return tuple(checks.values())
+    return with_additions(CHECKS, "checks", Check, lambda check: check.name)
 
 
 class _Callable(ModuleType):

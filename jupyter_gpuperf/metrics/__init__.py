@@ -6,9 +6,6 @@ point names a tuple of :class:`Metric`.
 
 from __future__ import annotations
 
-import logging
-from importlib.metadata import entry_points
-
 from jupyter_gpuperf.metrics import (
     activity,
     clocks,
@@ -21,11 +18,10 @@ from jupyter_gpuperf.metrics import (
     temperature,
 )
 from jupyter_gpuperf.metrics.declaration import Calls, Metric, Recorded
+from jupyter_gpuperf.plugins import with_additions
 from jupyter_gpuperf.schemas import Catalog
 
 __all__ = ["METRICS", "Calls", "Metric", "Recorded", "all_metrics", "catalog_of"]
-
-logger = logging.getLogger(__name__)
 
 METRICS: tuple[Metric, ...] = (
     *activity.METRICS,
@@ -47,19 +43,7 @@ def all_metrics() -> tuple[Metric, ...]:
     A package that can't be loaded, or that repeats a name, is logged and left out: monitoring
     goes on without it.
     """
-    metrics = {metric.name: metric for metric in METRICS}
-    for point in entry_points(group="jupyter_gpuperf.metrics"):
-        try:
-            additions: tuple[Metric, ...] = tuple(point.load())
-        except Exception:
-            logger.exception(
-                "The metrics of %s could not be loaded; they are left out.", point.value
-            )
-            continue
-        for metric in additions:
-            if metrics.setdefault(metric.name, metric) is not metric:
-                logger.error("%s repeats the metric %s; left out.", point.value, metric.name)
-    return tuple(metrics.values())
+    return with_additions(METRICS, "metrics", Metric, lambda metric: metric.name)
 
 
 def catalog_of(metrics: tuple[Metric, ...]) -> Catalog:

@@ -183,7 +183,7 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
     items = [each for each in every if each.kind == "item"]
     batch = next((each for each in every if each.kind == "batch"), None)
     if not items:
-        raise ProbeFailed("the data set has no item", "")
+        raise ProbeFailed(_nothing_of(subject), "")
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
     size = max(1, subject.batch_size)
@@ -205,6 +205,12 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
         pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
         batch_size=size,
     )
+
+
+def _nothing_of(subject: Subject) -> str:
+    if not subject.items:
+        return "the data set has no item"
+    return f"of {subject.items} items the loader makes no batch: its sampler gives none, or drop_last drops it"
 
 
 def _variation(walls: list[float]) -> float:

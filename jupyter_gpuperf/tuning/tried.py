@@ -61,6 +61,8 @@ class Tried:
         made = self.drain(trial.setting)
         if made is None or made.error is not None:
             self.trials[trial.setting] = trial
+        else:
+            made.roles |= trial.roles
 
     def measured(self) -> list[Trial]:
         """Return the trials that have a rate."""

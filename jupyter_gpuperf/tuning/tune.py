@@ -195,6 +195,12 @@ class _Tuning:
         batch = bench.first_batch()
         try:
             return step, step_seconds_of(step, batch, max(0.5, wanted.budget_seconds / 20))
+        except TimeIsUp:
+            raise Unavailable(
+                "no_time",
+                f"The step did not come to an end within {wanted.budget_seconds:.0f} s.",
+                "Call it with one batch in a cell of its own. If it is only slow, give more time: budget_seconds.",
+            ) from None
         except Exception as error:  # the user's own code
             raise GpuPerfError(
                 "step_failed",
@@ -207,8 +213,9 @@ class _Tuning:
         if best is None:
             raise GpuPerfError(
                 "nothing_measured",
-                "No setting could be measured: " + "; ".join(_failures(found)) + ".",
-                "More time may help: budget_seconds.",
+                f"No setting could be measured: {'; '.join(_failures(found))}.",
+                f"Does it go through a cell of its own: for batch in {subject.name}: pass? "
+                "If it is only slow, give it more time: budget_seconds.",
             )
         best.roles.add("recommended")
         limit = limit_of(best, found, space, looked, self._budget)
@@ -256,7 +263,12 @@ def environment_of(subject: Subject, budget: Budget) -> Mapping[str, Any]:
 
 
 def _failures(found: Found) -> list[str]:
-    return [f"{each.setting.words()}: {each.error}" for each in found.trials if each.error][:4]
+    """Return why, each reason once with the setting that met it first."""
+    first: dict[str, str] = {}
+    for each in found.trials:
+        if each.error:
+            first.setdefault(each.error, each.setting.words())
+    return [f"{words}: {reason}" for reason, words in first.items()][:4]
 
 
 def _no_time(budget_seconds: float) -> Unavailable:

@@ -8,7 +8,7 @@ from typing import Final
 from jupyter_gpuperf.tuning.model import Model, fit
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.tried import ROOM_RATIO, Tried, load_seconds
+from jupyter_gpuperf.tuning.tried import NEAR_RATIO, ROOM_RATIO, Tried, load_seconds
 
 MOST_TRIALS: Final = 9
 FIRST: Final = (0, 1, 2)
@@ -19,26 +19,42 @@ NEAR: Final = 8
 HOPELESS_RATIO: Final = 1.1
 """Where the model promises workers no more than this times what none need, they are left."""
 
+FALLS_SHORT_RATIO: Final = 1.1
+"""What should be faster than the best by more than this was disturbed, or the model is wrong: once more will tell."""
+FEWEST_OTHERS: Final = 2
+
 
 class WorkerSearch:
     """Varies the workers alone; all else is as in the space's base."""
 
     def __init__(self, tried: Tried) -> None:
         self._tried, self._space = tried, tried.space
+        self._again: set[Setting] = set()
 
     def run(self) -> None:
         """Search until the neighbours are known, or the fewest that are enough."""
+        if not self._starts():
+            return
+        made = 0
+        while made < MOST_TRIALS:
+            wanted = self._next()
+            if wanted is None:
+                wanted = self._as_many_as_lead()
+            if wanted is not None:
+                if self._tried.drain(self._setting(wanted)) is None:
+                    return
+            elif not self._again_where_disturbed():
+                return
+            made += 1
+
+    def _starts(self) -> bool:
+        """Try the first few; return whether there is more to look for."""
         for workers in FIRST:
             if workers > self._space.most_workers:
                 break
             if self._tried.is_enough(self._tried.drain(self._setting(workers))):
-                return
-        made = 0
-        while made < MOST_TRIALS and (wanted := self._next()) is not None:
-            if self._tried.drain(self._setting(wanted)) is None:
-                return
-            made += 1
-        self._again_where_disturbed()
+                return False
+        return True
 
     def _setting(self, workers: int) -> Setting:
         return self._space.base.but(num_workers=workers)
@@ -52,11 +68,13 @@ class WorkerSearch:
         }
         return dict(sorted(found.items()))
 
-    def _model(self, curve: Mapping[int, Trial]) -> Model | None:
+    def _model(self, curve: Mapping[int, Trial], *, without: int | None = None) -> Model | None:
         # What differs in other settings still tells of the workers, where nothing better does.
         others = {each.setting.num_workers: each for each in self._tried.measured()}
         known = {**others, **curve}
-        times = {count: load_seconds(each) for count, each in known.items() if count}
+        times = {
+            count: load_seconds(each) for count, each in known.items() if count and count != without
+        }
         space = self._space
         return fit(times, cpus=space.cpus, computing=space.computing) if times else None
 
@@ -120,11 +138,43 @@ class WorkerSearch:
         middle = (failed + reached) // 2
         return middle if failed < middle < reached and self._is_new(middle) else None
 
-    def _again_where_disturbed(self) -> None:
-        """Measure again what is clearly slower than fewer and than more workers: something else ran then."""
-        curve = [each for count, each in self._curve().items() if count]
-        for before, trial, after in zip(curve, curve[1:], curve[2:], strict=False):
-            low = (trial.batch_seconds or {"low": 0.0})["low"]
-            sides = [each.batch_seconds for each in (before, after)]
-            if all(side is not None and low > side["high"] for side in sides):
+    def _as_many_as_lead(self) -> int | None:
+        """Return as many as lead with other knobs, where they were not tried: they may owe it to their number alone."""
+        measured = self._tried.measured()
+        curve = self._curve().values()
+        if not measured or not curve:
+            return None
+        lead = min(measured, key=load_seconds)
+        nearest = min(load_seconds(each) for each in curve)
+        workers = lead.setting.num_workers
+        leads = (1 + NEAR_RATIO) * load_seconds(lead) < nearest
+        return workers if leads and self._is_new(workers) else None
+
+    def _again_where_disturbed(self) -> bool:
+        """Measure again, once, what is slower than its neighbours allow: something else ran then."""
+        curve = {count: each for count, each in self._curve().items() if count}
+        for count, trial in curve.items():
+            if trial.setting not in self._again and (
+                _is_bent(count, curve) or self._falls_short(count, curve)
+            ):
+                self._again.add(trial.setting)
                 self._tried.again(trial)
+                return True
+        return False
+
+    def _falls_short(self, count: int, curve: Mapping[int, Trial]) -> bool:
+        """Tell whether it would be the best by far, if the others tell the truth."""
+        others = {each: trial for each, trial in curve.items() if each != count}
+        if len(others) < FEWEST_OTHERS or (model := self._model(others, without=count)) is None:
+            return False
+        best = min(map(load_seconds, curve.values()))
+        return FALLS_SHORT_RATIO * model.seconds(count) < best
+
+
+def _is_bent(count: int, curve: Mapping[int, Trial]) -> bool:
+    """Tell whether it is clearly slower than both fewer and more workers."""
+    counts = sorted(curve)
+    place = counts.index(count)
+    sides = [curve[each].batch_seconds for each in (*counts[:place][-1:], *counts[place + 1 :][:1])]
+    low = (curve[count].batch_seconds or {"low": 0.0})["low"]
+    return len(sides) == 2 and all(side is not None and low > side["high"] for side in sides)

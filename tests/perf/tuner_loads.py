@@ -98,3 +98,6 @@ LOADS: dict[str, Callable[[Path], DataLoader]] = {  # type: ignore[type-arg]
     "huge": huge,
     "tiny": tiny,
 }
+
+WAITING = frozenset({"remote"})
+"""Loads that wait and hardly compute: the more workers, the faster, far beyond the processors."""

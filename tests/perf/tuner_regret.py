@@ -1,18 +1,23 @@
 """What the DataLoader tuner loses against trying everything, and what it takes; its peers beside it.
 
-    python tests/perf/tuner_regret.py [--only jpeg,memory] [--quick] [--rounds 1] [--cpus 2] [--json]
+    python tests/perf/tuner_regret.py [--only jpeg,memory] [--quick] [--cpus 2] [--json FILE]
 
-Per load, in the same run: the tuner; then an exhaustive grid of workers × prefetch × pinning; then the best of the
-grid, the tuner's choice, the user's own setting, the recipe and the peers in turn, there and back, so that all are
-measured beside each other. Printed: time lost (a batch of the choice ÷ a batch of the best, less one), the tuner's time
-÷ the grid's, and what each peer loses. ``--cpus`` binds the run to so many processors; a container's quota (docker
-``--cpus``) is taken as it is. ``--quick`` is to see that it works: its figures mean nothing.
+Per load, in the same run: the tuner; then an exhaustive grid of workers × prefetch × pinning, six seconds a setting;
+then the best of the grid, the tuner's choice, the user's own setting, the recipe and the peers in turn, there and back,
+six seconds each, so that all are measured beside each other.
+
+Printed as a Markdown table: time lost (a batch of the choice ÷ a batch of the best of the grid, less one, with its 95 %
+interval), the tuner's time ÷ the grid's, and what each peer loses. Two processors without a GPU take 25 settings and
+about four minutes a load, so 25 minutes in all; dataloader-param-helper, where it is installed, up to one more a load.
+Each row says how much of the processors others used meanwhile: over a few per cent, its figures say little.
+
+``--cpus`` binds the run to so many processors; a container's quota (docker ``--cpus``) is taken as it is. ``--quick``
+is to see that it works: its figures mean nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
 import json
 import os
@@ -20,14 +25,18 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import psutil
 import torch
-from tuner_loads import LOADS
+from param_helper import from_param_helper
+from tuner_loads import LOADS, WAITING
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.measure.resources import usable_cpus
+from jupyter_gpuperf.measure.statistics import welch_ratio
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import budget_here
 from jupyter_gpuperf.tuning.probe import probe
@@ -37,15 +46,29 @@ from jupyter_gpuperf.tuning.time_limit import Alarm
 from jupyter_gpuperf.tuning.tune import tune_loader
 from jupyter_gpuperf.tuning.wanted import Wanted
 
-GRID_TARGET = 0.03
 FOREVER = 1e6
+ALL_OF_IT = 0.0
+"""A setting is measured for all of its time, not until it seems sure: the best of many is easily a lucky one."""
+TUNER, BEST = "tuner", "best of the grid"
+PEERS = ("own", "recipe", "Lightning's hint", "2 × cores", "4 × GPUs", "dataloader-param-helper")
 
 
-def grid(cpus: int, quick: bool) -> list[Setting]:
+class Times(NamedTuple):
+    """Seconds for a setting in the grid, and for one of its turns at the end."""
+
+    grid: float
+    turn: float
+
+
+def grid(name: str, cpus: int, *, quick: bool) -> list[Setting]:
     """Return every setting that is tried."""
-    workers = (0, 1, 2, 4) if quick else (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-    most = max(4, 4 * cpus)
-    prefetch = (2,) if quick else (1, 2, 4)
+    if name in WAITING:
+        workers, prefetch, most = (0, 1, 2, 4, 8, 16, 32, 48, 64), (1, 2, 4), 64
+    else:
+        workers = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+        prefetch, most = (1, 2, 4, 8), max(4, 4 * cpus)
+    if quick:
+        workers, prefetch = (0, 1, 2, 4), (2,)
     pins = (False, True) if torch.cuda.is_available() else (False,)
     found = {
         Setting.of(num_workers=each, prefetch_factor=factor, pin_memory=pin)
@@ -55,136 +78,170 @@ def grid(cpus: int, quick: bool) -> list[Setting]:
     return sorted(found, key=lambda setting: setting.cost)
 
 
-def peers(subject: Subject, cpus: int) -> dict[str, Setting]:
+def peers(subject: Subject, cpus: int, helped: Setting | None) -> dict[str, Setting]:
     """Return what others would set."""
     devices = max(1, torch.cuda.device_count())
-    found = {
-        "own": subject.present or Setting.of(num_workers=0),
-        "recipe": golden(cpus),
-        "Lightning's hint": Setting.of(num_workers=max(1, cpus - 1)),
-        "2 × cores": Setting.of(num_workers=2 * cpus),
-        "4 × GPUs": Setting.of(num_workers=4 * devices),
-    }
-    if (helped := from_param_helper(subject)) is not None:
-        found["dataloader-param-helper"] = helped
-    return found
+    found = (
+        subject.present or Setting.of(num_workers=0),
+        golden(cpus),
+        Setting.of(num_workers=max(1, cpus - 1)),
+        Setting.of(num_workers=2 * cpus),
+        Setting.of(num_workers=4 * devices),
+        helped,
+    )
+    return {who: each for who, each in zip(PEERS, found, strict=True) if each is not None}
 
 
-def from_param_helper(subject: Subject) -> Setting | None:
-    """Return what dataloader-param-helper finds, where it is installed and gets through this load."""
-    if importlib.util.find_spec("dataloader_param_helper") is None:
-        return None
-    # It keeps its answer in the working directory, and reads an older one there.
-    before = os.getcwd()
-    try:
-        helper: Any = importlib.import_module("dataloader_param_helper")
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            found = helper.find_optimal_params(
-                subject.dataset, torch.device("cpu"), subject.batch_size
-            )
-        return Setting.of(
-            num_workers=found["num_workers"],
-            prefetch_factor=found.get("prefetch_factor"),
-            pin_memory=bool(found.get("pin_memory")),
-            persistent_workers=bool(found.get("persistent_workers")),
-        )
-    except Exception as error:  # another project's code  # noqa: BLE001
-        print(f"dataloader-param-helper: {type(error).__name__}: {error}", file=sys.stderr)
-        return None
-    finally:
-        os.chdir(before)
-
-
-def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> dict[str, Any]:
     """Return what one load gives."""
     with tempfile.TemporaryDirectory() as folder, Alarm() as alarm:
         loader = LOADS[name](Path(folder))
-        context = Context(progress=lambda ratio, words: None, warn=print)
+        context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
+        others = Others()
         began = time.perf_counter()
         # The tuner sets an alarm of its own and puts this one back.
-        answer = tune_loader(loader, name, Wanted(budget_seconds=options.budget_seconds), context)
+        answer = tune_loader(loader, name, Wanted(budget_seconds=budget_seconds), context)
         tuner_seconds = time.perf_counter() - began
         chosen = Setting(**answer.recommended)  # type: ignore[arg-type]
 
         subject = Subject(loader, name)
-        bench = Bench(
-            subject,
-            probe(subject, 2.0, 60.0),
-            budget_here(),
-            alarm=alarm,
-            left_seconds=lambda: FOREVER,
-        )
-        seconds = 1.0 if options.quick else 6.0
+        budget = budget_here()
+        looked = probe(subject, 2.0, 60.0)
+        bench = Bench(subject, looked, budget, alarm=alarm, left_seconds=lambda: FOREVER)
         began = time.perf_counter()
-        tried = {}
-        for setting in grid(int(usable_cpus()), options.quick):
+        tried, failed = {}, {}
+        for setting in grid(name, int(usable_cpus()), quick=quick):
             print(f"{name}: {setting.words()}", file=sys.stderr)
-            trial = bench.drain(setting, seconds=seconds, target_ratio=GRID_TARGET)
-            if trial.batch_seconds is not None:
-                tried[setting] = trial.batch_seconds["value"]
+            trial = bench.drain(setting, seconds=times.grid, target_ratio=ALL_OF_IT)
+            if trial.blocks:
+                tried[setting] = statistics.fmean(trial.blocks)
+            else:
+                failed[setting.words()] = trial.error
         grid_seconds = time.perf_counter() - began
 
-        named = {"tuner": chosen, "best of the grid": min(tried, key=lambda each: tried[each])}
-        named |= peers(subject, budget_here().seen_cpus)
+        named = {TUNER: chosen, BEST: min(tried, key=lambda each: tried[each])}
+        helped, why_not = from_param_helper(subject, alarm)
+        named |= peers(subject, budget.seen_cpus, helped)
         return {
             "load": name,
             "settings": {who: setting.words() for who, setting in named.items()},
-            "lost": lost(bench, named, seconds, options.rounds),
-            "time_ratio": tuner_seconds / grid_seconds,
+            "lost": lost(bench, named, times.turn),
             "tuner_seconds": tuner_seconds,
+            "tuner_trials": len(answer.trials),
             "grid_seconds": grid_seconds,
-            "grid": {setting.words(): value for setting, value in tried.items()},
+            "grid_settings": len(tried),
+            "time_ratio": tuner_seconds / grid_seconds,
+            "others_ratio": others.ratio(),
+            "grid_batch_seconds": {setting.words(): value for setting, value in tried.items()},
+            "grid_failed": failed,
+            "param_helper_failed": why_not,
             "warnings": answer.warnings,
         }
 
 
-def lost(
-    bench: Bench, named: dict[str, Setting], seconds: float, rounds: int
-) -> dict[str, float | None]:
+def lost(bench: Bench, named: dict[str, Setting], seconds: float) -> dict[str, Any]:
     """Return who → time lost against the best of the grid, all measured in turn, there and back."""
     settings = list(dict.fromkeys(named.values()))
     blocks: dict[Setting, list[float]] = {each: [] for each in settings}
-    for _ in range(rounds):
-        for setting in (*settings, *reversed(settings)):
-            blocks[setting] += bench.drain(
-                setting, seconds=seconds, target_ratio=GRID_TARGET
-            ).blocks
-    means = {each: statistics.fmean(found) for each, found in blocks.items() if found}
-    best = means[named["best of the grid"]]
-    return {
-        who: means[setting] / best - 1 if setting in means else None
-        for who, setting in named.items()
-    }
+    for setting in (*settings, *reversed(settings)):
+        made = bench.drain(setting, seconds=seconds, target_ratio=ALL_OF_IT)
+        blocks[setting] += made.blocks
+    best = named[BEST]
+    found: dict[str, Any] = {}
+    for who, setting in named.items():
+        if setting == best:
+            found[who] = {"value": 0.0, "low": 0.0, "high": 0.0}
+        elif len(blocks[setting]) < 2:
+            found[who] = None
+        else:
+            ratio = welch_ratio(blocks[best], blocks[setting])
+            found[who] = {key: value - 1 for key, value in ratio.items()}
+    return found
+
+
+class Others:
+    """How much of the processors others use from now on."""
+
+    def __init__(self) -> None:
+        self._spent, self._began = self._now(), time.perf_counter()
+
+    def ratio(self) -> float:
+        """Return their share since the beginning."""
+        wall = time.perf_counter() - self._began
+        return max(0.0, (self._now() - self._spent) / wall / (psutil.cpu_count() or 1))
+
+    @staticmethod
+    def _now() -> float:
+        machine = psutil.cpu_times()
+        own = os.times()  # of children, those that have ended
+        busy = float(machine.user + machine.system)
+        return busy - own.user - own.system - own.children_user - own.children_system
+
+
+def row(one: dict[str, Any]) -> str:
+    """Return a load as a line of the table."""
+    if "failed" in one:
+        return f"| {one['load']} | failed: {one['failed']} |" + " |" * (6 + len(PEERS))
+    cells = [
+        one["load"],
+        one["settings"][TUNER],
+        percents(one["lost"][TUNER]),
+        f"{one['tuner_seconds']:.0f} s",
+        f"{one['time_ratio']:.0%} of {one['grid_settings']} settings'",
+        one["settings"][BEST],
+        *(percents(one["lost"].get(who)) for who in PEERS),
+        f"{one['others_ratio']:.0%}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def percents(found: dict[str, float] | None) -> str:
+    """Return a loss with its interval."""
+    if found is None:
+        return "–"
+    if not any(found.values()):
+        return "the best"
+    low, high = (f"{100 * found[each]:+.0f}" for each in ("low", "high"))
+    return f"{100 * found['value']:+.1f} % ({low} … {high})"
 
 
 def main() -> None:
-    """Print a table."""
+    """Measure each load whatever becomes of the others, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default=",".join(LOADS), help="loads, with commas")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--cpus", type=int, default=0)
     parser.add_argument("--budget-seconds", type=float, default=60.0)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="rewritten after each load")
     options = parser.parse_args()
     if options.cpus:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cpus])
     torch.set_num_threads(1)
-    found = []
+    # torch has its own opinion of how many workers there should be; here that is what is measured.
+    warnings.filterwarnings("ignore", module=r"torch\.utils\.data")
+    times = Times(1.0, 1.0) if options.quick else Times(6.0, 3.0)
+    found: list[dict[str, Any]] = []
     for name in options.only.split(","):
-        one = measure(name, options)
-        found.append(one)
+        try:
+            found.append(measure(name, times, options.budget_seconds, quick=options.quick))
+        except Exception as error:  # the others are measured still  # noqa: BLE001
+            found.append({"load": name, "failed": f"{type(error).__name__}: {error}"})
+        print(row(found[-1]), file=sys.stderr)
         if options.json:
-            continue
-        print(
-            f"{name}: tuner {one['tuner_seconds']:.0f} s, {one['time_ratio']:.0%} of the grid's time"
-        )
-        for who, value in one["lost"].items():
-            words = "not measured" if value is None else f"{value:+7.1%}"
-            print(f"  {who:<26}{words}  {one['settings'][who]}")
-    if options.json:
-        print(json.dumps(found, indent=1))
+            options.json.write_text(json.dumps(found, indent=1))
+    head = ["load", "the tuner's choice", "loses", "takes", "of the grid's time", "grid's best"]
+    columns = [*head, *PEERS, "others used"]
+    print(
+        f"{usable_cpus():g} processors, {torch.cuda.device_count()} GPUs, torch {torch.__version__}\n"
+    )
+    print(f"| {' | '.join(columns)} |")
+    print(f"|{' --- |' * len(columns)}")
+    print("\n".join(row(each) for each in found))
+    for each in found:
+        if why_not := each.get("param_helper_failed"):
+            print(f"\n{PEERS[-1]}, {each['load']}: {why_not}")
+    if any("failed" in each for each in found):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
 
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, get_worker_info
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Sampler,
+    get_worker_info,
+)
 
 
 def nothing(index):
@@ -56,6 +64,27 @@ def crashes(index):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Later(Items):
+    """Goes well while items are looked at, and does as told before a trial is done."""
+
+    def __init__(self, do, after=24):
+        super().__init__(length=10**6)
+        self.after, self.then = after, do
+
+    def __getitem__(self, index):
+        if index >= self.after:
+            self.then(index)
+        return super().__getitem__(index)
+
+
+class Dries(IterableDataset):
+    """A stream whose source falls silent."""
+
+    def __iter__(self):
+        yield from range(20)
+        hangs(None)
+
+
 class Stream(IterableDataset):
     """The whole in each worker, unless it is divided."""
 
@@ -77,14 +106,35 @@ class Endless(IterableDataset):
         yield 0
 
 
+class Lost(Sampler):
+    """Looks for its first index for ever."""
+
+    def __init__(self):
+        pass
+
+    def __iter__(self):
+        return iter(Endless())
+
+    def __len__(self):
+        return 1000
+
+
 class Shards(IterableDataset):
     """A stream as Hugging Face has it: it says into how many parts it can be cut."""
 
     n_shards = 2
 
+    def __init__(self, length=100_000):
+        self.length = length
+
     def __iter__(self):
         info = get_worker_info()
-        return iter(range(info.id if info else 0, 100_000, info.num_workers if info else 1))
+        first, step = (info.id, info.num_workers) if info else (0, 1)
+        return (
+            itertools.count(first, step)
+            if self.length is None
+            else iter(range(first, self.length, step))
+        )
 
 
 class BatchSamplerShard(BatchSampler):

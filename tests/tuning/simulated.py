@@ -1,27 +1,67 @@
-"""A loader whose time per batch is known, in place of a real one: trials take no time."""
+"""A loader whose time per batch is known, in place of a real one, and a machine that is known: trials take no time."""
 
 from __future__ import annotations
 
 import math
 import random
 
+from jupyter_gpuperf.tuning.budget import Budget
+from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.setting import Setting, golden
 from jupyter_gpuperf.tuning.space import Space
 from jupyter_gpuperf.tuning.trial import Trial
 
+GIB = 2**30
+BUDGET = Budget(
+    cpus=4.0,
+    seen_cpus=4,
+    quota_cpus=None,
+    local_ranks=1,
+    memory_bytes=16 * GIB,
+    memory_limit_bytes=None,
+    shared_memory_bytes=8 * GIB,
+    shared_memory_total_bytes=8 * GIB,
+    open_files=1024,
+    locked_memory_bytes=None,
+)
+PROBE = Probe(
+    items=10,
+    item_seconds=0.01,
+    item_cpu_seconds=0.01,
+    blocked_ratio=0.0,
+    variation=1.0,
+    collate_seconds=0.0,
+    batch_bytes=2**20,
+    uses_cuda=False,
+    read_bytes=0,
+    storage_bytes=0,
+    cv_threads=0,
+    pickled_bytes=None,
+    batch_size=8,
+)
+
 
 class SimulatedBench:
     """Answers as a loader would whose batches take ``seconds_of(setting)``.
 
-    Each trial uses up its time of the budget. ``fails`` gives the error of a setting, or nothing.
+    Each trial uses up its time of the budget. ``fails`` gives the error of a setting, or nothing. Blocks scatter by
+    ``noise_ratio`` to either side.
     """
 
-    def __init__(self, seconds_of, *, startup=lambda setting: 0.0, fails=lambda setting: None):
+    def __init__(
+        self,
+        seconds_of,
+        *,
+        startup=lambda setting: 0.0,
+        fails=lambda setting: None,
+        noise_ratio=0.01,
+        seed=7,
+    ):
         self.seconds_of, self.startup, self.fails = seconds_of, startup, fails
         self.used_seconds = 0.0
         self.drained = []
-        self.noise = random.Random(7)
+        self.noise_ratio, self.noise = noise_ratio, random.Random(seed)
 
     def left(self, budget_seconds=60.0):
         return budget_seconds - self.used_seconds
@@ -35,7 +75,10 @@ class SimulatedBench:
         mean = self.seconds_of(setting)
         return Trial(
             setting=setting,
-            blocks=[mean * (1 + self.noise.uniform(-0.01, 0.01)) for _ in range(10)],
+            blocks=[
+                mean * (1 + self.noise.uniform(-self.noise_ratio, self.noise_ratio))
+                for _ in range(10)
+            ],
             startup_seconds=self.startup(setting),
         )
 

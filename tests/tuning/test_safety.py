@@ -10,45 +10,17 @@ import time
 
 import pytest
 from data_sets import Items
+from simulated import BUDGET, GIB, PROBE
 from torch.utils.data import DataLoader
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.tuning import by_value as by_value_module
-from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.budget import budget_here
 from jupyter_gpuperf.tuning.by_value import by_value, pickled_bytes
-from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words, in_the_way
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
-GIB = 2**30
-BUDGET = Budget(
-    cpus=4.0,
-    seen_cpus=4,
-    quota_cpus=None,
-    local_ranks=1,
-    memory_bytes=16 * GIB,
-    memory_limit_bytes=None,
-    shared_memory_bytes=8 * GIB,
-    shared_memory_total_bytes=8 * GIB,
-    open_files=1024,
-    locked_memory_bytes=None,
-)
-PROBE = Probe(
-    items=10,
-    item_seconds=0.01,
-    item_cpu_seconds=0.01,
-    blocked_ratio=0.0,
-    variation=1.0,
-    collate_seconds=0.0,
-    batch_bytes=2**20,
-    uses_cuda=False,
-    read_bytes=0,
-    storage_bytes=0,
-    cv_threads=0,
-    pickled_bytes=None,
-    batch_size=8,
-)
 EIGHT = Setting.of(num_workers=8)
 
 

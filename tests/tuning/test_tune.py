@@ -1,9 +1,13 @@
-"""Tuning small real loaders from end to end, good ones and bad ones."""
+"""Tuning small real loaders from end to end, good ones and bad ones.
+
+Which setting wins depends on what else runs here: that is for ``test_search.py``, against loaders whose times are known.
+"""
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 import warnings
 
@@ -13,12 +17,14 @@ import torch
 from data_sets import (
     BatchSamplerShard,
     DataLoaderShard,
+    Dries,
     Endless,
     FabricLoader,
     Items,
+    Later,
+    Lost,
     Shards,
     Stream,
-    compute,
     crashes,
     hangs,
     raises,
@@ -28,6 +34,7 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Rando
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.tune import tune_loader
 from jupyter_gpuperf.tuning.wanted import Wanted
 
@@ -47,20 +54,22 @@ def workers_left():
     return [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_loader_that_waits_for_storage_gets_workers_and_the_answer_has_the_documented_shape():
+def test_the_answer_has_the_documented_shape_and_no_worker_is_left():
     said = []
     own = DataLoader(Items(do=wait(0.003)), batch_size=4, num_workers=0)
     before = set(workers_left())
     answer = tuned(own, said=said).to_dict()
-    assert answer["recommended"]["num_workers"] >= 1
     for trial in answer["trials"]:
         assert {"num_workers", "prefetch_factor", "pin_memory", "persistent_workers"} <= set(trial)
         if trial["error"] is None:
             rate = trial["batches_per_second"]
             assert rate["low"] <= rate["value"] <= rate["high"]
-    roles = {role for trial in answer["trials"] for role in trial["roles"]}
-    assert {"recommended", "present", "golden"} <= roles
-    assert answer["limit"]
+    with_role = {role: trial for trial in answer["trials"] for role in trial["roles"]}
+    assert {"recommended", "present", "golden"} <= set(with_role)
+    recommended, settings = with_role["recommended"], answer["recommended"]
+    assert {name: recommended[name] for name in settings} == settings
+    assert Setting(**settings).words() in answer["summary"][0]
+    assert with_role["present"]["num_workers"] == 0
     assert answer["regime"] == "no files"
     assert "left" in said[-1][1]
     assert set(workers_left()) <= before
@@ -86,16 +95,11 @@ def test_the_code_makes_a_loader_in_the_recommended_setting():
     assert made.batch_size == 4
 
 
-def test_data_in_memory_is_tried_without_workers():
-    answer = tuned(DataLoader(Items(), batch_size=8, num_workers=2))
-    assert any(trial["num_workers"] == 0 for trial in answer.trials)
-
-
 def test_a_target_rate_takes_the_place_of_a_step():
     answer = tuned(DataLoader(Items(), batch_size=2, num_workers=2), target_rate=2.0)
-    # Whether it is enough is a matter of what else runs here; tests/perf/tuner_regret.py measures that.
     assert answer.step_seconds == 0.5
-    assert any(trial["num_workers"] == 0 for trial in answer.trials)
+    assert answer.enough is not None  # it was held against the rate
+    assert "of its 500 ms" in answer.summary[0]
 
 
 def test_the_users_own_step_runs_on_real_batches():
@@ -107,8 +111,8 @@ def test_the_users_own_step_runs_on_real_batches():
 
     answer = tuned(DataLoader(Items(), batch_size=4), step=step)
     assert set(seen) == {(4,)}
-    assert answer.step_seconds == pytest.approx(0.02, rel=1.0)
-    assert any(trial["wait_ratio"] for trial in answer.trials)
+    assert answer.step_seconds >= 0.02
+    assert answer.trial("recommended")["wait_ratio"] is not None
 
 
 def test_a_step_that_fails_is_told():
@@ -120,26 +124,52 @@ def test_a_step_that_fails_is_told():
     assert failure.value.code == "step_failed"
 
 
-@pytest.mark.parametrize(
-    ("do", "words"),
-    [(raises, "no such picture"), (crashes, "killed"), (hangs, "no batch came in time")],
-    ids=["raises", "crashes", "hangs"],
-)
-def test_a_broken_data_set_ends_within_the_budget_and_is_told(do, words):
+SILENT = "no batch came in time|not enough batches within 3 s"  # whichever looks first
+BROKEN = {
+    "raises": (Items(do=raises), {}, "data_set_failed", "no such picture"),
+    "crashes": (Items(do=crashes), {}, "data_set_failed", "killed"),
+    "hangs": (Items(do=hangs), {}, "data_set_failed", "no batch came in time"),
+    "collate hangs": (Items(), {"collate_fn": hangs}, "data_set_failed", "no batch came in time"),
+    "worker hangs": (Items(), {"worker_init_fn": hangs}, "data_set_failed", "no batch came in"),
+    "is empty": (Items(length=0), {"num_workers": 0}, "data_set_failed", "no item"),
+    "drops all": (Items(length=3), {"drop_last": True}, "data_set_failed", "drop_last"),
+    "raises later": (Later(raises), {}, "nothing_measured", "no such picture"),
+    "hangs later": (Later(hangs), {}, "nothing_measured", SILENT),
+    "hangs later, here": (Later(hangs), {"num_workers": 0}, "nothing_measured", SILENT),
+    "gives nothing": (Endless(), {}, "data_set_failed", "no batch came in time"),
+    "dries up": (Dries(), {"num_workers": 1}, "nothing_measured", SILENT),
+    "has no index": (Items(), {"sampler": Lost()}, "no_time", "gave nothing to measure"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_data_set_ends_within_the_budget_and_is_told(what):
+    data, options, code, words = BROKEN[what]
+    own = DataLoader(data, batch_size=4, **{"num_workers": 2, **options})
     before = set(workers_left())  # other tests' helpers may still be there
     began = time.monotonic()
     with pytest.raises(GpuPerfError) as failure:
-        tuned(DataLoader(Items(do=do), batch_size=4, num_workers=2), budget_seconds=3.0)
-    assert time.monotonic() - began < 30  # a busy machine; without a limit it would be for ever
-    assert failure.value.code == "data_set_failed"
-    assert words in failure.value.message
+        tuned(own, budget_seconds=3.0)
+    # Ending what hangs takes a moment, and more on a busy machine; without a limit it would be for ever.
+    assert time.monotonic() - began < 3.0 + 10.0
+    assert failure.value.code == code
+    assert re.search(words, failure.value.message)
+    assert failure.value.hint
     assert set(workers_left()) <= before
 
 
-def test_an_endless_stream_that_gives_nothing_ends_within_the_budget():
+def test_a_step_that_hangs_ends_within_the_budget_and_is_not_taken_for_the_data():
+    began = time.monotonic()
     with pytest.raises(GpuPerfError) as failure:
-        tuned(DataLoader(Endless(), batch_size=4), budget_seconds=3.0)
-    assert failure.value.code in ("data_set_failed", "no_time")
+        tuned(DataLoader(Items(), batch_size=4), step=hangs, budget_seconds=3.0)
+    assert time.monotonic() - began < 3.0 + 10.0
+    assert failure.value.code == "no_time"
+    assert "The step did not come to an end" in failure.value.message
+
+
+def test_a_stream_without_an_end_is_tuned_like_any_other():
+    answer = tuned(DataLoader(Shards(length=None), batch_size=4), budget_seconds=3.0)
+    assert answer.trial("recommended")["batches_per_second"]["value"] > 0
 
 
 def test_batches_too_slow_to_compare_are_refused_with_the_time_they_need():
@@ -242,8 +272,3 @@ def test_wishes_that_make_no_sense_are_refused():
             Wanted(**wanted)
     with pytest.raises(BadRequest):
         tuned(7)
-
-
-def test_computing_is_tuned_to_an_answer():
-    answer = tuned(DataLoader(Items(do=compute(0.001)), batch_size=8), budget_seconds=6.0)
-    assert answer.limit  # which one is measured, and so not a test's business

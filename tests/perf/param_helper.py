@@ -1,0 +1,78 @@
+"""What dataloader-param-helper, another project, would set; see ``tuner_regret.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.subject import Subject
+from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+
+NAME = "dataloader_param_helper"
+MOST_SECONDS = 60.0
+
+
+class Pairs(Dataset[Any]):
+    """The items as it wants them: with a label."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.dataset[index]
+        return (item[0] if isinstance(item, tuple) else item), 0
+
+
+def from_param_helper(subject: Subject, alarm: Alarm) -> tuple[Setting | None, str]:
+    """Return what it finds, or why it finds nothing."""
+    if importlib.util.find_spec(NAME) is None:
+        return None, "not installed"
+    try:
+        with _elsewhere(), contextlib.redirect_stdout(sys.stderr), alarm.within(MOST_SECONDS):
+            helper = importlib.import_module(NAME)
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            found = helper.find_optimal_params(Pairs(subject.dataset), device, subject.batch_size)
+    except TimeIsUp:
+        return None, f"no answer within {MOST_SECONDS:.0f} s"
+    except Exception as error:  # another project's code  # noqa: BLE001
+        return None, f"{type(error).__name__}: {error}"
+    # Where each of its trials failed it answers all the same, with zeros.
+    if not math.isfinite(found.get("avr_runtime_ms", math.inf)):
+        return None, "none of its trials came to an end"
+    setting = Setting.of(
+        num_workers=found["num_workers"],
+        # It passes bool(prefetch_factor) when it measures, which is one, and recommends another: that is tried.
+        prefetch_factor=found.get("prefetch_factor"),
+        pin_memory=bool(found.get("pin_memory")),
+        persistent_workers=bool(found.get("persistent_workers")),
+    )
+    return setting, ""
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Leave the working directory, where it keeps its answer and reads an older one; and spare it CUDA where there is none."""
+    before, wait = os.getcwd(), torch.cuda.synchronize
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        if not torch.cuda.is_available():
+            torch.cuda.synchronize = lambda *device: None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            torch.cuda.synchronize = wait
+            os.chdir(before)

@@ -1,0 +1,57 @@
+"""What bounds a setting, told from figures that are known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from simulated import BUDGET, PROBE
+
+from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.verdict import limit_of, summary_of
+
+SPACE = Space(named={}, base=Setting.of(num_workers=1), most_workers=8, cpus=4.0)
+COMPUTES = dataclasses.replace(PROBE, blocked_ratio=0.0)
+WAITS = dataclasses.replace(PROBE, blocked_ratio=0.9)
+HALF = dataclasses.replace(BUDGET, cpus=2.0, quota_cpus=2.0)
+
+
+def trial(workers, seconds=0.02, **figures):
+    return Trial(setting=Setting.of(num_workers=workers), blocks=[seconds] * 10, **figures)
+
+
+def found(best, *others, enough=None):
+    return Found(trials=[best, *others], best=best, enough=enough, cut_short=False)
+
+
+@pytest.mark.parametrize(
+    ("best", "probe", "budget", "code"),
+    [
+        (trial(4, cpu_cores=3.9), COMPUTES, BUDGET, "cpu"),
+        (trial(2, cpu_cores=1.9), COMPUTES, HALF, "quota"),
+        (trial(4, cpu_cores=2.0, machine_busy_ratio=1.0), COMPUTES, BUDGET, "others"),
+        (trial(8, cpu_cores=0.5, machine_busy_ratio=0.2), WAITS, BUDGET, "storage"),
+        (trial(0, cpu_cores=1.0, machine_busy_ratio=0.3), COMPUTES, BUDGET, "transfer"),
+    ],
+    ids=["processors", "a quota", "others", "storage", "handing over"],
+)
+def test_the_limit_is_what_is_used_up(best, probe, budget, code):
+    limit = limit_of(best, found(best), SPACE, probe, budget)
+    assert limit.code == code
+    assert limit.summary
+    assert limit.advice
+
+
+def test_a_loader_that_keeps_up_is_limited_by_the_step_whatever_else_is_busy():
+    best = trial(0, cpu_cores=4.0, machine_busy_ratio=1.0)
+    limit = limit_of(best, found(best, enough=True), SPACE, WAITS, BUDGET)
+    assert limit.code == "step"
+
+
+def test_a_gain_is_claimed_only_where_intervals_stay_apart():
+    best, own = trial(4, 0.015), trial(1, 0.03, roles={"present"})
+    assert "2.00 times as fast as your present" in summary_of(best, found(best, own), SPACE)[1]
+    noisy = Trial(setting=own.setting, roles={"present"}, blocks=[0.005, 0.035] * 5)
+    assert "intervals overlap" in summary_of(best, found(best, noisy), SPACE)[1]
