@@ -6,9 +6,6 @@ entry point group ``jupyter_gpuperf.rules``; each entry point names a tuple of :
 
 from __future__ import annotations
 
-import logging
-from importlib.metadata import entry_points
-
 from jupyter_gpuperf.diagnose import (
     communication_bound,
     cpu_quota,
@@ -36,6 +33,7 @@ from jupyter_gpuperf.diagnose.declaration import (
 from jupyter_gpuperf.diagnose.diagnosis import diagnose
 from jupyter_gpuperf.diagnose.view import View
 from jupyter_gpuperf.diagnose.window import Device, Listing, Process, Series, Steps, Window
+from jupyter_gpuperf.plugins import with_additions
 
 __all__ = [
     "RULES",
@@ -55,8 +53,6 @@ __all__ = [
     "all_rules",
     "diagnose",
 ]
-
-logger = logging.getLogger(__name__)
 
 RULES: tuple[Rule, ...] = (
     out_of_memory.RULE,
@@ -82,14 +78,4 @@ def all_rules() -> tuple[Rule, ...]:
 
     A package that can't be loaded, or that repeats a code, is logged and left out.
     """
-    rules = {rule.code: rule for rule in RULES}
-    for point in entry_points(group="jupyter_gpuperf.rules"):
-        try:
-            additions: tuple[Rule, ...] = tuple(point.load())
-        except Exception:
-            logger.exception("The rules of %s could not be loaded; they are left out.", point.value)
-            continue
-        for rule in additions:
-            if rules.setdefault(rule.code, rule) is not rule:
-                logger.error("%s repeats the rule %s; left out.", point.value, rule.code)
-    return tuple(rules.values())
+    return with_additions(RULES, "rules", Rule, lambda rule: rule.code)
