@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
+from saved_state import saving
 from test_lab import open_panel
 
 pytestmark = pytest.mark.ui
@@ -37,9 +38,8 @@ def test_each_metric_has_a_chart_with_a_curve_per_device_and_the_newest_values(b
     expect(legend.nth(1)).to_contain_text("GPU 1")
     # What no device of these recordings has is not drawn as a zero.
     expect(board.locator(f"{BOARD} section[data-metric^=nvlink]")).to_have_count(0)
-    before = draws(board)
-    board.wait_for_timeout(2500)
-    assert draws(board) > before
+    plot = board.locator(f"{POWER} .jp-GpuPerf-plot")
+    expect(plot).not_to_have_attribute("data-drawn", str(draws(board)))
     painted = board.locator(f"{POWER} canvas").evaluate(
         "canvas => new Set(new Uint32Array(canvas.getContext('2d')"
         ".getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"
@@ -107,10 +107,10 @@ def test_metrics_span_and_layout_outlive_the_page(start_server, packaged_recordi
     board.uncheck(f"{BOARD} [name=utilization_percent]")
     board.check(f"{BOARD} [name=clock_memory_mhz]")
     board.click(f"{BOARD} [data-range='600']")
-    board.click(f"{BOARD} button[data-layout=columns]")
+    with saving(board, '"columns"'):
+        board.click(f"{BOARD} button[data-layout=columns]")
     expect(board.locator(f"{BOARD} [data-metric=clock_memory_mhz]")).to_have_count(2)
     expect(board.locator(BUSY)).to_have_count(0)
-    board.wait_for_timeout(1500)  # Lab saves its layout a second later
 
     board.reload()
     expect(board.locator(f"{BOARD} [data-metric=clock_memory_mhz]")).to_have_count(2)
