@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
 from saved_state import saving
@@ -24,11 +26,15 @@ def draws(page: Page) -> int:
     return int(page.locator(f"{POWER} .jp-GpuPerf-plot").get_attribute("data-drawn") or 0)
 
 
-@pytest.fixture
-def board(lab, open_page):
-    page = open_page(lab.page())
+@pytest.fixture(scope="module")
+def board(browser, lab) -> Iterator[Page]:
+    """One page for all tests that leave it as they found it: loading Lab takes seconds."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    page.goto(lab.page())
     open_dashboard(page)
-    return page
+    yield page
+    context.close()
 
 
 def test_each_metric_has_a_chart_with_a_curve_per_device_and_the_newest_values(board):
@@ -82,6 +88,7 @@ def test_pause_stands_still_zoom_and_keys_move_and_back_to_now(board):
     expect(board.locator(f"{BOARD} [data-action=resume]")).to_be_visible()
     board.click(f"{BOARD} [data-action=resume]")
     expect(board.locator(f"{BOARD} [data-action=pause]")).to_be_visible()
+    board.click(f"{POWER} header button")
 
 
 def test_a_table_stands_behind_every_chart(board):
@@ -94,6 +101,8 @@ def test_a_table_stands_behind_every_chart(board):
     newest, least, mean, most = map(float, figures)
     assert 0 <= least <= mean <= most <= 100
     assert least <= newest <= most
+    board.click(f"{BUSY} header button")
+    expect(table).to_have_count(0)
 
 
 def test_metrics_span_and_layout_outlive_the_page(start_server, packaged_recordings, open_page):
