@@ -32,7 +32,7 @@ def training_recording() -> Path:
     return RECORDINGS / "h100_healthy_resnet50_bf16.jsonl.gz"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def starved_recording() -> Path:
     """A real H100 that waits for one JPEG worker."""
     return RECORDINGS / "h100_input_bound_jpeg_1worker.jsonl.gz"

@@ -61,11 +61,6 @@ def open_page(browser, request) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
-        # What is run before Lab's session with a kernel is settled makes it ask for one.
-        page.add_locator_handler(
-            page.locator(".jp-Dialog").filter(has_text="Select Kernel"),
-            lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click(),
-        )
         page.goto(url)
         return page
 

@@ -23,13 +23,14 @@ run_request(json.loads(sys.argv[1]), lambda message: print(json.dumps(message), 
 
 @pytest.fixture(scope="session")
 def run_on_the_processor():
-    """Run a benchmark without any GPU, in a process of its own; return what it says."""
+    """Run a benchmark without any GPU, in a process of its own, ``before`` first; return what it says."""
 
-    def run(benchmark, **parameters):
+    def run(benchmark, *, before="", **parameters):
         request = json.dumps({"benchmark": benchmark, "parameters": parameters})
         finished = subprocess.run(
-            [sys.executable, "-c", SCRIPT, request],
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+            [sys.executable, "-c", before + SCRIPT, request],
+            # One thread: several wait for each other, which takes many times as long on a busy machine.
+            env={"OMP_NUM_THREADS": "1", **os.environ, "CUDA_VISIBLE_DEVICES": ""},
             stdout=subprocess.PIPE,
             check=True,
             timeout=120,
@@ -44,6 +45,12 @@ def _torch():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of a NumPy that it can do without
         importlib.import_module("torch")
+
+
+@pytest.fixture
+def no_gpu(_torch, monkeypatch):
+    """Have torch see no GPU, in this process."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_rank_that_hangs_is_ended(monkeypatch, tmp_path):
         ({"backend": "gloo", "largest_mib": 65536, "processes": 64}, "not_enough_memory"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_starts(run_on_the_processor, parameters, code):
-    said = run_on_the_processor("allreduce", **{**SMALL, **parameters})
-    assert said[-1]["code"] == code
-    assert said[-1]["hint"]
+def test_what_cannot_be_is_refused_before_anything_starts(refusal_of, no_gpu, parameters, code):
+    error = refusal_of("allreduce", **{**SMALL, **parameters})
+    assert error["code"] == code
+    assert error["hint"]

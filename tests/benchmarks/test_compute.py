@@ -93,9 +93,16 @@ def test_what_makes_the_figures_doubtful_is_warned_of(timing, words):
     assert [sentence.partition(":")[0] for sentence in warnings] == words
 
 
+# Dynamo alone: building machine code takes half a minute, and is done for the benchmark ``compile``.
+DYNAMO_ALONE = """
+import functools, torch
+torch.compile = functools.partial(torch.compile, backend="eager")
+"""
+
+
 @pytest.fixture(scope="module")
 def compared(run_on_the_processor):
-    said = run_on_the_processor("compute", **SMALL, variants="all")
+    said = run_on_the_processor("compute", before=DYNAMO_ALONE, **SMALL, variants="all")
     assert said[-1]["type"] == "result", said[-1]
     return msgspec.convert(said[-1]["result"], BenchmarkResult)
 

@@ -21,7 +21,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 SMALL = {
-    "imread": {"workers": 2, "time_limit_seconds": 3.0},
+    "imread": {"workers": 2, "time_limit_seconds": 1.0},
     "io": {"size_mib": 16, "time_limit_seconds": 1.0},
     "blas": {"size": 128, "time_limit_seconds": 1.0},
     "pandas": {"rows": 2000, "time_limit_seconds": 1.0},

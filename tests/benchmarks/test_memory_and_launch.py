@@ -61,12 +61,8 @@ def test_the_winning_shape_is_named(result):
         assert all(size % 256 == 0 for size in sizes)
 
 
-def test_a_format_that_the_device_lacks_is_refused_with_what_to_do(run_on_the_processor):
-    (error,) = [
-        each
-        for each in run_on_the_processor("matmul", precision="fp8", time_limit_seconds=2.0)
-        if each["type"] == "error"
-    ]
+def test_a_format_that_the_device_lacks_is_refused_with_what_to_do(refusal_of, no_gpu):
+    error = refusal_of("matmul", precision="fp8", time_limit_seconds=2.0)
     assert error["code"] == "format_not_supported"
     assert "another precision" in error["hint"]
 

@@ -75,10 +75,7 @@ def test_compiling_is_timed_apart_from_the_steps(run_on_the_processor, tmp_path,
     assert list(tmp_path.glob("gpuperf-compile-*")) == []  # its cache is gone
 
 
-def test_without_a_compiler_it_is_said_what_is_missing(refusal_of, monkeypatch):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+def test_without_a_compiler_it_is_said_what_is_missing(refusal_of, no_gpu, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     error = refusal_of("compile", time_limit_seconds=1.0)
     assert error["code"] == "compiler_missing"
@@ -86,16 +83,16 @@ def test_without_a_compiler_it_is_said_what_is_missing(refusal_of, monkeypatch):
 
 
 @pytest.mark.parametrize("benchmark", ["train", "compile"])
-def test_a_precision_that_the_device_lacks_is_refused(run_on_the_processor, benchmark):
-    said = run_on_the_processor(benchmark, precision="tf32", time_limit_seconds=1.0)
-    assert said[-1]["code"] == "format_not_supported"
-    assert "fp32" in said[-1]["hint"]
+def test_a_precision_that_the_device_lacks_is_refused(refusal_of, no_gpu, benchmark):
+    error = refusal_of(benchmark, precision="tf32", time_limit_seconds=1.0)
+    assert error["code"] == "format_not_supported"
+    assert "fp32" in error["hint"]
 
 
-def test_cudnn_needs_a_gpu_and_says_so(run_on_the_processor):
-    said = run_on_the_processor("cudnn", time_limit_seconds=1.0)
-    assert said[-1]["code"] == "no_gpu"
-    assert said[-1]["hint"]
+def test_cudnn_needs_a_gpu_and_says_so(refusal_of, no_gpu):
+    error = refusal_of("cudnn", time_limit_seconds=1.0)
+    assert error["code"] == "no_gpu"
+    assert error["hint"]
 
 
 @pytest.fixture

@@ -111,6 +111,10 @@ def wait_until(condition, seconds, explain=lambda: ""):
         time.sleep(0.05)
 
 
+def is_the_end(content):
+    return content.get("execution_state") == "idle"
+
+
 class Notebook:
     """A kernel that the server started, reached as a front end would reach it."""
 
@@ -136,6 +140,11 @@ class Notebook:
 
     def finish(self, request, seconds=120):
         """Return the reply, and everything that the cell put out."""
+        *outputs, _ = self.hear(request, is_the_end, seconds)
+        return self.reply(request), outputs
+
+    def hear(self, request, wanted, seconds=120):
+        """Return what the cell put out from now on, up to the first content that is wanted."""
         deadline = time.monotonic() + seconds
         outputs = []
         while time.monotonic() < deadline:
@@ -145,10 +154,10 @@ class Notebook:
                 continue
             if message["parent_header"].get("msg_id") != request:
                 continue
-            if message["content"].get("execution_state") == "idle":
-                return self.reply(request), outputs
             outputs.append((message["msg_type"], message["content"]))
-        raise AssertionError(f"The cell did not end; it put out {outputs}.")
+            if wanted(message["content"]):
+                return outputs
+        raise AssertionError(f"It did not come; the cell put out {outputs}.")
 
     def reply(self, request):
         while True:
@@ -280,6 +289,10 @@ def watched(server, kernel):
     return next((each for each in found if each["key"] == kernel), None)
 
 
+def is_the_explanation(content):
+    return content.get("data", {}).get("text/plain", "").startswith("step, profiled")
+
+
 def test_a_watched_loop_is_seen_while_it_runs_and_its_cell_has_a_mark(server, notebook, tmp_path):
     notebook.run(WATCHED)
     notebook.run(
@@ -297,14 +310,10 @@ def test_a_watched_loop_is_seen_while_it_runs_and_its_cell_has_a_mark(server, no
         assert loader["busy_ratio"] is None  # there is no GPU here
         explain = {"key": notebook.kernel, "steps": 2}
         assert server.call("gpuperf/training/explain", explain)["steps"] == 2
-        time.sleep(
-            6
-        )  # the kernel's thread hears it, a profiler takes seconds to start, the loop goes on
+        notebook.hear(running, is_the_explanation)  # while the loop goes on
     finally:
         (tmp_path / "end").touch()
-    _, outputs = notebook.finish(running)
-    texts = [each["data"]["text/plain"] for _, each in outputs if "data" in each]
-    assert any(text.startswith("step, profiled") for text in texts), texts
+    notebook.finish(running)
     wait_until(lambda: watched(server, notebook.kernel)["cells"], 10)
     history = server.call("gpuperf/training?seconds=60")["history"][notebook.kernel]
     assert any(history["metrics"]["samples_per_second"]["mean"])

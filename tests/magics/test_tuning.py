@@ -25,7 +25,7 @@ class Squares(Dataset):  # as a notebook has it: no module to import it from
 
 train_loader = DataLoader(Squares(), batch_size=8, num_workers=1)
 """
-TUNE = "dataloader train_loader --tune --budget-seconds 8"
+TUNE = "dataloader train_loader --tune --budget-seconds 4"
 
 
 @pytest.fixture

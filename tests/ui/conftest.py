@@ -25,6 +25,7 @@ from real_browser import (  # noqa: F401  (fixtures and a hook)
 )
 
 START_SECONDS = 60
+ANSWER_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Server:
         )
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
+
+    def ask_until(self, path: str, wanted: Callable[[dict], object]) -> dict:
+        """Ask the REST API until the answer is as wanted."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while not wanted(answer := self.get(path)):
+            assert time.monotonic() < end, answer
+            time.sleep(0.1)
+        return answer
 
 
 def free_port() -> int:
@@ -110,6 +119,8 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
                 f"--IdentityProvider.token={token}",
                 f"--ServerApp.base_url={base_url}",
                 f"--ServerApp.root_dir={folder}",
+                # Tests ask Lab itself when a notebook's kernel is there.
+                *(["--LabApp.expose_app_in_browser=True"] if app == "jupyterlab" else []),
                 *options,
             ],
             env=environment,

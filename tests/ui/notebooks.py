@@ -1,37 +1,50 @@
-"""Notebooks for the browser tests: their files, and running them."""
+"""Notebooks for the browser tests: their files, opening them, and running them."""
 
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-"""The notebook in front: Lab opens those of before again, behind it."""
-RUN: Final = re.compile(r"\[(\*|\d+)\]:")
-TRIES: Final = 5
+"""The notebook in front."""
+SETTLED = """path => {
+    const shown = window.jupyterapp?.shell.currentWidget;
+    const session = shown?.context?.path === path ? shown.sessionContext : null;
+    const kernel = session?.session?.kernel;
+    return Boolean(session?.isReady)
+        && kernel?.connectionStatus === 'connected'
+        && kernel.status === 'idle';
+}"""
+
+
+def open_notebook(open_page: Callable[..., Page], server, name: str, *cells: str) -> Page:
+    """Write a notebook, open it, and return the page when its kernel can run cells.
+
+    In a workspace of its own: Lab would first show what was open there before, and run that.
+    """
+    file = f"{name}.ipynb"
+    write_notebook(server.folder / file, *cells)
+    page = open_page(server.page(f"lab/workspaces/{name}/tree/{file}"))
+    wait_for_kernel(page, file)
+    return page
+
+
+def wait_for_kernel(page: Page, path: str) -> None:
+    """Wait until the notebook ``path`` is in front, and its kernel answers.
+
+    Lab itself is asked. The page can't tell: while a workspace comes back, another notebook may be in front for a
+    second, whose kernel runs since long; and what is run while a kernel starts is lost, or makes Lab ask for a kernel.
+    """
+    page.wait_for_function(SETTLED, arg=path, timeout=60_000)
 
 
 def run_all_cells(page: Page) -> None:
-    """Run the notebook in front, once its kernel is there; again, if that was lost while Lab's session settled."""
-    expect(page.locator(f"{SHOWN} .jp-Toolbar-kernelName")).to_contain_text(
-        "Python 3", timeout=60_000
-    )
-    idle = page.locator(f"{SHOWN} .jp-Notebook-ExecutionIndicator[data-status=idle]")
-    expect(idle).to_be_visible(timeout=60_000)
-    prompt = page.locator(f"{SHOWN} .jp-InputPrompt").first
-    for _ in range(TRIES):
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        try:
-            expect(prompt).to_have_text(RUN, timeout=8_000)
-        except AssertionError:
-            continue
-        return
-    expect(prompt).to_have_text(RUN)
+    """Run the notebook in front."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
 def write_notebook(path: Path, *cells: str) -> None:

@@ -51,7 +51,7 @@ def run_to_its_end(page):
 
 
 def test_a_result_shows_its_samples_its_limit_and_how_it_stands(page, package):
-    fill(page, run_seconds=4)
+    fill(page, run_seconds=2)
     job = run(page)
     expect(job.locator(".jp-GpuPerf-left")).to_have_text(
         re.compile(r"up to \d s left"), timeout=WAIT_MS

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
+from saved_state import saving
 from test_lab import open_panel
 
 pytestmark = pytest.mark.ui
@@ -23,11 +26,15 @@ def draws(page: Page) -> int:
     return int(page.locator(f"{POWER} .jp-GpuPerf-plot").get_attribute("data-drawn") or 0)
 
 
-@pytest.fixture
-def board(lab, open_page):
-    page = open_page(lab.page())
+@pytest.fixture(scope="module")
+def board(browser, lab) -> Iterator[Page]:
+    """One page for all tests that leave it as they found it: loading Lab takes seconds."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    page.goto(lab.page())
     open_dashboard(page)
-    return page
+    yield page
+    context.close()
 
 
 def test_each_metric_has_a_chart_with_a_curve_per_device_and_the_newest_values(board):
@@ -37,9 +44,8 @@ def test_each_metric_has_a_chart_with_a_curve_per_device_and_the_newest_values(b
     expect(legend.nth(1)).to_contain_text("GPU 1")
     # What no device of these recordings has is not drawn as a zero.
     expect(board.locator(f"{BOARD} section[data-metric^=nvlink]")).to_have_count(0)
-    before = draws(board)
-    board.wait_for_timeout(2500)
-    assert draws(board) > before
+    plot = board.locator(f"{POWER} .jp-GpuPerf-plot")
+    expect(plot).not_to_have_attribute("data-drawn", str(draws(board)))
     painted = board.locator(f"{POWER} canvas").evaluate(
         "canvas => new Set(new Uint32Array(canvas.getContext('2d')"
         ".getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"
@@ -82,6 +88,7 @@ def test_pause_stands_still_zoom_and_keys_move_and_back_to_now(board):
     expect(board.locator(f"{BOARD} [data-action=resume]")).to_be_visible()
     board.click(f"{BOARD} [data-action=resume]")
     expect(board.locator(f"{BOARD} [data-action=pause]")).to_be_visible()
+    board.click(f"{POWER} header button")
 
 
 def test_a_table_stands_behind_every_chart(board):
@@ -94,6 +101,8 @@ def test_a_table_stands_behind_every_chart(board):
     newest, least, mean, most = map(float, figures)
     assert 0 <= least <= mean <= most <= 100
     assert least <= newest <= most
+    board.click(f"{BUSY} header button")
+    expect(table).to_have_count(0)
 
 
 def test_metrics_span_and_layout_outlive_the_page(start_server, packaged_recordings, open_page):
@@ -107,10 +116,10 @@ def test_metrics_span_and_layout_outlive_the_page(start_server, packaged_recordi
     board.uncheck(f"{BOARD} [name=utilization_percent]")
     board.check(f"{BOARD} [name=clock_memory_mhz]")
     board.click(f"{BOARD} [data-range='600']")
-    board.click(f"{BOARD} button[data-layout=columns]")
+    with saving(board, '"columns"'):
+        board.click(f"{BOARD} button[data-layout=columns]")
     expect(board.locator(f"{BOARD} [data-metric=clock_memory_mhz]")).to_have_count(2)
     expect(board.locator(BUSY)).to_have_count(0)
-    board.wait_for_timeout(1500)  # Lab saves its layout a second later
 
     board.reload()
     expect(board.locator(f"{BOARD} [data-metric=clock_memory_mhz]")).to_have_count(2)

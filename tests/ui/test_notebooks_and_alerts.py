@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from notebooks import write_notebook
-from playwright.sync_api import expect
+from notebooks import SHOWN, open_notebook
+from playwright.sync_api import Page, expect
 from test_lab import PANEL, ROOT, open_panel
 
 pytestmark = pytest.mark.ui
@@ -89,29 +90,25 @@ def driver(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(start_server, driver):
-    server = start_server("nvml", modules=driver.folder)
-    write_notebook(server.folder / "train.ipynb", "import os; print(os.getpid())")
-    return server
+    return start_server("nvml", modules=driver.folder)
 
 
-@pytest.fixture
-def page(open_page, server):
-    page = open_page(server.page("lab/tree/train.ipynb"))
-    expect(page.locator(".jp-Notebook")).to_be_visible()
+@pytest.fixture(scope="module")
+def page(browser, server) -> Iterator[Page]:
+    """One page with the panel for all that need no notebook: loading Lab takes seconds."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    page.goto(server.page())
     open_panel(page)
-    return page
+    yield page
+    context.close()
 
 
-def kernel_of(server) -> str:
-    (session,) = [each for each in server.get("api/sessions") if each["path"] == "train.ipynb"]
-    return session["kernel"]["id"]
+def kernels_of(server, path: str) -> list[str]:
+    return [each["kernel"]["id"] for each in server.get("api/sessions") if each["path"] == path]
 
 
 def pid_of_kernel(page) -> int:
-    # What is run while the kernel still starts may be lost.
-    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(
-        timeout=60_000
-    )
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-OutputArea-output pre").first
@@ -119,30 +116,30 @@ def pid_of_kernel(page) -> int:
     return int(output.inner_text())
 
 
-def test_a_notebook_that_holds_memory_is_named_and_freed_with_a_click(page, server, driver):
+def test_a_notebook_that_holds_memory_is_named_and_freed_with_a_click(open_page, server, driver):
+    page = open_notebook(open_page, server, "train", "import os; print(os.getpid())")
+    open_panel(page)
     pid = pid_of_kernel(page)
     driver.set(processes=[{"pid": pid, "usedGpuMemory": 12 * GIB}])
     holder = page.locator(f"{PANEL} .jp-GpuPerf-holder")
     expect(holder).to_contain_text("train.ipynb")
     expect(holder).to_contain_text("12.0 GiB")
     expect(holder).to_contain_text(f"process {pid}")
-    before = kernel_of(server)
+    before = kernels_of(server, "train.ipynb")
+    assert len(before) == 1
     page.screenshot(path=ROOT / "test-results" / "notebooks.png")
 
     holder.get_by_role("button", name="Restart").click()
     dialog = page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("All variables of train.ipynb are lost")
     dialog.get_by_role("button", name="Cancel").click()
-    assert kernel_of(server) == before  # nothing happens without a yes
+    assert kernels_of(server, "train.ipynb") == before  # nothing happens without a yes
 
     holder.get_by_role("button", name="Shut down").click()
     page.locator(".jp-Dialog").get_by_role("button", name="Shut down").click()
     expect(page.locator(".jp-Dialog")).to_have_count(0)
-    deadline = 20
-    while server.get("api/sessions") and deadline:
-        page.wait_for_timeout(200)
-        deadline -= 1
-    assert server.get("api/sessions") == []
+    expect(page.locator(f"{SHOWN} .jp-Toolbar-kernelName")).to_have_text("No Kernel")
+    assert kernels_of(server, "train.ipynb") == []
     driver.set(processes=[])
     expect(page.locator(f"{PANEL} [data-section=processes]")).to_contain_text("Nobody uses a GPU")
 
@@ -151,9 +148,7 @@ def test_a_notebook_that_the_drivers_list_does_not_name_speaks_for_itself(
     open_page, server, driver
 ):
     uuid = server.get("gpuperf/devices")["devices"][0]["uuid"]
-    write_notebook(server.folder / "says.ipynb", SAYS.format(uuid=uuid))
-    page = open_page(server.page("lab/workspaces/says/tree/says.ipynb"))
-    expect(page.locator(".jp-Notebook")).to_be_visible()
+    page = open_notebook(open_page, server, "says", SAYS.format(uuid=uuid))
     open_panel(page)
     # As in a container: a number that no process here can have.
     driver.set(processes=[{"pid": 2**22 + 1, "usedGpuMemory": 12 * GIB}])

@@ -21,7 +21,10 @@ def test_record_stop_download_delete(lab, open_page, tmp_path):
     page.click(f"{SECTION} > summary")
     page.click(f"{SECTION} [data-action=record]")
     expect(page.locator(f"{SECTION} > summary")).to_contain_text("recording")
-    page.wait_for_timeout(1500)
+    # A moment is in it when it is stopped.
+    lab.ask_until(
+        "gpuperf/recordings", lambda found: (found["recordings"][0]["frames_count"] or 0) >= 5
+    )
     page.click(f"{SECTION} [data-action=stop]")
     entry = page.locator(f"{SECTION} li")
     expect(entry).to_have_attribute("data-state", "stopped")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from notebooks import run_all_cells, write_notebook
+from notebooks import open_notebook, run_all_cells
 from playwright.sync_api import expect
 from recorded_training import with_training
 from test_lab import PANEL, ROOT, open_panel
@@ -64,10 +64,8 @@ while time.monotonic() < until:
 
 
 def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
-    write_notebook(lab.folder / "watched.ipynb", LOOP)
-    page = open_page(lab.page("lab/workspaces/watched/tree/watched.ipynb"))
-    if not page.locator(PANEL).is_visible():
-        open_panel(page)
+    page = open_notebook(open_page, lab, "watched", LOOP)
+    open_panel(page)
     section = page.locator(SECTION)
     expect(section).to_contain_text("%gpuwatch on")  # how to begin
     run_all_cells(page)
