@@ -38,13 +38,13 @@ class Alarm:
         self._look, self._clock = look, clock
         self._ends: list[float] = []
         self._held = 0
-        self._before: tuple[Any, tuple[float, float]] | None = None
+        self._before: tuple[Any, tuple[float, float], float] | None = None
 
     def __enter__(self) -> Alarm:  # noqa: PYI034  (Self is newer than the oldest Python here)
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             handler = signal.signal(signal.SIGALRM, self._ring)
             timer = signal.setitimer(signal.ITIMER_REAL, RING_SECONDS, RING_SECONDS)
-            self._before = (handler, timer)
+            self._before = (handler, timer, self._clock())
         return self
 
     def __exit__(
@@ -54,10 +54,12 @@ class Alarm:
         trace: TracebackType | None,
     ) -> None:
         if self._before is not None:
-            handler, timer = self._before
+            handler, (left, interval), began = self._before
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, handler)
-            signal.setitimer(signal.ITIMER_REAL, *timer)
+            if left:  # the user's own timer ran on meanwhile; what is due by now is due at once
+                left = max(left - (self._clock() - began), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left, interval)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
