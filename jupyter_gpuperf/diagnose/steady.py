@@ -145,14 +145,17 @@ def _longest_rest(busy: Sequence[float], interval: float) -> float:
 
 def _ends_a_job(series: Series, rest: tuple[float, float], longest: float, level: float) -> bool:
     before, after = rest
+    # So short a rest ends no job, whatever the memory did; there are hundreds of them.
+    if after - before <= longest and after - before < max(
+        FREED_SECONDS, 2 * series.interval_seconds
+    ):
+        return False
     used = series.between(before, after).values(MEMORY)
     known = bool(used) and level > 0
     if known and min(used) >= FILLED_RATIO * level:
         return after - before > max(longest, HELD_PAUSE_SECONDS)
     if after - before > longest:
         return True
-    if after - before < max(FREED_SECONDS, 2 * series.interval_seconds):
-        return False
     return known and min(used) < FREED_RATIO * level
 
 

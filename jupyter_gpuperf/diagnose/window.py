@@ -46,6 +46,7 @@ class Series:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """What was asked for before: every rule asks whether its metrics have values at all."""
+    _interval: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def points(self, metric: str) -> list[tuple[float, float]]:
         """Return the times and values of a metric, without the readings that have none."""
@@ -91,9 +92,10 @@ class Series:
     def interval_seconds(self) -> float:
         """The usual time between two readings; 0 where there are fewer than two."""
         times = self.times_seconds
-        return (
-            median(after - before for before, after in pairwise(times)) if len(times) > 1 else 0.0
-        )
+        if not self._interval:  # a list, because all else is frozen; every judgement asks for it
+            spacings = [after - before for before, after in pairwise(times)]
+            self._interval.append(median(spacings) if spacings else 0.0)
+        return self._interval[0]
 
     @property
     def seconds(self) -> float:
