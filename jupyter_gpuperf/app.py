@@ -58,8 +58,11 @@ class GpuPerf(Settings, ExtensionApp):
         self._starting = asyncio.ensure_future(self._start())
 
     async def _start(self) -> None:
-        await in_thread(lambda: import_module("jupyter_gpuperf.wiring"))
-        await self.parts.start()
+        try:
+            await in_thread(lambda: import_module("jupyter_gpuperf.wiring"))
+            await self.parts.start()
+        except Exception:  # nobody awaits this: without a word the panel would only look dead
+            self.log.exception("jupyter_gpuperf could not start; its routes will say why.")
 
     async def stop_extension(self) -> None:
         """End everything with the server."""

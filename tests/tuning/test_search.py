@@ -18,6 +18,17 @@ CURVES = {
 }
 
 
+def disturbed_once(plain, setting, factor):
+    """Something else runs while ``setting`` is measured for the first time."""
+    seen = []
+
+    def seconds_of(asked):
+        seen.append(asked)
+        return plain(asked) * (factor if asked == setting and seen.count(asked) == 1 else 1)
+
+    return seconds_of
+
+
 def best_of_all(seconds_of, most=32):
     return min(seconds_of(Setting.of(num_workers=workers)) for workers in range(most + 1))
 
@@ -165,12 +176,7 @@ def test_a_disturbed_trial_where_the_best_should_be_is_made_again_and_keeps_its_
 def test_what_leads_with_other_knobs_is_tried_without_them():
     """Two workers are disturbed, so that the recipe's four lead by far: plain ones would do as well."""
     plain = scaling(0.4, cpus=2)
-    seen = []
-
-    def disturbed(setting):
-        seen.append(setting)
-        first = seen.count(setting) == 1
-        return plain(setting) * (2.2 if setting == Setting.of(num_workers=2) and first else 1)
+    disturbed = disturbed_once(plain, Setting.of(num_workers=2), 2.2)
 
     given = {"present": Setting.of(num_workers=0), "golden": golden(2)}
     answer = found(SimulatedBench(disturbed), cpus=2.0, most_workers=4, named=given)
@@ -195,12 +201,7 @@ def test_where_nothing_can_be_measured_nothing_is_recommended():
 
 def test_a_trial_that_was_disturbed_is_made_again():
     plain = scaling(0.4, cpus=8)
-    seen = []
-
-    def disturbed(setting):
-        seen.append(setting)
-        first = seen.count(setting) == 1
-        return plain(setting) * (3 if setting == Setting.of(num_workers=2) and first else 1)
+    disturbed = disturbed_once(plain, Setting.of(num_workers=2), 3)
 
     answer = found(SimulatedBench(disturbed), cpus=8.0)
     assert answer.best.setting.num_workers == 8
