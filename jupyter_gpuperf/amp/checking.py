@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from jupyter_gpuperf.amp import kernels as kernel_names
+from jupyter_gpuperf.amp.activity import TensorActivity
 from jupyter_gpuperf.amp.census import counting
 from jupyter_gpuperf.amp.modes import Around
 from jupyter_gpuperf.amp.numerics import Floors, compare, floors_of
@@ -55,6 +56,7 @@ class Checking:
                 "--rigorous takes the time."
             )
         self._reference: tuple[Trace, Floors, list[Operator]] | None = None
+        self._activity: TensorActivity | None = None
 
     def census(self, mode: str) -> dict[str, Any]:
         """Return which operator ran in which format, over one run."""
@@ -80,6 +82,22 @@ class Checking:
         if "kernel_seconds" in found:
             found["step_kernel_seconds"] = found["kernel_seconds"] / steps
         return found
+
+    def tensor_active_ratio(self, mode: str, uuid: str | None) -> float | None:
+        """Return the tensor cores' share of time by the counter of the device ``uuid``; ``None`` where there is none."""
+        if uuid is None:
+            return None
+        if self._activity is None:
+            self._activity = TensorActivity(uuid)
+        session = self._session
+
+        def run() -> None:
+            session.run()
+            session.synchronize()
+
+        session.fresh()
+        with session.mode(mode, self._around):
+            return self._activity.ratio(run)
 
     def numerics(self, mode: str) -> dict[str, Any]:
         """Return how a mode's numbers compare with fp32's."""
@@ -144,5 +162,8 @@ class Checking:
         return {name: value * step_seconds["value"] for name, value in power.items()}
 
     def forget(self) -> None:
-        """Let go of the fp32 run's gradients."""
+        """Let go of the fp32 run's gradients, and of the driver."""
         self._reference = None
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None

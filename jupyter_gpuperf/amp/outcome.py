@@ -21,6 +21,8 @@ class ModeOutcome:
         How many times faster than fp32.
     speedup_over_now
         The same against how the cell runs now.
+    tensor_active_ratio
+        The tensor cores' share of time by the GPU's own counter; ``None`` where it has none.
     """
 
     mode: str
@@ -35,6 +37,7 @@ class ModeOutcome:
     numerics: dict[str, Any] | None = None
     dtypes: dict[str, Any] | None = None
     kernels: dict[str, Any] | None = None
+    tensor_active_ratio: float | None = None
     compiled: dict[str, Any] | None = None
     steps_skipped: int = 0
     error: dict[str, str] | None = None

@@ -19,6 +19,7 @@ from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.amp.session import Ordinary, Session, Subject
 from jupyter_gpuperf.amp.timing import Stopwatch, Variant, VariantFailed, interval_or_none
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.precision import tf32_is_on
@@ -214,6 +215,8 @@ class _Profiling:
                 outcome.dtypes = checking.census(name)
                 if self._device.type == "cuda":
                     outcome.kernels = checking.kernels(name)
+                    uuid = uuid_of(self._torch, self._device)
+                    outcome.tensor_active_ratio = checking.tensor_active_ratio(name, uuid)
                 if self._options.numerics and name != NOW:
                     outcome.numerics = checking.numerics(name)
                 if self._options.rigorous and self._device.type == "cuda":

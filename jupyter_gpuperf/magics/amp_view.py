@@ -68,7 +68,9 @@ def _formats(outcome: ModeOutcome) -> str:
     ]
     kernels = outcome.kernels or {}
     if "tensor_core_ratio" in kernels:
-        parts.append(f"tensor cores {kernels['tensor_core_ratio']:.0%} of the time")
+        parts.append(f"kernels of tensor cores {kernels['tensor_core_ratio']:.0%} of the time")
+    if outcome.tensor_active_ratio is not None:
+        parts.append(f"tensor cores at work {outcome.tensor_active_ratio:.0%}")
     return " · ".join(parts) or MISSING
 
 

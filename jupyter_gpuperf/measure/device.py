@@ -37,6 +37,18 @@ def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip 
     )
 
 
+def uuid_of(torch: Any, device: Any) -> str | None:  # noqa: ANN401
+    """Return the device's UUID as the driver writes it, or ``None`` where this torch doesn't tell.
+
+    Parameters
+    ----------
+    device
+        A ``torch.device`` of type ``cuda``, or its index.
+    """
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return None if uuid is None else "GPU-" + str(uuid).removeprefix("GPU-")
+
+
 def _pci_id(properties: Any, pci_devices: Path) -> int | None:  # noqa: ANN401
     with contextlib.suppress(AttributeError, OSError, ValueError):
         place = (

@@ -111,9 +111,3 @@ def device_in_use(torch: Any) -> int | None:  # noqa: ANN401
         return None
     held = [cuda.memory_allocated(index) for index in range(cuda.device_count())]
     return held.index(max(held)) if any(held) else None
-
-
-def uuid_of(torch: Any, device: int) -> str | None:  # noqa: ANN401
-    """Return the device's UUID as the driver writes it, or ``None`` where this torch doesn't tell."""
-    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return None if uuid is None else "GPU-" + str(uuid).removeprefix("GPU-")

@@ -12,9 +12,10 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader
 from jupyter_gpuperf.training.clock import A_PAUSE, Given, IteratorClock, LoaderClock
-from jupyter_gpuperf.training.events import EventLane, device_in_use, uuid_of
+from jupyter_gpuperf.training.events import EventLane, device_in_use
 from jupyter_gpuperf.training.patch import SLOT, Patch
 from jupyter_gpuperf.training.wrapped import TimedIterable, TimedIterator
 

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
+import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from torch.nn import functional
+from torch.utils.benchmark import Timer
 
 from jupyter_gpuperf.amp.kernels import kernel_seconds, kind_of
 from jupyter_gpuperf.amp.options import Options
 from jupyter_gpuperf.amp.profile import run_profile
 from jupyter_gpuperf.amp.session import Subject
+from jupyter_gpuperf.amp.timing import BLOCK_SECONDS, Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.networks import (
     RESNET_50,
     resnet,
     transformer,
 )
+from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.precision import float32_as, precisions_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -132,32 +139,76 @@ def modes():
     return precisions_of(torch, torch.device("cuda"))
 
 
-@pytest.mark.parametrize("name", sorted(WORKLOADS))
-def test_step_times_are_those_of_loops_written_by_hand(name, figures):
-    from torch.utils.benchmark import Timer
+class BesideLoops(Stopwatch):
+    """Times loops that are written by hand in turn with the profile's own modes: a host that slows hurts both alike."""
 
-    ns = notebook(name)
-    profile = profiled(ns, numerics=False, time_limit_seconds=6.0)
-    ours = {each.mode: each.step_seconds["value"] for each in profile.modes if each.step_seconds}
+    loops: ClassVar[dict[str, Callable[[], float]]] = {}
+    found: ClassVar[Interleaved | None] = None
+
+    def interleaved(self, variants, **options):
+        blocks = {name: functools.partial(self.block, each) for name, each in variants.items()}
+        type(self).found = time_interleaved(
+            {**blocks, **self.loops},
+            target_ratio=options["target_ratio"],
+            limit_seconds=options["limit_seconds"],
+            fewest_rounds=8,
+        )
+        return self.found
+
+
+def loop_by_hand(name, mode):
+    """Return a function that times a block of steps by hand with torch's own timer; warm."""
+    step = by_hand(notebook(name), mode)
+    timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
+    around = functools.partial(float32_as, torch, mode)
+    around = around if mode in ("fp32", "tf32") else contextlib.nullcontext
+    with around():
+        seconds = timer.blocked_autorange(min_run_time=1.0).median
+    count = max(2, math.ceil(BLOCK_SECONDS / seconds))
+
+    def block():
+        with around():
+            return timer.timeit(count).median
+
+    return block
+
+
+@pytest.mark.parametrize("name", sorted(WORKLOADS))
+def test_step_times_are_those_of_loops_written_by_hand(name, figures, monkeypatch):
+    """Within 3 %, or as near as the machine lets tell: where the host launches too slowly, its own speed wanders."""
+    loops = {f"{mode} by hand": loop_by_hand(name, mode) for mode in modes()}
+    monkeypatch.setattr(BesideLoops, "loops", loops)
+    monkeypatch.setattr("jupyter_gpuperf.amp.profile.Stopwatch", BesideLoops)
+    profile = profiled(notebook(name), numerics=False, time_limit_seconds=20.0)
     rows = {}
-    for mode, seconds in ours.items():
-        ns = notebook(name)
-        step = by_hand(ns, mode)
-        with float32_as(torch, mode) if mode in ("fp32", "tf32") else contextlib.nullcontext():
-            for _ in range(3):
-                step()
-            timed = Timer("step()", globals={"step": step}).blocked_autorange(min_run_time=1.0)
+    for mode in modes():
+        outcome = profile.mode(mode)
+        ratio = BesideLoops.found.speedup(f"{mode} by hand", mode)  # ours / by hand
         rows[mode] = {
-            "ours_ms": 1000 * seconds,
-            "by_hand_ms": 1000 * timed.median,
-            "ratio": seconds / timed.median,
-            "peak_gib": profile.mode(mode).peak_allocated_bytes / 2**30,
-            "speedup": profile.mode(mode).speedup["value"],
+            "ours_ms": 1000 * outcome.step_seconds["value"],
+            "by_hand_ms": 1000 * BesideLoops.found.median(f"{mode} by hand")["value"],
+            "ratio": ratio,
+            "rounds": len(outcome.samples),
+            "kernels_ms": 1000 * outcome.kernels["step_kernel_seconds"],
+            "tensor_core_kernels_ratio": outcome.kernels["tensor_core_ratio"],
+            "tensor_active_ratio": outcome.tensor_active_ratio,
+            "peak_gib": outcome.peak_allocated_bytes / 2**30,
+            "speedup": outcome.speedup,
         }
-    figures[name] = {"modes": rows, "sentence": profile.sentence, "seconds": profile.seconds}
+    figures[name] = {
+        "modes": rows,
+        "sentence": profile.sentence,
+        "why_not_more": profile.why_not_more,
+        "seconds": profile.seconds,
+    }
     print(name, json.dumps(figures[name], indent=1))
-    off = {mode: row["ratio"] for mode, row in rows.items() if abs(row["ratio"] - 1) > NEAR}
+    off = {
+        mode: row["ratio"]
+        for mode, row in rows.items()
+        if row["ratio"]["low"] > 1 + NEAR or row["ratio"]["high"] < 1 - NEAR
+    }
     assert not off, off
+    assert all(row["tensor_active_ratio"] is not None for row in rows.values())
 
 
 def state_of(ns):

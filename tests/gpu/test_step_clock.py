@@ -108,9 +108,10 @@ def epoch(loader, step):
     batches = iter(loader)
     while True:
         with torch.profiler.record_function(NEXT):
-            batch = next(batches, None)
-        if batch is None:
+            following = next(batches, None)
+        if following is None:
             break
+        batch = following  # as a loop does: giving 19 MB back to the system takes up to 3 ms, and is no part of next()
         step(batch)
 
 

@@ -5,6 +5,8 @@
     python tests/perf/diagnosis_truth.py --part 1/3           a third: for machines that are lent by the minute
     python tests/perf/diagnosis_truth.py --peers all          and what gpuprof, fournex and gpu-idle say, where installed
     python tests/perf/diagnosis_truth.py --out truth.json     keeps (and adds to) what was found
+    python tests/perf/diagnosis_truth.py --keep FOLDER        keeps the recordings, too
+    python tests/perf/diagnosis_truth.py --judge FOLDER --out truth.json   diagnoses kept recordings again
     python tests/perf/diagnosis_truth.py --table truth.json   prints the tables of a file, and runs nothing
     python tests/perf/diagnosis_truth.py --dry                tiny, on the CPU, a replayed device: is the plumbing sound?
 
@@ -49,7 +51,7 @@ def main() -> None:
         results[name] = {**results.get(name, {}), **judged(name, options)}
         if kept:  # at once: a machine that is lent may be taken back
             kept.write_text(json.dumps(results, indent=1))
-    print(tables({name: each for name, each in results.items() if name in chosen(options)}))
+    print(tables({name: results[name] for name in chosen(options) if "findings" in results[name]}))
 
 
 def _options() -> argparse.Namespace:
@@ -59,8 +61,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="NAME", choices=sorted(names()))
     parser.add_argument("--part", metavar="I/N", help="the I-th of N parts of the list")
     parser.add_argument("--seconds", type=float, default=20.0, help="of steady work")
+    parser.add_argument("--peer-seconds", type=float, default=20.0, help="the same, under a peer")
     parser.add_argument("--peers", default="", help="all, or some of gpuprof,fournex,gpu-idle")
+    parser.add_argument("--only-peers", action="store_true", help="they alone: ours is known")
     parser.add_argument("--out", metavar="FILE")
+    parser.add_argument("--keep", metavar="FOLDER", help="for the recordings")
+    parser.add_argument("--judge", metavar="FOLDER", help="diagnose kept recordings, run nothing")
     parser.add_argument("--table", metavar="FILE")
     parser.add_argument("--dry", action="store_true")
     return parser.parse_args()
@@ -82,22 +88,39 @@ def chosen(options: argparse.Namespace) -> list[str]:
 
 def judged(name: str, options: argparse.Namespace) -> dict:
     """Run one workload with the recorder, and with each peer; return what all of them say."""
-    sys.path[:0] = [str(WORKLOADS), str(ROOT)]
-    expected = importlib.import_module(name).EXPECTED
+    found: dict = {}
+    if options.judge:
+        return (
+            {}
+            if not (kept := Path(options.judge) / f"{name}.jsonl.gz").exists()
+            else verdict(name, kept)
+        )
     with tempfile.TemporaryDirectory() as folder:
-        recording = Path(folder) / "run.jsonl.gz"
-        ran = recorded(name, recording, options)
-        findings = diagnosed(recording)
+        if not options.only_peers:
+            recording = Path(folder) / f"{name}.jsonl.gz"
+            ran = recorded(name, recording, options)
+            found = {"ran": ran, **verdict(name, recording)}
+            if options.keep:
+                Path(options.keep).mkdir(parents=True, exist_ok=True)
+                shutil.copy(recording, options.keep)
+        asked = argparse.Namespace(**{**vars(options), "seconds": options.peer_seconds})
         peers = {
-            peer: ask(name, Path(folder), options)
+            peer: ask(name, Path(folder), asked)
             for peer, ask in PEERS.items()
             if options.peers == "all" or peer in options.peers.split(",")
         }
+    return {**found, **({"peers": peers} if peers else {})}
+
+
+def verdict(name: str, recording: Path) -> dict:
+    """Diagnose a recording; return what was expected, what was found, and what of it was wrong."""
+    sys.path[:0] = [str(WORKLOADS), str(ROOT)]
+    expected = importlib.import_module(name).EXPECTED
+    findings = diagnosed(recording)
     codes = {each["code"] for each in findings}
     wanted = {code for either in expected["must"] for code in either.split("|")}
     return {
         "expected": expected,
-        "ran": ran,
         "findings": [
             {key: each[key] for key in ("code", "severity", "confidence", "summary", "evidence")}
             for each in findings
@@ -108,7 +131,6 @@ def judged(name: str, options: argparse.Namespace) -> dict:
             for each in findings
             if each["severity"] != "info" and each["code"] not in wanted | set(expected["may"])
         ],
-        **({"peers": peers} if peers else {}),
     }
 
 
@@ -202,7 +224,8 @@ PEERS = {"gpuprof": ask_gpuprof, "fournex": ask_fournex, "gpu-idle": ask_gpu_idl
 
 
 def _called(command: list[str], seconds: float, cwd: Path | None = None) -> dict:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{WORKLOADS}"}
+    paths = filter(None, [str(ROOT), str(WORKLOADS), os.environ.get("PYTHONPATH")])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     try:
         done = subprocess.run(
             command,
@@ -232,14 +255,14 @@ def tables(results: dict) -> str:
         wanted = ", ".join(result["expected"]["must"]).replace("|", " or ") or "healthy"
         wrong = [*(f"missing {each}" for each in result["missing"])]
         wrong += [f"false {each}" for each in result["false_alarms"]]
-        if "error" in result["ran"]:
+        if "error" in result.get("ran", {}):
             wrong.append("it failed")
         right += not wrong
         marks = " | ".join(severities.get(code, "") for code in codes)
         lines.append(f"| {name} | {wanted} | {marks} | {', '.join(wrong) or 'yes'} |")
     lines.append(f"\n{right} of {len(results)} right.")
     for name, result in results.items():
-        if "error" in result["ran"]:
+        if "error" in result.get("ran", {}):
             lines.append(f"\n{name} failed:\n{result['ran']['error'][-600:]}")
         for peer, answer in result.get("peers", {}).items():
             words = answer.get("said") or answer.get("missing") or ""

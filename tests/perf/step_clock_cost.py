@@ -26,6 +26,9 @@ from jupyter_gpuperf.training import Teller, Watching
 from jupyter_gpuperf.training.tallies import tally_of
 
 BLOCK = 200
+HOLD_UP_ROUNDS = 5
+HOLD_UP_SECONDS = 3.0
+"""So long that the thread looks for its server, and looks again."""
 
 
 class Ready(torch.utils.data.dataloader._BaseDataLoaderIter):
@@ -130,30 +133,42 @@ def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
             "end_to_end_quartiles_percent": [
                 round(100 * each, 3) for each in statistics.quantiles(pairs, n=4)[::2]
             ],
-            "longest_hold_up_ms": longest_hold_up_ms(loader, watching, address),
+            **hold_ups_ms(loader, watching, address),
         }
 
 
-def longest_hold_up_ms(loader, watching, address) -> float:
-    """Return by how much the slowest of many batches was slower with the clock than without, within 6 s."""
-    longest = {}
-    for watched in (False, True):
-        teller = Teller(watching, find=lambda: address)
-        if watched:
-            watching.watch_everything()
-            teller.start()
-        iterator = Ready(loader)
-        slowest, until = 0.0, time.perf_counter() + 6
-        while time.perf_counter() < until:
-            began = time.perf_counter()
-            next(iterator)
-            slowest = max(slowest, time.perf_counter() - began)
-            time.sleep(0.0005)  # a loop lets go of the interpreter in its kernels, too
-        longest[watched] = slowest
-        watching.stop()
-        if watched:
-            teller.stop()
-    return round(1000 * max(0.0, longest[True] - longest[False]), 3)
+def hold_ups_ms(loader, watching, address) -> dict[str, float]:
+    """Return by how much the slowest of many batches was slower with the clock than without: usually, and at worst.
+
+    Whatever else the machine does holds up either kind now and then; what the clock's thread does, it does each time.
+    """
+    slower = []
+    for _ in range(HOLD_UP_ROUNDS):
+        slowest = [slowest_batch(loader, watching, address, each) for each in (False, True)]
+        slower.append(1000 * (slowest[1] - slowest[0]))
+    return {
+        "longest_hold_up_ms": round(max(0.0, statistics.median(slower)), 3),
+        "longest_hold_up_at_worst_ms": round(max(0.0, *slower), 3),
+    }
+
+
+def slowest_batch(loader, watching, address, watched: bool) -> float:
+    """Return the seconds of the slowest of many batches."""
+    teller = Teller(watching, find=lambda: address)
+    if watched:
+        watching.watch_everything()
+        teller.start()
+    iterator = Ready(loader)
+    slowest, until = 0.0, time.perf_counter() + HOLD_UP_SECONDS
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        next(iterator)
+        slowest = max(slowest, time.perf_counter() - began)
+        time.sleep(0.0005)  # a loop lets go of the interpreter in its kernels, too
+    watching.stop()
+    if watched:
+        teller.stop()
+    return slowest
 
 
 @contextlib.contextmanager
