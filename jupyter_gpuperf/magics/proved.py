@@ -93,7 +93,7 @@ def headspace(
 
 
 def apply(
-    change: Any,  # noqa: ANN401  (a mapping of settings, or a finding that has one)
+    change: Any,  # noqa: ANN401  (a mapping of settings, or a finding or a tuning that has one)
     *,
     loader: Any,  # noqa: ANN401
     step: proof.Step,
@@ -117,13 +117,18 @@ def apply(
 
 
 def settings_of(change: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    """Return the settings that a change consists of: its own, or those of a finding.
+    """Return the settings that a change consists of: its own, those of a finding, or what a tuning recommends.
 
     Raises
     ------
     BadRequest
         ``no_settings``: it names none.
     """
+    recommended = getattr(change, "recommended", None)
+    if isinstance(
+        recommended, Mapping
+    ):  # of the loader's order and its workers' start, apply changes nothing
+        change = {name: recommended[name] for name in proof.SETTINGS if name in recommended}
     inner = getattr(change, "settings", None)
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)

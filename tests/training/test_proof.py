@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.magics.proved import Proved, settings_of
+from jupyter_gpuperf.magics.tuned import Tuned
 from jupyter_gpuperf.training.proof import changed, headspace, loader_with
 from jupyter_gpuperf.training.snapshot import Snapshot
 from jupyter_gpuperf.training.step_state import reached_by
@@ -208,5 +209,7 @@ def test_a_finding_carries_its_settings():
     assert settings_of(finding) == {"num_workers": 4}
     assert settings_of({"settings": {"pin_memory": True}}) == {"pin_memory": True}
     assert settings_of({"num_workers": 1}) == {"num_workers": 1}
+    tuned = Tuned({"recommended": {"num_workers": 12, "pin_memory": True, "in_order": False}})
+    assert settings_of(tuned) == {"num_workers": 12, "pin_memory": True}
     with pytest.raises(BadRequest):
         settings_of(object())
