@@ -154,7 +154,7 @@ class TrainingStore:
                 "This notebook is not being watched now.",
                 "Run %gpuwatch on in it first.",
             )
-        _, say = notebook.connections[-1]
+        _, say = notebook.connections[0]  # the kernel; its ranks have no cell to show it below
         say(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:

@@ -81,7 +81,7 @@ function Notebook(props: INotebookProps): JSX.Element {
         <Loops {...props} now={now} />
       )}
       {notebook.connected && main !== undefined && stands === null ? (
-        <Explain {...props} />
+        <Explain {...props} main={main} />
       ) : null}
     </article>
   );
@@ -97,8 +97,12 @@ function Name(props: Pick<INotebookProps, 'notebook' | 'trans'>): JSX.Element {
   );
 }
 
-function Explain({ notebook, training, trans }: INotebookProps): JSX.Element {
-  return (
+function Explain(
+  props: INotebookProps & { main: LoaderSteps }
+): JSX.Element | null {
+  const { notebook, training, trans, main } = props;
+  // A rank has no cell below which its profile could appear.
+  return typeof main.rank === 'number' ? null : (
     <button
       className="jp-mod-styled"
       title={trans.__(
