@@ -14,6 +14,7 @@ sys.path[:0] = [str(Path(__file__).parent)]  # test modules import what is besid
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "gpu: needs a real NVIDIA GPU")
     config.addinivalue_line("markers", "seconds(count): the longest that a test may take")
 
 

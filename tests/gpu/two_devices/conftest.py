@@ -19,8 +19,9 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent)]  # test modules import what is beside them by name
 
-from looking import DRY, HEALTHY
+from looking import DRY
 from real_server import serving
+from replayed import at_work_all_the_time
 
 FIRST_THINGS_FIRST = ("readings", "straggler", "allreduce", "contention", "cost")
 """Should the time be over before the end."""
@@ -77,8 +78,9 @@ def note():
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, note):
-    source = f"replay:{HEALTHY},{HEALTHY}" if DRY else None
-    with serving(tmp_path_factory.mktemp("s"), source) as server:
+    home = tmp_path_factory.mktemp("s")
+    source = f"replay:{at_work_all_the_time(home / 'two.jsonl.gz')}" if DRY else None
+    with serving(home, source) as server:
         devices = sorted(server.ask("gpuperf/devices")["devices"], key=lambda each: each["index"])
         note("devices", [[each["index"], each["name"]] for each in devices])
         server.uuids = [each["uuid"] for each in devices[:2]]

@@ -14,7 +14,6 @@ from real_server import ROOT, wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
 DRY = bool(os.environ.get("GPUPERF_DRY"))
-HEALTHY = "h100_healthy_resnet50_bf16.jsonl.gz"
 MIB = 1 << 20
 HARDWARES = {"power-capped", "thermal-throttled"}
 """Findings that are true of a chip at full work, whatever a training does wrong."""

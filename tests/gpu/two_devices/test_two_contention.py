@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from looking import DRY, findings, recorded, until_found, words_of
+from looking import DRY, environment, findings, recorded, until_found, words_of
 from real_server import ROOT, serving
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
@@ -27,11 +27,13 @@ def test_two_trainings_on_one_device_are_told_of_that_device_alone(server, note,
             server.uuids = [each["uuid"] for each in server.ask("gpuperf/devices")["devices"]]
         until_found(server, lambda found: not found, 20)  # what was told of the tests before
         program = [sys.executable, str(WORKLOADS / "two_trainings.py"), "--seconds", "60"]
-        both = subprocess.Popen([*program, *(["--dry"] if DRY else [])], start_new_session=True)
+        both = subprocess.Popen(
+            [*program, *(["--dry"] if DRY else [])], env=environment(), start_new_session=True
+        )
         stack.callback(_end_all, both)
         stack.enter_context(recorded(server, "two_contended", note))
         found, seconds = until_found(server, lambda found: ("gpu-contention", 0) in found, 60)
-        time.sleep(2 if DRY else 10)
+        time.sleep(2 if DRY else 6)
         found |= findings(server)
         note("contention", {"after_seconds": seconds, "findings": words_of(found)})
     assert ("gpu-contention", 0) in found

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from looking import DRY, HEALTHY, environment
+from looking import DRY, environment
 from real_server import ROOT
+from replayed import HEALTHY
 
 
 @pytest.mark.seconds(40)

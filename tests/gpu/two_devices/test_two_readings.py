@@ -39,6 +39,7 @@ def test_each_device_is_read_as_nvidia_smi_reads_it(server, nvidia_smi, note):
         }
         theirs = None if DRY else _processes_of_nvidia_smi()
         note("processes", {"ours": ours, "nvidia-smi": theirs})
+        note("topology", None if DRY else _said_by("topo", "-m"))
         note("findings while busy differently", words_of(findings(server)))
     first, second = server.uuids
     assert set(means) == set(listed) == set(server.uuids)
@@ -81,18 +82,15 @@ def _assert_within(before, latest, after):
         assert low - tolerance <= latest[metric] / scale <= high + tolerance, metric
 
 
+def _said_by(*arguments):
+    command = ["nvidia-smi", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+
+
 def _processes_of_nvidia_smi():
-    listed = subprocess.run(
-        [
-            "nvidia-smi",
-            "--query-compute-apps=gpu_uuid,pid,used_memory",
-            "--format=csv,noheader,nounits",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=20,
-    ).stdout
+    listed = _said_by(
+        "--query-compute-apps=gpu_uuid,pid,used_memory", "--format=csv,noheader,nounits"
+    )
     found = {}
     for line in listed.splitlines():
         uuid, pid, mebibytes = (cell.strip() for cell in line.split(","))
@@ -102,14 +100,14 @@ def _processes_of_nvidia_smi():
 
 @pytest.mark.seconds(60)
 def test_nvlink_counts_what_is_copied_between_the_devices(server, note):
-    sent, received = [], []
+    sent, received, told = [], [], []
     with (
         at_work(kind="copies", device=0, to=1) as copying,
         recorded(server, "two_peer_copies", note),
     ):
         copying.stdout.readline()  # the first second: the sampler has come to pace
         for _ in range(4):
-            told = [json.loads(copying.stdout.readline())]
+            told.append(json.loads(copying.stdout.readline()))
             latest = server.ask("gpuperf/latest")["devices"]
             sent.append(latest[server.uuids[0]]["nvlink_transmit_bytes_per_second"])
             received.append(latest[server.uuids[1]]["nvlink_receive_bytes_per_second"])
@@ -119,5 +117,6 @@ def test_nvlink_counts_what_is_copied_between_the_devices(server, note):
     note("NVLink, bytes per second", figures)
     if DRY:
         return
+    assert numbers(sent), "there is no reading of NVLink"
     assert mean(numbers(sent)) == pytest.approx(copied, rel=0.15)
     assert mean(numbers(received)) == pytest.approx(copied, rel=0.15)
