@@ -13,7 +13,7 @@ def for_diagnosis(told: Iterable[LoaderSteps]) -> tuple[Steps, ...]:
     return tuple(
         Steps(
             pid=each.pid,
-            notebook=each.notebook,
+            notebook=each.notebook or None,  # a recording has no names
             device_uuid=each.device_uuid,
             loader=each.loader,
             count=each.count,
