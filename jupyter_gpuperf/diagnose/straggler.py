@@ -162,13 +162,16 @@ def _mains(devices: Sequence[Device], steps: Sequence[Steps]) -> dict[str, Steps
 
 
 def _is_with(own: Steps, other: Steps) -> bool:
-    longer = max(own.step_seconds, other.step_seconds)
+    longer, allowed = max(own.step_seconds, other.step_seconds), float(SAME_STEP_RATIO)
+    if own.rank is not None:
+        # Who knows its rank is no stranger; of few steps, each rank may have counted one that the other has not.
+        allowed += 1 / min(own.count, other.count)
     return (
         other.is_training
         and other.pid != own.pid
         and _notebook(other) == _notebook(own)
         and other.ranks_count == own.ranks_count
-        and abs(other.step_seconds - own.step_seconds) <= SAME_STEP_RATIO * longer
+        and abs(other.step_seconds - own.step_seconds) <= allowed * longer
     )
 
 

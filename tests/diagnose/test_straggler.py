@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made import device, steps, window
 
@@ -22,10 +24,7 @@ def loud(*devices, told):
 
 
 def gpu(index, **changes):
-    made = device(f"GPU-{index}", **changes)
-    return type(made)(
-        uuid=made.uuid, index=index, name=made.name, series=made.series, listings=made.listings
-    )
+    return replace(device(f"GPU-{index}", **changes), index=index)
 
 
 def rank(index, *, ranks_count=2, **changes):
@@ -131,6 +130,16 @@ APART = {"rank": None, "ranks_count": None}
 def test_trainings_of_one_notebook_with_other_step_times_are_not_one():
     told = [rank(0, **APART), rank(1, step_seconds=0.35, **APART, **STARVED)]
     assert loud(gpu(0), gpu(1, **HALF), told=told) == {("input-bound", "GPU-1")}
+
+
+def test_ranks_of_which_each_has_counted_other_long_steps_are_together_all_the_same():
+    few = {"count": 5, "step_seconds": 2.0}
+    told = [rank(0, **few | {"step_seconds": 2.4}), rank(1, **few, **STARVED)]
+    assert ("communication-bound", "GPU-1") in loud(waiting_gpu(0), gpu(1, **HALF), told=told)
+    strangers = [replace(each, **APART) for each in told]
+    assert ("communication-bound", "GPU-1") not in loud(
+        waiting_gpu(0), gpu(1, **HALF), told=strangers
+    )
 
 
 def test_steps_that_are_alike_by_chance_in_two_notebooks_are_two_trainings():
