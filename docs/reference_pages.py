@@ -161,14 +161,20 @@ LOOKS_AT: Final = {
     "steady": "the steady state of the work, without its start and its end",
     "whole": "all readings of the time",
 }
-WAITS: Final = ("input-bound", "launch-bound", "periodic-stall")
-"""Rules that share how they tell one kind of waiting from another."""
+SHARED: Final = {
+    "waiting": ("input-bound", "launch-bound", "periodic-stall"),
+    "straggler": ("communication-bound",),
+}
+"""Modules beside the rules that have thresholds, and whose they are."""
 
 
 def thresholds_of(module: object) -> dict[str, Threshold]:
-    """Return a rule's thresholds; where it tells kinds of waiting apart, those of that, too."""
-    found = {name: each for name, each in vars(module).items() if isinstance(each, Threshold)}
-    if getattr(module, "CODE", "") in WAITS:
-        waiting = import_module("jupyter_gpuperf.diagnose.waiting")
-        found |= {name: each for name, each in vars(waiting).items() if isinstance(each, Threshold)}
-    return found
+    """Return a rule's thresholds, and those of what it tells things apart with."""
+    beside = [name for name, codes in SHARED.items() if getattr(module, "CODE", "") in codes]
+    modules = [module, *(import_module(f"jupyter_gpuperf.diagnose.{name}") for name in beside)]
+    return {
+        name: each
+        for one in modules
+        for name, each in vars(one).items()
+        if isinstance(each, Threshold)
+    }

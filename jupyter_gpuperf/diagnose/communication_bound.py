@@ -1,10 +1,14 @@
-"""Devices wait for each other's data."""
+"""Devices wait for each other: for data that they exchange, or for one of them that is late."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
 from typing import Final
 
+from jupyter_gpuperf.diagnose.changes import per_epoch
 from jupyter_gpuperf.diagnose.declaration import Finding, Rule, Threshold
+from jupyter_gpuperf.diagnose.straggler import Rank, Straggler
 from jupyter_gpuperf.diagnose.transfer_bound import (
     LANE_BYTES_PER_SECOND,
     USUAL_GENERATION,
@@ -48,6 +52,86 @@ BALANCED_RATIO = Threshold(
 
 
 def _check(view: View) -> Finding | None:
+    straggler = view.straggler
+    if straggler is None:
+        return _exchanging(view)
+    # Said once, where it is to be mended, and not of each of those that wait.
+    return _late(straggler) if straggler.late.device.uuid == view.device.uuid else None
+
+
+def _late(straggler: Straggler) -> Finding:
+    late, waiting = straggler.late, straggler.waiting
+    return Finding(
+        code=CODE,
+        severity="warning",
+        # The chip's fill is a reading of the driver; what is idle, and for what, the step clocks measured.
+        confidence="suspected" if straggler.cause == "gpu" else "confirmed",
+        summary=_summary(straggler),
+        evidence={
+            "late_device_index": str(late.device.index),
+            "late_process": _process(late),
+            "late_idle_for_data_ratio": late.data_ratio,
+            "late_idle_for_host_ratio": late.host_ratio,
+            "late_filled_ratio": _or_unknown(late.fill_ratio),
+            "waiting_device_indexes": _indexes(waiting),
+            "waiting_idle_ratio": median(each.idle_ratio for each in waiting),
+            "waiting_filled_ratio": _or_unknown(_fill_of(waiting)),
+            "step_seconds": late.steps.step_seconds,
+        },
+        lost_ratio=straggler.lost_ratio,
+        lost_seconds_per_epoch=per_epoch(straggler.lost_ratio, late.steps),
+        advice=_advice(straggler),
+        refuted_by="Train on the others alone: if their steps take as long as before, it is not this one that they wait for.",
+        pid=late.steps.pid,
+        notebook=late.steps.notebook,
+    )
+
+
+def _summary(straggler: Straggler) -> str:
+    index, process = straggler.late.device.index, _process(straggler.late)
+    others, lost = _indexes(straggler.waiting), straggler.lost_ratio
+    if straggler.cause == "data":
+        return f"GPU {index} (process {process}) is late, since it waits for data: it holds up GPU {others} for {lost:.0%} of each step."
+    if straggler.cause == "host":
+        return f"GPU {index} (process {process}) is late, since its host is: it holds up GPU {others} for {lost:.0%} of each step."
+    return f"GPU {index} (process {process}) is late, since it computes for longer: it holds up GPU {others} for {lost:.0%} of each step."
+
+
+def _advice(straggler: Straggler) -> str:
+    if straggler.cause == "data":
+        return (
+            "Mend this process's loader, since the others wait for it in every step: see whether its part of "
+            "the data is larger or on a slower disk, and whether its workers have cores of their own."
+        )
+    if straggler.cause == "host":
+        return (
+            "See what this process does in its step and the others don't, as logging, saving or evaluating on "
+            "rank 0, and whether it shares its cores with other programs."
+        )
+    return (
+        "See whether this GPU is shared, hot, or set to lower clocks, and whether this process's batches are "
+        "larger or longer than those of the others."
+    )
+
+
+def _process(rank: Rank) -> str:
+    return "?" if rank.steps.pid is None else str(rank.steps.pid)
+
+
+def _indexes(ranks: Sequence[Rank]) -> str:
+    return ", ".join(str(index) for index in sorted(each.device.index for each in ranks))
+
+
+def _fill_of(ranks: Sequence[Rank]) -> float | None:
+    known = [each.fill_ratio for each in ranks if each.fill_ratio is not None]
+    return median(known) if known else None
+
+
+def _or_unknown(value: float | None) -> float | str:
+    return "unknown" if value is None else value
+
+
+def _exchanging(view: View) -> Finding | None:
     work = view.work
     if work.busy_ratio is None or work.busy_ratio < BUSY_RATIO or not view.peers:
         return None
@@ -66,9 +150,9 @@ def _check(view: View) -> Finding | None:
         else f"{share:.0%} of the PCIe link is used in both directions while the GPU's units work little: devices wait for each other.",
         evidence={
             "busy_ratio": work.busy_ratio,
-            "filled_ratio": "unknown" if fill is None else fill,
-            "nvlink_used_ratio": "unknown" if nvlink is None else nvlink,
-            "pcie_used_ratio": "unknown" if pcie is None else pcie,
+            "filled_ratio": _or_unknown(fill),
+            "nvlink_used_ratio": _or_unknown(nvlink),
+            "pcie_used_ratio": _or_unknown(pcie),
             "devices_count": float(1 + len(view.peers)),
         },
         lost_ratio=None,
@@ -112,7 +196,8 @@ def _nvlink_ratio(series: Series) -> float | None:
 RULE = Rule(
     code=CODE,
     title="Waiting for other devices",
-    meaning="Several devices train together, and spend their time exchanging data instead of computing.",
+    meaning="Several devices train together, and spend their time exchanging data, or waiting for one that is late, "
+    "instead of computing.",
     needs=("utilization_percent",),
     check=_check,
 )

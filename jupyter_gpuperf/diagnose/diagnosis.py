@@ -9,6 +9,7 @@ from typing import Final
 
 from jupyter_gpuperf.diagnose.declaration import SEVERITIES, Finding, Rule
 from jupyter_gpuperf.diagnose.steady import Span, goes_on, jobs, steady
+from jupyter_gpuperf.diagnose.straggler import straggler_of
 from jupyter_gpuperf.diagnose.view import View
 from jupyter_gpuperf.diagnose.window import Device, Window
 from jupyter_gpuperf.diagnose.workload import workload_of
@@ -102,6 +103,9 @@ def _view(window: Window, device: Device, span: Span) -> View:
             if each.device_uuid == device.uuid or (each.device_uuid is None and alone)
         ),
         peers=tuple(each for each in window.devices if each.uuid != device.uuid),
+        straggler=straggler_of(
+            device, window.devices, window.steps, span.start_seconds, span.end_seconds
+        ),
     )
 
 

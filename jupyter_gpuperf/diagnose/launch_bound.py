@@ -49,6 +49,8 @@ def _check(view: View) -> Finding | None:
     copying = copying_ratio(view)
     if copying is not None and copying >= COPYING_RATIO and view.work.idle_ratio > 0.35:
         return None  # the host waits for copies, which keeps its core as busy
+    if view.is_held_up:
+        return None  # its host waits for another rank, not the other way round
     loader = view.loader
     return _suspected(view, copying) if loader is None else _confirmed(view, loader)
 

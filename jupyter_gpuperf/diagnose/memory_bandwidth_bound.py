@@ -53,7 +53,7 @@ def _check(view: View) -> Finding | None:
 
 def _without_gpm(view: View) -> Finding | None:
     controller = view.series.mean("memory_controller_percent")
-    if controller is None or controller < CONTROLLER_PERCENT:
+    if controller is None or controller < CONTROLLER_PERCENT or view.is_held_up:
         return None
     return Finding(
         code=CODE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jupyter_gpuperf.diagnose.straggler import Straggler, main_loop
 from jupyter_gpuperf.diagnose.window import Device, Series, Steps
 from jupyter_gpuperf.diagnose.workload import Workload
 
@@ -24,6 +25,8 @@ class View:
         The watched loaders that feed this device.
     peers
         The window's other devices.
+    straggler
+        Who is late in the training that this device takes part in with others.
     """
 
     device: Device
@@ -33,16 +36,17 @@ class View:
     work: Workload
     steps: tuple[Steps, ...] = ()
     peers: tuple[Device, ...] = ()
+    straggler: Straggler | None = None
 
     @property
     def loader(self) -> Steps | None:
         """The watched loader whose steps take most of the time; training goes before evaluation."""
-        known = [each for each in self.steps if each.count > 0]
-        return max(
-            known,
-            key=lambda each: (each.is_training, each.count * each.step_seconds),
-            default=None,
-        )
+        return main_loop(self.steps)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits for another rank: what it does meanwhile tells nothing of its own work."""
+        return self.straggler is not None and self.straggler.holds_up(self.device.uuid)
 
     @property
     def processes_count(self) -> int | None:

@@ -162,6 +162,11 @@ class Steps:
     persistent_workers: bool
     worker_threads: int | None
     is_training: bool
+    notebook_key: str = ""
+    """The same for all processes of one notebook; unlike its name, recordings keep it."""
+    rank: int | None = None
+    """Its number among processes that train together, and how many they are; ``None`` where it is alone."""
+    ranks_count: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

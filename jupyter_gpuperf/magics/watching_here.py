@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from IPython import get_ipython
 
-from jupyter_gpuperf.jobs.client import find_server
+from jupyter_gpuperf.jobs.client import SERVER_PID_VARIABLE, find_server
 from jupyter_gpuperf.magics.running import runtime_directories
 from jupyter_gpuperf.sampling.step_window import steps_of
 from jupyter_gpuperf.schemas.training import (
@@ -148,11 +149,27 @@ def name_in_notebook(sampler: Any) -> str | None:  # noqa: ANN401
 
 def _kernel_id() -> str | None:
     if "ipykernel" not in sys.modules:
-        return None
+        return _kernel_above()
     from ipykernel.connect import get_connection_file
 
     try:
         found = KERNEL_FILE.fullmatch(Path(get_connection_file()).name)
     except RuntimeError:  # ipykernel is loaded, but this is no kernel
-        return None
+        return _kernel_above()
     return None if found is None else found[1]
+
+
+def _kernel_above() -> str | None:
+    """Return the kernel that started this process, as a rank of a training: it belongs to that notebook."""
+    if SERVER_PID_VARIABLE not in os.environ:
+        return None
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        for parent in psutil.Process().parents():
+            with contextlib.suppress(psutil.Error):  # of another user, or gone meanwhile
+                for argument in parent.cmdline():
+                    found = KERNEL_FILE.fullmatch(Path(argument).name)
+                    if found is not None:
+                        return found[1]
+    return None

@@ -43,6 +43,7 @@ def steps_of(
     *,
     pid: int | None,
     notebook: str,
+    notebook_key: str = "",
     busy: Callable[[str, float, float], Busy | None],
 ) -> LoaderSteps | None:
     """Return what the tallies come to, or ``None`` where they hold no whole step.
@@ -72,6 +73,9 @@ def steps_of(
     return LoaderSteps(
         pid=pid,
         notebook=notebook,
+        notebook_key=notebook_key,
+        rank=loader.rank,
+        ranks_count=loader.ranks_count,
         device_uuid=loader.device_uuid,
         loader=loader.name,
         loader_id=loader.id,

@@ -64,8 +64,8 @@ class ToldNotebook:
 
     def connected(self, pid: int | None, say: Say) -> None:
         """A process has come; what others told that are gone is of before a restart."""
-        self.pid = pid
         self.connections.append((pid, say))
+        self.pid = self.connections[0][0]  # those that come later are its children
         alive = {each for each, _ in self.connections}
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]

@@ -154,7 +154,7 @@ class TrainingStore:
                 "This notebook is not being watched now.",
                 "Run %gpuwatch on in it first.",
             )
-        _, say = notebook.connections[-1]
+        _, say = notebook.connections[0]  # the kernel; its ranks have no cell to show it below
         say(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
@@ -256,13 +256,24 @@ class TrainingStore:
         tallies: Sequence[StepTally],
     ) -> LoaderSteps | None:
         name = notebook.path or notebook.key
-        return steps_of(info, tallies, pid=pid, notebook=name, busy=self._share.busy)
+        return steps_of(
+            info,
+            tallies,
+            pid=pid,
+            notebook=name,
+            notebook_key=notebook.key,
+            busy=self._share.busy,
+        )
 
     @staticmethod
     def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
         return sorted(
             (each for each in loaders if each is not None),
-            key=lambda each: (not each.is_training, -round(each.last_seconds / WINDOW_SECONDS)),
+            key=lambda each: (
+                not each.is_training,
+                -round(each.last_seconds / WINDOW_SECONDS),
+                each.rank or 0,  # always the same one first: the band is of one rank
+            ),
         )
 
 

@@ -13,7 +13,7 @@ def for_diagnosis(told: Iterable[LoaderSteps]) -> tuple[Steps, ...]:
     return tuple(
         Steps(
             pid=each.pid,
-            notebook=each.notebook,
+            notebook=each.notebook or None,  # a recording has no names
             device_uuid=each.device_uuid,
             loader=each.loader,
             count=each.count,
@@ -30,6 +30,9 @@ def for_diagnosis(told: Iterable[LoaderSteps]) -> tuple[Steps, ...]:
             persistent_workers=each.persistent_workers,
             worker_threads=each.worker_threads,
             is_training=each.is_training,
+            notebook_key=each.notebook_key,
+            rank=each.rank,
+            ranks_count=each.ranks_count,
         )
         for each in told
     )

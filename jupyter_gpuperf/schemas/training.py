@@ -28,6 +28,9 @@ class WatchedLoader(Struct, frozen=True, kw_only=True):
     persistent_workers: bool = False
     worker_threads: int | None = None
     """Threads that computed in one of its workers during the last seconds."""
+    rank: int | None = None
+    """This process's number among those that train together; ``None`` where it is alone."""
+    ranks_count: int | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -151,6 +154,11 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     last_seconds: float
     """Unix time of the newest step."""
     bins: list[StepBin]
+    notebook_key: str = ""
+    """That of :class:`NotebookTraining`."""
+    rank: int | None = None
+    """The process's number among those that train together; ``None`` where it is alone."""
+    ranks_count: int | None = None
 
 
 class CellMark(Struct, frozen=True, kw_only=True):

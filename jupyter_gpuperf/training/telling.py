@@ -114,6 +114,7 @@ class Teller(threading.Thread):
     def _look(self) -> None:
         if self._looks % SLOW_LOOKS == 0:
             self._watching.find_device()
+            self._watching.find_rank()
             self._look_at_workers()
         self._looks += 1
         tallies = self._tally()

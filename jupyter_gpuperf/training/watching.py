@@ -17,6 +17,7 @@ from jupyter_gpuperf.schemas.training import WatchedLoader
 from jupyter_gpuperf.training.clock import A_PAUSE, Given, IteratorClock, LoaderClock
 from jupyter_gpuperf.training.events import EventLane, device_in_use
 from jupyter_gpuperf.training.patch import SLOT, Patch
+from jupyter_gpuperf.training.ranks import rank_in
 from jupyter_gpuperf.training.wrapped import TimedIterable, TimedIterator
 
 T = TypeVar("T")
@@ -118,6 +119,15 @@ class Watching:
             if clock.error is None and (clock.lane is None or clock.lane.device != device):
                 clock.lane = EventLane(torch, device)
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
+
+    def find_rank(self) -> None:
+        """Give each clock its rank, once this process has met those that it trains with."""
+        torch = self._torch()
+        found = None if torch is None else rank_in(torch)
+        rank, count = found or (None, None)
+        for clock in self.clocks:
+            if clock.info.rank != rank or clock.info.ranks_count != count:
+                clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
 
     def devices(self) -> list[str]:
         """Return the UUIDs of all devices on which torch holds memory here."""
@@ -227,7 +237,8 @@ def _is_torchs(loader: object) -> bool:
 
 
 def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
-    return msgspec.structs.replace(one, id=0, device_uuid=None, worker_threads=None) == other
+    found_later = {"device_uuid": None, "worker_threads": None, "rank": None, "ranks_count": None}
+    return msgspec.structs.replace(one, id=0, **found_later) == other
 
 
 def _reference(thing: Any) -> Callable[[], Any]:  # noqa: ANN401

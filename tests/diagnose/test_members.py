@@ -17,6 +17,7 @@ INFRASTRUCTURE = {
     "declaration",
     "diagnosis",
     "steady",
+    "straggler",
     "view",
     "waiting",
     "window",
@@ -63,9 +64,11 @@ def test_every_rule_needs_metrics_that_there_are():
 
 
 def test_every_threshold_says_why_and_how_far_off_measured_cases_are():
-    waiting = import_module("jupyter_gpuperf.diagnose.waiting")
+    beside = {
+        name: import_module(f"jupyter_gpuperf.diagnose.{name}") for name in ("straggler", "waiting")
+    }
     count = 0
-    for name, module in {**modules(), "waiting": waiting}.items():
+    for name, module in {**modules(), **beside}.items():
         for constant, value in vars(module).items():
             if isinstance(value, Threshold):
                 count += 1

@@ -2,88 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import queue
-import secrets
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from jupyter_client.blocking.client import BlockingKernelClient
+from real_server import notebook, run_cell, serving, wait_until
 
-ROOT = Path(__file__).parents[2]
 MIB = 2**20
-
-
-class Server:
-    def __init__(self, home: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url, self.token = f"http://127.0.0.1:{port}/", secrets.token_hex(16)
-        self.runtime, self.log = home / "runtime", home / "log"
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "IPYTHONDIR": str(home / "ipython"),
-        }
-        environment.pop("JUPYTER_GPUPERF_SOURCE", None)
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-                    *(f"--port={port}", f"--IdentityProvider.token={self.token}"),
-                    "--ServerApp.jpserver_extensions={'jupyter_gpuperf': True}",
-                    f"--ServerApp.root_dir={home}",
-                ],
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
-
-    def ask(self, path, body=None, method=None):
-        request = urllib.request.Request(
-            self.url + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"token {self.token}"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.loads(response.read() or b"null")
-
-    def run(self, benchmark, seconds=300, **parameters):
-        job = self.ask("gpuperf/jobs", {"benchmark": benchmark, "parameters": parameters})
-        end = time.monotonic() + seconds
-        while job["state"] in ("queued", "running") and time.monotonic() < end:
-            time.sleep(0.2)
-            job = self.ask(f"gpuperf/jobs/{job['id']}")
-        assert job["state"] == "done", (job["error"], job["log_tail"])
-        return job
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("s"))
-    end = time.monotonic() + 60
-    while True:
-        try:
-            server.ask("gpuperf/latest")
-            break
-        except (urllib.error.URLError, OSError):
-            assert time.monotonic() < end, server.log.read_text()[-3000:]
-            time.sleep(0.2)
-    yield server
-    server.process.terminate()
-    server.process.wait(20)
+    with serving(tmp_path_factory.mktemp("s")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +28,6 @@ def note():
     yield figures.__setitem__
     if path := os.environ.get("GPUPERF_FIGURES"):
         Path(path).write_text(json.dumps(figures, indent=1))
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 TRAINING = """
@@ -229,48 +157,6 @@ def test_cancelling_a_job_on_the_device_leaves_no_process(server, nvidia_smi, no
         ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False
     ).stdout.split()
     assert not set(listed) & set(children)
-
-
-def is_ready(client):
-    # A kernel that still loads misses its first heartbeats, which the client takes for death.
-    with contextlib.suppress(RuntimeError):
-        client.wait_for_ready(timeout=20)
-        return True
-    return False
-
-
-def run_cell(client, code, seconds=180):
-    """Return the text that a cell showed last."""
-    request = client.execute(code)
-    end = time.monotonic() + seconds
-    shown = ""
-    while time.monotonic() < end:
-        with contextlib.suppress(queue.Empty):
-            message = client.get_iopub_msg(timeout=5)
-            content = message["content"]
-            assert message["msg_type"] != "error", content
-            if message["parent_header"].get("msg_id") == request:
-                shown = content.get("data", {}).get("text/plain") or shown
-                if content.get("execution_state") == "idle":
-                    return shown
-    return pytest.fail(f"{code} did not end")
-
-
-@contextlib.contextmanager
-def notebook(server):
-    """A kernel of the server with the magics, and a client to it."""
-    kernel = server.ask("api/kernels", {"name": "python3"})["id"]
-    file = server.runtime / f"kernel-{kernel}.json"
-    client = BlockingKernelClient(connection_file=str(file))
-    client.load_connection_file()
-    client.start_channels()
-    wait_until(lambda: is_ready(client))
-    try:
-        run_cell(client, "%load_ext jupyter_gpuperf")
-        yield kernel, client
-    finally:
-        client.stop_channels()
-        server.ask(f"api/kernels/{kernel}", method="DELETE")
 
 
 def test_a_notebook_is_named_with_what_it_holds(server, note):

@@ -7,6 +7,7 @@ import re
 import pytest
 from notebooks import open_notebook, run_all_cells
 from playwright.sync_api import expect
+from recorded_ranks import with_ranks
 from recorded_training import with_training
 from test_lab import PANEL, ROOT, open_panel
 
@@ -77,3 +78,23 @@ def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
     expect(training.locator("[data-loader=train_loader]")).to_contain_text("batch 8 · 0 workers")
     expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"waits for data \d+ %"))
     page.screenshot(path=RESULTS / "watched.png")
+
+
+@pytest.fixture(scope="module")
+def ranks(start_server, tmp_path_factory):
+    """JupyterLab on a recording of two devices on which two ranks train."""
+    return start_server(f"replay:{with_ranks(tmp_path_factory.mktemp('two') / 'two.jsonl.gz')}")
+
+
+def test_each_rank_is_shown_with_its_gpu_and_the_late_one_is_named(ranks, open_page):
+    page = open_page(ranks.page())
+    open_panel(page)
+    training = page.locator(f"{SECTION} .jp-GpuPerf-training")
+    expect(training.locator("[data-loader=train_loader]")).to_contain_text("GPU 0 · batch 64")
+    expect(training.locator("[data-rank='1']")).to_contain_text("GPU 1 · step 510 ms")
+    expect(training.locator("[data-rank='1']")).to_contain_text("GPU waits for data 90 %")
+    expect(training.get_by_role("button", name="Explain")).to_have_count(0)
+    late = page.locator(f"{PANEL} [data-section=findings]")
+    expect(late).to_contain_text("GPU 1 (process 4711) is late", timeout=40_000)
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "ranks.png")

@@ -648,11 +648,14 @@ export interface LoaderSteps {
   loader: string;
   loader_id: number;
   notebook: string;
+  notebook_key?: string;
   num_workers: number;
   persistent_workers: boolean;
   pid: number | null;
   pin_memory: boolean;
   prefetch_factor: number | null;
+  rank?: number | null;
+  ranks_count?: number | null;
   samples_per_second: number | null;
   step_seconds: number;
   wait_ratio: number;

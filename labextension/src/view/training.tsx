@@ -6,6 +6,7 @@ import { formatSeconds, grouped } from '../format';
 import { splitOf } from '../model/training';
 import { Band } from './band';
 import type { IPanelContext } from './context';
+import { placeOf } from './place';
 import { ageInWords } from './processes';
 import { said } from './said';
 import { Section } from './section';
@@ -80,7 +81,7 @@ function Notebook(props: INotebookProps): JSX.Element {
         <Loops {...props} now={now} />
       )}
       {notebook.connected && main !== undefined && stands === null ? (
-        <Explain {...props} />
+        <Explain {...props} main={main} />
       ) : null}
     </article>
   );
@@ -96,8 +97,12 @@ function Name(props: Pick<INotebookProps, 'notebook' | 'trans'>): JSX.Element {
   );
 }
 
-function Explain({ notebook, training, trans }: INotebookProps): JSX.Element {
-  return (
+function Explain(
+  props: INotebookProps & { main: LoaderSteps }
+): JSX.Element | null {
+  const { notebook, training, trans, main } = props;
+  // A rank has no cell below which its profile could appear.
+  return typeof main.rank === 'number' ? null : (
     <button
       className="jp-mod-styled"
       title={trans.__(
@@ -123,12 +128,17 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
       <Split steps={main} trans={trans} />
       <Epoch steps={main} trans={trans} />
       <StepTimes steps={main} trans={trans} />
-      <Loader steps={main} trans={trans} />
+      <Loader
+        steps={main}
+        trans={trans}
+        place={placeOf(main, props.live, trans)}
+      />
       {others.map(each => (
         <OtherLoop
           key={`${each.pid} ${each.loader_id}`}
           steps={each}
           trans={trans}
+          place={placeOf(each, props.live, trans)}
         />
       ))}
     </>
@@ -244,8 +254,13 @@ function Epoch({ steps, trans }: IStepsProps): JSX.Element | null {
   );
 }
 
-function Loader({ steps, trans }: IStepsProps): JSX.Element {
+interface IPlacedProps extends IStepsProps {
+  readonly place: string | null;
+}
+
+function Loader({ steps, trans, place }: IPlacedProps): JSX.Element {
   const facts = [
+    place,
     steps.batch_size === null ? null : trans.__('batch %1', steps.batch_size),
     trans._n('%1 worker', '%1 workers', steps.num_workers),
     steps.num_workers > 0 && steps.prefetch_factor !== null
@@ -264,14 +279,17 @@ function Loader({ steps, trans }: IStepsProps): JSX.Element {
   );
 }
 
-/** An evaluation, or whatever else draws batches: a line. */
-function OtherLoop({ steps, trans }: IStepsProps): JSX.Element {
+/** An evaluation, another rank, or whatever else draws batches: a line. */
+function OtherLoop({ steps, trans, place }: IPlacedProps): JSX.Element {
   const step = formatSeconds(steps.step_seconds);
+  // Of a rank it matters whom it waits for: the others may wait for it.
+  const waits = place === null ? [] : splitInWords(steps, trans);
   return (
-    <p className="jp-GpuPerf-note">
-      <code>{steps.loader}</code> ·{' '}
+    <p className="jp-GpuPerf-note" data-rank={steps.rank ?? undefined}>
+      <code>{steps.loader}</code> · {place === null ? '' : `${place} · `}
       {steps.is_training ? '' : `${trans.__('without gradients')} · `}
       {trans.__('step %1', `${step.text} ${step.unit}`)}
+      {waits.map(({ words }) => ` · ${words}`)}
     </p>
   );
 }

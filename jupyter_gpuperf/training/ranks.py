@@ -1,0 +1,17 @@
+"""Which of the processes that train together this one is, as torch.distributed knows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def rank_in(torch: Any) -> tuple[int, int] | None:  # noqa: ANN401
+    """Return this process's rank and how many there are; ``None`` before they met, and where it is alone.
+
+    Asks no other process, and imports nothing.
+    """
+    distributed = getattr(torch, "distributed", None)
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    count = int(distributed.get_world_size())
+    return (int(distributed.get_rank()), count) if count > 1 else None

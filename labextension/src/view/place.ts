@@ -1,0 +1,21 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { LoaderSteps } from '../api/generated';
+import type { LiveModel } from '../model/live';
+
+/** Where a rank of several trains; `null` for a loop that trains alone. */
+export function placeOf(
+  steps: LoaderSteps,
+  live: LiveModel,
+  trans: TranslationBundle
+): string | null {
+  if (typeof steps.rank !== 'number') {
+    return null;
+  }
+  const device = live.devices?.devices.find(
+    each => each.uuid === steps.device_uuid
+  );
+  return device === undefined
+    ? trans.__('Process %1', steps.pid ?? '?')
+    : trans.__('GPU %1', device.index);
+}

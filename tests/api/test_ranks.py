@@ -1,0 +1,145 @@
+"""Processes that a notebook starts and that train together: from their own loaders to what is found of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made import device, window
+
+from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.api.kernel_socket import KernelSocket
+from jupyter_gpuperf.api.kernel_words import KernelWords
+from jupyter_gpuperf.diagnose import RULES, diagnose
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.sampling import HistoryStore
+from jupyter_gpuperf.sampling.device_share import DeviceShare
+from jupyter_gpuperf.sampling.played_training import nameless
+from jupyter_gpuperf.sampling.training import TrainingStore
+from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
+from jupyter_gpuperf.schemas import encode
+
+torch = pytest.importorskip("torch")
+
+ROOT = Path(__file__).parents[2]
+RANK = ROOT / "tests" / "gpu" / "two_devices" / "programs" / "watched_training.py"
+LIKE_A_KERNEL = """
+import json, subprocess, sys
+ranks = [
+    subprocess.Popen([sys.executable, sys.argv[1], task], stdin=subprocess.PIPE)
+    for task in json.loads(sys.argv[2])
+]
+sys.stdin.read()
+for rank in ranks:
+    rank.kill()
+    rank.wait()
+"""
+
+
+@pytest.fixture
+def store():
+    history = HistoryStore(
+        seconds=60,
+        shortest_interval_seconds=0.1,
+        device_metrics=["utilization_percent", "graphics_active_percent", "power_watts"],
+        host_metrics=[],
+    )
+    return TrainingStore(DeviceShare(history, now=lambda: 0.0))
+
+
+@contextlib.asynccontextmanager
+async def listening(store, tmp_path):
+    """A server's socket, where the ranks look for it."""
+    manager = JobManager(devices=list, deadline_seconds=60, lock_directory=tmp_path)
+    served = KernelSocket(
+        manager=manager,
+        runtime_directory=tmp_path,
+        words=KernelWords(KernelHoldings(), store),
+    )
+    await served.start()
+    try:
+        yield
+    finally:
+        await served.stop()
+        manager.close()
+
+
+@contextlib.contextmanager
+def notebook(folder):
+    """Two ranks that a process with a kernel's command line has started; the second is slow to load."""
+    mode = folder / "mode"
+    mode.write_text("data")
+    tasks = [
+        json.dumps(
+            {
+                "rank": rank,
+                "ranks": 2,
+                "meeting_file": str(folder / "meeting"),
+                "mode_file": str(mode),
+                "delay_seconds": 0.3,
+                "device_uuid": None,
+                "dry": True,
+            }
+        )
+        for rank in range(2)
+    ]
+    program = [sys.executable, "-c", LIKE_A_KERNEL, str(RANK), json.dumps(tasks)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JPY_PARENT_PID": str(os.getpid()),
+        "JUPYTER_RUNTIME_DIR": str(folder),
+        "OMP_NUM_THREADS": "1",
+    }
+    with subprocess.Popen(
+        [*program, "-f", "/run/kernel-4b1d.json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    ) as process:
+        try:
+            yield
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
+async def two_ranks(store):
+    """Wait until both told of some seconds of steps, which take equally long."""
+    while True:
+        told = {each.rank: each for each in store.steps_over(10)}
+        if set(told) == {0, 1} and all(each.count >= 8 for each in told.values()):
+            first, second = (told[rank].step_seconds for rank in (0, 1))
+            if first == pytest.approx(second, rel=0.08):
+                return told
+        await asyncio.sleep(0.2)
+
+
+async def test_the_late_one_of_two_ranks_is_found_by_their_own_clocks(store, tmp_path):
+    async with listening(store, tmp_path):
+        with notebook(tmp_path):
+            told = await asyncio.wait_for(two_ranks(store), 120)
+            now = store.training(seconds=10, step_seconds=1).now
+    assert told[0].pid != told[1].pid
+    assert {each.ranks_count for each in told.values()} == {2}
+    assert {each.notebook_key for each in told.values()} == {"4b1d"}
+    assert told[1].wait_ratio > told[0].wait_ratio + 0.2
+    (shown,) = now.notebooks
+    assert [each.rank for each in shown.loaders] == [0, 1]
+    # A recording leaves the notebook's name out; that they belong together it keeps.
+    replayed = json.loads(nameless(encode(now)))["notebooks"][0]["loaders"]
+    assert [each["notebook_key"] for each in replayed] == ["4b1d", "4b1d"]
+    # The ranks have no devices: they get theirs here.
+    steps = [replace(each, device_uuid=f"GPU-{each.rank}") for each in for_diagnosis(told.values())]
+    devices = [replace(device(f"GPU-{index}"), index=index) for index in (0, 1)]
+    found = diagnose(window(*devices, steps=steps), RULES)
+    (late,) = [each for each in found if each.code == "communication-bound"]
+    assert late.device == "GPU-1"
+    assert f"GPU 1 (process {told[1].pid}) is late, since it waits for data" in late.summary
