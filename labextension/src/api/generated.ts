@@ -941,6 +941,9 @@ export interface Training {
     [k: string]: Columns;
   };
   now: TrainingNow;
+  paths: {
+    [k: string]: string | null;
+  };
 }
 /**
  * What all watching notebooks do; on the live socket when it changes.
