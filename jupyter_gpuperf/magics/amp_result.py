@@ -56,7 +56,7 @@ class AmpProfile:
 
         return "\n".join(text_lines(self.found))
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         from jupyter_gpuperf.magics.shown import in_this_cell
 
         # A terminal has written its Out[…] prompt by now, and wants something behind it.

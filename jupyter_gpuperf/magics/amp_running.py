@@ -81,7 +81,7 @@ def parse(line: str) -> Command:
     return Command(options=options.checked(), setup=given.setup, into=given.into)
 
 
-def profile_cell(shell: Any, line: str, cell: str) -> AmpProfile:  # noqa: ANN401
+def profile_cell(shell: Any, line: str, cell: str) -> AmpProfile:
     """Profile a cell of IPython's; show the result and return it."""
     command = parse(line)
     _check_torch()
@@ -182,7 +182,7 @@ def _run(
     return final
 
 
-def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:  # noqa: ANN401
+def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
     source = shell.transform_cell(cell)
     try:
         tree = ast.parse(source)

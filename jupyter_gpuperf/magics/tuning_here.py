@@ -129,7 +129,7 @@ def kept_for(mark: str) -> KeptResult | None:
 def _tuned(
     subject: object,
     name: str,
-    wanted: Any,  # noqa: ANN401
+    wanted: Any,
     progress: ProgressHere,
     view: ToldView,
     mark: str,
@@ -155,7 +155,7 @@ def _tuned(
     return tuned, finished
 
 
-def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:  # noqa: ANN401
+def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:
     """Return a tuning in the shape that is kept: rates as figures, all of it in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):
