@@ -39,7 +39,7 @@ class Settings(HasTraits):
     ).tag(config=True)
 
     history_file = Unicode(
-        help="A file of this server alone in which the history outlives it; none by default. It is "
+        help="A file of this server alone in which the history, of devices and of training, outlives it; none by default. It is "
         "written every five minutes, and with every tick when the server ends."
     ).tag(config=True)
 

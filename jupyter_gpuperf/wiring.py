@@ -66,7 +66,7 @@ class Parts:
             on_active=Attention(self.subscribers).pay,
         )
         self.history_keeper = (
-            HistoryKeeper(Path(settings.history_file).expanduser(), self.history)
+            HistoryKeeper(Path(settings.history_file).expanduser(), self.history, training)
             if settings.history_file
             else None
         )

@@ -27,6 +27,8 @@ POSITIONAL = {
     "warn": (0,),
     "progress": (1,),
     "_progress": (2,),
+    "say": (1,),
+    "_say": (1,),
     "_out_of_memory": (0,),
     "fine": (0, 1),
     "suspect": (0, 1),
@@ -36,9 +38,25 @@ POSITIONAL = {
 """Functions that say something, and which of their arguments people read."""
 KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by", "then"})
 ATTRIBUTES = frozenset({"progress_message"})
-SAYING = frozenset({"doubt", "_of", "cost_of", "_advice", "_summary", "_cause"})
+SAYING = frozenset(
+    {
+        *("doubt", "_doubt", "_of", "cost_of", "_advice", "_summary", "_cause"),
+        *(
+            "_recommendation",
+            "_change_of_memory",
+            "_nothing_better",
+            "_idle",
+            "_little_product",
+            "_odd",
+        ),
+    }
+)
 """Functions whose result is a sentence, or is filled into one."""
-TABLES = frozenset({"XID_WORDS", "HTTP_HINTS", "HELD_BACK_BY"})
+LISTS = frozenset({"said", "warnings", "why_not_more", "next_steps"})
+"""Lists of sentences, by the names under which they are made."""
+PART = "sentence"
+"""An attribute that is said within other sentences: without capital and full stop."""
+TABLES = frozenset({"XID_WORDS", "HTTP_HINTS", "HELD_BACK_BY", "REASONS", "FLOORS"})
 """Dictionaries of sentences, and of parts that are filled into them."""
 PREFIXED = "%1: %2"
 """Any sentence with a name before it: `bf16: It did not converge …`."""
@@ -100,6 +118,8 @@ class _Module:
         for node in ast.walk(self._tree):
             if isinstance(node, ast.Call):
                 yield from _arguments(node)
+            elif isinstance(node, ast.Dict):
+                yield from _entries_said(node)
             elif isinstance(node, ast.FunctionDef) and node.name in SAYING:
                 yield from (
                     each.value
@@ -108,11 +128,17 @@ class _Module:
                 )
             elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-                name = getattr(target, "id", None) or getattr(target, "attr", None)
-                if name in ATTRIBUTES:
-                    yield node.value
-                elif name in TABLES and isinstance(node.value, ast.Dict):
-                    yield from node.value.values
+                yield from self._assigned(target, node.value)
+
+    def _assigned(self, target: ast.expr, value: ast.expr) -> Iterator[ast.expr]:
+        name = getattr(target, "id", None) or getattr(target, "attr", None)
+        if name in ATTRIBUTES:
+            yield value
+        elif name in TABLES and isinstance(value, ast.Dict):
+            yield from value.values
+        elif name == PART and isinstance(target, ast.Attribute):
+            for text in self.texts(value):
+                yield ast.Constant(text[:1].lower() + text[1:].rstrip("."))
 
     def texts(self, node: ast.expr) -> list[str]:
         """Return each text that an expression can become."""
@@ -151,9 +177,18 @@ def _arguments(call: ast.Call) -> Iterator[ast.expr]:
     for index in POSITIONAL.get(name or "", ()):
         if index < len(call.args):
             yield call.args[index]
-    if name == "append" and getattr(getattr(call.func, "value", None), "id", None) == "said":
-        yield from call.args  # a list of what is said
+    if name == "append" and isinstance(call.func, ast.Attribute):
+        listed = call.func.value
+        if LISTS & {getattr(listed, "id", None), getattr(listed, "attr", None)}:
+            yield from call.args
     yield from (keyword.value for keyword in call.keywords if keyword.arg in KEYWORDS)
+
+
+def _entries_said(content: ast.Dict) -> Iterator[ast.expr]:
+    """Yield what stands in a dictionary under a name that people read: a refusal as plain data."""
+    for key, value in zip(content.keys, content.values, strict=True):
+        if isinstance(key, ast.Constant) and key.value in KEYWORDS:
+            yield value
 
 
 def _entries(value: ast.expr) -> list[ast.expr]:

@@ -14,11 +14,10 @@ IDLE_RATIO: Final = 0.7
 STAYED: Final = 3
 LOW_SHARE: Final = 0.5
 REASONS: Final = {
-    "kept for accuracy": "kept in fp32 by autocast for accuracy",
-    "takes the format of its inputs": "took fp32 from their inputs",
-    "its inputs are outside of autocast": "given fp32 from outside of autocast",
-    "the optimizer's own arithmetic": "the optimizer's own arithmetic, which stays fp32",
+    "kept for accuracy": "kept in fp32 by autocast for accuracy.",
+    "its inputs are outside of autocast": "given fp32 from outside of autocast.",
 }
+"""Why an operator stayed in fp32 → how that is said, where it is worth saying."""
 
 
 def choose(profile: Profile) -> None:
@@ -55,27 +54,35 @@ def _gain(profile: Profile, outcome: ModeOutcome) -> dict[str, float]:
 
 def _recommendation(profile: Profile, best: ModeOutcome) -> str:
     gain = _gain(profile, best)
-    parts = [f"{gain['value']:.2g}× faster than now"]
-    memory = _memory_words(profile, best)
-    if memory:
-        parts.append(memory)
+    memory = _change_of_memory(profile, best)
     if best.numerics is None:
-        return f"{best.mode}: {', '.join(parts)}. The numbers were not compared."
-    said = str(best.numerics.get("sentence", "")).rstrip(".")
-    parts.append(f"{said[:1].lower()}{said[1:]}")
-    verdict = best.numerics.get("verdict")
-    end = "use it" if verdict == WITHIN else "usable, watch the loss"
-    return f"{best.mode}: {', '.join(parts)}: {end}."
+        if memory is None:
+            return (
+                f"{best.mode}: {gain['value']:.2g}× faster than now. The numbers were not compared."
+            )
+        return f"{best.mode}: {gain['value']:.2g}× faster than now, {memory}. The numbers were not compared."
+    numbers = as_part(best.numerics.get("sentence", ""))
+    how = "use it" if best.numerics.get("verdict") == WITHIN else "usable, watch the loss"
+    if memory is None:
+        return f"{best.mode}: {gain['value']:.2g}× faster than now, {numbers}: {how}."
+    return f"{best.mode}: {gain['value']:.2g}× faster than now, {memory}, {numbers}: {how}."
 
 
-def _memory_words(profile: Profile, best: ModeOutcome) -> str | None:
+def as_part(sentence: str) -> str:
+    """Return a sentence so that it can stand within another one."""
+    return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}"
+
+
+def _change_of_memory(profile: Profile, best: ModeOutcome) -> str | None:
     base = profile.now or profile.mode(profile.same_as_now or "fp32")
     if base is None or not base.peak_allocated_bytes or not best.peak_allocated_bytes:
         return None
     change = best.peak_allocated_bytes / base.peak_allocated_bytes - 1
     if abs(change) < 0.01:
         return "the same memory"
-    return f"{abs(change):.0%} {'less' if change < 0 else 'more'} memory"
+    if change < 0:
+        return f"{-change:.0%} less memory"
+    return f"{change:.0%} more memory"
 
 
 def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
@@ -85,10 +92,13 @@ def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
     fastest = min(others, key=lambda each: (each.step_seconds or {})["value"])
     gain = _gain(profile, fastest)["value"]
     if gain > WORTH_RATIO and not _sound(fastest):
-        said = (fastest.numerics or {}).get("sentence", "")
-        return f"Leave it as it is: {fastest.mode} is {gain:.2g}× as fast, but its numbers differ. {said}".rstrip()
-    times = f"is {gain:.2f}× as fast" if gain >= 1 else f"takes {1 / gain:.2g}× the time"
-    return f"Leave it as it is: the best other mode, {fastest.mode}, {times}."
+        numbers = as_part((fastest.numerics or {}).get("sentence", ""))
+        return f"Leave it as it is: {fastest.mode} is {gain:.2g}× as fast, but its numbers differ: {numbers}."
+    if gain >= 1:
+        return f"Leave it as it is: the best other mode, {fastest.mode}, is {gain:.2f}× as fast."
+    return (
+        f"Leave it as it is: the best other mode, {fastest.mode}, takes {1 / gain:.2g}× the time."
+    )
 
 
 def explain(profile: Profile, facts: dict[str, Any]) -> None:
@@ -102,12 +112,13 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
         ``convolutions``: whether a model has any, in the plain memory format.
     """
     best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
-    profile.why_not_more += [
-        *_idle(best),
-        *_little_product(best),
+    reasons = (
+        _idle(best),
+        _little_product(best),
         *_staying(best),
-        *_odd(facts.get("odd_shapes", [])),
-    ]
+        _odd(facts.get("odd_shapes", [])),
+    )
+    profile.why_not_more += [each for each in reasons if each is not None]
     if facts.get("loads"):
         profile.why_not_more.append(
             "The cell loops over a loader: the loader's time is in every figure, and no format makes it shorter."
@@ -123,24 +134,20 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
         )
 
 
-def _idle(outcome: ModeOutcome) -> list[str]:
+def _idle(outcome: ModeOutcome) -> str | None:
     kernels, device = outcome.kernels or {}, outcome.device_seconds
     busy = kernels.get("step_kernel_seconds")
     if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
-        return []
-    return [
-        f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
-    ]
+        return None
+    return f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
 
 
-def _little_product(outcome: ModeOutcome) -> list[str]:
+def _little_product(outcome: ModeOutcome) -> str | None:
     kernels = outcome.kernels or {}
     share = kernels.get("tensor_core_ratio")
     if share is None or share >= LOW_SHARE:
-        return []
-    return [
-        f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
-    ]
+        return None
+    return f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
 
 
 def _staying(outcome: ModeOutcome) -> list[str]:
@@ -156,16 +163,18 @@ def _staying(outcome: ModeOutcome) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for each in dtypes.get("stayed_float32", []):
         by_reason.setdefault(each["why"], []).append(f"{each['operator']} ({each['calls']})")
-    for reason in ("kept for accuracy", "its inputs are outside of autocast"):
+    for reason, words in REASONS.items():
         if by_reason.get(reason):
-            said.append(f"{', '.join(by_reason[reason][:STAYED])}: {REASONS[reason]}.")
+            said.append(f"{', '.join(by_reason[reason][:STAYED])}: {words}")
     return said
 
 
-def _odd(names: list[str]) -> list[str]:
+def _odd(names: list[str]) -> str | None:
     if not names:
-        return []
-    more = f" and {len(names) - STAYED} more" if len(names) > STAYED else ""
-    return [
-        f"{', '.join(names[:STAYED])}{more}: sizes that are no multiples of 8 keep tensor cores from working at full speed."
-    ]
+        return None
+    named = ", ".join(names[:STAYED])
+    if len(names) > STAYED:
+        named += f" (+ {len(names) - STAYED})"
+    return (
+        f"{named}: sizes that are no multiples of 8 keep tensor cores from working at full speed."
+    )

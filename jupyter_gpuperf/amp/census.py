@@ -145,19 +145,19 @@ def why_float32(operator: str, flop: float) -> str:
 
 
 @contextlib.contextmanager
-def counting(torch: Any) -> Iterator[Census]:  # noqa: ANN401  (torch is loaded late)
+def counting(torch: Any) -> Iterator[Census]:
     """Count what runs inside."""
     census = Census()
     with _mode_of(torch, census):
         yield census
 
 
-def _mode_of(torch: Any, census: Census) -> Any:  # noqa: ANN401  (torch is loaded late)
+def _mode_of(torch: Any, census: Census) -> Any:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
     from torch.utils.flop_counter import flop_registry
 
-    def flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> float:  # noqa: ANN401  (whatever the operator takes)
+    def flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> float:
         formula = flop_registry.get(function.overloadpacket)
         if formula is not None:
             with contextlib.suppress(Exception):  # a shape that the formula does not know
@@ -169,11 +169,11 @@ def _mode_of(torch: Any, census: Census) -> Any:  # noqa: ANN401  (torch is load
     class Counting(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
         def __torch_dispatch__(
             self,
-            func: Any,  # noqa: ANN401  (whatever the operator takes)
-            types: Any,  # noqa: ANN401  (whatever the operator takes)
-            args: Any = (),  # noqa: ANN401  (whatever the operator takes)
-            kwargs: Any = None,  # noqa: ANN401  (whatever the operator takes)
-        ) -> Any:  # noqa: ANN401  (whatever the operator takes)
+            func: Any,
+            types: Any,
+            args: Any = (),
+            kwargs: Any = None,
+        ) -> Any:
             kwargs = kwargs or {}
             result = func(*args, **kwargs)
             inputs = [
@@ -196,7 +196,7 @@ def _mode_of(torch: Any, census: Census) -> Any:  # noqa: ANN401  (torch is load
     return Counting()
 
 
-def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:  # noqa: ANN401  (torch is loaded late)
+def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
     """Return the format that an operator computed in: of products, that of the narrowest factor."""
     narrowest = min(inputs, key=lambda each: each.element_size()) if flop else inputs[0]
     dtype = str(narrowest.dtype).removeprefix("torch.")
@@ -207,7 +207,7 @@ def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:  # no
     return dtype
 
 
-def _recurrent_flop(args: Any) -> float:  # noqa: ANN401  (whatever the operator takes)
+def _recurrent_flop(args: Any) -> float:
     """Two operations per weight, time step and sequence."""
     tensors = [each for each in args if hasattr(each, "dim")]
     if not tensors or tensors[0].dim() != 3:

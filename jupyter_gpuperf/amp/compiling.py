@@ -26,7 +26,7 @@ class Compilation:
         ``nothing_to_compile``, or what :func:`check_compiler` says.
     """
 
-    def __init__(self, session: Session, device: Any) -> None:  # noqa: ANN401
+    def __init__(self, session: Session, device: Any) -> None:
         check_compiler(session.torch, device)
         self._session = session
         used = session.names_used()

@@ -23,6 +23,8 @@ WRITES: Final = frozenset(
 PLOTS: Final = frozenset({"plot", "imshow", "scatter", "hist", "figure", "subplots", "show"})
 PROCESSES: Final = frozenset({"run", "Popen", "call", "check_call", "check_output"})
 
+MOST_NAMED: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Effects:
@@ -49,6 +51,14 @@ def effects_of(tree: ast.AST) -> Effects:
             elif (words := _repeated(node, owner, name)) is not None:
                 repeated.append(f"{words} {where}")
     return Effects(tuple(dict.fromkeys(refused)), tuple(dict.fromkeys(repeated)))
+
+
+def warnings_of(effects: Effects) -> list[str]:
+    """Return what a reader must know of it."""
+    said = []
+    if effects.repeated:
+        said.append(f"Each run repeats it: {', '.join(effects.repeated[:MOST_NAMED])}.")
+    return said
 
 
 def _refused(owner: str, name: str) -> str | None:

@@ -12,7 +12,7 @@ MULTIPLE: Final = 8
 """Sizes that tensor cores of 16-bit formats like."""
 
 
-def device_of(torch: Any, session: Session) -> Any:  # noqa: ANN401
+def device_of(torch: Any, session: Session) -> Any:
     """Return the device that holds most of what the cell can reach: a GPU where anything lies on one."""
     sizes: dict[str, int] = {}
     for _, tensor in session.before.heap.tensors:
@@ -28,11 +28,11 @@ def device_of(torch: Any, session: Session) -> Any:  # noqa: ANN401
 
 
 def warnings_of(
-    torch: Any,  # noqa: ANN401
+    torch: Any,
     session: Session,
     ordinary: Ordinary,
     around: Around,
-    device: Any,  # noqa: ANN401
+    device: Any,
 ) -> list[str]:
     """Return what a reader must know of how this was measured."""
     said = []
@@ -58,7 +58,7 @@ def warnings_of(
     return said
 
 
-def facts_of(torch: Any, session: Session, ordinary: Ordinary, compiled: bool) -> dict[str, Any]:  # noqa: ANN401
+def facts_of(torch: Any, session: Session, ordinary: Ordinary, compiled: bool) -> dict[str, Any]:
     """Return what advice rests on; see :func:`advice.explain`."""
     heap = session.before.heap
     used = session.names_used()
@@ -83,7 +83,7 @@ def facts_of(torch: Any, session: Session, ordinary: Ordinary, compiled: bool) -
     }
 
 
-def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:  # noqa: ANN401
+def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:
     names = []
     for name, module in root.named_modules():
         if isinstance(module, torch.nn.Linear):
@@ -97,7 +97,7 @@ def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:  # noqa: ANN401
     return names
 
 
-def _plain_convolutions(torch: Any, root: Any) -> bool:  # noqa: ANN401
+def _plain_convolutions(torch: Any, root: Any) -> bool:
     return any(
         isinstance(module, torch.nn.Conv2d)
         and module.weight.device.type == "cuda"

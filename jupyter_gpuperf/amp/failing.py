@@ -22,9 +22,21 @@ def described(error: BaseException) -> dict[str, str]:
             "message": "Memory ran out in this mode.",
             "hint": "Profile with a smaller batch.",
         }
-    words = " ".join(str(cause).split())[:LONGEST]
     return {
         "code": "cell_failed",
-        "message": f"The cell raised {type(cause).__name__} in this mode: {words}",
+        "message": f"The cell raised {type(cause).__name__} in this mode: {_words(cause)}",
         "hint": "It ran as it is: some operator does not take this format.",
     }
+
+
+def as_it_is(error: BaseException) -> dict[str, str]:
+    """Return the same where it was the ordinary run that raised."""
+    return {
+        "code": "cell_failed",
+        "message": f"The cell raised {type(error).__name__}: {_words(error)}",
+        "hint": "The notebook shows where. All is as before the cell.",
+    }
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:LONGEST]

@@ -79,7 +79,7 @@ class Heap:
 
 
 def walk(
-    torch: Any,  # noqa: ANN401
+    torch: Any,
     roots: Mapping[str, Any],
     namespace: Mapping[str, Any],
     passed_over: frozenset[int],
@@ -110,7 +110,7 @@ def walk(
 class _Walker:
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         namespace: Mapping[str, Any],
         passed_over: frozenset[int],
     ) -> None:
@@ -122,7 +122,7 @@ class _Walker:
         self._waiting: list[tuple[str, Any]] = []
         self._alive: list[Any] = []  # so that no identity is given to another object meanwhile
 
-    def want(self, path: str, value: Any) -> None:  # noqa: ANN401
+    def want(self, path: str, value: Any) -> None:
         if type(value) in ATOMS or id(value) in self._seen:
             return
         self._seen.add(id(value))
@@ -141,7 +141,7 @@ class _Walker:
             if not (self._is_leaf(path, value) or self._is_code(path, value)):
                 self._enter(path, value)
 
-    def _is_leaf(self, path: str, value: Any) -> bool:  # noqa: ANN401
+    def _is_leaf(self, path: str, value: Any) -> bool:
         torch, numpy = self._torch, self._numpy
         if isinstance(value, torch.Tensor):
             self.heap.tensors.append((path, value))
@@ -160,7 +160,7 @@ class _Walker:
             return isinstance(value, types.ModuleType)
         return True
 
-    def _is_code(self, path: str, value: Any) -> bool:  # noqa: ANN401
+    def _is_code(self, path: str, value: Any) -> bool:
         if isinstance(value, types.MethodType):
             self.want(path, value.__self__)
             self.want(path, value.__func__)
@@ -189,7 +189,7 @@ class _Walker:
             except ValueError:  # nothing in it yet
                 continue
 
-    def _enter(self, path: str, value: Any) -> None:  # noqa: ANN401
+    def _enter(self, path: str, value: Any) -> None:
         if isinstance(value, CONTAINERS):
             self.heap.containers.append(value)
         if isinstance(value, dict):
@@ -202,7 +202,7 @@ class _Walker:
         if type(value) not in (list, dict, tuple, set):
             self._object(path, value)
 
-    def _object(self, path: str, value: Any) -> None:  # noqa: ANN401
+    def _object(self, path: str, value: Any) -> None:
         heap, torch = self.heap, self._torch
         if is_sharded(torch, value):
             heap.sharded.append((path, value))
@@ -217,7 +217,7 @@ class _Walker:
             return
         self._attributes(path, value)
 
-    def _attributes(self, path: str, value: Any) -> None:  # noqa: ANN401
+    def _attributes(self, path: str, value: Any) -> None:
         self.heap.objects.append(value)
         loader = isinstance(value, self._torch.utils.data.DataLoader)
         for name, each in attributes_of(value).items():
@@ -226,7 +226,7 @@ class _Walker:
                 self.want(f"{path}.{name}", each)
 
 
-def attributes_of(value: Any) -> dict[str, Any]:  # noqa: ANN401
+def attributes_of(value: Any) -> dict[str, Any]:
     """Return an object's own attributes, those in slots too."""
     if isinstance(value, type):
         return {
@@ -258,7 +258,7 @@ def is_live_iterator(value: object) -> bool:
     )
 
 
-def is_sharded(torch: Any, value: object) -> bool:  # noqa: ANN401
+def is_sharded(torch: Any, value: object) -> bool:
     """Tell whether a model is spread over processes: DDP, FSDP."""
     names = {each.__name__ for each in type(value).__mro__}
     return isinstance(value, torch.nn.Module) and not names.isdisjoint(

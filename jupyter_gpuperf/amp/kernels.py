@@ -57,7 +57,7 @@ def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:  # noqa: ANN401
+def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:
     """Return kernel's name → seconds on the GPU, over one run.
 
     Raises
@@ -73,7 +73,7 @@ def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:  
     return _sums(torch, profiler.events())
 
 
-def _sums(torch: Any, events: Iterable[Any]) -> dict[str, float]:  # noqa: ANN401
+def _sums(torch: Any, events: Iterable[Any]) -> dict[str, float]:
     sums: dict[str, float] = {}
     device_type = torch.autograd.DeviceType.CUDA
     for event in events:

@@ -73,7 +73,7 @@ class Around:
     """Optimizers whose gradients the cell clips."""
 
 
-def check(torch: Any, mode: str, device: Any, around: Around) -> None:  # noqa: ANN401
+def check(torch: Any, mode: str, device: Any, around: Around) -> None:
     """Refuse a mode that is not to be had here.
 
     Raises
@@ -95,7 +95,7 @@ def check(torch: Any, mode: str, device: Any, around: Around) -> None:  # noqa: 
 
 
 @contextlib.contextmanager
-def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[None]:  # noqa: ANN401
+def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[None]:
     """Let what runs inside compute in ``mode``, and tell ``watch`` what it does."""
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):
@@ -120,7 +120,7 @@ def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[Non
 class _Outside:
     """Takes a piece out of autocast, as a hand-written loop has it outside of the ``with``."""
 
-    def __init__(self, torch: Any, device_type: str | None) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, device_type: str | None) -> None:
         self._torch, self._device_type = torch, device_type
         self.active = device_type is not None
 
@@ -138,7 +138,7 @@ class _Outside:
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:  # noqa: ANN401
+def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
     before = getattr(owner, name)
     setattr(owner, name, new)
     try:
@@ -149,7 +149,7 @@ def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:  # noqa: ANN40
 
 @contextlib.contextmanager
 def _backward(
-    torch: Any,  # noqa: ANN401
+    torch: Any,
     outside: _Outside,
     scaling: Scaling | None,
     watch: Watch,
@@ -158,7 +158,7 @@ def _backward(
     backward, grad = torch.autograd.backward, torch.autograd.grad
 
     @functools.wraps(backward)
-    def around_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def around_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         watch.backwards += 1
         if watch.on_loss is not None:
             watch.on_loss(tensors)
@@ -170,7 +170,7 @@ def _backward(
         return result
 
     @functools.wraps(grad)
-    def around_grad(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def around_grad(*args: Any, **kwargs: Any) -> Any:
         if scaling is not None:
             raise GpuPerfError(
                 "grad_without_scaler",
@@ -196,7 +196,7 @@ class _Steps:
         self._outside, self._scaling, self._watch = outside, scaling, watch
         self._entered: list[contextlib.AbstractContextManager[Any]] = []
 
-    def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:  # noqa: ANN401
+    def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if args[1:] or kwargs.get("closure") is not None:
             return  # a closure holds a forward pass, which belongs inside
         if self._scaling is not None:
@@ -208,7 +208,7 @@ class _Steps:
             context.__enter__()
             self._entered.append(context)
 
-    def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:  # noqa: ANN401
+    def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
         self.leave(1)
         watch = self._watch
         if self._scaling is not None:
@@ -246,12 +246,12 @@ def _steps(outside: _Outside, scaling: Scaling | None, watch: Watch) -> Iterator
 
 
 @contextlib.contextmanager
-def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:  # noqa: ANN401
+def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:
     """A weight that is cast without gradients must not serve a pass that needs them."""
 
-    def forgetting(leave: Any) -> Any:  # noqa: ANN401
+    def forgetting(leave: Any) -> Any:
         @functools.wraps(leave)
-        def around_leave(self: Any, *error: Any) -> Any:  # noqa: ANN401
+        def around_leave(self: Any, *error: Any) -> Any:
             torch.clear_autocast_cache()
             return leave(self, *error)
 
@@ -266,11 +266,11 @@ def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:  # noqa: ANN40
 
 
 @contextlib.contextmanager
-def _own_autocast_noted(torch: Any, watch: Watch) -> Iterator[None]:  # noqa: ANN401
+def _own_autocast_noted(torch: Any, watch: Watch) -> Iterator[None]:
     enter = torch.autocast.__enter__
 
     @functools.wraps(enter)
-    def noting(self: Any) -> Any:  # noqa: ANN401
+    def noting(self: Any) -> Any:
         result = enter(self)
         for kind in ("cuda", "cpu"):
             if torch.is_autocast_enabled(kind):

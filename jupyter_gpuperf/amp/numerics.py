@@ -24,6 +24,11 @@ EPSILON: Final = {
 DIVERGES: Final = 8.0
 """An operator diverges when its output is off by so many of its format's own roundings."""
 WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unknown"
+FLOORS: Final = {
+    "seed": "seed noise",
+    "repeat": "fp32's own noise",
+    "step": "what one step changes",
+}
 CLOSE_RATIO: Final = 3.0
 
 
@@ -51,8 +56,8 @@ class Floors:
         """The floor to hold deviations against, and what it is."""
         if self.seed > 0 or self.repeat > 0:
             larger = max(self.seed, self.repeat)
-            return larger, "seed noise" if self.seed >= self.repeat else "fp32's own noise"
-        return self.progress, "what one step changes"
+            return larger, FLOORS["seed" if self.seed >= self.repeat else "repeat"]
+        return self.progress, FLOORS["step"]
 
 
 @dataclass(slots=True)
@@ -141,7 +146,8 @@ def _judge(
         found.sentence = "The cell computes no loss and no output that could be compared."
         return
     if not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
-        found.verdict, found.sentence = BROKEN, "The loss is not finite, and fp32's is."
+        found.verdict = BROKEN
+        found.sentence = "The loss is not finite, and fp32's is."
         return
     if not math.isfinite(off):
         found.sentence = "fp32's own loss is not finite: there is nothing to hold it against."
@@ -150,15 +156,16 @@ def _judge(
         same = off == 0.0
         found.verdict = WITHIN if same else UNKNOWN
         found.sentence = (
-            "The same numbers as fp32, bit for bit."
+            "The same numbers as fp32 to the bit."
             if same
-            else f"The loss is off by {off:.2g}; nothing in the cell is random, so there is no noise to hold that against."
+            else f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
         )
         return
     ratio = off / floor
     found.against_floor = ratio
     if ratio <= 1:
-        found.verdict, found.sentence = WITHIN, f"The loss is within {meaning} ({ratio:.2g} of it)."
+        found.verdict = WITHIN
+        found.sentence = f"The loss is within {meaning} ({ratio:.2g} of it)."
         return
     found.verdict = CLOSE if ratio <= CLOSE_RATIO else FAR
     found.sentence = f"The loss is off by {ratio:.1f} times {meaning}."

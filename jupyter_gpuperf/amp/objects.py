@@ -67,7 +67,7 @@ class Attributes:
             if _content(cell) is not content and content is not EMPTY:
                 cell.cell_contents = content
 
-    def _change(self, value: Any, name: str, content: Any) -> None:  # noqa: ANN401
+    def _change(self, value: Any, name: str, content: Any) -> None:
         try:
             own = getattr(value, "__dict__", None)
             if isinstance(own, dict):  # past properties, and modules' own bookkeeping
@@ -87,7 +87,7 @@ class Attributes:
             self.not_restored.append(f"{type(value).__name__}.{name} ({error})")
 
 
-def _members(container: Any) -> Any:  # noqa: ANN401
+def _members(container: Any) -> Any:
     if isinstance(container, dict):
         return list(dict.items(container))
     if isinstance(container, bytearray):
@@ -95,7 +95,7 @@ def _members(container: Any) -> Any:  # noqa: ANN401
     return list(container)
 
 
-def _same(now: Any, before: Any) -> bool:  # noqa: ANN401
+def _same(now: Any, before: Any) -> bool:
     if isinstance(before, bytes):
         return bool(now == before)
     if len(now) != len(before):
@@ -115,7 +115,7 @@ def _same(now: Any, before: Any) -> bool:  # noqa: ANN401
     return all(a is b for a, b in zip(now, before, strict=True))
 
 
-def _refill(container: Any, members: Any) -> None:  # noqa: ANN401
+def _refill(container: Any, members: Any) -> None:
     """By the plain type's own ways: a subclass may count, check or refuse."""
     if isinstance(container, collections.OrderedDict):
         collections.OrderedDict.clear(container)
@@ -136,7 +136,7 @@ def _refill(container: Any, members: Any) -> None:  # noqa: ANN401
         list.__setitem__(container, slice(None), members)
 
 
-def _content(cell: types.CellType) -> Any:  # noqa: ANN401
+def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:

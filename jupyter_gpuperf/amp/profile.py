@@ -65,7 +65,7 @@ def run_profile(
 class _Profiling:
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         session: Session,
         ordinary: Ordinary,
         options: Options,

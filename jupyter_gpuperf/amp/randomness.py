@@ -12,7 +12,7 @@ from typing import Any
 class Randomness:
     """The states of torch's, CUDA's, Python's and NumPy's sources, and of those in the namespace."""
 
-    def __init__(self, torch: Any, generators: Iterable[Any]) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, generators: Iterable[Any]) -> None:
         self._torch = torch
         self._cpu = torch.get_rng_state()
         self._cuda = torch.cuda.get_rng_state_all() if cuda_in_use(torch) else None
@@ -52,12 +52,12 @@ class Randomness:
                 generator.seed(seed)
 
 
-def cuda_in_use(torch: Any) -> bool:  # noqa: ANN401
+def cuda_in_use(torch: Any) -> bool:
     """Tell whether this process has begun to use a GPU; asking does not begin it."""
     return bool(torch.cuda.is_available() and torch.cuda.is_initialized())
 
 
-def state_of(torch: Any, generator: Any) -> Any:  # noqa: ANN401
+def state_of(torch: Any, generator: Any) -> Any:
     """Return a generator's state, as a copy."""
     if isinstance(generator, random.Random):
         return generator.getstate()
@@ -66,7 +66,7 @@ def state_of(torch: Any, generator: Any) -> Any:  # noqa: ANN401
     return copy.deepcopy(generator.bit_generator.state)
 
 
-def _set_state(torch: Any, generator: Any, state: Any) -> None:  # noqa: ANN401
+def _set_state(torch: Any, generator: Any, state: Any) -> None:
     if isinstance(generator, random.Random):
         generator.setstate(state)
     elif isinstance(generator, torch.Generator) or not hasattr(generator, "bit_generator"):

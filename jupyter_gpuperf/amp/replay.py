@@ -31,7 +31,7 @@ class Replayed:
     def __iter__(self) -> Replayed:
         return self
 
-    def __next__(self) -> Any:  # noqa: ANN401
+    def __next__(self) -> Any:
         if self._place == len(self._items):
             if self._ended:
                 raise StopIteration
@@ -45,7 +45,7 @@ class Replayed:
         self._place += 1
         return self._items[self._place - 1]
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._original, name)
 
     def rewind(self, *, fresh: bool = False) -> None:

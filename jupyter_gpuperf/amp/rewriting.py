@@ -70,7 +70,7 @@ def code_for(
     return rewritten
 
 
-def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:  # noqa: ANN401
+def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
     """Return what tells whether a statement calls a model, a loss, or a function of the notebook."""
 
     def called(node: ast.Call) -> bool:

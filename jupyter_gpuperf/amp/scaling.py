@@ -17,12 +17,12 @@ INITIAL_SCALE: Final = 65_536.0
 class Stepper:
     """What the scaler sees of an optimizer: its gradients, and whether it may step."""
 
-    def __init__(self, optimizer: Any) -> None:  # noqa: ANN401
+    def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
         self.stepped = False
 
     @property
-    def param_groups(self) -> Any:  # noqa: ANN401
+    def param_groups(self) -> Any:
         """The parameters."""
         return self.optimizer.param_groups
 
@@ -44,7 +44,7 @@ class Scaling:
 
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         device_type: str,
         early: list[Any],
         initial_scale: float = INITIAL_SCALE,
@@ -57,7 +57,7 @@ class Scaling:
         self.steps = 0
         self.skipped = 0
 
-    def scaled(self, tensors: Any) -> Any:  # noqa: ANN401
+    def scaled(self, tensors: Any) -> Any:
         """Return the losses, scaled."""
         if self._unscaled:
             raise GpuPerfError(
@@ -74,7 +74,7 @@ class Scaling:
                 self._scaler.unscale_(self._stepper(optimizer))
                 self._unscaled.add(id(optimizer))
 
-    def before_step(self, optimizer: Any) -> None:  # noqa: ANN401
+    def before_step(self, optimizer: Any) -> None:
         """Unscale the gradients; where one is infinite, put them aside: a step without gradients does nothing."""
         stepper = self._stepper(optimizer)
         with_gradients = [
@@ -93,7 +93,7 @@ class Scaling:
             for each in with_gradients:
                 each.grad = None
 
-    def after_step(self, optimizer: Any) -> None:  # noqa: ANN401
+    def after_step(self, optimizer: Any) -> None:
         """Put gradients back that were put aside, and adapt the scale."""
         for parameter, gradient in self._put_aside.pop(id(optimizer), []):
             parameter.grad = gradient
@@ -106,5 +106,5 @@ class Scaling:
         """The factor now."""
         return float(self._scaler.get_scale())
 
-    def _stepper(self, optimizer: Any) -> Stepper:  # noqa: ANN401
+    def _stepper(self, optimizer: Any) -> Stepper:
         return self._steppers.setdefault(id(optimizer), Stepper(optimizer))

@@ -79,7 +79,7 @@ class Session:
         Sentences that go with the result.
     """
 
-    def __init__(self, torch: Any, subject: Subject) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, subject: Subject) -> None:
         self.torch, self.subject = torch, subject
         self.warnings: list[str] = []
         self._after: Snapshot | None = None
@@ -109,7 +109,7 @@ class Session:
         )
 
     def _keeper(self) -> Callable[[Any], Callable[[], None]]:
-        def keep(item: Any) -> Callable[[], None]:  # noqa: ANN401
+        def keep(item: Any) -> Callable[[], None]:
             before = Snapshot(self.torch, {"item": item}, on_host=self._on_host)
             return before.restore_contents
 
@@ -234,7 +234,7 @@ def uninterrupted() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _place(iterator: Any) -> object:  # noqa: ANN401
+def _place(iterator: Any) -> object:
     """Return how far an iterator is, as far as it tells."""
     if inspect.isgenerator(iterator):
         return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti, id(iterator)
@@ -255,5 +255,5 @@ def _refuse_sharded(before: Snapshot) -> None:
         )
 
 
-def _allocated(torch: Any) -> int:  # noqa: ANN401
+def _allocated(torch: Any) -> int:
     return int(torch.cuda.memory_allocated()) if cuda_in_use(torch) else 0

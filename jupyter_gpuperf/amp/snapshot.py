@@ -39,7 +39,7 @@ class Snapshot:
 
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         namespace: MutableMapping[str, Any],
         *,
         hidden: frozenset[str] = frozenset(),
@@ -116,7 +116,7 @@ class Arrays:
         return [path for path, array, before in self._watched if _fingerprint(array) != before]
 
 
-def _fingerprint(array: Any) -> int:  # noqa: ANN401
+def _fingerprint(array: Any) -> int:
     step = max(1, array.size // 65_536)
     return hash(
         array.reshape(-1)[::step].tobytes()
@@ -137,7 +137,7 @@ def always_kept(heap: Heap) -> frozenset[int]:
 
 
 def fits_beside(
-    torch: Any,  # noqa: ANN401
+    torch: Any,
     namespace: Mapping[str, Any],
     hidden: frozenset[str],
     roots: Mapping[str, Any],
@@ -152,7 +152,7 @@ def fits_beside(
 
 
 def _refuse_what_does_not_fit(
-    torch: Any,  # noqa: ANN401
+    torch: Any,
     heap: Heap,
     always: frozenset[int],
     on_host: bool,

@@ -19,7 +19,7 @@ ATTENTION: Final = ("flash", "mem_efficient", "math", "cudnn")
 class Switches:
     """The default dtype, grad mode, determinism, autocast, and the backends' switches."""
 
-    def __init__(self, torch: Any) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any) -> None:
         self._torch = torch
         self._float32 = Float32Switches.read(torch)
         self._before = self._read()
@@ -56,7 +56,7 @@ class Switches:
             found[f"autocast_dtype.{kind}"] = torch.get_autocast_dtype(kind)
         return found
 
-    def _write(self, name: str, value: Any) -> None:  # noqa: ANN401
+    def _write(self, name: str, value: Any) -> None:
         torch = self._torch
         owner, _, rest = name.partition(".")
         if owner in ("cudnn", "matmul"):

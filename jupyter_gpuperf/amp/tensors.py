@@ -32,7 +32,7 @@ class Tensors:
 
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         tensors: Iterable[tuple[str, Any]],
         *,
         always: frozenset[int],
@@ -48,7 +48,7 @@ class Tensors:
         for path, tensor in tensors:
             self._keep(path, tensor, whole=id(tensor) in always or bool(tensor.requires_grad))
 
-    def _keep(self, path: str, tensor: Any, *, whole: bool) -> None:  # noqa: ANN401
+    def _keep(self, path: str, tensor: Any, *, whole: bool) -> None:
         torch = self._torch
         if tensor.layout != torch.strided or tensor.device.type == "meta" or _is_spread(tensor):
             self.not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
@@ -93,7 +93,7 @@ class _Tensor:
 
     def keep_gradient(
         self,
-        gradient: Any,  # noqa: ANN401
+        gradient: Any,
         reached: frozenset[int],
         *,
         on_host: bool,
@@ -135,9 +135,9 @@ class _Tensor:
 class _Storage:
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         path: str,
-        alias: Any,  # noqa: ANN401
+        alias: Any,
         watched: bool,
         on_host: bool,
     ) -> None:
@@ -191,7 +191,7 @@ def copied_bytes(tensors: Iterable[tuple[str, Any]], kind: str, always: frozense
     return sum(sizes.values())
 
 
-def _same_place(tensor: Any, alias: Any) -> bool:  # noqa: ANN401
+def _same_place(tensor: Any, alias: Any) -> bool:
     return bool(
         tensor.dtype == alias.dtype
         and tensor.device == alias.device
@@ -201,11 +201,11 @@ def _same_place(tensor: Any, alias: Any) -> bool:  # noqa: ANN401
     )
 
 
-def _same_shape(one: Any, other: Any) -> bool:  # noqa: ANN401
+def _same_shape(one: Any, other: Any) -> bool:
     return bool(
         one.shape == other.shape and one.stride() == other.stride() and one.dtype == other.dtype
     )
 
 
-def _is_spread(tensor: Any) -> bool:  # noqa: ANN401
+def _is_spread(tensor: Any) -> bool:
     return type(tensor).__name__ in ("DTensor", "FakeTensor", "FunctionalTensor")

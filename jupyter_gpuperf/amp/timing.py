@@ -64,7 +64,7 @@ class Stopwatch:
         Optimizer steps that a run takes; 1 where it takes none.
     """
 
-    def __init__(self, session: Session, device: Any, around: Around, steps_per_run: int) -> None:  # noqa: ANN401
+    def __init__(self, session: Session, device: Any, around: Around, steps_per_run: int) -> None:
         self._session, self._device, self._around = session, device, around
         self._steps = steps_per_run
 

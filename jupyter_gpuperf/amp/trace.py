@@ -64,12 +64,12 @@ class Tracer:
         self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
         return self.trace
 
-    def _on_loss(self, tensors: Any) -> None:  # noqa: ANN401
+    def _on_loss(self, tensors: Any) -> None:
         each = tensors[0] if isinstance(tensors, (list, tuple)) else tensors
         # Not read here: that would make the host wait.
         self._losses.append(each.detach().float().mean())
 
-    def _on_gradients(self, optimizer: Any) -> None:  # noqa: ANN401
+    def _on_gradients(self, optimizer: Any) -> None:
         if id(optimizer) in self._stepped:
             return
         for name, parameter in self._parameters(optimizer):
@@ -77,7 +77,7 @@ class Tracer:
                 self.trace.gradients[name] = self._copied(parameter.grad)
                 self._weights[name] = self._copied(parameter)
 
-    def _on_step(self, optimizer: Any) -> None:  # noqa: ANN401
+    def _on_step(self, optimizer: Any) -> None:
         if id(optimizer) in self._stepped:
             return
         self._stepped.add(id(optimizer))
@@ -86,11 +86,11 @@ class Tracer:
                 before = self._weights.pop(name)
                 self.trace.updates[name] = parameter.detach().to(before.device) - before
 
-    def _copied(self, tensor: Any) -> Any:  # noqa: ANN401
+    def _copied(self, tensor: Any) -> Any:
         held = tensor.detach()
         return held.cpu() if self._on_host and held.device.type != "cpu" else held.clone()
 
-    def _parameters(self, optimizer: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    def _parameters(self, optimizer: Any) -> Iterator[tuple[str, Any]]:
         place = 0
         for group in optimizer.param_groups:
             for parameter in group["params"]:
@@ -156,7 +156,7 @@ class Operator:
 
 
 @contextlib.contextmanager
-def operators_traced(torch: Any) -> Iterator[list[Operator]]:  # noqa: ANN401
+def operators_traced(torch: Any) -> Iterator[list[Operator]]:
     """Trace the norms of what each operator gives, in order; the list is filled at the end."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -165,11 +165,11 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:  # noqa: ANN401
     class Tracing(TorchDispatchMode):  # type: ignore[misc]
         def __torch_dispatch__(
             self,
-            func: Any,  # noqa: ANN401
-            types: Any,  # noqa: ANN401
-            args: Any = (),  # noqa: ANN401
-            kwargs: Any = None,  # noqa: ANN401
-        ) -> Any:  # noqa: ANN401
+            func: Any,
+            types: Any,
+            args: Any = (),
+            kwargs: Any = None,
+        ) -> Any:
             result = func(*args, **(kwargs or {}))
             name = func.overloadpacket.__name__
             first = result[0] if isinstance(result, (tuple, list)) and result else result

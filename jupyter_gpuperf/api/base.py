@@ -36,19 +36,19 @@ async def in_thread(call: Callable[[], T]) -> T:
 class CodedErrors(JupyterHandler):
     """Turns whatever a route raises into ``{"code", "message", "hint"}`` with its status."""
 
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Give a coded error its own status; Tornado would make it a 500."""
         error = _error_in(kwargs)
         super().send_error(
             error.http_status if isinstance(error, GpuPerfError) else status_code, **kwargs
         )
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer any refusal in the one shape; what is unexpected gets an id that the log has too."""
         self.set_header("Content-Type", "application/json")
         self.finish(encode(self._describe(status_code, _error_in(kwargs))))
 
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log what is a defect; a refusal is no event worth a traceback."""
         if not isinstance(value, GpuPerfError):
             super().log_exception(typ, value, tb)

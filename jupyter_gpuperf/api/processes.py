@@ -32,7 +32,7 @@ async def running_kernels(handler: JupyterHandler) -> list[RunningKernel]:
     return await kernels_of(handler.session_manager, handler.kernel_manager)
 
 
-async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:  # noqa: ANN401
+async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:
     """Return this server's kernels, each with the notebook that it serves.
 
     Parameters
@@ -48,7 +48,7 @@ async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:
     ]
 
 
-def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> RunningKernel:  # noqa: ANN401
+def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> RunningKernel:
     from jupyter_gpuperf.sampling.attribution import RunningKernel
 
     kernel = manager.get_kernel(kernel_id)
@@ -69,7 +69,7 @@ def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> Ru
     )
 
 
-def _pid_of(kernel: Any) -> int | None:  # noqa: ANN401
+def _pid_of(kernel: Any) -> int | None:
     # A provisioner of another kind (a container, a cluster) has no process here.
     provisioner = getattr(kernel, "provisioner", None)
     process = getattr(provisioner, "process", None)

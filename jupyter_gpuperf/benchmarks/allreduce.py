@@ -77,7 +77,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
 
 
-def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[str, int]:  # noqa: ANN401
+def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[str, int]:
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     backend, processes = parameters["backend"], parameters["processes"]
     if backend == "auto":
@@ -231,7 +231,7 @@ def _words(size: int) -> str:
     return f"{size // 1024**3}_gib" if size % 1024**3 == 0 and size else f"{size // MIB}_mib"
 
 
-def _nccl_version(torch: Any) -> str | None:  # noqa: ANN401
+def _nccl_version(torch: Any) -> str | None:
     with contextlib.suppress(AttributeError, RuntimeError):
         return ".".join(map(str, torch.cuda.nccl.version()))
     return None

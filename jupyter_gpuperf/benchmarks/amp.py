@@ -61,7 +61,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
 
 
-def _size(torch: Any, device: Any, network: str, precisions: list[str], context: Context) -> Size:  # noqa: ANN401
+def _size(torch: Any, device: Any, network: str, precisions: list[str], context: Context) -> Size:
     """Return the largest size at which all precisions fit side by side."""
 
     def all_at_once(size: Size) -> None:
@@ -75,8 +75,8 @@ def _size(torch: Any, device: Any, network: str, precisions: list[str], context:
 
 
 def _measure(
-    torch: Any,  # noqa: ANN401
-    device: Any,  # noqa: ANN401
+    torch: Any,
+    device: Any,
     network: str,
     size: Size,
     precisions: list[str],

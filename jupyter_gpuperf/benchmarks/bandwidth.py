@@ -65,7 +65,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
 
 
-def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:  # noqa: ANN401
+def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:
     """Return what is timed; buffers that the GPU has no room for are halved, and that is said."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
@@ -83,7 +83,7 @@ def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[s
         context.warn(f"The GPU's memory ran out: measured with {size_bytes // MIB} MiB.")
 
 
-def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:  # noqa: ANN401
+def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
     count = size_bytes // 4
     a, b, c = (torch.rand(count, device=device) for _ in range(3))
     return {
@@ -92,7 +92,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:  # 
     }
 
 
-def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:  # noqa: ANN401
+def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
     there = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     back = torch.empty_like(there)
     # Written once, so that every page is there.
@@ -119,7 +119,7 @@ def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
     }
 
 
-def _limits(torch: Any, device: Any) -> dict[str, float]:  # noqa: ANN401
+def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device) if device.type == "cuda" else None
     if chip is None:
         return {}

@@ -127,7 +127,7 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
 
 
-def _compile(torch: Any, device: Any, make: Any) -> tuple[tuple[Any, float], int, int]:  # noqa: ANN401
+def _compile(torch: Any, device: Any, make: Any) -> tuple[tuple[Any, float], int, int]:
     """Return a compiled step with the seconds of its first call, and how many graphs and breaks it has."""
     from torch._dynamo.utils import counters
 

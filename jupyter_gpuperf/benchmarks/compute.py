@@ -96,7 +96,7 @@ def _figures(timing: Timing, batch_size: int) -> tuple[dict[str, Any], dict[str,
     return figures, samples
 
 
-def _surroundings(torch: Any, device: Any, wanted: Pass) -> dict[str, Any]:  # noqa: ANN401
+def _surroundings(torch: Any, device: Any, wanted: Pass) -> dict[str, Any]:
     """Return the environment, and what the chip allows an eager pass, where the chip is known."""
     chip = limits_of(torch, device) if device.type == "cuda" else None
     tf32 = _cudnn_tf32(torch)
@@ -120,8 +120,8 @@ def number_format(wanted: Pass, chip: Chip | None, *, tf32: bool) -> str:
 
 
 def _compare_variants(
-    torch: Any,  # noqa: ANN401
-    device: Any,  # noqa: ANN401
+    torch: Any,
+    device: Any,
     wanted: Pass,
     parameters: Mapping[str, Any],
     context: Context,
@@ -143,7 +143,7 @@ def _compare_variants(
         )
 
 
-def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:  # noqa: ANN401
+def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:
     """Return what is compared, the pass that was asked for first."""
     kinds = precisions_of(torch, device)
     half = wanted.precision
@@ -158,8 +158,8 @@ def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:  # noqa
 
 
 def _warm_block(
-    torch: Any,  # noqa: ANN401
-    device: Any,  # noqa: ANN401
+    torch: Any,
+    device: Any,
     variant: Pass,
     context: Context,
 ) -> Callable[[], float] | None:
@@ -211,7 +211,7 @@ def _warn(timing: Timing, context: Context) -> None:
         )
 
 
-def _cudnn_tf32(torch: Any) -> bool | None:  # noqa: ANN401
+def _cudnn_tf32(torch: Any) -> bool | None:
     with contextlib.suppress(Exception):  # newer torch refuses when old and new settings are mixed
         return bool(torch.backends.cudnn.allow_tf32)
     return None

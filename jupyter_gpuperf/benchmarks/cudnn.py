@@ -122,7 +122,7 @@ class Lane:
     plans of whichever came first would serve both.
     """
 
-    def __init__(self, torch: Any, wanted: bool) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, wanted: bool) -> None:
         self._torch, self._wanted = torch, wanted
         self._thread = ThreadPoolExecutor(max_workers=1)
 
@@ -142,8 +142,8 @@ class Lane:
 
 
 def _first_calls(
-    torch: Any,  # noqa: ANN401
-    device: Any,  # noqa: ANN401
+    torch: Any,
+    device: Any,
     make: Callable[..., TrainingStep],
     size: Size,
 ) -> tuple[list[float], float, float]:
@@ -165,12 +165,12 @@ def _first_calls(
     return seconds[1:], allocated, reserved  # the very first loads the libraries
 
 
-def _block(step: TrainingStep, device: Any) -> Callable[[], float]:  # noqa: ANN401
+def _block(step: TrainingStep, device: Any) -> Callable[[], float]:
     return functools.partial(block_timer(step, device), 1)
 
 
 @contextlib.contextmanager
-def _benchmarking(torch: Any, wanted: bool) -> Iterator[None]:  # noqa: ANN401
+def _benchmarking(torch: Any, wanted: bool) -> Iterator[None]:
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = wanted
     try:

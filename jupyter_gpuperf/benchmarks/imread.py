@@ -138,7 +138,7 @@ def _alone(
 
 
 def _in_workers(
-    torch: Any,  # noqa: ANN401
+    torch: Any,
     found: Mapping[str, Reader],
     paths: Sequence[Any],
     parameters: Mapping[str, Any],
@@ -181,7 +181,7 @@ class Images:
         return index
 
 
-def _blocks(torch: Any, reader: Reader, names: Sequence[str], workers: int) -> Iterator[float]:  # noqa: ANN401
+def _blocks(torch: Any, reader: Reader, names: Sequence[str], workers: int) -> Iterator[float]:
     """Yield seconds per image over whole rounds of all workers, what prefetching had ready left out."""
     loader = torch.utils.data.DataLoader(
         Images(reader, names, 1 << 40),
@@ -203,13 +203,13 @@ def _blocks(torch: Any, reader: Reader, names: Sequence[str], workers: int) -> I
         _shut_down(batches)
 
 
-def _shut_down(batches: Any) -> None:  # noqa: ANN401
+def _shut_down(batches: Any) -> None:
     shut: Callable[[], None] | None = getattr(batches, "_shutdown_workers", None)
     if shut is not None:
         shut()
 
 
-def _torch(context: Context, workers: int) -> Any:  # noqa: ANN401
+def _torch(context: Context, workers: int) -> Any:
     if importlib.util.find_spec("torch") is None:
         context.warn("torch is not installed: the readers were not measured in DataLoader workers.")
         return None

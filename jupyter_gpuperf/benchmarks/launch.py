@@ -74,7 +74,7 @@ def _sample(
     return rule.blocks
 
 
-def _launches(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:  # noqa: ANN401
+def _launches(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:
     def block() -> float:
         _wait(torch, device)
         began = time.perf_counter()
@@ -85,7 +85,7 @@ def _launches(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[],
     return block
 
 
-def _waits(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:  # noqa: ANN401
+def _waits(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:
     def block() -> float:
         _wait(torch, device)
         began = time.perf_counter()
@@ -97,7 +97,7 @@ def _waits(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], fl
     return block
 
 
-def _replays(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:  # noqa: ANN401
+def _replays(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:
     graph = torch.cuda.CUDAGraph()
     _wait(torch, device)
     with torch.cuda.graph(graph):
@@ -115,7 +115,7 @@ def _replays(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], 
     return block
 
 
-def _wait(torch: Any, device: Any) -> None:  # noqa: ANN401
+def _wait(torch: Any, device: Any) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -100,8 +100,8 @@ class _Part:
 
 
 def _measure(
-    torch: Any,  # noqa: ANN401
-    device: Any,  # noqa: ANN401
+    torch: Any,
+    device: Any,
     kind: str,
     parameters: Mapping[str, Any],
     part: _Part,
@@ -152,7 +152,7 @@ class Products:
         Whether the device's cache is emptied before each product that is timed.
     """
 
-    def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:
         self._torch, self._device, self._kind = torch, device, kind
         self.flush = flusher(torch, device) if cold and device.type == "cuda" else None
         self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
@@ -212,7 +212,7 @@ class Products:
             self.largest -= STEP
 
 
-def _can(torch: Any, device: Any, kind: str) -> bool:  # noqa: ANN401
+def _can(torch: Any, device: Any, kind: str) -> bool:
     if device.type == "cpu":
         return kind in ("fp32", "bf16")
     capability = torch.cuda.get_device_capability(device)

@@ -50,7 +50,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     compiler = torch.compile if parameters["compile"] else lambda module: module
     size = _size(parameters, device.type, context)
 
-    def make(size: Size, compiler: Any = lambda module: module) -> TrainingStep:  # noqa: ANN401
+    def make(size: Size, compiler: Any = lambda module: module) -> TrainingStep:
         return TrainingStep(
             torch,
             device,

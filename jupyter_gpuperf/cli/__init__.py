@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 class _Version(argparse.Action):
     """Looks the version up only when asked: reading package metadata takes a while."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, **options: Any) -> None:
         super().__init__(nargs=0, help="print the version", **options)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.benchmarks.declaration import Benchmark
 
 
-def add(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type private)
+def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     parser = commands.add_parser(
         "bench",

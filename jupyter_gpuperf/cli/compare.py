@@ -10,7 +10,7 @@ from jupyter_gpuperf.cli.answers import PROGRAM, answers_in_json
 from jupyter_gpuperf.cli.bench import subcommand
 
 
-def add(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type private)
+def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     parser = commands.add_parser(
         "compare",

@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_gpuperf.cli.answers import refuse_rest
 
 
-def add(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type private)
+def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     parser = commands.add_parser(
         "demo",

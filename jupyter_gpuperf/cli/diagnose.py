@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_gpuperf.cli.answers import DONE, answers_in_json, refuse_rest, say
 
 
-def add(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type private)
+def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     parser = commands.add_parser(
         "diagnose",

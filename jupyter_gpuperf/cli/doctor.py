@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_gpuperf.cli.answers import DONE, FAILED, answers_in_json, refuse_rest, say
 
 
-def add(commands: Any) -> None:  # noqa: ANN401  (argparse keeps the type private)
+def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     from jupyter_gpuperf.magics.doctor_options import add_options
 

@@ -71,7 +71,7 @@ def all_checks() -> tuple[Check, ...]:
 class _Callable(ModuleType):
     """This package, which is also what one calls: ``gpuperf.doctor()``."""
 
-    def __call__(self, kernel: str | None = None) -> Any:  # noqa: ANN401  (magics' Report; a worker has no magics)
+    def __call__(self, kernel: str | None = None) -> Any:  # magics' Report; a worker has no magics
         return import_module("jupyter_gpuperf.magics").doctor(kernel)
 
 

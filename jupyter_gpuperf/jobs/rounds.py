@@ -114,7 +114,7 @@ class Rounds:
         self._replace(side, results=[*self._suites[side].results, result])
         return True
 
-    def _replace(self, side: int, **changes: Any) -> None:  # noqa: ANN401
+    def _replace(self, side: int, **changes: Any) -> None:
         self._suites[side] = msgspec.structs.replace(self._suites[side], **changes)
         self._save(self._suites)
 

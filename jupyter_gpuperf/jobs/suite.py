@@ -42,7 +42,7 @@ class SuiteRun:
         run: RunOne,
         *,
         save: Callable[[Suite], None] = lambda suite: None,
-        **options: Any,  # noqa: ANN401  (those of Rounds)
+        **options: Any,  # those of Rounds
     ) -> None:
         self._rounds = Rounds(benchmarks, [run], save=lambda suites: save(suites[0]), **options)
 

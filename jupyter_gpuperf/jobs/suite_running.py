@@ -204,5 +204,5 @@ class RunningSuite:
             )
         self._keep(self._info)
 
-    def _change(self, **changes: Any) -> None:  # noqa: ANN401
+    def _change(self, **changes: Any) -> None:
         self._info = msgspec.structs.replace(self._info, **changes)

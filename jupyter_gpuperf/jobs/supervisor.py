@@ -31,7 +31,7 @@ from typing import Any
 LIFELINE = 0
 
 
-def _posix() -> Any:  # noqa: ANN401  (a module)
+def _posix() -> Any:  # a module
     # Isolated mode has no import path to this package; and none is needed but this one file.
     spec = importlib.util.spec_from_file_location("_posix", Path(__file__).with_name("posix.py"))
     assert spec is not None
@@ -57,7 +57,7 @@ def main() -> None:
     _say(end)
 
 
-def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:  # noqa: ANN401
+def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:
     try:
         worker = subprocess.Popen(
             order["command"],

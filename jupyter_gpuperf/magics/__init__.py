@@ -108,7 +108,7 @@ def watch(loader: T) -> T:
 
 
 def headspace(
-    loader: Any,  # noqa: ANN401  (torch's, or any iterable)
+    loader: Any,  # torch's, or any iterable
     step: Callable[[Any], object],
     *,
     state: Sequence[Any] = (),
@@ -143,9 +143,9 @@ def headspace(
 
 
 def apply(
-    change: Any,  # noqa: ANN401  (a mapping of settings, or a finding that has one)
+    change: Any,  # a mapping of settings, or a finding that has one
     *,
-    loader: Any,  # noqa: ANN401
+    loader: Any,
     step: Callable[[Any], object],
     state: Sequence[Any] = (),
     steps: int = 20,

@@ -30,7 +30,7 @@ as after one ordinary run, also when it is interrupted. Its output is shown once
 """
 
 
-def register(ipython: Any) -> None:  # noqa: ANN401
+def register(ipython: Any) -> None:
     """Give ``ipython`` the magic and its manual."""
 
     def magic(line: str, cell: str | None = None) -> AmpProfile | None:

@@ -13,17 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.amp.effects import effects_of, refuse_what_must_not_repeat
+from jupyter_gpuperf.amp.effects import effects_of, refuse_what_must_not_repeat, warnings_of
+from jupyter_gpuperf.amp.failing import as_it_is
 from jupyter_gpuperf.amp.modes import MODES
 from jupyter_gpuperf.amp.options import DEFAULT_STEPS, Options
 from jupyter_gpuperf.amp.profile import run_profile
 from jupyter_gpuperf.amp.session import CellFailed, Subject
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
-from jupyter_gpuperf.magics.amp_result import NAME, AmpProfile, kept
+from jupyter_gpuperf.jobs.around import Finished
+from jupyter_gpuperf.magics.amp_kept import kept, parameters_of
+from jupyter_gpuperf.magics.amp_result import NAME, AmpProfile
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.magics.options import OptionParser
 from jupyter_gpuperf.magics.progress import View, view_here
 from jupyter_gpuperf.magics.progress_here import Cancelled, ProgressHere
+from jupyter_gpuperf.magics.telling import PanelTeller, ToldView
+from jupyter_gpuperf.schemas import ErrorInfo
 
 SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
 
@@ -76,7 +81,7 @@ def parse(line: str) -> Command:
     return Command(options=options.checked(), setup=given.setup, into=given.into)
 
 
-def profile_cell(shell: Any, line: str, cell: str) -> AmpProfile:  # noqa: ANN401
+def profile_cell(shell: Any, line: str, cell: str) -> AmpProfile:
     """Profile a cell of IPython's; show the result and return it."""
     command = parse(line)
     _check_torch()
@@ -149,19 +154,27 @@ def _run(
     *,
     display_result: bool = False,
 ) -> AmpProfile:
-    view = new_view()
+    view = ToldView(new_view(), PanelTeller(), parameters_of(options))
     progress = ProgressHere(NAME, view)
     final: AmpProfile | None = None
+    finished: Finished | None = None
+    failure: ErrorInfo | None = None
     try:
         found = run_profile(subject, options, source=source, say=progress.say)
         found.warnings += notes
-        final = kept(found, options)
+        finished = kept(found, options)
+        final = AmpProfile(found, finished.number)
     except CellFailed as error:
+        failure = ErrorInfo(**as_it_is(error.__cause__ or error))
         raise _as_the_cell_raised(error, subject.code) from None
+    except GpuPerfError as error:
+        failure = ErrorInfo(**error.to_dict())
+        raise
     except Cancelled:
         raise BenchmarkCancelled(NAME) from None
     finally:
         view.end(final if display_result else None, progress.last_words(final is not None))
+        view.tell_end(progress.ended(final is not None), finished, failure)
         if final is not None and display_result:
             from jupyter_gpuperf.magics import shown
 
@@ -169,7 +182,7 @@ def _run(
     return final
 
 
-def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:  # noqa: ANN401
+def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
     source = shell.transform_cell(cell)
     try:
         tree = ast.parse(source)
@@ -193,8 +206,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:  
         | {"__builtins__"},
         quiet=_captured,
     )
-    notes = [f"Each run repeats it: {', '.join(effects.repeated[:4])}."] if effects.repeated else []
-    return subject, source, notes
+    return subject, source, warnings_of(effects)
 
 
 def _ordinary(

@@ -106,7 +106,7 @@ class CellLog:
             self._held_before = _peak_held_bytes() or 0.0
             self._began = (time.time(), time.perf_counter())
 
-    def _after(self, result: Any = None) -> None:  # noqa: ANN401  (IPython's)
+    def _after(self, result: Any = None) -> None:  # IPython's
         self._depth = max(0, self._depth - 1)
         if self._depth or self._began is None:
             return

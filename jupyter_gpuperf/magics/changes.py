@@ -47,7 +47,7 @@ class Changes:
     def __repr__(self) -> str:
         return "\n".join(self._lines())
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:

@@ -29,7 +29,7 @@ class ClickWatch:
         The widget's.
     """
 
-    def __init__(self, kernel: Any, comm_id: str) -> None:  # noqa: ANN401
+    def __init__(self, kernel: Any, comm_id: str) -> None:
         self._kernel = kernel
         self._comm_id = comm_id
         self._stream, self._again = _main_queue(kernel)
@@ -57,7 +57,7 @@ class ClickWatch:
         for message in waiting:
             self._again(message)
 
-    def _is_click(self, message: Any) -> bool:  # noqa: ANN401
+    def _is_click(self, message: Any) -> bool:
         session = self._kernel.session
         try:
             _identities, frames = session.feed_identities(message, copy=False)
@@ -101,13 +101,13 @@ def click_watch(comm_id: str) -> ClickWatch | None:
         return None
 
 
-def _main_queue(kernel: Any) -> tuple[Any, Callable[[Any], None]]:  # noqa: ANN401
+def _main_queue(kernel: Any) -> tuple[Any, Callable[[Any], None]]:
     """Return the stream that feeds the kernel's main thread, and how to lay a message back."""
     if getattr(kernel, "_supports_kernel_subshells", False):  # ipykernel 7
         manager = kernel.shell_channel_thread.manager
         stream = manager.get_shell_channel_to_subshell_pair(None).to_stream
 
-        def again(message: Any) -> None:  # noqa: ANN401
+        def again(message: Any) -> None:
             context = copy_context()  # one each: a message's parent must not leak into the next
             context.run(kernel.io_loop.add_callback, kernel.shell_main, None, message)
 

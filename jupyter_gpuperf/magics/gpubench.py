@@ -177,7 +177,7 @@ def help_text(name: str) -> str:
     return f"{own}\n\n  Of every benchmark:\n{options_text(COMMON)}"
 
 
-def complete(_shell: InteractiveShell, event: Any) -> list[str]:  # noqa: ANN401
+def complete(_shell: InteractiveShell, event: Any) -> list[str]:
     """Complete the benchmark's name, then its options."""
     words = event.line[: len(event.line) - len(event.symbol)].split()
     if len(words) < 2:

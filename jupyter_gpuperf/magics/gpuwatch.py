@@ -53,7 +53,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         except GpuPerfError as error:
             raise BenchmarkError.of(error) from None
 
-    def _on(self, given: Any) -> None:  # noqa: ANN401  (parsed options)
+    def _on(self, given: Any) -> None:  # parsed options
         from jupyter_gpuperf.magics.cells import CellLog
 
         if self.log is None:
@@ -68,7 +68,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             "%gpuwatch off ends it."
         )
 
-    def _off(self, given: Any) -> None:  # noqa: ANN401
+    def _off(self, given: Any) -> None:
         session().stop()
         if self.log is not None:
             self.log.stop()
@@ -76,19 +76,19 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             session().listeners.remove(_explain_when_asked)
         print("Nothing is watched any more.")  # noqa: T201
 
-    def _state(self, given: Any) -> Report:  # noqa: ANN401
+    def _state(self, given: Any) -> Report:
         from jupyter_gpuperf.magics.watch_report import report_of
 
         if self.log is not None and given.quiet:
             self.log.quiet = True
         return report_of(session(), ())
 
-    def _report(self, given: Any) -> Report:  # noqa: ANN401
+    def _report(self, given: Any) -> Report:
         from jupyter_gpuperf.magics.watch_report import report_of
 
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
-    def _headspace(self, given: Any) -> Proved:  # noqa: ANN401
+    def _headspace(self, given: Any) -> Proved:
         from jupyter_gpuperf.magics.proved import headspace
 
         names = given.names
@@ -101,7 +101,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         loader, step = (self.shell.user_ns[name] for name in names)
         return headspace(loader, step, steps=given.steps or 20)
 
-    def _explain(self, given: Any) -> None:  # noqa: ANN401
+    def _explain(self, given: Any) -> None:
         from jupyter_gpuperf.magics.explained import arm
 
         steps = 5 if given.steps is None else given.steps
@@ -130,7 +130,7 @@ def _explain_when_asked(word: object) -> None:
         arm(session().watching, word.steps)
 
 
-def _understood(words: list[str]) -> Any:  # noqa: ANN401
+def _understood(words: list[str]) -> Any:
     parser = OptionParser(prog="%gpuwatch", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=ACTIONS)
     parser.add_argument("names", nargs="*")

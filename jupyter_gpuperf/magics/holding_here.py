@@ -33,7 +33,7 @@ def tell_server_where_needed() -> None:
         _started[0].start()
 
 
-def held_here(torch: Any) -> Holding:  # noqa: ANN401  (the module, if the notebook imported it)
+def held_here(torch: Any) -> Holding:  # the module, if the notebook imported it
     """Return what torch holds on each device; nothing where it has not used CUDA yet.
 
     Devices whose UUID this torch does not tell are left out.

@@ -40,7 +40,7 @@ class History:
             for row in rows
         )
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:

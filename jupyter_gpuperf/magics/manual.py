@@ -57,7 +57,7 @@ class Listing:
     def _help_line(self) -> str:
         return f"{self.program} NAME --help shows a benchmark's options."
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:

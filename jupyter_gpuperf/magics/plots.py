@@ -50,7 +50,7 @@ def roofs_of(data: BenchmarkResult) -> list[Roof]:
     return roofs
 
 
-def plot_of(data: BenchmarkResult) -> Any:  # noqa: ANN401  (a matplotlib Figure)
+def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure: for each sampled figure its order and its distribution, then the roofline."""
     pyplot_figure: Any = importlib.import_module("matplotlib.figure").Figure
     names, roofs = list(data.samples), roofs_of(data)
@@ -73,7 +73,7 @@ def plot_of(data: BenchmarkResult) -> Any:  # noqa: ANN401  (a matplotlib Figure
     return figure
 
 
-def _draw_samples(data: BenchmarkResult, name: str, in_order: Any, beside: Any) -> None:  # noqa: ANN401
+def _draw_samples(data: BenchmarkResult, name: str, in_order: Any, beside: Any) -> None:
     label, unit = split_name(name, data.unit)
     factor, symbol = scale_of(max(data.samples[name], default=0.0), unit)
     values = [value / factor for value in data.samples[name]]
@@ -88,7 +88,7 @@ def _draw_samples(data: BenchmarkResult, name: str, in_order: Any, beside: Any) 
     in_order.set_ylabel(f"{label}, {symbol}" if symbol else label)
 
 
-def _draw_roofline(roofs: list[Roof], axes: Any) -> None:  # noqa: ANN401
+def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
     places = [place for each in roofs for place in (each.intensity, each.peak / each.bandwidth)]
     left, right = min(places) / BESIDE, max(places) * BESIDE
     for each in roofs:

@@ -135,7 +135,7 @@ class HtmlView(OutputView):
 class WidgetView(OutputView):
     """A bar and a button that cancels, also while the cell runs."""
 
-    def __init__(self, widgets: Any, clock: Callable[[], float] = time.time) -> None:  # noqa: ANN401
+    def __init__(self, widgets: Any, clock: Callable[[], float] = time.time) -> None:
         super().__init__(clock)
         self._clicked = threading.Event()
         self._words = widgets.Label()
@@ -202,7 +202,7 @@ def view_here() -> View:
     return terminal_view()
 
 
-def _running_shell() -> Any:  # noqa: ANN401
+def _running_shell() -> Any:
     """Return IPython's shell, without importing IPython into a script that has none."""
     if "IPython" not in sys.modules:
         return None

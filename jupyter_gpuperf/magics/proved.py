@@ -76,7 +76,7 @@ class Proved:
 
 
 def headspace(
-    loader: Any,  # noqa: ANN401
+    loader: Any,
     step: proof.Step,
     *,
     state: Sequence[Any] = (),
@@ -93,9 +93,9 @@ def headspace(
 
 
 def apply(
-    change: Any,  # noqa: ANN401  (a mapping of settings, or a finding or a tuning that has one)
+    change: Any,  # a mapping of settings, or a finding or a tuning that has one
     *,
-    loader: Any,  # noqa: ANN401
+    loader: Any,
     step: proof.Step,
     state: Sequence[Any] = (),
     steps: int = 20,
@@ -116,7 +116,7 @@ def apply(
     return Proved(found)
 
 
-def settings_of(change: Any) -> Mapping[str, Any]:  # noqa: ANN401
+def settings_of(change: Any) -> Mapping[str, Any]:
     """Return the settings that a change consists of: its own, those of a finding, or what a tuning recommends.
 
     Raises
@@ -141,7 +141,7 @@ def settings_of(change: Any) -> Mapping[str, Any]:  # noqa: ANN401
     return inner
 
 
-def _torch() -> Any:  # noqa: ANN401
+def _torch() -> Any:
     torch = sys.modules.get("torch")
     if torch is None:
         raise BadRequest("no_torch", "torch is not imported, so there is no loop.", "Import it.")

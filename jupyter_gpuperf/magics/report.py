@@ -91,7 +91,7 @@ class Report:
             lines += ["", self.quiet_line]
         return "\n".join(lines)
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:

@@ -71,7 +71,7 @@ class Result:
         """Reasons to doubt the figures."""
         return tuple(self.data.warnings)
 
-    def to_frame(self) -> Any:  # noqa: ANN401  (pandas need not be there)
+    def to_frame(self) -> Any:  # pandas need not be there
         """Return the raw samples as a pandas DataFrame with the columns ``figure``, ``sample``, ``value``.
 
         Raises
@@ -89,7 +89,7 @@ class Result:
             columns=["figure", "sample", "value"],
         )
 
-    def plot(self) -> Any:  # noqa: ANN401  (matplotlib need not be there)
+    def plot(self) -> Any:  # matplotlib need not be there
         """Draw each figure's samples in their order and how they lie, with the interval, and the roofline.
 
         The roofline is there where the result holds operations, bytes and the chip's limits. Returns the
@@ -112,7 +112,7 @@ class Result:
     def __repr__(self) -> str:
         return "\n".join(text_lines(self))
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         from jupyter_gpuperf.magics.shown import in_this_cell
 
         # A terminal has written its Out[…] prompt by now, and wants something behind it.

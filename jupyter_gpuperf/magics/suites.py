@@ -39,7 +39,7 @@ class SuiteView:
         lines += [f"  {name:<{widths[0]}}  {figures}".rstrip() for name, figures in rows]
         return "\n".join([*lines, *(f"  {line}" for line in self._left_out())])
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from jupyter_gpuperf.jobs.around import Finished
 from jupyter_gpuperf.jobs.client import CONNECT_SECONDS, find_server
 from jupyter_gpuperf.jobs.told import Told
 from jupyter_gpuperf.magics.progress import View
@@ -18,6 +19,8 @@ from jupyter_gpuperf.magics.running import runtime_directories
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar, encode
 
 TELL_SECONDS: Final = 0.3
+LONGEST_CODE_CHARACTERS: Final = 8000
+"""With up to four bytes each, they leave half of the server's longest line to the rest."""
 
 
 class PanelTeller:
@@ -95,13 +98,14 @@ class ToldView:
         """End the notebook's view."""
         self._view.end(final, words)
 
-    def tell_end(
-        self, job: JobInfo, result: BenchmarkResult | None, failure: ErrorInfo | None
-    ) -> None:
+    def tell_end(self, job: JobInfo, finished: Finished | None, failure: ErrorInfo | None) -> None:
         """Tell the panel how it ended, and hang up."""
         if failure is not None:
             job = msgspec.structs.replace(job, state="failed", error=failure)
-        short = None if result is None else for_the_panel(result)
+        short = None
+        if finished is not None:
+            job = msgspec.structs.replace(job, result_id=finished.number)
+            short = for_the_panel(finished.result)
         self._teller.tell(self._with_result(job, short), always=True)
         self._teller.close()
 
@@ -128,4 +132,8 @@ def for_the_panel(result: BenchmarkResult) -> BenchmarkResult:
     environment: dict[str, Any] = {
         name: value for name, value in result.environment.items() if name != "tuning"
     }
-    return msgspec.structs.replace(result, samples={}, environment=environment)
+    short = msgspec.structs.replace(result, samples={}, environment=environment)
+    if short.precision is not None and len(short.precision.code) > LONGEST_CODE_CHARACTERS:
+        without = msgspec.structs.replace(short.precision, code="")
+        return msgspec.structs.replace(short, precision=without)
+    return short

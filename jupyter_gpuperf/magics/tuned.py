@@ -81,7 +81,7 @@ class Tuned:
         """Return all of it as plain data, ready for JSON."""
         return dict(self.data)
 
-    def plot(self) -> Any:  # noqa: ANN401  (matplotlib need not be there)
+    def plot(self) -> Any:  # matplotlib need not be there
         """Draw the rates over the workers; return the matplotlib Figure.
 
         Raises
@@ -96,7 +96,7 @@ class Tuned:
     def __repr__(self) -> str:
         return "\n".join(text_lines(self))
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: ANN401
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         from jupyter_gpuperf.magics.shown import in_this_cell
 
         printer.text("<a tuning, as above>" if in_this_cell(self) else repr(self))

@@ -10,7 +10,7 @@ MARKS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
 WORDS: Final = {"present": "yours", "golden": "the common recipe", "": "tried"}
 
 
-def plot_of(data: Mapping[str, Any]) -> Any:  # noqa: ANN401  (a matplotlib Figure)
+def plot_of(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure."""
     figure = importlib.import_module("matplotlib.figure").Figure(
         figsize=(7.0, 3.2), layout="constrained"

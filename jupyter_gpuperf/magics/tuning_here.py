@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, NotFound
-from jupyter_gpuperf.jobs.around import Around
+from jupyter_gpuperf.jobs.around import Around, Finished
 from jupyter_gpuperf.jobs.results import ResultStore, default_path
 from jupyter_gpuperf.magics.changes import when_words
 from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
@@ -76,10 +76,10 @@ def tune_here(
     view = ToldView(new_view(), PanelTeller(), {"loader": name})
     progress = ProgressHere(NAME, view)
     final: Tuned | None = None
-    result: BenchmarkResult | None = None
+    finished: Finished | None = None
     failure: ErrorInfo | None = None
     try:
-        final, result = _tuned(subject, name, wanted, progress, view, mark, before)
+        final, finished = _tuned(subject, name, wanted, progress, view, mark, before)
     except (KeyboardInterrupt, Cancelled):
         raise BenchmarkCancelled(NAME) from None
     except GpuPerfError as error:
@@ -87,7 +87,7 @@ def tune_here(
         raise BenchmarkError.of(error) from None
     finally:
         view.end(final if display_result else None, progress.last_words(final is not None))
-        view.tell_end(progress.ended(final is not None), result, failure)
+        view.tell_end(progress.ended(final is not None), finished, failure)
     return final
 
 
@@ -129,12 +129,12 @@ def kept_for(mark: str) -> KeptResult | None:
 def _tuned(
     subject: object,
     name: str,
-    wanted: Any,  # noqa: ANN401
+    wanted: Any,
     progress: ProgressHere,
     view: ToldView,
     mark: str,
     before: KeptResult | None,
-) -> tuple[Tuned, BenchmarkResult]:
+) -> tuple[Tuned, Finished]:
     from jupyter_gpuperf.tuning.tune import tune_loader
 
     warnings: list[str] = []
@@ -152,10 +152,10 @@ def _tuned(
     if finished.number is None:
         data["warnings"] = [*data["warnings"], *finished.result.warnings[len(data["warnings"]) :]]
     tuned = Tuned(data, number=finished.number, before=_before_words(before))
-    return tuned, finished.result
+    return tuned, finished
 
 
-def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:  # noqa: ANN401
+def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:
     """Return a tuning in the shape that is kept: rates as figures, all of it in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):

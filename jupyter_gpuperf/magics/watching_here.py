@@ -128,7 +128,7 @@ def session() -> Session:
     return _session[0]
 
 
-def name_in_notebook(sampler: Any) -> str | None:  # noqa: ANN401
+def name_in_notebook(sampler: Any) -> str | None:
     """Return the variable that holds a loader, by the loader or by its index sampler."""
     shell = get_ipython()
     names = {} if shell is None else shell.user_ns

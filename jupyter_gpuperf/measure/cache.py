@@ -12,7 +12,7 @@ UNKNOWN_CACHE_BYTES: Final = 256 << 20
 """Where torch does not tell: larger than that of any chip so far."""
 
 
-def flusher(torch: Any, device: Any) -> Callable[[], object]:  # noqa: ANN401  (the module, a torch.device)
+def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a torch.device
     """Return a function that queues a write over twice the cache's size on the device."""
     properties = torch.cuda.get_device_properties(device)
     cache_bytes = getattr(properties, "L2_cache_size", 0) or UNKNOWN_CACHE_BYTES

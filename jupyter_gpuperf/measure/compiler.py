@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_gpuperf.errors import Unavailable
 
 
-def check_compiler(torch: Any, device: Any) -> None:  # noqa: ANN401
+def check_compiler(torch: Any, device: Any) -> None:
     """Refuse where torch.compile can't work.
 
     Raises

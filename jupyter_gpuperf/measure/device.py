@@ -11,7 +11,7 @@ from jupyter_gpuperf.measure.chips import Chip, chip_of
 PCI_DEVICES: Final = Path("/sys/bus/pci/devices")
 
 
-def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:  # noqa: ANN401
+def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:
     """Return what this device can do at most, or ``None`` where that is not known.
 
     Parameters
@@ -37,7 +37,7 @@ def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip 
     )
 
 
-def uuid_of(torch: Any, device: Any) -> str | None:  # noqa: ANN401
+def uuid_of(torch: Any, device: Any) -> str | None:
     """Return the device's UUID as the driver writes it, or ``None`` where this torch doesn't tell.
 
     Parameters
@@ -49,7 +49,7 @@ def uuid_of(torch: Any, device: Any) -> str | None:  # noqa: ANN401
     return None if uuid is None else "GPU-" + str(uuid).removeprefix("GPU-")
 
 
-def _pci_id(properties: Any, pci_devices: Path) -> int | None:  # noqa: ANN401
+def _pci_id(properties: Any, pci_devices: Path) -> int | None:
     with contextlib.suppress(AttributeError, OSError, ValueError):
         place = (
             f"{properties.pci_domain_id:04x}:{properties.pci_bus_id:02x}:"

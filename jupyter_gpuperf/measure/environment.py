@@ -14,7 +14,7 @@ from jupyter_gpuperf.measure import resources
 Environment = dict[str, bool | int | float | str | None]
 
 
-def describe(torch: Any = None, device: Any = None) -> Environment:  # noqa: ANN401  (a module)
+def describe(torch: Any = None, device: Any = None) -> Environment:  # a module
     """Return what a reader needs to compare results; ``None`` for what nothing tells.
 
     Parameters
@@ -44,7 +44,7 @@ def describe(torch: Any = None, device: Any = None) -> Environment:  # noqa: ANN
     return found
 
 
-def _of_device(torch: Any, device: Any) -> Environment:  # noqa: ANN401
+def _of_device(torch: Any, device: Any) -> Environment:
     properties = torch.cuda.get_device_properties(device)
     return {
         "device_name": properties.name,
@@ -59,7 +59,7 @@ def _of_device(torch: Any, device: Any) -> Environment:  # noqa: ANN401
     }
 
 
-def _asked(question: Any) -> float | None:  # noqa: ANN401
+def _asked(question: Any) -> float | None:
     with contextlib.suppress(Exception):  # whatever it is, the answer is not known
         return float(question())
     return None

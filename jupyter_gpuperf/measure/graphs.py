@@ -13,7 +13,7 @@ WARM_CALLS: Final = 3
 """On a side stream, as capturing wants it: what is allocated or chosen lazily must be there before."""
 
 
-def captured(call: Callable[[], object], device: Any) -> Callable[[], object] | None:  # noqa: ANN401
+def captured(call: Callable[[], object], device: Any) -> Callable[[], object] | None:
     """Return a function that replays ``call``; ``None`` where it can't be captured, as with code that synchronises.
 
     The call must always work on the same memory.

@@ -11,7 +11,7 @@ S = TypeVar("S", bound=Any)
 """A dataclass with a ``batch`` that can be halved."""
 
 
-def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]) -> float:  # noqa: ANN401
+def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]) -> float:
     """Return the most memory that tensors held while ``make`` built a step and ran it twice.
 
     Twice: the second time the optimizer's state and the gradients are there from the start.
@@ -29,7 +29,7 @@ def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]
     return peak
 
 
-def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[str], None]) -> S:  # noqa: ANN401
+def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[str], None]) -> S:
     """Return ``size``, its batch halved until ``attempt`` no longer runs out of device memory.
 
     Raises
@@ -51,7 +51,7 @@ def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[st
         warn(f"The GPU's memory ran out: measured with a batch of {size.batch}.")
 
 
-def free(torch: Any) -> None:  # noqa: ANN401
+def free(torch: Any) -> None:
     """Give back what is no longer used."""
     gc.collect()
     if torch.cuda.is_available():

@@ -13,7 +13,7 @@ UNREADABLE: Final = "unreadable"
 """Of a legacy switch that torch refuses to read, because the newer one beside it says otherwise."""
 
 
-def precisions_of(torch: Any, device: Any) -> list[str]:  # noqa: ANN401
+def precisions_of(torch: Any, device: Any) -> list[str]:
     """Return the precisions that this device computes in hardware."""
     if device.type != "cuda":
         return ["fp32", "bf16"]
@@ -23,7 +23,7 @@ def precisions_of(torch: Any, device: Any) -> list[str]:  # noqa: ANN401
 
 
 @contextlib.contextmanager
-def float32_as(torch: Any, precision: str) -> Iterator[None]:  # noqa: ANN401
+def float32_as(torch: Any, precision: str) -> Iterator[None]:
     """Let float32 products be what ``precision`` says, and put the switches back.
 
     ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
@@ -36,7 +36,7 @@ def float32_as(torch: Any, precision: str) -> Iterator[None]:  # noqa: ANN401
         before.restore(torch)
 
 
-def set_float32(torch: Any, *, tf32: bool) -> None:  # noqa: ANN401
+def set_float32(torch: Any, *, tf32: bool) -> None:
     """Turn TF32 on or off for all float32 products, in torch's older and newer switches alike."""
     # The older ones set the newer ones, too; the other way torch then refuses to read the older ones.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
@@ -55,7 +55,7 @@ class Float32Switches:
     newer: tuple[str, ...]
 
     @classmethod
-    def read(cls, torch: Any) -> Float32Switches:  # noqa: ANN401
+    def read(cls, torch: Any) -> Float32Switches:
         """Read them."""
         return cls(
             products=str(_readable(torch.get_float32_matmul_precision)),
@@ -64,7 +64,7 @@ class Float32Switches:
             newer=tuple(str(owner.fp32_precision) for owner in _newer(torch)),
         )
 
-    def restore(self, torch: Any) -> None:  # noqa: ANN401
+    def restore(self, torch: Any) -> None:
         """Put them back; does nothing where nothing changed."""
         if self == Float32Switches.read(torch):
             return
@@ -81,7 +81,7 @@ class Float32Switches:
             owner.fp32_precision = text
 
 
-def tf32_is_on(torch: Any) -> tuple[bool, bool]:  # noqa: ANN401
+def tf32_is_on(torch: Any) -> tuple[bool, bool]:
     """Tell whether matrix products, and whether convolutions, round float32 to TF32 on a GPU."""
     now = Float32Switches.read(torch)
     if now.newer:
@@ -96,7 +96,7 @@ def _readable(read: Callable[[], bool | str]) -> bool | str:
         return UNREADABLE
 
 
-def _newer(torch: Any) -> list[Any]:  # noqa: ANN401
+def _newer(torch: Any) -> list[Any]:
     """Return the owners of the newer switches, those of a GPU first; none before torch 2.9."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     if not hasattr(cudnn, "conv") or not hasattr(matmul, "fp32_precision"):

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 
-def keeping_events(profile: Any) -> dict[str, bool]:  # noqa: ANN401  (torch's class)
+def keeping_events(profile: Any) -> dict[str, bool]:  # torch's class
     """Return the options with which a profile keeps what it saw, and does not warn."""
     # From torch 2.6 on it warns that it forgets them; before, there is no such option.
     known = "acc_events" in inspect.signature(profile).parameters

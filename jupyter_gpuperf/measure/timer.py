@@ -59,7 +59,7 @@ class Timing:
 def time_call(
     call: Callable[[], object],
     *,
-    device: Any,  # noqa: ANN401  (a torch.device)
+    device: Any,  # a torch.device
     target_ratio: float,
     limit_seconds: float,
     progress: Callable[[float, float], None],
@@ -97,7 +97,7 @@ def time_call(
 
 def block_timer(
     call: Callable[[], object],
-    device: Any,  # noqa: ANN401  (a torch.device)
+    device: Any,  # a torch.device
     flush: Callable[[], object] | None = None,
 ) -> Callable[[int], float]:
     """Return a function that makes so many calls and returns the seconds of one of them.
@@ -137,7 +137,7 @@ def _wall_block(call: Callable[[], object]) -> Callable[[int], float]:
     return time_block
 
 
-def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], float]:  # noqa: ANN401
+def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], float]:
     import torch
 
     start = torch.cuda.Event(enable_timing=True)
@@ -157,7 +157,7 @@ def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], floa
 
 def _cold_cuda_block(
     call: Callable[[], object],
-    device: Any,  # noqa: ANN401
+    device: Any,
     flush: Callable[[], object],
 ) -> Callable[[int], float]:
     import torch
@@ -178,7 +178,7 @@ def _cold_cuda_block(
     return time_block
 
 
-def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:  # noqa: ANN401
+def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:
     replay = captured(call, device)
     if replay is None:
         return []
@@ -187,7 +187,7 @@ def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:  # n
     return [time_block(calls) for _ in range(GRAPH_BLOCKS)]
 
 
-def _launch_seconds(call: Callable[[], object], device: Any) -> list[float]:  # noqa: ANN401
+def _launch_seconds(call: Callable[[], object], device: Any) -> list[float]:
     import torch
 
     samples = []

@@ -39,7 +39,7 @@ class Calls(Protocol):
     - ``xid_count()``, ``xid_last_code()``: critical errors that the driver told since the start
     """
 
-    def __call__(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (the driver's structs are untyped)
+    def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
         """Call ``function(handle, *arguments)``."""
         ...
 

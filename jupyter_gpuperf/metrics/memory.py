@@ -11,7 +11,7 @@ NVML_MEMORY_V2: Final = 0x02000028
 ``nvidia-smi`` does. The first form of the call counts both as used."""
 
 
-def _memory(nvml: Calls) -> Any:  # noqa: ANN401  (a ctypes struct of pynvml)
+def _memory(nvml: Calls) -> Any:  # a ctypes struct of pynvml
     return nvml("nvmlDeviceGetMemoryInfo", NVML_MEMORY_V2)
 
 

@@ -16,7 +16,7 @@ FIELD_REPLAYS, FIELD_RECOVERIES, FIELD_CRC = 161, 162, 163
 """``NVML_FI_DEV_NVLINK_ERROR_DL_…``: sums over all links."""
 
 
-def _rate(nvml: Calls, gpm_id: int) -> Any:  # noqa: ANN401
+def _rate(nvml: Calls, gpm_id: int) -> Any:
     # A device without links answers 0 as its rate: ask for the links first, which it refuses.
     return nvml("gpm", gpm_id) * MIB if nvml("field_value", FIELD_LINKS) else None
 

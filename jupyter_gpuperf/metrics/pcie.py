@@ -18,7 +18,7 @@ FIELD_TRANSMIT, FIELD_RECEIVE = 197, 198
 """``NVML_FI_DEV_PCIE_COUNT_TX_BYTES`` and ``…_RX_BYTES``."""
 
 
-def _rate(nvml: Calls, gpm_id: int, field_id: int) -> Any:  # noqa: ANN401
+def _rate(nvml: Calls, gpm_id: int, field_id: int) -> Any:
     try:
         return nvml("gpm", gpm_id) * MIB
     except LookupError:  # no GPM on this device

@@ -138,8 +138,8 @@ class HistoryStore:
                 host=self._host.dump(full=full),
             )
 
-    def restore(self, dump: HistoryDump) -> None:
-        """Take a dump in place of what is kept.
+    def prepared(self, dump: HistoryDump) -> Callable[[], None]:
+        """Return what takes a dump in place of all that is kept; until it is called, nothing has changed.
 
         Raises
         ------
@@ -153,9 +153,13 @@ class HistoryStore:
         for uuid, track in devices.items():
             track.restore(dump.devices[uuid])
         host.restore(dump.host)
-        with self._lock:
-            self._devices, self._host = devices, host
-            self._newest_seconds = dump.newest_seconds
+
+        def take() -> None:
+            with self._lock:
+                self._devices, self._host = devices, host
+                self._newest_seconds = dump.newest_seconds
+
+        return take
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
         known = {*self._device_metrics, *self._host_metrics}

@@ -1,4 +1,4 @@
-"""Keeps the history in a file, so that it outlives the server."""
+"""Keeps the history, of devices and of training, in a file, so that it outlives the server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.sampling.history import HistoryDump, HistoryStore
+from jupyter_gpuperf.sampling.told import TrainingDump
+from jupyter_gpuperf.sampling.training import TrainingStore
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     format_version: int
     byte_order: str
     history: HistoryDump
+    training: TrainingDump | None = None
+    """``None`` in files of before it was kept."""
 
 
 class HistoryKeeper:
@@ -48,20 +53,27 @@ class HistoryKeeper:
     """
 
     def __init__(
-        self, path: Path, history: HistoryStore, save_every_seconds: float = SAVE_SECONDS
+        self,
+        path: Path,
+        history: HistoryStore,
+        training: TrainingStore,
+        save_every_seconds: float = SAVE_SECONDS,
     ) -> None:
         self._path = path
-        self._history = history
+        self._history, self._training = history, training
         self._every_seconds = save_every_seconds
         self._stopping = threading.Event()
         self._started = False
         self._thread = threading.Thread(target=self._run, name="gpuperf-history", daemon=True)
 
     def start(self) -> None:
-        """Restore what the file holds, then keep it up to date; before the first tick."""
-        self._load()
-        self._started = True
-        self._thread.start()
+        """Restore what the file holds, then keep it up to date; before the first tick.
+
+        A file that can be neither read nor set aside is left as it is: then nothing is kept.
+        """
+        if self._load():
+            self._started = True
+            self._thread.start()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """Write everything, and end; a disk that stalls is not waited for longer than this."""
@@ -74,14 +86,19 @@ class HistoryKeeper:
             self._save(full=False)
         self._save(full=True)
 
-    def _load(self) -> None:
+    def _load(self) -> bool:
         try:
             content = self._path.read_bytes()
-        except FileNotFoundError:
-            return
+        except (FileNotFoundError, NotADirectoryError):
+            return True
         except OSError as error:
-            logger.warning("The history in %s can't be read (%s).", self._path, error)
-            return
+            logger.warning(
+                "The history in %s can't be read (%s): it is left as it is, and none is kept. "
+                "See whose it is, or set c.GpuPerf.history_file to another file.",
+                self._path,
+                error,
+            )
+            return False
         try:
             kept = msgspec.msgpack.decode(zlib.decompress(content), type=Kept)
             if (kept.format, kept.format_version, kept.byte_order) != (
@@ -90,18 +107,39 @@ class HistoryKeeper:
                 sys.byteorder,
             ):
                 raise ValueError("another format")
-            self._history.restore(kept.history)
+            self._restore(kept)
         except (zlib.error, msgspec.DecodeError, ValueError) as error:
-            self._set_aside(error)
+            return self._set_aside(error)
+        return True
 
-    def _set_aside(self, error: Exception) -> None:
+    def _restore(self, kept: Kept) -> None:
+        # All or nothing: what does not fit shows before anything is taken.
+        takes = [self._history.prepared(kept.history)]
+        if kept.training is not None:
+            takes.append(self._training.prepared(kept.training))
+        for take in takes:
+            take()
+
+    def _set_aside(self, error: Exception) -> bool:
         # Not written over: it may be of another version, or not ours at all.
         aside = self._path.with_name(f"{self._path.name}.unreadable")
-        with contextlib.suppress(OSError):
+        if aside.exists():  # nor is what was set aside before
+            aside = aside.with_name(f"{aside.name}-{time.time_ns()}")
+        try:
             self._path.replace(aside)
+        except OSError as trouble:
+            logger.warning(
+                "%s holds no history that can be read (%s), and can't be moved (%s): it is left as it is, and "
+                "none is kept. Set c.GpuPerf.history_file to another file.",
+                self._path,
+                error,
+                trouble,
+            )
+            return False
         logger.warning(
             "%s holds no history that can be read (%s); it is %s now.", self._path, error, aside
         )
+        return True
 
     def _save(self, *, full: bool) -> None:
         kept = Kept(
@@ -109,6 +147,7 @@ class HistoryKeeper:
             format_version=FORMAT_VERSION,
             byte_order=sys.byteorder,
             history=self._history.dump(full=full),
+            training=self._training.dump(full=full),
         )
         content = zlib.compress(msgspec.msgpack.encode(kept), COMPRESSION_LEVEL)
         # A whole file or the one before it, whatever happens meanwhile.

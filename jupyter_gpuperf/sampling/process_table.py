@@ -131,7 +131,7 @@ def _describe(pid: int) -> Described:
     except psutil.Error:
         return Described(None, None, None)
 
-    def asked(question: Any) -> Any:  # noqa: ANN401
+    def asked(question: Any) -> Any:
         with contextlib.suppress(psutil.Error, KeyError):
             return question()
         return None

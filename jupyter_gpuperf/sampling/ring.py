@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -71,6 +71,19 @@ class Ring:
             if name in self._columns
         }
         return times[first:last], columns
+
+    def entries(self, oldest_seconds: float) -> Iterator[tuple[float, dict[str, float]]]:
+        """Yield the entries from this time on, oldest first, with the values that are there."""
+        times, columns = self.between(oldest_seconds, math.inf, self._columns)
+        for place, time_seconds in enumerate(times):
+            yield (
+                time_seconds,
+                {
+                    name: column[place]
+                    for name, column in columns.items()
+                    if not math.isnan(column[place])
+                },
+            )
 
     def complete_from_seconds(self) -> float:
         """Return the time from which on nothing was dropped to make room.

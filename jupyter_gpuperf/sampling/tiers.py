@@ -189,6 +189,9 @@ class Track:
         self._full.restore(dump.full or NOTHING)
         for tier, kept in zip(self._coarse, dump.coarse, strict=False):
             tier.restore(kept)
+            # The step that ran is in the ticks alone: without them it would be a hole once another begins.
+            for time_seconds, values in self._full.entries(tier.running_seconds):
+                tier.add(time_seconds, values)
 
     def forget_from(self, time_seconds: float) -> None:
         """Drop all from this time on: the clock was set back."""

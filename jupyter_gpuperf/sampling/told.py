@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from jupyter_gpuperf.sampling.step_window import merged
-from jupyter_gpuperf.sampling.tiers import COARSE, Track
+from jupyter_gpuperf.sampling.tiers import COARSE, Track, TrackDump
 from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
 
 TALLY_SECONDS: Final = 0.5
@@ -20,7 +20,31 @@ MOST_NOTEBOOKS: Final = 32
 MOST_LOADERS: Final = 16
 KEPT_CELLS: Final = 200
 
+STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
+
+SKEW_SECONDS: Final = 1.0
+"""So much may a step be ahead of the server's clock."""
+
 Say = Callable[[msgspec.Struct], None]
+Values = Mapping[str, float]
+
+
+class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a notebook in a file: its past, not what its loops do now."""
+
+    key: str
+    path: str | None
+    seen_seconds: float
+    told_until_seconds: float
+    cells: list[CellMark]
+    track: TrackDump
+
+
+class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
+    """All notebooks' past, the oldest first."""
+
+    steps_seconds: list[float]
+    notebooks: list[NotebookDump]
 
 
 class ToldLoader:
@@ -101,6 +125,54 @@ class ToldNotebook:
             )
         )
 
+    def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
+        """Add to the track, unless no step came since: a loop that stands leaves a gap, not a flat line."""
+        if self.told_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
+            self.track.forget_from(time_seconds)
+            self.told_until_seconds = 0.0
+        if steps_until_seconds > self.told_until_seconds:
+            self.told_until_seconds = steps_until_seconds
+            self.track.append(time_seconds, values)
+
+    def dump(self, *, full: bool) -> NotebookDump:
+        """Return a copy of its past; ``full``: not the coarse steps alone."""
+        return NotebookDump(
+            key=self.key,
+            path=self.path,
+            seen_seconds=self.seen_seconds,
+            told_until_seconds=self.told_until_seconds,
+            cells=list(self.cells),
+            track=self.track.dump(full=full),
+        )
+
+    def take_past(self, earlier: ToldNotebook) -> None:
+        """Take what was kept: this kernel spoke before the file was read."""
+        self.path = self.path or earlier.path
+        self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
+        self.cells.extendleft(reversed(earlier.cells))
+
+
+def notebooks_of(dump: TrainingDump) -> list[ToldNotebook]:
+    """Return the notebooks as they were kept, with nobody connected.
+
+    Raises
+    ------
+    ValueError
+        A notebook's columns do not fit each other, or were taken at other resolutions.
+    """
+    if dump.steps_seconds != STEPS_SECONDS:
+        raise ValueError("other resolutions")
+    return [_notebook_of(each) for each in dump.notebooks]
+
+
+def _notebook_of(dump: NotebookDump) -> ToldNotebook:
+    notebook = ToldNotebook(dump.key)
+    notebook.path = dump.path
+    notebook.seen_seconds, notebook.told_until_seconds = dump.seen_seconds, dump.told_until_seconds
+    notebook.cells.extend(dump.cells)
+    notebook.track.restore(dump.track)
+    return notebook
+
 
 class ToldNotebooks:
     """All notebooks that ever told something, the oldest forgotten."""
@@ -110,6 +182,21 @@ class ToldNotebooks:
 
     def __iter__(self) -> Iterator[ToldNotebook]:
         return iter(list(self._notebooks.values()))
+
+    def dump(self, *, full: bool) -> TrainingDump:
+        """Return a copy of their past; ``full``: not the coarse steps alone."""
+        return TrainingDump(
+            steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self]
+        )
+
+    def take_past(self, earlier: Sequence[ToldNotebook]) -> None:
+        """Put what was kept before those that spoke since."""
+        here = self._notebooks
+        self._notebooks = OrderedDict((each.key, each) for each in earlier[-MOST_NOTEBOOKS:])
+        for key, notebook in here.items():
+            if (before := self._notebooks.pop(key, None)) is not None:
+                notebook.take_past(before)
+            self._notebooks[key] = notebook
 
     def find(self, key: str) -> ToldNotebook | None:
         """Return a notebook, or ``None``."""

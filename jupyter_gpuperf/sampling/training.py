@@ -12,7 +12,13 @@ from jupyter_gpuperf.sampling.device_share import DeviceShare
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.sampling.played_training import shifted
 from jupyter_gpuperf.sampling.step_window import steps_of
-from jupyter_gpuperf.sampling.told import Say, ToldNotebook, ToldNotebooks
+from jupyter_gpuperf.sampling.told import (
+    Say,
+    ToldNotebook,
+    ToldNotebooks,
+    TrainingDump,
+    notebooks_of,
+)
 from jupyter_gpuperf.schemas import Frame
 from jupyter_gpuperf.schemas.training import (
     CellRan,
@@ -194,27 +200,45 @@ class TrainingStore:
         oldest = now.time_seconds - seconds
         with self._lock:
             pieces = {
-                each.key: list(notebook.track.pieces(oldest, step_seconds, SERIES))
-                for each in now.notebooks
-                if (notebook := self._notebooks.find(each.key)) is not None
+                each.key: list(each.track.pieces(oldest, step_seconds, SERIES))
+                for each in self._notebooks
             }
-        return Training(
-            now=now,
-            history={key: columns_of(each, SERIES, step_seconds) for key, each in pieces.items()},
-        )
+            paths = {each.key: each.path for each in self._notebooks}
+        columns = {key: columns_of(each, SERIES, step_seconds) for key, each in pieces.items()}
+        history = {key: each for key, each in columns.items() if each.times_seconds}
+        return Training(now=now, history=history, paths={key: paths[key] for key in history})
+
+    def dump(self, *, full: bool) -> TrainingDump:
+        """Return a copy of the notebooks' past; ``full``: not the coarse steps alone."""
+        with self._lock:
+            return self._notebooks.dump(full=full)
+
+    def prepared(self, dump: TrainingDump) -> Callable[[], None]:
+        """Return what takes a dump as the past of what is here; until it is called, nothing has changed.
+
+        Raises
+        ------
+        ValueError
+            It does not fit together, or was taken at other resolutions.
+        """
+        earlier = notebooks_of(dump)
+
+        def take() -> None:
+            with self._lock:
+                self._notebooks.take_past(earlier)
+
+        return take
 
     def _take(self, now: TrainingNow) -> TrainingNow:
         with self._lock:
             for shown in now.notebooks:
                 notebook = self._notebooks.of(shown.key)
                 main = shown.loaders[0] if shown.loaders else None
-                # A loop that stands leaves a gap, not a flat line.
-                if main is not None and main.last_seconds > notebook.told_until_seconds:
-                    notebook.told_until_seconds = main.last_seconds
+                if main is not None:
                     values = {
                         name: value for name in SERIES if (value := getattr(main, name)) is not None
                     }
-                    notebook.track.append(now.time_seconds, values)
+                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
         self._latest = now
         return now
 

@@ -27,7 +27,6 @@ from jupyter_gpuperf.schemas.jobs import (
     BenchmarkInfo,
     BenchmarkResult,
     Benchmarks,
-    Interval,
     JobInfo,
     JobRequest,
     Jobs,
@@ -39,6 +38,7 @@ from jupyter_gpuperf.schemas.jobs import (
     Scalar,
 )
 from jupyter_gpuperf.schemas.live import LiveMessage
+from jupyter_gpuperf.schemas.precision import Interval, PrecisionMode, PrecisionProfile
 from jupyter_gpuperf.schemas.processes import (
     DeviceProcesses,
     KernelInfo,
@@ -145,6 +145,8 @@ __all__ = [
     "NoDevices",
     "NotebookTraining",
     "ParameterInfo",
+    "PrecisionMode",
+    "PrecisionProfile",
     "ProcessInfo",
     "Processes",
     "Reading",

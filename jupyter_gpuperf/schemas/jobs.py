@@ -7,6 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
+from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -43,15 +44,7 @@ class Benchmarks(Struct, frozen=True, kw_only=True):
     benchmarks: list[BenchmarkInfo]
 
 
-class Interval(Struct, frozen=True, kw_only=True):
-    """A measured value with its 95 % confidence interval, ``low <= value <= high``."""
-
-    value: float
-    low: float
-    high: float
-
-
-class BenchmarkResult(Struct, frozen=True, kw_only=True):
+class BenchmarkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A benchmark's answer, as the worker sends it and as ``.to_dict()`` shows it."""
 
     benchmark: str
@@ -64,6 +57,8 @@ class BenchmarkResult(Struct, frozen=True, kw_only=True):
     environment: dict[str, Scalar | None]
     limits: dict[str, float]
     warnings: list[str]
+    precision: PrecisionProfile | None = None
+    """What ``%%amp_profile`` says beyond its figures; left out of every other result."""
 
 
 class KeptResult(Struct, frozen=True, kw_only=True):

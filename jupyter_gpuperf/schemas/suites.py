@@ -9,11 +9,11 @@ from msgspec import Struct
 from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.jobs import (
     BenchmarkResult,
-    Interval,
     JobState,
     ResultSummary,
     Scalar,
 )
+from jupyter_gpuperf.schemas.precision import Interval
 
 SUITE_FORMAT = "gpuperf-suite"
 SUITE_VERSION = 1

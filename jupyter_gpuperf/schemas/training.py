@@ -195,7 +195,12 @@ class Training(Struct, frozen=True, kw_only=True):
 
     now: TrainingNow
     history: dict[str, Columns]
-    """Notebook's key → ``samples_per_second``, ``step_seconds`` and the ratios over time."""
+    """Notebook's key → ``samples_per_second``, ``step_seconds`` and the ratios over time.
+
+    Of all that trained in these seconds, also of those that are not shown as of now any more.
+    """
+    paths: dict[str, str | None]
+    """Notebook's key → where it lies, of each in the history."""
 
 
 class ExplainRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -51,7 +51,7 @@ class DeviceThread:
             self._changed.notify_all()
             return True
 
-    def answer(self, timeout_seconds: float) -> Any:  # noqa: ANN401  (whatever the call returns)
+    def answer(self, timeout_seconds: float) -> Any:  # whatever the call returns
         """Return what the call that was begun last gave.
 
         Raises

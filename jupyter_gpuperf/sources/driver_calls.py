@@ -45,8 +45,8 @@ class DriverCalls:
 
     def __init__(
         self,
-        nvml: Any,  # noqa: ANN401
-        handle: Any,  # noqa: ANN401
+        nvml: Any,
+        handle: Any,
         uuid: str,
         *,
         new_gpm: Callable[[], GpmSampler],
@@ -77,7 +77,7 @@ class DriverCalls:
         """Forget what holds for one tick only."""
         self._ticked.clear()
 
-    def __call__(self, function: str, *arguments: int) -> Any:  # noqa: ANN401
+    def __call__(self, function: str, *arguments: int) -> Any:
         """Call ``function`` for this device."""
         if function in self._own:
             return self._own[function](*arguments)
@@ -114,7 +114,7 @@ class DriverCalls:
         return rate if (now - before) * most_per_second < 1 << COUNTER_BITS else None
 
 
-def has_unified_memory(nvml: Any, handle: Any, version: int) -> bool:  # noqa: ANN401
+def has_unified_memory(nvml: Any, handle: Any, version: int) -> bool:
     """Tell whether the driver says that this device has no memory of its own."""
     try:
         nvml.nvmlDeviceGetMemoryInfo(handle, version)

@@ -51,7 +51,7 @@ class GpmSampler:
 
     def __init__(
         self,
-        nvml: Any,  # noqa: ANN401
+        nvml: Any,
         take: Callable[[Any], object],
         *,
         supported: bool,
@@ -114,7 +114,7 @@ class GpmSampler:
             self._values = self._evaluate(before, sample)
             self._spare = before
 
-    def _evaluate(self, before: Any, after: Any) -> dict[int, float | None]:  # noqa: ANN401
+    def _evaluate(self, before: Any, after: Any) -> dict[int, float | None]:
         request = self._nvml.c_nvmlGpmMetricsGet_t()
         request.version = METRICS_GET_VERSION
         request.numMetrics = len(self._metric_ids)

@@ -89,17 +89,17 @@ class HostSource:
         return self._cores_percent
 
     @property
-    def _psutil(self) -> Any:  # noqa: ANN401  (untyped)
+    def _psutil(self) -> Any:
         if self._host is None:
             self._host = importlib.import_module("psutil")
         return self._host
 
-    def _call(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (psutil's own types)
+    def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
         if function in self._own:
             return self._own[function]()
         return getattr(self._psutil, function)(*arguments)
 
-    def _busy_percent(self, times: Any) -> float:  # noqa: ANN401
+    def _busy_percent(self, times: Any) -> float:
         # Not psutil.cpu_percent: it remembers its last call per process or thread, so another
         # extension's call in between would shorten our interval.
         now = _cpu_seconds(times)
@@ -141,7 +141,7 @@ class HostSource:
         return cgroup.memory_used_bytes(self._control_group)
 
 
-def _cpu_seconds(times: Any) -> tuple[float, float]:  # noqa: ANN401  (psutil's named tuple)
+def _cpu_seconds(times: Any) -> tuple[float, float]:  # psutil's named tuple
     # Guest time is already counted in user and nice; waiting for a disk is not work.
     counted = {k: v for k, v in times._asdict().items() if k not in ("guest", "guest_nice")}
     total = sum(counted.values())

@@ -261,7 +261,7 @@ class NvmlSource:
         self._devices = Devices(devices=infos, reason=self._devices.reason)
 
 
-def _listing(nvml: Any, handle: Any) -> Callable[[], list[DriverProcess]]:  # noqa: ANN401
+def _listing(nvml: Any, handle: Any) -> Callable[[], list[DriverProcess]]:
     return lambda: processes_of(nvml, handle)
 
 

@@ -34,7 +34,7 @@ class NvmlDevice:
 
     def __init__(
         self,
-        nvml: Any,  # noqa: ANN401
+        nvml: Any,
         found: FoundDevice,
         metrics: tuple[Metric, ...],
         *,

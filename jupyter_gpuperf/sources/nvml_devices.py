@@ -34,7 +34,7 @@ class FoundDevice(Struct, frozen=True, kw_only=True):
     take_gpm_sample: Callable[[Any], object]
 
 
-def find_devices(nvml: Any) -> Iterator[FoundDevice]:  # noqa: ANN401
+def find_devices(nvml: Any) -> Iterator[FoundDevice]:
     """Yield all that can be opened; one that can't must not hide the others."""
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
@@ -47,7 +47,7 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:  # noqa: ANN401
         yield from _instances(nvml, found)
 
 
-def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:  # noqa: ANN401
+def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
     return FoundDevice(
         uuid=text(nvml.nvmlDeviceGetUUID(handle)),
         index=index,
@@ -64,7 +64,7 @@ def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:  # noqa: ANN40
     )
 
 
-def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:  # noqa: ANN401
+def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
     mode = _perhaps(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0])
     if mode != MIG_ENABLED:
         return
@@ -88,18 +88,18 @@ def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:  # noqa
         )
 
 
-def _of_instance(nvml: Any, parent: Any, handle: Any) -> Callable[[Any], object]:  # noqa: ANN401
+def _of_instance(nvml: Any, parent: Any, handle: Any) -> Callable[[Any], object]:
     return lambda sample: nvml.nvmlGpmMigSampleGet(
         parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample
     )
 
 
-def _has_gpm(nvml: Any, handle: Any) -> bool:  # noqa: ANN401
+def _has_gpm(nvml: Any, handle: Any) -> bool:
     support = _perhaps(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
     return bool(support)
 
 
-def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (nvml.NVMLError, AttributeError):

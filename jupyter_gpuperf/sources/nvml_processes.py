@@ -17,7 +17,7 @@ MOST_PERCENT: Final = 100
 """Drivers give samples far above it for processes that have ended."""
 
 
-def processes_of(nvml: Any, handle: Any) -> list[DriverProcess]:  # noqa: ANN401
+def processes_of(nvml: Any, handle: Any) -> list[DriverProcess]:
     """Return the processes that hold this device.
 
     Raises
@@ -42,7 +42,7 @@ def processes_of(nvml: Any, handle: Any) -> list[DriverProcess]:  # noqa: ANN401
     ]
 
 
-def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:  # noqa: ANN401
+def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:
     yield "compute", nvml.nvmlDeviceGetComputeRunningProcesses(handle)
     try:
         yield "graphics", nvml.nvmlDeviceGetGraphicsRunningProcesses(handle)
@@ -50,12 +50,12 @@ def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:  # noqa: 
         return  # MIG and some vGPUs have no such list
 
 
-def _memory(process: Any) -> Reading:  # noqa: ANN401
+def _memory(process: Any) -> Reading:
     used_bytes = process.usedGpuMemory  # None under Windows' own memory manager
     return "not_supported" if used_bytes is None else float(used_bytes)
 
 
-def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:  # noqa: ANN401
+def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
     oldest_us = int((time.time() - RECENT_SECONDS) * 1e6)
     for function in ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization"):
         try:

@@ -153,7 +153,7 @@ class _Table:
     def row(self, place: int) -> Readings:
         return {name: self._at(name, column, place) for name, column in self._values.items()}
 
-    def _at(self, name: str, column: array[float], place: int) -> Any:  # noqa: ANN401
+    def _at(self, name: str, column: array[float], place: int) -> Any:
         value = column[place] if place < len(column) else math.nan
         return self._reasons[name].get(place, "not_recorded") if math.isnan(value) else value
 
@@ -173,7 +173,7 @@ class _Changes(Generic[T]):
         return self._values[bisect_right(self._seconds, seconds) - 1]
 
 
-def _devices(raw: Any) -> list[DeviceInfo]:  # noqa: ANN401  (out of a file)
+def _devices(raw: Any) -> list[DeviceInfo]:  # out of a file
     try:
         infos = msgspec.convert(raw, list[DeviceInfo])
     except msgspec.ValidationError as error:
@@ -188,7 +188,7 @@ def _training(raw: Mapping[str, Any]) -> TrainingNow:
         raise ValueError(f"its training can't be understood: {error}") from error
 
 
-def _processes(raw: Any) -> list[DriverProcess] | MissingReason:  # noqa: ANN401  (out of a file)
+def _processes(raw: Any) -> list[DriverProcess] | MissingReason:  # out of a file
     if isinstance(raw, str):
         return raw if raw in REASONS else "not_recorded"
     listed = msgspec.convert(raw, list[DriverProcess])

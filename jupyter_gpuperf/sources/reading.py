@@ -23,7 +23,7 @@ class OncePerTick:
         self._call = call
         self._answers: dict[tuple[str, tuple[int, ...]], tuple[Any, Exception | None]] = {}
 
-    def __call__(self, function: str, *arguments: int) -> Any:  # noqa: ANN401  (the driver's structs are untyped)
+    def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
         """Call, or repeat what the first such call gave."""
         key = (function, arguments)
         if key not in self._answers:

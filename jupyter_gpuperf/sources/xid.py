@@ -33,7 +33,7 @@ class XidWatch:
         Device UUID → the driver's handle.
     """
 
-    def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:
         self._nvml = nvml
         self._lock = threading.Lock()
         self._codes: dict[str, int] = {}
@@ -100,7 +100,7 @@ class XidWatch:
         except self._nvml.NVMLError as error:
             logger.debug("The event set could not be freed: %s", error)
 
-    def _note(self, event: Any) -> None:  # noqa: ANN401
+    def _note(self, event: Any) -> None:
         uuid = self._nvml.nvmlDeviceGetUUID(event.device)
         uuid = uuid.decode() if isinstance(uuid, bytes) else uuid
         logger.warning("XID %d on %s", event.eventData, uuid)

@@ -127,7 +127,7 @@ class IteratorClock:
         except Exception as error:  # noqa: BLE001  (the user's loop goes on)
             self._go_quiet(error)
 
-    def give(self, now: float, batch: Any) -> None:  # noqa: ANN401
+    def give(self, now: float, batch: Any) -> None:
         """The batch is in hand."""
         try:
             self._given = now

@@ -31,7 +31,7 @@ class EventLane:
         Index.
     """
 
-    def __init__(self, torch: Any, device: int) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, device: int) -> None:
         self.device = device
         self.read: deque[tuple[float, float]] = deque(maxlen=8192)
         """(idle seconds, step seconds) of each pair that the device has passed."""
@@ -91,7 +91,7 @@ class EventLane:
         self._made += 1
         return self._new(enable_timing=True), self._new(enable_timing=True)
 
-    def _stream_now(self) -> Any:  # noqa: ANN401
+    def _stream_now(self) -> Any:
         if self._raw_stream is None:
             self._stream = self._current_stream(self.device)
             return self._stream
@@ -101,7 +101,7 @@ class EventLane:
         return self._stream
 
 
-def device_in_use(torch: Any) -> int | None:  # noqa: ANN401
+def device_in_use(torch: Any) -> int | None:
     """Return the index of the device on which torch holds most; ``None`` before it used CUDA.
 
     Touches no device, and starts no context.

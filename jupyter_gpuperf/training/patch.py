@@ -84,7 +84,7 @@ class Patch:
 def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callable[[Any], Any]:
     now = time.perf_counter
 
-    def __next__(self: Any) -> Any:  # noqa: ANN401, N807
+    def __next__(self: Any) -> Any:  # noqa: N807
         if patch.quiet:
             return original(self)
         try:

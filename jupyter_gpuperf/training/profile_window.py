@@ -39,7 +39,7 @@ class ProfileWindow:
 
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         steps: int,
         done: Done,
         finish: Callable[[], None],
@@ -55,7 +55,7 @@ class ProfileWindow:
         self._profile: Any = None
         self._cut_short = 0
 
-    def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+    def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
         """Return the next batch of any iterator; look closer if it is this window's."""
         if self._iterator is None:
             self._iterator = iterator
@@ -134,7 +134,7 @@ class ProfileWindow:
             self._end(None, f"{type(error).__name__}: {error}")
 
 
-def _events(profile: Any) -> Iterator[Event]:  # noqa: ANN401  (torch's)
+def _events(profile: Any) -> Iterator[Event]:
     for each in profile.events():
         yield Event(
             name=each.name,

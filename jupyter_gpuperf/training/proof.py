@@ -55,8 +55,8 @@ class Proof:
 
 
 def headspace(
-    torch: Any,  # noqa: ANN401
-    loader: Any,  # noqa: ANN401
+    torch: Any,
+    loader: Any,
     step: Step,
     *,
     state: tuple[Any, ...] = (),
@@ -83,8 +83,8 @@ def headspace(
 
 
 def changed(
-    torch: Any,  # noqa: ANN401
-    loader: Any,  # noqa: ANN401
+    torch: Any,
+    loader: Any,
     step: Step,
     settings: Mapping[str, Any],
     *,
@@ -110,7 +110,7 @@ def changed(
         return bench.prove(words, variants, limit_seconds, loader=other)
 
 
-def loader_with(torch: Any, loader: Any, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def loader_with(torch: Any, loader: Any, settings: Mapping[str, Any]) -> Any:
     """Return a DataLoader that differs from ``loader`` in these settings alone."""
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown or not settings:
@@ -152,7 +152,7 @@ class _Bench:
 
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
+        torch: Any,
         step: Step,
         state: tuple[Any, ...],
         loaders: tuple[Any, ...],
@@ -204,7 +204,7 @@ class _Bench:
         variants: dict[str, Callable[[], float]],
         limit_seconds: float,
         *,
-        loader: Any = None,  # noqa: ANN401
+        loader: Any = None,
     ) -> Proof:
         """Measure both in turn, and back."""
         for run in variants.values():
@@ -230,7 +230,7 @@ class _Bench:
             self._torch.cuda.synchronize(self.device)
 
 
-def _endless(loader: Any) -> Iterator[Any]:  # noqa: ANN401
+def _endless(loader: Any) -> Iterator[Any]:
     while True:
         empty = True
         for batch in loader:
@@ -240,19 +240,19 @@ def _endless(loader: Any) -> Iterator[Any]:  # noqa: ANN401
             raise BadRequest("empty_loader", "The loader gives no batch.", "Give one that does.")
 
 
-def _prefetched(loader: Any) -> int:  # noqa: ANN401
+def _prefetched(loader: Any) -> int:
     workers = getattr(loader, "num_workers", 0) or 0
     return 1 + workers * (getattr(loader, "prefetch_factor", None) or 0) if workers else 0
 
 
-def _device_of(reached: Reached) -> Any:  # noqa: ANN401
+def _device_of(reached: Reached) -> Any:
     for module in reached.modules:
         for parameter in module.parameters():
             return parameter.device
     return None
 
 
-def _on(device: Any, batch: Any) -> Any:  # noqa: ANN401
+def _on(device: Any, batch: Any) -> Any:
     """Return a batch with its tensors on the device."""
     if hasattr(batch, "to"):
         return batch.to(device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def rank_in(torch: Any) -> tuple[int, int] | None:  # noqa: ANN401
+def rank_in(torch: Any) -> tuple[int, int] | None:
     """Return this process's rank and how many there are; ``None`` before they met, and where it is alone.
 
     Asks no other process, and imports nothing.

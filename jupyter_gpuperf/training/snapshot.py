@@ -22,7 +22,7 @@ class Snapshot:
         Whose generators are part of the random state.
     """
 
-    def __init__(self, torch: Any, reached: Reached, loaders: tuple[Any, ...] = ()) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any, reached: Reached, loaders: tuple[Any, ...] = ()) -> None:
         self._torch = torch
         self._restores: list[Callable[[], None]] = []
         self._known: dict[int, Any] = {}
@@ -45,7 +45,7 @@ class Snapshot:
             for restore in self._restores:
                 restore()
 
-    def _keep_module(self, module: Any) -> None:  # noqa: ANN401
+    def _keep_module(self, module: Any) -> None:
         for part in module.modules():
             if id(part) in self._known:
                 continue
@@ -55,13 +55,13 @@ class Snapshot:
                 if tensor is not None:
                     self._keep_tensor(tensor)
 
-    def _keep_optimizer(self, optimizer: Any) -> None:  # noqa: ANN401
+    def _keep_optimizer(self, optimizer: Any) -> None:
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 self._keep_tensor(parameter)
         self._restores.append(_of_optimizer(optimizer, self._torch))
 
-    def _keep_tensor(self, tensor: Any) -> None:  # noqa: ANN401
+    def _keep_tensor(self, tensor: Any) -> None:
         if id(tensor) in self._known:
             return
         self._known[id(tensor)] = tensor
@@ -105,7 +105,7 @@ class Snapshot:
         self._restores.append(restore)
 
 
-def _of_module(module: Any) -> Callable[[], None]:  # noqa: ANN401
+def _of_module(module: Any) -> Callable[[], None]:
     plain = {name: value for name, value in vars(module).items() if isinstance(value, PLAIN)}
     parameters, buffers = dict(module._parameters), dict(module._buffers)
 
@@ -118,7 +118,7 @@ def _of_module(module: Any) -> Callable[[], None]:  # noqa: ANN401
     return restore
 
 
-def _of_optimizer(optimizer: Any, torch: Any) -> Callable[[], None]:  # noqa: ANN401
+def _of_optimizer(optimizer: Any, torch: Any) -> Callable[[], None]:
     state = {
         parameter: {name: _kept(value, torch) for name, value in entries.items()}
         for parameter, entries in optimizer.state.items()
@@ -145,26 +145,26 @@ def _of_optimizer(optimizer: Any, torch: Any) -> Callable[[], None]:  # noqa: AN
     return restore
 
 
-def _kept(value: Any, torch: Any) -> Callable[[], Any]:  # noqa: ANN401
+def _kept(value: Any, torch: Any) -> Callable[[], Any]:
     """Keep a value; what is returned gives it back, a tensor as the same one."""
     if not isinstance(value, torch.Tensor):
         plain = copy.deepcopy(value)
         return lambda: copy.deepcopy(plain)
     kept = value.detach().clone()
 
-    def back() -> Any:  # noqa: ANN401
+    def back() -> Any:
         value.detach().copy_(kept)
         return value
 
     return back
 
 
-def _of_state_dict(thing: Any) -> Callable[[], None]:  # noqa: ANN401
+def _of_state_dict(thing: Any) -> Callable[[], None]:
     kept = copy.deepcopy(thing.state_dict())
     return lambda: thing.load_state_dict(copy.deepcopy(kept))
 
 
-def _of_container(container: Any) -> Callable[[], None]:  # noqa: ANN401
+def _of_container(container: Any) -> Callable[[], None]:
     kept = copy.copy(container)
 
     def restore() -> None:
@@ -177,7 +177,7 @@ def _of_container(container: Any) -> Callable[[], None]:  # noqa: ANN401
     return restore
 
 
-def _of_attributes(thing: Any) -> Callable[[], None]:  # noqa: ANN401
+def _of_attributes(thing: Any) -> Callable[[], None]:
     kept = dict(vars(thing))
 
     def restore() -> None:
@@ -196,7 +196,7 @@ def _of_name(namespace: dict[str, Any], name: str) -> Callable[[], None]:
     return restore
 
 
-def _of_cell(cell: Any) -> Callable[[], None]:  # noqa: ANN401
+def _of_cell(cell: Any) -> Callable[[], None]:
     try:
         kept = cell.cell_contents
     except ValueError:  # not yet bound

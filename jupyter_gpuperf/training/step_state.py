@@ -43,7 +43,7 @@ class Reached:
         return [type(each).__name__ for each in (*self.modules, *self.optimizers, *self.stateful)]
 
 
-def reached_by(torch: Any, step: Any, more: Iterable[Any] = ()) -> Reached:  # noqa: ANN401
+def reached_by(torch: Any, step: Any, more: Iterable[Any] = ()) -> Reached:
     """Return what ``step`` can reach, and what is named beside."""
     search = _Search(torch)
     search.look_at(step, 0)
@@ -53,12 +53,12 @@ def reached_by(torch: Any, step: Any, more: Iterable[Any] = ()) -> Reached:  # n
 
 
 class _Search:
-    def __init__(self, torch: Any) -> None:  # noqa: ANN401
+    def __init__(self, torch: Any) -> None:
         self.found = Reached()
         self._torch = torch
         self._seen: dict[int, Any] = {}
 
-    def look_at(self, thing: Any, depth: int) -> None:  # noqa: ANN401
+    def look_at(self, thing: Any, depth: int) -> None:
         if isinstance(thing, (*PLAIN, type, types.ModuleType)) or id(thing) in self._seen:
             return
         self._seen[id(thing)] = thing  # kept, so that its id stays its own
@@ -66,7 +66,7 @@ class _Search:
             for part in self._parts_of(thing):
                 self.look_at(part, depth + 1)
 
-    def _parts_of(self, thing: Any) -> list[Any]:  # noqa: ANN401
+    def _parts_of(self, thing: Any) -> list[Any]:
         if isinstance(thing, functools.partial):
             return [thing.func, *thing.args, *thing.keywords.values()]
         if isinstance(thing, types.MethodType):
@@ -80,7 +80,7 @@ class _Search:
             return [*vars(thing).values(), *_methods_of(type(thing))]
         return []
 
-    def _take(self, thing: Any) -> bool:  # noqa: ANN401
+    def _take(self, thing: Any) -> bool:
         torch, found = self._torch, self.found
         if isinstance(thing, torch.nn.Module):
             found.modules.append(thing)
@@ -112,7 +112,7 @@ class _Search:
                 parts.append(function.__globals__[name])
         return parts
 
-    def _parts_of_container(self, container: Any) -> list[Any]:  # noqa: ANN401
+    def _parts_of_container(self, container: Any) -> list[Any]:
         if len(container) > LONGEST_CONTAINER:
             return []
         if not isinstance(container, tuple):

@@ -143,7 +143,7 @@ class Watching:
         self._clocks.clear()
         self._wrapped.clear()
 
-    def _begin(self, iterator: Any) -> IteratorClock | None:  # noqa: ANN401  (torch's)
+    def _begin(self, iterator: Any) -> IteratorClock | None:
         try:
             sampler = iterator._index_sampler
             if not self.everything and not self._is_named(sampler):
@@ -165,7 +165,7 @@ class Watching:
         reference = self._named.get(id(sampler))
         return reference is not None and reference() is sampler
 
-    def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:  # noqa: ANN401
+    def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
         reference, clock = self._clocks.get(id(sampler), (None, None))
         info = self._described(iterator, sampler)
         if clock is None or reference is None or reference() is not sampler:
@@ -188,7 +188,7 @@ class Watching:
         self._numbers += 1
         return msgspec.structs.replace(info, id=self._numbers)
 
-    def _described(self, iterator: Any, sampler: Any) -> WatchedLoader:  # noqa: ANN401
+    def _described(self, iterator: Any, sampler: Any) -> WatchedLoader:
         return WatchedLoader(
             id=0,
             name=self.name_of(sampler) or f"DataLoader({type(iterator._dataset).__name__})",
@@ -200,7 +200,7 @@ class Watching:
             persistent_workers=bool(getattr(iterator, "_persistent_workers", False)),
         )
 
-    def _wrap(self, loader: Any) -> Any:  # noqa: ANN401
+    def _wrap(self, loader: Any) -> Any:
         info = WatchedLoader(
             id=0,
             name=self.name_of(loader) or type(loader).__name__,
@@ -241,7 +241,7 @@ def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
     return msgspec.structs.replace(one, id=0, **found_later) == other
 
 
-def _reference(thing: Any) -> Callable[[], Any]:  # noqa: ANN401
+def _reference(thing: Any) -> Callable[[], Any]:
     try:
         return weakref.ref(thing)
     except TypeError:  # a plain list of indices as a sampler
@@ -252,7 +252,7 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _length_of(loader: Any) -> int | None:  # noqa: ANN401
+def _length_of(loader: Any) -> int | None:
     try:
         return len(loader)
     except Exception:  # noqa: BLE001  (a sampler's own length, which may raise anything)

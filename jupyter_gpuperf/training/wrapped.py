@@ -18,7 +18,7 @@ class TimedIterator:
     def __iter__(self) -> TimedIterator:
         return self
 
-    def __next__(self) -> Any:  # noqa: ANN401
+    def __next__(self) -> Any:
         clock = self._clock
         clock.ask(time.perf_counter())
         try:
@@ -29,14 +29,14 @@ class TimedIterator:
         clock.give(time.perf_counter(), batch)
         return batch
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
 
 class TimedIterable:
     """A loader whose iterators are timed."""
 
-    def __init__(self, inner: Any, new_clock: Callable[[], IteratorClock]) -> None:  # noqa: ANN401
+    def __init__(self, inner: Any, new_clock: Callable[[], IteratorClock]) -> None:
         self._inner, self._new_clock = inner, new_clock
 
     def __iter__(self) -> TimedIterator:
@@ -45,5 +45,5 @@ class TimedIterable:
     def __len__(self) -> int:
         return len(self._inner)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -133,7 +133,7 @@ class Bench:
 
         return self._tried(persistent, 0.0, work)
 
-    def first_batch(self) -> Any:  # noqa: ANN401
+    def first_batch(self) -> Any:
         """Return a batch as the training gets it, made in this process.
 
         Raises
@@ -234,14 +234,14 @@ class _Run:
         """Why the watchdog ended the workers, if it did."""
         return None if self._watchdog is None else self._watchdog.reason
 
-    def begun(self, iterator: Any) -> None:  # noqa: ANN401
+    def begun(self, iterator: Any) -> None:
         """Note the iterator that runs now, and watch its workers."""
         self._iterator = iterator
         if self.processes and self._watchdog is None:
             self._watchdog = Watchdog(self.processes, self._budget)
             self._watchdog.start()
 
-    def iterate(self) -> Any:  # noqa: ANN401
+    def iterate(self) -> Any:
         """Begin anew; return the iterator behind its first batch, whose time is the start."""
         began = time.perf_counter()
         iterator = iter(self.loader)
@@ -265,7 +265,7 @@ class _Run:
         self._iterator = self.loader = None
 
 
-def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | None:  # noqa: ANN401
+def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | None:
     """Return the means of waits and steps of so many batches, or ``None`` where the data ended."""
     waited = stepped = 0.0
     for _ in range(count):

@@ -27,7 +27,7 @@ class ByValue:
         return self._loads, (self._content,)
 
 
-def by_value(value: Any, what: str) -> Any:  # noqa: ANN401
+def by_value(value: Any, what: str) -> Any:
     """Return what to hand to workers in the place of ``value``, so that they get it whatever defines it.
 
     Raises
@@ -86,7 +86,7 @@ class _Count:
         return size
 
 
-def _pickled(pickler: Any, value: object, what: str) -> bytes:  # noqa: ANN401
+def _pickled(pickler: Any, value: object, what: str) -> bytes:
     size = pickled_bytes(value)
     if size is not None and size > MOST_BYTES:
         raise BadRequest(

@@ -25,7 +25,7 @@ def code_of(subject: Subject, setting: Setting) -> str:
     return f"{target} = torch.utils.data.DataLoader({', '.join(parts)})"
 
 
-def _worker_code(own: Any, name: str, setting: Setting) -> list[str]:  # noqa: ANN401
+def _worker_code(own: Any, name: str, setting: Setting) -> list[str]:
     if not setting.num_workers:
         return []
     parts = [f"persistent_workers={setting.persistent_workers}"]
@@ -60,7 +60,7 @@ def _sampling_code(subject: Subject, name: str) -> list[str]:
     return [*parts, *(["drop_last=True"] if own.batch_sampler.drop_last else [])]
 
 
-def _is_own(loader: Any, option: str, standard: object) -> bool:  # noqa: ANN401
+def _is_own(loader: Any, option: str, standard: object) -> bool:
     value = getattr(loader, option, None)
     module = str(getattr(value, "__module__", ""))
     return value is not standard and not module.startswith("torch.utils.data._utils")

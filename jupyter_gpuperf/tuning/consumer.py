@@ -23,7 +23,7 @@ class ToDevice:
         self._torch, self._pinned = torch, pinned
         self._device = torch.device("cuda")
 
-    def __call__(self, batch: Any) -> None:  # noqa: ANN401
+    def __call__(self, batch: Any) -> None:
         """Copy."""
         copied(batch, self._device, self._pinned)
 
@@ -32,7 +32,7 @@ class ToDevice:
         self._torch.cuda.synchronize()
 
 
-def copied(batch: Any, device: Any, non_blocking: bool) -> Any:  # noqa: ANN401
+def copied(batch: Any, device: Any, non_blocking: bool) -> Any:
     """Return a batch with its tensors on the device, however they are nested."""
     if hasattr(batch, "is_cuda"):
         return batch.to(device, non_blocking=non_blocking)
@@ -51,7 +51,7 @@ def sleeping(seconds: float) -> Step:
 def settled(step: Step) -> Step:
     """Return the step and the wait for what it began on the GPU."""
 
-    def run(batch: Any) -> None:  # noqa: ANN401
+    def run(batch: Any) -> None:
         step(batch)
         torch: Any = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
@@ -60,7 +60,7 @@ def settled(step: Step) -> Step:
     return run
 
 
-def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:  # noqa: ANN401
+def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
     """Return how long the step takes on a batch that is there already: the median after a warm-up."""
     taken: list[float] = []
     began = time.perf_counter()

@@ -221,5 +221,5 @@ def _variation(walls: list[float]) -> float:
     return sorted(walls)[int(0.95 * (len(walls) - 1))] / mean
 
 
-def _as_it_is(value: Any) -> Any:  # noqa: ANN401
+def _as_it_is(value: Any) -> Any:
     return value

@@ -35,7 +35,7 @@ class Watched:
 
     def __init__(
         self,
-        dataset: Any,  # noqa: ANN401
+        dataset: Any,
         collate: Callable[[Any], Any],
         indices: list[Any],
         batch_size: int,

@@ -140,7 +140,7 @@ def kill(processes: Sequence[Any]) -> None:
                 os.kill(process.pid, signal.SIGKILL)
 
 
-def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:  # noqa: ANN401
+def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
     """End a loader's iterator and whatever is left of its workers.
 
     Parameters
@@ -166,7 +166,7 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:  #
             process.join(5)
 
 
-def _shut_down(iterator: Any, seconds: float) -> None:  # noqa: ANN401
+def _shut_down(iterator: Any, seconds: float) -> None:
     """Let torch end an iterator, for so long.
 
     A worker that was killed may have held a lock that it shares with us, or have left half a batch in the

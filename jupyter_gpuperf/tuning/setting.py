@@ -29,11 +29,11 @@ class Setting:
     in_order: bool = True
 
     @classmethod
-    def of(cls, **values: Any) -> Setting:  # noqa: ANN401
+    def of(cls, **values: Any) -> Setting:
         """Return a setting that torch accepts."""
         return cls(num_workers=0).but(**values)
 
-    def but(self, **changes: Any) -> Setting:  # noqa: ANN401
+    def but(self, **changes: Any) -> Setting:
         """Return it with changes."""
         changed = dataclasses.replace(self, **changes)
         if changed.num_workers:

@@ -52,7 +52,7 @@ def is_repeated(subject: Subject, timeout_seconds: float) -> bool | None:
 class _Alike:
     """Gives all workers the same random numbers, then does what the user wants."""
 
-    def __init__(self, own: Any) -> None:  # noqa: ANN401
+    def __init__(self, own: Any) -> None:
         self._own = own
 
     def __call__(self, worker: int) -> None:
@@ -67,7 +67,7 @@ class _Alike:
             self._own(worker)
 
 
-def print_of(item: Any) -> str:  # noqa: ANN401
+def print_of(item: Any) -> str:
     """Return a text that is the same for equal items: the first values of tensors, however nested."""
     if hasattr(item, "flatten") and hasattr(item, "shape"):
         return f"{tuple(item.shape)}{item.flatten()[:MOST_VALUES].tolist()}"

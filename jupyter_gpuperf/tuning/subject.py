@@ -139,7 +139,7 @@ class Subject:
     def _own_timeout(self) -> float:
         return float(getattr(self.own, "timeout", 0.0) or 0.0)
 
-    def _made(self, dataset: Any, setting: Setting, options: dict[str, Any]) -> Any:  # noqa: ANN401
+    def _made(self, dataset: Any, setting: Setting, options: dict[str, Any]) -> Any:
         from torch.utils.data import DataLoader
 
         if not setting.num_workers:
@@ -186,7 +186,7 @@ class _GoingOn:
 class _Begin:
     """What a worker does first: it offers itself to be killed before the notebook where memory runs out."""
 
-    def __init__(self, own: Any) -> None:  # noqa: ANN401
+    def __init__(self, own: Any) -> None:
         self._own = own
 
     def __call__(self, worker: int) -> None:
@@ -212,12 +212,12 @@ def default_start_method() -> str:
     return str(multiprocessing.get_start_method())
 
 
-def noting_context(method: str, processes: list[Any]) -> Any:  # noqa: ANN401
+def noting_context(method: str, processes: list[Any]) -> Any:
     """Return a context of multiprocessing that notes each process it makes: those are the tuner's own."""
     context: Any = multiprocessing.get_context(method)
 
     class Noting(type(context)):  # type: ignore[misc]
-        def Process(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401, N802
+        def Process(self, *arguments: Any, **named: Any) -> Any:  # noqa: N802
             process = context.Process(*arguments, **named)
             processes.append(process)
             return process
@@ -225,12 +225,12 @@ def noting_context(method: str, processes: list[Any]) -> Any:  # noqa: ANN401
     return Noting()
 
 
-def _source(loader: Any) -> Iterable[Any]:  # noqa: ANN401
+def _source(loader: Any) -> Iterable[Any]:
     found: Iterable[Any] = loader.batch_sampler
     return loader.sampler if found is None else found
 
 
-def of_kind(wrapped: Any, *, is_stream: bool) -> Any:  # noqa: ANN401
+def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
     """Return what torch takes for a data set of the same kind; it asks by the class."""
     from torch.utils.data import Dataset, IterableDataset
 
@@ -242,7 +242,7 @@ def of_kind(wrapped: Any, *, is_stream: bool) -> Any:  # noqa: ANN401
         ) -> Iterator[Any]:  # torch's streams can't be made without; it is never asked
             return iter(())
 
-        def __reduce__(self) -> Any:  # noqa: ANN401
+        def __reduce__(self) -> Any:
             return wrapped.__reduce__()
 
     return Sent()

@@ -57,7 +57,7 @@ describe('a step', () => {
 describe('the band', () => {
   it('goes on while steps come, and has a gap where the loop stood', () => {
     const training = model();
-    training.seed({ now: now(100), history: { k1: EMPTY } });
+    training.seed({ now: now(100), history: { k1: EMPTY }, paths: {} });
     training.seed({
       now: now(101, 100.9),
       history: {
@@ -67,7 +67,8 @@ describe('the band', () => {
             wait_ratio: { min: [0.1, 0.1], mean: [0.1, 0.1], max: [0.1, 0.1] }
           }
         }
-      }
+      },
+      paths: { k1: null }
     });
     assert.deepEqual(
       training.band('k1').map(point => point.time),
@@ -79,7 +80,7 @@ describe('the band', () => {
   it('forgets what is older than it shows', () => {
     const training = model();
     const points = { times_seconds: [10], metrics: {} };
-    training.seed({ now: now(200), history: { k1: points } });
+    training.seed({ now: now(200), history: { k1: points }, paths: {} });
     assert.deepEqual(
       training.band('k1').map(point => point.time),
       [200]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 import jupyter_gpuperf as gpuperf
-from jupyter_gpuperf.amp.options import DEFAULT_STEPS
+from jupyter_gpuperf.amp import advice
+from jupyter_gpuperf.amp.numerics import CLOSE, FAR, WITHIN
+from jupyter_gpuperf.amp.options import DEFAULT_STEPS, Options
+from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.magics.amp_kept import as_benchmark
 from jupyter_gpuperf.magics.amp_profile import MANUAL
 from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.magics.language import Words
+from jupyter_gpuperf.magics.telling import for_the_panel
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 torch = pytest.importorskip("torch")
@@ -74,6 +81,11 @@ def test_the_answer_has_the_documented_shape_and_the_cell_was_run_once(notebook,
     assert {"fp32_step_seconds", "bf16_step_seconds", "bf16_speedup"} <= kept[
         0
     ].result.figures.keys()
+    told = kept[0].result.precision
+    assert told.sentence == answer["sentence"]
+    assert [each.mode for each in told.modes] == ["fp32", "bf16"]
+    assert told.modes[1].numbers.startswith("the loss is")
+    assert told.code == answer["code"]
     assert "amp_profile" in repr(notebook.run_line_magic("gpubench", "history amp_profile"))
 
 
@@ -151,3 +163,82 @@ def test_a_function_is_profiled_from_a_script(monkeypatch, tmp_path):
 
 def test_the_manual_gives_the_defaults_that_are():
     assert f"(default {DEFAULT_STEPS})" in MANUAL
+
+
+def found(
+    verdict=WITHIN,
+    speed=2.0,
+    memory_ratio=0.5,
+    sentence="The loss is within seed noise (0.2 of it).",
+):
+    """A profile of two modes, judged."""
+
+    def mode(name, seconds, numerics):
+        around = {"value": seconds, "low": seconds, "high": seconds}
+        gain = {"value": 1 / seconds, "low": 0.99 / seconds, "high": 1.01 / seconds}
+        memory = (
+            None if memory_ratio is None else 1000 if name == "fp32" else int(1000 * memory_ratio)
+        )
+        return ModeOutcome(
+            name,
+            around,
+            speedup=gain,
+            speedup_over_now=gain,
+            peak_allocated_bytes=memory,
+            numerics=numerics,
+        )
+
+    profile = Profile(
+        modes=[
+            mode("fp32", 1.0, {"verdict": "reference"}),
+            mode("bf16", 1 / speed, {"verdict": verdict, "sentence": sentence}),
+        ],
+        now=None,
+        same_as_now="fp32",
+    )
+    advice.choose(profile)
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("given", "english", "chinese"),
+    [
+        (
+            {},
+            "bf16: 2× faster than now, 50% less memory, the loss is within seed noise (0.2 of it): use it.",
+            "bf16：速度是现在的 2 倍，显存少 50%，损失在种子噪声之内（为其 0.2）：可以采用。",
+        ),
+        (
+            {
+                "verdict": CLOSE,
+                "memory_ratio": None,
+                "sentence": "The loss is off by 2.0 times seed noise.",
+            },
+            "bf16: 2× faster than now, the loss is off by 2.0 times seed noise: usable, watch the loss.",
+            "bf16：速度是现在的 2 倍，损失的偏差是种子噪声的 2.0 倍：可用，但请留意损失。",
+        ),
+        (
+            {"verdict": FAR, "sentence": "The loss is off by 9.0 times seed noise."},
+            "Leave it as it is: bf16 is 2× as fast, but its numbers differ: the loss is off by 9.0 times seed noise.",
+            "保持现状：bf16 的速度为现在的 2 倍，但数值有差异：损失的偏差是种子噪声的 9.0 倍。",
+        ),
+        (
+            {"speed": 0.5},
+            "Leave it as it is: the best other mode, bf16, takes 2× the time.",
+            "保持现状：其余模式中最好的 bf16 用时为现在的 2 倍。",
+        ),
+    ],
+)
+def test_the_answer_is_one_sentence_in_either_language(given, english, chinese):
+    sentence = found(**given).sentence
+    assert sentence == english
+    assert Words("zh_CN")(sentence) == chinese
+
+
+def test_a_huge_cell_is_told_to_the_panel_without_its_code():
+    profile = found()
+    profile.code = "x = 1\n" * 20_000
+    result = msgspec.convert(as_benchmark(profile, Options()), BenchmarkResult)
+    assert result.precision.code == profile.code
+    assert for_the_panel(result).precision.code == ""
+    assert for_the_panel(result).precision.sentence == profile.sentence

@@ -270,6 +270,39 @@ def test_a_kernel_that_dies_takes_its_job_along(server):
     wait_until(lambda: server.call(f"gpuperf/jobs/{job_id}")["state"] == "cancelled", 10)
 
 
+PROFILED = """
+%%amp_profile --modes bf16 --no-numerics --time-limit-seconds {seconds}
+{step}
+"""
+STEP = "loss = model(inputs).sum(); loss.backward()"
+
+
+def test_the_server_shows_how_a_profile_ended(server, notebook):
+    notebook.run("import torch; model, inputs = torch.nn.Linear(8, 8), torch.ones(4, 8)")
+    notebook.run(PROFILED.format(seconds=0.2, step=STEP))
+    wait_until(lambda: jobs(server)[0]["state"] == "done", 10, lambda: str(jobs(server)[0]))
+    job = jobs(server)[0]
+    assert job["benchmark"] == "amp_profile"
+    assert [each["mode"] for each in job["result"]["precision"]["modes"]] == ["fp32", "bf16"]
+    kept = server.call("gpuperf/results?benchmark=amp_profile")["results"]
+    assert kept[0]["id"] == job["result_id"]
+    assert kept[0]["result"]["precision"] == job["result"]["precision"]
+
+    reply, _ = notebook.run(PROFILED.format(seconds=0.2, step="1 / 0"))
+    assert reply["ename"] == "ZeroDivisionError"
+    wait_until(lambda: jobs(server)[0]["state"] == "failed", 10, lambda: str(jobs(server)[0]))
+    assert (
+        jobs(server)[0]["error"]["message"] == "The cell raised ZeroDivisionError: division by zero"
+    )
+
+    before = len(jobs(server))
+    running = notebook.start(PROFILED.format(seconds=60, step=STEP))
+    server.call(f"gpuperf/jobs/{until_running(server, before)}", method="DELETE")
+    reply, _ = notebook.finish(running)
+    assert reply["ename"] == "BenchmarkCancelled"
+    wait_until(lambda: jobs(server)[0]["state"] == "cancelled", 10)
+
+
 WATCHED = """
 %gpuwatch on
 import time, torch

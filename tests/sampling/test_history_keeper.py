@@ -1,14 +1,19 @@
-"""The history outlives its server; what can't be read or written costs the file alone."""
+"""The history, of devices and of training, outlives its server; what can't be read or written costs the file alone."""
 
 from __future__ import annotations
 
 import time
+import zlib
 
+import msgspec
 import pytest
 
 from jupyter_gpuperf.sampling import HistoryStore
+from jupyter_gpuperf.sampling.device_share import DeviceShare
 from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
+from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import Frame
+from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoader
 
 GPU = "GPU-0000"
 
@@ -20,6 +25,10 @@ def store():
         device_metrics=["power_watts"],
         host_metrics=["host_cpu_percent"],
     )
+
+
+def loops(now=lambda: 0.0):
+    return TrainingStore(DeviceShare(store(), now=now), now=now)
 
 
 def fill(history, first, last):
@@ -45,7 +54,7 @@ def path(tmp_path):
 
 def kept(path, first=100_000, last=100_400):
     history = store()
-    keeper = HistoryKeeper(path, history)
+    keeper = HistoryKeeper(path, history, loops())
     keeper.start()
     fill(history, first, last)
     keeper.stop()
@@ -55,13 +64,14 @@ def kept(path, first=100_000, last=100_400):
 def test_a_later_server_has_the_history_and_goes_on(path):
     before = kept(path)
     history = store()
-    keeper = HistoryKeeper(path, history)
+    keeper = HistoryKeeper(path, history, loops())
     keeper.start()
-    earlier = all_of(before)
-    assert (
-        all_of(history).devices[GPU].times_seconds[:-1] == earlier.devices[GPU].times_seconds[:-1]
-    )
+    earlier = all_of(before).devices[GPU]
+    assert all_of(history).devices[GPU] == earlier
     fill(history, 100_500, 100_560)
+    assert all_of(history).devices[GPU].times_seconds[: len(earlier.times_seconds)] == (
+        earlier.times_seconds
+    )
     times = all_of(history).devices[GPU].times_seconds
     assert times == sorted(set(times))
     assert times[0] == 100_000
@@ -73,7 +83,7 @@ def test_a_later_server_has_the_history_and_goes_on(path):
 def test_the_newest_minute_is_kept_tick_by_tick(path):
     kept(path)
     history = store()
-    HistoryKeeper(path, history).start()
+    HistoryKeeper(path, history, loops()).start()
     minute = history.query(seconds=30, step_seconds=1).devices[GPU]
     assert minute.times_seconds[-1] == 100_399
     assert len(minute.times_seconds) >= 30
@@ -81,7 +91,7 @@ def test_the_newest_minute_is_kept_tick_by_tick(path):
 
 def test_a_crash_leaves_the_coarse_steps_of_before(path):
     history = store()
-    keeper = HistoryKeeper(path, history, save_every_seconds=0.05)
+    keeper = HistoryKeeper(path, history, loops(), save_every_seconds=0.05)
     keeper.start()
     fill(history, 100_000, 100_400)
     deadline = time.monotonic() + 10
@@ -90,7 +100,7 @@ def test_a_crash_leaves_the_coarse_steps_of_before(path):
         time.sleep(0.02)
     time.sleep(0.2)
     later = store()
-    HistoryKeeper(path, later).start()  # without the first one's last word
+    HistoryKeeper(path, later, loops()).start()  # without the first one's last word
     times = all_of(later).devices[GPU].times_seconds
     assert times[0] == 100_000
     assert times[-1] >= 100_380
@@ -105,7 +115,7 @@ def test_a_file_that_is_no_history_is_set_aside(path, content, caplog):
     assert "holds no history" in caplog.text
     assert path.with_name("history.unreadable").read_bytes() == content
     later = store()
-    HistoryKeeper(path, later).start()
+    HistoryKeeper(path, later, loops()).start()
     assert all_of(later).devices[GPU].times_seconds
 
 
@@ -119,7 +129,7 @@ def test_a_disk_that_takes_nothing_is_said_and_nothing_else_stops(tmp_path, capl
 def test_a_server_that_never_read_anything_writes_nothing(path):
     kept(path)
     content = path.read_bytes()
-    HistoryKeeper(path, store()).stop()
+    HistoryKeeper(path, store(), loops()).stop()
     assert path.read_bytes() == content
 
 
@@ -127,3 +137,176 @@ def test_others_can_not_read_it_and_nothing_is_left_beside_it(path):
     kept(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["history"]
+
+
+class Trained:
+    """A server, as far as training goes, on a clock that the test turns."""
+
+    def __init__(self, path, time_seconds, **options):
+        self.time = time_seconds
+        self.store = loops(lambda: self.time)
+        self.keeper = HistoryKeeper(path, store(), self.store, **options)
+        self.keeper.start()
+
+    def step_for(self, seconds, key="k1", samples=320.0):
+        for _ in range(seconds):
+            self.time += 1.0
+            tally = StepTally(
+                loader=1,
+                began_seconds=self.time - 1.0,
+                ended_seconds=self.time,
+                count=10,
+                training_count=10,
+                nested_count=0,
+                samples_count=samples,
+                step_seconds=1.0,
+                wait_seconds=0.4,
+                event_step_seconds=0.0,
+                event_idle_seconds=0.0,
+                epoch_batches=400,
+                bins={"62": 10},
+            )
+            steps = Steps(
+                kernel_id=key,
+                notebook_path=f"a/{key}.ipynb",
+                loaders=[WatchedLoader(id=1, name="train_loader", device_uuid=GPU)],
+                tallies=[tally],
+            )
+            self.store.keep(key, 7, steps)
+            self.store.observe(
+                Frame(time_seconds=self.time, devices={}, host={}, host_cores_percent=[])
+            )
+
+    def past(self, seconds=86_400, step_seconds=5):
+        return self.store.training(seconds=seconds, step_seconds=step_seconds)
+
+
+def points(training, key="k1"):
+    columns = training.history[key]
+    return dict(zip(columns.times_seconds, columns.metrics["samples_per_second"].mean, strict=True))
+
+
+def test_a_later_server_has_the_notebooks_training_and_goes_on(path):
+    server = Trained(path, 1_000_000.0)
+    server.step_for(100)
+    server.step_for(10, key="k2", samples=640.0)
+    cell = CellRan(
+        kernel_id="k1",
+        notebook_path=None,
+        number=7,
+        began_seconds=1_000_000.0,
+        ended_seconds=1_000_100.0,
+        device_uuids=[],
+    )
+    server.store.cell_ran("k1", cell)
+    before = server.past()
+    server.keeper.stop()
+
+    later = Trained(path, 1_000_200.0)
+    after = later.past()
+    assert points(after) == points(before)
+    assert points(after, "k2") == points(before, "k2")
+    assert after.paths == {"k1": "a/k1.ipynb", "k2": "a/k2.ipynb"}
+    marks = {each.key: [cell.number for cell in each.cells] for each in after.now.notebooks}
+    assert marks == {"k1": [7], "k2": []}
+
+    later.step_for(60)
+    went_on = points(later.past())
+    assert {time: went_on[time] for time in points(before)} == points(before)
+    assert max(went_on) >= 1_000_255
+    assert not [time for time in went_on if 1_000_115 <= time < 1_000_200]  # nobody knows
+    later.keeper.stop()
+
+
+def test_a_kernel_that_spoke_before_the_file_was_read_keeps_its_past(path):
+    server = Trained(path, 1_000_000.0)
+    server.step_for(30)
+    server.keeper.stop()
+    store_of_later = loops(lambda: 1_000_100.0)
+    store_of_later.connected("k1", 8, lambda message: None)
+    HistoryKeeper(path, store(), store_of_later).start()
+    after = store_of_later.training(seconds=86_400, step_seconds=5)
+    assert len(points(after)) >= 6
+    assert [(each.key, each.pid, each.connected) for each in after.now.notebooks] == [
+        ("k1", 8, True)
+    ]
+
+
+def test_long_after_a_notebook_is_in_the_history_alone(path):
+    server = Trained(path, 1_000_000.0)
+    server.step_for(30)
+    server.keeper.stop()
+    after = Trained(path, 1_040_000.0).past()
+    assert after.now.notebooks == []
+    assert len(points(after)) >= 1
+    assert Trained(path, 1_040_000.0).past(seconds=120).history == {}
+
+
+def test_a_clock_that_was_set_back_takes_nothing_but_the_future(path):
+    server = Trained(path, 1_000_000.0)
+    server.step_for(100)
+    server.keeper.stop()
+    later = Trained(path, 1_000_050.0)
+    later.step_for(20)
+    times = list(points(later.past()))
+    assert times == sorted(set(times))
+    assert times[0] == 1_000_000
+    assert times[-1] <= 1_000_070
+
+
+def content_of(path):
+    return msgspec.msgpack.decode(zlib.decompress(path.read_bytes()))
+
+
+def write(path, content):
+    path.write_bytes(zlib.compress(msgspec.msgpack.encode(content)))
+
+
+def test_a_file_of_before_training_was_kept_is_read(path):
+    before = kept(path)
+    content = content_of(path)
+    del content["training"]
+    write(path, content)
+    later = store()
+    keeper = HistoryKeeper(path, later, loops())
+    keeper.start()
+    assert all_of(later).devices[GPU].times_seconds == all_of(before).devices[GPU].times_seconds
+    keeper.stop()
+    assert content_of(path)["training"]["notebooks"] == []
+
+
+def test_where_a_part_is_broken_nothing_is_taken_and_nothing_is_lost(path):
+    server = Trained(path, 1_000_000.0)
+    server.step_for(30)
+    server.keeper.stop()
+    kept_devices = store()
+    fill(kept_devices, 100_000, 100_100)
+    content = content_of(path)
+    content["history"] = msgspec.to_builtins(kept_devices.dump(full=True), builtin_types=(bytes,))
+    content["training"]["notebooks"][0]["track"]["coarse"][0]["times"] = b"torn"
+    write(path, content)
+    broken = path.read_bytes()
+    history, training = store(), loops()
+    keeper = HistoryKeeper(path, history, training)
+    keeper.start()
+    assert all_of(history).devices == {}
+    assert training.training(seconds=60, step_seconds=5).history == {}
+    keeper.stop()
+    assert path.with_name("history.unreadable").read_bytes() == broken
+
+
+def test_what_was_set_aside_before_stays_too(path):
+    path.parent.mkdir()
+    contents = {b"my thesis", b"my other thesis"}
+    for content in contents:
+        path.write_bytes(content)
+        kept(path)
+        path.unlink()
+    assert {each.read_bytes() for each in path.parent.iterdir()} == contents
+
+
+def test_a_file_that_can_not_be_read_is_left_as_it_is(path, caplog):
+    path.mkdir(parents=True)  # as good as another user's, and so for root, too
+    kept(path)
+    assert path.is_dir()
+    assert "none is kept" in caplog.text

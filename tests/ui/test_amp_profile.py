@@ -1,13 +1,15 @@
-"""``%%amp_profile`` in JupyterLab: the answer is in the notebook, and the notebook goes on as if the cell had run once."""
+"""``%%amp_profile`` in JupyterLab: the answer is in the notebook and in the panel; the notebook goes on as if the cell had run once."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from notebooks import SHOWN, open_notebook, run_all_cells
 from playwright.sync_api import expect
+from test_lab import PANEL, open_panel
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.ui
@@ -32,8 +34,57 @@ optimizer.step()
 losses.append(loss.item())"""
 
 
+JOB = f"{PANEL} .jp-GpuPerf-job"
+
+# What a kernel with an H100 would tell: here none of it can be measured.
+TOLD = """\
+import msgspec
+from jupyter_gpuperf.magics.progress_here import ProgressHere
+from jupyter_gpuperf.magics.telling import PanelTeller
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
+
+class Told:
+    def show(self, job):
+        PANEL.tell(msgspec.structs.replace(job, state="done", result=RESULT), always=True)
+    def cancel_wanted(self):
+        return False
+
+def around(value):
+    return {"value": value, "low": 0.98 * value, "high": 1.02 * value}
+
+def mode(name, ms, verdict, numbers, **more):
+    return {"mode": name, "step_seconds": ms and around(ms / 1e3), "speedup": ms and around(120 / ms),
+            "peak_bytes": ms and int(ms * 2e8), "compile_seconds": None, "steps_skipped": 0,
+            "verdict": verdict, "numbers": numbers, "error": "", **more}
+
+RESULT = msgspec.convert({
+    "benchmark": "amp_profile", "parameters": {}, "unit": "seconds", "figures": {}, "samples": {},
+    "environment": {}, "limits": {}, "warnings": [],
+    "precision": {
+        "sentence": "bf16: 1.9× faster than now, 38% less memory, "
+                    "the loss is within seed noise (0.21 of it): use it.",
+        "now": "tf32", "recommended": "bf16",
+        "modes": [
+            mode("fp32", 310, "reference", ""),
+            mode("tf32", 120, "within", "the loss is within seed noise (0.018 of it)"),
+            mode("bf16", 63, "within", "the loss is within seed noise (0.21 of it)"),
+            mode("fp16", None, None, "", error="Memory ran out in this mode. Profile with a smaller batch."),
+            mode("bf16+compile", 55, "far", "the loss is off by 4.1 times seed noise",
+                 compile_seconds=41.3, steps_skipped=2),
+        ],
+        "why_not_more": ["softmax (12): kept in fp32 by autocast for accuracy."],
+        "next_steps": ["--compile measures torch.compile on this cell."],
+        "code": "with torch.autocast('cuda', dtype=torch.bfloat16):\\n    loss = model(batch)\\n",
+    },
+}, BenchmarkResult)
+PANEL = PanelTeller()
+ProgressHere("amp_profile", Told()).say(1.0, "")
+"""
+
+
 def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     page = open_notebook(open_page, lab, "amp", SETUP, CELL, "f'{len(losses)} step taken'")
+    open_panel(page)
     run_all_cells(page)
     outputs = page.locator(f"{SHOWN} .jp-OutputArea-output")
     expect(outputs.last).to_contain_text("1 step taken", timeout=120_000)
@@ -42,5 +93,49 @@ def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     for words in ("bf16", "speed-up", "100% bf16", "slower than fp32, and was not measured"):
         expect(answer).to_contain_text(words)
     expect(answer.get_by_role("img", name="Loss over 3 steps")).to_be_visible()
+    sentence = answer.locator("b").first.inner_text()
     if folder := os.environ.get("GPUPERF_PICTURES"):
         answer.screenshot(path=Path(folder) / "amp_profile.png")
+
+    job = page.locator(JOB, has_text="amp_profile")  # without a reload
+    expect(job).to_have_attribute("data-job-state", "done")
+    expect(job).to_contain_text(sentence)
+    for mode in ("fp32", "bf16"):
+        row = job.locator(f"[data-mode={mode}]")
+        expect(row).to_contain_text(re.compile(r"\d [mµ]s ?\["))
+        expect(row).to_contain_text("×")
+    expect(job.locator("[data-mode=fp32]")).to_contain_text("what the others are held against")
+    expect(job.locator("[data-mode=bf16]")).to_contain_text("the loss is")
+    expect(job.locator("[data-mode=fp16]")).to_contain_text(
+        "slower than fp32, and was not measured"
+    )
+    expect(job).to_contain_text("Nothing to hold it against yet")  # it was kept
+
+
+def test_the_panel_gives_the_code_and_says_what_is_wrong_with_a_mode(open_page, lab):
+    page = open_notebook(open_page, lab, "told", TOLD)
+    open_panel(page)
+    run_all_cells(page)
+    job = page.locator(JOB).first
+    expect(job).to_contain_text("bf16: 1.9× faster than now, 38% less memory")
+    expect(job.locator("[data-recommended=true]")).to_have_attribute("data-mode", "bf16")
+    expect(job.locator("[data-mode=tf32] th")).to_contain_text(re.compile(r"tf32 \(now\)22\.4 GiB"))
+    failed = job.locator("[data-mode=fp16]")
+    expect(failed).to_contain_text("Memory ran out in this mode.")
+    expect(failed.locator("td").first).to_have_text("–")
+    compiled = job.locator("[data-mode='bf16+compile'] [data-verdict=far]")
+    expect(compiled).to_contain_text("compiled in 41.3 s · the scaler skipped 2 steps")
+    expect(job).to_contain_text("softmax (12): kept in fp32 by autocast for accuracy.")
+    # A narrow side bar: nothing is wider than it.
+    wider = """content => {
+        content.style.width = '250px';
+        const wider = content.scrollWidth - content.clientWidth;
+        content.style.width = '';
+        return wider;
+    }"""
+    assert page.locator(f"{PANEL} .jp-GpuPerf-content").evaluate(wider) == 0
+    job.get_by_role("button", name="Insert below the cell").click()
+    inserted = page.locator(f"{SHOWN} .jp-Cell").last
+    expect(inserted).to_contain_text("with torch.autocast('cuda', dtype=torch.bfloat16):")
+    if folder := os.environ.get("GPUPERF_PICTURES"):
+        job.screenshot(path=Path(folder) / "amp_profile_panel.png")

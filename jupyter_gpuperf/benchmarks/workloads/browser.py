@@ -111,7 +111,7 @@ class Browser:
                 return time.monotonic() - began
             time.sleep(LOOK_SECONDS)
 
-    def _call(self, method: str, ends_at: float, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _call(self, method: str, ends_at: float, **parameters: Any) -> dict[str, Any]:
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:

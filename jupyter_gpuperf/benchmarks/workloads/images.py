@@ -55,7 +55,7 @@ def images_in(folder: Path, most: int) -> list[Path]:
     return [path for _, path in zip(range(most), found, strict=False)]
 
 
-def _save(path: Path, pixels: Any) -> None:  # noqa: ANN401
+def _save(path: Path, pixels: Any) -> None:
     try:
         importlib.import_module("PIL.Image").fromarray(pixels).save(path, quality=QUALITY)
     except ImportError:
@@ -72,7 +72,7 @@ def _opencv() -> Reader:
 class _OpenCv:
     """Reads with OpenCV; ``None``, its way of saying that it can't, becomes an error."""
 
-    def __init__(self, cv2: Any) -> None:  # noqa: ANN401
+    def __init__(self, cv2: Any) -> None:
         self._cv2 = cv2
 
     def __call__(self, path: str) -> object:

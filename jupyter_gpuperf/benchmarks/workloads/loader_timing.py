@@ -98,7 +98,7 @@ def _time_blocks(
 class Take(Protocol):
     """What is done with each batch, as part of the time."""
 
-    def __call__(self, batch: Any, /) -> object:  # noqa: ANN401
+    def __call__(self, batch: Any, /) -> object:
         """Take one."""
         ...
 

@@ -15,7 +15,7 @@ WIDTHS: Final = (64, 128, 256, 512)
 BOTTLENECK_GROWTH: Final = 4
 
 
-def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:  # noqa: ANN401
+def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
     """Return a residual network for images (He et al., 2015), its weights random.
 
     Parameters
@@ -58,7 +58,7 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:  # no
                 else nn.Identity()
             )
 
-        def forward(self, images: Any) -> Any:  # noqa: ANN401
+        def forward(self, images: Any) -> Any:
             return nn.functional.relu(self.layers(images) + self.around(images))
 
     blocks: list[Any] = []
@@ -78,7 +78,7 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:  # no
     )
 
 
-def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:  # noqa: ANN401
+def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:
     """Return a stack of pre-norm transformer blocks with a head over :data:`CLASSES` tokens."""
     nn = torch.nn
 
@@ -93,7 +93,7 @@ def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:  # n
                 nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
             )
 
-        def forward(self, tokens: Any) -> Any:  # noqa: ANN401
+        def forward(self, tokens: Any) -> Any:
             batch, length, _ = tokens.shape
             mixed = self.mixed(self.norm_attention(tokens))
             parts = mixed.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
@@ -106,7 +106,7 @@ def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:  # n
     )
 
 
-def _convolution(nn: Any, inputs: int, outputs: int, size: int, stride: int = 1) -> list[Any]:  # noqa: ANN401
+def _convolution(nn: Any, inputs: int, outputs: int, size: int, stride: int = 1) -> list[Any]:
     return [
         nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),

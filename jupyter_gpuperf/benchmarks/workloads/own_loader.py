@@ -31,7 +31,7 @@ KEPT = (
 class Again:
     """A sampler without an end: begins anew when the inner one ends, so that no restart falls into what is timed."""
 
-    def __init__(self, inner: Any) -> None:  # noqa: ANN401  (any iterable of indices)
+    def __init__(self, inner: Any) -> None:  # any iterable of indices
         self._inner = inner
 
     def __iter__(self) -> Iterator[Any]:
@@ -163,7 +163,7 @@ class _Generators:
     def __init__(self) -> None:
         self._copies: dict[int, Any] = {}
 
-    def of(self, generator: Any) -> Any:  # noqa: ANN401
+    def of(self, generator: Any) -> Any:
         """Return a generator in the same state, which the user's does not notice."""
         import torch
 
@@ -177,8 +177,8 @@ class _Generators:
 
 
 def _sampling(
-    old: Any,  # noqa: ANN401
-    dataset: Any,  # noqa: ANN401
+    old: Any,
+    dataset: Any,
     settings: Mapping[str, Any],
     clones: _Generators,
 ) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _sampling(
     return {"batch_sampler": Again(batches)}
 
 
-def _copied(sampler: Any, dataset: Any, clones: _Generators) -> Any:  # noqa: ANN401
+def _copied(sampler: Any, dataset: Any, clones: _Generators) -> Any:
     """Copy a sampler and its state, but not the data that it knows of."""
     memo: dict[int, Any] = {id(dataset): dataset}
     for holder in _nested(sampler):
@@ -214,7 +214,7 @@ def _copied(sampler: Any, dataset: Any, clones: _Generators) -> Any:  # noqa: AN
     return copy.deepcopy(sampler, memo)
 
 
-def _nested(sampler: Any) -> Iterator[Any]:  # noqa: ANN401
+def _nested(sampler: Any) -> Iterator[Any]:
     """Return a sampler and those within it: some cut another one's batches into shards."""
     waiting, seen = [sampler], set()
     while waiting:

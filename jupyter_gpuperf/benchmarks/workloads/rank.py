@@ -48,9 +48,9 @@ def main() -> None:
 
 
 def _measure(
-    torch: Any,  # noqa: ANN401
-    distributed: Any,  # noqa: ANN401
-    device: Any,  # noqa: ANN401
+    torch: Any,
+    distributed: Any,
+    device: Any,
     size_bytes: int,
     limit_seconds: float,
 ) -> list[float]:
@@ -75,7 +75,7 @@ def _measure(
     return [reduce(calls) for _ in range(repetitions)]
 
 
-def _wait(torch: Any, device: Any) -> None:  # noqa: ANN401
+def _wait(torch: Any, device: Any) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -32,7 +32,7 @@ class Pass:
     channels_last: bool = False
     compiled: bool = False
 
-    def make(self, torch: Any, device: Any) -> Callable[[], object]:  # noqa: ANN401
+    def make(self, torch: Any, device: Any) -> Callable[[], object]:
         """Return a function that does one pass."""
         nn = torch.nn
         net = nn.Sequential(

@@ -69,8 +69,8 @@ class TrainingStep:
 
     def __init__(
         self,
-        torch: Any,  # noqa: ANN401
-        device: Any,  # noqa: ANN401
+        torch: Any,
+        device: Any,
         *,
         network: str,
         size: Size,
@@ -103,7 +103,7 @@ class TrainingStep:
                 self._scaler.step(self._optimizer)
                 self._scaler.update()
 
-    def forward(self) -> Any:  # noqa: ANN401
+    def forward(self) -> Any:
         """Return the loss; autocast is entered anew each time, so that no weight is cast only once."""
         autocast = (
             self._torch.autocast(self._device.type, dtype=self._autocast)
@@ -115,7 +115,7 @@ class TrainingStep:
             return self._torch.nn.functional.cross_entropy(outputs, self._targets)
 
 
-def flop_of(torch: Any, step: TrainingStep) -> float:  # noqa: ANN401
+def flop_of(torch: Any, step: TrainingStep) -> float:
     """Return the floating-point operations of one step's forward and backward, as torch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -124,7 +124,7 @@ def flop_of(torch: Any, step: TrainingStep) -> float:  # noqa: ANN401
     return float(counter.get_total_flops())
 
 
-def _network(torch: Any, network: str, size: Size) -> Any:  # noqa: ANN401
+def _network(torch: Any, network: str, size: Size) -> Any:
     if network == "transformer":
         return transformer(torch, width=size.width, heads=size.width // 64, layers=size.layers)
     if network == "resnet50":
@@ -132,7 +132,7 @@ def _network(torch: Any, network: str, size: Size) -> Any:  # noqa: ANN401
     return resnet(torch, RESNET_18, bottleneck=False)
 
 
-def _batch(torch: Any, device: Any, network: str, size: Size) -> tuple[Any, Any]:  # noqa: ANN401
+def _batch(torch: Any, device: Any, network: str, size: Size) -> tuple[Any, Any]:
     if network == "transformer":
         inputs = torch.randn(size.batch, size.side, size.width, device=device)
         return inputs, torch.randint(0, CLASSES, (size.batch * size.side,), device=device)

@@ -46,7 +46,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _imported(name: str, describe: Any) -> dict[str, Any]:  # noqa: ANN401
+def _imported(name: str, describe: Any) -> dict[str, Any]:
     if importlib.util.find_spec(name) is None:
         return {"error": "missing"}
     began = time.perf_counter()
@@ -64,7 +64,7 @@ def _imported(name: str, describe: Any) -> dict[str, Any]:  # noqa: ANN401
             return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _of_numpy(numpy: Any) -> dict[str, Any]:  # noqa: ANN401
+def _of_numpy(numpy: Any) -> dict[str, Any]:
     blas = ""
     try:
         blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
@@ -73,7 +73,7 @@ def _of_numpy(numpy: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"version": numpy.__version__, "blas": blas}
 
 
-def _of_torch(torch: Any) -> dict[str, Any]:  # noqa: ANN401
+def _of_torch(torch: Any) -> dict[str, Any]:
     available = bool(torch.cuda.is_available())
     return {
         **torch_facts(torch),
@@ -82,7 +82,7 @@ def _of_torch(torch: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def torch_facts(torch: Any) -> dict[str, Any]:  # noqa: ANN401
+def torch_facts(torch: Any) -> dict[str, Any]:
     """Return a loaded torch's build and settings; asks no driver and starts nothing."""
     built_for = getattr(torch._C, "_cuda_getArchFlags", lambda: None)()
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
@@ -104,7 +104,7 @@ def torch_facts(torch: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def _setting(read: Any) -> bool | None:  # noqa: ANN401
+def _setting(read: Any) -> bool | None:
     try:
         return bool(read())
     except Exception:  # noqa: BLE001  (torch refuses to tell where old and new settings were mixed)

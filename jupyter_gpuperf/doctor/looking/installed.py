@@ -69,7 +69,7 @@ def versions(machine: Machine) -> dict[str, str]:
     return found
 
 
-def requirement_class() -> Any:  # noqa: ANN401
+def requirement_class() -> Any:
     """Return ``packaging``'s Requirement, from wherever it is; ``None`` where it is nowhere."""
     for name in ("packaging.requirements", "pip._vendor.packaging.requirements"):
         with contextlib.suppress(ImportError):

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_gpuperf.doctor.looking.imports_probe import loaded_libraries, torch_facts
 
 
-def kernel_facts(shell: Any = None) -> dict[str, Any]:  # noqa: ANN401  (IPython's shell)
+def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
     """Return the settings of torch and the libraries in this process, where torch is loaded."""
     facts: dict[str, Any] = {}
     torch = sys.modules.get("torch")
@@ -19,7 +19,7 @@ def kernel_facts(shell: Any = None) -> dict[str, Any]:  # noqa: ANN401  (IPython
     return {**facts, "inline_formats": formats} if formats else facts
 
 
-def _inline_formats(shell: Any) -> list[str]:  # noqa: ANN401
+def _inline_formats(shell: Any) -> list[str]:
     for each in getattr(shell, "configurables", []):
         if type(each).__name__ == "InlineBackend":
             return sorted(each.figure_formats)

@@ -45,7 +45,7 @@ def _versions(machine: Machine) -> dict[str, str]:
     return found
 
 
-def read_json(machine: Machine, path: str) -> Any:  # noqa: ANN401
+def read_json(machine: Machine, path: str) -> Any:
     """Return what a file holds; an empty dictionary where it is not there or is no JSON."""
     try:
         return json.loads(machine.text(path) or "{}")

@@ -76,6 +76,7 @@ export interface BenchmarkResult {
   parameters: {
     [k: string]: boolean | number | string;
   };
+  precision?: PrecisionProfile | null;
   samples: {
     [k: string]: number[];
   };
@@ -92,6 +93,38 @@ export interface Interval {
   high: number;
   low: number;
   value: number;
+}
+/**
+ * The whole answer.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PrecisionProfile".
+ */
+export interface PrecisionProfile {
+  code: string;
+  modes: PrecisionMode[];
+  next_steps: string[];
+  now: string | null;
+  recommended: string | null;
+  sentence: string;
+  why_not_more: string[];
+}
+/**
+ * One mode; what could not be had is ``None``, and ``error`` says why.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PrecisionMode".
+ */
+export interface PrecisionMode {
+  compile_seconds: number | null;
+  error: string;
+  mode: string;
+  numbers: string;
+  peak_bytes: number | null;
+  speedup: Interval | null;
+  step_seconds: Interval | null;
+  steps_skipped: number;
+  verdict: ("broken" | "close" | "far" | "reference" | "unknown" | "within") | null;
 }
 /**
  * Answer of ``GET benchmarks``.
@@ -911,6 +944,9 @@ export interface Training {
     [k: string]: Columns;
   };
   now: TrainingNow;
+  paths: {
+    [k: string]: string | null;
+  };
 }
 /**
  * What all watching notebooks do; on the live socket when it changes.

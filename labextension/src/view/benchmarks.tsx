@@ -21,7 +21,8 @@ export function BenchmarksSection({
   rest,
   trans,
   state,
-  kernelspecs
+  kernelspecs,
+  insertCode
 }: IPanelContext): JSX.Element {
   const [chosen, setChosen] = React.useState('');
   const benchmark =
@@ -61,6 +62,7 @@ export function BenchmarksSection({
         rest={rest}
         isNewest={isNewest}
         trans={trans}
+        insertCode={insertCode}
         onCancel={() => void jobs.cancel(each.id)}
       />
     );

@@ -6,6 +6,7 @@ import type { Finding } from '../api/generated';
 import { formatReading, grouped, labelOf, unitOf } from '../format';
 import { isUrgent } from './alertdot';
 import { placeOf, severityInWords, SIGNS } from './alerts';
+import { Code } from './code';
 import type { IPanelContext } from './context';
 import { said } from './said';
 import { Section } from './section';
@@ -149,36 +150,12 @@ function Evidence({
 
 function Fix(props: IPanelContext & { finding: Finding }): JSX.Element {
   const { finding, trans, insertCode } = props;
-  const [copied, setCopied] = React.useState(false);
   const { change } = finding;
   return (
     <div data-part="fix">
       <p>{said(trans, finding.advice)}</p>
       {change === null ? null : (
-        <>
-          <pre className="jp-GpuPerf-code">{change.trimEnd()}</pre>
-          <div className="jp-GpuPerf-findingActions">
-            <button
-              className="jp-mod-styled"
-              data-action="copy"
-              onClick={() => {
-                void navigator.clipboard
-                  .writeText(change)
-                  .then(() => setCopied(true));
-              }}
-            >
-              {copied ? trans.__('Copied') : trans.__('Copy')}
-            </button>
-            <button
-              className="jp-mod-styled"
-              data-action="insert"
-              title={trans.__('Into a new cell below the active one')}
-              onClick={() => void insertCode(change.trimEnd())}
-            >
-              {trans.__('Insert below the cell')}
-            </button>
-          </div>
-        </>
+        <Code code={change} trans={trans} insertCode={insertCode} />
       )}
     </div>
   );

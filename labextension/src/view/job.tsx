@@ -16,12 +16,13 @@ interface IJobProps {
   readonly rest: Rest;
   readonly isNewest: boolean;
   readonly trans: TranslationBundle;
+  insertCode(code: string): Promise<void>;
   onCancel(): void;
 }
 
 /** One job: its progress while it runs, then its result or what went wrong. */
 export function Job(props: IJobProps): JSX.Element {
-  const { job, jobs, rest, isNewest, trans, onCancel } = props;
+  const { job, jobs, rest, isNewest, trans, insertCode, onCancel } = props;
   return (
     <article
       className="jp-GpuPerf-job"
@@ -53,6 +54,7 @@ export function Job(props: IJobProps): JSX.Element {
           rest={rest}
           trans={trans}
           isNewest={isNewest}
+          insertCode={insertCode}
         />
       ) : null}
       {job.error ? (

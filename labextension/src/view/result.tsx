@@ -9,6 +9,7 @@ import { csvOf, markdownOf } from '../model/export';
 import { roofsOf } from '../model/limits';
 import { Distribution } from './distribution';
 import { Limit } from './limit';
+import { Precision } from './precision';
 import { Roofline } from './roofline';
 import { said } from './said';
 import { Fold } from './section';
@@ -22,21 +23,30 @@ interface IResultProps {
   readonly trans: TranslationBundle;
   /** Whether to say at once how it stands. */
   readonly isNewest: boolean;
+  insertCode(code: string): Promise<void>;
 }
 
 /** What was measured: each figure with its samples, limits and past. */
 export function Result(props: IResultProps): JSX.Element {
-  const { result, id, rest, trans, isNewest } = props;
+  const { result, id, rest, trans, isNewest, insertCode } = props;
   const [open, setOpen] = React.useState(isNewest);
   const standing = useStanding(rest, id, open);
   const roofs = roofsOf(result);
   return (
     <>
-      <Figures
-        result={result}
-        best={standing.comparison?.best ?? {}}
-        trans={trans}
-      />
+      {result.precision ? (
+        <Precision
+          profile={result.precision}
+          trans={trans}
+          insertCode={insertCode}
+        />
+      ) : (
+        <Figures
+          result={result}
+          best={standing.comparison?.best ?? {}}
+          trans={trans}
+        />
+      )}
       {result.warnings.map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
           {said(trans, warning)}

@@ -3,6 +3,8 @@ import uPlot from 'uplot';
 import type { MetricInfo } from '../../api/generated';
 import { formatReading } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
+import { Axes } from './axes';
+import { levelled } from './curve';
 import { cellsOf, drawMarks } from './marks';
 
 /** A curve: whose it is, and what it is called in the legend. */
@@ -123,12 +125,8 @@ export class Plot {
       }
       return colour;
     };
-    const axis = {
-      stroke: themed('--jp-ui-font-color2', 'CanvasText'),
-      font: '11px sans-serif',
-      grid: { stroke: themed('--jp-border-color2', '#80808080'), width: 1 },
-      ticks: { show: false }
-    };
+    const ink = themed('--jp-ui-font-color2', 'CanvasText');
+    const axes = new Axes(ink, themed('--jp-border-color2', '#80808080'));
     const words = (value: number | null) => inWords(value, metric.unit);
     return {
       width: Math.max(160, host.clientWidth),
@@ -146,14 +144,8 @@ export class Plot {
         }
       },
       hooks: {
-        draw: [
-          plot =>
-            drawMarks(
-              plot,
-              cellsOf(model.live.training),
-              themed('--jp-ui-font-color2', 'CanvasText')()
-            )
-        ],
+        drawAxes: [plot => axes.draw(plot)],
+        draw: [plot => drawMarks(plot, cellsOf(model.live.training), ink())],
         setSelect: [
           plot => {
             const { left, width } = plot.select;
@@ -181,17 +173,15 @@ export class Plot {
       },
       axes: [
         {
-          ...axis,
+          ...axes.options('x', splits => splits.map(clockOf(splits))),
           size: AXIS_HEIGHT,
-          space: 74,
-          values: (_plot, splits) => splits.map(clockOf(splits))
+          space: 74
         },
         {
-          ...axis,
+          ...axes.options('y', splits => splits.map(words)),
           size: AXIS_WIDTH,
           space: 28,
-          ...(metric.unit === 'bytes' ? { incrs: BINARY_STEPS } : {}),
-          values: (_plot, splits) => splits.map(words)
+          ...(metric.unit === 'bytes' ? { incrs: BINARY_STEPS } : {})
         }
       ],
       series: [{}, ...this.series(words)],
@@ -212,6 +202,8 @@ export class Plot {
         dash: DASHES[curve.place % DASHES.length],
         width: 1, // where no GPU paints, a thin line costs half of a thicker one
         points: { show: false },
+        // A band is filled between its edges' paths, which are uPlot's own.
+        ...(this.banded ? {} : { paths: levelled }),
         value: (_plot, value) => words(value)
       };
       // The edges of the band are no curves, and have no line in the legend.

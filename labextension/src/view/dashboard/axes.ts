@@ -1,0 +1,121 @@
+import uPlot from 'uplot';
+
+const FONT_SIZE = 11;
+const LINE_HEIGHT = 16;
+const GAP = 5;
+/** From the axis of time to the middle of its words. */
+const BELOW = 9;
+/** Enough for all that is in sight; times come and go. */
+const MOST_PICTURES = 200;
+
+/** Words as small pictures: all charts show the same times, and to set words anew costs ten times as much. */
+const pictures = new Map<string, HTMLCanvasElement>();
+
+interface ITicks {
+  readonly at: readonly number[];
+  readonly words: readonly string[];
+}
+
+const NONE: ITicks = { at: [], words: [] };
+
+/**
+ * The grid and the words of both axes, ten times a second. uPlot would stroke the one as a path and set the other anew
+ * each time; it only tells where they are.
+ */
+export class Axes {
+  private x = NONE;
+  private y = NONE;
+
+  constructor(
+    private readonly colour: () => string,
+    private readonly gridColour: () => string
+  ) {}
+
+  /** Options of an axis whose values become these words. */
+  options(
+    which: 'x' | 'y',
+    wordsOf: (splits: number[]) => string[]
+  ): Pick<uPlot.Axis, 'values' | 'grid' | 'ticks'> {
+    return {
+      grid: { show: false },
+      ticks: { show: false },
+      values: (_plot, at) => {
+        this[which] = { at, words: wordsOf(at) };
+        return at.map(() => null);
+      }
+    };
+  }
+
+  draw(plot: uPlot): void {
+    const { ctx, bbox } = plot;
+    const ratio = uPlot.pxRatio;
+    const [right, bottom] = [bbox.left + bbox.width, bbox.top + bbox.height];
+    const line = Math.max(1, Math.round(ratio));
+    const columns = this.x.at.map(each => round(plot, each, 'x'));
+    const rows = this.y.at.map(each => round(plot, each, 'y'));
+    ctx.save(); // uPlot remembers what it set itself
+    ctx.fillStyle = this.gridColour();
+    columns.forEach(x => ctx.fillRect(x, bbox.top, line, bbox.height));
+    rows.forEach(y => ctx.fillRect(bbox.left, y, right - bbox.left, line));
+    const colour = this.colour();
+    columns.forEach((x, i) => {
+      const picture = pictureOf(this.x.words[i], colour, ratio);
+      const middle = bottom + BELOW * ratio;
+      put(ctx, picture, x - picture.width / 2, middle);
+    });
+    rows.forEach((y, i) => {
+      const picture = pictureOf(this.y.words[i], colour, ratio);
+      put(ctx, picture, bbox.left - GAP * ratio - picture.width, y);
+    });
+    ctx.restore();
+  }
+}
+
+function round(plot: uPlot, value: number, scale: string): number {
+  return Math.round(plot.valToPos(value, scale, true));
+}
+
+function put(
+  ctx: CanvasRenderingContext2D,
+  picture: HTMLCanvasElement,
+  left: number,
+  middle: number
+): void {
+  const top = Math.round(middle - picture.height / 2);
+  ctx.drawImage(picture, Math.round(left), top);
+}
+
+function pictureOf(
+  words: string,
+  colour: string,
+  ratio: number
+): HTMLCanvasElement {
+  const key = `${ratio} ${colour} ${words}`;
+  let picture = pictures.get(key);
+  if (picture === undefined) {
+    if (pictures.size >= MOST_PICTURES) {
+      pictures.clear();
+    }
+    picture = painted(words, colour, ratio);
+    pictures.set(key, picture);
+  }
+  return picture;
+}
+
+function painted(
+  words: string,
+  colour: string,
+  ratio: number
+): HTMLCanvasElement {
+  const picture = document.createElement('canvas');
+  const ctx = picture.getContext('2d')!;
+  const font = `${FONT_SIZE * ratio}px sans-serif`;
+  ctx.font = font;
+  picture.width = Math.max(1, Math.ceil(ctx.measureText(words).width));
+  picture.height = LINE_HEIGHT * ratio;
+  ctx.font = font; // a new size forgets it
+  ctx.fillStyle = colour;
+  ctx.textBaseline = 'middle';
+  ctx.fillText(words, 0, picture.height / 2);
+  return picture;
+}

@@ -1,0 +1,166 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type {
+  Interval,
+  PrecisionMode,
+  PrecisionProfile
+} from '../api/generated';
+import { formatBytes, formatInterval, formatSeconds } from '../format';
+import { Code } from './code';
+import { said } from './said';
+
+interface IPrecisionProps {
+  readonly profile: PrecisionProfile;
+  readonly trans: TranslationBundle;
+  insertCode(code: string): Promise<void>;
+}
+
+const SIGNS: Record<string, string> = {
+  within: '✓',
+  close: '!',
+  far: '✗',
+  broken: '✗'
+};
+
+/** A cell under every precision: which to use, each mode's figures, what keeps it from more, the code. */
+export function Precision(props: IPrecisionProps): JSX.Element {
+  const { profile, trans, insertCode } = props;
+  return (
+    <div className="jp-GpuPerf-precision">
+      <p>
+        <strong>{said(trans, profile.sentence)}</strong>
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{trans.__('Mode, peak memory')}</th>
+            <th scope="col">{trans.__('Step')}</th>
+            <th scope="col">{trans.__('Speed-up')}</th>
+          </tr>
+        </thead>
+        {profile.modes.map(each => (
+          <Mode key={each.mode} mode={each} {...props} />
+        ))}
+      </table>
+      <Sentences
+        title={trans.__('What keeps it from gaining more')}
+        sentences={profile.why_not_more}
+        trans={trans}
+      />
+      <Sentences
+        title={trans.__('What to try next')}
+        sentences={profile.next_steps}
+        trans={trans}
+      />
+      {profile.code ? (
+        <>
+          <h4>{trans.__('The cell for %1', profile.recommended ?? '')}</h4>
+          <Code code={profile.code} trans={trans} insertCode={insertCode} />
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+/** Its figures, and below them what they can't say. */
+function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
+  const { mode, profile, trans } = props;
+  const { step_seconds, speedup, peak_bytes } = mode;
+  const peak = peak_bytes === null ? null : formatBytes(peak_bytes);
+  const plain = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
+  const name = mode.mode === profile.now ? trans.__('%1 (now)', plain) : plain;
+  const notes = mode.error ? said(trans, mode.error) : notesOf(mode, trans);
+  return (
+    <tbody
+      data-mode={mode.mode}
+      data-recommended={mode.mode === profile.recommended}
+    >
+      <tr>
+        <th scope="row">
+          {name}
+          {peak === null ? null : (
+            <span className="jp-GpuPerf-note">
+              {peak.text} {peak.unit}
+            </span>
+          )}
+        </th>
+        <Measured name="step_seconds" interval={step_seconds} />
+        <Measured name="speedup" interval={speedup} />
+      </tr>
+      {notes === '' ? null : (
+        <tr>
+          <td
+            className="jp-GpuPerf-note"
+            colSpan={3}
+            data-verdict={mode.error ? 'failed' : mode.verdict}
+          >
+            {notes}
+          </td>
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+function Measured(props: {
+  name: string;
+  interval: Interval | null;
+}): JSX.Element {
+  const { name, interval } = props;
+  if (interval === null) {
+    return <td>–</td>;
+  }
+  const figure = formatInterval(name, interval);
+  return (
+    <td>
+      <span className="jp-GpuPerf-number">
+        {figure.text} {name === 'speedup' ? '×' : figure.unit}
+      </span>
+      {interval.low < interval.high ? (
+        <span className="jp-GpuPerf-note">{figure.range}</span>
+      ) : null}
+    </td>
+  );
+}
+
+function notesOf(mode: PrecisionMode, trans: TranslationBundle): string {
+  const compiling =
+    mode.compile_seconds === null ? null : formatSeconds(mode.compile_seconds);
+  return [
+    mode.verdict === 'reference'
+      ? trans.__('what the others are held against')
+      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${said(trans, mode.numbers)}`,
+    compiling === null
+      ? ''
+      : trans.__('compiled in %1', `${compiling.text} ${compiling.unit}`),
+    mode.steps_skipped > 0
+      ? trans._n(
+          'the scaler skipped %1 step',
+          'the scaler skipped %1 steps',
+          mode.steps_skipped
+        )
+      : ''
+  ]
+    .map(note => note.trim())
+    .filter(note => note !== '')
+    .join(' · ');
+}
+
+function Sentences(props: {
+  title: string;
+  sentences: readonly string[];
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const { title, sentences, trans } = props;
+  return sentences.length === 0 ? null : (
+    <>
+      <h4>{title}</h4>
+      <ul>
+        {sentences.map(each => (
+          <li key={each}>{said(trans, each)}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
