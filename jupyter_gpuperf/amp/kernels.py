@@ -14,6 +14,8 @@ TENSOR_CORES: Final = re.compile(
 )
 """Of cuBLAS since CUDA 12.8 (nvjet) and before, CUTLASS, cuDNN and FlashAttention."""
 NO_TENSOR_CORES: Final = re.compile(r"sgemm|simt|ffma|dgemm|gemv")
+EXACT_ON_TENSOR_CORES: Final = re.compile(r"fmha_cutlass\w?_f32")
+"""torch's attention in float32: each product is three in TF32, which together are as exact."""
 NOT_KERNELS: Final = ("Memcpy", "Memset", "ProfilerStep", "Optimizer.")
 PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", re.IGNORECASE)
 FORMATS: Final = (
@@ -21,6 +23,7 @@ FORMATS: Final = (
     ("float16", re.compile(r"f16|half|fp16|hmma|h884|h1688|h16816|_hsh_|_hss_|_hhh_")),
     ("tf32", re.compile(r"tf32|s1688|tensorop_s")),
     ("float32", NO_TENSOR_CORES),
+    ("float32", EXACT_ON_TENSOR_CORES),
 )
 
 

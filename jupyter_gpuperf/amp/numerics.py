@@ -30,6 +30,8 @@ FLOORS: Final = {
     "step": "what one step changes",
 }
 CLOSE_RATIO: Final = 3.0
+RANDOM_RATIO: Final = 2.0
+"""A loader draws a seed for its workers, used or not: what is drawn must show, too."""
 
 
 @dataclass(slots=True)
@@ -44,20 +46,22 @@ class Floors:
         Between seeds; zero where nothing in the cell is random.
     progress
         By how much one step changes the loss: the scale where nothing is random.
+    is_random
+        Whether a seed makes a difference. Where it does not, runs of other seeds differ as much as two runs alike,
+        which is next to nothing: held against that, every format would be far off.
     """
 
     repeat: float = 0.0
     seed: float = 0.0
     progress: float = 0.0
     repeat_gradient: float = 0.0
+    is_random: bool = True
 
     @property
     def floor(self) -> tuple[float, str]:
         """The floor to hold deviations against, and what it is."""
-        if self.seed > 0 or self.repeat > 0:
-            larger = max(self.seed, self.repeat)
-            return larger, FLOORS["seed" if self.seed >= self.repeat else "repeat"]
-        return self.progress, FLOORS["step"]
+        other, name = (self.seed, "seed") if self.is_random else (self.progress, "step")
+        return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
 
 
 @dataclass(slots=True)
@@ -89,12 +93,14 @@ def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors
     """Return fp32's floors from the reference, a run alike, and runs of other seeds."""
     losses = reference.losses or _means(reference.outputs)
     steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
+    repeat = difference(losses, again.losses or _means(again.outputs))
+    seed = max(
+        (difference(losses, each.losses or _means(each.outputs)) for each in others), default=0.0
+    )
     return Floors(
-        repeat=difference(losses, again.losses or _means(again.outputs)),
-        seed=max(
-            (difference(losses, each.losses or _means(each.outputs)) for each in others),
-            default=0.0,
-        ),
+        repeat=repeat,
+        seed=seed,
+        is_random=reference.is_random and seed > RANDOM_RATIO * repeat,
         progress=statistics.median(steps) if steps else 0.0,
         repeat_gradient=relative_distance(again.gradients, reference.gradients) or 0.0,
     )

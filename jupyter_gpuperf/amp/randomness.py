@@ -33,6 +33,17 @@ class Randomness:
         for generator, state in self._generators:
             _set_state(torch, generator, state)
 
+    def drawn_from(self) -> bool:
+        """Tell whether any source has moved on since."""
+        now = Randomness(self._torch, [each for each, _ in self._generators])
+        return not all(
+            _alike(mine, theirs) for mine, theirs in zip(self._states(), now._states(), strict=True)
+        )
+
+    def _states(self) -> list[Any]:
+        states = [self._cpu, self._cuda, self._python, self._numpy]
+        return [*states, *(state for _, state in self._generators)]
+
     def reseed(self, seed: int) -> None:
         """Start all of them anew: another draw of what is random in the cell."""
         torch = self._torch
@@ -73,3 +84,14 @@ def _set_state(torch: Any, generator: Any, state: Any) -> None:
         generator.set_state(state)
     else:
         generator.bit_generator.state = state
+
+
+def _alike(one: Any, other: Any) -> bool:
+    # States are tensors, arrays, numbers, and tuples and dictionaries of them.
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if hasattr(one, "tolist") and hasattr(other, "tolist"):
+        return bool((one == other).all())
+    return bool(one == other)

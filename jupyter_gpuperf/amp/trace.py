@@ -29,6 +29,8 @@ class Trace:
         Parameter's name → by how much the first step changed it.
     outputs
         Of a cell without a backward pass: name → what it computed.
+    is_random
+        Whether the runs drew random numbers.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -37,6 +39,7 @@ class Trace:
     outputs: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
     steps_skipped: int = 0
+    is_random: bool = True
 
 
 class Tracer:
@@ -130,6 +133,8 @@ def traced(
         for _ in range(runs - 1):
             session.run()
     session.synchronize()
+    if seed is None:
+        tracer.trace.is_random = session.before.randomness.drawn_from()
     return tracer.finish(watch)
 
 

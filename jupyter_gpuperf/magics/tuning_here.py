@@ -22,6 +22,7 @@ from jupyter_gpuperf.magics.progress import View
 from jupyter_gpuperf.magics.progress_here import Cancelled, ProgressHere
 from jupyter_gpuperf.magics.telling import PanelTeller, ToldView
 from jupyter_gpuperf.magics.tuned import Tuned
+from jupyter_gpuperf.magics.watching_here import session
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, KeptResult
 
 NAME: Final = "tune"
@@ -79,7 +80,8 @@ def tune_here(
     finished: Finished | None = None
     failure: ErrorInfo | None = None
     try:
-        final, finished = _tuned(subject, name, wanted, progress, view, mark, before)
+        with session().watching.silent():  # its trials are none of the notebook's loops
+            final, finished = _tuned(subject, name, wanted, progress, view, mark, before)
     except (KeyboardInterrupt, Cancelled):
         raise BenchmarkCancelled(NAME) from None
     except GpuPerfError as error:

@@ -83,12 +83,12 @@ def time_interleaved(
         progress(min(1.0, used_ratio), _so_far(samples))
         # Looking costs more than a short block: at every round first, rarer later.
         if rounds >= FEWEST_ROUNDS and (rounds < 32 or rounds % 8 == 0):
-            widest = max(
-                half_width_ratio(median_interval(each, LOOK_RESAMPLES)) for each in samples.values()
-            )
+            widest = _widest(samples)
         enough = widest <= target_ratio or used_ratio >= 1 or rounds >= MOST_ROUNDS
         if enough and rounds >= fewest_rounds:
             break
+    if math.isinf(widest) and rounds > 1:
+        widest = _widest(samples)  # for the words; so few rounds never end it
     return Interleaved(samples=samples, doubt=_doubt(widest, target_ratio, rounds))
 
 
@@ -106,6 +106,10 @@ def paired_ratio(
     return bootstrap(ratios, statistics.median, resamples)
 
 
+def _widest(samples: Mapping[str, Sequence[float]]) -> float:
+    return max(half_width_ratio(median_interval(each, LOOK_RESAMPLES)) for each in samples.values())
+
+
 def _so_far(samples: Mapping[str, Sequence[float]]) -> str:
     best = min(samples, key=lambda name: statistics.median(samples[name]))
     return f"{best} {1000 * statistics.median(samples[best]):.3g} ms"
@@ -114,8 +118,9 @@ def _so_far(samples: Mapping[str, Sequence[float]]) -> str:
 def _doubt(widest: float, target_ratio: float, rounds: int) -> str | None:
     if widest <= target_ratio:
         return None
-    found = f"{widest:.1%}" if math.isfinite(widest) else "unknown"
+    if math.isinf(widest):
+        return f"{rounds} round is too few for an interval. Raise the time limit."
     return (
-        f"It did not converge: an interval is within {found}, not {target_ratio:.0%}, "
+        f"It did not converge: an interval is within {widest:.1%}, not {target_ratio:.0%}, "
         f"after {rounds} rounds. Raise the time limit, or see what else runs here."
     )

@@ -8,6 +8,7 @@ what it stood idle because data was late, whatever the host waited.
 from __future__ import annotations
 
 import time
+import weakref
 from collections import deque
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ READS_A_STEP: Final = 2
 """So that what has piled up is read soon, and no step pays for many."""
 
 Pair = tuple[Any, Any]
+
+_lanes: weakref.WeakSet[EventLane] = weakref.WeakSet()
+_kept: list[EventLane] = []
 
 
 class EventLane:
@@ -42,7 +46,8 @@ class EventLane:
         self._raw: int | None = None
         self._stream: Any = None
         self._free: list[Pair] = []
-        self._made = 0
+        self._made: list[Pair] = []
+        _lanes.add(self)
         self._pending: deque[tuple[Any, Any, float]] = deque()
 
     def ask(self) -> Pair | None:
@@ -86,10 +91,10 @@ class EventLane:
     def _pair(self) -> Pair | None:
         if self._free:
             return self._free.pop()
-        if self._made == MOST_PAIRS:
+        if len(self._made) == MOST_PAIRS:
             return None
-        self._made += 1
-        return self._new(enable_timing=True), self._new(enable_timing=True)
+        self._made.append((self._new(enable_timing=True), self._new(enable_timing=True)))
+        return self._made[-1]
 
     def _stream_now(self) -> Any:
         if self._raw_stream is None:
@@ -99,6 +104,14 @@ class EventLane:
         if raw != self._raw:
             self._raw, self._stream = raw, self._current_stream(self.device)
         return self._stream
+
+
+def never_give_back() -> None:
+    """In a forked child: keep all events of its parent, those too that wait for the garbage collector.
+
+    Giving one back takes CUDA, which a forked process does not have: torch ends it then, by SIGABRT.
+    """
+    _kept.extend(_lanes)
 
 
 def device_in_use(torch: Any) -> int | None:

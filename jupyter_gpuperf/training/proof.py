@@ -6,6 +6,7 @@ before a block begins: drained batches would come too fast. Afterwards everythin
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,14 @@ TARGET_RATIO: Final = 0.02
 SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
 """What may be changed: none of it changes which batches the model sees."""
 
+FEWEST_ROUNDS: Final = 5
+"""An interval of fewer says little; slow steps get shorter blocks for it."""
+FEWEST_STEPS: Final = 2
+LOOK_STEPS: Final = 3
+
 Step = Callable[[Any], object]
+Block = Callable[[int], float]
+"""Runs so many steps; gives the seconds of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,35 +190,38 @@ class _Bench:
         self._wait()
         self._snapshot.restore()
 
-    def block(self, batches: Iterator[Any], prefetched: int) -> Callable[[], float]:
-        """Return what runs a block of steps and gives the seconds of each."""
+    def block(self, batches: Iterator[Any], prefetched: int) -> Block:
+        """Return what runs a block of so many steps and gives the seconds of each."""
         self._iterators.append(batches)
 
-        def run() -> float:
+        def run(steps: int) -> float:
             for _ in range(prefetched):
                 self._step(next(batches))
             self._wait()
             began = time.perf_counter()
-            for _ in range(self._steps):
+            for _ in range(steps):
                 self._step(next(batches))
             self._wait()
-            return (time.perf_counter() - began) / self._steps
+            return (time.perf_counter() - began) / steps
 
         return run
 
     def prove(
         self,
         what: str,
-        variants: dict[str, Callable[[], float]],
+        variants: dict[str, Block],
         limit_seconds: float,
         *,
         loader: Any = None,
     ) -> Proof:
         """Measure both in turn, and back."""
-        for run in variants.values():
-            run()  # workers start, and what is compiled or searched for once is done
+        round_seconds = limit_seconds / FEWEST_ROUNDS
+        steps, spent_seconds = self._fitting(variants, round_seconds)
         found: Interleaved = time_interleaved(
-            variants, target_ratio=TARGET_RATIO, limit_seconds=limit_seconds
+            {name: functools.partial(run, steps) for name, run in variants.items()},
+            target_ratio=TARGET_RATIO,
+            limit_seconds=max(round_seconds, limit_seconds - spent_seconds),
+            fewest_rounds=FEWEST_ROUNDS,
         )
         return Proof(
             what=what,
@@ -218,12 +229,30 @@ class _Bench:
             after=found.median("after"),
             speedup=found.speedup("after", "before"),
             samples=found.samples,
-            steps_per_block=self._steps,
+            steps_per_block=steps,
             restored=self._reached.names(),
             doubt=found.doubt,
             cost_seconds=time.perf_counter() - self._began,
             loader=loader,
         )
+
+    def _fitting(self, variants: dict[str, Block], round_seconds: float) -> tuple[int, float]:
+        """Return how many steps a block may have, that a round takes so long, and what finding out took."""
+        began = time.perf_counter()
+        for run in variants.values():
+            run(1)  # workers start, and what is compiled or searched for once is done
+        spent_seconds = time.perf_counter() - began
+        step_seconds = prefetched_seconds = 0.0
+        for run in variants.values():
+            at = time.perf_counter()
+            each = run(LOOK_STEPS)
+            step_seconds += each
+            prefetched_seconds += time.perf_counter() - at - LOOK_STEPS * each
+        steps = int((round_seconds - prefetched_seconds) / step_seconds)
+        # What starts once is not the limit's: a first batch may take a minute, and all else still has its time.
+        return min(
+            self._steps, max(FEWEST_STEPS, steps)
+        ), time.perf_counter() - began - spent_seconds
 
     def _wait(self) -> None:
         if self.device is not None and self.device.type == "cuda":

@@ -15,7 +15,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader
 from jupyter_gpuperf.training.clock import A_PAUSE, Given, IteratorClock, LoaderClock
-from jupyter_gpuperf.training.events import EventLane, device_in_use
+from jupyter_gpuperf.training.events import EventLane, device_in_use, never_give_back
 from jupyter_gpuperf.training.patch import SLOT, Patch
 from jupyter_gpuperf.training.ranks import rank_in
 from jupyter_gpuperf.training.wrapped import TimedIterable, TimedIterator
@@ -223,6 +223,7 @@ class Watching:
 def in_child(watching: Watching) -> None:
     """Go quiet in a forked child: its batches are none of this process's, nor its thread's."""
     watching.patch.quiet = True
+    never_give_back()
     watching.forget()
 
 

@@ -27,7 +27,7 @@ from jupyter_gpuperf.training.tallies import tally_of
 
 BLOCK = 200
 HOLD_UP_ROUNDS = 5
-HOLD_UP_SECONDS = 3.0
+HOLD_UP_SECONDS = 1.5
 """So long that the thread looks for its server, and looks again."""
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import weakref
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.training.events import EventLane
 from jupyter_gpuperf.training.tallies import bin_of, tally_of
 
 torch = pytest.importorskip("torch")
@@ -256,6 +259,45 @@ def test_workers_do_not_time_their_own_loaders(forking, loader):
     seen = list(torch.utils.data.DataLoader(Nested(), batch_size=4, **options))
     assert seen[0].tolist() == [0.0] * 4
     assert len(forking.clocks) == 2  # here it went on
+
+
+def test_a_forked_child_gives_none_of_its_parents_events_back(forking, loader):
+    """torch ends a forked process that gives a CUDA event back, and a DataLoader has lost its worker."""
+    parent = os.getpid()
+
+    class Event:
+        def record(self, stream):
+            pass
+
+        def query(self):
+            return False
+
+        def __del__(self):
+            if os.getpid() != parent:
+                os._exit(9)
+
+    cuda = SimpleNamespace(
+        Event=lambda enable_timing: Event(), current_stream=lambda index: "a stream"
+    )
+    forking.watch_everything()
+    gc.disable()  # what is forgotten here is garbage that the child finds
+    try:
+        for forgotten in (True, False):
+            batches = loader()
+            list(batches)
+            (clock,) = forking.clocks
+            clock.lane = EventLane(SimpleNamespace(cuda=cuda, _C=None), 0)
+            list(batches)
+            if forgotten:
+                forking.forget()
+        del clock, batches
+        child = os.fork()
+        if child == 0:
+            gc.collect()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        gc.enable()
 
 
 LATER = """
