@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import random
 from collections.abc import Callable, Iterable
@@ -15,6 +16,8 @@ from jupyter_gpuperf.sampling.windows import window_of_recording
 from jupyter_gpuperf.sources.replay import load_recording
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
+LABELLED = RECORDINGS / "labelled"
+WORKLOADS = Path(__file__).parents[1] / "gpu" / "workloads"
 NAMES = tuple(metric.name for metric in METRICS)
 LATE = ("utilization_percent", "memory_controller_percent", "power_watts")
 """The driver's own windows: a slower sampler gets the newest of them."""
@@ -45,6 +48,24 @@ def trace(name: str) -> Window:
     """Return a trace as a window."""
     path = RECORDINGS / f"h100_{name}.jsonl.gz"  # or the package's own
     return window_of_recording(load_recording(path, METRICS), NAMES)
+
+
+def labelled() -> list[str]:
+    """Return the workloads that were recorded on an H100."""
+    return sorted(path.name.split(".")[0] for path in LABELLED.glob("*.jsonl.gz"))
+
+
+def labelled_window(name: str) -> Window:
+    """Return the recording of a workload as a window."""
+    return window_of_recording(load_recording(LABELLED / f"{name}.jsonl.gz", METRICS), NAMES)
+
+
+def expected_of(workload: str) -> Truth:
+    """Return what a workload must and may give; it is read, not run: it needs a GPU."""
+    for statement in ast.parse((WORKLOADS / f"{workload}.py").read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "EXPECTED":
+            return ast.literal_eval(statement.value)
+    raise ValueError(f"{workload} has no EXPECTED")
 
 
 def judged(findings: Iterable[Finding], truth: Truth) -> tuple[list[str], list[str]]:
