@@ -16,6 +16,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.sampling.attribution import RunningKernel
 from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.sampling.subscribers import FINDINGS
 from jupyter_gpuperf.schemas import FindingsChanged, Frame, Processes, Reading, encode
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ LISTING_SECONDS: Final = 4.0
 """Listing processes costs 2 ms a device, and they hardly change."""
 STALE_SECONDS: Final = 12.0
 """Without newer readings nobody samples, and a device that sleeps must not be woken for this."""
-TOPIC: Final = "findings"
 
 
 class LiveDiagnosis:
@@ -96,7 +96,7 @@ class LiveDiagnosis:
             news = await asyncio.to_thread(self._watch.look, latest, infos, listed)
             self._look_seconds = time.monotonic() - began
             if news:
-                self._subscribers.announce(encode(self.told), TOPIC)
+                self._subscribers.announce(encode(self.told), FINDINGS)
 
     async def _run(self) -> None:
         while True:

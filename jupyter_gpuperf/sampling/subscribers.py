@@ -12,6 +12,9 @@ FRAMES: Final = "frames"
 TRAINING: Final = "training"
 """The topic of watched training loops."""
 
+FINDINGS: Final = "findings"
+"""The topic of the diagnosis."""
+
 TOLERANCE: Final = 0.9
 """A tick that comes a little early still serves the listener whose interval it almost fills."""
 

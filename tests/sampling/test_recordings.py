@@ -22,6 +22,7 @@ from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.recorder import MOST_WAITING, Recorder
 from jupyter_gpuperf.sampling.recordings import RecordingShelf, start_recorder
+from jupyter_gpuperf.sampling.subscribers import FINDINGS
 from jupyter_gpuperf.schemas import Frame, RecordingRequest, Version, encode
 from jupyter_gpuperf.sources import DriverProcess, source_from
 from jupyter_gpuperf.sources.replay import ReplaySource, load_recording
@@ -88,6 +89,18 @@ def until(condition, seconds=10.0):
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_what_was_found_is_left_out_since_it_names_notebooks(tmp_path):
+    subscribers = Subscribers()
+    running = recorder(tmp_path / "a.jsonl.gz", subscribers)
+    publish(subscribers, frame(0))
+    subscribers.announce(b'{"type":"findings","findings":[{"notebook":"secret.ipynb"}]}', FINDINGS)
+    subscribers.announce(b'{"type":"alerts","alerts":[]}', "alerts")
+    running.stop()
+    written = gzip.decompress(running.path.read_bytes()).decode()
+    assert '"alerts"' in written  # what came after it was written
+    assert "secret" not in written
 
 
 def test_what_was_read_is_what_replays(sampled, tmp_path):
