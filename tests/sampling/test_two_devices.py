@@ -1,54 +1,46 @@
-"""A recording of two devices: each is read and judged for itself, with the other as its peer."""
+"""A recording of two devices, played: each has its own readings, and who is late is told while it is."""
 
 from __future__ import annotations
 
 import pytest
-from recorded_ranks import BEGAN, EVERY_SECONDS, LATE, PIDS, WAITING, moments, training, with_ranks
+from recorded_pairs import PHASES, PIDS, RANKS, recorded
 
-from jupyter_gpuperf.diagnose import RULES, diagnose
+from jupyter_gpuperf.diagnose import RULES
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
-from jupyter_gpuperf.sampling.windows import listings_of, window_of_recording
+from jupyter_gpuperf.sampling.windows import listings_of
 from jupyter_gpuperf.schemas import Frame
-from jupyter_gpuperf.sources.own_recording import _training
-from jupyter_gpuperf.sources.replay import load_recording
 
-NAMES = [metric.name for metric in METRICS]
+BEGAN = 1_700_000_000.0
+LOOK_SECONDS = 2.0
+TOLD_SECONDS = 15.0
+LATE = {("communication-bound", 1), ("input-bound", 1)}
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    return load_recording(with_ranks(tmp_path_factory.mktemp("two") / "two.jsonl.gz"), METRICS)
-
-
-def loud(findings):
-    return {(each.code, each.device) for each in findings if each.severity != "info"}
+def recording():
+    return recorded(RANKS)
 
 
 def test_both_have_their_own_readings_and_processes(recording):
-    readings = recording.read(5.0)
-    assert set(readings) == {WAITING, LATE}
-    assert readings[WAITING]["utilization_percent"] > 80 > readings[LATE]["utilization_percent"]
-    assert [(each.uuid, each.index) for each in recording.devices(5.0)] == [(WAITING, 0), (LATE, 1)]
-    listed = recording.read_processes(5.0)
+    at = PHASES["late by its loader"][1] - 1
+    waiting, late = (each.uuid for each in recording.devices(at))
+    assert [each.index for each in recording.devices(at)] == [0, 1]
+    readings = recording.read(at)
+    assert set(readings) == {waiting, late}
+    assert readings[waiting]["pcie_receive_bytes_per_second"] > 0
+    assert readings[waiting]["energy_joules"] != readings[late]["energy_joules"]
+    listed = recording.read_processes(at)
     assert {uuid: [each.pid for each in found] for uuid, found in listed.items()} == {
-        uuid: [pid] for uuid, pid in PIDS.items()
+        waiting: [PIDS[0]],
+        late: [PIDS[1]],
     }
 
 
-def test_the_late_device_alone_is_found_and_the_other_is_who_waits_for_it(recording):
-    found = diagnose(window_of_recording(recording, NAMES), RULES)
-    assert loud(found) == {("communication-bound", LATE), ("input-bound", LATE)}
-    (late,) = [each for each in found if each.code == "communication-bound"]
-    assert late.pid == PIDS[LATE]
-    assert "GPU 1 (process 4711)" in late.summary
-    assert late.evidence["waiting_device_indexes"] == "0"
-
-
-class Live:
-    """The recording played to a watch, with whatever the ranks tell."""
+class Played:
+    """The recording, played to a watch without waiting, with what its ranks told."""
 
     def __init__(self, recording):
         changing = [metric for metric in METRICS if metric.kind != "limit"]
@@ -58,46 +50,52 @@ class Live:
             device_metrics=[each.name for each in changing if each.scope == "device"],
             host_metrics=[each.name for each in changing if each.scope == "host"],
         )
-        self.history, self.recording, self.now = history, recording, BEGAN
-        self.told = []
-        self.watch = DiagnosisWatch(RULES, history, lambda _seconds: self.told)
+        self._history, self._recording, self._now = history, recording, 0.0
+        self._watch = DiagnosisWatch(RULES, history, lambda _seconds: self._steps())
 
-    def play(self, seconds, *, late):
-        """Play on; return when what is told changed: (after how many seconds, what)."""
-        self.told = for_diagnosis(
-            each
-            for notebook in _training(training(self.now, late=late)).notebooks
-            for each in notebook.loaders
-        )
-        began, changes = self.now, []
-        while self.now < began + seconds:
-            at = (self.now - BEGAN) % moments()[-1]
-            readings = self.recording.read(at)
-            if not late:  # both at work, and neither waits
-                work = {"sm_active_percent": 90.0, "tensor_active_percent": 40.0}
-                readings = dict.fromkeys(readings, readings[WAITING] | work)
+    def _steps(self):
+        told = self._recording.read_training(self._now)
+        notebooks = told.notebooks if told else ()
+        return for_diagnosis(each for notebook in notebooks for each in notebook.loaders)
+
+    def told(self, from_seconds, until_seconds):
+        """Return what was loud, by when, after each look."""
+        said, look_at = {}, from_seconds + LOOK_SECONDS
+        for seconds in self._recording.seconds:
+            if not from_seconds <= seconds <= until_seconds:
+                continue
+            self._now = seconds
             frame = Frame(
-                time_seconds=self.now,
-                devices=readings,
-                host=self.recording.read_host(at),
+                time_seconds=BEGAN + seconds,
+                devices=self._recording.read(seconds),
+                host=self._recording.read_host(seconds),
                 host_cores_percent=[],
             )
-            self.history.append(frame)
-            if round((self.now - began) / EVERY_SECONDS) % 8 == 7:
-                listed = listings_of(self.recording.read_processes(at), self.now)
-                self.watch.look(frame, self.recording.devices(at), listed)
-                said = loud(self.watch.told.findings)
-                if not changes or said != changes[-1][1]:
-                    changes.append((self.now - began, said))
-            self.now += EVERY_SECONDS
-        return changes
+            self._history.append(frame)
+            if seconds < look_at:
+                continue
+            look_at = seconds + LOOK_SECONDS
+            infos = self._recording.devices(seconds)
+            listed = listings_of(self._recording.read_processes(seconds), frame.time_seconds)
+            self._watch.look(frame, infos, listed)
+            indexes = {each.uuid: each.index for each in infos}
+            said[seconds] = {
+                (each.code, indexes[each.device])
+                for each in self._watch.told.findings
+                if each.severity != "info"
+            }
+        return said
 
 
 def test_live_it_is_told_within_15_s_and_taken_back_when_both_work(recording):
-    live = Live(recording)
-    assert live.play(30, late=False)[-1][1] == set()
-    after, said = live.play(30, late=True)[-1]
-    assert said == {("communication-bound", LATE), ("input-bound", LATE)}
-    assert after <= 15
-    after, said = live.play(40, late=False)[-1]
-    assert said == set()
+    loader, host = PHASES["late by its loader"][0], PHASES["late by its host"][0]
+    # Ten seconds after the training's start: what the ranks told earlier covers what came before it.
+    told = Played(recording).told(10.0, PHASES["late by its host"][1])
+    assert {code for at, said in told.items() if at < loader for code in said} == set()
+    assert any(said == LATE for at, said in told.items() if loader < at <= loader + TOLD_SECONDS)
+    assert told[max(at for at in told if at < host)] == set()  # taken back
+    after = [said for at, said in told.items() if host < at <= host + TOLD_SECONDS]
+    assert any(("communication-bound", 1) in said for said in after)
+    assert not any(("input-bound", 1) in said for said in after)
+    # Of the device that waits nothing at any time.
+    assert {device for said in told.values() for _, device in said} == {1}

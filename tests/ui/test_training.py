@@ -7,7 +7,7 @@ import re
 import pytest
 from notebooks import open_notebook, run_all_cells
 from playwright.sync_api import expect
-from recorded_ranks import with_ranks
+from recorded_parts import starving, with_a_late_rank
 from recorded_training import with_training
 from test_lab import PANEL, ROOT, open_panel
 
@@ -19,13 +19,13 @@ RESULTS = ROOT / "test-results"
 
 @pytest.fixture(scope="module")
 def replay(start_server, tmp_path_factory):
-    """JupyterLab on a recording that a notebook's loop is in."""
+    """JupyterLab on a recording that a named notebook's two loops were put into."""
     session = ROOT / "tests" / "recordings" / "h100_session.jsonl.gz"
     target = tmp_path_factory.mktemp("recorded") / "trained.jsonl.gz"
     return start_server(f"replay:{with_training(session, target)}")
 
 
-def test_a_recorded_loop_is_shown_live_with_its_split_and_forecast(replay, open_page):
+def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_page):
     page = open_page(replay.page())
     open_panel(page)
     training = page.locator(f"{SECTION} .jp-GpuPerf-training")
@@ -43,12 +43,49 @@ def test_a_recorded_loop_is_shown_live_with_its_split_and_forecast(replay, open_
         "batch 64 · 4 workers · prefetch 2 · pinned"
     )
     expect(training).to_contain_text("test_loader · without gradients · step 12.3 ms")
-    # The band grows while one looks.
-    busy = training.locator(".jp-mod-busy").first
-    before = busy.get_attribute("d")
-    expect(busy).not_to_have_attribute("d", before, timeout=10_000)
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "training.png")
+
+
+@pytest.fixture(scope="module")
+def starved(start_server, tmp_path_factory):
+    """JupyterLab on a real H100 whose notebook trains from JPEGs with two workers, as its step clock told it."""
+    return start_server(f"replay:{starving(tmp_path_factory.mktemp('starving'))}")
+
+
+def test_a_loop_that_starves_is_shown_live_and_confirmed_with_evidence_and_a_fix(
+    starved, open_page
+):
+    page = open_page(starved.page())
+    open_panel(page)
+    training = page.locator(f"{SECTION} .jp-GpuPerf-training")
+    expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
+        re.compile(r"^[23]\d\d samples/s$")
+    )
+    expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"for data 7\d %"))
+    expect(training.locator("[data-loader=train_loader]")).to_contain_text("batch 128 · 2 workers")
+    # The band grows while one looks.
+    data = training.locator(".jp-mod-data").first
+    before = data.get_attribute("d")
+    expect(data).not_to_have_attribute("d", before, timeout=10_000)
+
+    card = page.locator(f"{PANEL} [data-section=findings] [data-finding=input-bound]")
+    expect(card).to_contain_text(
+        re.compile(r"The GPU waits for data 7\d% of the time"), timeout=40_000
+    )
+    expect(card).to_have_attribute("data-severity", "critical")
+    expect(card).to_contain_text("confirmed · input-bound")
+    card.get_by_role("button", name="Show evidence").click()
+    expect(card.locator("[data-evidence=idle_for_data_ratio]")).to_contain_text(
+        re.compile(r"7\d(\.\d)? %")
+    )
+    expect(card.locator("[data-evidence=workers_count]")).to_contain_text("2")
+    page.screenshot(path=RESULTS / "starving.png")
+    card.get_by_role("button", name="Fix").click()
+    fix = card.locator("[data-part=fix] pre")
+    expect(fix).to_contain_text("train_loader = DataLoader(")
+    expect(fix).to_contain_text("batch_size=128")
+    expect(fix).to_contain_text("num_workers=4")
 
 
 LOOP = """
@@ -82,19 +119,32 @@ def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
 
 @pytest.fixture(scope="module")
 def ranks(start_server, tmp_path_factory):
-    """JupyterLab on a recording of two devices on which two ranks train."""
-    return start_server(f"replay:{with_ranks(tmp_path_factory.mktemp('two') / 'two.jsonl.gz')}")
+    """JupyterLab on two real H100s on which two ranks train, one of them late."""
+    return start_server(f"replay:{with_a_late_rank(tmp_path_factory.mktemp('two'))}")
 
 
 def test_each_rank_is_shown_with_its_gpu_and_the_late_one_is_named(ranks, open_page):
     page = open_page(ranks.page())
     open_panel(page)
     training = page.locator(f"{SECTION} .jp-GpuPerf-training")
-    expect(training.locator("[data-loader=train_loader]")).to_contain_text("GPU 0 · batch 64")
-    expect(training.locator("[data-rank='1']")).to_contain_text("GPU 1 · step 510 ms")
-    expect(training.locator("[data-rank='1']")).to_contain_text("GPU waits for data 90 %")
+    expect(training.locator("[data-loader='DataLoader(Items)']").first).to_contain_text(
+        "GPU 0 · batch 64"
+    )
+    expect(training.locator("[data-rank='1']")).to_contain_text(
+        re.compile(r"GPU 1 · step 1\d\d ms")
+    )
+    expect(training.locator("[data-rank='1']")).to_contain_text(
+        re.compile(r"GPU waits for data 5\d %")
+    )
     expect(training.get_by_role("button", name="Explain")).to_have_count(0)
-    late = page.locator(f"{PANEL} [data-section=findings]")
-    expect(late).to_contain_text("GPU 1 (process 4711) is late", timeout=40_000)
+    findings = page.locator(f"{PANEL} [data-section=findings]")
+    late = findings.locator("[data-finding=communication-bound] strong")
+    # It begins with the GPU: that is not put before it once more, as where it does not.
+    expect(late).to_have_text(
+        re.compile(r"^GPU 1 \(process 818\) is late, since it waits for data"), timeout=40_000
+    )
+    expect(findings.locator("[data-finding=input-bound] strong")).to_have_text(
+        re.compile(r"^GPU 1: The GPU waits for data 5\d%")
+    )
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "ranks.png")

@@ -48,15 +48,17 @@ export function Alerts(props: {
   );
 }
 
-/** Which device it is about, where there are several: `GPU 3: `. */
+/** Which device it is about, where there are several and its words do not begin with it: `GPU 3: `. */
 export function placeOf(
-  alert: Pick<Alert, 'device'>,
+  alert: Pick<Alert, 'device' | 'summary'>,
   live: LiveModel,
   trans: TranslationBundle
 ): string {
   const devices = live.devices?.devices ?? [];
   const device = devices.find(each => each.uuid === alert.device);
-  return device && devices.length > 1
+  return device &&
+    devices.length > 1 &&
+    !alert.summary.startsWith(`GPU ${device.index} `)
     ? trans.__('%1: %2', trans.__('GPU %1', device.index), '')
     : '';
 }
