@@ -1,8 +1,8 @@
-"""Takes the documents' pictures: JupyterLab in Chromium, replaying the recording of an H100 in tests/recordings.
+"""Takes the documents' pictures: JupyterLab in Chromium, replaying recordings of H100s in tests/recordings.
 
     python docs/take_pictures.py [FOLDER [NAME …]]
 
-Needs what ``scripts/setup`` installs. One pass takes about eight minutes, because the recording plays in real time.
+Needs what ``scripts/setup`` installs. One pass takes about ten minutes, because the recordings play in real time.
 The Chinese one needs a font that has the characters, such as Debian's fonts-wqy-microhei.
 """
 
@@ -23,16 +23,29 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-SESSION = ROOT / "tests" / "recordings" / "h100_session.jsonl.gz"
+RECORDINGS = ROOT / "tests" / "recordings"
+SESSION = RECORDINGS / "h100_session.jsonl.gz"
+RECORDED = {
+    "walkthrough": RECORDINGS / "h100_walkthrough.jsonl.gz",
+    "two_ranks": RECORDINGS / "two_h100_ranks.jsonl.gz",
+}
+"""What is not of the session."""
+
 AT_THE_POWER_CAP_SECONDS = 61.0
-"""Seconds into the recording: all its phases are behind it, and matrix products run."""
+"""Seconds into the session: all its phases are behind it, and matrix products run."""
+STARVING_SECONDS = 38.0
+"""Into the walkthrough: its first training is in its last seconds."""
+LATE_SECONDS = 26.0
+"""Into the two ranks' training: the second has been late by its loader for twelve seconds."""
 
 sys.path[:0] = [str(ROOT / "tests")]
 from real_browser import CHROMIUM_FLAGS, chromium  # beside the tests
 
 
-def served(home: Path, theme: str, language: str) -> tuple[subprocess.Popen[bytes], str]:
-    """Start a JupyterLab on the recording; return it, and its address."""
+def served(
+    home: Path, theme: str, language: str, recording: Path
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a JupyterLab on a recording; return it, and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -60,7 +73,7 @@ def served(home: Path, theme: str, language: str) -> tuple[subprocess.Popen[byte
         ],
         env={
             **os.environ,
-            "JUPYTER_GPUPERF_SOURCE": f"replay:{SESSION}",
+            "JUPYTER_GPUPERF_SOURCE": f"replay:{recording}",
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_DATA_DIR": str(home / "data"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
@@ -83,6 +96,8 @@ def served(home: Path, theme: str, language: str) -> tuple[subprocess.Popen[byte
 
 PANEL = "#jp-gpuperf-panel"
 PANEL_TAB = "li[data-id=jp-gpuperf-panel]"
+PANEL_WIDTH = 330
+"""In pixels; in the others' pictures, as Lab opens it."""
 
 
 def wait_until(page: Page, moment: float) -> None:
@@ -90,14 +105,58 @@ def wait_until(page: Page, moment: float) -> None:
     page.wait_for_timeout(max(0.0, 1000 * (moment - time.monotonic())))
 
 
-def take_dashboard(page: Page, path: Path, began: float, *, beside_panel: bool) -> None:
+def take_dashboard(
+    page: Page,
+    path: Path,
+    moment: float,
+    *,
+    beside_panel: bool,
+    panel_width: int | None = None,
+    minutes: int | None = None,
+) -> None:
     """Open the dashboard, wait for the moment, and take the picture."""
     page.click(PANEL_TAB)
+    if panel_width is not None:
+        widen_panel(page, panel_width)
     page.click(".jp-GpuPerf-toDashboard")
+    if minutes is not None:
+        page.get_by_role("button", name=f"{minutes} min", exact=True).click()
     if not beside_panel:
         page.click(PANEL_TAB)
     page.wait_for_selector(".jp-GpuPerf-timechart canvas")
-    wait_until(page, began + AT_THE_POWER_CAP_SECONDS)
+    wait_until(page, moment)
+    page.mouse.move(5, 5)
+    page.screenshot(path=path)
+
+
+def widen_panel(page: Page, width: int) -> None:
+    """Drag the panel's edge."""
+    box = page.locator(PANEL).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] + 1, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + width, box["y"] + 300, steps=5)
+    page.mouse.up()
+
+
+def put_walkthrough(target: Path) -> None:
+    """Copy the notebook without its pictures, of which this becomes one."""
+    notebook = json.loads((ROOT / "docs" / "walkthrough.ipynb").read_text())
+    cells = notebook["cells"]
+    notebook["cells"] = [each for each in cells if "](images/" not in "".join(each["source"])]
+    target.write_text(json.dumps(notebook))
+
+
+def take_walkthrough(page: Page, path: Path, began: float) -> None:
+    """Show the notebook of the walkthrough beside the finding about its loader."""
+    page.locator(".jp-Notebook").wait_for()
+    page.click(".jp-GpuPerf-statusItem button")
+    page.locator(f"{PANEL} .jp-GpuPerf-content").wait_for()
+    widen_panel(page, PANEL_WIDTH)
+    finding = page.locator(f"{PANEL} [data-finding=input-bound]")
+    finding.locator("[data-action=evidence]").click(timeout=60_000)
+    page.locator(".jp-Notebook .jp-Cell", has_text="%gpuwatch on").last.scroll_into_view_if_needed()
+    wait_until(page, began + STARVING_SECONDS)
     page.mouse.move(5, 5)
     page.screenshot(path=path)
 
@@ -152,6 +211,9 @@ def take_suite(page: Page, path: Path) -> None:
     page.locator("[data-suite]").screenshot(path=path)
 
 
+HEIGHTS = {"panel": 1200, "walkthrough": 1060, "two_ranks": 1160}
+"""In pixels, where the panel goes further down: to the benchmark that runs, to the training."""
+
 DONE = "count => document.querySelectorAll('[data-job-state=done]').length >= count"
 
 
@@ -175,6 +237,8 @@ def main() -> None:
         ("dashboard-narrow", light, "default", 480),
         ("result", light, "default", 1440),
         ("suite", light, "default", 1440),
+        ("walkthrough", light, "default", 1440),
+        ("two_ranks", light, "default", 1440),
     ]
     named = sys.argv[2:]
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
@@ -182,10 +246,11 @@ def main() -> None:
         for name, theme, language, width in wanted:
             if named and name not in named:
                 continue
-            server, address = served(Path(home) / name, theme, language)
+            recording = RECORDED.get(name, SESSION)
+            server, address = served(Path(home) / name, theme, language, recording)
             began = time.monotonic()
             try:
-                height = 1200 if name == "panel" else 900  # down to the benchmark that runs
+                height = HEIGHTS.get(name, 900)
                 page = browser.new_page(viewport={"width": width, "height": height})
                 if name == "panel":
                     shutil.copy(
@@ -197,10 +262,28 @@ def main() -> None:
                     page.goto(address)
                     take = take_result if name == "result" else take_suite
                     take(page, folder / f"{name}.png")
+                elif name == "walkthrough":
+                    put_walkthrough(Path(home) / name / "work" / "walkthrough.ipynb")
+                    page.goto(address.replace("/lab?", "/lab/tree/walkthrough.ipynb?"))
+                    take_walkthrough(page, folder / f"{name}.png", began)
+                elif name == "two_ranks":
+                    page.goto(address)
+                    take_dashboard(
+                        page,
+                        folder / f"{name}.png",
+                        began + LATE_SECONDS,
+                        beside_panel=True,
+                        panel_width=PANEL_WIDTH,
+                        minutes=1,
+                    )
                 else:
                     page.goto(address)
-                    path = folder / f"{name}.png"
-                    take_dashboard(page, path, began, beside_panel=width > 800)
+                    take_dashboard(
+                        page,
+                        folder / f"{name}.png",
+                        began + AT_THE_POWER_CAP_SECONDS,
+                        beside_panel=width > 800,
+                    )
                 page.close()
             finally:
                 server.terminate()

@@ -186,6 +186,9 @@ function valueInWords(
     return value === 'unknown' ? trans.__('unknown') : value;
   }
   const unit = unitOf(name);
+  if (name.endsWith('_count')) {
+    return value.toFixed(0);
+  }
   if (unit === '' || unit === 'per_second') {
     return grouped(value) + (unit === '' ? '' : '/s');
   }
