@@ -8,12 +8,16 @@ from typing import Final, NamedTuple
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.history import HistoryStore
+from jupyter_gpuperf.sampling.slow_readings import mean_within
 from jupyter_gpuperf.schemas import Columns
 from jupyter_gpuperf.schemas.training import BusyMetric
 
 BUSY_METRICS: Final[tuple[BusyMetric, ...]] = ("graphics_active_percent", "utilization_percent")
 """The first that has readings counts: GPM's share of time with work, which sees all time; else the driver's share
 of its sample periods in which some kernel ran."""
+
+LONG_SECONDS: Final = 60.0
+"""From here on it makes no difference of which seconds a slow reading is."""
 
 POWER: Final = "power_watts"
 FINEST_SECONDS: Final = 0.1
@@ -41,12 +45,22 @@ class DeviceShare:
         self._history, self._now = history, now
 
     def busy(self, uuid: str, began_seconds: float, ended_seconds: float) -> Busy | None:
-        """Return the mean busy share of a device between two times, or ``None`` without readings."""
+        """Return the mean busy share of a device between two times, or ``None`` without readings.
+
+        GPM's is a slow reading: of a stretch that holds none as a whole, the driver's share is told.
+        """
         columns = self._columns(uuid, began_seconds, ended_seconds, BUSY_METRICS)
-        for metric in BUSY_METRICS:
-            values = _between(columns, metric, began_seconds, ended_seconds)
+        slow, quick = (
+            _between(columns, metric, began_seconds, ended_seconds) for metric in BUSY_METRICS
+        )
+        if ended_seconds - began_seconds < LONG_SECONDS and quick:
+            mean = mean_within(slow, began_seconds, ended_seconds)
+            return (
+                Busy(_mean(quick), BUSY_METRICS[1]) if mean is None else Busy(mean, BUSY_METRICS[0])
+            )
+        for metric, values in zip(BUSY_METRICS, (slow, quick), strict=True):
             if values:
-                return Busy(math.fsum(values) / len(values), metric)
+                return Busy(_mean(values), metric)
         return None
 
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
@@ -58,7 +72,7 @@ class DeviceShare:
         values = _between(columns, POWER, began_seconds, ended_seconds)
         if not values:
             return None
-        return math.fsum(values) / len(values) * (ended_seconds - began_seconds)
+        return _mean(values) * (ended_seconds - began_seconds)
 
     def _columns(
         self, uuid: str, began_seconds: float, ended_seconds: float, metrics: Sequence[str]
@@ -78,11 +92,15 @@ class DeviceShare:
 
 def _between(
     columns: Columns | None, metric: str, began_seconds: float, ended_seconds: float
-) -> list[float]:
+) -> list[tuple[float, float]]:
     if columns is None:
         return []
     return [
-        value
+        (time, value)
         for time, value in zip(columns.times_seconds, columns.metrics[metric].mean, strict=True)
         if value is not None and began_seconds <= time <= ended_seconds
     ]
+
+
+def _mean(shown: Sequence[tuple[float, float]]) -> float:
+    return math.fsum(value for _, value in shown) / len(shown)
