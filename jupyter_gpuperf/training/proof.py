@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -145,16 +146,23 @@ def loader_with(torch: Any, loader: Any, settings: Mapping[str, Any]) -> Any:
         # The sampler of an iterable data set is torch's own.
         if not isinstance(loader.dataset, torch.utils.data.IterableDataset):
             batching["sampler"] = loader.sampler
-    return torch.utils.data.DataLoader(
-        loader.dataset,
-        collate_fn=loader.collate_fn,
-        timeout=loader.timeout if wanted["num_workers"] else 0,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context if wanted["num_workers"] else None,
-        generator=loader.generator,
-        **batching,
-        **wanted,
-    )
+    with warnings.catch_warnings():
+        # Of how many workers torch would suggest: what they give is measured, right after.
+        warnings.filterwarnings(
+            "ignore", message="This DataLoader will create", category=UserWarning
+        )
+        return torch.utils.data.DataLoader(
+            loader.dataset,
+            collate_fn=loader.collate_fn,
+            timeout=loader.timeout if wanted["num_workers"] else 0,
+            worker_init_fn=loader.worker_init_fn,
+            multiprocessing_context=loader.multiprocessing_context
+            if wanted["num_workers"]
+            else None,
+            generator=loader.generator,
+            **batching,
+            **wanted,
+        )
 
 
 class _Bench:
