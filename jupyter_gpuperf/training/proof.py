@@ -148,9 +148,7 @@ def loader_with(torch: Any, loader: Any, settings: Mapping[str, Any]) -> Any:
             batching["sampler"] = loader.sampler
     with warnings.catch_warnings():
         # Of how many workers torch would suggest: what they give is measured, right after.
-        warnings.filterwarnings(
-            "ignore", message="This DataLoader will create", category=UserWarning
-        )
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         return torch.utils.data.DataLoader(
             loader.dataset,
             collate_fn=loader.collate_fn,
