@@ -10,25 +10,19 @@ recording holds the devices, the processes and the notebook's training. Needs ju
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import secrets
-import socket
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
-from typing_extensions import Self
 
-ROOT = Path(__file__).parents[1]
-START_SECONDS = 60.0
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "gpu")]
+from real_server import opened, serving  # beside the tests
+
 CELL_SECONDS = 300.0
 LONGEST_OUTPUT_CHARACTERS = 100_000
 
@@ -40,15 +34,18 @@ def main() -> None:
     parser.add_argument("--record", type=Path, metavar="FILE")
     parser.add_argument("--pause", type=float, default=0.0, metavar="SECONDS")
     options = parser.parse_args()
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("ended from outside")
+    )  # what is done is written
     notebook = nbformat.read(options.notebook, as_version=4)
-    with tempfile.TemporaryDirectory() as home, Server(Path(home)) as server:
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
         recording = server.ask("gpuperf/recordings", {}) if options.record else None
-        kernel = server.kernel(options.notebook.name)
         try:
-            for cell in notebook.cells:
-                if cell.cell_type == "code":
-                    time.sleep(options.pause)
-                    run_cell(kernel, cell)
+            with opened(server, options.notebook.name) as kernel:
+                for cell in notebook.cells:
+                    if cell.cell_type == "code":
+                        time.sleep(options.pause)
+                        run_cell(kernel, cell)
         finally:
             if recording is not None:
                 server.ask(f"gpuperf/recordings/{recording['id']}", method="DELETE")
@@ -104,91 +101,6 @@ def text_of(output: nbformat.NotebookNode) -> str:
     if output.output_type == "error":
         return "\n".join(output.traceback)
     return str(output.data.get("text/plain", ""))
-
-
-class Server:
-    """A Jupyter server with the extension, below a folder of its own."""
-
-    def __init__(self, home: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url, self.token = f"http://127.0.0.1:{self.port}/", secrets.token_hex(16)
-        self.home = home
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "IPYTHONDIR": str(home / "ipython"),
-        }
-
-    def __enter__(self) -> Self:
-        with (self.home / "log").open("w") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-                    *(f"--port={self.port}", f"--IdentityProvider.token={self.token}"),
-                    "--ServerApp.jpserver_extensions={'jupyter_gpuperf': True}",
-                    f"--ServerApp.root_dir={self.home}",
-                ],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
-        ends_at = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.ask("gpuperf/latest")
-            except (urllib.error.URLError, OSError):
-                if time.monotonic() > ends_at or self.process.poll() is not None:
-                    self.process.kill()
-                    sys.exit((self.home / "log").read_text()[-3000:])
-                time.sleep(0.2)
-            else:
-                return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-
-    def fetch(self, path: str, body: object = None, method: str | None = None) -> bytes:
-        """Return what the server answers."""
-        request = urllib.request.Request(
-            self.url + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"token {self.token}"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer: bytes = response.read()
-        return answer
-
-    def ask(self, path: str, body: object = None, method: str | None = None) -> dict[str, Any]:
-        """Return what the server answers, decoded."""
-        answer: dict[str, Any] = json.loads(self.fetch(path, body, method) or b"{}")
-        return answer
-
-    def kernel(self, name: str) -> BlockingKernelClient:
-        """Start the kernel of a notebook and return a client of it."""
-        session = self.ask(
-            "api/sessions",
-            {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}},
-        )
-        file = self.home / "runtime" / f"kernel-{session['kernel']['id']}.json"
-        client = BlockingKernelClient(connection_file=str(file))
-        client.load_connection_file()
-        client.start_channels()
-        ends_at = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                client.wait_for_ready(timeout=START_SECONDS)
-            except RuntimeError:  # its heart does not beat yet, which counts as dead
-                if time.monotonic() > ends_at:
-                    raise
-                time.sleep(0.5)
-            else:
-                return client
 
 
 if __name__ == "__main__":

@@ -47,6 +47,10 @@ class Series:
     )
     """What was asked for before: every rule asks whether its metrics have values at all."""
     _interval: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+    _parts: dict[tuple[int, int], Series] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """All devices are held against the same part of the machine's readings."""
 
     def points(self, metric: str) -> list[tuple[float, float]]:
         """Return the times and values of a metric, without the readings that have none."""
@@ -83,10 +87,13 @@ class Series:
         """Return the part with ``start <= time <= end``."""
         first = bisect_left(self.times_seconds, start_seconds)
         last = bisect_right(self.times_seconds, end_seconds)
-        return Series(
-            times_seconds=self.times_seconds[first:last],
-            columns=_Slices(self.columns, first, last),
-        )
+        part = self._parts.get((first, last))
+        if part is None:
+            part = self._parts[first, last] = Series(
+                times_seconds=self.times_seconds[first:last],
+                columns=_Slices(self.columns, first, last),
+            )
+        return part
 
     @property
     def interval_seconds(self) -> float:

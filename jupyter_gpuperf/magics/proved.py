@@ -46,13 +46,13 @@ class Proved:
 
     def lines(self) -> list[str]:
         """Return the result in words: the number first, then what it means."""
-        data = self.data
+        data, steps = self.data, self.data.steps_per_block
         times = " → ".join(_words(each) for each in (data.before, data.after))
         value, span = interval_words(Interval(**data.speedup), "")
         lines = [
             f"{value}× {span}  with {data.what}: {self.verdict()}",
             f"a step {times}",
-            f"{len(data.samples['before'])} rounds of {data.steps_per_block} steps each way, "
+            f"{len(data.samples['before'])} rounds of {steps['before']} and {steps['after']} steps, "
             + quantity_words(data.cost_seconds, "seconds"),
             f"put back to the bit: {', '.join(data.restored)}",
         ]

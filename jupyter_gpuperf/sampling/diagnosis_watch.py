@@ -7,11 +7,12 @@ for it.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from jupyter_gpuperf.diagnose import Finding, Listing, Rule, Steps, Window, diagnose
+from jupyter_gpuperf.diagnose import Finding, Listing, Rule, Steps, View, Window, diagnose
 from jupyter_gpuperf.sampling.findings import told
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.windows import window_of_past
@@ -34,6 +35,10 @@ REFRESH_SECONDS: Final = 10.0
 """Figures of a finding that stays are told anew so often."""
 FEWEST_READINGS: Final = 8
 """Less tells nothing; it is 0.8 s at the highest rate and 40 s while nobody looks."""
+
+
+COURTESY_SECONDS: Final = 0.0002
+"""After each rule: a request of the server may want the interpreter, and would wait 5 ms for it."""
 
 
 class _Key(NamedTuple):
@@ -60,7 +65,7 @@ class DiagnosisWatch:
         history: HistoryStore,
         steps: Callable[[float], Sequence[Steps]] = lambda _seconds: (),
     ) -> None:
-        self._rules = rules
+        self._rules = tuple(map(_courteous, rules))
         self._history = history
         self._steps = steps
         self._listings: dict[str, list[Listing]] = {}
@@ -170,6 +175,15 @@ class DiagnosisWatch:
         return FindingsChanged(
             findings=[told(finding, self._found_since[key]) for key, finding in ordered]
         )
+
+
+def _courteous(rule: Rule) -> Rule:
+    def check(view: View) -> Finding | None:
+        finding = rule.check(view)
+        time.sleep(COURTESY_SECONDS)
+        return finding
+
+    return replace(rule, check=check)
 
 
 def _working(window: Window | None) -> set[str]:

@@ -11,6 +11,12 @@ from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.sampling.device_share import DeviceShare
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.sampling.played_training import shifted
+from jupyter_gpuperf.sampling.shown_loaders import (
+    FORGOTTEN_SECONDS,
+    WINDOW_SECONDS,
+    main_first,
+    recent_loaders,
+)
 from jupyter_gpuperf.sampling.step_window import steps_of
 from jupyter_gpuperf.sampling.told import (
     Say,
@@ -33,14 +39,8 @@ from jupyter_gpuperf.schemas.training import (
     WatchedLoader,
 )
 
-WINDOW_SECONDS: Final = 10.0
-"""What is shown as now: long enough for the driver's slow counters."""
-
 TOLD_SECONDS: Final = 0.9
 """The least time between two messages to the pages."""
-
-FORGOTTEN_SECONDS: Final = 600.0
-"""A loader without steps for so long is not shown any more, nor a notebook that hung up."""
 
 SHOWN_CELLS: Final = 50
 
@@ -53,8 +53,6 @@ SERIES: Final = (
     "idle_for_host_ratio",
 )
 """What is kept over time, of each notebook's main loop."""
-
-Asked = tuple[int | None, WatchedLoader, Sequence[StepTally]]
 
 
 class TrainingStore:
@@ -246,7 +244,7 @@ class TrainingStore:
         now = self._now()
         with self._lock:
             asked = [
-                (notebook, _loaders(notebook, now), list(notebook.cells)[-SHOWN_CELLS:])
+                (notebook, recent_loaders(notebook, now), list(notebook.cells)[-SHOWN_CELLS:])
                 for notebook in self._notebooks
                 if notebook.connections or now - notebook.seen_seconds < FORGOTTEN_SECONDS
             ]
@@ -259,7 +257,7 @@ class TrainingStore:
                     pid=notebook.pid,
                     notebook_path=notebook.path,
                     connected=bool(notebook.connections),
-                    loaders=self._main_first([self._steps(notebook, *item) for item in items]),
+                    loaders=main_first([self._steps(notebook, *item) for item in items]),
                     cells=cells,
                 )
                 for notebook, items, cells in asked
@@ -288,23 +286,3 @@ class TrainingStore:
             notebook_key=notebook.key,
             busy=self._share.busy,
         )
-
-    @staticmethod
-    def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
-        return sorted(
-            (each for each in loaders if each is not None),
-            key=lambda each: (
-                not each.is_training,
-                -round(each.last_seconds / WINDOW_SECONDS),
-                each.rank or 0,  # always the same one first: the band is of one rank
-            ),
-        )
-
-
-def _loaders(notebook: ToldNotebook, now: float) -> list[Asked]:
-    return [
-        # Steps may be longer than the window: the newest tally is shown with its age.
-        (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
-        for (pid, _), loader in notebook.loaders.items()
-        if loader.tallies and now - loader.tallies[-1].ended_seconds < FORGOTTEN_SECONDS
-    ]

@@ -1,14 +1,15 @@
 """Proof before change: the loop with data for free, and the loop with other settings, in turn with the loop as it is.
 
-Each block of steps is timed whole, the device waited for at both ends, and what was prefetched meanwhile is used up
-before a block begins: drained batches would come too fast. Afterwards everything that the steps changed is put back.
+Each block of steps is timed whole, the device waited for at both ends. Between its blocks a loop's workers stand still:
+what they would load meanwhile would come too fast, and they would take the processors from the other loop. Afterwards
+everything that the steps changed is put back.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,8 +17,10 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
+from jupyter_gpuperf.training.blocks import Endless, Loop
 from jupyter_gpuperf.training.snapshot import Snapshot
 from jupyter_gpuperf.training.step_state import Reached, reached_by
+from jupyter_gpuperf.training.stillness import Stillness
 
 CACHED_BATCHES: Final = 4
 TARGET_RATIO: Final = 0.02
@@ -26,12 +29,10 @@ SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_w
 
 FEWEST_ROUNDS: Final = 5
 """An interval of fewer says little; slow steps get shorter blocks for it."""
-FEWEST_STEPS: Final = 2
-LOOK_STEPS: Final = 3
+WARM_UP_RATIO: Final = 0.25
+"""Of the time that measuring may take, for each loop's first steps at most."""
 
 Step = Callable[[Any], object]
-Block = Callable[[int], float]
-"""Runs so many steps; gives the seconds of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class Proof:
         Seconds a step, each ``{"value", "low", "high"}`` (95 %).
     speedup
         ``before / after``, paired by rounds: above 1 is faster.
+    steps_per_block
+        Of ``before`` and ``after``.
     restored
         What the steps changed and was put back.
     doubt
@@ -55,7 +58,7 @@ class Proof:
     after: Interval
     speedup: Interval
     samples: dict[str, list[float]]
-    steps_per_block: int
+    steps_per_block: dict[str, int]
     restored: list[str]
     doubt: str | None
     cost_seconds: float
@@ -84,8 +87,8 @@ def headspace(
         if not cached:
             raise BadRequest("empty_loader", "The loader gives no batch.", "Give one that does.")
         variants = {
-            "before": bench.block(_endless(loader), _prefetched(loader)),
-            "after": bench.block(itertools.cycle(cached), 0),
+            "before": bench.loop(Endless(loader), loader),
+            "after": bench.loop(itertools.cycle(cached)),
         }
         return bench.prove("data for free", variants, limit_seconds)
 
@@ -111,8 +114,8 @@ def changed(
     bench = _Bench(torch, step, state, (loader, other), steps)
     with bench:
         variants = {
-            "before": bench.block(_endless(loader), _prefetched(loader)),
-            "after": bench.block(_endless(other), _prefetched(other)),
+            "before": bench.loop(Endless(loader), loader),
+            "after": bench.loop(Endless(other), other),
         }
         words = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         return bench.prove(words, variants, limit_seconds, loader=other)
@@ -143,16 +146,21 @@ def loader_with(torch: Any, loader: Any, settings: Mapping[str, Any]) -> Any:
         # The sampler of an iterable data set is torch's own.
         if not isinstance(loader.dataset, torch.utils.data.IterableDataset):
             batching["sampler"] = loader.sampler
-    return torch.utils.data.DataLoader(
-        loader.dataset,
-        collate_fn=loader.collate_fn,
-        timeout=loader.timeout if wanted["num_workers"] else 0,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context if wanted["num_workers"] else None,
-        generator=loader.generator,
-        **batching,
-        **wanted,
-    )
+    with warnings.catch_warnings():
+        # Of how many workers torch would suggest: what they give is measured, right after.
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        return torch.utils.data.DataLoader(
+            loader.dataset,
+            collate_fn=loader.collate_fn,
+            timeout=loader.timeout if wanted["num_workers"] else 0,
+            worker_init_fn=loader.worker_init_fn,
+            multiprocessing_context=loader.multiprocessing_context
+            if wanted["num_workers"]
+            else None,
+            generator=loader.generator,
+            **batching,
+            **wanted,
+        )
 
 
 class _Bench:
@@ -176,51 +184,46 @@ class _Bench:
         self.device = _device_of(reached)
         self._torch, self._step, self._steps = torch, step, steps
         self._reached, self._loaders = reached, loaders
-        self._iterators: list[Iterator[Any]] = []
+        self._loops: list[Loop] = []
+        self._stillness = Stillness()
         self._began = time.perf_counter()
 
     def __enter__(self) -> None:
         self._snapshot = Snapshot(self._torch, self._reached, self._loaders)
 
     def __exit__(self, *_: object) -> None:
-        for each in self._iterators:
-            close = getattr(each, "close", None)
-            if close is not None:
-                close()  # ends the workers
+        for each in self._loops:
+            each.close()
+        self._stillness.close()
         self._wait()
         self._snapshot.restore()
 
-    def block(self, batches: Iterator[Any], prefetched: int) -> Block:
-        """Return what runs a block of so many steps and gives the seconds of each."""
-        self._iterators.append(batches)
-
-        def run(steps: int) -> float:
-            for _ in range(prefetched):
-                self._step(next(batches))
-            self._wait()
-            began = time.perf_counter()
-            for _ in range(steps):
-                self._step(next(batches))
-            self._wait()
-            return (time.perf_counter() - began) / steps
-
-        return run
+    def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
+        """Return a loop over batches, of this loader where it is one's."""
+        loop = Loop(
+            batches,
+            self._step,
+            wait=self._wait,
+            stillness=self._stillness,
+            workers=getattr(loader, "num_workers", 0) or 0,
+            prefetched=_prefetched(loader),
+        )
+        self._loops.append(loop)
+        return loop
 
     def prove(
-        self,
-        what: str,
-        variants: dict[str, Block],
-        limit_seconds: float,
-        *,
-        loader: Any = None,
+        self, what: str, loops: dict[str, Loop], limit_seconds: float, *, loader: Any = None
     ) -> Proof:
         """Measure both in turn, and back."""
-        round_seconds = limit_seconds / FEWEST_ROUNDS
-        steps, spent_seconds = self._fitting(variants, round_seconds)
+        block_seconds = limit_seconds / FEWEST_ROUNDS / len(loops)
+        for each in loops.values():
+            each.warm_up(WARM_UP_RATIO * limit_seconds)
+        for each in loops.values():
+            each.fit(block_seconds, self._steps)
         found: Interleaved = time_interleaved(
-            {name: functools.partial(run, steps) for name, run in variants.items()},
+            {name: each.block for name, each in loops.items()},
             target_ratio=TARGET_RATIO,
-            limit_seconds=max(round_seconds, limit_seconds - spent_seconds),
+            limit_seconds=limit_seconds,
             fewest_rounds=FEWEST_ROUNDS,
         )
         return Proof(
@@ -229,44 +232,16 @@ class _Bench:
             after=found.median("after"),
             speedup=found.speedup("after", "before"),
             samples=found.samples,
-            steps_per_block=steps,
+            steps_per_block={name: each.steps for name, each in loops.items()},
             restored=self._reached.names(),
             doubt=found.doubt,
             cost_seconds=time.perf_counter() - self._began,
             loader=loader,
         )
 
-    def _fitting(self, variants: dict[str, Block], round_seconds: float) -> tuple[int, float]:
-        """Return how many steps a block may have, that a round takes so long, and what finding out took."""
-        began = time.perf_counter()
-        for run in variants.values():
-            run(1)  # workers start, and what is compiled or searched for once is done
-        spent_seconds = time.perf_counter() - began
-        step_seconds = prefetched_seconds = 0.0
-        for run in variants.values():
-            at = time.perf_counter()
-            each = run(LOOK_STEPS)
-            step_seconds += each
-            prefetched_seconds += time.perf_counter() - at - LOOK_STEPS * each
-        steps = int((round_seconds - prefetched_seconds) / step_seconds)
-        # What starts once is not the limit's: a first batch may take a minute, and all else still has its time.
-        return min(
-            self._steps, max(FEWEST_STEPS, steps)
-        ), time.perf_counter() - began - spent_seconds
-
     def _wait(self) -> None:
         if self.device is not None and self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
-
-
-def _endless(loader: Any) -> Iterator[Any]:
-    while True:
-        empty = True
-        for batch in loader:
-            empty = False
-            yield batch
-        if empty:
-            raise BadRequest("empty_loader", "The loader gives no batch.", "Give one that does.")
 
 
 def _prefetched(loader: Any) -> int:

@@ -144,17 +144,37 @@ def run_cell(client, code, seconds=180):
 
 
 @contextlib.contextmanager
-def notebook(server):
-    """A kernel of the server with the magics, and a client to it."""
-    kernel = server.ask("api/kernels", {"name": "python3"})["id"]
-    file = server.runtime / f"kernel-{kernel}.json"
-    client = BlockingKernelClient(connection_file=str(file))
+def opened(server, path):
+    """The kernel of a notebook, as the server starts it when one opens it: a client to it."""
+    kernel = {"name": "python3"}
+    session = server.ask(
+        "api/sessions", {"path": path, "name": path, "type": "notebook", "kernel": kernel}
+    )
+    with client_of(server, session["kernel"]["id"]) as client:
+        yield client
+    server.ask(f"api/sessions/{session['id']}", method="DELETE")
+
+
+@contextlib.contextmanager
+def client_of(server, kernel):
+    """A client to a kernel that answers."""
+    client = BlockingKernelClient(connection_file=str(server.runtime / f"kernel-{kernel}.json"))
     client.load_connection_file()
     client.start_channels()
     wait_until(lambda: is_ready(client))
     try:
-        run_cell(client, "%load_ext jupyter_gpuperf")
-        yield kernel, client
+        yield client
     finally:
         client.stop_channels()
+
+
+@contextlib.contextmanager
+def notebook(server):
+    """A kernel of the server with the magics, and a client to it."""
+    kernel = server.ask("api/kernels", {"name": "python3"})["id"]
+    try:
+        with client_of(server, kernel) as client:
+            run_cell(client, "%load_ext jupyter_gpuperf")
+            yield kernel, client
+    finally:
         server.ask(f"api/kernels/{kernel}", method="DELETE")

@@ -51,7 +51,7 @@ def main() -> None:
         results[name] = {**results.get(name, {}), **judged(name, options)}
         if kept:  # at once: a machine that is lent may be taken back
             kept.write_text(json.dumps(results, indent=1))
-    print(tables({name: results[name] for name in chosen(options) if "findings" in results[name]}))
+    print(tables({name: results[name] for name in chosen(options)}))
 
 
 def _options() -> argparse.Namespace:
@@ -114,8 +114,7 @@ def judged(name: str, options: argparse.Namespace) -> dict:
 
 def verdict(name: str, recording: Path) -> dict:
     """Diagnose a recording; return what was expected, what was found, and what of it was wrong."""
-    sys.path[:0] = [str(WORKLOADS), str(ROOT)]
-    expected = importlib.import_module(name).EXPECTED
+    expected = expected_of(name)
     findings = diagnosed(recording)
     codes = {each["code"] for each in findings}
     wanted = {code for either in expected["must"] for code in either.split("|")}
@@ -132,6 +131,12 @@ def verdict(name: str, recording: Path) -> dict:
             if each["severity"] != "info" and each["code"] not in wanted | set(expected["may"])
         ],
     }
+
+
+def expected_of(name: str) -> dict:
+    """Return what a workload says that an H100 must, and may, be told of it."""
+    sys.path[:0] = [str(WORKLOADS), str(ROOT)]
+    return importlib.import_module(name).EXPECTED
 
 
 def recorded(name: str, recording: Path, options: argparse.Namespace) -> dict:
@@ -245,10 +250,24 @@ def _called(command: list[str], seconds: float, cwd: Path | None = None) -> dict
 
 
 def tables(results: dict) -> str:
-    """Return the confusion matrix, and what the peers said."""
+    """Return the confusion matrix, what failed, and what the peers said."""
+    judged = {name: result for name, result in results.items() if "findings" in result}
+    lines = [matrix(judged)]
+    for name, result in results.items():
+        if "error" in result.get("ran", {}):
+            lines.append(f"\n{name} failed:\n{result['ran']['error'][-600:]}")
+        for peer, answer in result.get("peers", {}).items():
+            words = answer.get("said") or answer.get("missing") or ""
+            lines.append(f"\n{name}, {peer}:\n{words[:1500]}")
+    return "\n".join(lines)
+
+
+def matrix(results: dict, more: dict[str, dict[str, str]] | None = None) -> str:
+    """Return the confusion matrix; ``more``: further columns, heading → workload → cell."""
+    more = more or {}
     codes = sorted({each["code"] for result in results.values() for each in result["findings"]})
-    lines = [f"| workload | should be | {' | '.join(codes)} | right |"]
-    lines.append("| --- | --- |" + " --- |" * (len(codes) + 1))
+    headings = ["workload", "should be", *codes, "right", *more]
+    lines = [f"| {' | '.join(headings)} |", "|" + " --- |" * len(headings)]
     right = 0
     for name, result in results.items():
         severities = {each["code"]: MARKS[each["severity"]] for each in result["findings"]}
@@ -258,16 +277,10 @@ def tables(results: dict) -> str:
         if "error" in result.get("ran", {}):
             wrong.append("it failed")
         right += not wrong
-        marks = " | ".join(severities.get(code, "") for code in codes)
-        lines.append(f"| {name} | {wanted} | {marks} | {', '.join(wrong) or 'yes'} |")
-    lines.append(f"\n{right} of {len(results)} right.")
-    for name, result in results.items():
-        if "error" in result.get("ran", {}):
-            lines.append(f"\n{name} failed:\n{result['ran']['error'][-600:]}")
-        for peer, answer in result.get("peers", {}).items():
-            words = answer.get("said") or answer.get("missing") or ""
-            lines.append(f"\n{name}, {peer}:\n{words[:1500]}")
-    return "\n".join(lines)
+        cells = [name.replace("_", " "), wanted, *(severities.get(code, "") for code in codes)]
+        cells += [", ".join(wrong) or "yes", *(column[name] for column in more.values())]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, f"\n{right} of {len(results)} right."])
 
 
 if __name__ == "__main__":

@@ -186,6 +186,8 @@ def test_a_changed_loader_differs_in_what_was_asked_alone():
         4,
     )
     assert loader_with(torch, loader, {"num_workers": 0}).prefetch_factor is None
+    # More than torch suggests: it would warn, and here every warning is an error.
+    assert loader_with(torch, loader, {"num_workers": 512}).num_workers == 512
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""Loops that are timed in turn: whose workers run when, and that none is left standing."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.training.blocks import Endless, Loop
+from jupyter_gpuperf.training.stillness import AVAILABLE, Stillness
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold processes")
+
+
+@pytest.fixture
+def stillness():
+    stillness = Stillness()
+    yield stillness
+    stillness.close()
+
+
+def loader(**options):
+    data = torch.utils.data.TensorDataset(torch.arange(64.0))
+    return torch.utils.data.DataLoader(data, batch_size=4, **options)
+
+
+def loop(batches, stillness, step=lambda batch: None, **options):
+    return Loop(batches, step, wait=lambda: None, stillness=stillness, **options)
+
+
+def stopped(pids):
+    return [psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids]
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_workers_run_in_their_own_blocks_alone(stillness):
+    seen, others = [], []
+
+    def step(batch):
+        seen.append(all(stopped(others)) and not any(stopped(batches.worker_pids)))
+
+    batches, resting = Endless(loader(num_workers=2)), Endless(loader(num_workers=2))
+    one = loop(batches, stillness, step, workers=2, prefetched=5)
+    other = loop(resting, stillness, workers=2, prefetched=5)
+    other.warm_up(5)
+    others += resting.worker_pids
+    wait_until(lambda: all(stopped(others)))
+    one.warm_up(5)
+    seen.clear()
+    one.fit(0.01, most=4)
+    one.block()
+    assert len(seen) >= 4
+    assert all(seen)
+    wait_until(lambda: all(stopped(batches.worker_pids)))
+    pids = [*batches.worker_pids, *others]
+    one.close()
+    other.close()
+    stillness.close()
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+
+
+@pytest.mark.parametrize(
+    ("workers", "step_seconds", "steps"), [(0, 0.004, 10), (4, 0.004, 12), (64, 0.02, 2)]
+)
+def test_blocks_are_whole_rounds_of_the_workers_where_that_is_not_too_long(
+    stillness, workers, step_seconds, steps
+):
+    one = loop(itertools.cycle([1]), stillness, lambda _: time.sleep(step_seconds), workers=workers)
+    one.fit(10.9 * step_seconds, most=10 if workers < 64 else 2)
+    assert one.steps == steps
+
+
+def test_a_loader_goes_on_epoch_after_epoch_and_an_empty_one_is_told():
+    batches = Endless(loader())
+    firsts = [float(next(batches)[0][0]) for _ in range(40)]
+    assert firsts == [4.0 * (place % 16) for place in range(40)]
+    with pytest.raises(BadRequest) as error:
+        next(Endless([]))
+    assert error.value.code == "empty_loader"
+
+
+NOTEBOOK = """
+import time, torch
+from jupyter_gpuperf.training.blocks import Endless, Loop
+from jupyter_gpuperf.training.stillness import Stillness
+
+class Data(torch.utils.data.Dataset):
+    def __len__(self): return 64
+    def __getitem__(self, index): return index
+
+batches = Endless(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
+Loop(batches, lambda batch: None, wait=lambda: None, stillness=Stillness(), workers=2).warm_up(5)
+print(*batches.worker_pids, flush=True)
+time.sleep(60)
+"""
+
+
+def test_workers_that_are_held_end_when_their_notebook_is_killed():
+    notebook = subprocess.Popen(
+        [sys.executable, "-c", NOTEBOOK],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    pids = [int(each) for each in notebook.stdout.readline().split()]
+    assert len(pids) == 2
+    wait_until(lambda: all(stopped(pids)))
+    notebook.send_signal(signal.SIGKILL)
+    notebook.wait()
+    notebook.stdout.close()
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
