@@ -79,7 +79,7 @@ def test_a_loop_that_starves_is_shown_live_and_confirmed_with_evidence_and_a_fix
     expect(card.locator("[data-evidence=idle_for_data_ratio]")).to_contain_text(
         re.compile(r"7\d(\.\d)? %")
     )
-    expect(card.locator("[data-evidence=workers_count]")).to_contain_text("2")
+    expect(card.locator("[data-evidence=workers_count] dd")).to_have_text("2")
     page.screenshot(path=RESULTS / "starving.png")
     card.get_by_role("button", name="Fix").click()
     fix = card.locator("[data-part=fix] pre")
