@@ -49,6 +49,8 @@ def _check(view: View) -> Finding | None:
         return _full(view, max(used for _, used in points), total, held)
     # Up to the peak: when the program has ended since, it grew all the same.
     highest = max(used for _, used in points)
+    if highest <= 0:  # as only a recording that was altered says
+        return None
     last = max(i for i, (_, used) in enumerate(points) if used >= PEAK_RATIO * highest)
     left = seconds_until_full(points[: last + 1], total)
     if left is not None and left <= SOON_SECONDS:

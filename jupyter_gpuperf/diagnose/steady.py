@@ -167,4 +167,4 @@ def _filled_at(series: Series, job: Span) -> float | None:
     level = median(value for _, value in points[len(points) // 2 :])
     if points[0][1] >= FILLED_RATIO * level:
         return None
-    return next(time for time, value in points if value >= FILLED_RATIO * level)
+    return next((time for time, value in points if value >= FILLED_RATIO * level), None)

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made import BUSY, HOST, steps
+from made import BUSY, HOST, device, steps, window
 
 from jupyter_gpuperf.diagnose import RULES, Device, Listing, Process, Series, Window, diagnose
 
@@ -122,3 +122,8 @@ def test_missing_readings_never_become_a_finding(series, reason):
     )
     device = Device(uuid="GPU", index=0, name="GPU", series=nothing)
     assert diagnose(Window(host=nothing, devices=(device,)), RULES) == []
+
+
+def test_memory_that_can_not_be_makes_no_rule_raise(no_failures):
+    impossible = window(device(memory_used_bytes=-1.0))
+    assert "memory-nearly-full" not in {each.code for each in diagnose(impossible, RULES)}
