@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.training.stillness import AVAILABLE, Stillness
+from jupyter_gpuperf.training.stillness import Stillness
 
 FEWEST_STEPS: Final = 2
 LOOK_STEPS: Final = 3
@@ -73,14 +73,16 @@ class Loop:
         self._batches, self._step, self._wait = batches, step, wait
         self._stillness = stillness
         self._workers, self._prefetched = workers, prefetched
+        self._step_seconds = 0.0
         self.steps = FEWEST_STEPS
         """Of a block."""
 
     def warm_up(self, limit_seconds: float) -> None:
         """Start what is started once, and use up what was loaded before the first step: it comes too fast."""
         self._go()
-        self._step(next(self._batches))
-        self._use_up(limit_seconds)
+        with self._stillness.during(limit_seconds):
+            self._step(next(self._batches))
+            self._use_up(limit_seconds)
         self._stand()
 
     def fit(self, block_seconds: float, most: int) -> None:
@@ -107,16 +109,17 @@ class Loop:
 
     def _timed(self, steps: int) -> float:
         self._go()
-        if not AVAILABLE:
-            self._use_up(float("inf"))
-        self._wait()
-        began = time.perf_counter()
-        for _ in range(steps):
-            self._step(next(self._batches))
-        self._wait()
-        seconds = (time.perf_counter() - began) / steps
+        with self._stillness.during(5 * steps * self._step_seconds):
+            if not self._stillness.is_kept:
+                self._use_up(float("inf"))
+            self._wait()
+            began = time.perf_counter()
+            for _ in range(steps):
+                self._step(next(self._batches))
+            self._wait()
+            self._step_seconds = (time.perf_counter() - began) / steps
         self._stand()
-        return seconds
+        return self._step_seconds
 
     def _use_up(self, limit_seconds: float) -> None:
         began = time.perf_counter()

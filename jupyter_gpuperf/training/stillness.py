@@ -11,7 +11,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 AVAILABLE: Final = hasattr(signal, "SIGSTOP")
@@ -37,30 +38,61 @@ for each in held:
 """Looks for its parent itself: the notebook's other children hold the pipe's end, too, so that it may never close."""
 
 
-class Stillness:
-    """The processes that are held now."""
+PATIENCE_SECONDS: Final = 20.0
 
-    def __init__(self) -> None:
+
+class Stillness:
+    """The processes that are held now.
+
+    Parameters
+    ----------
+    patience_seconds
+        What runs meanwhile may take longer by so much than it should; then nobody is held any more, because it may
+        wait for what a held process has: a lock that all copies of a data set share.
+    """
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._patience_seconds = patience_seconds
         self._held: set[int] = set()
+        self._given_up = False
+        self._changing = threading.RLock()
         self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether processes that should stand still do."""
+        return AVAILABLE and not self._given_up
+
+    @contextlib.contextmanager
+    def during(self, seconds: float) -> Iterator[None]:
+        """What runs within should take so long at most."""
+        timer = threading.Timer(seconds + self._patience_seconds, self._give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def hold(self, pids: Iterable[int]) -> None:
         """Hold processes; those that have ended are none."""
-        wanted = set(pids) - self._held
-        if not AVAILABLE or not wanted:
-            return
-        self._tell_guard(self._held | wanted)  # first: from now on they may be held
-        for pid in wanted:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                self._held.add(pid)
+        with self._changing:
+            wanted = set(pids) - self._held
+            if not self.is_kept or not wanted:
+                return
+            self._tell_guard(self._held | wanted)  # first: from now on they may be held
+            for pid in wanted:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    self._held.add(pid)
 
     def let_go(self, pids: Iterable[int]) -> None:
         """Let processes go on."""
-        for pid in self._held.intersection(pids):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-            self._held.discard(pid)
+        with self._changing:
+            for pid in self._held.intersection(pids):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+                self._held.discard(pid)
 
     def close(self) -> None:
         """Let all go on, and do without the guard."""
@@ -71,6 +103,11 @@ class Stillness:
             assert self._guard.stdin is not None  # it is a pipe
             self._guard.stdin.close()
             self._guard = None
+
+    def _give_up(self) -> None:
+        with self._changing:
+            self._given_up = True
+            self.let_go(set(self._held))
 
     def _tell_guard(self, pids: Iterable[int]) -> None:
         if self._guard is None:

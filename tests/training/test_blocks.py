@@ -76,6 +76,41 @@ def test_workers_run_in_their_own_blocks_alone(stillness):
     wait_until(lambda: not any(map(psutil.pid_exists, pids)))
 
 
+class Locked(torch.utils.data.Dataset):
+    """All its copies share a lock, which one of them nearly always has."""
+
+    def __init__(self):
+        self.lock = torch.multiprocessing.get_context("fork").Lock()
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        with self.lock:
+            time.sleep(0.01)
+        return index
+
+
+def test_a_lock_that_a_held_worker_has_holds_up_nobody_for_long():
+    stillness = Stillness(patience_seconds=0.5)
+    data = Locked()
+    options = {"batch_size": 4, "num_workers": 2, "multiprocessing_context": "fork"}
+    both = [Endless(torch.utils.data.DataLoader(data, **options)) for _ in range(2)]
+    loops = [loop(each, stillness, workers=2, prefetched=5) for each in both]
+    try:
+        for each in loops:
+            each.warm_up(0.2)
+        for each in (loops * 10)[:20]:
+            each.block()
+        assert (
+            not stillness.is_kept
+        )  # or no worker was ever stopped with the lock, and this proved nothing
+    finally:
+        for each in loops:
+            each.close()
+        stillness.close()
+
+
 @pytest.mark.parametrize(
     ("workers", "step_seconds", "steps"), [(0, 0.004, 10), (4, 0.004, 12), (64, 0.02, 2)]
 )
