@@ -97,7 +97,9 @@ def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     if folder := os.environ.get("GPUPERF_PICTURES"):
         answer.screenshot(path=Path(folder) / "amp_profile.png")
 
-    job = page.locator(JOB, has_text="amp_profile")  # without a reload
+    job = page.locator(
+        JOB, has_text="modes fp32,bf16,fp16"
+    )  # without a reload; others may be there
     expect(job).to_have_attribute("data-job-state", "done")
     expect(job).to_contain_text(sentence)
     for mode in ("fp32", "bf16"):
