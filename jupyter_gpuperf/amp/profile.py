@@ -104,7 +104,10 @@ class _Profiling:
             run_seconds=variants[REFERENCE].run_seconds if REFERENCE in variants else 0.0,
             budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
-        self._looked_into(variants, checking)
+        try:
+            self._looked_into(variants, checking)
+        finally:
+            checking.forget()  # an interrupt, too, lets go of the driver
         if options.compile:
             self._compiled(variants)
         profile.modes = list(self._outcomes.values())
@@ -227,7 +230,6 @@ class _Profiling:
                     "sentence": f"It could not be looked into: {described(error)['message']}",
                 }
                 self._released()
-        checking.forget()
 
     def _compiled(self, variants: dict[str, Variant]) -> None:
         try:

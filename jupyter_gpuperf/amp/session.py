@@ -130,7 +130,7 @@ class Session:
             with applied(torch, NOW, Around("cpu"), watch):
                 (self.subject.first or self.subject.body)()
             self.synchronize()
-        except Exception as error:
+        except Exception as error:  # whatever the cell raises: it is told as the cell's
             raise CellFailed(str(error)) from error
         seconds = time.perf_counter() - began
         self._iterators.note_taken()

@@ -81,7 +81,7 @@ class Stopwatch:
                     variant.steps_skipped += watch.scaling.skipped
                     variant.steps_taken += watch.scaling.steps
                     variant.scale = watch.scaling.scale
-        except Exception as error:
+        except Exception as error:  # whatever the cell raises: the other modes go on
             raise VariantFailed(variant.name, error) from error
 
     def warm_up(self, variant: Variant) -> None:

@@ -167,7 +167,7 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:
 
     seen: list[tuple[str, str, tuple[int, ...], Any]] = []
 
-    class Tracing(TorchDispatchMode):  # type: ignore[misc]
+    class Tracing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
         def __torch_dispatch__(
             self,
             func: Any,

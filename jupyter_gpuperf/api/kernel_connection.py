@@ -80,7 +80,7 @@ class KernelConnection:
             await self._obey(_decode(line))
         except GpuPerfError as error:
             await self._send(SocketError(**error.to_dict()))
-        except Exception:
+        except Exception:  # a defect must not end the connection
             logger.exception("Unexpected error while serving a kernel")
             await self._send(UNEXPECTED)
 

@@ -81,7 +81,11 @@ class Loop:
         """Start what is started once, and use up what was loaded before the first step: it comes too fast."""
         self._go()
         with self._stillness.during(limit_seconds):
+            began = time.perf_counter()
             self._step(next(self._batches))
+            self._step_seconds = (
+                time.perf_counter() - began
+            )  # a slow step needs patience from the start
             self._use_up(limit_seconds)
         self._stand()
 
