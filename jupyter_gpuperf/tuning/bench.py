@@ -156,14 +156,20 @@ class Bench:
             return trial
         self._say(setting.words())
         run = _Run(trial, self._budget)
-        limit = min(self._left(), seconds + self._expected_seconds(setting))
+        allowed = seconds + self._expected_seconds(setting)
+        limit = min(self._left(), allowed)
         try:
             with self._alarm.within(limit):
                 run.loader, run.processes = self._subject.loader(setting, max(1.0, limit))
                 work(run)
         except TimeIsUp:
             if not trial.blocks and not trial.waits:
-                trial.error = f"too slow: not enough batches within {limit:.0f} s"
+                trial.out_of_time = limit < allowed
+                trial.error = (
+                    f"not enough batches in the {limit:.0f} s that were left"
+                    if trial.out_of_time
+                    else f"too slow: not enough batches within {limit:.0f} s"
+                )
         except BadRequest as error:
             trial.error = error.message
         except GpuPerfError as error:

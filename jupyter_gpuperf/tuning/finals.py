@@ -13,6 +13,8 @@ MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
 MOST_SECONDS: Final = 1.25
 """For one turn of a finalist."""
+HOPELESS_RATIO: Final = 1.25
+"""A rate varies by less than this between trials."""
 
 
 class Finals:
@@ -64,6 +66,9 @@ class Finals:
 
     def _in_turn(self, finalists: Sequence[Trial]) -> None:
         left = self._tried.left
+        if 2 * sum(self._tried.least_seconds(each.setting) for each in finalists) > left():
+            self._tried.cut_short = True
+            return
         seconds = min(MOST_SECONDS, left() / (2 * len(finalists) + 1))
         again: dict[int, list[float]] = {id(each): [] for each in finalists}
         for trial in (*finalists, *reversed(finalists)):
@@ -84,7 +89,7 @@ class Finals:
         others = sorted(tried.measured(), key=load_seconds)
         order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
         for trial in order:
-            if self._against(trial, step) and self.keeps_up(trial):
+            if self._may_win(trial) and self._against(trial, step) and self.keeps_up(trial):
                 break
         for trial in tried.measured():
             if trial.roles and not trial.waits:
@@ -93,14 +98,28 @@ class Finals:
         kept = [each for each in held if self.keeps_up(each)]
         if kept:
             return min(kept, key=lambda each: each.setting.cost)
-        return tried.nearest(held) or tried.leader()
+        # Where there was no time to hold what leads against the step, its rate must do.
+        leader = tried.leader()
+        return tried.nearest([*held, *([leader] if leader and not leader.waits else [])])
+
+    def _may_win(self, trial: Trial) -> bool:
+        """Tell whether its rate alone leaves it a chance against what was held against the step before."""
+        step = self._space.step_seconds
+        held = [each.each_seconds(step) for each in self._tried.measured() if each.waits]
+        return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
 
     def _against(self, trial: Trial, step: Step) -> bool:
-        if self._tried.left() <= 0:
-            self._tried.cut_short = True
+        """Hold a setting against the step; return whether that was done."""
+        tried = self._tried
+        left = tried.left()
+        wanted = tried.least_seconds_with_step(trial.setting, self._space.step_seconds or 0.0)
+        if left <= 0 or (wanted > left and any(each.waits for each in tried.measured())):
+            tried.cut_short = True
             return False
-        seconds = min(3.0, max(0.5, self._tried.left() / 6))
-        made = self._tried.bench.with_step(trial.setting, step, seconds=seconds)
+        seconds = min(3.0, max(0.5, left / 6))
+        made = tried.bench.with_step(trial.setting, step, seconds=seconds)
         trial.waits, trial.step_seconds = made.waits, made.step_seconds
-        trial.error = trial.error or made.error
+        tried.cut_short |= made.out_of_time
+        if not made.out_of_time:  # else its rate stands
+            trial.error = trial.error or made.error
         return bool(trial.waits)

@@ -14,11 +14,15 @@ from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.space import Bench, Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.tried import NEAR_RATIO, Tried
-from jupyter_gpuperf.tuning.worker_search import WorkerSearch
+from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0
 """Items' 95th percentile over their mean from which deeper prefetching, or any order, may help."""
 DEEPER_PREFETCH: Final = 4
+FIRST_SHARE: Final = 0.4
+"""Of the time, for what is measured in any case."""
+FIRST_OF_SLOW: Final = 4
+"""Workers from which a model can be made where each trial is dear, and nothing else was measured."""
 
 
 def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Found:
@@ -30,27 +34,50 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
         Returns the time that is left.
     """
     tried = Tried(space, bench, left_seconds)
-    _named(tried)
-    WorkerSearch(tried).run()
+    if _is_slow(tried):
+        _present(tried)
+        known = any(each.setting.num_workers for each in tried.measured())
+        WorkerSearch(tried).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
+        _named(tried)
+    else:
+        _named(tried)
+        WorkerSearch(tried).run()
     _knobs(tried)
     finals = Finals(tried)
     best = finals.best()
     enough = None
-    if best is not None and space.step_seconds is not None:
+    if best is not None and best.waits:
         enough = finals.keeps_up(best)
     return Found(
         trials=list(tried.trials.values()), best=best, enough=enough, cut_short=tried.cut_short
     )
 
 
+def _is_slow(tried: Tried) -> bool:
+    """Tell whether what is measured in any case would take too much of the time: then what may win comes first."""
+    space = tried.space
+    usual = [space.base.but(num_workers=each) for each in FIRST]
+    wanted = sum(map(tried.least_seconds, {*usual, *space.named.values()}))
+    return wanted > FIRST_SHARE * tried.left()
+
+
+def _present(tried: Tried) -> None:
+    """Measure what people have."""
+    if (present := tried.space.named.get("present")) is not None:
+        _measure(tried, "present", present)
+
+
 def _named(tried: Tried) -> None:
     """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
-    named = dict(tried.space.named)
-    first = {"present": named.pop("present")} if "present" in named else {}
-    alone = {"": tried.space.base.but(num_workers=0)}
-    for role, setting in (*first.items(), *alone.items(), *named.items()):
-        if (trial := tried.drain(setting)) is not None and role:
-            trial.roles.add(role)
+    _present(tried)
+    tried.drain(tried.space.base.but(num_workers=0))
+    for role, setting in tried.space.named.items():
+        _measure(tried, role, setting)
+
+
+def _measure(tried: Tried, role: str, setting: Setting) -> None:
+    if (trial := tried.drain(setting)) is not None:
+        trial.roles.add(role)
 
 
 def _knobs(tried: Tried) -> None:

@@ -44,6 +44,8 @@ class Space:
         Of the training step; ``None`` where the fastest loader is wanted.
     batches
         In an epoch; ``None`` where nothing tells.
+    batch_seconds
+        How long one process takes for a batch: so much more does a trial take.
     computing
         Share of an item's time that computes.
     variation
@@ -65,6 +67,7 @@ class Space:
     step: Step | None = None
     step_seconds: float | None = None
     batches: int | None = None
+    batch_seconds: float = 0.0
     pinning: bool = False
     start_methods: Sequence[str] = ()
     any_order: bool = True
@@ -77,5 +80,5 @@ class Found:
     trials: Sequence[Trial]
     best: Trial | None
     enough: bool | None
-    """Whether the step waits for less than the bound; ``None`` without a step."""
+    """Whether the step waits for less than the bound; ``None`` without a step, or without time to run it."""
     cut_short: bool

@@ -72,6 +72,7 @@ def space_here(
         step=step,
         step_seconds=step_seconds,
         batches=subject.batches_per_epoch,
+        batch_seconds=looked.batch_seconds,
         pinning=pinning,
         start_methods=_other_start_methods(method, looked),
         any_order=_knows_any_order(),

@@ -51,6 +51,8 @@ class Trial:
         Why there is no rate.
     aborted
         It was clearly slower than the best so far, and given up early.
+    out_of_time
+        The time for all was up before anything was measured, which says nothing of the setting.
     """
 
     setting: Setting
@@ -67,6 +69,7 @@ class Trial:
     machine_busy_ratio: float | None = None
     error: str | None = None
     aborted: bool = False
+    out_of_time: bool = False
 
     @property
     def batch_seconds(self) -> Interval | None:

@@ -20,6 +20,8 @@ SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.25
 """Of the whole time, kept for the finalists."""
 FINAL_SHARE_WITH_STEP: Final = 0.4
+FEWEST_BLOCKS: Final = 3
+START_SECONDS: Final = 0.5
 
 
 class Tried:
@@ -42,7 +44,9 @@ class Tried:
         if setting in self.trials:
             return self.trials[setting]
         share = FINAL_SHARE if self.space.step is None else FINAL_SHARE_WITH_STEP
-        if self.left() < share * self.all_seconds:
+        # What comes first may be all that there is time for.
+        wanted = self.least_seconds(setting) if self.trials else 0.0
+        if self.left() - wanted < share * self.all_seconds:
             self.cut_short = True
             return None
         best = min(self.measured(), key=load_seconds, default=None)
@@ -53,7 +57,28 @@ class Tried:
             best=None if best is None else best.batch_seconds,
         )
         self.trials[setting] = trial
+        self.cut_short |= trial.out_of_time
         return trial
+
+    def least_seconds(self, setting: Setting) -> float:
+        """Return what a trial takes at least: its start, what lies ready, and the fewest blocks of whole rounds."""
+        if not setting.num_workers:
+            return (2 + FEWEST_BLOCKS) * self.space.batch_seconds
+        rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_BLOCKS
+        return START_SECONDS + rounds * self.round_seconds(setting.num_workers)
+
+    def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
+        """Return the same of a trial beside the training step."""
+        workers = max(1, setting.num_workers)
+        load = self.round_seconds(workers)
+        if not setting.num_workers:
+            return (1 + FEWEST_BLOCKS) * (load + step_seconds)
+        return START_SECONDS + load + FEWEST_BLOCKS * max(load, workers * step_seconds)
+
+    def round_seconds(self, workers: int) -> float:
+        """Return how long workers take for one batch each, as far as looking at items told."""
+        crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
+        return crowded * self.space.batch_seconds
 
     def again(self, trial: Trial) -> None:
         """Measure a setting anew: something else ran then."""

@@ -21,7 +21,6 @@ from jupyter_gpuperf.tuning.budget import Budget, budget_here
 from jupyter_gpuperf.tuning.code_line import code_of
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
 from jupyter_gpuperf.tuning.countdown import Countdown
-from jupyter_gpuperf.tuning.half_made import thrown_away_quietly
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.search import search
@@ -29,6 +28,7 @@ from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.space_here import space_here
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method
+from jupyter_gpuperf.tuning.thrown_away import thrown_away_quietly
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import (

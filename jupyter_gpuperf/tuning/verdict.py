@@ -84,6 +84,8 @@ def summary_of(best: Trial, found: Found, space: Space) -> list[str]:
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None and (words := _against(best, other, name, space)):
             said.append(words)
+    if space.step_seconds is not None and not best.waits:
+        said.append("There was no time left to run the step with it: this is by the rate alone.")
     if found.enough is False:
         said.append(
             f"No setting keeps the wait under {WAIT_RATIO:.0%} of the step: this is the one with the least."

@@ -31,9 +31,15 @@ class WorkerSearch:
         self._tried, self._space = tried, tried.space
         self._again: set[Setting] = set()
 
-    def run(self) -> None:
-        """Search until the neighbours are known, or the fewest that are enough."""
-        if not self._starts():
+    def run(self, first: Sequence[int] = FIRST) -> None:
+        """Search until the neighbours are known, or the fewest that are enough.
+
+        Parameters
+        ----------
+        first
+            Workers to begin with; none where a model can be made of what was measured already.
+        """
+        if not self._starts(first):
             return
         made = 0
         while made < MOST_TRIALS:
@@ -47,9 +53,9 @@ class WorkerSearch:
                 return
             made += 1
 
-    def _starts(self) -> bool:
+    def _starts(self, first: Sequence[int]) -> bool:
         """Try the first few; return whether there is more to look for."""
-        for workers in FIRST:
+        for workers in first:
             if workers > self._space.most_workers:
                 break
             if self._tried.is_enough(self._tried.drain(self._setting(workers))):

@@ -45,8 +45,8 @@ PROBE = Probe(
 class SimulatedBench:
     """Answers as a loader would whose batches take ``seconds_of(setting)``.
 
-    Each trial uses up its time of the budget. ``fails`` gives the error of a setting, or nothing. Blocks scatter by
-    ``noise_ratio`` to either side.
+    Each trial uses up its time of the budget: what it is given, and with ``dear`` what a real one would take, which ends
+    when the budget does. ``fails`` gives the error of a setting, or nothing. Blocks scatter by ``noise_ratio`` to either side.
     """
 
     def __init__(
@@ -57,22 +57,34 @@ class SimulatedBench:
         fails=lambda setting: None,
         noise_ratio=0.01,
         seed=7,
+        dear=False,
+        budget_seconds=60.0,
     ):
+        self.dear, self.budget_seconds = dear, budget_seconds
         self.seconds_of, self.startup, self.fails = seconds_of, startup, fails
         self.used_seconds = 0.0
         self.drained = []
         self.noise_ratio, self.noise = noise_ratio, random.Random(seed)
 
-    def left(self, budget_seconds=60.0):
-        return budget_seconds - self.used_seconds
+    def left(self):
+        return self.budget_seconds - self.used_seconds
+
+    def has_time(self, *costs):
+        """Use up the longest of these, or what is left."""
+        taken = max(costs)
+        fits = taken <= self.left()
+        self.used_seconds += min(taken, max(0.0, self.left()))
+        return fits
 
     def drain(self, setting, *, seconds, target_ratio, best=None):
-        self.used_seconds += seconds
+        mean = self.seconds_of(setting)
+        batches = 1 + setting.in_flight_batches + 3 * max(1, setting.num_workers)
         self.drained.append(setting)
+        if not self.has_time(seconds, self.dear * (self.startup(setting) + batches * mean)):
+            return Trial(setting=setting, error="the time was up", out_of_time=True)
         error = self.fails(setting)
         if error:
             return Trial(setting=setting, error=error)
-        mean = self.seconds_of(setting)
         return Trial(
             setting=setting,
             blocks=[
@@ -83,8 +95,10 @@ class SimulatedBench:
         )
 
     def with_step(self, setting, step, *, seconds):
-        self.used_seconds += seconds
         mean, step_seconds = self.seconds_of(setting), step(None)
+        steps = 3 * max(1, setting.num_workers) * max(mean, step_seconds)
+        if not self.has_time(seconds, self.dear * (self.startup(setting) + steps)):
+            return Trial(setting=setting, error="the time was up", out_of_time=True)
         wait = max(0.0, mean - step_seconds) if setting.num_workers else mean
         return Trial(setting=setting, waits=[wait] * 8, step_seconds=step_seconds)
 
@@ -121,5 +135,5 @@ def space(**given):
     return Space(**{**defaults, **given})
 
 
-def found(bench, budget_seconds=60.0, **given):
-    return search(space(**given), bench, lambda: bench.left(budget_seconds))
+def found(bench, **given):
+    return search(space(**given), bench, bench.left)

@@ -1,0 +1,39 @@
+"""Iterators that were interrupted while they were made, or whose workers were killed: torch complains, and nobody is to hear."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+COMPLAINING: Final = "DataLoaderIter.__del__"
+PINNING: Final = "_pin_memory_loop"
+"""What a thread runs that takes batches over from workers; a name of a thread says so."""
+ENDS: Final = (OSError, EOFError)
+
+
+@contextlib.contextmanager
+def thrown_away_quietly() -> Iterator[None]:
+    """Throw them away before this ends, without a traceback in the notebook; all else is told as before."""
+    unraisable_before, thread_before = sys.unraisablehook, threading.excepthook
+    users_threads = set(threading.enumerate())
+
+    def unraisable(what: sys.UnraisableHookArgs) -> None:
+        if COMPLAINING not in repr(what.object):
+            unraisable_before(what)
+
+    def in_thread(what: threading.ExceptHookArgs) -> None:
+        ours = what.thread is not None and what.thread not in users_threads
+        # A worker that is killed while it hands a batch over resets the connection.
+        if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, ENDS)):
+            thread_before(what)
+
+    sys.unraisablehook, threading.excepthook = unraisable, in_thread
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook, threading.excepthook = unraisable_before, thread_before
