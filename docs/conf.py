@@ -17,11 +17,14 @@ project = "jupyter_gpuperf"
 copyright = "the jupyter_gpuperf maintainers"
 release = version = str(jupyter_gpuperf.__version__)
 
-extensions = ["myst_parser"]
-exclude_patterns = ["_build"]
+extensions = ["myst_nb"]  # it brings myst_parser
+exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = "jupyter_gpuperf"
+html_static_path = ["static"]
+html_css_files = ["notebook.css"]
 nitpicky = True
+nb_execution_mode = "off"  # outputs are those of run_notebook.py, on a real GPU
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 suppress_warnings = ["misc.highlighting_failure"]

@@ -132,7 +132,7 @@ def html_of(profile: Profile) -> str:
     body = "".join(map(_html_row, rows(profile)))
     parts = [
         f"<div><b>{html.escape(profile.sentence)}</b></div>",
-        f"<table {style.TABLE}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        f"<div {style.SCROLLED}><table {style.TABLE}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
         _curves(profile),
         _list("Why not more", profile.why_not_more),
         _code(profile),
@@ -153,7 +153,7 @@ def _html_row(row: Row) -> str:
     bar = f"<div {style.BAR_TRACK}><div {style.fill(row.ratio or 0.0)}></div></div>"
     looks = (
         *(style.VALUE, style.QUIET_CELL, style.VALUE, style.QUIET_CELL, style.VALUE),
-        *(style.NAME_CELL, style.LABEL),
+        *(style.SENTENCE_CELL, style.SENTENCE_CELL),
     )
     cells = "".join(f"<td {look}>{cell}</td>" for look, cell in zip(looks, rest, strict=True))
     return f"<tr><td {style.NAME_CELL}>{name}</td><td {style.LABEL}>{bar}</td>{cells}</tr>"

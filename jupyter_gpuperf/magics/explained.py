@@ -116,7 +116,7 @@ class Explained:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td {style.LABEL}>{html.escape(what)}</td><td {style.VALUE}>{html.escape(much)}</td>"
+            f"<tr><td {style.NAME_CELL}>{html.escape(what)}</td><td {style.VALUE}>{html.escape(much)}</td>"
             f"<td {style.QUIET_CELL}>{html.escape(detail)}</td></tr>"
             for what, much, detail in self.rows()
         )

@@ -58,6 +58,8 @@ BAR_TRACK: Final = _style(
     "overflow:hidden"
 )
 NAME_CELL: Final = LABEL.replace("text-align:left", "text-align:left;white-space:nowrap")
+# Beside cells that don't break, a sentence would otherwise be left a word a line.
+SENTENCE_CELL: Final = LABEL.replace("text-align:left", "text-align:left;min-width:22em")
 
 
 def fill(ratio: float) -> str:

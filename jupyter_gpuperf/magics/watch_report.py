@@ -18,6 +18,7 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LOOP_HEADS = ("Loop", "Steps", "Samples/s", "Step", "Wait for data", "GPU idle for data", "Loader")
 CELL_HEADS = ("Cell", "Time", "GPU busy", "Memory at most", "Energy")
+WORDS = ("Loop", "Loader", "Cell")  # the other columns are numbers
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         tables = "".join(
-            f"<table {style.TABLE}><tr>{''.join(_cell(each, style.QUIET_CELL) for each in heads)}"
-            f"</tr>{''.join(_row(row) for row in rows)}</table>"
+            f"<table {style.TABLE}><tr>{''.join(map(_head, heads))}</tr>"
+            f"{''.join(_row(heads, row) for row in rows)}</table>"
             for heads, rows in self.tables()
         )
         notes = "".join(f"<div {style.QUIET}>{html.escape(note)}</div>" for note in self.notes)
@@ -156,10 +157,16 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [word.ljust(width) for word, width in zip(row, widths, strict=True)]
 
 
-def _row(words: Sequence[str]) -> str:
-    first, *rest = words
-    cells = _cell(first, style.LABEL) + "".join(_cell(each, style.VALUE) for each in rest)
-    return f"<tr>{cells}</tr>"
+def _head(name: str) -> str:
+    return _cell(name, style.QUIET_CELL if name in WORDS else style.QUIET_NUMBER)
+
+
+def _row(heads: Sequence[str], words: Sequence[str]) -> str:
+    cells = (
+        _cell(each, style.NAME_CELL if name in WORDS else style.VALUE)
+        for name, each in zip(heads, words, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _cell(word: str, attributes: str) -> str:
