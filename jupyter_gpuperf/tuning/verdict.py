@@ -84,6 +84,10 @@ def summary_of(best: Trial, found: Found, space: Space) -> list[str]:
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None and (words := _against(best, other, name, space)):
             said.append(words)
+        elif other is None and role in space.named:
+            said.append(
+                f"{_capital(name)} ({space.named[role].words()}) was not measured: the time was too short."
+            )
     if space.step_seconds is not None and not best.waits:
         said.append("There was no time left to run the step with it: this is by the rate alone.")
     if found.enough is False:
@@ -108,7 +112,7 @@ def _against(best: Trial, other: Trial, name: str, space: Space) -> str | None:
     if other.setting == best.setting:
         return f"That is {name}."
     if other.error is not None:
-        return f"{name[:1].upper()}{name[1:]} ({other.setting.words()}): {other.error}."
+        return f"{_capital(name)} ({other.setting.words()}): {other.error}."
     step = space.step_seconds
     ratio = other.each_seconds(step) / best.each_seconds(step)
     what = f"{name} ({other.setting.words()})"
@@ -118,6 +122,10 @@ def _against(best: Trial, other: Trial, name: str, space: Space) -> str | None:
     if ratio > 1 + WAIT_RATIO:
         return f"By the means {ratio:.2f} times as fast as {what}, but the intervals overlap."
     return f"As fast as {what}, within what was measured."
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def doubts(probe: Probe, budget: Budget, best: Trial | None) -> list[str]:

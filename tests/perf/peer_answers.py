@@ -21,7 +21,11 @@ from dataclasses import dataclass
 RIGHT, WRONG, NONE = "right", "wrong", "names none"
 
 CODES = {
-    "gpuprof": {"waiting on the loader": "input-bound", "Prefetch queue": "input-bound"},
+    "gpuprof": {
+        "waiting on the loader": "input-bound",
+        "Prefetch queue": "input-bound",
+        "Cold-cache pattern": "input-bound",  # storage that is slow to read
+    },
     "fournex": {},
     "gpu-idle": {
         "dataloader": "input-bound",
@@ -85,7 +89,11 @@ def _fournex(said: str) -> Answer:
 
 
 def _gpu_idle(said: str) -> Answer:
-    findings = json.loads(said)["findings"]
+    try:
+        findings = json.loads(said)["findings"]
+    except json.JSONDecodeError:  # it ended with an error
+        last = (said.strip().splitlines() or ["nothing"])[-1]
+        return Answer(re.sub(r"\S*/", "", last), could_judge=False)
     if not findings:
         return Answer("no findings")
     first = findings[0]

@@ -55,3 +55,15 @@ def test_a_gain_is_claimed_only_where_intervals_stay_apart():
     assert "2.00 times as fast as your present" in summary_of(best, found(best, own), SPACE)[1]
     noisy = Trial(setting=own.setting, roles={"present"}, blocks=[0.005, 0.035] * 5)
     assert "intervals overlap" in summary_of(best, found(best, noisy), SPACE)[1]
+
+
+def test_it_says_what_there_was_no_time_for():
+    space = dataclasses.replace(
+        SPACE,
+        named={"golden": Setting.of(num_workers=8)},
+        step=lambda batch: None,
+        step_seconds=0.02,
+    )
+    said = " ".join(summary_of(best := trial(4), found(best), space))
+    assert "The common recipe (8 workers) was not measured" in said
+    assert "no time left to run the step with it" in said
