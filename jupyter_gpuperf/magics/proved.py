@@ -13,6 +13,7 @@ from jupyter_gpuperf.magics.watching_here import session
 from jupyter_gpuperf.magics.words import interval_words, quantity_words
 from jupyter_gpuperf.schemas import Interval
 from jupyter_gpuperf.training import proof
+from jupyter_gpuperf.training.other_loader import SETTINGS
 
 
 class Proved:
@@ -41,6 +42,7 @@ class Proved:
             "samples": data.samples,
             "steps_per_block": data.steps_per_block,
             "restored": data.restored,
+            "cost_seconds": data.cost_seconds,
             "warnings": [data.doubt] if data.doubt else [],
         }
 
@@ -83,7 +85,18 @@ def headspace(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> Proved:
-    """Measure how fast the loop would be if data were free."""
+    """Measure how fast the loop would be if data were free.
+
+    Parameters
+    ----------
+    state
+        What the step changes, where it is not reached through the step itself.
+    steps
+        Of a block at most; a round of the loader's workers is not cut for it.
+    limit_seconds
+        For all that is waited for: starting workers, warming up, measuring, putting back. Where three short rounds
+        don't fit, they are measured all the same, and the answer says so.
+    """
     torch = _torch()
     with session().watching.silent():
         found = proof.headspace(
@@ -101,7 +114,15 @@ def apply(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> Proved:
-    """Try other settings of the loader on the loop itself, in turn with those that it has."""
+    """Try other settings of the loader on the loop itself, in turn with those that it has.
+
+    Parameters
+    ----------
+    change
+        Settings by name, or a finding or a tuning that has some.
+    state, steps, limit_seconds
+        As of ``headspace``.
+    """
     torch = _torch()
     with session().watching.silent():
         found = proof.changed(
@@ -128,7 +149,7 @@ def settings_of(change: Any) -> Mapping[str, Any]:
     if isinstance(
         recommended, Mapping
     ):  # of the loader's order and its workers' start, apply changes nothing
-        change = {name: recommended[name] for name in proof.SETTINGS if name in recommended}
+        change = {name: recommended[name] for name in SETTINGS if name in recommended}
     inner = getattr(change, "settings", None)
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)
