@@ -85,18 +85,7 @@ def headspace(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> Proved:
-    """Measure how fast the loop would be if data were free.
-
-    Parameters
-    ----------
-    state
-        What the step changes, where it is not reached through the step itself.
-    steps
-        Of a block at most; a round of the loader's workers is not cut for it.
-    limit_seconds
-        For all that is waited for: starting workers, warming up, measuring, putting back. Where three short rounds
-        don't fit, they are measured all the same, and the answer says so.
-    """
+    """Measure how fast the loop would be if data were free."""
     torch = _torch()
     with session().watching.silent():
         found = proof.headspace(
@@ -114,15 +103,7 @@ def apply(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> Proved:
-    """Try other settings of the loader on the loop itself, in turn with those that it has.
-
-    Parameters
-    ----------
-    change
-        Settings by name, or a finding or a tuning that has some.
-    state, steps, limit_seconds
-        As of ``headspace``.
-    """
+    """Try other settings of the loader on the loop itself, in turn with those that it has."""
     torch = _torch()
     with session().watching.silent():
         found = proof.changed(

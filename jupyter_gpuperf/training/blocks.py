@@ -14,6 +14,8 @@ from jupyter_gpuperf.training.stillness import Stillness
 LOOK_STEPS: Final = 3
 DRY_SECONDS: Final = 0.05
 """No batch that lies in the queue takes so long to get."""
+BURST_STEPS: Final = 2
+"""Who waits for longer than so many steps gets the next batches at once."""
 ENDING_SECONDS: Final = 5.0
 """How long torch waits for a worker that still loads, before it ends it by force."""
 _NOTHING: Final = object()
@@ -121,7 +123,12 @@ class Loop:
     def pace(self) -> Pace:
         """How fast it went when it was timed last."""
         lead = 0 if self._stillness.is_kept else self._prefetched
-        return Pace(seconds=self._step_seconds, workers=self._workers, lead_steps=lead)
+        return Pace(
+            seconds=self._step_seconds,
+            workers=self._workers,
+            lead_steps=lead,
+            comes_in_bursts=max(self._waits_seconds) > BURST_STEPS * self._step_seconds,
+        )
 
     @property
     def ending_seconds(self) -> float:

@@ -28,20 +28,27 @@ class Pace:
         Those that were started together are done together, so a block should be whole rounds of them.
     lead_steps
         Taken before each block, untimed.
+    comes_in_bursts
+        A part of the workers' round says nothing then: it is all wait, or none.
     """
 
     seconds: float
     workers: int = 0
     lead_steps: int = 0
+    comes_in_bursts: bool = False
 
     def block_seconds(self, steps: int) -> float:
         """Return how long a block of so many steps takes."""
         return (self.lead_steps + steps) * self.seconds
 
-    def whole(self) -> int:
+    def fewest_whole(self) -> int:
         """Return the fewest steps that are a block of whole rounds of the workers."""
         unit = max(1, self.workers)
         return -(-FEWEST_STEPS // unit) * unit
+
+    def fewest(self) -> int:
+        """Return the fewest steps that say how fast the loop is."""
+        return self.fewest_whole() if self.comes_in_bursts else FEWEST_STEPS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +74,7 @@ class Plan:
 def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
     """Choose the longest blocks of which enough rounds fit into ``seconds``.
 
-    Fewer rounds are taken before a round of the workers is cut: parts of one say little about a loop.
+    Fewer rounds are taken before a round of the workers is cut; where they give their batches all at once, it is not.
 
     Parameters
     ----------
@@ -75,9 +82,9 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
         Of a block, where one round of the workers is not more.
     """
     seconds *= PLANNED_RATIO
-    whole = {name: pace.whole() for name, pace in paces.items()}
-    parts = {name: min(FEWEST_STEPS, least) for name, least in whole.items()}
-    for least in (whole, parts):
+    whole = {name: pace.fewest_whole() for name, pace in paces.items()}
+    fewest = {name: pace.fewest() for name, pace in paces.items()}
+    for least in (whole, fewest):
         for rounds in range(GOOD_ROUNDS, FEWEST_ROUNDS - 1, -1):
             if _round_seconds(paces, least) <= seconds / rounds:
                 steps = _shared(paces, least, seconds / rounds, most_steps)
@@ -88,9 +95,9 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
                     fits=True,
                 )
     return Plan(
-        steps=parts,
+        steps=fewest,
         rounds=FEWEST_ROUNDS,
-        round_seconds=_round_seconds(paces, parts),
+        round_seconds=_round_seconds(paces, fewest),
         fits=False,
     )
 
