@@ -128,9 +128,10 @@ def headspace(
     state
         What it changes beside what it reaches by name.
     steps
-        In each block.
+        In each block at most, where a round of the loader's workers is not more.
     limit_seconds
-        It ends earlier when the interval is narrow.
+        For all that is waited for: workers that start, first steps, rounds, putting back. It ends earlier when the
+        interval is narrow. Where three short rounds don't fit, they are measured all the same, and the result says so.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from jupyter_gpuperf.magics.watching_here import session
 from jupyter_gpuperf.magics.words import interval_words, quantity_words
 from jupyter_gpuperf.schemas import Interval
 from jupyter_gpuperf.training import proof
+from jupyter_gpuperf.training.other_loader import SETTINGS
 
 
 class Proved:
@@ -41,6 +42,7 @@ class Proved:
             "samples": data.samples,
             "steps_per_block": data.steps_per_block,
             "restored": data.restored,
+            "cost_seconds": data.cost_seconds,
             "warnings": [data.doubt] if data.doubt else [],
         }
 
@@ -128,7 +130,7 @@ def settings_of(change: Any) -> Mapping[str, Any]:
     if isinstance(
         recommended, Mapping
     ):  # of the loader's order and its workers' start, apply changes nothing
-        change = {name: recommended[name] for name in proof.SETTINGS if name in recommended}
+        change = {name: recommended[name] for name in SETTINGS if name in recommended}
     inner = getattr(change, "settings", None)
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)

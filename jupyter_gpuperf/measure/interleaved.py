@@ -15,7 +15,7 @@ from typing import Final
 from jupyter_gpuperf.measure.statistics import (
     RESAMPLES,
     Interval,
-    bootstrap,
+    geometric_of_few,
     half_width_ratio,
     median_interval,
 )
@@ -23,6 +23,8 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, LOOK_RESAMPLES, MOST
 
 FEWEST_ROUNDS: Final = FEWEST_BLOCKS
 MOST_ROUNDS: Final = MOST_BLOCKS
+MEDIAN_ROUNDS: Final = 5
+"""Of fewer, resampling gives at best their least and most, which miss the truth too often: Student's interval then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +41,8 @@ class Interleaved:
     doubt: str | None
 
     def median(self, name: str) -> Interval:
-        """Return a variant's median with its interval."""
-        return median_interval(self.samples[name])
+        """Return a variant's median with its interval; of two to four rounds, their geometric mean."""
+        return _middle(self.samples[name])
 
     def speedup(self, name: str, reference: str) -> Interval:
         """Return how many times faster ``name`` is than ``reference``; below 1 it is slower."""
@@ -53,6 +55,7 @@ def time_interleaved(
     target_ratio: float,
     limit_seconds: float,
     fewest_rounds: int = 1,
+    room_rounds: float = 0.0,
     progress: Callable[[float, str], None] = lambda ratio, message: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Interleaved:
@@ -66,6 +69,8 @@ def time_interleaved(
         Name → measures once and returns seconds per call; warm already.
     fewest_rounds
         Rounds that are made whatever time they take: one sample has no interval.
+    room_rounds
+        How much of another round, as long as those before, must fit into the time that is left for it to begin.
     progress
         Takes a ratio from 0 to 1 and a few words.
     """
@@ -80,11 +85,12 @@ def time_interleaved(
         order.reverse()
         rounds += 1
         used_ratio = (clock() - began) / limit_seconds
+        is_over = used_ratio * (1 + room_rounds / rounds) >= 1
         progress(min(1.0, used_ratio), _so_far(samples))
         # Looking costs more than a short block: at every round first, rarer later.
         if rounds >= FEWEST_ROUNDS and (rounds < 32 or rounds % 8 == 0):
             widest = _widest(samples)
-        enough = widest <= target_ratio or used_ratio >= 1 or rounds >= MOST_ROUNDS
+        enough = widest <= target_ratio or is_over or rounds >= MOST_ROUNDS
         if enough and rounds >= fewest_rounds:
             break
     if math.isinf(widest) and rounds > 1:
@@ -97,17 +103,25 @@ def paired_ratio(
 ) -> Interval:
     """Return the median of ``reference / other`` over the rounds, with its 95 % interval.
 
+    Of two to four rounds it is their geometric mean.
+
     Raises
     ------
     ValueError
         They are not of the same rounds, or there are none.
     """
     ratios = [first / second for first, second in zip(reference, other, strict=True)]
-    return bootstrap(ratios, statistics.median, resamples)
+    return _middle(ratios, resamples)
+
+
+def _middle(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
+    if 2 <= len(samples) < MEDIAN_ROUNDS:
+        return geometric_of_few(samples)
+    return median_interval(samples, resamples)
 
 
 def _widest(samples: Mapping[str, Sequence[float]]) -> float:
-    return max(half_width_ratio(median_interval(each, LOOK_RESAMPLES)) for each in samples.values())
+    return max(half_width_ratio(_middle(each, LOOK_RESAMPLES)) for each in samples.values())
 
 
 def _so_far(samples: Mapping[str, Sequence[float]]) -> str:

@@ -70,6 +70,24 @@ def mean_of_few(samples: Sequence[float]) -> Interval:
     return {"value": mean, "low": max(0.0, mean - half), "high": mean + half}
 
 
+def geometric_of_few(samples: Sequence[float]) -> Interval:
+    """Return the geometric mean of 2 to 10 samples with Student's interval, by their logarithms.
+
+    For times and ratios of few rounds: it never reaches zero, and of ``a / b`` it is the inverse of ``b / a``.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than 2 or more than 10 samples, or one is not above zero.
+    """
+    if not 2 <= len(samples) <= len(STUDENT_T) + 1:
+        raise ValueError("Student's interval is for 2 to 10 samples here")
+    logs = [math.log(each) for each in samples]
+    mean = statistics.fmean(logs)
+    half = STUDENT_T[len(logs) - 2] * statistics.stdev(logs) / math.sqrt(len(logs))
+    return {"value": math.exp(mean), "low": math.exp(mean - half), "high": math.exp(mean + half)}
+
+
 def welch_ratio(
     before: Sequence[float], after: Sequence[float], confidence: float = 0.95
 ) -> Interval:

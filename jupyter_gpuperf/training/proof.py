@@ -2,37 +2,41 @@
 
 Each block of steps is timed whole, the device waited for at both ends. Between its blocks a loop's workers stand still:
 what they would load meanwhile would come too fast, and they would take the processors from the other loop. Afterwards
-everything that the steps changed is put back.
+everything that the steps changed is put back. The time limit is for all of it: what is left after the start is planned.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.training.blocks import Endless, Loop
+from jupyter_gpuperf.training.other_loader import loader_with
+from jupyter_gpuperf.training.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, Plan, plan
 from jupyter_gpuperf.training.snapshot import Snapshot
 from jupyter_gpuperf.training.step_state import Reached, reached_by
 from jupyter_gpuperf.training.stillness import Stillness
 
 CACHED_BATCHES: Final = 4
 TARGET_RATIO: Final = 0.02
-SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
-"""What may be changed: none of it changes which batches the model sees."""
-
-FEWEST_ROUNDS: Final = 5
-"""An interval of fewer says little; slow steps get shorter blocks for it."""
-WARM_UP_RATIO: Final = 0.25
-"""Of the time that measuring may take, for each loop's first steps at most."""
+WARM_UP_RATIO: Final = 0.15
+"""Of the time that is left, for each loop's first steps, once its workers have started."""
+LOOK_RATIO: Final = 0.1
+"""Of the time that is left, to see how long each loop's steps take."""
+SHORTEST_SECONDS: Final = 0.001
+"""Where nothing is left, the fewest rounds are made all the same."""
+ROOM_ROUNDS: Final = 0.75
+"""A round whose last quarter would be late is still made; a fifth of a sample is much to give away."""
 
 Step = Callable[[Any], object]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,9 @@ class Proof:
     restored
         What the steps changed and was put back.
     doubt
-        A sentence when the interval stayed wide.
+        A sentence when the interval stayed wide, or the limit was too short.
+    cost_seconds
+        All that was waited for, to the last thing put back.
     """
 
     what: str
@@ -73,6 +79,7 @@ def headspace(
     state: tuple[Any, ...] = (),
     steps: int,
     limit_seconds: float,
+    clock: Clock = time.perf_counter,
 ) -> Proof:
     """Measure the loop as it is, and on batches that lie on the device already.
 
@@ -81,16 +88,19 @@ def headspace(
     BadRequest
         ``no_state_found``: the step reaches no model, so that nothing could be put back; ``empty_loader``.
     """
-    bench = _Bench(torch, step, state, (loader,), steps)
+    bench = _Bench(torch, step, state, (loader,), steps, limit_seconds, clock)
+    cached: list[Any] = []
+
+    def keep(batch: Any) -> None:
+        if len(cached) < CACHED_BATCHES:
+            cached.append(_on(bench.device, batch))
+
     with bench:
-        cached = [_on(bench.device, each) for each in itertools.islice(loader, CACHED_BATCHES)]
-        if not cached:
-            raise BadRequest("empty_loader", "The loader gives no batch.", "Give one that does.")
-        variants = {
-            "before": bench.loop(Endless(loader), loader),
-            "after": bench.loop(itertools.cycle(cached)),
-        }
-        return bench.prove("data for free", variants, limit_seconds)
+        # The batches to replay are those of the first steps: a start of the workers for them alone costs seconds.
+        before = bench.loop(Endless(loader, keep), loader)
+        after = bench.loop(itertools.cycle(cached))
+        found = bench.prove("data for free", {"before": before, "after": after})
+    return bench.billed(found)
 
 
 def changed(
@@ -102,6 +112,7 @@ def changed(
     state: tuple[Any, ...] = (),
     steps: int,
     limit_seconds: float,
+    clock: Clock = time.perf_counter,
 ) -> Proof:
     """Measure the loop as it is, and with other settings of its loader.
 
@@ -111,56 +122,15 @@ def changed(
         ``unknown_setting``, ``not_a_plain_loader``, ``no_state_found``.
     """
     other = loader_with(torch, loader, settings)
-    bench = _Bench(torch, step, state, (loader, other), steps)
+    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds, clock)
     with bench:
         variants = {
             "before": bench.loop(Endless(loader), loader),
             "after": bench.loop(Endless(other), other),
         }
         words = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-        return bench.prove(words, variants, limit_seconds, loader=other)
-
-
-def loader_with(torch: Any, loader: Any, settings: Mapping[str, Any]) -> Any:
-    """Return a DataLoader that differs from ``loader`` in these settings alone."""
-    unknown = [name for name in settings if name not in SETTINGS]
-    if unknown or not settings:
-        raise BadRequest(
-            "unknown_setting",
-            f"{unknown[0]!r} can't be tried." if unknown else "There is no setting to try.",
-            f"Give some of {', '.join(SETTINGS)}.",
-        )
-    if type(loader) is not torch.utils.data.DataLoader:
-        raise BadRequest(
-            "not_a_plain_loader",
-            f"A {type(loader).__name__} can't be built anew from its settings.",
-            "Give a plain torch DataLoader.",
-        )
-    wanted = {name: getattr(loader, name) for name in SETTINGS} | dict(settings)
-    if not wanted["num_workers"]:
-        wanted |= {"prefetch_factor": None, "persistent_workers": False}
-    if loader.batch_sampler is not None and loader.batch_size is None:
-        batching = {"batch_sampler": loader.batch_sampler}
-    else:
-        batching = {"batch_size": loader.batch_size, "drop_last": loader.drop_last}
-        # The sampler of an iterable data set is torch's own.
-        if not isinstance(loader.dataset, torch.utils.data.IterableDataset):
-            batching["sampler"] = loader.sampler
-    with warnings.catch_warnings():
-        # Of how many workers torch would suggest: what they give is measured, right after.
-        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
-        return torch.utils.data.DataLoader(
-            loader.dataset,
-            collate_fn=loader.collate_fn,
-            timeout=loader.timeout if wanted["num_workers"] else 0,
-            worker_init_fn=loader.worker_init_fn,
-            multiprocessing_context=loader.multiprocessing_context
-            if wanted["num_workers"]
-            else None,
-            generator=loader.generator,
-            **batching,
-            **wanted,
-        )
+        found = bench.prove(words, variants, loader=other)
+    return bench.billed(found)
 
 
 class _Bench:
@@ -173,7 +143,11 @@ class _Bench:
         state: tuple[Any, ...],
         loaders: tuple[Any, ...],
         steps: int,
+        limit_seconds: float,
+        clock: Clock,
     ) -> None:
+        self._clock, self._limit_seconds = clock, limit_seconds
+        self._began = clock()
         reached = reached_by(torch, step, state)
         if not reached.modules:
             raise BadRequest(
@@ -186,20 +160,21 @@ class _Bench:
         self._reached, self._loaders = reached, loaders
         self._loops: list[Loop] = []
         self._stillness = Stillness()
-        self._began = time.perf_counter()
 
     def __enter__(self) -> None:
+        began = self._clock()
         self._snapshot = Snapshot(self._torch, self._reached, self._loaders)
+        self._snapshot_seconds = self._clock() - began
 
     def __exit__(self, *_: object) -> None:
+        self._stillness.close()  # first: then the workers of all loops finish their batches together
         for each in self._loops:
             each.close()
-        self._stillness.close()
         self._wait()
         self._snapshot.restore()
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
-        """Return a loop over batches, of this loader where it is one's."""
+        """Start a loop over batches, of this loader where it is one's, and see how fast it is."""
         loop = Loop(
             batches,
             self._step,
@@ -207,25 +182,28 @@ class _Bench:
             stillness=self._stillness,
             workers=getattr(loader, "num_workers", 0) or 0,
             prefetched=_prefetched(loader),
+            clock=self._clock,
         )
         self._loops.append(loop)
+        loop.warm_up(WARM_UP_RATIO * self._left_seconds())
+        loop.look(LOOK_RATIO * self._left_seconds())
         return loop
 
-    def prove(
-        self, what: str, loops: dict[str, Loop], limit_seconds: float, *, loader: Any = None
-    ) -> Proof:
+    def prove(self, what: str, loops: dict[str, Loop], *, loader: Any = None) -> Proof:
         """Measure both in turn, and back."""
-        block_seconds = limit_seconds / FEWEST_ROUNDS / len(loops)
-        for each in loops.values():
-            each.warm_up(WARM_UP_RATIO * limit_seconds)
-        for each in loops.values():
-            each.fit(block_seconds, self._steps)
+        left_seconds = self._left_seconds()
+        chosen = plan({name: each.pace for name, each in loops.items()}, left_seconds, self._steps)
+        for name, each in loops.items():
+            each.steps = chosen.steps[name]
         found: Interleaved = time_interleaved(
             {name: each.block for name, each in loops.items()},
             target_ratio=TARGET_RATIO,
-            limit_seconds=limit_seconds,
+            limit_seconds=max(SHORTEST_SECONDS, left_seconds),
             fewest_rounds=FEWEST_ROUNDS,
+            room_rounds=ROOM_ROUNDS,
+            clock=self._clock,
         )
+        doubts = [self._too_short(chosen, left_seconds), found.doubt]
         return Proof(
             what=what,
             before=found.median("before"),
@@ -234,9 +212,31 @@ class _Bench:
             samples=found.samples,
             steps_per_block={name: each.steps for name, each in loops.items()},
             restored=self._reached.names(),
-            doubt=found.doubt,
-            cost_seconds=time.perf_counter() - self._began,
+            doubt=" ".join(each for each in doubts if each) or None,
+            cost_seconds=self._clock() - self._began,
             loader=loader,
+        )
+
+    def billed(self, found: Proof) -> Proof:
+        """Return what was found with its cost, now that all is put back."""
+        return replace(found, cost_seconds=self._clock() - self._began)
+
+    def _left_seconds(self) -> float:
+        """Return what is left of the limit, less what ending and putting back will take; below 0 when it is over."""
+        ending_seconds = self._snapshot_seconds + sum(each.ending_seconds for each in self._loops)
+        spent_seconds = self._clock() - self._began
+        return self._limit_seconds - spent_seconds - ending_seconds
+
+    def _too_short(self, chosen: Plan, left_seconds: float) -> str | None:
+        """Return a sentence when the fewest rounds did not fit."""
+        if chosen.fits:
+            return None
+        wanted_seconds = (
+            self._limit_seconds - left_seconds + GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
+        )
+        return (
+            f"{self._limit_seconds:g} s are too few for these steps, so the least was measured: "
+            f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
         )
 
     def _wait(self) -> None:

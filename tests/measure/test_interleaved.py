@@ -94,6 +94,31 @@ def test_as_many_rounds_are_made_as_an_interval_needs():
     assert len(found.samples["a"]) == 4
 
 
+@pytest.mark.parametrize(("room_rounds", "rounds"), [(0.0, 4), (0.75, 3), (0.25, 4)])
+def test_a_round_begins_only_where_enough_of_it_fits(room_rounds, rounds):
+    steps = Steps()
+    found = time_interleaved(
+        {"a": steps.variant("a", 3.0)},
+        target_ratio=0.01,
+        limit_seconds=10.0,
+        room_rounds=room_rounds,
+        clock=steps.clock,
+    )
+    assert len(found.samples["a"]) == rounds
+
+
+@pytest.mark.parametrize("rounds", [3, 4])
+def test_the_interval_of_few_rounds_holds_the_truth_as_often_as_it_says(rounds):
+    missed = 0
+    draw = random.Random(3)
+    for _ in range(1000):
+        first, second = ([draw.gauss(1.0, 0.05) for _ in range(rounds)] for _ in range(2))
+        ratio = paired_ratio(first, second)
+        assert ratio["low"] < ratio["value"] < ratio["high"]
+        missed += not ratio["low"] <= 1 <= ratio["high"]
+    assert 25 <= missed <= 75  # 5 % are 50; of least and most it would be 125 and more
+
+
 def test_twenty_equal_pairs_are_hardly_ever_called_different():
     calls = 0
     for seed in range(40):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpuperf.measure.statistics import (
+    geometric_of_few,
     half_width_ratio,
     inverse,
     mean_interval,
@@ -33,6 +34,24 @@ def test_other_units_give_the_same_interval(samples, factor):
     scaled = mean_interval([factor * sample for sample in samples], 50)
     for key in interval:
         assert scaled[key] == pytest.approx(factor * interval[key], rel=1e-9)
+
+
+@given(st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=2, max_size=10))
+def test_the_geometric_mean_of_inverse_ratios_is_the_inverse(samples):
+    there = geometric_of_few(samples)
+    back = geometric_of_few([1 / each for each in samples])
+    assert there["value"] == pytest.approx(1 / back["value"], rel=1e-9)
+    assert 0 <= there["low"] <= there["value"] <= there["high"]
+
+
+def test_a_geometric_interval_is_students_on_logarithms_and_not_for_one_or_eleven():
+    interval = geometric_of_few([1.0, math.e, math.e**2])
+    half = 4.303 / math.sqrt(3)
+    assert interval["value"] == pytest.approx(math.e)
+    assert interval["high"] == pytest.approx(math.exp(1 + half))
+    for samples in ([1.0], [1.0] * 11):
+        with pytest.raises(ValueError, match="2 to 10"):
+            geometric_of_few(samples)
 
 
 def test_nineteen_of_twenty_intervals_hold_the_truth():

@@ -64,7 +64,7 @@ def test_workers_run_in_their_own_blocks_alone(stillness):
     wait_until(lambda: all(stopped(others)))
     one.warm_up(5)
     seen.clear()
-    one.fit(0.01, most=4)
+    one.look(30)
     one.block()
     assert len(seen) >= 4
     assert all(seen)
@@ -111,15 +111,61 @@ def test_a_lock_that_a_held_worker_has_holds_up_nobody_for_long():
         stillness.close()
 
 
-@pytest.mark.parametrize(
-    ("workers", "step_seconds", "steps"), [(0, 0.004, 10), (4, 0.004, 12), (64, 0.02, 2)]
-)
-def test_blocks_are_whole_rounds_of_the_workers_where_that_is_not_too_long(
-    stillness, workers, step_seconds, steps
-):
-    one = loop(itertools.cycle([1]), stillness, lambda _: time.sleep(step_seconds), workers=workers)
-    one.fit(10.9 * step_seconds, most=10 if workers < 64 else 2)
-    assert one.steps == steps
+class Bursts:
+    """Batches that come as four workers give them: a wait, and then four at once. On a clock."""
+
+    def __init__(self, first_seconds=0.0):
+        self.now, self.given, self._first_seconds = 0.0, 0, first_seconds
+
+    def clock(self):
+        return self.now
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.given % 4 == 0:
+            self.now += 4.0 if self.given else self._first_seconds + 4.0
+        self.given += 1
+        return self.given
+
+    def step(self, batch):
+        self.now += 0.001
+
+    def loop(self, stillness):
+        options = {"workers": 4, "prefetched": 9, "clock": self.clock}
+        return loop(self, stillness, self.step, **options)
+
+
+@pytest.mark.parametrize("look_seconds", [1e-4, 0.0015, 5.0, 100.0])
+def test_a_look_is_not_deceived_by_what_workers_give_at_once(stillness, look_seconds):
+    bursts = Bursts()
+    one = bursts.loop(stillness)
+    one.warm_up(1e-4)
+    one.look(look_seconds)
+    assert 0.9 <= one.pace.seconds <= 5.0
+
+
+def test_a_slow_start_of_workers_does_not_make_their_steps_look_slow(stillness):
+    one = Bursts(first_seconds=100.0).loop(stillness)
+    one.warm_up(50.0)
+    one.look(100.0)
+    assert one.pace.seconds < 1.1
+
+
+def test_using_up_ends_when_a_batch_is_waited_for(stillness):
+    bursts = Bursts()
+    bursts.loop(stillness).warm_up(1e6)
+    assert bursts.given == 5  # the first four were there at once
+
+
+def test_without_a_queue_one_step_warms_up_and_a_look_is_short_of_time_after_one(stillness):
+    taken = []
+    one = loop(itertools.cycle([1]), stillness, taken.append)
+    one.warm_up(1.0)
+    assert len(taken) == 1
+    one.look(0.0)
+    assert len(taken) == 2
 
 
 def test_a_loader_goes_on_epoch_after_epoch_and_an_empty_one_is_told():

@@ -12,7 +12,8 @@ import pytest
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.magics.proved import Proved, settings_of
 from jupyter_gpuperf.magics.tuned import Tuned
-from jupyter_gpuperf.training.proof import changed, headspace, loader_with
+from jupyter_gpuperf.training.other_loader import loader_with
+from jupyter_gpuperf.training.proof import changed, headspace
 from jupyter_gpuperf.training.snapshot import Snapshot
 from jupyter_gpuperf.training.step_state import reached_by
 

@@ -1,0 +1,130 @@
+"""How long `headspace` and `apply` take, held against the limit that they were given; real loaders and workers.
+
+    python tests/perf/proof_time.py [--only slow]
+
+The items take their time in short sleeps, so that a worker that is held makes no progress; no GPU is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from jupyter_gpuperf.training.proof import Proof, changed, headspace
+
+BATCH = 4
+NAP_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Load:
+    """A loop: its workers, what a worker needs for a batch and to start, its step and the first of them."""
+
+    name: str
+    workers: int
+    batch_seconds: float
+    step_seconds: float
+    first_step_seconds: float = 0.0
+    other_workers: int = 16
+    other_start_seconds: float = 2.0
+
+
+LOADS = (
+    Load("slow data", 2, 0.8, 0.07),
+    Load("slow data, a slow first step", 2, 0.8, 0.07, first_step_seconds=2.0),
+    Load("data keeps up", 2, 0.04, 0.07),
+    Load("no workers", 0, 0.2, 0.05, other_workers=4),
+    Load("quick", 2, 0.01, 0.005, other_workers=4, other_start_seconds=0.0),
+)
+
+
+class Items(Dataset[torch.Tensor]):
+    """Each takes its time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __len__(self) -> int:
+        return 100_000
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        for _ in range(round(self.seconds / NAP_SECONDS)):
+            time.sleep(NAP_SECONDS)
+        return torch.ones(4)
+
+
+def started(load: Load) -> Callable[[int], None]:
+    """Return what a worker does first: those of the other setting are slow."""
+
+    def start(_: int) -> None:
+        info = get_worker_info()
+        if info is not None and info.num_workers == load.other_workers:
+            time.sleep(load.other_start_seconds)
+
+    return start
+
+
+def step_of(load: Load) -> Callable[[torch.Tensor], None]:
+    """Return a step of a small model."""
+    model = torch.nn.Linear(4, 1)
+    taken = []
+
+    def step(batch: torch.Tensor) -> None:
+        model(batch)
+        time.sleep(load.step_seconds if taken else load.first_step_seconds or load.step_seconds)
+        taken.append(1)
+
+    return step
+
+
+def main() -> None:
+    """Print a row for each load, call and limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="loads whose name has this")
+    parser.add_argument("--limits", default="8,15,25", help="seconds, with commas")
+    given = parser.parse_args()
+    print("| load | call | limit, s | taken ÷ limit | rounds | steps | gain |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for load in LOADS:
+        if given.only not in load.name:
+            continue
+        items = Items(load.batch_seconds / BATCH)
+        loader = DataLoader(
+            items, batch_size=BATCH, num_workers=load.workers, worker_init_fn=started(load)
+        )
+        for limit_seconds in map(float, given.limits.split(",")):
+            for call in ("headspace", "apply"):
+                began = time.perf_counter()
+                found = proved(call, loader, load, limit_seconds)
+                print(
+                    row(load, call, found, limit_seconds, time.perf_counter() - began), flush=True
+                )
+
+
+def proved(call: str, loader: DataLoader[torch.Tensor], load: Load, limit_seconds: float) -> Proof:
+    """Make the call."""
+    step = step_of(load)
+    if call == "headspace":
+        return headspace(torch, loader, step, steps=20, limit_seconds=limit_seconds)
+    change = {"num_workers": load.other_workers}
+    return changed(torch, loader, step, change, steps=20, limit_seconds=limit_seconds)
+
+
+def row(load: Load, call: str, found: Proof, limit_seconds: float, seconds: float) -> str:
+    """Return a line of the table."""
+    told = " (too few, it says)" if "too few" in (found.doubt or "") else ""
+    steps = " and ".join(map(str, found.steps_per_block.values()))
+    low, high = found.speedup["low"], found.speedup["high"]
+    return (
+        f"| {load.name} | {call} | {limit_seconds:g} | {seconds / limit_seconds:.2f}{told} | "
+        f"{len(found.samples['before'])} | {steps} | {found.speedup['value']:.2f} ({low:.2f}–{high:.2f}) |"
+    )
+
+
+if __name__ == "__main__":
+    main()
