@@ -21,7 +21,6 @@ FINAL_SHARE: Final = 0.25
 """Of the whole time, kept for the finalists."""
 FINAL_SHARE_WITH_STEP: Final = 0.4
 FEWEST_BLOCKS: Final = 3
-START_SECONDS: Final = 0.5
 
 
 class Tried:
@@ -61,11 +60,11 @@ class Tried:
         return trial
 
     def least_seconds(self, setting: Setting) -> float:
-        """Return what a trial takes at least: its start, what lies ready, and the fewest blocks of whole rounds."""
+        """Return what a trial takes at least, the start apart: what lies ready, and the fewest blocks of whole rounds."""
         if not setting.num_workers:
             return (2 + FEWEST_BLOCKS) * self.space.batch_seconds
         rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_BLOCKS
-        return START_SECONDS + rounds * self.round_seconds(setting.num_workers)
+        return rounds * self.round_seconds(setting.num_workers)
 
     def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
         """Return the same of a trial beside the training step."""
@@ -73,7 +72,7 @@ class Tried:
         load = self.round_seconds(workers)
         if not setting.num_workers:
             return (1 + FEWEST_BLOCKS) * (load + step_seconds)
-        return START_SECONDS + load + FEWEST_BLOCKS * max(load, workers * step_seconds)
+        return load + FEWEST_BLOCKS * max(load, workers * step_seconds)
 
     def round_seconds(self, workers: int) -> float:
         """Return how long workers take for one batch each, as far as looking at items told."""

@@ -16,6 +16,8 @@ MACHINE_BUSY_RATIO: Final = 0.95
 OTHERS_RATIO: Final = 0.25
 """Share of the processors that others may use before the figures are doubted."""
 BLOCKED_RATIO: Final = 0.5
+COMPUTING_RATIO: Final = 0.9
+"""Of the workers' number: with more than that many processors in use, their own computing is the limit."""
 
 LESS_COMPUTING: Final = (
     "Compute less per item: decode with a faster library, store images in the size that is trained with, "
@@ -60,21 +62,27 @@ def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budg
 
 def _of_processors(best: Trial, probe: Probe, budget: Budget) -> Limit | None:
     """Return the limit where it is the processors: this loader's use of them, or others'."""
-    cores = best.cpu_cores or 0.0
-    if cores < BUSY_RATIO * budget.cpus:
-        if (best.machine_busy_ratio or 0.0) < MACHINE_BUSY_RATIO:
-            return None
-        words = f"Other processes: all {budget.seen_cpus} processors are busy, {cores:.1f} of them with this loader."
-        return Limit("others", words, ["Tune again when the machine is quiet."])
+    cores, workers = best.cpu_cores or 0.0, best.setting.num_workers
     item_ms = 1000 * probe.item_cpu_seconds
-    words = f"Processors: {cores:.1f} of {budget.cpus:g} are in use; an item takes {item_ms:.2g} ms of one."
     advice = [LESS_COMPUTING, ON_THE_GPU]
     if probe.regime != "no files":
         advice.append(GPU_DECODE)
-    if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
-        words += f" The container's quota is {budget.quota_cpus:g}, though {budget.seen_cpus} show."
-        return Limit("quota", words, [MORE_CPUS, *advice])
-    return Limit("cpu", words, advice)
+    if cores >= BUSY_RATIO * budget.cpus:
+        words = f"Processors: {cores:.1f} of {budget.cpus:g} are in use; an item takes {item_ms:.2g} ms of one."
+        if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
+            words += (
+                f" The container's quota is {budget.quota_cpus:g}, though {budget.seen_cpus} show."
+            )
+            return Limit("quota", words, [MORE_CPUS, *advice])
+        return Limit("cpu", words, advice)
+    if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
+        words = f"Other processes: all {budget.seen_cpus} processors are busy, {cores:.1f} of them with this loader."
+        return Limit("others", words, ["Tune again when the machine is quiet."])
+    # Workers that wait for their batches to be taken over don't compute all the time.
+    if workers and cores >= COMPUTING_RATIO * workers:
+        words = f"Computing: the {workers} workers do nothing else; an item takes {item_ms:.2g} ms of a processor."
+        return Limit("cpu", words, advice)
+    return None
 
 
 def summary_of(best: Trial, found: Found, space: Space) -> list[str]:

@@ -34,8 +34,15 @@ def found(best, *others, enough=None):
         (trial(4, cpu_cores=2.0, machine_busy_ratio=1.0), COMPUTES, BUDGET, "others"),
         (trial(8, cpu_cores=0.5, machine_busy_ratio=0.2), WAITS, BUDGET, "storage"),
         (trial(0, cpu_cores=1.0, machine_busy_ratio=0.3), COMPUTES, BUDGET, "transfer"),
+        (trial(2, cpu_cores=1.95, machine_busy_ratio=0.5), COMPUTES, BUDGET, "cpu"),
+        (
+            trial(2, seconds=0.1, cpu_cores=1.2, machine_busy_ratio=0.4),
+            COMPUTES,
+            BUDGET,
+            "transfer",
+        ),
     ],
-    ids=["processors", "a quota", "others", "storage", "handing over"],
+    ids=["processors", "a quota", "others", "storage", "alone", "busy workers", "handing over"],
 )
 def test_the_limit_is_what_is_used_up(best, probe, budget, code):
     limit = limit_of(best, found(best), SPACE, probe, budget)

@@ -45,7 +45,9 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
     expect(training).to_contain_text("test_loader · without gradients · step 12.3 ms")
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "training.png")
-    page.emulate_media(forced_colors="active")  # high contrast: the legend still tells the parts apart
+    page.emulate_media(
+        forced_colors="active"
+    )  # high contrast: the legend still tells the parts apart
     colours = training.locator(".jp-GpuPerf-split > li").evaluate_all(
         "items => items.map(each => getComputedStyle(each, '::before').background)"
     )
