@@ -1,0 +1,53 @@
+"""The walkthrough of the documentation shows what a real GPU answered, from its first cell to its last."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "walkthrough.ipynb"
+HOW = "python docs/run_notebook.py docs/walkthrough.ipynb, on a machine with a GPU"
+DEVICE = re.compile(r"\bNVIDIA [\w ]*\d")
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[dict]:
+    """Return the cells that have code."""
+    notebook = json.loads(NOTEBOOK.read_text())
+    return [each for each in notebook["cells"] if each["cell_type"] == "code"]
+
+
+def text_of(output: dict) -> str:
+    """Return an output as text."""
+    lines = output.get("text") or output.get("data", {}).get("text/plain") or []
+    return "".join(lines)
+
+
+def test_every_cell_was_run_once_and_in_order(cells):
+    counts = [each["execution_count"] for each in cells]
+    assert counts == list(range(1, len(cells) + 1)), HOW
+
+
+def test_what_asks_for_an_answer_has_one(cells):
+    silent = [
+        source
+        for each in cells
+        if (source := "".join(each["source"])).startswith("%") or "print(" in source
+        if not any(map(text_of, each["outputs"]))
+    ]
+    assert silent == [], HOW
+
+
+def test_nothing_failed_in_a_thread_neither(cells):
+    outputs = [output for each in cells for output in each["outputs"]]
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+    assert [said for output in outputs if "Traceback (most" in (said := text_of(output))] == []
+
+
+@pytest.mark.parametrize("asked", ["gpuperf.tune(", "%%amp_profile"])
+def test_what_was_measured_says_on_which_gpu(cells, asked):
+    (cell,) = (each for each in cells if asked in "".join(each["source"]))
+    assert any(DEVICE.search(text_of(output)) for output in cell["outputs"]), HOW
