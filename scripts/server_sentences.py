@@ -48,6 +48,7 @@ SAYING = frozenset(
             "_idle",
             "_little_product",
             "_odd",
+            "_scaled",
         ),
     }
 )

@@ -29,9 +29,34 @@ def choose(profile: Profile) -> None:
         profile.recommended = profile.same_as_now or "now"
         profile.sentence = _nothing_better(profile, able)
         return
-    best = min(gaining, key=lambda each: (each.step_seconds or {})["value"])
+    best = _best(gaining)
     profile.recommended = best.mode
     profile.sentence = _recommendation(profile, best)
+
+
+def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
+    """Return the fastest, or bf16 where fp16 is not clearly faster: it has fp32's range and needs no gradient scaler."""
+    fastest = min(gaining, key=lambda each: (each.step_seconds or {})["value"])
+    other = next(
+        (each for each in gaining if each.mode == fastest.mode.replace("fp16", "bf16")), fastest
+    )
+    worse_numbers = _verdict(fastest) == WITHIN != _verdict(other)
+    return fastest if worse_numbers or not _alike(fastest, other) else other
+
+
+def _alike(first: ModeOutcome, other: ModeOutcome) -> bool:
+    """Tell whether the intervals of their steps overlap."""
+    one, two = first.step_seconds, other.step_seconds
+    return (
+        one is not None
+        and two is not None
+        and one["low"] <= two["high"]
+        and two["low"] <= one["high"]
+    )
+
+
+def _verdict(outcome: ModeOutcome) -> str | None:
+    return (outcome.numerics or {}).get("verdict")
 
 
 def _sound(outcome: ModeOutcome) -> bool:
@@ -113,6 +138,7 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
     """
     best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
     reasons = (
+        _scaled(profile, best),
         _idle(best),
         _little_product(best),
         *_staying(best),
@@ -132,6 +158,21 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
         profile.next_steps.append(
             "The convolutions run in the plain memory format: try model.to(memory_format=torch.channels_last), and profile again."
         )
+
+
+def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
+    """Return why it is not fp16, where that looks faster."""
+    if profile.recommended != best.mode or not best.mode.startswith("bf16"):
+        return None
+    other = profile.mode(best.mode.replace("bf16", "fp16"))
+    if other is None or other.step_seconds is None or best.step_seconds is None:
+        return None
+    looks_faster = other.step_seconds["value"] < best.step_seconds["value"]
+    if not looks_faster or not _alike(best, other):
+        return None
+    return (
+        f"Not {other.mode}: it is not faster beyond what was measured, and needs a gradient scaler."
+    )
 
 
 def _idle(outcome: ModeOutcome) -> str | None:

@@ -77,7 +77,7 @@ def _gpuprof(said: str) -> Answer:
             if each == level:
                 return Answer(f"[{level}] {words}", _code("gpuprof", words))
     level, words = found[0] if found else ("", "nothing")
-    return Answer(f"[{level}] {words}", could_judge="(no timing)" not in said)
+    return Answer(f"[{level}] {words}")
 
 
 def _fournex(said: str) -> Answer:
@@ -97,6 +97,8 @@ def _gpu_idle(said: str) -> Answer:
     if not findings:
         return Answer("no findings")
     first = findings[0]
+    if first["cause"] == "unattributed":  # idle, "but none of the known signatures match"
+        return Answer(f"unattributed: {first['evidence']}", could_judge=False)
     return Answer(f"{first['cause']}: {first['evidence']}", _code("gpu-idle", first["cause"]))
 
 
