@@ -21,6 +21,7 @@ FINAL_SHARE: Final = 0.25
 """Of the whole time, kept for the finalists."""
 FINAL_SHARE_WITH_STEP: Final = 0.4
 FEWEST_BLOCKS: Final = 3
+"""Of a trial, however long they take."""
 
 
 class Tried:

@@ -9,7 +9,7 @@ import pytest
 from jupyter_gpuperf.training.planning import FEWEST_ROUNDS, GOOD_ROUNDS, Pace, plan
 from jupyter_gpuperf.training.proof import headspace
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="its loaders are torch's")
 
 SLOW, QUICK = Pace(seconds=0.4, workers=2), Pace(seconds=0.07)
 
