@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
-from traitlets.log import get_logger
 
 import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
@@ -22,7 +21,6 @@ from jupyter_gpuperf.api.processes import kernels_of
 from jupyter_gpuperf.api.services import Services
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.diagnose import all_rules
-from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.around import Around
 from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
@@ -41,9 +39,8 @@ from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
 from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
-from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, NoDevices, Version
-from jupyter_gpuperf.sources import Source, source_from
-from jupyter_gpuperf.sources.absent import AbsentSource
+from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, Version
+from jupyter_gpuperf.sources import source_or_reason
 
 
 class Parts:
@@ -59,7 +56,7 @@ class Parts:
         metrics = all_metrics()
         self.history = _history(settings, metrics)
         self.subscribers = Subscribers()
-        source = _source(settings.source, metrics)
+        source = source_or_reason(settings.source, metrics)
         training = TrainingStore(
             DeviceShare(self.history, now=time.time),
             played=source.read_training,
@@ -161,16 +158,6 @@ def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
         device_metrics=[metric.name for metric in changing if metric.scope == "device"],
         host_metrics=[metric.name for metric in changing if metric.scope == "host"],
     )
-
-
-def _source(named: str, metrics: tuple[Metric, ...]) -> Source:
-    try:
-        return source_from(named, metrics)
-    except GpuPerfError as error:
-        # A wrong setting must not keep the server from working: the panel says it.
-        get_logger().error("%s %s", error.message, error.hint)
-        reason = NoDevices(code=error.code, message=error.message, hint=error.hint)
-        return AbsentSource(reason, metrics)
 
 
 def _version(source_kind: str) -> Version:

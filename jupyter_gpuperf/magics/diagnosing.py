@@ -14,12 +14,11 @@ from jupyter_gpuperf.diagnose import Device, Window, all_rules, diagnose
 from jupyter_gpuperf.diagnose.steady import Span, jobs, steady
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.metrics import all_metrics
+from jupyter_gpuperf.recordings.load import find_recording, load_recording
 from jupyter_gpuperf.sampling.findings import told
 from jupyter_gpuperf.sampling.recording_here import record_here
 from jupyter_gpuperf.sampling.windows import window_of_recording
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
-from jupyter_gpuperf.sources.recording import find_recording
-from jupyter_gpuperf.sources.replay import load_recording
 
 SHORTEST_SECONDS: Final = 10.0
 """Less shows no steady state."""

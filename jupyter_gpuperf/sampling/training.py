@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.device_share import DeviceShare
 from jupyter_gpuperf.sampling.history import columns_of
-from jupyter_gpuperf.sampling.played_training import shifted
 from jupyter_gpuperf.sampling.shown_loaders import (
     FORGOTTEN_SECONDS,
     WINDOW_SECONDS,

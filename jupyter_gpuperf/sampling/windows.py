@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from jupyter_gpuperf.diagnose import Device, Listing, Process, Series, Steps, Window
+from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.sampling.tiers import Piece
 from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
-from jupyter_gpuperf.schemas import DeviceInfo, Frame, Reading
+from jupyter_gpuperf.schemas import DeviceInfo, Frame, ListedProcesses, Reading
 from jupyter_gpuperf.schemas.training import LoaderSteps
-from jupyter_gpuperf.sources import DriverProcesses
-from jupyter_gpuperf.sources.recording import Recording
 
 LISTING_SECONDS: Final = 1.0
 """Processes of a recording are looked at once a second: they hardly change."""
@@ -64,7 +63,7 @@ def _steps_in(recording: Recording) -> tuple[Steps, ...]:
 
 
 def listings_of(
-    listed: DriverProcesses, seconds: float, notebooks: Mapping[int, str] = {}
+    listed: ListedProcesses, seconds: float, notebooks: Mapping[int, str] = {}
 ) -> dict[str, Listing]:
     """Return each device's computing processes; a device whose processes can't be listed has none.
 

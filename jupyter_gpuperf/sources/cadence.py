@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.sources.source import Readings
+from jupyter_gpuperf.schemas import Readings
 
 SLOW_SECONDS: Final = 5.0
 """Time between two readings of a slow metric. On an H100 the slow ones take about 6 ms together

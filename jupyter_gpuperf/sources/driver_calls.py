@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Final
@@ -20,14 +19,6 @@ LANE_BYTES_PER_SECOND: Final = {1: 250e6, 2: 500e6, 3: 985e6, 4: 1969e6, 5: 3938
 
 VALUE_FIELDS: Final = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal"}
 """``nvmlValueType_t`` → the member of the union that holds the value."""
-
-
-class FieldError(Exception):
-    """A field value that the driver refused; carries the number of nvmlReturn_t as NVMLError does."""
-
-    def __init__(self, value: int) -> None:
-        super().__init__(f"field value refused with nvmlReturn_t {value}")
-        self.value = value
 
 
 class DriverCalls:
@@ -91,7 +82,7 @@ class DriverCalls:
     def _field_value(self, field_id: int) -> float:
         (answer,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [field_id])
         if answer.nvmlReturn != 0:
-            raise FieldError(answer.nvmlReturn)
+            raise nvml_errors.Refused("a field value", answer.nvmlReturn)
         return float(getattr(answer.value, VALUE_FIELDS[answer.valueType]))
 
     def _gpm_value(self, gpm: GpmSampler, metric_id: int) -> float | None:
@@ -114,16 +105,9 @@ class DriverCalls:
         return rate if (now - before) * most_per_second < 1 << COUNTER_BITS else None
 
 
-def has_unified_memory(nvml: Any, handle: Any, version: int) -> bool:
-    """Tell whether the driver says that this device has no memory of its own."""
-    try:
-        nvml.nvmlDeviceGetMemoryInfo(handle, version)
-    except nvml.NVMLError as error:
-        return nvml_errors.code_of(error) == nvml_errors.NOT_SUPPORTED
-    return False
-
-
 def _memory_of_the_machine() -> SimpleNamespace:
-    memory = importlib.import_module("psutil").virtual_memory()
+    import psutil
+
+    memory = psutil.virtual_memory()
     used = memory.total - memory.available
     return SimpleNamespace(total=memory.total, used=used, free=memory.available, reserved=None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, code_of
+from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, Refused, code_of
 from jupyter_gpuperf.sources.rates import NotYet
 
 SHORTEST_SECONDS: Final = 0.09
@@ -18,20 +18,6 @@ SHORTEST_SECONDS: Final = 0.09
 
 METRICS_GET_VERSION: Final = 1
 """``NVML_GPM_METRICS_GET_VERSION``."""
-
-
-class NoGpm(LookupError):
-    """This device has no GPM, or the driver refuses it.
-
-    Parameters
-    ----------
-    value
-        The number of nvmlReturn_t, as NVMLError carries it.
-    """
-
-    def __init__(self, value: int) -> None:
-        super().__init__(f"GPM refused with nvmlReturn_t {value}")
-        self.value = value
 
 
 class GpmSampler:
@@ -72,18 +58,18 @@ class GpmSampler:
 
         Raises
         ------
-        NoGpm
+        Refused
             The device has no GPM, or the driver refuses it.
         """
         if not self._supported:
-            raise NoGpm(NOT_SUPPORTED)
+            raise Refused("GPM", NOT_SUPPORTED)
         now = self._clock()
         if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
             return  # the values of the tick before still hold
         try:
             self._advance(now)
         except self._nvml.NVMLError as error:
-            raise NoGpm(code_of(error) or 0) from error
+            raise Refused("GPM", code_of(error) or 0) from error
 
     def value(self, metric_id: int) -> float | None:
         """Return a metric over the time between the last two samples.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 import types
@@ -12,11 +11,10 @@ from typing import Any, Final
 
 from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import MissingReason
+from jupyter_gpuperf.schemas import MissingReason, Readings
 from jupyter_gpuperf.sources.cadence import Cadence
 from jupyter_gpuperf.sources.rates import NotYet, Rates
 from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
-from jupyter_gpuperf.sources.source import Readings
 
 SHORTEST_CPU_SECONDS: Final = 0.05
 """CPU counters tick in hundredths of a second: a share over less than this is noise."""
@@ -24,7 +22,7 @@ SHORTEST_CPU_SECONDS: Final = 0.05
 SHARED_MEMORY: Final = "/dev/shm"
 
 
-class HostSource:
+class HostReader:
     """Reads the host's metrics; used by every source that samples this machine.
 
     Parameters
@@ -91,7 +89,9 @@ class HostSource:
     @property
     def _psutil(self) -> Any:
         if self._host is None:
-            self._host = importlib.import_module("psutil")
+            import psutil
+
+            self._host = psutil
         return self._host
 
     def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types

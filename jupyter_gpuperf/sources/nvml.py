@@ -6,12 +6,9 @@ metrics may call in ``driver_calls.py``.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import time
-import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -21,17 +18,19 @@ from jupyter_gpuperf.schemas import (
     DeviceInfo,
     Devices,
     DeviceState,
+    ListedProcess,
+    ListedProcesses,
     MissingReason,
     Reading,
-    TrainingNow,
+    Readings,
 )
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread, Late
-from jupyter_gpuperf.sources.host import HostSource
+from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml_device import NvmlDevice
 from jupyter_gpuperf.sources.nvml_devices import find_devices, text
 from jupyter_gpuperf.sources.nvml_processes import processes_of
-from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
+from jupyter_gpuperf.sources.protocol import Scheme
 from jupyter_gpuperf.sources.xid import XidWatch
 
 logger = logging.getLogger(__name__)
@@ -42,16 +41,13 @@ OPEN_SECONDS: Final = 5.0
 HANG_SECONDS: Final = 2.0
 """A device that is late keeps its last readings for so long, then it is said not to answer."""
 
-KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
-"""Linux: a folder for each device that the driver has."""
-
 LOST: Final[Reading] = "device_lost"
 
 PROCESSES_SECONDS: Final = 1.0
 """How long a list of processes is waited for."""
 
 
-class NvmlSource:
+class NvmlDriver:
     """All devices of the NVIDIA driver.
 
     Each device is read in a thread of its own, so that a call that hangs in the driver holds up
@@ -70,15 +66,13 @@ class NvmlSource:
     def __init__(
         self,
         metrics: tuple[Metric, ...],
-        load: Callable[[], types.ModuleType] | None = None,
+        load: Callable[[], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         open_seconds: float = OPEN_SECONDS,
-        kernel_list: Path = KERNEL_LIST,
     ) -> None:
         self._metrics = tuple(metric for metric in metrics if metric.scope == "device")
         self._clock = clock
         self._open_seconds = open_seconds
-        self._host = HostSource(metrics)
         self._load = load or _load_pynvml
         self._nvml: Any = None
         self._library: DeviceThread | None = None
@@ -88,8 +82,6 @@ class NvmlSource:
         self._readings: dict[str, Readings] = {}
         self._states: dict[str, DeviceState] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
-        self._kernel_list = kernel_list
-        self._attached_at_open: frozenset[str] = frozenset()
         self._known: dict[str, DeviceInfo] = {}
         self._lost: dict[str, Readings] = {}
 
@@ -97,7 +89,6 @@ class NvmlSource:
         """Initialise the driver's library and list the devices."""
         if self._library is None:
             self._library = DeviceThread("nvml", self._clock)
-        self._attached_at_open = self._attached()
         self._lost = {}
         self._library.begin(self._connect)
         self._await_library(self._open_seconds)
@@ -105,10 +96,6 @@ class NvmlSource:
     def devices(self) -> Devices:
         """Return the devices found by :meth:`open` and how they are, or why there are none."""
         return self._devices
-
-    def changed(self) -> bool:
-        """Tell whether the kernel shows other devices than when this was opened."""
-        return self._attached() != self._attached_at_open
 
     def read(self) -> dict[str, Readings]:
         """Read every metric of every device once."""
@@ -122,25 +109,13 @@ class NvmlSource:
         self._note_states()
         return {**self._readings, **self._lost}
 
-    def read_host(self) -> Readings:
-        """Read the machine."""
-        return self._host.read()
-
-    def read_host_cores(self) -> list[float]:
-        """Return the share of each core that worked, in percent."""
-        return self._host.read_cores()
-
-    def read_processes(self) -> DriverProcesses:
+    def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
         began = {
             uuid: self._threads[uuid].begin(_listing(self._nvml, device.handle))
             for uuid, device in self._open.items()
         }
         return {uuid: self._processes(uuid, begun=begun) for uuid, begun in began.items()}
-
-    def read_training(self) -> TrainingNow | None:
-        """Notebooks tell of their loops themselves."""
-        return None
 
     def close(self) -> None:
         """Release the driver's library; what hangs in it is left behind."""
@@ -212,12 +187,6 @@ class NvmlSource:
         self._lost = {info.uuid: dict.fromkeys(names, LOST) for info in gone}
         return gone
 
-    def _attached(self) -> frozenset[str]:
-        try:
-            return frozenset(path.name for path in self._kernel_list.iterdir())
-        except OSError:
-            return frozenset()
-
     def _take(self, uuid: str, deadline: float) -> None:
         thread = self._threads[uuid]
         hangs = thread.busy_seconds > PATIENCE_SECONDS
@@ -235,11 +204,11 @@ class NvmlSource:
     def _all(self, uuid: str, reason: MissingReason) -> Readings:
         return dict.fromkeys((metric.name for metric in self._open[uuid].metrics), reason)
 
-    def _processes(self, uuid: str, *, begun: bool) -> list[DriverProcess] | MissingReason:
+    def _processes(self, uuid: str, *, begun: bool) -> list[ListedProcess] | MissingReason:
         if not begun:
             return "not_answering"
         try:
-            listed: list[DriverProcess] = self._threads[uuid].answer(PROCESSES_SECONDS)
+            listed: list[ListedProcess] = self._threads[uuid].answer(PROCESSES_SECONDS)
         except Late:
             return "not_answering"
         except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
@@ -261,7 +230,7 @@ class NvmlSource:
         self._devices = Devices(devices=infos, reason=self._devices.reason)
 
 
-def _listing(nvml: Any, handle: Any) -> Callable[[], list[DriverProcess]]:
+def _listing(nvml: Any, handle: Any) -> Callable[[], list[ListedProcess]]:
     return lambda: processes_of(nvml, handle)
 
 
@@ -272,9 +241,14 @@ def _state_of(readings: Readings) -> DeviceState:
     return "device_lost" if values == {"device_lost"} else "ok"
 
 
-def _load_pynvml() -> types.ModuleType:
-    pynvml = importlib.import_module("pynvml")
+def _load_pynvml() -> Any:
+    import pynvml
 
     if not hasattr(pynvml, "nvmlDeviceGetCurrentClocksEventReasons"):
         raise ImportError(f"{pynvml.__file__} is another or an old module of the name pynvml")
     return pynvml
+
+
+SCHEME: Final = Scheme(
+    name="nvml", form="nvml", make=lambda _, metrics: LocalSource(NvmlDriver(metrics), metrics)
+)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, MissingReason
+from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, Readings
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.cadence import Cadence
 from jupyter_gpuperf.sources.driver_calls import DriverCalls
@@ -15,7 +15,6 @@ from jupyter_gpuperf.sources.gpm import GpmSampler
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
 from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
-from jupyter_gpuperf.sources.source import Readings
 from jupyter_gpuperf.sources.xid import XidWatch
 
 logger = logging.getLogger(__name__)

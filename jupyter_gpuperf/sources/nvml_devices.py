@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from jupyter_gpuperf.sources.driver_calls import has_unified_memory
+from jupyter_gpuperf.metrics.memory import NVML_MEMORY_V2
+from jupyter_gpuperf.sources import nvml_errors
 
 logger = logging.getLogger(__name__)
-
-NVML_MEMORY_V2: Final = 0x02000028
-"""``nvmlMemory_v2``."""
 
 MIG_ENABLED: Final = 1
 """``NVML_DEVICE_MIG_ENABLE``."""
@@ -58,10 +56,19 @@ def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
         compute_capability=_perhaps(
             nvml, lambda: "{}.{}".format(*nvml.nvmlDeviceGetCudaComputeCapability(handle))
         ),
-        unified_memory=has_unified_memory(nvml, handle, NVML_MEMORY_V2),
+        unified_memory=_has_unified_memory(nvml, handle),
         has_gpm=_has_gpm(nvml, handle),
         take_gpm_sample=lambda sample: nvml.nvmlGpmSampleGet(handle, sample),
     )
+
+
+def _has_unified_memory(nvml: Any, handle: Any) -> bool:
+    """Tell whether the driver says that this device has no memory of its own."""
+    try:
+        nvml.nvmlDeviceGetMemoryInfo(handle, NVML_MEMORY_V2)
+    except nvml.NVMLError as error:
+        return nvml_errors.code_of(error) == nvml_errors.NOT_SUPPORTED
+    return False
 
 
 def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:

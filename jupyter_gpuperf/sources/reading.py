@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
 from jupyter_gpuperf.metrics import Calls, Metric
-from jupyter_gpuperf.schemas import MissingReason, Reading
+from jupyter_gpuperf.schemas import MissingReason, Readings
 from jupyter_gpuperf.sources.rates import NotYet, Rates
-
-SHARES: Final = ("percent", "ratio")
 
 
 class OncePerTick:
@@ -41,8 +39,8 @@ def read_metrics(
     metrics: Iterable[Metric],
     read: Callable[[Metric], float | None],
     reason_of: Callable[[Exception], MissingReason],
-    rates: Rates | None = None,
-) -> dict[str, Reading]:
+    rates: Rates,
+) -> Readings:
     """Return each metric's value, or the reason why it has none.
 
     Parameters
@@ -52,27 +50,18 @@ def read_metrics(
     reason_of
         Translates what ``read`` raised.
     rates
-        Turns the totals of ``per_second`` metrics into rates; ``None`` where ``read`` gives rates.
+        Turns the totals of ``per_second`` metrics into rates.
     """
-    readings: dict[str, Reading] = {}
+    readings: Readings = {}
     for metric in metrics:
         try:
             value = read(metric)
-            if value is not None and metric.per_second and rates is not None:
+            if value is not None and metric.per_second:
                 value = rates.rate(metric.name, float(value))
         except NotYet:
             readings[metric.name] = "not_yet"
         except Exception as error:  # noqa: BLE001  (translated by the source's own table)
             readings[metric.name] = reason_of(error)
         else:
-            readings[metric.name] = "not_supported" if value is None else _sane(metric, value)
+            readings[metric.name] = "not_supported" if value is None else metric.checked(value)
     return readings
-
-
-def _sane(metric: Metric, value: float) -> Reading:
-    if not metric.lowest_plausible <= value <= metric.highest_plausible:  # NaN is neither
-        return "implausible"
-    # A share may come out a little above its whole by rounding of two clocks.
-    if metric.maximum is not None and value > metric.maximum and metric.unit in SHARES:
-        return metric.maximum
-    return float(value)

@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, Devices, NoDevices, TrainingNow
-from jupyter_gpuperf.sources.own_recording import FORMAT, OwnRecording
-from jupyter_gpuperf.sources.recording import Lines, Recording, find_recording
-from jupyter_gpuperf.sources.source import DriverProcesses, Readings
-from jupyter_gpuperf.sources.trace import Trace
+from jupyter_gpuperf.recordings.load import load_recording
+from jupyter_gpuperf.recordings.recording import Recording
+from jupyter_gpuperf.schemas import (
+    DeviceInfo,
+    Devices,
+    ListedProcesses,
+    NoDevices,
+    Readings,
+    TrainingNow,
+)
+from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
 T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 50
 """Readings between two ticks whose mean is taken: 5 s at the usual rate."""
 
 
-def load_recording(path: Path, metrics: Sequence[Metric]) -> Recording:
-    """Read a recording from ``path``, or from those of the package when only a name is given.
-
-    Raises
-    ------
-    ValueError
-        The file is no recording; the message says what is wrong with it.
-    OSError
-        The file can't be read.
-    """
-    lines = Lines(find_recording(path))
-    try:
-        recording = _understood(iter(lines), metrics)
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is no recording ({type(error).__name__}: {error})") from error
-    except ValueError as error:
-        raise ValueError(f"{error}, and it ends torn" if lines.torn else str(error)) from error
-    if lines.torn:
-        logger.warning("The recording %s ends torn; what came before is played.", path)
-    return recording
-
-
-def _understood(objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric]) -> Recording:
-    header = next(objects, None)
-    if header is None:
-        raise ValueError("it holds nothing")
-    if header.get("format") != FORMAT:
-        return Trace(header, objects, metrics)
-    return OwnRecording(
-        header,
-        objects,
-        device_metrics=[each.name for each in metrics if each.scope == "device"],
-        host_metrics=[each.name for each in metrics if each.scope == "host"],
-    )
-
-
 class ReplaySource:
-    """Loops recordings in real time. The host's readings are those of the first recording."""
+    """Loops recordings in real time."""
 
     kind = "replay"
 
@@ -82,13 +49,13 @@ class ReplaySource:
         self._covering = frozenset(
             each.name for each in metrics if each.covers_tick or each.per_second
         )
-        self._newest: dict[tuple[str, int], float] = {}
+        self._read_to: dict[int, float] = {}
         self._training: tuple[TrainingNow, TrainingNow] | None = None
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
         self._recordings, self._reason = [], None
-        self._newest = {}
+        self._read_to = {}
         for path in self._paths:
             try:
                 self._recordings.append(load_recording(path, self._metrics))
@@ -112,31 +79,30 @@ class ReplaySource:
             devices=[_shown(*each, index) for index, each in enumerate(infos)], reason=None
         )
 
-    def read(self) -> dict[str, Readings]:
-        """Return each device's reading of this moment; what covers a tick, since the reading before."""
-        found: dict[str, Readings] = {}
+    def read(self) -> Sequence[Sample]:
+        """Return the readings of this moment; what covers a tick, since the reading before.
+
+        The machine is that of the first recording.
+        """
+        devices: dict[str, Readings] = {}
+        machine: Readings = {}
+        cores_percent: list[float] = []
         for number, recording, seconds in self._playing():
-            passed = [recording.read(each) for each in self._since_read("", recording, seconds)]
+            times = self._since_read(recording, seconds)
+            passed = [recording.read(each) for each in times]
             for uuid, readings in passed[-1].items():
                 of_this = [each[uuid] for each in passed if uuid in each]
-                found[_replayed(number, uuid)] = {**readings, **_means(of_this, self._covering)}
-        return found
+                devices[_replayed(number, uuid)] = {**readings, **self._means(of_this)}
+            if number == 0:
+                hosts = [recording.read_host(each) for each in times]
+                machine = {**hosts[-1], **self._means(hosts)}
+                cores_percent = recording.read_host_cores(seconds)
+        if not machine:
+            names = [each.name for each in self._metrics if each.scope == "host"]
+            machine = dict.fromkeys(names, "not_recorded")
+        return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
 
-    def read_host(self) -> Readings:
-        """Return the host's readings as recorded beside the first device."""
-        for _number, recording, seconds in self._playing():
-            times = self._since_read("host", recording, seconds)
-            passed = [recording.read_host(each) for each in times]
-            return {**passed[-1], **_means(passed, self._covering)}
-        return {each.name: "not_recorded" for each in self._metrics if each.scope == "host"}
-
-    def read_host_cores(self) -> list[float]:
-        """Return the share of each core that worked, in percent."""
-        for _number, recording, seconds in self._playing():
-            return recording.read_host_cores(seconds)
-        return []
-
-    def read_processes(self) -> DriverProcesses:
+    def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
         return self._of_all(lambda recording, seconds: recording.read_processes(seconds))
 
@@ -157,14 +123,22 @@ class ReplaySource:
     def close(self) -> None:
         """Nothing to close."""
 
-    def _since_read(self, what: str, recording: Recording, seconds: float) -> list[float]:
+    def _since_read(self, recording: Recording, seconds: float) -> list[float]:
         # The times of what was recorded since the reading before, this one the last.
-        before = self._newest.get((what, id(recording)), seconds)
-        self._newest[what, id(recording)] = seconds
+        before = self._read_to.get(id(recording), seconds)
+        self._read_to[id(recording)] = seconds
         times = recording.seconds
         last = max(0, bisect_right(times, seconds) - 1)
         first = bisect_right(times, before) if before <= seconds else last
         return [*times[max(first, last - MOST_AT_ONCE) : last], seconds]
+
+    def _means(self, earlier: Sequence[Readings]) -> Readings:
+        means: Readings = {}
+        for name in self._covering if len(earlier) > 1 else ():
+            values = [value for each in earlier if isinstance(value := each.get(name), float)]
+            if values:
+                means[name] = sum(values) / len(values)
+        return means
 
     def _playing(self) -> Iterator[tuple[int, Recording, float]]:
         elapsed_seconds = self._clock() - self._started
@@ -177,15 +151,6 @@ class ReplaySource:
             for number, recording, seconds in self._playing()
             for uuid, answer in ask(recording, seconds).items()
         }
-
-
-def _means(earlier: Sequence[Readings], names: Collection[str]) -> Readings:
-    means: Readings = {}
-    for name in names if len(earlier) > 1 else ():
-        values = [value for each in earlier if isinstance(value := each.get(name), float)]
-        if values:
-            means[name] = sum(values) / len(values)
-    return means
 
 
 def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
@@ -241,3 +206,13 @@ def _empty(paths: Sequence[Path]) -> NoDevices:
         message=f"The recording {', '.join(map(str, paths))} holds no GPU.",
         hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
     )
+
+
+SCHEME: Final = Scheme(
+    name="replay",
+    form="replay:FILE[,FILE…]",
+    make=lambda files, metrics: ReplaySource(
+        [Path(name) for name in files.split(",") if name], metrics
+    ),
+    takes_argument=True,
+)

@@ -19,9 +19,9 @@ from jupyter_gpuperf.api.kernel_socket import KernelSocket
 from jupyter_gpuperf.api.kernel_words import KernelWords
 from jupyter_gpuperf.diagnose import RULES, diagnose
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.played_training import nameless
 from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
 from jupyter_gpuperf.schemas import encode
@@ -134,7 +134,7 @@ async def test_the_late_one_of_two_ranks_is_found_by_their_own_clocks(store, tmp
     (shown,) = now.notebooks
     assert [each.rank for each in shown.loaders] == [0, 1]
     # A recording leaves the notebook's name out; that they belong together it keeps.
-    replayed = json.loads(nameless(encode(now)))["notebooks"][0]["loaders"]
+    replayed = json.loads(anonymized_training(encode(now)))["notebooks"][0]["loaders"]
     assert [each["notebook_key"] for each in replayed] == ["4b1d", "4b1d"]
     # The ranks have no devices: they get theirs here.
     steps = [replace(each, device_uuid=f"GPU-{each.rank}") for each in for_diagnosis(told.values())]

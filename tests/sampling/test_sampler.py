@@ -16,6 +16,7 @@ from jupyter_gpuperf.schemas import (
     Frame,
     Version,
 )
+from jupyter_gpuperf.sources import Sample
 
 
 class StubSource:
@@ -41,13 +42,8 @@ class StubSource:
         if self.failures:
             self.failures -= 1
             raise RuntimeError("the driver fell over")
-        return {uuid: {"power_watts": 300.0} for uuid in self.uuids}
-
-    def read_host(self):
-        return {"host_cpu_percent": 5.0}
-
-    def read_host_cores(self):
-        return [5.0]
+        devices = {uuid: {"power_watts": 300.0} for uuid in self.uuids}
+        return [Sample(devices=devices, machine={"host_cpu_percent": 5.0}, cores_percent=[5.0])]
 
 
 def device(uuid: str) -> DeviceInfo:

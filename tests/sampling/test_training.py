@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.played_training import nameless
 from jupyter_gpuperf.sampling.told import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
 from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import Frame, encode
@@ -261,7 +261,7 @@ def test_memory_stays_bounded(server):
 def test_a_recording_holds_no_names_of_notebooks(server):
     server.come()
     server.tell()
-    written = nameless(encode(server.tick(1)))
+    written = anonymized_training(encode(server.tick(1)))
     assert b"train_loader" in written
     assert b"train.ipynb" not in written
 

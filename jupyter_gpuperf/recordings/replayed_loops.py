@@ -1,10 +1,9 @@
-"""Messages about training in recordings: without names as they are written, as of now as they are played."""
+"""Training loops of a recording, told as of now."""
 
 from __future__ import annotations
 
 import msgspec
 
-from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.training import TrainingNow
 
 
@@ -32,23 +31,4 @@ def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
             )
             for notebook in played.notebooks
         ],
-    )
-
-
-def nameless(message: bytes) -> bytes:
-    """Return an encoded message without the notebooks' names: a recording can go with a bug report."""
-    now = msgspec.json.decode(message, type=TrainingNow)
-    replace = msgspec.structs.replace
-    return encode(
-        replace(
-            now,
-            notebooks=[
-                replace(
-                    notebook,
-                    notebook_path=None,
-                    loaders=[replace(each, notebook="") for each in notebook.loaders],
-                )
-                for notebook in now.notebooks
-            ],
-        )
     )
