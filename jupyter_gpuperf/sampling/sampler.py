@@ -183,10 +183,10 @@ class Sampler:
         due = self._monotonic()
         while not self._stopping.is_set():
             self._wake.clear()
-            pause_seconds = 0.0 if self._guarded(self._tick) else RETRY_SECONDS
-            if pause_seconds and self._latest is None:
-                self._notice(FAILED)
-            due = self._pause_until_due(due + pause_seconds)
+            ticked = self._guarded(self._tick)
+            if not ticked and self._latest is None:
+                self._guarded(partial(self._notice, FAILED))
+            due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
         self._guarded(self._source.close)
 
     def _guarded(self, step: Callable[[], None]) -> bool:

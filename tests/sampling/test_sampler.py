@@ -145,6 +145,18 @@ def test_an_error_that_no_source_should_raise_does_not_end_sampling(sampled, mon
     assert "Sampling failed" in caplog.text
 
 
+def test_a_source_that_fails_from_the_start_is_the_reason_until_it_reads(sampled, monkeypatch):
+    source, subscribers, _, sampler = sampled
+    monkeypatch.setattr("jupyter_gpuperf.sampling.sampler.RETRY_SECONDS", 0.0)
+    source.failures = 1
+    told: queue.Queue = queue.Queue()
+    subscribers.add(lambda message, topic: topic == "devices" and told.put(message), 100)
+    sampler.start()
+    first, second = (msgspec.json.decode(told.get(timeout=10), type=DevicesChanged) for _ in "12")
+    assert first.devices.reason.code == "source_failed"
+    assert [each.uuid for each in second.devices.devices] == ["GPU-0000"]
+
+
 def test_who_asks_once_gets_a_reading_of_now(sampled):
     source, _, _, sampler = sampled
     sampler.start()
