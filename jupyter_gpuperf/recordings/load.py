@@ -30,10 +30,15 @@ def find_recording(path: Path) -> Path:
     return packaged if not path.exists() and packaged.exists() else path
 
 
-def load_recording(path: Path, metrics: Sequence[Metric]) -> Recording:
+def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "") -> Recording:
     """Read a recording from ``path``, or from those of the package when only a name is given.
 
     Messages of a kind that is not known here, as of a newer version, are named in the log and left out.
+
+    Parameters
+    ----------
+    uuid_prefix
+        What devices' UUIDs begin with in the recording that is returned.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def load_recording(path: Path, metrics: Sequence[Metric]) -> Recording:
     """
     lines = Lines(find_recording(path))
     try:
-        recording = _understood(iter(lines), metrics)
+        recording = _understood(iter(lines), metrics, uuid_prefix)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"it is no recording ({type(error).__name__}: {error})") from error
     except ValueError as error:
@@ -109,10 +114,12 @@ class _Torn(Exception):
     """The last line is only half there."""
 
 
-def _understood(objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric]) -> Recording:
+def _understood(
+    objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric], uuid_prefix: str
+) -> Recording:
     header = next(objects, None)
     if header is None:
         raise ValueError("it holds nothing")
     if header.get("format") != FORMAT:
-        return Recording(*translated(header, objects, metrics), metrics)
-    return Recording(header, objects, metrics)
+        header, objects = translated(header, objects, metrics)
+    return Recording(header, objects, metrics, uuid_prefix)

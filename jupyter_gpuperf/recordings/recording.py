@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.format import FORMAT_VERSION
+from jupyter_gpuperf.recordings.replayed_loops import with_uuids
 from jupyter_gpuperf.schemas import (
     DeviceInfo,
     ListedProcess,
@@ -43,6 +45,9 @@ class Recording:
     metrics
         Those of this version; what else the file holds is left out, and what it lacks is ``not_recorded``.
 
+    uuid_prefix
+        What devices' UUIDs begin with here, and not in the file.
+
     Raises
     ------
     ValueError
@@ -63,6 +68,7 @@ class Recording:
         header: Mapping[str, Any],
         messages: Iterable[Mapping[str, Any]],
         metrics: Sequence[Metric],
+        uuid_prefix: str = "",
     ) -> None:
         if header.get("format_version") != FORMAT_VERSION:
             raise ValueError(
@@ -72,11 +78,14 @@ class Recording:
         self.label = str(header.get("label") or "recording")
         self.seconds: array[float] = array("d")
         self.unknown: Counter[str] = Counter()
+        self._uuid_prefix = uuid_prefix
         self._device_metrics = [each.name for each in metrics if each.scope == "device"]
         self._tables: dict[str, _Table] = {}
         self._host = _Table([each.name for each in metrics if each.scope == "host"])
         self._cores: list[array[float]] = []
-        self._devices: _Changes[list[DeviceInfo]] = _Changes(_devices(header.get("devices", [])))
+        self._devices: _Changes[list[DeviceInfo]] = _Changes(
+            self._described(header.get("devices", []))
+        )
         self._processes: _Changes[dict[str, Any]] = _Changes({})
         self._training: _Changes[TrainingNow | None] = _Changes(None)
         self._began_seconds = math.nan
@@ -118,11 +127,13 @@ class Recording:
         if kind == "frame":
             self._add(message)
         elif kind == "devices":
-            self._devices.add(now, _devices(message["devices"]["devices"]))
+            self._devices.add(now, self._described(message["devices"]["devices"]))
         elif kind == "training":
             self._add_training(now, message)
         elif kind == "processes":
-            self._processes.add(now, message["devices"])
+            self._processes.add(
+                now, {self._uuid_prefix + uuid: each for uuid, each in message["devices"].items()}
+            )
         elif kind not in NOT_PLAYED:
             self.unknown[f"a message of the unknown kind {kind!r}"] += 1
 
@@ -137,18 +148,36 @@ class Recording:
             elapsed_seconds = time_seconds - self._began_seconds
         place = len(self.seconds)
         self.seconds.append(elapsed_seconds)
-        for uuid, readings in frame["devices"].items():
+        for recorded_uuid, readings in frame["devices"].items():
+            uuid = self._uuid_prefix + recorded_uuid
             if uuid not in self._tables:
                 self._tables[uuid] = _Table(self._device_metrics)
             self._tables[uuid].put(place, readings)
         self._host.put(place, frame["host"])
         self._cores.append(array("f", frame.get("host_cores_percent", ())))
 
+    def _described(self, raw: Any) -> list[DeviceInfo]:  # out of a file
+        try:
+            infos = msgspec.convert(raw, list[DeviceInfo])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"its devices can't be understood: {error}") from error
+        return [
+            replace(
+                info,
+                uuid=self._uuid_prefix + info.uuid,
+                parent_uuid=info.parent_uuid and self._uuid_prefix + info.parent_uuid,
+                replayed=True,
+            )
+            for info in infos
+        ]
+
     def _add_training(self, now: float, message: Mapping[str, Any]) -> None:
         try:
-            self._training.add(now, msgspec.convert(dict(message), TrainingNow))
+            told = msgspec.convert(dict(message), TrainingNow)
         except msgspec.ValidationError:
             self.unknown["a message about training that can't be understood"] += 1
+            return
+        self._training.add(now, with_uuids(told, self._uuid_prefix))
 
     def _place(self, seconds: float) -> int:
         return max(0, bisect_right(self.seconds, seconds) - 1)
@@ -197,16 +226,8 @@ class _Changes(Generic[T]):
         return self._values[bisect_right(self._seconds, seconds) - 1]
 
 
-def _devices(raw: Any) -> list[DeviceInfo]:  # out of a file
-    try:
-        infos = msgspec.convert(raw, list[DeviceInfo])
-    except msgspec.ValidationError as error:
-        raise ValueError(f"its devices can't be understood: {error}") from error
-    return [msgspec.structs.replace(info, replayed=True) for info in infos]
-
-
 def _processes(raw: Any) -> list[ListedProcess] | MissingReason:  # out of a file
     if isinstance(raw, str):
         return raw if raw in REASONS else "not_recorded"
     listed = msgspec.convert(raw, list[ListedProcess])
-    return [msgspec.structs.replace(each, elsewhere=True) for each in listed]
+    return [replace(each, elsewhere=True) for each in listed]

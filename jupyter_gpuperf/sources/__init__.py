@@ -85,5 +85,5 @@ def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ..
         raise BadRequest(
             "source_failed",
             f"The source {address!r} can't be made: {error}.",
-            "The server's log holds the details; the package that brings the source must be mended.",
+            "The server's log holds the details.",
         ) from error

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf.schemas import Devices, ListedProcesses, Readings
-from jupyter_gpuperf.sources.local import Driver, LocalSource
+from jupyter_gpuperf.schemas import Readings
+from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml import NvmlDriver
-from jupyter_gpuperf.sources.protocol import Scheme
+from jupyter_gpuperf.sources.protocol import Driver, Scheme
 
 RETRY_SECONDS: Final = 15.0
 """A driver may be loaded, or a device attached, after the server started."""
@@ -38,12 +38,14 @@ class AutoDriver:
         self._opened_at = 0.0
         self._kernel_list = kernel_list
         self._attached_at_open: frozenset[str] = frozenset()
+        # The driver's own, as they are.
+        self.devices, self.read_processes = driver.devices, driver.read_processes
         self.close = driver.close
 
     @property
     def kind(self) -> str:
         """The wrapped driver's kind while it has devices, else ``none``."""
-        return self._driver.kind if self._driver.devices().devices else "none"
+        return self._driver.kind if self.devices().devices else "none"
 
     def open(self) -> None:
         """Open the wrapped driver."""
@@ -51,23 +53,15 @@ class AutoDriver:
         self._attached_at_open = self._attached()
         self._driver.open()
 
-    def devices(self) -> Devices:
-        """Return the wrapped driver's devices."""
-        return self._driver.devices()
-
     def read(self) -> dict[str, Readings]:
         """Read the wrapped driver, after opening it again where that may help."""
         if self._clock() - self._opened_at >= self._patience_seconds():
-            self._driver.close()
+            self.close()
             self.open()
         return self._driver.read()
 
-    def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device."""
-        return self._driver.read_processes()
-
     def _patience_seconds(self) -> float:
-        lost = [each.state == "device_lost" for each in self._driver.devices().devices]
+        lost = [each.state == "device_lost" for each in self.devices().devices]
         if all(lost) or self._attached() != self._attached_at_open:
             return RETRY_SECONDS
         return RETRY_LOST_SECONDS if any(lost) else math.inf

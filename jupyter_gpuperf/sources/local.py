@@ -4,45 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import Devices, ListedProcesses, Readings, TrainingNow
+from jupyter_gpuperf.schemas import TrainingNow
 from jupyter_gpuperf.sources.host import HostReader
-from jupyter_gpuperf.sources.protocol import Sample
+from jupyter_gpuperf.sources.protocol import Driver, Sample
 
 COURTESY_SECONDS: Final = 0.0002
 """Between the steps of a tick: the interpreter runs one thread at a time, and a request that comes
 meanwhile should wait for one step (0.3 ms with eight devices), not for all of them."""
-
-
-class Driver(Protocol):
-    """The devices of one vendor's driver. The methods are those of a source, for this machine alone."""
-
-    @property
-    def kind(self) -> str:
-        """What ``GET version`` shows."""
-        ...
-
-    def open(self) -> None:
-        """Connect; a failure is shown by :meth:`devices`."""
-        ...
-
-    def devices(self) -> Devices:
-        """Return the devices, or why there are none."""
-        ...
-
-    def read(self) -> dict[str, Readings]:
-        """Read every device once: UUID → readings."""
-        ...
-
-    def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device."""
-        ...
-
-    def close(self) -> None:
-        """Disconnect."""
-        ...
 
 
 class LocalSource:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -21,14 +22,13 @@ from jupyter_gpuperf.schemas import (
     ListedProcess,
     ListedProcesses,
     MissingReason,
-    Reading,
     Readings,
 )
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread, Late
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml_device import NvmlDevice
-from jupyter_gpuperf.sources.nvml_devices import find_devices, text
+from jupyter_gpuperf.sources.nvml_devices import find_devices
 from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.protocol import Scheme
 from jupyter_gpuperf.sources.xid import XidWatch
@@ -40,8 +40,6 @@ OPEN_SECONDS: Final = 5.0
 
 HANG_SECONDS: Final = 2.0
 """A device that is late keeps its last readings for so long, then it is said not to answer."""
-
-LOST: Final[Reading] = "device_lost"
 
 PROCESSES_SECONDS: Final = 1.0
 """How long a list of processes is waited for."""
@@ -80,7 +78,6 @@ class NvmlDriver:
         self._open: dict[str, NvmlDevice] = {}
         self._threads: dict[str, DeviceThread] = {}
         self._readings: dict[str, Readings] = {}
-        self._states: dict[str, DeviceState] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
         self._known: dict[str, DeviceInfo] = {}
         self._lost: dict[str, Readings] = {}
@@ -112,7 +109,7 @@ class NvmlDriver:
     def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
         began = {
-            uuid: self._threads[uuid].begin(_listing(self._nvml, device.handle))
+            uuid: self._threads[uuid].begin(partial(processes_of, self._nvml, device.found.handle))
             for uuid, device in self._open.items()
         }
         return {uuid: self._processes(uuid, begun=begun) for uuid, begun in began.items()}
@@ -124,7 +121,7 @@ class NvmlDriver:
         for device in self._open.values():
             if all(ended):
                 device.close()
-        self._open, self._threads, self._readings, self._states = {}, {}, {}, {}
+        self._open, self._threads, self._readings = {}, {}, {}
         if self._xid is not None:
             self._xid.close()
             self._xid = None
@@ -137,12 +134,12 @@ class NvmlDriver:
             self._library.close()
             self._library = None
 
-    def _connect(self) -> tuple[dict[str, NvmlDevice], str]:
+    def _connect(self) -> dict[str, NvmlDevice]:
         self._nvml = nvml = self._load()
         nvml.nvmlInit()
-        found = {each.uuid: each for each in find_devices(nvml)}
+        found = {each.info.uuid: each for each in find_devices(nvml)}
         self._xid = XidWatch(
-            nvml, {uuid: each.handle for uuid, each in found.items() if not each.parent_uuid}
+            nvml, {uuid: each.handle for uuid, each in found.items() if not each.info.parent_uuid}
         )
         opened = {
             uuid: NvmlDevice(nvml, each, self._metrics, xid=self._xid, clock=self._clock)
@@ -150,12 +147,12 @@ class NvmlDriver:
         }
         for device in opened.values():
             device.read()  # the limits, for the description
-        return opened, text(nvml.nvmlSystemGetDriverVersion())
+        return opened
 
     def _await_library(self, timeout_seconds: float) -> None:
         assert self._library is not None
         try:
-            self._open, driver_version = self._library.answer(timeout_seconds)
+            self._open = self._library.answer(timeout_seconds)
         except Late:
             self._devices = Devices(devices=[], reason=nvml_errors.NOT_ANSWERING)
             return
@@ -166,11 +163,10 @@ class NvmlDriver:
             self._devices = Devices(devices=[], reason=reason)
             return
         self._threads = {
-            uuid: DeviceThread(f"nvml-{device.found.index}", self._clock)
+            uuid: DeviceThread(f"nvml-{device.found.info.index}", self._clock)
             for uuid, device in self._open.items()
         }
-        self._states = dict.fromkeys(self._open, "ok")
-        infos = [device.info(driver_version) for device in self._open.values()]
+        infos = [device.info() for device in self._open.values()]
         infos += self._lost_since({info.uuid for info in infos})
         self._known = {info.uuid: info for info in infos}
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
@@ -183,8 +179,7 @@ class NvmlDriver:
             for uuid, info in self._known.items()
             if uuid not in found and info.parent_uuid is None
         ]
-        names = [metric.name for metric in self._metrics]
-        self._lost = {info.uuid: dict.fromkeys(names, LOST) for info in gone}
+        self._lost = {info.uuid: self._all("device_lost") for info in gone}
         return gone
 
     def _take(self, uuid: str, deadline: float) -> None:
@@ -196,13 +191,13 @@ class NvmlDriver:
                 self._readings[uuid] = answer
         except Late:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:
-                self._readings[uuid] = self._all(uuid, "not_answering")
+                self._readings[uuid] = self._all("not_answering")
         except Exception:
             logger.exception("%s could not be read.", uuid)
-            self._readings[uuid] = self._all(uuid, "driver_error")
+            self._readings[uuid] = self._all("driver_error")
 
-    def _all(self, uuid: str, reason: MissingReason) -> Readings:
-        return dict.fromkeys((metric.name for metric in self._open[uuid].metrics), reason)
+    def _all(self, reason: MissingReason) -> Readings:
+        return dict.fromkeys((metric.name for metric in self._metrics), reason)
 
     def _processes(self, uuid: str, *, begun: bool) -> list[ListedProcess] | MissingReason:
         if not begun:
@@ -216,22 +211,16 @@ class NvmlDriver:
         return listed
 
     def _note_states(self) -> None:
-        states = {uuid: _state_of(readings) for uuid, readings in self._readings.items()}
-        if states == self._states:
-            return
-        for uuid, state in states.items():
-            if state != self._states.get(uuid):
-                logger.warning("%s: %s", uuid, state)
-        self._states = states
         infos = [
-            msgspec.structs.replace(info, state=states.get(info.uuid, info.state))
+            msgspec.structs.replace(info, state=_state_of(self._readings[info.uuid]))
+            if info.uuid in self._readings
+            else info
             for info in self._devices.devices
         ]
+        for info, before in zip(infos, self._devices.devices, strict=True):
+            if info.state != before.state:
+                logger.warning("%s: %s", info.uuid, info.state)
         self._devices = Devices(devices=infos, reason=self._devices.reason)
-
-
-def _listing(nvml: Any, handle: Any) -> Callable[[], list[ListedProcess]]:
-    return lambda: processes_of(nvml, handle)
 
 
 def _state_of(readings: Readings) -> DeviceState:

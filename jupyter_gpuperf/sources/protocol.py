@@ -33,8 +33,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     time_seconds: float | None = None
 
 
-class Source(Protocol):
-    """Where readings come from.
+class Connection(Protocol):
+    """What a driver and a source have in common.
 
     All methods are called from the sampler's thread alone, ``open`` first; none may raise for what
     hardware does: a device that can't be read answers reasons instead of values.
@@ -53,6 +53,26 @@ class Source(Protocol):
         """Return the devices there are now, or why there are none."""
         ...
 
+    def read_processes(self) -> ListedProcesses:
+        """Return the processes on each device; dear (2 ms a device), so not at every tick."""
+        ...
+
+    def close(self) -> None:
+        """Disconnect; safe to call twice, and when ``open`` failed."""
+        ...
+
+
+class Driver(Connection, Protocol):
+    """One vendor's driver: the devices of this machine."""
+
+    def read(self) -> dict[str, Readings]:
+        """Read every device once: UUID → readings."""
+        ...
+
+
+class Source(Connection, Protocol):
+    """Where readings come from."""
+
     def read(self) -> Sequence[Sample]:
         """Return what is new since the call before, each machine's samples in the order of their times.
 
@@ -60,16 +80,8 @@ class Source(Protocol):
         """
         ...
 
-    def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device; dear (2 ms a device), so not at every tick."""
-        ...
-
     def read_training(self) -> TrainingNow | None:
         """Return what training loops did, as a recording tells; ``None`` where there is none."""
-        ...
-
-    def close(self) -> None:
-        """Disconnect; safe to call twice, and when ``open`` failed."""
         ...
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -14,7 +14,6 @@ from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.schemas import (
-    DeviceInfo,
     Devices,
     ListedProcesses,
     NoDevices,
@@ -22,8 +21,6 @@ from jupyter_gpuperf.schemas import (
     TrainingNow,
 )
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
-
-T = TypeVar("T")
 
 MOST_AT_ONCE: Final = 50
 """Readings between two ticks whose mean is taken: 5 s at the usual rate."""
@@ -50,15 +47,15 @@ class ReplaySource:
             each.name for each in metrics if each.covers_tick or each.per_second
         )
         self._read_to: dict[int, float] = {}
-        self._training: tuple[TrainingNow, TrainingNow] | None = None
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
         self._recordings, self._reason = [], None
         self._read_to = {}
-        for path in self._paths:
+        for number, path in enumerate(self._paths):
+            # The same file may play twice, and beside the device that it was taken of.
             try:
-                self._recordings.append(load_recording(path, self._metrics))
+                self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
                 self._recordings, self._reason = [], _unreadable(path, error)
                 break
@@ -71,12 +68,10 @@ class ReplaySource:
         if self._reason is not None:
             return Devices(devices=[], reason=self._reason)
         infos = [
-            (number, info)
-            for number, recording, seconds in self._playing()
-            for info in recording.devices(seconds)
+            info for recording, seconds in self._playing() for info in recording.devices(seconds)
         ]
         return Devices(
-            devices=[_shown(*each, index) for index, each in enumerate(infos)], reason=None
+            devices=[replace(info, index=index) for index, info in enumerate(infos)], reason=None
         )
 
     def read(self) -> Sequence[Sample]:
@@ -87,13 +82,13 @@ class ReplaySource:
         devices: dict[str, Readings] = {}
         machine: Readings = {}
         cores_percent: list[float] = []
-        for number, recording, seconds in self._playing():
+        for recording, seconds in self._playing():
             times = self._since_read(recording, seconds)
             passed = [recording.read(each) for each in times]
             for uuid, readings in passed[-1].items():
                 of_this = [each[uuid] for each in passed if uuid in each]
-                devices[_replayed(number, uuid)] = {**readings, **self._means(of_this)}
-            if number == 0:
+                devices[uuid] = {**readings, **self._means(of_this)}
+            if not machine:
                 hosts = [recording.read_host(each) for each in times]
                 machine = {**hosts[-1], **self._means(hosts)}
                 cores_percent = recording.read_host_cores(seconds)
@@ -104,21 +99,15 @@ class ReplaySource:
 
     def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
-        return self._of_all(lambda recording, seconds: recording.read_processes(seconds))
+        listed: ListedProcesses = {}
+        for recording, seconds in self._playing():
+            listed |= recording.read_processes(seconds)
+        return listed
 
     def read_training(self) -> TrainingNow | None:
         """Return what the training loops of the first recording that has any did."""
-        for number, recording, seconds in self._playing():
-            training = recording.read_training(seconds)
-            if training is not None:
-                return self._shown_training(number, training)
-        return None
-
-    def _shown_training(self, number: int, training: TrainingNow) -> TrainingNow:
-        # The same object as long as it holds, so that who asks sees a change by identity.
-        if self._training is None or self._training[0] is not training:
-            self._training = (training, _of_replay(number, training))
-        return self._training[1]
+        told = (recording.read_training(seconds) for recording, seconds in self._playing())
+        return next(filter(None, told), None)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -140,56 +129,16 @@ class ReplaySource:
                 means[name] = sum(values) / len(values)
         return means
 
-    def _playing(self) -> Iterator[tuple[int, Recording, float]]:
+    def _playing(self) -> Iterator[tuple[Recording, float]]:
         elapsed_seconds = self._clock() - self._started
-        for number, recording in enumerate(self._recordings):
-            yield number, recording, _position(recording.seconds, elapsed_seconds)
-
-    def _of_all(self, ask: Callable[[Recording, float], Mapping[str, T]]) -> dict[str, T]:
-        return {
-            _replayed(number, uuid): answer
-            for number, recording, seconds in self._playing()
-            for uuid, answer in ask(recording, seconds).items()
-        }
+        for recording in self._recordings:
+            yield recording, _position(recording.seconds, elapsed_seconds)
 
 
 def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
     # The last reading holds as long as the average one.
     length_seconds = seconds[-1] + seconds[-1] / max(1, len(seconds) - 1)
     return elapsed_seconds % length_seconds if length_seconds else 0.0
-
-
-def _replayed(number: int, uuid: str) -> str:
-    # The same file may play twice, and beside the device that it was taken of.
-    return f"REPLAY-{number}-{uuid}"
-
-
-def _of_replay(number: int, training: TrainingNow) -> TrainingNow:
-    return replace(
-        training,
-        notebooks=[
-            replace(
-                notebook,
-                loaders=[
-                    replace(each, device_uuid=_replayed(number, each.device_uuid))
-                    if each.device_uuid
-                    else each
-                    for each in notebook.loaders
-                ],
-            )
-            for notebook in training.notebooks
-        ],
-    )
-
-
-def _shown(number: int, info: DeviceInfo, index: int) -> DeviceInfo:
-    parent = info.parent_uuid
-    return replace(
-        info,
-        uuid=_replayed(number, info.uuid),
-        index=index,
-        parent_uuid=None if parent is None else _replayed(number, parent),
-    )
 
 
 def _unreadable(path: Path, error: Exception) -> NoDevices:

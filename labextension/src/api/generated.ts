@@ -147,8 +147,8 @@ export interface Catalog {
 /**
  * One metric of the catalogue.
  *
- *     ``maximum`` is the top of the scale where it is a constant; ``maximum_metric`` names the metric
- *     that gives it where it depends on the device (memory used → memory total).
+ * ``maximum`` is the top of the scale where it is a constant; ``maximum_metric`` names the metric
+ * that gives it where it depends on the device (memory used → memory total).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MetricInfo".
@@ -256,6 +256,7 @@ export interface DeviceInfo {
       );
   compute_capability: string | null;
   driver_version: string | null;
+  host?: string | null;
   index: number;
   memory_total_bytes:
     | number
@@ -368,8 +369,8 @@ export interface KernelInfo {
 /**
  * What a notebook says that it holds on a device, where none of the driver's processes is known to be its.
  *
- *     One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
- *     there, and this is shown beside it.
+ * One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
+ * there, and this is shown beside it.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "KernelReport".
@@ -520,7 +521,7 @@ export interface Finding {
 }
 /**
  * All findings that hold now; answer of ``GET findings``, sent when one comes or goes, and once after the
- *     greeting.
+ * greeting.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "FindingsChanged".
@@ -567,6 +568,25 @@ export interface Frame {
         );
   };
   host_cores_percent: number[];
+  hosts?: {
+    [k: string]: {
+      [k: string]:
+        | number
+        | (
+            | "device_lost"
+            | "driver_error"
+            | "implausible"
+            | "no_permission"
+            | "not_answering"
+            | "not_recorded"
+            | "not_supported"
+            | "not_yet"
+          );
+    };
+  };
+  taken_seconds?: {
+    [k: string]: number;
+  };
   time_seconds: number;
   type: "frame";
 }
@@ -595,6 +615,9 @@ export interface History {
     [k: string]: Columns;
   };
   host: Columns;
+  hosts?: {
+    [k: string]: Columns;
+  };
   step_seconds: number;
 }
 /**
