@@ -13,7 +13,6 @@ from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, Readings
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.cadence import Cadence
 from jupyter_gpuperf.sources.driver_calls import DriverCalls
-from jupyter_gpuperf.sources.gpm import GpmSampler
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
 from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
@@ -51,17 +50,7 @@ class NvmlDevice:
         clock: Callable[[], float],
     ) -> None:
         self.found = found
-        self._calls = DriverCalls(
-            nvml,
-            found.handle,
-            found.info.uuid,
-            new_gpm=lambda: GpmSampler(
-                nvml, found.take_gpm_sample, supported=found.has_gpm, clock=clock
-            ),
-            xid=xid,
-            unified_memory=found.info.unified_memory,
-            clock=clock,
-        )
+        self._calls = DriverCalls(nvml, found, xid=xid, clock=clock)
         self._cadence = Cadence(metrics, clock)
         self._rates = Rates(clock)
         self._readings: Readings = {}
@@ -69,7 +58,6 @@ class NvmlDevice:
 
     def read(self) -> Readings:
         """Read every metric that is due; the others are repeated."""
-        self._calls.begin_tick()
         calls = OncePerTick(self._calls)
 
         def read_due(due: Sequence[Metric]) -> Readings:
