@@ -14,7 +14,7 @@ from jupyter_gpuperf import diagnose
 from jupyter_gpuperf.alerts import RULES
 from jupyter_gpuperf.diagnose import Rule, Threshold
 from jupyter_gpuperf.metrics import METRICS, Metric
-from jupyter_gpuperf.sources.cadence import LIMITS_SECONDS, SLOW_SECONDS
+from jupyter_gpuperf.sources.reading import LIMITS_SECONDS, SLOW_SECONDS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 

@@ -63,7 +63,12 @@ KEYS: Final = {
 DIVISORS: Final = {"_mw": 1e3, "_PER_SEC": 1.0 / (1 << 20)}
 """How a key ends → what to divide by for the metric's unit: milliwatts, and MiB a second of GPM."""
 
+SHORTEST_SECONDS: Final = 0.05
+"""A rate over less than this is noise: the totals themselves come in steps."""
+
 Object = Mapping[str, Any]
+Totals = dict[str, tuple[float, float, Reading]]
+"""Metric → when its total was read last, what it was, and its growth per second."""
 
 
 def translated(
@@ -86,7 +91,7 @@ def translated(
 def _messages(
     label: str, static: Object, lines: Iterable[Object], metrics: Sequence[Metric]
 ) -> Iterator[Object]:
-    totals: dict[str, tuple[float, float]] = {}
+    totals: Totals = {}
     before, holders = -math.inf, None
     for line in lines:
         seconds = float(line["t"])
@@ -112,9 +117,7 @@ def _messages(
         before = seconds
 
 
-def _reading(
-    metric: Metric, line: Object, seconds: float, totals: dict[str, tuple[float, float]]
-) -> Reading:
+def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Reading:
     key = KEYS[metric.name]
     place, _, name = key.rpartition(".")
     raw = (line.get(place, {}) if place else line).get(name)
@@ -124,11 +127,13 @@ def _reading(
     value = float(raw) / next((DIVISORS[end] for end in DIVISORS if key.endswith(end)), 1.0)
     if not metric.per_second:
         return metric.checked(value)
-    since, total = totals.get(metric.name, (seconds, value))
-    totals[metric.name] = (seconds, value)
-    if seconds <= since or value < total:  # the first one, or a total that began anew
-        return "not_yet"
-    return metric.checked((value - total) / (seconds - since))
+    since, total, rate = totals.get(metric.name, (-math.inf, math.inf, "not_yet"))
+    if seconds - since < SHORTEST_SECONDS:
+        return rate
+    # The first one, and a total that began anew, say nothing.
+    rate = metric.checked((value - total) / (seconds - since)) if value >= total else "not_yet"
+    totals[metric.name] = (seconds, value, rate)
+    return rate
 
 
 def _processes(holders: Sequence[tuple[int, float | None]] | None) -> Any:

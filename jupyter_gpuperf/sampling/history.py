@@ -115,11 +115,11 @@ class HistoryStore:
                 uuid: list(track.pieces(oldest, step_seconds, of_device))
                 for uuid, track in self._devices.items()
             }
-            host = list(self._host.pieces(oldest, step_seconds, of_host))
-            hosts = {
-                name: list(track.pieces(oldest, step_seconds, of_host))
-                for name, track in self._hosts.items()
-            }
+            host, *others = (
+                list(track.pieces(oldest, step_seconds, of_host))
+                for track in (self._host, *self._hosts.values())
+            )
+            hosts = dict(zip(self._hosts, others, strict=True))
         return History(
             step_seconds=step_seconds,
             devices={
@@ -127,9 +127,7 @@ class HistoryStore:
                 for uuid, pieces in devices.items()
             },
             host=columns_of(host, of_host, step_seconds),
-            hosts={
-                name: columns_of(pieces, of_host, step_seconds) for name, pieces in hosts.items()
-            },
+            hosts={name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()},
         )
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import MissingReason, Readings
-from jupyter_gpuperf.sources.cadence import Cadence
-from jupyter_gpuperf.sources.rates import NotYet, Rates
-from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
+from jupyter_gpuperf.schemas import MissingReason
+from jupyter_gpuperf.sources.rates import NotYet
+from jupyter_gpuperf.sources.reading import MetricReader
 
 SHORTEST_CPU_SECONDS: Final = 0.05
 """CPU counters tick in hundredths of a second: a share over less than this is noise."""
@@ -42,8 +41,8 @@ class HostReader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         metrics = tuple(metric for metric in metrics if metric.scope == "host")
-        self._cadence = Cadence(metrics, clock)
-        self._rates = Rates(clock)
+        self._reader = MetricReader(metrics, self._call, _reason_of, clock)
+        self.read = self._reader.read
         self._host = host  # psutil; loaded when it is first read, in the sampler's thread
         self._control_group = control_group
         self._whole, self._cores = _BusyShares(), _BusyShares()
@@ -60,13 +59,6 @@ class HostReader:
             "cgroup_memory_used_bytes": self._container_memory_bytes,
             "cgroup_memory_limit_bytes": lambda: cgroup.memory_limit_bytes(control_group),
         }
-
-    def read(self) -> Readings:
-        """Read every host metric that is due; the slow ones are repeated in between."""
-        calls = OncePerTick(self._call)
-        return self._cadence.read(
-            lambda due: read_metrics(due, lambda each: each.read(calls), _reason_of, self._rates)
-        )
 
     def read_cores(self) -> list[float]:
         """Return the share of each core that worked since the call before, in percent."""

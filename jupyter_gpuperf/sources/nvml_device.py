@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -11,11 +11,9 @@ import msgspec
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, Readings
 from jupyter_gpuperf.sources import nvml_errors
-from jupyter_gpuperf.sources.cadence import Cadence
 from jupyter_gpuperf.sources.driver_calls import DriverCalls
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
-from jupyter_gpuperf.sources.rates import Rates
-from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
+from jupyter_gpuperf.sources.reading import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
 
 logger = logging.getLogger(__name__)
@@ -51,22 +49,16 @@ class NvmlDevice:
     ) -> None:
         self.found = found
         self._calls = DriverCalls(nvml, found, xid=xid, clock=clock)
-        self._cadence = Cadence(metrics, clock)
-        self._rates = Rates(clock)
+        self._reader = MetricReader(metrics, self._calls, self._reason_of, clock)
         self._readings: Readings = {}
         self._logged: set[str] = set()
 
     def read(self) -> Readings:
         """Read every metric that is due; the others are repeated."""
-        calls = OncePerTick(self._calls)
-
-        def read_due(due: Sequence[Metric]) -> Readings:
-            return read_metrics(due, lambda each: each.read(calls), self._reason_of, self._rates)
-
-        readings = self._cadence.read(read_due)
+        readings = self._reader.read()
         if "device_lost" in readings.values():
             # What was read before it fell off the bus says nothing any more.
-            self._cadence.reset()
+            self._reader.reset()
             return dict.fromkeys(readings, "device_lost")
         self._readings = readings
         return readings
