@@ -44,7 +44,6 @@ class Recording:
         The file's objects.
     metrics
         Those of this version; what else the file holds is left out, and what it lacks is ``not_recorded``.
-
     uuid_prefix
         What devices' UUIDs begin with here, and not in the file.
 
