@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from jupyter_gpuperf.magics import apply as apply
-    from jupyter_gpuperf.magics import bench as bench
-    from jupyter_gpuperf.magics import headspace as headspace
-    from jupyter_gpuperf.magics import tune as tune
-    from jupyter_gpuperf.magics import watch as watch
-    from jupyter_gpuperf.magics.amp_running import amp_profile as amp_profile
+    from jupyter_gpuperf.client.precision import amp_profile as amp_profile
+    from jupyter_gpuperf.client.public import apply as apply
+    from jupyter_gpuperf.client.public import bench as bench
+    from jupyter_gpuperf.client.public import headspace as headspace
+    from jupyter_gpuperf.client.public import tune as tune
+    from jupyter_gpuperf.client.public import watch as watch
 
 __all__ = [
     "__version__",
@@ -51,16 +51,16 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 def __getattr__(name: str) -> object:
     if name in ("apply", "bench", "headspace", "tune", "watch"):
-        from jupyter_gpuperf import magics
+        from jupyter_gpuperf.client import public
 
-        return getattr(magics, name)
+        return getattr(public, name)
     if name == "doctor":
         from importlib import import_module
 
         # The package of the checks, which can be called.
         return import_module("jupyter_gpuperf.doctor")
     if name == "amp_profile":
-        from jupyter_gpuperf.magics.amp_running import amp_profile
+        from jupyter_gpuperf.client.precision import amp_profile
 
         return amp_profile
     if name == "__version__":

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import IOLoop
 
-from jupyter_gpuperf.api import handlers
-from jupyter_gpuperf.api.base import in_thread
 from jupyter_gpuperf.config import Settings
+from jupyter_gpuperf.routes import handlers
+from jupyter_gpuperf.server.threads import in_thread
 
 if TYPE_CHECKING:
-    from jupyter_gpuperf.api.services import Services
+    from jupyter_gpuperf.server.services import Services
     from jupyter_gpuperf.wiring import Parts
 
 START_DELAY_SECONDS: Final = 0.5

@@ -11,39 +11,39 @@ from traitlets.log import get_logger
 
 import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
-from jupyter_gpuperf.api.base import in_thread
-from jupyter_gpuperf.api.examinations import Examinations
-from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.api.kernel_socket import KernelSocket
-from jupyter_gpuperf.api.kernel_words import KernelWords
-from jupyter_gpuperf.api.live_diagnosis import LiveDiagnosis
-from jupyter_gpuperf.api.process_reader import ProcessReader
-from jupyter_gpuperf.api.processes import kernels_of
-from jupyter_gpuperf.api.services import Services
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.diagnose import all_rules
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.jobs.around import Around
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.findings.watched_steps import for_diagnosis
+from jupyter_gpuperf.jobs.disturbances import Watcher
 from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.jobs.suites import SuiteManager
+from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.jobs.told import ToldJobs
-from jupyter_gpuperf.jobs.watching import Watcher
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
+from jupyter_gpuperf.processes.attribution import Attribution
+from jupyter_gpuperf.processes.process_table import ProcessTable
+from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
+from jupyter_gpuperf.recorder.shelf import RecordingShelf
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.routes.processes import kernels_of
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.attribution import Attribution
-from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
-from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
-from jupyter_gpuperf.sampling.process_table import ProcessTable
-from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
-from jupyter_gpuperf.sampling.training import TrainingStore
-from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
 from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, NoDevices, Version
+from jupyter_gpuperf.server.examinations import Examinations
+from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.server.kernel_socket import KernelSocket
+from jupyter_gpuperf.server.kernel_words import KernelWords
+from jupyter_gpuperf.server.live_diagnosis import LiveDiagnosis
+from jupyter_gpuperf.server.process_reader import ProcessReader
+from jupyter_gpuperf.server.services import Services
+from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
+from jupyter_gpuperf.suites.manager import SuiteManager
 
 
 class Parts:

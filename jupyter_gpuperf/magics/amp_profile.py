@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.magics.failures import BenchmarkError
 
 if TYPE_CHECKING:
-    from jupyter_gpuperf.magics.amp_result import AmpProfile
+    from jupyter_gpuperf.display.precision_result import AmpProfile
 
 MANUAL: Final = """\
 The cell under every precision: how fast, how much memory, and whether the numbers stay right.
@@ -37,7 +37,7 @@ def register(ipython: Any) -> None:
         if cell is None or line.strip() in ("-h", "--help"):
             print(MANUAL)  # noqa: T201  (what one asked to read)
             return None
-        from jupyter_gpuperf.magics.amp_running import profile_cell
+        from jupyter_gpuperf.client.precision import profile_cell
 
         try:
             return profile_cell(ipython, line, cell)

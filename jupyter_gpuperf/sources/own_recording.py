@@ -1,6 +1,6 @@
 """The product's own recordings: a header, then what the live socket sends, one JSON object a line.
 
-See :mod:`jupyter_gpuperf.sampling.recorder` for the other end. Readings are kept in columns, so that
+See :mod:`jupyter_gpuperf.recorder.recorder` for the other end. Readings are kept in columns, so that
 an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
 """
 

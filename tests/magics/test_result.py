@@ -9,7 +9,7 @@ import re
 import msgspec
 import pytest
 
-from jupyter_gpuperf.magics.result import Result, rows, surroundings
+from jupyter_gpuperf.display.result import Result, rows, surroundings
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval
 
 CONTRACT = {

@@ -8,9 +8,9 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import jupyter_gpuperf
-from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.magics.tuned import Tuned, html_of
-from jupyter_gpuperf.magics.tuning_here import tune_here
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.client.in_process_tuning import tune_here
+from jupyter_gpuperf.display.tuning_view import Tuned, html_of
 
 LOADER = """
 import torch

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.magics.amp_view import html_of
+from jupyter_gpuperf.display.precision_view import html_of
+from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 
 pytestmark = pytest.mark.ui
 

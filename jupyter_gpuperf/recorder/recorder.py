@@ -1,0 +1,247 @@
+"""Writes what the sampler reads into one compressed file, while it happens.
+
+The file is gzip, one JSON object a line: a header, then the messages of the live socket
+(:class:`schemas.Frame`, :class:`schemas.DevicesChanged`, :class:`schemas.AlertsChanged`, :class:`schemas.TrainingNow`), and every few
+seconds ``{"type": "processes", "devices": …}``. It holds readings, the devices' UUIDs and processes'
+numbers: no names of users, files or machines, so that it can go with a bug report.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import logging
+import os
+import queue
+import shutil
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import IO, Final, Literal
+
+from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.recordings.replayed_loops import nameless
+from jupyter_gpuperf.sampling.subscribers import FINDINGS, FRAMES, TRAINING, Subscribers
+from jupyter_gpuperf.schemas import ErrorInfo, encode
+from jupyter_gpuperf.sources import DriverProcesses
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS: Final = 2.0
+"""What a kill can take away at most. More often would cost compression."""
+
+PROCESSES_SECONDS: Final = 5.0
+LISTING_SECONDS: Final = 2.0
+
+MOST_WAITING: Final = 600
+"""Messages kept for a disk that stalls: a minute at the highest rate."""
+
+LEAST_FREE_BYTES: Final = 200 * 2**20
+"""A recording ends when its disk has less left: notebooks must still be saved there."""
+
+LONGEST_SECONDS: Final = 24 * 3600.0
+"""When nobody stops it."""
+
+COMPRESSION_LEVEL: Final = 5
+
+State = Literal["recording", "stopped", "failed"]
+
+
+class Recorder:
+    """One recording; it runs from its creation on, in a thread of its own.
+
+    The disk is waited for in that thread alone: a slow or full one holds up no reading.
+
+    Parameters
+    ----------
+    path
+        The file; it must not exist yet.
+    header
+        The first line.
+    news
+        Messages that hold when it begins: the devices, the alerts.
+    interval_ms
+        Time between readings.
+    seconds
+        It stops by itself after this.
+    list_processes
+        Asks for the processes on all devices; ``None`` to leave them out.
+    free_bytes
+        Gives the room left on the disk of a path.
+
+    Raises
+    ------
+    OSError
+        The file can't be created.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        header: bytes,
+        news: tuple[bytes, ...],
+        subscribers: Subscribers,
+        interval_ms: int,
+        seconds: float = LONGEST_SECONDS,
+        list_processes: Callable[[], Future[DriverProcesses]] | None = None,
+        free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
+    ) -> None:
+        self.path = path
+        self.started_seconds = time.time()
+        self.frames_count = 0
+        self.dropped_count = 0
+        self.error: ErrorInfo | None = None
+        self._began = time.monotonic()
+        self._ended: float | None = None
+        self._seconds = seconds
+        self._list_processes = list_processes
+        self._free_bytes = free_bytes
+        self._waiting: queue.Queue[tuple[bytes, str]] = queue.Queue(MOST_WAITING)
+        self._stopping = threading.Event()
+        self._plain: IO[bytes] = self._created(path)
+        for message in (header, *news):
+            self._waiting.put((message, "news"))
+        self._subscribers = subscribers
+        self._subscription = subscribers.add(self._offer, interval_ms)
+        self._thread = threading.Thread(target=self._run, name="gpuperf-recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        if self._ended is None:
+            return "recording"
+        return "stopped" if self.error is None else "failed"
+
+    @property
+    def duration_seconds(self) -> float:
+        """For how long it has run, or ran."""
+        return (time.monotonic() if self._ended is None else self._ended) - self._began
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file so far; 0 when it is gone."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Write what waits, and close the file; a second call changes nothing."""
+        self._stopping.set()
+        self._thread.join(timeout_seconds)
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Wait for its end; tell whether it came."""
+        self._thread.join(timeout_seconds)
+        return self._ended is not None
+
+    @staticmethod
+    def _created(path: Path) -> IO[bytes]:
+        # For this user alone, and never over another file.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        return os.fdopen(descriptor, "wb")
+
+    def _offer(self, message: bytes, topic: str) -> None:
+        # Called by the sampler: never waits.
+        if topic == FINDINGS:
+            return  # they name notebooks and variables, and whoever replays it judges it anew
+        try:
+            self._waiting.put_nowait((message, topic))
+        except queue.Full:
+            self.dropped_count += 1
+
+    def _run(self) -> None:
+        try:
+            with (
+                self._plain as plain,
+                gzip.GzipFile(
+                    fileobj=plain, mode="wb", compresslevel=COMPRESSION_LEVEL, filename=""
+                ) as packed,
+            ):
+                self._write_all(packed, plain)
+        except (OSError, GpuPerfError) as error:
+            self.error = _in_words(error, self.path)
+            logger.warning("%s %s", self.error.message, self.error.hint)
+        except Exception:
+            logger.exception("The recording %s ended unexpectedly.", self.path)
+            self.error = UNEXPECTED
+        finally:
+            self._subscribers.remove(self._subscription)
+            self._ended = time.monotonic()
+
+    def _write_all(self, packed: gzip.GzipFile, plain: IO[bytes]) -> None:
+        flush_at = time.monotonic()  # the header at once: a kill leaves a recording
+        processes_at = time.monotonic() + 0.5
+        while not (self._is_due() and self._waiting.empty()):
+            self._write_next(packed)
+            now = time.monotonic()
+            if now >= processes_at and not self._stopping.is_set():
+                processes_at = now + PROCESSES_SECONDS
+                self._write_processes(packed)
+            if now >= flush_at:
+                flush_at = now + FLUSH_SECONDS
+                self._check_room()
+                packed.flush(zlib.Z_SYNC_FLUSH)
+                plain.flush()
+
+    def _is_due(self) -> bool:
+        if time.monotonic() - self._began >= self._seconds:
+            self._stopping.set()
+        if self._stopping.is_set():
+            # From here on nothing comes in, so that what waits has an end.
+            self._subscribers.remove(self._subscription)
+        return self._stopping.is_set()
+
+    def _write_next(self, packed: gzip.GzipFile) -> None:
+        try:
+            message, topic = self._waiting.get(timeout=0.1)
+        except queue.Empty:
+            return
+        if topic == TRAINING:
+            message = nameless(message)
+        packed.write(message + b"\n")
+        self.frames_count += topic == FRAMES
+
+    def _write_processes(self, packed: gzip.GzipFile) -> None:
+        if self._list_processes is None:
+            return
+        try:
+            listed = self._list_processes().result(LISTING_SECONDS)
+        except FutureTimeout:
+            return  # a driver that hangs: the readings say so themselves
+        packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
+
+    def _check_room(self) -> None:
+        free = self._free_bytes(self.path.parent)
+        if free < LEAST_FREE_BYTES:
+            raise Unavailable(
+                "recording_disk_full",
+                f"The recording ended: its disk has {free / 2**20:.0f} MiB left. "
+                "What was recorded until then is kept.",
+                f"Free some space, or record to another disk than that of {self.path.parent}.",
+            )
+
+
+UNEXPECTED: Final = ErrorInfo(
+    code="internal_error",
+    message="The recording ended: something went wrong in the server.",
+    hint="The server's log holds the details; please report it.",
+)
+
+
+def _in_words(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
+    if isinstance(error, GpuPerfError):
+        return ErrorInfo(**error.to_dict())
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return ErrorInfo(
+        code="recording_disk_full" if full else "recording_not_written",
+        message=f"The recording ended: {path} could not be written ({error.strerror or error}). "
+        "What was recorded until then is kept.",
+        hint=f"Free some space, or record to another disk than that of {path.parent}.",
+    )
