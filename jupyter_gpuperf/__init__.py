@@ -64,10 +64,7 @@ def __getattr__(name: str) -> object:
 
         return amp_profile
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
+        from jupyter_gpuperf.version import package_version
 
-        try:
-            return version("jupyter_gpuperf")
-        except PackageNotFoundError:  # run from a checkout that is on the path, not installed
-            return "0+unknown"
+        return package_version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -84,7 +83,8 @@ class Result:
         ImportError
             pandas is not installed.
         """
-        pandas: Any = importlib.import_module("pandas")
+        import pandas
+
         return pandas.DataFrame(
             [
                 (name, place, value)
