@@ -49,11 +49,8 @@ def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for pattern, method, each in declared:
         paths.setdefault(path_of(pattern), {})[method] = _described(pattern, method, each)
-    shapes = [shape for _, _, each in declared for shape in (each.answers, each.takes)]
-    structs = [each for each in shapes if isinstance(each, type)]
     _, schemas = msgspec.json.schema_components(
-        [*structs, ErrorInfo, SetInterval, LiveMessage],
-        ref_template="#/components/schemas/{name}",
+        shapes_of(routes), ref_template="#/components/schemas/{name}"
     )
     return {
         "openapi": "3.1.0",
@@ -78,6 +75,14 @@ def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
             },
         },
     }
+
+
+def shapes_of(routes: Iterable[tuple[str, type]]) -> list[Any]:
+    """Return the shapes of everything that crosses the wire, the live socket's messages included."""
+    declared = [each for _, handler in routes for each in operations_of(handler).values()]
+    shapes = [shape for each in declared for shape in (each.answers, each.takes)]
+    structs = [each for each in shapes if isinstance(each, type)]
+    return [*structs, ErrorInfo, SetInterval, LiveMessage]
 
 
 def path_of(pattern: str) -> str:
