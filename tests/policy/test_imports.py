@@ -1,19 +1,46 @@
-"""No file can be read only together with another one that needs it."""
+"""What importing costs, and where it works."""
 
 from __future__ import annotations
 
-from graphlib import CycleError, TopologicalSorter
+import subprocess
+import sys
 
-import grimp
-
-PACKAGE = "jupyter_gpuperf"
+HEAVY = ("torch", "tornado", "pynvml", "msgspec", "IPython", "jupyter_server", "psutil")
 
 
-def test_no_two_files_import_each_other_in_a_circle():
-    """Imports within functions and for type checkers count as well."""
-    graph = grimp.build_graph(PACKAGE, cache_dir=None)
-    imports = {each: graph.find_modules_directly_imported_by(each) for each in graph.modules}
-    try:
-        tuple(TopologicalSorter(imports).static_order())
-    except CycleError as error:
-        raise AssertionError(" ← ".join(error.args[1])) from None
+def run(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    run(
+        "import sys, jupyter_gpuperf\n"
+        f"loaded = [name for name in {HEAVY} if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+
+
+def test_the_magics_load_without_torch_and_the_server():
+    run(
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance().run_line_magic('load_ext', 'jupyter_gpuperf')\n"
+        "loaded = [name for name in ('torch', 'jupyter_server', 'pynvml') if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+
+
+MODULES = ("app", "cli", "magics.gpubench", "jobs.manager", "sources", "sampling", "benchmarks")
+
+
+def test_everything_imports_where_there_is_no_posix():
+    """As on Windows: the modules of POSIX are not there."""
+    blocked = ("fcntl", "resource", "termios", "pwd", "grp")
+    run(
+        "import sys\n"
+        "import jupyter_server.serverapp, psutil  # they bring what they need of their own\n"
+        f"for name in {blocked}:\n"
+        "    sys.modules[name] = None\n"
+        + "\n".join(f"import jupyter_gpuperf.{module}" for module in MODULES)
+    )
