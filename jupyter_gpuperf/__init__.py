@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from jupyter_gpuperf.magics import apply as apply
-    from jupyter_gpuperf.magics import bench as bench
-    from jupyter_gpuperf.magics import headspace as headspace
-    from jupyter_gpuperf.magics import tune as tune
-    from jupyter_gpuperf.magics import watch as watch
-    from jupyter_gpuperf.magics.amp_running import amp_profile as amp_profile
+    from jupyter_gpuperf.client.ab_tests import apply as apply
+    from jupyter_gpuperf.client.ab_tests import headspace as headspace
+    from jupyter_gpuperf.client.precision import amp_profile as amp_profile
+    from jupyter_gpuperf.client.public import bench as bench
+    from jupyter_gpuperf.client.public import tune as tune
+    from jupyter_gpuperf.client.public import watch as watch
 
 __all__ = [
     "__version__",
@@ -50,24 +50,25 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("apply", "bench", "headspace", "tune", "watch"):
-        from jupyter_gpuperf import magics
+    if name in ("apply", "headspace"):
+        from jupyter_gpuperf.client import ab_tests
 
-        return getattr(magics, name)
+        return getattr(ab_tests, name)
+    if name in ("bench", "tune", "watch"):
+        from jupyter_gpuperf.client import public
+
+        return getattr(public, name)
     if name == "doctor":
         from importlib import import_module
 
         # The package of the checks, which can be called.
         return import_module("jupyter_gpuperf.doctor")
     if name == "amp_profile":
-        from jupyter_gpuperf.magics.amp_running import amp_profile
+        from jupyter_gpuperf.client.precision import amp_profile
 
         return amp_profile
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
+        from jupyter_gpuperf.version import package_version
 
-        try:
-            return version("jupyter_gpuperf")
-        except PackageNotFoundError:  # run from a checkout that is on the path, not installed
-            return "0+unknown"
+        return package_version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

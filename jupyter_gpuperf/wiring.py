@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
 
-import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
-from jupyter_gpuperf.api.base import in_thread
-from jupyter_gpuperf.api.examinations import Examinations
-from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.api.kernel_socket import KernelSocket
-from jupyter_gpuperf.api.kernel_words import KernelWords
-from jupyter_gpuperf.api.live_diagnosis import LiveDiagnosis
-from jupyter_gpuperf.api.process_reader import ProcessReader
-from jupyter_gpuperf.api.processes import kernels_of
-from jupyter_gpuperf.api.services import Services
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.diagnose import all_rules
-from jupyter_gpuperf.jobs.around import Around
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.findings.watched_steps import for_diagnosis
+from jupyter_gpuperf.jobs.disturbances import Watcher
 from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.jobs.suites import SuiteManager
+from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.jobs.told import ToldJobs
-from jupyter_gpuperf.jobs.watching import Watcher
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
+from jupyter_gpuperf.processes.attribution import Attribution
+from jupyter_gpuperf.processes.process_table import ProcessTable
+from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
+from jupyter_gpuperf.recorder.shelf import RecordingShelf
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.routes.processes import kernels_of
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.attribution import Attribution
-from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
-from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
-from jupyter_gpuperf.sampling.process_table import ProcessTable
-from jupyter_gpuperf.sampling.recordings import RecordingShelf
 from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
-from jupyter_gpuperf.sampling.training import TrainingStore
-from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
 from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, Version
+from jupyter_gpuperf.server.examinations import Examinations
+from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.server.kernel_socket import KernelSocket
+from jupyter_gpuperf.server.kernel_words import KernelWords
+from jupyter_gpuperf.server.live_diagnosis import LiveDiagnosis
+from jupyter_gpuperf.server.process_reader import ProcessReader
+from jupyter_gpuperf.server.services import Services
+from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.sources import source_or_reason
+from jupyter_gpuperf.suites.manager import SuiteManager
+from jupyter_gpuperf.version import package_version
 
 
 class Parts:
@@ -127,7 +126,7 @@ class Parts:
             ready=self.services.fresh,
             words=KernelWords(holdings, training, wait_for_tick=self.sampler.wait_for_tick),
             told=told,
-            version=str(jupyter_gpuperf.__version__),
+            version=package_version(),
         )
 
     async def start(self) -> None:
@@ -135,7 +134,7 @@ class Parts:
         await self.kernel_socket.start()
         self.sampler.start()
         self.diagnosis.start()
-        await in_thread(lambda: import_module("jupyter_gpuperf.benchmarks"))
+        await in_thread(_load_benchmarks)
 
     async def stop(self) -> None:
         """End the workers, the socket and the sampler."""
@@ -150,6 +149,10 @@ class Parts:
             await in_thread(self.history_keeper.stop)
 
 
+def _load_benchmarks() -> None:
+    """Import what the first page asks for, away from the event loop."""
+
+
 def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
     changing = [metric for metric in metrics if metric.kind != "limit"]  # limits need no history
     return HistoryStore(
@@ -161,6 +164,4 @@ def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
 
 
 def _version(source_kind: str) -> Version:
-    return Version(
-        version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=source_kind
-    )
+    return Version(version=package_version(), api_version=API_VERSION, source=source_kind)

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 FRONT_END = ROOT / "labextension"
 DOMAIN = "jupyter_gpuperf"
 LOCALES = ROOT / "jupyter_gpuperf" / "locale"
-SENTENCES = ROOT / "jupyter_gpuperf" / "api" / "sentences.json"
+SENTENCES = ROOT / "jupyter_gpuperf" / "routes" / "sentences.json"
 Key = tuple[str | None, str]
 
 

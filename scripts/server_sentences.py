@@ -14,7 +14,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
 ELSEWHERE = frozenset(
-    {"magics", "tuning", "cli", "kernel_connection.py", "client.py", "recording_here.py"}
+    {
+        *("magics", "commands", "client", "display", "cli", "tuning"),
+        *("kernel_connection.py", "client.py", "in_process.py"),
+    }
 )
 """What these say, the panel never shows."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from jupyter_gpuperf.alerts import health, memory, throttling
 from jupyter_gpuperf.alerts.declaration import AlertRule, Found, Window
-from jupyter_gpuperf.alerts.watch import AlertWatch
+from jupyter_gpuperf.findings.alert_watch import AlertWatch
 
 __all__ = ["RULES", "AlertRule", "AlertWatch", "Found", "Window"]
 

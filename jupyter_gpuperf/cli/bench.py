@@ -47,9 +47,9 @@ def _bench(known: argparse.Namespace, rest: Sequence[str]) -> int:
 
 
 def _run_benchmark(benchmark: Benchmark, known: argparse.Namespace, rest: Sequence[str]) -> int:
-    from jupyter_gpuperf.magics.options import parser_of
-    from jupyter_gpuperf.magics.progress import terminal_view
-    from jupyter_gpuperf.magics.running import run_benchmark
+    from jupyter_gpuperf.client.running import run_benchmark
+    from jupyter_gpuperf.commands.options import parser_of
+    from jupyter_gpuperf.display.progress import terminal_view
 
     options = vars(parser_of(benchmark, f"{PROGRAM} bench").parse_args(rest))
     result = run_benchmark(
@@ -65,15 +65,15 @@ def _run_benchmark(benchmark: Benchmark, known: argparse.Namespace, rest: Sequen
 
 
 def _describe(benchmark: Benchmark) -> int:
-    from jupyter_gpuperf.magics.manual import benchmark_manual
+    from jupyter_gpuperf.commands.manual import benchmark_manual
 
     say(benchmark_manual(benchmark, program=f"{PROGRAM} bench"))
     return DONE
 
 
 def _list_benchmarks(benchmarks: Sequence[Benchmark], *, as_json: bool) -> int:
+    from jupyter_gpuperf.commands.manual import Listing
     from jupyter_gpuperf.jobs.catalog import info_of
-    from jupyter_gpuperf.magics.manual import Listing
     from jupyter_gpuperf.schemas import Benchmarks, encode
 
     if as_json:
@@ -85,8 +85,8 @@ def _list_benchmarks(benchmarks: Sequence[Benchmark], *, as_json: bool) -> int:
 
 def subcommand(words: Sequence[str], program: str, known: argparse.Namespace) -> int:
     """Run one of the words that may stand in a benchmark's place."""
-    from jupyter_gpuperf.magics.progress import terminal_view
-    from jupyter_gpuperf.magics.subcommands import subcommand_of
+    from jupyter_gpuperf.commands.subcommands import subcommand_of
+    from jupyter_gpuperf.display.progress import terminal_view
 
     asked = subcommand_of(words, program)
     assert asked is not None  # its name was looked at

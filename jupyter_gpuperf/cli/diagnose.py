@@ -29,8 +29,8 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 def _diagnose(known: argparse.Namespace, rest: Sequence[str]) -> int:
     refuse_rest(rest, "diagnose")
+    from jupyter_gpuperf.client.diagnosis import diagnosis_here, diagnosis_of
     from jupyter_gpuperf.config import SOURCE_VARIABLE
-    from jupyter_gpuperf.magics.diagnosing import diagnosis_here, diagnosis_of
 
     if known.live is None:
         answer = diagnosis_of(Path(known.file))

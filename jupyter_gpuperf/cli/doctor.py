@@ -12,7 +12,7 @@ from jupyter_gpuperf.cli.answers import DONE, FAILED, answers_in_json, refuse_re
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    from jupyter_gpuperf.magics.doctor_options import add_options
+    from jupyter_gpuperf.commands.doctor_options import add_options
 
     parser = commands.add_parser(
         "doctor",
@@ -27,8 +27,8 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 def _doctor(known: argparse.Namespace, rest: Sequence[str]) -> int:
     refuse_rest(rest, "doctor")
+    from jupyter_gpuperf.display.doctor_report import Report
     from jupyter_gpuperf.magics.gpudoctor import run
-    from jupyter_gpuperf.magics.report import Report
 
     answer = run(known, here=False)
     say(json.dumps(answer.to_dict(), ensure_ascii=False) if known.json else repr(answer))

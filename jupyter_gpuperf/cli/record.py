@@ -28,6 +28,6 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 def _record(known: argparse.Namespace, rest: Sequence[str]) -> int:
     refuse_rest(rest, "record")
-    from jupyter_gpuperf.magics.recording import record_in_terminal
+    from jupyter_gpuperf.client.terminal_recording import record_in_terminal
 
     return record_in_terminal(known)

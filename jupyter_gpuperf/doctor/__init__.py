@@ -72,7 +72,7 @@ class _Callable(ModuleType):
     """This package, which is also what one calls: ``gpuperf.doctor()``."""
 
     def __call__(self, kernel: str | None = None) -> Any:  # magics' Report; a worker has no magics
-        return import_module("jupyter_gpuperf.magics").doctor(kernel)
+        return import_module("jupyter_gpuperf.client.public").doctor(kernel)
 
 
 sys.modules[__name__].__class__ = _Callable

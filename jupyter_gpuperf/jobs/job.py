@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.jobs.placing import Place
+from jupyter_gpuperf.jobs.device_assignment import Place
 from jupyter_gpuperf.jobs.process import WorkerProcess
 from jupyter_gpuperf.jobs.remaining import Remaining
 from jupyter_gpuperf.jobs.tail import Tail

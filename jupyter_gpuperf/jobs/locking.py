@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.placing import lock_path
+from jupyter_gpuperf.jobs.device_assignment import lock_path
 
 logger = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
-from jupyter_gpuperf.jobs.around import Around
+from jupyter_gpuperf.jobs.device_assignment import Place, place_of, place_of_all
 from jupyter_gpuperf.jobs.job import Job, Listener
 from jupyter_gpuperf.jobs.job_list import JobList
 from jupyter_gpuperf.jobs.locking import lock, release
-from jupyter_gpuperf.jobs.placing import Place, place_of, place_of_all
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
-from jupyter_gpuperf.jobs.repeating import combined, runs_of
+from jupyter_gpuperf.jobs.run_hooks import Around
+from jupyter_gpuperf.results.aggregate_runs import combined, runs_of
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
 
 if TYPE_CHECKING:

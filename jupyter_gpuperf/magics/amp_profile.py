@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.magics.failures import BenchmarkError
 
 if TYPE_CHECKING:
-    from jupyter_gpuperf.magics.amp_result import AmpProfile
+    from jupyter_gpuperf.display.precision_result import AmpProfile
 
 MANUAL: Final = """\
 The cell under every precision: how fast, how much memory, and whether the numbers stay right.
@@ -37,12 +37,17 @@ def register(ipython: Any) -> None:
         if cell is None or line.strip() in ("-h", "--help"):
             print(MANUAL)  # noqa: T201  (what one asked to read)
             return None
-        from jupyter_gpuperf.magics.amp_running import profile_cell
+        from jupyter_gpuperf.client.precision import profile_cell
+        from jupyter_gpuperf.magics.amp_options import parse
 
         try:
-            return profile_cell(ipython, line, cell)
+            command = parse(line)
+            result = profile_cell(ipython, cell, command.options, command.setup)
         except GpuPerfError as error:
             raise error if isinstance(error, BenchmarkError) else BenchmarkError.of(error) from None
+        if command.into is not None:
+            ipython.user_ns[command.into] = result
+        return result
 
     magic.__doc__ = MANUAL
     ipython.register_magic_function(magic, magic_kind="line_cell", magic_name="amp_profile")

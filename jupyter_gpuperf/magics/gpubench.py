@@ -12,27 +12,27 @@ from IPython.display import display
 from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks, find
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
-from jupyter_gpuperf.magics import shown
-from jupyter_gpuperf.magics.changes import Changes
-from jupyter_gpuperf.magics.failures import BenchmarkError
-from jupyter_gpuperf.magics.kept import History
-from jupyter_gpuperf.magics.manual import COMMON, Listing, benchmark_manual, manual, options_text
-from jupyter_gpuperf.magics.on_object import named_object, run_on_object
-from jupyter_gpuperf.magics.options import OptionParser, flag, parser_of
-from jupyter_gpuperf.magics.progress import view_here
-from jupyter_gpuperf.magics.result import Result
-from jupyter_gpuperf.magics.running import run_benchmark
-from jupyter_gpuperf.magics.subcommands import SUBCOMMANDS, Asked, subcommand_of
-from jupyter_gpuperf.magics.suites import SuiteView
-from jupyter_gpuperf.magics.tune_options import OPTIONS as TUNE_OPTIONS
-from jupyter_gpuperf.magics.tune_options import (
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.in_process import named_object, run_on_object
+from jupyter_gpuperf.client.running import run_benchmark
+from jupyter_gpuperf.commands.manual import COMMON, Listing, benchmark_manual, manual, options_text
+from jupyter_gpuperf.commands.options import OptionParser, flag, parser_of
+from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS, Asked, subcommand_of
+from jupyter_gpuperf.commands.tune_options import OPTIONS as TUNE_OPTIONS
+from jupyter_gpuperf.commands.tune_options import (
     TUNED,
     TuneAsked,
     add_tune_options,
     take_tune_options,
 )
-from jupyter_gpuperf.magics.tuned import Tuned
+from jupyter_gpuperf.display import show_once as shown
+from jupyter_gpuperf.display.comparison_view import Changes
+from jupyter_gpuperf.display.history_view import History
+from jupyter_gpuperf.display.progress import view_here
+from jupyter_gpuperf.display.result import Result
+from jupyter_gpuperf.display.suite_view import SuiteView
+from jupyter_gpuperf.display.tuning_view import Tuned
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.utils.process import arg_split
 
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.commands.doctor_options import add_options
+from jupyter_gpuperf.commands.options import OptionParser
+from jupyter_gpuperf.display.doctor_report import Differences, Report
 from jupyter_gpuperf.doctor.looking.kernel import kernel_facts
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.jobs.examining import (
@@ -21,11 +25,7 @@ from jupyter_gpuperf.jobs.examining import (
     server_facts,
     server_facts_of_kernel,
 )
-from jupyter_gpuperf.jobs.reports import compare, load, save
-from jupyter_gpuperf.magics.doctor_options import add_options
-from jupyter_gpuperf.magics.failures import BenchmarkError
-from jupyter_gpuperf.magics.options import OptionParser
-from jupyter_gpuperf.magics.report import Differences, Report
+from jupyter_gpuperf.results.doctor_reports import compare, load, save
 from jupyter_gpuperf.schemas import DoctorReport
 
 

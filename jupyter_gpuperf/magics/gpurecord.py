@@ -19,10 +19,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.utils.process import arg_split
 
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.terminal_recording import STARTED, sentence_of
+from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
-from jupyter_gpuperf.magics.failures import BenchmarkError
-from jupyter_gpuperf.magics.options import OptionParser
-from jupyter_gpuperf.magics.recording import STARTED, sentence_of
 
 START_SECONDS: Final = 45.0
 STOP_SECONDS: Final = 15.0

@@ -8,16 +8,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.utils.process import arg_split
 
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
-from jupyter_gpuperf.magics.failures import BenchmarkError
-from jupyter_gpuperf.magics.options import OptionParser
 
 # What watches loads with the first %gpuwatch, not with the extension.
 if TYPE_CHECKING:
-    from jupyter_gpuperf.magics.cells import CellLog
-    from jupyter_gpuperf.magics.proved import Proved
-    from jupyter_gpuperf.magics.watch_report import Report
-    from jupyter_gpuperf.magics.watching_here import Session
+    from jupyter_gpuperf.client.cells import CellLog
+    from jupyter_gpuperf.client.watch_session import Session
+    from jupyter_gpuperf.display.speedup_view import Proved
+    from jupyter_gpuperf.display.watch_report import Report
 
 MANUAL: Final = """Watch this notebook's training loops and cells; they run as if nothing was there.
 
@@ -54,7 +54,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             raise BenchmarkError.of(error) from None
 
     def _on(self, given: Any) -> None:  # parsed options
-        from jupyter_gpuperf.magics.cells import CellLog
+        from jupyter_gpuperf.client.cells import CellLog
 
         if self.log is None:
             self.log = CellLog(self.shell, session())
@@ -77,19 +77,19 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         print("Nothing is watched any more.")  # noqa: T201
 
     def _state(self, given: Any) -> Report:
-        from jupyter_gpuperf.magics.watch_report import report_of
+        from jupyter_gpuperf.client.watch_report import report_of
 
         if self.log is not None and given.quiet:
             self.log.quiet = True
         return report_of(session(), ())
 
     def _report(self, given: Any) -> Report:
-        from jupyter_gpuperf.magics.watch_report import report_of
+        from jupyter_gpuperf.client.watch_report import report_of
 
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
     def _headspace(self, given: Any) -> Proved:
-        from jupyter_gpuperf.magics.proved import headspace
+        from jupyter_gpuperf.client.ab_tests import headspace
 
         names = given.names
         if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
@@ -102,7 +102,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         return headspace(loader, step, steps=given.steps or 20)
 
     def _explain(self, given: Any) -> None:
-        from jupyter_gpuperf.magics.explained import arm
+        from jupyter_gpuperf.display.profile_view import arm
 
         steps = 5 if given.steps is None else given.steps
         if not 1 <= steps <= MOST_STEPS:
@@ -117,13 +117,13 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 def session() -> Session:
     """Return this kernel's watch."""
-    from jupyter_gpuperf.magics import watching_here
+    from jupyter_gpuperf.client import watch_session as watching_here
 
     return watching_here.session()
 
 
 def _explain_when_asked(word: object) -> None:
-    from jupyter_gpuperf.magics.explained import arm
+    from jupyter_gpuperf.display.profile_view import arm
     from jupyter_gpuperf.schemas.training import ExplainNow
 
     if isinstance(word, ExplainNow):

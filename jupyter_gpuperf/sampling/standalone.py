@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import jupyter_gpuperf
 from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.sampling.history import HistoryStore
@@ -12,6 +11,7 @@ from jupyter_gpuperf.sampling.sampler import Sampler
 from jupyter_gpuperf.sampling.subscribers import Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, Version
 from jupyter_gpuperf.sources import source_from
+from jupyter_gpuperf.version import package_version
 
 IDLE_INTERVAL_MS: Final = 1000
 
@@ -42,7 +42,7 @@ def standalone_sampler(source: str) -> tuple[Sampler, Subscribers]:
         subscribers=subscribers,
         idle_interval_ms=IDLE_INTERVAL_MS,
         version=lambda kind: Version(
-            version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=kind
+            version=package_version(), api_version=API_VERSION, source=kind
         ),
         alerts=AlertWatch(RULES),
     )

@@ -1,10 +1,1 @@
-"""The step clock: what a notebook's training loops wait for, seen from inside, at a price nobody notices.
-
-Runs in the kernel; imports no torch. :mod:`watching` says what is watched, :mod:`patch` and :mod:`clock` do what is
-done at each batch, :mod:`events` times the device, :mod:`tallies` and :mod:`telling` take it to the server.
-"""
-
-from jupyter_gpuperf.training.telling import Teller
-from jupyter_gpuperf.training.watching import Watching, quiet_in_children
-
-__all__ = ["Teller", "Watching", "quiet_in_children"]
+"""What is left of the training room: its loader and its state go to rooms of their own."""

@@ -20,7 +20,7 @@ from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.subject import Subject
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial, Usage, interval_of
-from jupyter_gpuperf.tuning.tried import FEWEST_BLOCKS
+from jupyter_gpuperf.tuning.trial_log import FEWEST_BLOCKS
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """Workers with more than that in work are not waited for when a trial ends."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from jupyter_gpuperf.tuning.by_value import by_value, pickled_bytes
+from jupyter_gpuperf.tuning.cloudpickling import by_value, pickled_bytes
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
 from jupyter_gpuperf.tuning.safety import close, failure_words
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method, noting_context, of_kind

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from jupyter_gpuperf.tuning.finals import Finals
+from jupyter_gpuperf.tuning.final_round import Finals
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.space import Bench, Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.tried import NEAR_RATIO, Tried
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, Tried
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.workloads.own_loader import KEPT, loader_like, settings_of
-from jupyter_gpuperf.tuning.by_value import by_value
+from jupyter_gpuperf.tuning.cloudpickling import by_value
 from jupyter_gpuperf.tuning.setting import Setting
 
 INNER_LOADERS: Final = ("_dataloader", "base_dataloader", "dataloader")

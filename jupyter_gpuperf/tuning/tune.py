@@ -18,17 +18,18 @@ from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.build_space import space_here
 from jupyter_gpuperf.tuning.code_line import code_of
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
 from jupyter_gpuperf.tuning.countdown import Countdown
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
+from jupyter_gpuperf.tuning.request import Wanted
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space
-from jupyter_gpuperf.tuning.space_here import space_here
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method
-from jupyter_gpuperf.tuning.thrown_away import thrown_away_quietly
+from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import (
@@ -38,7 +39,6 @@ from jupyter_gpuperf.tuning.verdict import (
     regime_words,
     summary_of,
 )
-from jupyter_gpuperf.tuning.wanted import Wanted
 
 MOST_WORKERS: Final = 64
 PROBE_SHARE: Final = 0.05

@@ -8,7 +8,7 @@ from typing import Final
 from jupyter_gpuperf.tuning.model import Model, fit
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.tried import NEAR_RATIO, ROOM_RATIO, Tried, load_seconds
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, Tried, load_seconds
 
 MOST_TRIALS: Final = 9
 FIRST: Final = (0, 1, 2)

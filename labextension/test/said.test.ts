@@ -12,7 +12,7 @@ const catalogue = JSON.parse(readFileSync(PATH, 'utf8')) as Record<
 >;
 learn(
   JSON.parse(
-    readFileSync('../jupyter_gpuperf/api/sentences.json', 'utf8')
+    readFileSync('../jupyter_gpuperf/routes/sentences.json', 'utf8')
   ) as string[]
 );
 /** As Lab's own does it. */

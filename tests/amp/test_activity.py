@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from fake_nvml import FakeNvml
 
-from jupyter_gpuperf.amp.activity import METRIC, TensorActivity
 from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.precision.activity import METRIC, TensorActivity
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml import NvmlDriver
 from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED

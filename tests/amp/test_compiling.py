@@ -9,8 +9,8 @@ import pytest
 import torch
 from test_session import subject
 
-from jupyter_gpuperf.amp.options import Options
-from jupyter_gpuperf.amp.profile import run_profile
+from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.profile import run_profile
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler is here")
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from jupyter_gpuperf.amp.modes import NOW, Around, Watch, applied, check
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.precision.modes import NOW, Around, Watch, applied, check
 
 CPU = Around("cpu")
 LOOP = """

@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from jupyter_gpuperf.amp import advice
-from jupyter_gpuperf.amp.census import Census, counting, why_float32
-from jupyter_gpuperf.amp.numerics import Floors, compare, first_divergence, floors_of
-from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.amp.trace import Operator, Trace, operators_traced
+from jupyter_gpuperf.precision import advice
+from jupyter_gpuperf.precision.census import Census, counting, why_float32
+from jupyter_gpuperf.precision.numerics import Floors, compare, first_divergence, floors_of
+from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
+from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced
 
 REFERENCE = [1.0, 0.8, 0.6, 0.5]
 

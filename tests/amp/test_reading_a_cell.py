@@ -7,10 +7,10 @@ import ast
 import pytest
 import torch
 
-from jupyter_gpuperf.amp.effects import effects_of, mentioned, refuse_what_must_not_repeat
-from jupyter_gpuperf.amp.kernels import format_of, kind_of, shares
-from jupyter_gpuperf.amp.rewriting import calls_of, code_for
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.precision.effects import effects_of, mentioned, refuse_what_must_not_repeat
+from jupyter_gpuperf.precision.kernels import format_of, kind_of, shares
+from jupyter_gpuperf.precision.rewriting import calls_of, code_for
 
 CELL = """\
 for inputs, targets in batches:

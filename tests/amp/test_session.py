@@ -9,10 +9,10 @@ import torch
 from namespaces import fingerprint
 from test_snapshot import notebook
 
-from jupyter_gpuperf.amp.options import Options
-from jupyter_gpuperf.amp.profile import run_profile
-from jupyter_gpuperf.amp.session import CellFailed, Session, Subject, uninterrupted
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.profile import run_profile
+from jupyter_gpuperf.precision.session import CellFailed, Session, Subject, uninterrupted
 
 CELL = """
 for _ in range(2):

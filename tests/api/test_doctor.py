@@ -9,10 +9,10 @@ import venv
 
 import pytest
 
-from jupyter_gpuperf.api.examinations import KEPT_SECONDS, Examinations
 from jupyter_gpuperf.doctor import CHECKS
 from jupyter_gpuperf.jobs.examining import Patient
 from jupyter_gpuperf.schemas import DoctorReport
+from jupyter_gpuperf.server.examinations import KEPT_SECONDS, Examinations
 
 
 @pytest.fixture

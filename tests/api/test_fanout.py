@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from jupyter_gpuperf.api.fanout import Fanout
+from jupyter_gpuperf.server.fanout import Fanout
 
 
 class Client:

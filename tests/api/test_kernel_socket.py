@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpuperf.api import peer
-from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.api.kernel_socket import LONGEST_LINE_BYTES, KernelSocket
-from jupyter_gpuperf.api.kernel_words import KernelWords
-from jupyter_gpuperf.jobs.client import find_server, server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.kernel_link import peer
+from jupyter_gpuperf.kernel_link.client import find_server, server_file_name
+from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.server.kernel_socket import LONGEST_LINE_BYTES, KernelSocket
+from jupyter_gpuperf.server.kernel_words import KernelWords
 
 LONG_JOB = {"benchmark": "dataloader", "parameters": {"workers": 0, "rigorous": True}}
 

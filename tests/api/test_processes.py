@@ -70,8 +70,8 @@ async def test_a_notebooks_kernel_is_named_with_its_process(jp_serverapp, jp_fet
 
 
 HOLDS = f"""
-from jupyter_gpuperf.jobs.holding import Held, Holding
-from jupyter_gpuperf.magics.holding_here import HoldingTeller
+from jupyter_gpuperf.kernel_link.holding import Held, Holding
+from jupyter_gpuperf.client.holding_here import HoldingTeller
 held = Holding(devices={{"{GPU}": Held(allocated_bytes=1e9, reserved_bytes=2e9)}})
 teller = HoldingTeller(held=lambda: held, look_seconds=0.05)
 teller.start()

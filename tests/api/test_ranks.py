@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 from made import device, window
 
-from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.api.kernel_socket import KernelSocket
-from jupyter_gpuperf.api.kernel_words import KernelWords
 from jupyter_gpuperf.diagnose import RULES, diagnose
+from jupyter_gpuperf.findings.watched_steps import for_diagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.sampling import HistoryStore
-from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.training import TrainingStore
-from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
 from jupyter_gpuperf.schemas import encode
+from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.server.kernel_socket import KernelSocket
+from jupyter_gpuperf.server.kernel_words import KernelWords
 
 torch = pytest.importorskip("torch")
 

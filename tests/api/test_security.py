@@ -9,7 +9,7 @@ from jupyter_server.auth.authorizer import Authorizer
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from jupyter_gpuperf.api import ROUTES
+from jupyter_gpuperf.routes import ROUTES
 
 READABLE = [
     "version",

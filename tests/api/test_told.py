@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from jupyter_gpuperf.api.kernel_socket import KernelSocket
+from jupyter_gpuperf.client.telling import PanelTeller, ToldView
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.jobs.client import server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.told import KEPT_JOBS, Told, ToldJobs
-from jupyter_gpuperf.magics.telling import PanelTeller, ToldView
+from jupyter_gpuperf.kernel_link.client import server_file_name
 from jupyter_gpuperf.schemas import JobInfo
+from jupyter_gpuperf.server.kernel_socket import KernelSocket
 
 
 def a_job(**changes):

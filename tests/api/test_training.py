@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from recorded_training import with_training
 
-from jupyter_gpuperf.api.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.api.kernel_socket import KernelSocket
-from jupyter_gpuperf.api.kernel_words import KernelWords
-from jupyter_gpuperf.jobs.client import server_file_name
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.kernel_link.client import server_file_name
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.sampling import HistoryStore
-from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import TrainingNow, encode
 from jupyter_gpuperf.schemas.training import CellRan, Steps
+from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
+from jupyter_gpuperf.server.kernel_socket import KernelSocket
+from jupyter_gpuperf.server.kernel_words import KernelWords
 
 
 async def test_a_server_that_nobody_told_anything_answers_that_there_is_nothing(get):

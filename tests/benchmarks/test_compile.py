@@ -11,8 +11,8 @@ import pytest
 
 from jupyter_gpuperf.benchmarks import Context, compile, find
 from jupyter_gpuperf.benchmarks.compile import CACHE_VARIABLE, _break_even
+from jupyter_gpuperf.display.numbers import split_name
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.magics.words import split_name
 from jupyter_gpuperf.measure.compiler import check_compiler
 
 CPU = SimpleNamespace(type="cpu")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jupyter_gpuperf.diagnose import Device, Finding, Series, Window
 from jupyter_gpuperf.diagnose.steady import jobs, steady
+from jupyter_gpuperf.findings.rule_inputs import window_of_recording
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
-from jupyter_gpuperf.sampling.windows import window_of_recording
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 LABELLED = RECORDINGS / "labelled"

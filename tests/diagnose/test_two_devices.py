@@ -7,7 +7,7 @@ from perturbing import NAMES
 from recorded_pairs import BUSY_DIFFERENTLY, CONTENDED, PHASES, PIDS, RANKS, recorded
 
 from jupyter_gpuperf.diagnose import RULES, diagnose
-from jupyter_gpuperf.sampling.windows import window_of_recording
+from jupyter_gpuperf.findings.rule_inputs import window_of_recording
 
 
 def found_in(path, *span):

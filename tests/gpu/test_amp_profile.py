@@ -20,11 +20,6 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional
 from torch.utils.benchmark import Timer
 
-from jupyter_gpuperf.amp.kernels import format_of, kernel_seconds, kind_of
-from jupyter_gpuperf.amp.options import Options
-from jupyter_gpuperf.amp.profile import run_profile
-from jupyter_gpuperf.amp.session import Subject
-from jupyter_gpuperf.amp.timing import BLOCK_SECONDS, Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.networks import (
     RESNET_50,
     resnet,
@@ -32,6 +27,11 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
 )
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.precision import float32_as, precisions_of
+from jupyter_gpuperf.precision.kernels import format_of, kernel_seconds, kind_of
+from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.profile import run_profile
+from jupyter_gpuperf.precision.session import Subject
+from jupyter_gpuperf.precision.timing import BLOCK_SECONDS, Stopwatch
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -178,7 +178,7 @@ def test_step_times_are_those_of_loops_written_by_hand(name, figures, monkeypatc
     """Within 3 %, or as near as the machine lets tell: where the host launches too slowly, its own speed wanders."""
     loops = {f"{mode} by hand": loop_by_hand(name, mode) for mode in modes()}
     monkeypatch.setattr(BesideLoops, "loops", loops)
-    monkeypatch.setattr("jupyter_gpuperf.amp.profile.Stopwatch", BesideLoops)
+    monkeypatch.setattr("jupyter_gpuperf.precision.profile.Stopwatch", BesideLoops)
     profile = profiled(notebook(name), numerics=False, time_limit_seconds=20.0)
     rows = {}
     for mode in modes():

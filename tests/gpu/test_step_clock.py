@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpuperf.training import Watching
-from jupyter_gpuperf.training.explaining import NEXT, STEP, explained
-from jupyter_gpuperf.training.profile_window import _events
-from jupyter_gpuperf.training.tallies import tally_of
+from jupyter_gpuperf.loops import Watching
+from jupyter_gpuperf.loops.explaining import NEXT, STEP, explained
+from jupyter_gpuperf.loops.profile_window import _events
+from jupyter_gpuperf.loops.tallies import tally_of
 
 torch = pytest.importorskip("torch")
 
@@ -197,7 +197,7 @@ def test_what_the_clock_costs_is_printed():
 
 
 def test_explain_sees_kernels_copies_and_synchronisation():
-    from jupyter_gpuperf.training.profile_window import ProfileWindow
+    from jupyter_gpuperf.loops.profile_window import ProfileWindow
 
     step, watching, said = training(), Watching(), []
     watching.watch_everything()

@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from jupyter_gpuperf.benchmarks.declaration import Context
+from jupyter_gpuperf.tuning.request import Wanted
 from jupyter_gpuperf.tuning.tune import tune_loader
-from jupyter_gpuperf.tuning.wanted import Wanted
 
 
 def tuned(subject, **wanted):

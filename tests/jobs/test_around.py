@@ -8,9 +8,9 @@ import pytest
 from job_tools import device, follow, request
 from measured import measured
 
-from jupyter_gpuperf.jobs.around import Around
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.jobs.watching import Watcher
+from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.jobs.run_hooks import Around
+from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import Subscribers
 from jupyter_gpuperf.schemas import Frame, ListedProcess
 

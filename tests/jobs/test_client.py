@@ -11,7 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
-from jupyter_gpuperf.jobs.client import ServerRun, carried, find_server, server_file_name, uuid_of
+from jupyter_gpuperf.kernel_link.client import (
+    ServerRun,
+    carried,
+    find_server,
+    server_file_name,
+    uuid_of,
+)
 from jupyter_gpuperf.schemas import JobInfo, JobRequest, encode
 
 PID = 4242

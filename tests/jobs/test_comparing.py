@@ -7,7 +7,7 @@ import random
 import pytest
 from measured import measured, suite
 
-from jupyter_gpuperf.jobs.comparing import compare, compare_results
+from jupyter_gpuperf.results.comparison import compare, compare_results
 
 
 def rounds(*values, **options):

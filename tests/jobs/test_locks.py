@@ -12,7 +12,7 @@ import pytest
 from job_tools import follow, request, wait_until
 
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.placing import HOST, lock_path
+from jupyter_gpuperf.jobs.device_assignment import HOST, lock_path
 
 HOLDER = """
 import sys, time

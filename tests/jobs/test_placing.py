@@ -8,7 +8,7 @@ from job_tools import device
 
 from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.placing import HOST, lock_path, place_of
+from jupyter_gpuperf.jobs.device_assignment import HOST, lock_path, place_of
 
 A, B = device("GPU-aaaa-1111"), device("GPU-bbbb-2222", 1)
 

@@ -8,8 +8,8 @@ import pytest
 from job_tools import device, follow
 from measured import measured
 
-from jupyter_gpuperf.jobs.placing import ALL, HOST, place_of_all
-from jupyter_gpuperf.jobs.repeating import RIGOROUS_RUNS, combined, expected
+from jupyter_gpuperf.jobs.device_assignment import ALL, HOST, place_of_all
+from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined, expected
 from jupyter_gpuperf.schemas import Interval, JobRequest
 
 

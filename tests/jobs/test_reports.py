@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.jobs.reports import compare, load, save
+from jupyter_gpuperf.results.doctor_reports import compare, load, save
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
 

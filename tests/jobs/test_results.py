@@ -15,7 +15,7 @@ import pytest
 from measured import measured
 
 from jupyter_gpuperf.errors import NotFound, Unavailable
-from jupyter_gpuperf.jobs.results import ResultStore
+from jupyter_gpuperf.results.store import ResultStore
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_add_returned_survives_a_kill(store):
         sys.path[:0] = {[str(p) for p in sys.path if p]!r}
         from pathlib import Path
         from measured import measured
-        from jupyter_gpuperf.jobs.results import ResultStore
+        from jupyter_gpuperf.results.store import ResultStore
         store = ResultStore(Path({str(store.path)!r}))
         while True:
             print(store.add(measured(), 0.0), flush=True)

@@ -6,7 +6,7 @@ from measured import measured
 
 from jupyter_gpuperf.benchmarks import find
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.jobs.rounds import Rounds
+from jupyter_gpuperf.suites.rounds import Rounds
 
 TWO = (find("compute"), find("launch"))
 

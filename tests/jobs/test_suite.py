@@ -7,7 +7,13 @@ from measured import measured
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS, find
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound, Unavailable
-from jupyter_gpuperf.jobs.suite import SuiteRun, chosen, parameters_for, read_suite, write_suite
+from jupyter_gpuperf.suites.suite_file import (
+    SuiteRun,
+    chosen,
+    parameters_for,
+    read_suite,
+    write_suite,
+)
 
 SUITE = b"""{"format": "%s", "format_version": %d, "created_seconds": 0, "rounds": 1, "results": [],
 "failures": []}"""

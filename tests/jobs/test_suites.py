@@ -12,13 +12,13 @@ from job_tools import NUMBERS, request, wait_until
 from measured import measured
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
-from jupyter_gpuperf.jobs.around import Around
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.jobs.suite_report import report_of
-from jupyter_gpuperf.jobs.suite_running import Side
-from jupyter_gpuperf.jobs.suite_store import SuiteStore
-from jupyter_gpuperf.jobs.suites import SuiteManager
+from jupyter_gpuperf.jobs.run_hooks import Around
+from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import SuiteRequest
+from jupyter_gpuperf.suites.manager import SuiteManager
+from jupyter_gpuperf.suites.report import report_of
+from jupyter_gpuperf.suites.running import Side
+from jupyter_gpuperf.suites.store import SuiteStore
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_the_many_jobs_of_suites_push_out_nothing_that_was_asked_for_by_hand(
 
 
 def test_a_result_stands_against_the_baseline_the_best_and_those_like_it(store):
-    from jupyter_gpuperf.jobs.standing import standing_of
+    from jupyter_gpuperf.results.baseline_comparison import standing_of
 
     limited = msgspec.structs.replace(measured(), limits={"images_per_second": 100.0})
     first = store.add(limited, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_gpuperf.magics.result import Result
+from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval
 
 

@@ -8,16 +8,16 @@ import msgspec
 import pytest
 
 import jupyter_gpuperf as gpuperf
-from jupyter_gpuperf.amp import advice
-from jupyter_gpuperf.amp.numerics import CLOSE, FAR, WITHIN
-from jupyter_gpuperf.amp.options import DEFAULT_STEPS, Options
-from jupyter_gpuperf.amp.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.magics.amp_kept import as_benchmark
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.precision_as_result import as_benchmark
+from jupyter_gpuperf.client.telling import for_the_panel
+from jupyter_gpuperf.display.language import Words
 from jupyter_gpuperf.magics.amp_profile import MANUAL
-from jupyter_gpuperf.magics.failures import BenchmarkError
-from jupyter_gpuperf.magics.language import Words
-from jupyter_gpuperf.magics.telling import for_the_panel
+from jupyter_gpuperf.precision import advice
+from jupyter_gpuperf.precision.numerics import CLOSE, FAR, WITHIN
+from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
+from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
+from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 torch = pytest.importorskip("torch")

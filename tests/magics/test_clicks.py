@@ -10,7 +10,7 @@ from jupyter_client.manager import start_new_kernel
 
 WAITING_CELL = """
 import ipywidgets, time
-from jupyter_gpuperf.magics.progress import WidgetView
+from jupyter_gpuperf.display.progress import WidgetView
 view = WidgetView(ipywidgets)
 print(view._button.comm.comm_id)
 deadline = time.monotonic() + 30

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpuperf.cli import main
-from jupyter_gpuperf.magics.diagnosing import Diagnosis, diagnosis_of
+from jupyter_gpuperf.client.diagnosis import Diagnosis, diagnosis_of
 
 RECORDED = Path(__file__).parents[1] / "recordings"
 
@@ -95,7 +95,7 @@ def test_each_of_several_devices_is_named(starved_recording, training_recording,
     from perturbing import beside, trace
 
     from jupyter_gpuperf.diagnose import RULES, diagnose
-    from jupyter_gpuperf.sampling.findings import told
+    from jupyter_gpuperf.findings.wire import told
 
     window = beside(trace("input_bound_jpeg_1worker"), trace("healthy_resnet50_bf16"))
     findings = [told(each, 0.0) for each in diagnose(window, RULES)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_gpuperf.client.failures import LOG_TAIL_LINES, BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.errors import JobFailed
-from jupyter_gpuperf.magics.failures import LOG_TAIL_LINES, BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.schemas import ErrorInfo, JobInfo
 
 

@@ -10,11 +10,11 @@ from IPython.core.completer import provisionalcompleter
 from IPython.utils.capture import capture_output
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.commands.options import flag
+from jupyter_gpuperf.display.show_once import show_once
 from jupyter_gpuperf.errors import BadRequest, NotFound
-from jupyter_gpuperf.magics.failures import BenchmarkError
 from jupyter_gpuperf.magics.gpubench import complete, parse
-from jupyter_gpuperf.magics.options import flag
-from jupyter_gpuperf.magics.shown import show_once
 
 QUICK = "--workers 0 --items 16 --batch-size 8 --time-limit-seconds 1"
 

@@ -8,11 +8,11 @@ import pytest
 
 import jupyter_gpuperf
 from jupyter_gpuperf import cli
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.display.doctor_report import Report
+from jupyter_gpuperf.display.language import Words, language_of
 from jupyter_gpuperf.doctor import CHECKS
 from jupyter_gpuperf.jobs import examining
-from jupyter_gpuperf.magics.failures import BenchmarkError
-from jupyter_gpuperf.magics.language import Words, language_of
-from jupyter_gpuperf.magics.report import Report
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 import jupyter_gpuperf as gpuperf
-from jupyter_gpuperf.magics import cells, watching_here
-from jupyter_gpuperf.magics.failures import BenchmarkError
+from jupyter_gpuperf.client import cells
+from jupyter_gpuperf.client import watch_session as watching_here
+from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.schemas.training import Footprint
 
 torch = pytest.importorskip("torch")

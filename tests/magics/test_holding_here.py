@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.jobs.holding import Held, Holding
-from jupyter_gpuperf.magics.holding_here import HoldingTeller, held_here
+from jupyter_gpuperf.client.holding_here import HoldingTeller, held_here
+from jupyter_gpuperf.kernel_link.holding import Held, Holding
 
 ONE = Holding(devices={"GPU-1": Held(allocated_bytes=1.0, reserved_bytes=2.0)})
 MORE = Holding(devices={"GPU-1": Held(allocated_bytes=3.0, reserved_bytes=4.0)})

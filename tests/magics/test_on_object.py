@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf import bench
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.client.in_process import named_object, run_on_object
 from jupyter_gpuperf.errors import BadRequest, NotFound
-from jupyter_gpuperf.magics.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.magics.on_object import named_object, run_on_object
 
 LOADER = """
 import torch

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from jupyter_gpuperf.magics.progress import (
+from jupyter_gpuperf.display.progress import (
     SilentView,
     TextView,
     progress_html,

@@ -8,10 +8,10 @@ import pytest
 from measured import measured, suite
 
 from jupyter_gpuperf import cli
+from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS, subcommand_of
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.jobs.results import ResultStore
-from jupyter_gpuperf.jobs.suite import read_suite, write_suite
-from jupyter_gpuperf.magics.subcommands import SUBCOMMANDS, subcommand_of
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.suites.suite_file import read_suite, write_suite
 
 QUICK = "launch --time-limit-seconds 1 --local"
 

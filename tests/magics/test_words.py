@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.magics.words import (
+from jupyter_gpuperf.display.numbers import (
     elapsed_words,
     interval_words,
     quantity_words,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from jupyter_gpuperf.training.proof import Proof, changed, headspace
+from jupyter_gpuperf.ab_tests.ab_test import Proof, changed, headspace
 
 BATCH = 4
 NAP_SECONDS = 0.005

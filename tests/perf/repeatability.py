@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_gpuperf.benchmarks import find
-from jupyter_gpuperf.jobs.comparing import compare, compared_figures
-from jupyter_gpuperf.jobs.repeating import RIGOROUS_RUNS, combined
-from jupyter_gpuperf.jobs.suite import ROUNDS
-from jupyter_gpuperf.magics.progress import terminal_view
-from jupyter_gpuperf.magics.running import run_benchmark
+from jupyter_gpuperf.client.running import run_benchmark
+from jupyter_gpuperf.display.progress import terminal_view
+from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined
+from jupyter_gpuperf.results.comparison import compare, compared_figures
 from jupyter_gpuperf.schemas import BenchmarkResult, Suite
+from jupyter_gpuperf.suites.suite_file import ROUNDS
 
 
 def run_all(

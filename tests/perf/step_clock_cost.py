@@ -22,8 +22,8 @@ from pathlib import Path
 
 import torch
 
-from jupyter_gpuperf.training import Teller, Watching
-from jupyter_gpuperf.training.tallies import tally_of
+from jupyter_gpuperf.loops import Teller, Watching
+from jupyter_gpuperf.loops.tallies import tally_of
 
 BLOCK = 200
 HOLD_UP_ROUNDS = 5

@@ -40,11 +40,11 @@ from jupyter_gpuperf.measure.statistics import welch_ratio
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import budget_here
 from jupyter_gpuperf.tuning.probe import probe
+from jupyter_gpuperf.tuning.request import Wanted
 from jupyter_gpuperf.tuning.setting import Setting, golden
 from jupyter_gpuperf.tuning.subject import Subject
 from jupyter_gpuperf.tuning.time_limit import Alarm
 from jupyter_gpuperf.tuning.tune import tune_loader
-from jupyter_gpuperf.tuning.wanted import Wanted
 
 FOREVER = 1e6
 ALL_OF_IT = 0.0

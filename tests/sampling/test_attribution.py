@@ -10,9 +10,9 @@ import textwrap
 import psutil
 import pytest
 
-from jupyter_gpuperf.pid_namespace import INITIAL_PID_NAMESPACE
-from jupyter_gpuperf.sampling.attribution import Attribution, Reported, RunningKernel
-from jupyter_gpuperf.sampling.process_table import ProcessTable
+from jupyter_gpuperf.processes.attribution import Attribution, Reported, RunningKernel
+from jupyter_gpuperf.processes.pid_namespace import INITIAL_PID_NAMESPACE
+from jupyter_gpuperf.processes.process_table import ProcessTable
 from jupyter_gpuperf.schemas import KernelInfo, ListedProcess
 
 GPU = "GPU-0000"
@@ -258,7 +258,7 @@ class TestContainers:
 
     def test_a_real_namespace_is_noticed(self):
         code = (
-            "from jupyter_gpuperf.sampling.process_table import ProcessTable;"
+            "from jupyter_gpuperf.processes.process_table import ProcessTable;"
             "print(ProcessTable().is_nested)"
         )
         inside = subprocess.run(
@@ -285,6 +285,6 @@ class TestContainers:
     ],
 )
 def test_a_command_is_the_program_and_its_script(arguments, command):
-    from jupyter_gpuperf.sampling.process_table import _command
+    from jupyter_gpuperf.processes.process_table import _command
 
     assert _command(arguments) == command

@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from jupyter_gpuperf.diagnose import RULES
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.findings.rule_inputs import listings_of
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
-from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.windows import listings_of
 from jupyter_gpuperf.schemas import Frame
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

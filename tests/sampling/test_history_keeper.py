@@ -8,10 +8,10 @@ import zlib
 import msgspec
 import pytest
 
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.store import TrainingStore
+from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling import HistoryStore
-from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.history_keeper import HistoryKeeper
-from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import Frame
 from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoader
 

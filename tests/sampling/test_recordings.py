@@ -19,10 +19,10 @@ import pytest
 from jupyter_gpuperf.alerts import AlertWatch
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.recorder.recorder import MOST_WAITING, Recorder
+from jupyter_gpuperf.recorder.shelf import RecordingShelf, start_recorder
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.recorder import MOST_WAITING, Recorder
-from jupyter_gpuperf.sampling.recordings import RecordingShelf, start_recorder
 from jupyter_gpuperf.sampling.subscribers import FINDINGS
 from jupyter_gpuperf.schemas import Frame, ListedProcess, RecordingRequest, Version, encode
 from jupyter_gpuperf.sources import source_from

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.notebook_sessions import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
+from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.sampling import HistoryStore
-from jupyter_gpuperf.sampling.device_share import DeviceShare
-from jupyter_gpuperf.sampling.told import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
-from jupyter_gpuperf.sampling.training import TrainingStore
 from jupyter_gpuperf.schemas import Frame, encode
 from jupyter_gpuperf.schemas.training import (
     CellRan,

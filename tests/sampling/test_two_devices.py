@@ -6,11 +6,11 @@ import pytest
 from recorded_pairs import PHASES, PIDS, RANKS, recorded
 
 from jupyter_gpuperf.diagnose import RULES
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.findings.rule_inputs import listings_of
+from jupyter_gpuperf.findings.watched_steps import for_diagnosis
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sampling.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.watched_steps import for_diagnosis
-from jupyter_gpuperf.sampling.windows import listings_of
 from jupyter_gpuperf.schemas import Frame
 
 BEGAN = 1_700_000_000.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.training import Watching, quiet_in_children
+from jupyter_gpuperf.loops import Watching, quiet_in_children
 
 
 @pytest.fixture

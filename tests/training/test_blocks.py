@@ -15,9 +15,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
+from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, Stillness
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.training.blocks import Endless, Loop
-from jupyter_gpuperf.training.stillness import AVAILABLE, Stillness
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold processes")
@@ -179,8 +179,8 @@ def test_a_loader_goes_on_epoch_after_epoch_and_an_empty_one_is_told():
 
 NOTEBOOK = """
 import time, torch
-from jupyter_gpuperf.training.blocks import Endless, Loop
-from jupyter_gpuperf.training.stillness import Stillness
+from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
+from jupyter_gpuperf.ab_tests.worker_pause import Stillness
 
 class Data(torch.utils.data.Dataset):
     def __len__(self): return 64

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from jupyter_gpuperf.loops.clock import Given, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.events import MOST_PAIRS, EventLane, device_in_use
+from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader
-from jupyter_gpuperf.training.clock import Given, IteratorClock, LoaderClock
-from jupyter_gpuperf.training.events import MOST_PAIRS, EventLane, device_in_use
-from jupyter_gpuperf.training.tallies import tally_of
 
 
 class Device:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.training.explaining import NEXT, Event, explained, united
-from jupyter_gpuperf.training.profile_window import ProfileWindow
+from jupyter_gpuperf.loops.explaining import NEXT, Event, explained, united
+from jupyter_gpuperf.loops.profile_window import ProfileWindow
 
 torch = pytest.importorskip("torch")
 

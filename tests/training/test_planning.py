@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from jupyter_gpuperf.training.planning import FEWEST_ROUNDS, GOOD_ROUNDS, Pace, plan
-from jupyter_gpuperf.training.proof import headspace
+from jupyter_gpuperf.ab_tests.ab_test import headspace
+from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, Pace, plan
 
 torch = pytest.importorskip("torch", reason="its loaders are torch's")
 

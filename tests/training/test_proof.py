@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from jupyter_gpuperf.ab_tests.ab_test import changed, headspace
+from jupyter_gpuperf.client.ab_tests import settings_of
+from jupyter_gpuperf.display.speedup_view import Proved
+from jupyter_gpuperf.display.tuning_view import Tuned
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.magics.proved import Proved, settings_of
-from jupyter_gpuperf.magics.tuned import Tuned
 from jupyter_gpuperf.training.other_loader import loader_with
-from jupyter_gpuperf.training.proof import changed, headspace
 from jupyter_gpuperf.training.snapshot import Snapshot
 from jupyter_gpuperf.training.step_state import reached_by
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.training.events import EventLane
-from jupyter_gpuperf.training.tallies import bin_of, tally_of
+from jupyter_gpuperf.loops.events import EventLane
+from jupyter_gpuperf.loops.tallies import bin_of, tally_of
 
 torch = pytest.importorskip("torch")
 ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter
@@ -302,7 +302,7 @@ def test_a_forked_child_gives_none_of_its_parents_events_back(forking, loader):
 
 LATER = """
 import sys
-from jupyter_gpuperf.training import Watching
+from jupyter_gpuperf.loops import Watching
 watching = Watching()
 watching.watch_everything()
 assert "torch" not in sys.modules, "ours imported torch"

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
+from jupyter_gpuperf.loops import Teller
 from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint
-from jupyter_gpuperf.training import Teller
 
 pytest.importorskip("torch")
 
@@ -144,7 +144,7 @@ def test_a_cell_is_told_and_answered(server, teller, heard):
 def test_a_server_that_reads_nothing_stops_neither_the_thread_nor_the_loop(
     watching, server, teller, loader, monkeypatch
 ):
-    monkeypatch.setattr("jupyter_gpuperf.training.telling.SEND_SECONDS", 0.05)
+    monkeypatch.setattr("jupyter_gpuperf.loops.telling.SEND_SECONDS", 0.05)
     server.accept()
     server.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
     watching.watch_everything()

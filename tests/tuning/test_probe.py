@@ -12,7 +12,7 @@ import torch
 from data_sets import Items, Shards, Stream, compute, wait
 from torch.utils.data import DataLoader, Dataset
 
-from jupyter_gpuperf.tuning.by_value import by_value
+from jupyter_gpuperf.tuning.cloudpickling import by_value
 from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.records import bytes_of
 from jupyter_gpuperf.tuning.setting import Setting

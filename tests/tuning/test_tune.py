@@ -34,9 +34,9 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Rando
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.tuning.request import Wanted
 from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.tune import tune_loader
-from jupyter_gpuperf.tuning.wanted import Wanted
 
 SHORT_SECONDS = 6.0
 

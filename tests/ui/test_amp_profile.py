@@ -39,8 +39,8 @@ JOB = f"{PANEL} .jp-GpuPerf-job"
 # What a kernel with an H100 would tell: here none of it can be measured.
 TOLD = """\
 import msgspec
-from jupyter_gpuperf.magics.progress_here import ProgressHere
-from jupyter_gpuperf.magics.telling import PanelTeller
+from jupyter_gpuperf.client.in_process_progress import ProgressHere
+from jupyter_gpuperf.client.telling import PanelTeller
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 
 class Told:

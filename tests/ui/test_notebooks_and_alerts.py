@@ -56,8 +56,8 @@ def __getattr__(name):
 
 SAYS = """
 import os
-from jupyter_gpuperf.jobs.holding import Held, Holding
-from jupyter_gpuperf.magics.holding_here import HoldingTeller
+from jupyter_gpuperf.kernel_link.holding import Held, Holding
+from jupyter_gpuperf.client.holding_here import HoldingTeller
 
 held = Holding(devices={{"{uuid}": Held(allocated_bytes=10 * 2.0**30, reserved_bytes=11 * 2.0**30)}})
 HoldingTeller(held=lambda: held, look_seconds=0.1).start()

@@ -77,7 +77,7 @@ def attach(device_uuid: str | None) -> None:
         return
     import msgspec
 
-    from jupyter_gpuperf.magics.watching_here import session
+    from jupyter_gpuperf.client.watch_session import session
 
     watching = session().watching
 

@@ -1,0 +1,1 @@
+"""Two loops in turn: what a change of the loop gains."""

@@ -1,0 +1,269 @@
+"""Proof before change: the loop with data for free, and the loop with other settings, in turn with the loop as it is.
+
+Each block of steps is timed whole, the device waited for at both ends. Between its blocks a loop's workers stand still:
+what they would load meanwhile would come too fast, and they would take the processors from the other loop. Afterwards
+everything that the steps changed is put back. The time limit is for all of it: what is left after the start is planned.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
+from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, Plan, plan
+from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
+from jupyter_gpuperf.measure.statistics import Interval
+from jupyter_gpuperf.training.other_loader import loader_with
+from jupyter_gpuperf.training.snapshot import Snapshot
+from jupyter_gpuperf.training.step_state import Reached, reached_by
+
+CACHED_BATCHES: Final = 4
+TARGET_RATIO: Final = 0.02
+WARM_UP_RATIO: Final = 0.15
+"""Of the time that is left, for each loop's first steps, once its workers have started."""
+LOOK_RATIO: Final = 0.1
+"""Of the time that is left, to see how long each loop's steps take."""
+SHORTEST_SECONDS: Final = 0.001
+"""Where nothing is left, the fewest rounds are made all the same."""
+ROOM_ROUNDS: Final = 0.75
+"""A round whose last quarter would be late is still made; a fifth of a sample is much to give away."""
+
+Step = Callable[[Any], object]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """Two ways of running a loop, held against each other.
+
+    Attributes
+    ----------
+    before, after
+        Seconds a step, each ``{"value", "low", "high"}`` (95 %).
+    speedup
+        ``before / after``, paired by rounds: above 1 is faster.
+    steps_per_block
+        Of ``before`` and ``after``.
+    restored
+        What the steps changed and was put back.
+    doubt
+        A sentence when the interval stayed wide, or the limit was too short.
+    cost_seconds
+        All that was waited for, to the last thing put back.
+    """
+
+    what: str
+    before: Interval
+    after: Interval
+    speedup: Interval
+    samples: dict[str, list[float]]
+    steps_per_block: dict[str, int]
+    restored: list[str]
+    doubt: str | None
+    cost_seconds: float
+    loader: Any = None
+
+
+def headspace(
+    torch: Any,
+    loader: Any,
+    step: Step,
+    *,
+    state: tuple[Any, ...] = (),
+    steps: int,
+    limit_seconds: float,
+    clock: Clock = time.perf_counter,
+) -> Proof:
+    """Measure the loop as it is, and on batches that lie on the device already.
+
+    Raises
+    ------
+    BadRequest
+        ``no_state_found``: the step reaches no model, so that nothing could be put back; ``empty_loader``.
+    """
+    bench = _Bench(torch, step, state, (loader,), steps, limit_seconds, clock)
+    cached: list[Any] = []
+
+    def keep(batch: Any) -> None:
+        if len(cached) < CACHED_BATCHES:
+            cached.append(_on(bench.device, batch))
+
+    with bench:
+        # The batches to replay are those of the first steps: a start of the workers for them alone costs seconds.
+        before = bench.loop(Endless(loader, keep), loader)
+        after = bench.loop(itertools.cycle(cached))
+        found = bench.prove("data for free", {"before": before, "after": after})
+    return bench.billed(found)
+
+
+def changed(
+    torch: Any,
+    loader: Any,
+    step: Step,
+    settings: Mapping[str, Any],
+    *,
+    state: tuple[Any, ...] = (),
+    steps: int,
+    limit_seconds: float,
+    clock: Clock = time.perf_counter,
+) -> Proof:
+    """Measure the loop as it is, and with other settings of its loader.
+
+    Raises
+    ------
+    BadRequest
+        ``unknown_setting``, ``not_a_plain_loader``, ``no_state_found``.
+    """
+    other = loader_with(torch, loader, settings)
+    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds, clock)
+    with bench:
+        variants = {
+            "before": bench.loop(Endless(loader), loader),
+            "after": bench.loop(Endless(other), other),
+        }
+        words = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        found = bench.prove(words, variants, loader=other)
+    return bench.billed(found)
+
+
+class _Bench:
+    """Runs blocks of steps; on leaving, all that they changed is as before."""
+
+    def __init__(
+        self,
+        torch: Any,
+        step: Step,
+        state: tuple[Any, ...],
+        loaders: tuple[Any, ...],
+        steps: int,
+        limit_seconds: float,
+        clock: Clock,
+    ) -> None:
+        self._clock, self._limit_seconds = clock, limit_seconds
+        self._began = clock()
+        reached = reached_by(torch, step, state)
+        if not reached.modules:
+            raise BadRequest(
+                "no_state_found",
+                "The step reaches no model, so what it changes could not be put back.",
+                "Name what it changes: state=[model, optimizer].",
+            )
+        self.device = _device_of(reached)
+        self._torch, self._step, self._steps = torch, step, steps
+        self._reached, self._loaders = reached, loaders
+        self._loops: list[Loop] = []
+        self._stillness = Stillness()
+
+    def __enter__(self) -> None:
+        began = self._clock()
+        self._snapshot = Snapshot(self._torch, self._reached, self._loaders)
+        self._snapshot_seconds = self._clock() - began
+
+    def __exit__(self, *_: object) -> None:
+        self._stillness.close()  # first: then the workers of all loops finish their batches together
+        for each in self._loops:
+            each.close()
+        self._wait()
+        self._snapshot.restore()
+
+    def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
+        """Start a loop over batches, of this loader where it is one's, and see how fast it is."""
+        loop = Loop(
+            batches,
+            self._step,
+            wait=self._wait,
+            stillness=self._stillness,
+            workers=getattr(loader, "num_workers", 0) or 0,
+            prefetched=_prefetched(loader),
+            clock=self._clock,
+        )
+        self._loops.append(loop)
+        loop.warm_up(WARM_UP_RATIO * self._left_seconds())
+        loop.look(LOOK_RATIO * self._left_seconds())
+        return loop
+
+    def prove(self, what: str, loops: dict[str, Loop], *, loader: Any = None) -> Proof:
+        """Measure both in turn, and back."""
+        left_seconds = self._left_seconds()
+        chosen = plan({name: each.pace for name, each in loops.items()}, left_seconds, self._steps)
+        for name, each in loops.items():
+            each.steps = chosen.steps[name]
+        found: Interleaved = time_interleaved(
+            {name: each.block for name, each in loops.items()},
+            target_ratio=TARGET_RATIO,
+            limit_seconds=max(SHORTEST_SECONDS, left_seconds),
+            fewest_rounds=FEWEST_ROUNDS,
+            room_rounds=ROOM_ROUNDS,
+            clock=self._clock,
+        )
+        doubts = [self._too_short(chosen, left_seconds), found.doubt]
+        return Proof(
+            what=what,
+            before=found.median("before"),
+            after=found.median("after"),
+            speedup=found.speedup("after", "before"),
+            samples=found.samples,
+            steps_per_block={name: each.steps for name, each in loops.items()},
+            restored=self._reached.names(),
+            doubt=" ".join(each for each in doubts if each) or None,
+            cost_seconds=self._clock() - self._began,
+            loader=loader,
+        )
+
+    def billed(self, found: Proof) -> Proof:
+        """Return what was found with its cost, now that all is put back."""
+        return replace(found, cost_seconds=self._clock() - self._began)
+
+    def _left_seconds(self) -> float:
+        """Return what is left of the limit, less what ending and putting back will take; below 0 when it is over."""
+        ending_seconds = self._snapshot_seconds + sum(each.ending_seconds for each in self._loops)
+        spent_seconds = self._clock() - self._began
+        return self._limit_seconds - spent_seconds - ending_seconds
+
+    def _too_short(self, chosen: Plan, left_seconds: float) -> str | None:
+        """Return a sentence when the fewest rounds did not fit."""
+        if chosen.fits:
+            return None
+        wanted_seconds = (
+            self._limit_seconds - left_seconds + GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
+        )
+        return (
+            f"{self._limit_seconds:g} s are too few for these steps, so the least was measured: "
+            f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
+        )
+
+    def _wait(self) -> None:
+        if self.device is not None and self.device.type == "cuda":
+            self._torch.cuda.synchronize(self.device)
+
+
+def _prefetched(loader: Any) -> int:
+    workers = getattr(loader, "num_workers", 0) or 0
+    return 1 + workers * (getattr(loader, "prefetch_factor", None) or 0) if workers else 0
+
+
+def _device_of(reached: Reached) -> Any:
+    for module in reached.modules:
+        for parameter in module.parameters():
+            return parameter.device
+    return None
+
+
+def _on(device: Any, batch: Any) -> Any:
+    """Return a batch with its tensors on the device."""
+    if hasattr(batch, "to"):
+        return batch.to(device)
+    if isinstance(batch, Mapping):
+        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(_on(device, each) for each in batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(_on(device, each) for each in batch)
+    return batch

@@ -1,0 +1,194 @@
+"""One way of running a loop, in blocks of steps that are timed whole."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace
+from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+from jupyter_gpuperf.errors import BadRequest
+
+LOOK_STEPS: Final = 3
+DRY_SECONDS: Final = 0.05
+"""No batch that lies in the queue takes so long to get."""
+BURST_STEPS: Final = 2
+"""Who waits for longer than so many steps gets the next batches at once."""
+ENDING_SECONDS: Final = 5.0
+"""How long torch waits for a worker that still loads, before it ends it by force."""
+_NOTHING: Final = object()
+
+
+class Endless:
+    """A loader's batches, epoch after epoch.
+
+    Parameters
+    ----------
+    each
+        Takes each batch before the step does.
+
+    Raises
+    ------
+    BadRequest
+        ``empty_loader``, by ``next()``.
+    """
+
+    def __init__(self, loader: Any, each: Callable[[Any], None] = lambda batch: None) -> None:
+        self._loader, self._each = loader, each
+        self._epoch: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next batch."""
+        batch = _NOTHING if self._epoch is None else next(self._epoch, _NOTHING)
+        if batch is _NOTHING:
+            self._epoch = iter(self._loader)
+            batch = next(self._epoch, _NOTHING)
+        if batch is _NOTHING:
+            raise BadRequest("empty_loader", "The loader gives no batch.", "Give one that does.")
+        self._each(batch)
+        return batch
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The processes that load for it now."""
+        return [each.pid for each in getattr(self._epoch, "_workers", ())]
+
+    def close(self) -> None:
+        """End them."""
+        self._epoch = None
+
+
+class Loop:
+    """A loop whose steps are timed in blocks. Between its blocks its workers stand still.
+
+    Parameters
+    ----------
+    wait
+        Waits for the device.
+    prefetched
+        Batches that may lie in the queue when the first is there.
+    clock
+        Gives seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        batches: Iterator[Any],
+        step: Callable[[Any], object],
+        *,
+        wait: Callable[[], None],
+        stillness: Stillness,
+        workers: int = 0,
+        prefetched: int = 0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._batches, self._step, self._wait = batches, step, wait
+        self._stillness, self._clock = stillness, clock
+        self._workers, self._prefetched = workers, prefetched
+        self._step_seconds = 0.0
+        self._waits_seconds: deque[float] = deque(maxlen=max(1, workers))
+        self.steps = FEWEST_STEPS
+        """Of a block."""
+
+    def warm_up(self, limit_seconds: float) -> None:
+        """Start what is started once, and use up what was loaded before the first step: it comes too fast.
+
+        The start takes what it takes; ``limit_seconds`` is for the rest.
+        """
+        self._go()
+        with self._stillness.during(limit_seconds):
+            began = self._clock()
+            self._take()
+            # A slow step needs patience from the start.
+            self._step_seconds = self._clock() - began
+            self._use_up(limit_seconds)
+        self._stand()
+
+    def look(self, limit_seconds: float) -> None:
+        """Time steps until it is known how long one takes, or time is up."""
+        unit = max(1, self._workers)
+        steps = -(-LOOK_STEPS // unit) * unit
+        taken = self._timed(steps, limit_seconds)
+        if taken % unit:
+            # A part of the workers' round may be its fast part; the round's wait is for all of them.
+            self._step_seconds = max(self._step_seconds, max(self._waits_seconds) / unit)
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it went when it was timed last."""
+        lead = 0 if self._stillness.is_kept else self._prefetched
+        return Pace(
+            seconds=self._step_seconds,
+            workers=self._workers,
+            lead_steps=lead,
+            comes_in_bursts=max(self._waits_seconds) > BURST_STEPS * self._step_seconds,
+        )
+
+    @property
+    def ending_seconds(self) -> float:
+        """How long its workers may take to end: each finishes its batch first."""
+        return min(ENDING_SECONDS, self._workers * self._step_seconds)
+
+    def block(self) -> float:
+        """Run a block; return the seconds of a step."""
+        self._timed(self.steps)
+        return self._step_seconds
+
+    def close(self) -> None:
+        """End the workers."""
+        self._go()  # or they could not
+        if isinstance(self._batches, Endless):
+            self._batches.close()
+
+    def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
+        """Time steps, until time is up; return how many."""
+        self._go()
+        taken = 0
+        with self._stillness.during(5 * steps * self._step_seconds):
+            if not self._stillness.is_kept:
+                self._use_up(float("inf"))
+            self._wait()
+            began = self._clock()
+            while not taken or (taken < steps and self._clock() - began < limit_seconds):
+                self._take()
+                taken += 1
+            self._wait()
+            self._step_seconds = (self._clock() - began) / taken
+        self._stand()
+        return taken
+
+    def _use_up(self, limit_seconds: float) -> None:
+        began = self._clock()
+        for _ in range(self._prefetched):
+            step_began = self._clock()
+            waited_seconds = self._take()
+            self._wait()
+            now = self._clock()
+            # Who waits for a batch longer than its step takes has emptied the queue.
+            is_dry = waited_seconds > max(DRY_SECONDS, (now - step_began) / 2)
+            if is_dry or now - began > limit_seconds:
+                break
+
+    def _take(self) -> float:
+        """Make a step; return how long its batch was waited for, in seconds."""
+        began = self._clock()
+        batch = next(self._batches)
+        waited_seconds = self._clock() - began
+        self._waits_seconds.append(waited_seconds)
+        self._step(batch)
+        return waited_seconds
+
+    def _go(self) -> None:
+        self._stillness.let_go(self._pids())
+
+    def _stand(self) -> None:
+        self._stillness.hold(self._pids())
+
+    def _pids(self) -> list[int]:
+        return self._batches.worker_pids if isinstance(self._batches, Endless) else []

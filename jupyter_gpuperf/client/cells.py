@@ -1,0 +1,114 @@
+"""Each cell's footprint: what it took of the time, the GPU, its memory and its energy."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Any, Final
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+
+from jupyter_gpuperf.client.watch_session import Session, Word
+from jupyter_gpuperf.display.cell_line import Cell, FootprintLine
+from jupyter_gpuperf.schemas.training import Footprint
+
+SHOWN_FROM_SECONDS: Final = 1.0
+"""Shorter cells have a footprint for the report, and no line of their own."""
+
+MOST_CELLS: Final = 1000
+
+
+class CellLog:
+    """Follows a shell's cells.
+
+    Parameters
+    ----------
+    quiet
+        No line below the cells; the report has them all the same.
+    """
+
+    def __init__(self, shell: InteractiveShell, session: Session, *, quiet: bool = False) -> None:
+        self.cells: list[Cell] = []
+        self.quiet = quiet
+        self._shell, self._session = shell, session
+        self._depth = 0
+        self._began: tuple[float, float] | None = None
+        self._held_before = 0.0
+        self._waiting: dict[float, Cell] = {}
+
+    def start(self) -> None:
+        """Follow from the next cell on."""
+        self._shell.events.register("pre_run_cell", self._before)
+        self._shell.events.register("post_run_cell", self._after)
+        self._session.listeners.append(self._hear)
+
+    def stop(self) -> None:
+        """Follow no more; what is known stays."""
+        for event, callback in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
+            with contextlib.suppress(ValueError):
+                self._shell.events.unregister(event, callback)
+        with contextlib.suppress(ValueError):
+            self._session.listeners.remove(self._hear)
+
+    def _before(self, *_: object) -> None:
+        self._depth += 1
+        if self._depth == 1:  # magics may run cells within the cell
+            self._held_before = _peak_held_bytes() or 0.0
+            self._began = (time.time(), time.perf_counter())
+
+    def _after(self, result: Any = None) -> None:  # IPython's
+        self._depth = max(0, self._depth - 1)
+        if self._depth or self._began is None:
+            return
+        (began, began_clock), self._began = self._began, None
+        wall_seconds = time.perf_counter() - began_clock
+        self._session.watching.pause()
+        # The shell's own count is of the next cell by now, or not, by its version.
+        number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
+        cell = Cell(
+            number=number,
+            began_seconds=began,
+            wall_seconds=wall_seconds,
+            peak_bytes=self._peak_bytes(),
+        )
+        self.cells.append(cell)
+        del self.cells[:-MOST_CELLS]
+        if not self.quiet and wall_seconds >= SHOWN_FROM_SECONDS:
+            cell.shown = display(FootprintLine(cell), display_id=True)
+        self._waiting[number] = cell
+        self._session.cell_ran(number, began, began + wall_seconds)
+
+    def _peak_bytes(self) -> float | None:
+        peak, held = _peak_held_bytes(), _held_bytes()
+        if peak is None or held is None:
+            return None
+        # The allocator's peak is of the whole session: it is this cell's only where this cell raised it.
+        return peak if peak > self._held_before else held
+
+    def _hear(self, word: Word) -> None:
+        if not isinstance(word, Footprint):
+            return
+        cell = self._waiting.pop(word.number, None)
+        if cell is None:
+            return
+        cell.busy_ratio = None if word.busy_percent is None else word.busy_percent / 100
+        cell.energy_joules = word.energy_joules
+        if cell.shown is not None and (cell.busy_ratio is not None or cell.energy_joules):
+            cell.shown.update(FootprintLine(cell))
+
+
+def _held_bytes() -> float | None:
+    return _of_all_devices("memory_reserved")
+
+
+def _peak_held_bytes() -> float | None:
+    return _of_all_devices("max_memory_reserved")
+
+
+def _of_all_devices(counter: str) -> float | None:
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None or not cuda.is_initialized():
+        return None
+    return float(sum(getattr(cuda, counter)(index) for index in range(cuda.device_count())))

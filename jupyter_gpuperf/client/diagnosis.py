@@ -1,0 +1,189 @@
+"""``jupyter gpuperf diagnose``: recordings, and what this machine's devices do now."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.diagnose import Device, Window, all_rules, diagnose
+from jupyter_gpuperf.diagnose.steady import Span, jobs, steady
+from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.findings.rule_inputs import window_of_recording
+from jupyter_gpuperf.findings.wire import told
+from jupyter_gpuperf.metrics import all_metrics
+from jupyter_gpuperf.recorder.in_process import record_here
+from jupyter_gpuperf.recordings.load import find_recording, load_recording
+from jupyter_gpuperf.schemas import Finding, RecordingRequest
+
+SHORTEST_SECONDS: Final = 10.0
+"""Less shows no steady state."""
+LONGEST_SECONDS: Final = 3600.0
+LIVE_INTERVAL_MS: Final = 100
+SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
+
+
+class Diagnosis:
+    """What was looked at, and what was found."""
+
+    def __init__(self, source: str, window: Window, findings: Sequence[Finding]) -> None:
+        self.source = source
+        self.window = window
+        self.findings = findings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``--json`` prints it."""
+        return {
+            "source": self.source,
+            "devices": [_described(each) for each in self.window.devices],
+            "findings": [msgspec.to_builtins(each) for each in self.findings],
+        }
+
+    def __repr__(self) -> str:
+        return "\n".join([self._heading(), *map(self._paragraph, self.findings), self._verdict()])
+
+    def _heading(self) -> str:
+        return "\n".join(
+            f"{_name(device, self.window)}: {device.series.seconds:.0f} s in "
+            f"{len(device.series.times_seconds)} readings, {_steady_in_words(device)}"
+            for device in self.window.devices
+        )
+
+    def _paragraph(self, finding: Finding) -> str:
+        device = next(each for each in self.window.devices if each.uuid == finding.device)
+        place = f"{_name(device, self.window)}: " if len(self.window.devices) > 1 else ""
+        cost = f" · {finding.cost.rstrip('.')}" if finding.cost else ""
+        shown = {name: _shown(name, value) for name, value in finding.evidence.items()}
+        lines = [
+            "",
+            f"{SIGNS[finding.severity]} {finding.code} · {finding.severity}, {finding.confidence}{cost}",
+            f"  {place}{finding.summary}",
+            "  evidence  " + " · ".join(f"{name} {value}" for name, value in shown.items()),
+            f"  try       {finding.advice}",
+            f"  refuted   {finding.refuted_by}",
+        ]
+        if finding.change:
+            lines += ["  code", *(f"      {line}" for line in finding.change.splitlines())]
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        loud = [each for each in self.findings if each.severity != "info"]
+        if loud:
+            return ""
+        if not any(_steady_spans(device) for device in self.window.devices):
+            return "\nNo work was seen for long enough to be judged."
+        return "\nNothing stands out: the work looks healthy."
+
+
+def diagnosis_of(path: Path) -> Diagnosis:
+    """Return the diagnosis of a recording.
+
+    Raises
+    ------
+    BadRequest
+        ``file_not_found``, or ``not_a_recording``.
+    """
+    metrics = all_metrics()
+    try:
+        recording = load_recording(path, metrics)
+        window = window_of_recording(recording, [metric.name for metric in metrics])
+    except FileNotFoundError as error:
+        raise BadRequest(
+            "file_not_found", f"There is no file {path}.", "Name a recording."
+        ) from error
+    except OSError as error:
+        raise BadRequest(
+            "not_a_recording",
+            f"{path} can't be read ({error.strerror or error}).",
+            "Name a recording: jupyter gpuperf record FILE makes one.",
+        ) from error
+    except Exception as error:
+        raise BadRequest(
+            "not_a_recording",
+            f"{path} can't be understood: {error}.",
+            "Name a recording: jupyter gpuperf record FILE makes one.",
+        ) from error
+    return _diagnosed(str(find_recording(path)), window)
+
+
+def diagnosis_here(seconds: float, source: str) -> Diagnosis:
+    """Return the diagnosis of this machine's devices over the next ``seconds``; it blocks for so long.
+
+    Raises
+    ------
+    BadRequest
+        ``parameter_out_of_range``, ``unknown_source``.
+    Unavailable
+        There is no GPU, with the driver's reason as its code; or nothing can be recorded.
+    """
+    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise BadRequest(
+            "parameter_out_of_range",
+            f"{seconds:g} s can't be diagnosed.",
+            f"Give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} seconds.",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "live.jsonl.gz"
+        request = RecordingRequest(label="live", interval_ms=LIVE_INTERVAL_MS, seconds=seconds)
+        recorder = record_here(path, request, source=source, stopping=threading.Event().is_set)
+        if recorder.error is not None:
+            error = recorder.error
+            raise Unavailable(error.code, error.message, error.hint)
+        found = diagnosis_of(path)
+    return Diagnosis("live", found.window, found.findings)
+
+
+def _diagnosed(source: str, window: Window) -> Diagnosis:
+    findings = diagnose(window, all_rules())
+    return Diagnosis(source, window, [told(each, _since(window, each.device)) for each in findings])
+
+
+def _since(window: Window, uuid: str | None) -> float:
+    device = next(each for each in window.devices if each.uuid == uuid)
+    spans = _steady_spans(device)
+    return spans[0].start_seconds if spans else device.series.times_seconds[0]
+
+
+def _described(device: Device) -> dict[str, Any]:
+    return {
+        "uuid": device.uuid,
+        "name": device.name,
+        "seconds": device.series.seconds,
+        "readings_count": len(device.series.times_seconds),
+        "steady": [
+            {"from_seconds": each.start_seconds, "to_seconds": each.end_seconds}
+            for each in _steady_spans(device)
+        ],
+    }
+
+
+def _steady_spans(device: Device) -> list[Span]:
+    parts = [steady(device.series, job) for job in jobs(device.series)]
+    return [part for part in parts if part is not None]
+
+
+def _steady_in_words(device: Device) -> str:
+    spans = _steady_spans(device)
+    if not spans:
+        return "no steady work"
+    times = ", ".join(f"{each.start_seconds:.0f} to {each.end_seconds:.0f} s" for each in spans[:4])
+    return f"steady work from {times}" + (" and later" if len(spans) > 4 else "")
+
+
+def _name(device: Device, window: Window) -> str:
+    return f"GPU {device.index} {device.name}" if len(window.devices) > 1 else device.name
+
+
+def _shown(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    if name.endswith("_ratio"):
+        return f"{value:.0%}" if value <= 1 else f"{value:.2f}"
+    for suffix, unit in (("_bytes_per_second", "GB/s"), ("_bytes", "GB")):
+        if name.endswith(suffix):
+            return f"{value / 1e9:.2f} {unit}"
+    return f"{value:.4g}"

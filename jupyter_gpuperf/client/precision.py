@@ -1,0 +1,228 @@
+"""Profiles a cell of a notebook, or a function, in this process."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import io
+import re
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Final
+
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
+from jupyter_gpuperf.client.precision_as_result import kept, parameters_of
+from jupyter_gpuperf.client.telling import PanelTeller, ToldView
+from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
+from jupyter_gpuperf.display.progress import View, view_here
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
+from jupyter_gpuperf.jobs.run_hooks import Finished
+from jupyter_gpuperf.precision.effects import effects_of, refuse_what_must_not_repeat, warnings_of
+from jupyter_gpuperf.precision.failing import as_it_is
+from jupyter_gpuperf.precision.modes import MODES
+from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
+from jupyter_gpuperf.precision.profile import run_profile
+from jupyter_gpuperf.precision.session import CellFailed, Subject
+from jupyter_gpuperf.schemas import ErrorInfo
+
+SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
+
+
+def profile_cell(shell: Any, cell: str, options: Options, setup: str | None = None) -> AmpProfile:
+    """Profile a cell of IPython's; show the result and return it.
+
+    Parameters
+    ----------
+    setup
+        Code that runs once before, and is not measured.
+    """
+    _check_torch()
+    subject, source, notes = _subject_of_cell(shell, cell)
+    if setup:
+        code = shell.transform_cell(setup)
+        exec(shell.compile(code, "<setup>", "exec"), shell.user_ns)  # noqa: S102
+    return _run(subject, options, source, notes, view_here, display_result=True)
+
+
+def amp_profile(
+    function: Callable[[], object],
+    *,
+    modes: tuple[str, ...] = MODES,
+    compile: bool = False,
+    steps: int = DEFAULT_STEPS,
+    rigorous: bool = False,
+    numerics: bool = True,
+    time_limit_seconds: float | None = None,
+) -> AmpProfile:
+    """Run a function under every precision and return what each gains, and whether the numbers stay right.
+
+    The function takes nothing and does one training step, or a few. Models, optimizers, tensors and random states that it
+    reaches through its module's names and its closure are afterwards as after one ordinary call.
+
+    Parameters
+    ----------
+    modes
+        Of ``fp32``, ``tf32``, ``bf16``, ``fp16``; fp32 is always measured.
+    compile
+        Whether each is measured with torch.compile, too.
+    steps
+        Optimizer steps of the loss curves that are compared.
+    rigorous
+        Intervals within 1 % instead of 3 %, and energy.
+    numerics
+        Whether the numbers are compared.
+    time_limit_seconds
+        How long the steps are timed at most; without it 7 s, or 60 where ``rigorous``.
+
+    Raises
+    ------
+    BenchmarkError
+        It was refused; with ``code``, ``message`` and ``hint``.
+    """
+    options = Options(
+        modes=tuple(modes),
+        compile=compile,
+        steps=steps,
+        rigorous=rigorous,
+        numerics=numerics,
+        time_limit_seconds=time_limit_seconds,
+    )
+    try:
+        _check_torch()
+        return _run(_subject_of_function(function), options, "", [], view_here)
+    except GpuPerfError as error:
+        raise error if isinstance(error, BenchmarkError) else BenchmarkError.of(error) from None
+
+
+def _run(
+    subject: Subject,
+    options: Options,
+    source: str,
+    notes: list[str],
+    new_view: Callable[[], View],
+    *,
+    display_result: bool = False,
+) -> AmpProfile:
+    view = ToldView(new_view(), PanelTeller(), parameters_of(options))
+    progress = ProgressHere(NAME, view)
+    final: AmpProfile | None = None
+    finished: Finished | None = None
+    failure: ErrorInfo | None = None
+    try:
+        found = run_profile(subject, options, source=source, say=progress.say)
+        found.warnings += notes
+        finished = kept(found, options)
+        final = AmpProfile(found, finished.number)
+    except CellFailed as error:
+        failure = ErrorInfo(**as_it_is(error.__cause__ or error))
+        raise _as_the_cell_raised(error, subject.code) from None
+    except GpuPerfError as error:
+        failure = ErrorInfo(**error.to_dict())
+        raise
+    except Cancelled:
+        raise BenchmarkCancelled(NAME) from None
+    finally:
+        view.end(final if display_result else None, progress.last_words(final is not None))
+        view.tell_end(progress.ended(final is not None), finished, failure)
+        if final is not None and display_result:
+            from jupyter_gpuperf.display import show_once as shown
+
+            shown.remember(final)
+    return final
+
+
+def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
+    source = shell.transform_cell(cell)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        shell.showsyntaxerror()
+        raise BadRequest("syntax", "The cell is no valid Python.", "See above.") from None
+    if not tree.body:
+        raise BadRequest("empty_cell", "The cell is empty.", "Write the training step below.")
+    effects = effects_of(tree)
+    refuse_what_must_not_repeat(effects)
+    file = shell.compile.cache(source, shell.execution_count)
+    whole = compile(source, file, "exec")
+    namespace: dict[str, Any] = shell.user_ns
+    subject = Subject(
+        body=lambda: exec(whole, namespace),  # noqa: S102
+        first=_ordinary(tree, cell, file, namespace),
+        namespace=namespace,
+        code=whole,
+        hidden=frozenset(shell.user_ns_hidden)
+        | {name for name in namespace if SHELLS_OWN.fullmatch(name)}
+        | {"__builtins__"},
+        quiet=_captured,
+    )
+    return subject, source, warnings_of(effects)
+
+
+def _ordinary(
+    tree: ast.Module, cell: str, file: str, namespace: dict[str, Any]
+) -> Callable[[], object]:
+    """As a notebook runs a cell: the last expression's value is shown."""
+    last = tree.body[-1]
+    if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
+        whole = compile(tree, file, "exec")
+        return lambda: exec(whole, namespace)  # noqa: S102
+    body = compile(ast.Module(body=tree.body[:-1], type_ignores=[]), file, "exec")
+    value = compile(ast.Expression(last.value), file, "eval")
+
+    def run() -> None:
+        from IPython.display import display
+
+        exec(body, namespace)  # noqa: S102
+        shown = eval(value, namespace)
+        if shown is not None:
+            display(shown)
+
+    return run
+
+
+def _subject_of_function(function: Callable[[], object]) -> Subject:
+    plain = function
+    while isinstance(plain, types.MethodType):
+        plain = plain.__func__
+    namespace = getattr(plain, "__globals__", None)
+    if namespace is None:
+        main: Any = sys.modules["__main__"]
+        namespace = main.__dict__
+    return Subject(
+        body=function,
+        namespace=namespace,
+        code=getattr(plain, "__code__", None),
+        roots={"function": function},
+        hidden=frozenset(name for name in namespace if name.startswith("__")),
+        quiet=lambda: contextlib.redirect_stdout(io.StringIO()),
+    )
+
+
+def _captured() -> contextlib.AbstractContextManager[Any]:
+    from IPython.utils.capture import capture_output
+
+    context: contextlib.AbstractContextManager[Any] = capture_output()
+    return context
+
+
+def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseException:
+    """Return what the cell raised, with a traceback that begins in the cell."""
+    cause = error.__cause__ or error
+    trace = cause.__traceback__
+    while trace is not None and code is not None:
+        if trace.tb_frame.f_code.co_filename == code.co_filename:
+            return cause.with_traceback(trace)
+        trace = trace.tb_next
+    return cause
+
+
+def _check_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise Unavailable(
+            "package_missing",
+            f"%%amp_profile needs torch, which {sys.executable} doesn't have.",
+            f"Run: {sys.executable} -m pip install torch, or choose another kernel.",
+        )

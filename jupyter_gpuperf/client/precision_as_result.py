@@ -1,0 +1,96 @@
+"""A precision profile in the shape of a benchmark's result: so it is kept, compared, and shown in the panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jupyter_gpuperf.display.precision_result import NAME
+from jupyter_gpuperf.jobs.run_hooks import Around, Finished
+from jupyter_gpuperf.precision.advice import as_part
+from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
+from jupyter_gpuperf.results.store import ResultStore, default_path
+from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
+
+
+def kept(found: Profile, options: Options) -> Finished:
+    """Keep a profile among the results of benchmarks; where that fails, it is warned of in the profile, too."""
+    result = msgspec.convert(as_benchmark(found, options), BenchmarkResult)
+    with Around(store=ResultStore(default_path())).run(None) as finish:
+        finished = finish(result)
+    found.warnings += [each for each in finished.result.warnings if each not in result.warnings]
+    return finished
+
+
+def parameters_of(options: Options) -> dict[str, Scalar]:
+    """Return what was asked for."""
+    return {
+        "modes": ",".join(options.modes),
+        "compile": options.compile,
+        "steps": options.steps,
+        "rigorous": options.rigorous,
+    }
+
+
+def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
+    """Return a profile in the shape of a benchmark's result, so that history and comparisons know it."""
+    figures: dict[str, Any] = {}
+    samples: dict[str, list[float]] = {}
+    for each in _all(found):
+        if each.step_seconds is None:
+            continue
+        name = each.mode.replace("+", "_")
+        figures[f"{name}_step_seconds"] = each.step_seconds
+        samples[f"{name}_step_seconds"] = each.samples
+        if each.speedup is not None and each.mode != "fp32":
+            figures[f"{name}_speedup"] = each.speedup
+        if each.peak_allocated_bytes is not None:
+            figures[f"{name}_peak_bytes"] = _exactly(each.peak_allocated_bytes)
+        if each.compiled is not None:
+            figures[f"{name}_compile_seconds"] = _exactly(each.compiled["compile_seconds"])
+    return {
+        "benchmark": NAME,
+        "parameters": {**parameters_of(options), "cell": found.cell},
+        "unit": "seconds",
+        "figures": figures,
+        "samples": samples,
+        "environment": {**found.environment, "recommended": found.recommended},
+        "limits": {},
+        "warnings": list(found.warnings),
+        "precision": {
+            "sentence": found.sentence,
+            "now": found.same_as_now,
+            "recommended": found.recommended,
+            "modes": [_mode(each) for each in _all(found)],
+            "why_not_more": list(found.why_not_more),
+            "next_steps": list(found.next_steps),
+            "code": found.code,
+        },
+    }
+
+
+def _all(found: Profile) -> list[ModeOutcome]:
+    """Return how the cell runs now, where that is none of the modes, and the modes."""
+    return [each for each in (found.now, *found.modes) if each is not None]
+
+
+def _mode(outcome: ModeOutcome) -> dict[str, Any]:
+    numerics, error = outcome.numerics or {}, outcome.error or {}
+    why = " ".join(filter(None, (error.get("message"), error.get("hint"))))
+    return {
+        "mode": outcome.mode,
+        "step_seconds": outcome.step_seconds,
+        "speedup": outcome.speedup_over_now or outcome.speedup,
+        "peak_bytes": outcome.peak_allocated_bytes,
+        "compile_seconds": (outcome.compiled or {}).get("compile_seconds"),
+        "steps_skipped": outcome.steps_skipped,
+        "verdict": numerics.get("verdict"),
+        "numbers": as_part(numerics.get("sentence", "")),
+        "error": why if outcome.step_seconds is None else "",
+    }
+
+
+def _exactly(value: float) -> dict[str, float]:
+    return {"value": float(value), "low": float(value), "high": float(value)}

@@ -1,0 +1,291 @@
+"""Runs a benchmark to its result: on this kernel's server where there is one, else right here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import queue
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.display.progress import View, status_words
+from jupyter_gpuperf.display.result import Result
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.kernel_link.client import ServerRun, find_server, uuid_of
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.jobs.manager import JobManager
+
+ENDED: Final = ("done", "failed", "cancelled")
+LOOK_SECONDS: Final = 0.05
+"""How often a wait looks for a click."""
+REDRAW_SECONDS: Final = 0.5
+"""How often the elapsed time is drawn anew while nothing else changes."""
+CANCEL_SECONDS: Final = 5.0
+"""How long to wait for a cancelled job's last word."""
+LOCAL_DEADLINE_SECONDS: Final = 900.0
+FIRST_TICK_SECONDS: Final = 10.0
+"""How long a driver may take to tell its devices."""
+
+
+class Run(Protocol):
+    """One benchmark that runs somewhere."""
+
+    def next(self, timeout_seconds: float) -> JobInfo | None:
+        """Return the next state, or ``None`` when nothing changed in the time given."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask it to end; its last state still comes."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; one that still runs is ended."""
+        ...
+
+
+class LocalRun:
+    """A job manager of this process, for one job.
+
+    Parameters
+    ----------
+    ended
+        Called when no process is left.
+    """
+
+    def __init__(
+        self,
+        manager: JobManager,
+        request: JobRequest,
+        ended: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._manager = manager
+        self._ended = ended
+        self._states: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
+        try:
+            self._id = manager.submit(request, interpreter=sys.executable).id
+            self._unsubscribe = manager.subscribe(self._id, self._states.put)
+        except BaseException:  # an interrupt too must leave no worker behind
+            self._close()
+            raise
+
+    def next(self, timeout_seconds: float) -> JobInfo | None:
+        """Return the next state, or ``None`` when nothing changed in the time given."""
+        try:
+            return self._states.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return None
+
+    def cancel(self) -> None:
+        """End the job's worker."""
+        self._manager.cancel(self._id)
+
+    def close(self) -> None:
+        """End what is left and return when no process is."""
+        self._unsubscribe()
+        self._close()
+
+    def _close(self) -> None:
+        self._manager.close()
+        self._ended()
+
+
+def start(request: JobRequest, *, local: bool = False) -> Run:
+    """Start a benchmark on this kernel's server; here where there is none, or where ``local``."""
+    address = None if local else find_server(runtime_directories())
+    if address is not None:
+        return ServerRun(address, request)
+    return _start_here(request)
+
+
+def _start_here(request: JobRequest) -> LocalRun:
+    from jupyter_gpuperf.jobs.disturbances import Watcher
+    from jupyter_gpuperf.jobs.manager import JobManager
+    from jupyter_gpuperf.jobs.run_hooks import Around
+    from jupyter_gpuperf.results.store import ResultStore, default_path
+    from jupyter_gpuperf.sampling.standalone import standalone_sampler
+
+    sampler, subscribers = standalone_sampler(
+        os.environ.get("JUPYTER_GPUPERF_SOURCE") or "auto"  # what a server would use
+    )
+    sampler.start()
+    try:
+        sampler.wait_for_tick(FIRST_TICK_SECONDS)
+        devices = sampler.devices.devices
+        manager = JobManager(
+            devices=lambda: devices,
+            deadline_seconds=LOCAL_DEADLINE_SECONDS,
+            around=Around(
+                store=ResultStore(default_path()),
+                watcher=Watcher(sampler, subscribers, knows_before=False),
+            ),
+        )
+        named = msgspec.structs.replace(request, device=uuid_of(request.device, devices))
+        return LocalRun(manager, named, ended=sampler.stop)
+    except BaseException:
+        sampler.stop()
+        raise
+
+
+def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False) -> Result:
+    """Wait for the result while ``view`` shows how it goes.
+
+    Raises
+    ------
+    BenchmarkCancelled
+        The user interrupted the cell, or clicked Cancel.
+    BenchmarkError
+        It failed; with the worker's code, message, hint and the end of its log.
+    """
+    final: Result | None = None
+    words = "The benchmark did not run."
+    try:
+        job = _wait(run, view)
+        words = status_words(job, time.time())
+        final = _result_of(job)
+        if baseline:
+            final = held_against_the_baseline(final)
+    finally:
+        run.close()
+        view.end(final if display_result else None, words)
+    return final
+
+
+def runtime_directories() -> list[Path]:
+    """Return where this kernel's server may have left its address."""
+    directories = []
+    if "ipykernel" in sys.modules:
+        from ipykernel.connect import get_connection_file
+
+        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but this is no kernel
+            directories.append(Path(get_connection_file()).parent)
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    return [*directories, Path(jupyter_runtime_dir())]
+
+
+def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> JobInfo:
+    job: JobInfo | None = None
+    cancelled_at = drawn_at = None
+    while job is None or job.state not in ENDED:
+        try:
+            changed = run.next(LOOK_SECONDS)
+            job = changed or job
+            if job is not None and (
+                changed or drawn_at is None or clock() - drawn_at > REDRAW_SECONDS
+            ):
+                view.show(job)
+                drawn_at = clock()
+            wanted = view.cancel_wanted()
+        except KeyboardInterrupt:
+            wanted = True
+        except GpuPerfError:
+            if cancelled_at is None:
+                raise
+            raise BenchmarkCancelled(_name_of(job)) from None
+        if wanted and cancelled_at is None:
+            cancelled_at = clock()
+            run.cancel()
+        if cancelled_at is not None and clock() - cancelled_at > CANCEL_SECONDS:
+            raise BenchmarkError(
+                "cancel_not_confirmed",
+                f"{_name_of(job)} was told to end, and has not said that it did.",
+                "The panel's list of jobs shows whether it still runs.",
+            ) from None
+    return job
+
+
+class _Unseen:
+    """The view of a run that was interrupted before it had one: all it wants is the end."""
+
+    def show(self, job: JobInfo) -> None:
+        """Show nothing."""
+
+    def cancel_wanted(self) -> bool:
+        """Tell that it is to end."""
+        return True
+
+    def end(self, final: object | None, words: str) -> None:
+        """Nothing was shown."""
+
+
+def _name_of(job: JobInfo | None) -> str:
+    return "The benchmark" if job is None else job.benchmark
+
+
+def _result_of(job: JobInfo) -> Result:
+    if job.state == "cancelled":
+        raise BenchmarkCancelled(job.benchmark)
+    if job.state != "done" or job.result is None:
+        raise BenchmarkError.of_job(job)
+    return Result(job.result, number=job.result_id, best=_best(job.result))
+
+
+def held_against_the_baseline(result: Result) -> Result:
+    """Return the result with how it compares with its baseline, or why that can't be said."""
+    from jupyter_gpuperf.display.history_view import held_against_baseline
+
+    try:
+        lines = held_against_baseline(result.data, result.number)
+    except GpuPerfError as error:
+        lines = [str(error)]
+    return dataclasses.replace(result, against=lines)
+
+
+def _best(result: BenchmarkResult) -> dict[str, float]:
+    from jupyter_gpuperf.results.baseline_comparison import best_here
+    from jupyter_gpuperf.results.store import ResultStore, default_path
+
+    with contextlib.suppress(GpuPerfError):  # the result stands without
+        return best_here(ResultStore(default_path()), result)
+    return {}
+
+
+def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with folders made absolute: the worker has another working directory."""
+    return {
+        name: str(Path(value).expanduser().absolute()) if name == "folder" and value else value
+        for name, value in parameters.items()
+    }
+
+
+def run_benchmark(
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    device: str | None,
+    local: bool,
+    new_view: Callable[[], View],
+    display_result: bool,
+    baseline: bool = False,
+) -> Result:
+    """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
+    from jupyter_gpuperf.benchmarks import find
+
+    request = JobRequest(benchmark=name, parameters=from_here(parameters), device=device)
+    try:
+        find(name).check(parameters)  # a wrong value is refused before anything is shown
+        run = start(request, local=local)
+        with contextlib.ExitStack() as on_interrupt:
+            on_interrupt.callback(run.close)
+            try:
+                view = new_view()
+            except KeyboardInterrupt:
+                _wait(run, _Unseen())  # what says that nothing is left running must know it
+                raise
+            on_interrupt.pop_all()
+        return finish(run, view, display_result=display_result, baseline=baseline)
+    except BenchmarkError:
+        raise
+    except KeyboardInterrupt:  # before the wait began, which takes its own
+        raise BenchmarkCancelled(name) from None
+    except GpuPerfError as error:
+        raise BenchmarkError.of(error) from None

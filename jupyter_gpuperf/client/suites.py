@@ -1,0 +1,91 @@
+"""A suite from the notebook or the shell: runs it, shows what comes, keeps it in a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jupyter_gpuperf.benchmarks import all_benchmarks
+from jupyter_gpuperf.client.running import run_benchmark
+from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.display.suite_view import SuiteView
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, Suite
+from jupyter_gpuperf.suites.suite_file import SuiteRun, chosen, write_suite
+
+
+class _OneOfMany:
+    """Shows one benchmark's progress as its part of the suite's."""
+
+    def __init__(self, view: View, words: str, ratio: float, part: float) -> None:
+        self._view, self._words, self._ratio, self._part = view, words, ratio, part
+
+    def show(self, job: JobInfo) -> None:
+        """Show where the suite is."""
+        self._view.show(
+            msgspec.structs.replace(
+                job,
+                state="running",  # the suite goes on when a job of it has ended
+                progress_ratio=self._ratio + self._part * job.progress_ratio,
+                progress_message=f"{self._words}: {job.progress_message}",
+            )
+        )
+
+    def cancel_wanted(self) -> bool:
+        """Tell whether the user clicked Cancel."""
+        return self._view.cancel_wanted()
+
+    def end(self, final: object | None, words: str) -> None:
+        """Leave the view to the next."""
+
+
+def run_suite(
+    new_view: Callable[[], View],
+    *,
+    only: str,
+    rounds: int,
+    budget_seconds: float,
+    save: Path | None,
+    device: str | None,
+    local: bool,
+) -> SuiteView:
+    """Run a suite to its end.
+
+    Raises
+    ------
+    GpuPerfError
+        An unknown benchmark, a file that can't be written, or the user's interrupt.
+    """
+    benchmarks = chosen(all_benchmarks(), only)
+    view = new_view()
+    now: list[tuple[str, float]] = [("", 0.0)]
+    part = 1 / max(1, rounds * len(benchmarks))
+
+    def run_one(name: str, parameters: dict[str, Any]) -> BenchmarkResult:
+        place = _OneOfMany(view, *now[0], part)
+        return run_benchmark(
+            name, parameters, device=device, local=local, new_view=lambda: place,
+            display_result=False,
+        ).data  # fmt: skip
+
+    def keep(suite: Suite) -> None:
+        if save is not None:
+            write_suite(save, suite)
+
+    run = SuiteRun(
+        benchmarks,
+        run_one,
+        rounds=rounds,
+        budget_seconds=budget_seconds,
+        save=keep,
+        say=lambda words, ratio: now.__setitem__(0, (words, ratio)),
+    )
+    began = time.monotonic()
+    try:
+        suite = run.run()
+    finally:
+        view.end(None, f"The suite took {time.monotonic() - began:.0f} s.")
+    return SuiteView(suite, save)

@@ -1,0 +1,90 @@
+"""``jupyter gpuperf record FILE``: in a terminal, and as the process behind ``%gpurecord``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.config import SOURCE_VARIABLE
+from jupyter_gpuperf.recorder.in_process import record_here
+from jupyter_gpuperf.recorder.recorder import Recorder
+from jupyter_gpuperf.schemas import RecordingRequest
+
+STARTED: Final = "recording"
+"""First line of an attached process: readings come in."""
+
+
+def record_in_terminal(known: argparse.Namespace) -> int:
+    """Record until Ctrl-C, a termination, or the time given; return the exit code.
+
+    An attached process says on stdout when it began, and ends when its stdin is closed: so it ends
+    with the notebook's kernel, whatever ends that, and its file is whole.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if known.attached:
+        threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+
+    def started(_recorder: Recorder) -> None:
+        if known.attached:
+            print(STARTED, flush=True)  # noqa: T201
+        elif not known.json:
+            print(f"Recording to {known.file}; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201
+
+    recorder = record_here(
+        Path(known.file),
+        RecordingRequest(label=known.label, interval_ms=known.interval_ms, seconds=known.seconds),
+        source=known.source or os.environ.get(SOURCE_VARIABLE) or "auto",
+        stopping=stop.is_set,
+        started=started,
+    )
+    summary = summary_of(recorder)
+    print(json.dumps(summary) if known.json else sentence_of(summary))  # noqa: T201
+    return 0 if recorder.error is None else 1
+
+
+def summary_of(recorder: Recorder) -> dict[str, Any]:
+    """Return what was recorded, for ``--json``."""
+    return {
+        "file": str(recorder.path),
+        "state": recorder.state,
+        "duration_seconds": recorder.duration_seconds,
+        "frames_count": recorder.frames_count,
+        "dropped_count": recorder.dropped_count,
+        "size_bytes": recorder.size_bytes,
+        "error": None
+        if recorder.error is None
+        else {
+            "code": recorder.error.code,
+            "message": recorder.error.message,
+            "hint": recorder.error.hint,
+        },
+    }
+
+
+def sentence_of(summary: dict[str, Any]) -> str:
+    """Return the same for people."""
+    size = summary["size_bytes"]
+    shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
+    words = (
+        f"{summary['file']}: {summary['frames_count']} readings in "
+        f"{summary['duration_seconds']:.1f} s, {shown}"
+    )
+    if summary["dropped_count"]:
+        words += f"; {summary['dropped_count']} were lost to a slow disk"
+    error = summary["error"]
+    return words if error is None else f"{error['message']} {error['hint']}\n{words}"
+
+
+def _wait_for_end_of_input(stop: threading.Event) -> None:
+    # Not through sys.stdin: a thread that holds its lock at the interpreter's end makes it abort.
+    while os.read(0, 1):
+        pass
+    stop.set()

@@ -1,0 +1,175 @@
+"""This kernel's one watch: its loaders, its cells, and the thread that tells the server of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from IPython import get_ipython
+
+from jupyter_gpuperf.client.running import runtime_directories
+from jupyter_gpuperf.kernel_link.client import SERVER_PID_VARIABLE, find_server
+from jupyter_gpuperf.loop_store.step_window import steps_of
+from jupyter_gpuperf.loops import Teller, Watching
+from jupyter_gpuperf.loops.watching import in_child
+from jupyter_gpuperf.schemas.training import (
+    CellRan,
+    ExplainNow,
+    Footprint,
+    LoaderSteps,
+    StepTally,
+)
+
+NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
+KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
+
+Word = Footprint | ExplainNow
+
+
+class Session:
+    """What is watched in this kernel."""
+
+    def __init__(self) -> None:
+        self.watching = Watching(name_of=name_in_notebook)
+        self.teller: Teller | None = None
+        self.listeners: list[Callable[[Word], None]] = []
+        self._kernel_id = _kernel_id()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._in_child)
+
+    @property
+    def on(self) -> bool:
+        """Whether every torch DataLoader is watched."""
+        return self.watching.everything
+
+    @property
+    def connected(self) -> bool:
+        """Whether a server listens."""
+        return self.teller is not None and self.teller.connected
+
+    def tell(self) -> None:
+        """Start the thread that tells, unless it runs."""
+        if self.teller is not None and self.teller.is_alive():
+            return
+        directories = runtime_directories()  # now: its imports would hold the loop up later
+        self.teller = Teller(
+            self.watching,
+            find=lambda: find_server(directories),
+            hear=self._hear,
+            kernel_id=self._kernel_id,
+            notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
+        )
+        self.teller.start()
+
+    def stop(self) -> None:
+        """Watch nothing, and tell nothing."""
+        self.watching.stop()
+        if self.teller is not None:
+            self.teller.stop()
+        self.teller = None
+
+    def cell_ran(self, number: int, began_seconds: float, ended_seconds: float) -> None:
+        """Tell the server of a cell, and ask it for the cell's footprint."""
+        if self.teller is not None:
+            self.teller.cell_ran(
+                CellRan(
+                    kernel_id=self._kernel_id,
+                    notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
+                    number=number,
+                    began_seconds=began_seconds,
+                    ended_seconds=ended_seconds,
+                    device_uuids=self.watching.devices(),
+                )
+            )
+
+    def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
+        """Return what each loader's steps since then come to, as far as this kernel remembers them."""
+        if self.teller is None:
+            return []
+        told: dict[int, list[StepTally]] = {}
+        for tally in list(self.teller.recent):
+            if tally.ended_seconds >= since_seconds:
+                told.setdefault(tally.loader, []).append(tally)
+        found = [
+            steps_of(
+                clock.info,
+                told.get(clock.info.id, []),
+                pid=os.getpid(),
+                notebook="",
+                busy=lambda uuid, began, ended: None,
+            )
+            for clock in self.watching.clocks
+        ]
+        return [each for each in found if each is not None]
+
+    def _hear(self, word: Word) -> None:
+        for listener in list(self.listeners):
+            listener(word)
+
+    def _in_child(self) -> None:
+        in_child(self.watching)
+        if self.teller is not None:
+            self.teller.forget_connection()
+        self.teller = None
+
+
+_session: list[Session] = []
+
+
+def session() -> Session:
+    """Return this kernel's watch; it watches nothing until it is told to."""
+    if not _session:
+        _session.append(Session())
+    return _session[0]
+
+
+def name_in_notebook(sampler: Any) -> str | None:
+    """Return the variable that holds a loader, by the loader or by its index sampler."""
+    shell = get_ipython()
+    names = {} if shell is None else shell.user_ns
+    loader_class = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", None)
+    for name, value in list(names.items()):
+        if name.startswith("_"):
+            continue
+        if value is sampler:
+            return str(name)
+        if (
+            loader_class is not None
+            and isinstance(value, loader_class)
+            and value._index_sampler is sampler
+        ):
+            return str(name)
+    return None
+
+
+def _kernel_id() -> str | None:
+    if "ipykernel" not in sys.modules:
+        return _kernel_above()
+    from ipykernel.connect import get_connection_file
+
+    try:
+        found = KERNEL_FILE.fullmatch(Path(get_connection_file()).name)
+    except RuntimeError:  # ipykernel is loaded, but this is no kernel
+        return _kernel_above()
+    return None if found is None else found[1]
+
+
+def _kernel_above() -> str | None:
+    """Return the kernel that started this process, as a rank of a training: it belongs to that notebook."""
+    if SERVER_PID_VARIABLE not in os.environ:
+        return None
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        for parent in psutil.Process().parents():
+            with contextlib.suppress(psutil.Error):  # of another user, or gone meanwhile
+                for argument in parent.cmdline():
+                    found = KERNEL_FILE.fullmatch(Path(argument).name)
+                    if found is not None:
+                        return found[1]
+    return None

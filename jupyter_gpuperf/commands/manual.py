@@ -1,0 +1,85 @@
+"""What there is to run, and how: the list and the manual, from the benchmarks' own declarations."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from jupyter_gpuperf.benchmarks.declaration import Benchmark
+from jupyter_gpuperf.commands.options import parameter_lines
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
+
+USAGE: Final = """\
+Measure, in a worker process, what this machine can do.
+
+  %gpubench                          list the benchmarks
+  %gpubench NAME [--option value …]  run one; it is shown, and returned (so it is _)
+  %gpubench dataloader LOADER        a loader or data set of this notebook, measured in its own process
+  %gpubench dataloader LOADER --tune finds its settings: workers, prefetch, pinning, …
+  %gpubench NAME --help              its options
+  %gpubench NAME --baseline          run it, and hold it against the baseline or the last one like it
+  %gpubench history [NAME]           what was kept; --baseline NUMBER makes one the baseline
+  %gpubench suite [--save FILE]      all that fits this machine, in rounds
+  %gpubench compare BEFORE AFTER     two files of suites: what differs, what got better or worse
+
+The worker runs this notebook's Python. The Jupyter server that started this kernel starts it, so it
+shows in the panel too; in a plain IPython it is started from here. Interrupt the cell to cancel.
+"""
+
+COMMON: Final = (
+    ("--device UUID|INDEX", "the device to run on; without it the first"),
+    ("--into NAME", "bind the result to this name"),
+    ("--local", "run it from here, not from the server"),
+    ("--baseline", "hold it against the baseline, or against the last result like it"),
+)
+
+WIDTH: Final = 84
+
+
+@dataclass(frozen=True, repr=False)
+class Listing(Displayed):
+    """The benchmarks, one a line."""
+
+    benchmarks: Sequence[Benchmark]
+    program: str = "%gpubench"
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield a row per benchmark."""
+        rows = [(f"{self.program} {each.name}", _summary(each)) for each in self.benchmarks]
+        yield Table(rows, looks=("code", "label"))
+        yield Line(f"{self.program} NAME --help shows a benchmark's options.", "quiet")
+
+
+def manual(benchmarks: Sequence[Benchmark]) -> str:
+    """Return the whole manual: what ``%gpubench?`` shows."""
+    parts = [USAGE, "Options of every benchmark:", options_text(COMMON), ""]
+    for benchmark in benchmarks:
+        parts += [benchmark_manual(benchmark), ""]
+    return "\n".join(parts)
+
+
+def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
+    """Return one benchmark's page."""
+    about = textwrap.fill(_summary(benchmark), WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return f"{program} {benchmark.name}\n{about}\n{options_text(parameter_lines(benchmark))}"
+
+
+def options_text(options: Sequence[tuple[str, str]]) -> str:
+    """Return options and their meaning in two columns."""
+    width = max((len(option) for option, _ in options), default=0)
+    return "\n".join(
+        textwrap.fill(
+            f"{option:<{width}}  {meaning}",
+            WIDTH,
+            initial_indent="    ",
+            subsequent_indent=" " * (width + 6),
+            break_on_hyphens=False,
+        )
+        for option, meaning in options
+    )
+
+
+def _summary(benchmark: Benchmark) -> str:
+    return f"{benchmark.label}: {benchmark.help}" if benchmark.help else benchmark.label

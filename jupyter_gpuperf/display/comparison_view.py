@@ -1,0 +1,146 @@
+"""What changed between two measurements, in words: for the notebook, the shell and a page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table, page_of
+from jupyter_gpuperf.display.numbers import (
+    interval_words,
+    quantity_words,
+    setting_words,
+    split_name,
+)
+from jupyter_gpuperf.results.comparison import ORDER
+from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
+
+VERDICTS: Final = {
+    "better": "better",
+    "worse": "worse",
+    "same": "no difference seen",
+    "unknown": "can't be said",
+}
+QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
+
+
+@dataclass(frozen=True, repr=False)
+class Changes(Displayed):
+    """Two environments held against each other: ``%gpubench compare`` and ``jupyter gpuperf compare``."""
+
+    data: SuiteComparison
+    before: str
+    after: str
+    left_out: Sequence[str] = ()
+    """What could not run, in lines."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole as plain data, ready for JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.data)
+        return plain
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield how much changed, what differs in the environment, each figure, and the doubts."""
+        yield Heading(self.summary)
+        if self.data.environment:
+            yield Table(
+                [
+                    (each.name.replace("_", " "), _value(each.before), _value(each.after))
+                    for each in self.data.environment
+                ],
+                looks=("label",) * 3,
+                head=("What differs in the environment", self.before, self.after),
+            )
+        yield Table(
+            [_cells(each) for each in self.data.figures],
+            looks=("label",) * 5,
+            head=("What was measured", self.before, self.after, "after ÷ before", ""),
+        )
+        yield from (Line(each, "quiet") for each in self._doubts())
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how much got better and worse."""
+        counts = {
+            verdict: sum(each.verdict == verdict for each in self.data.figures) for verdict in ORDER
+        }
+        return (
+            f"{self.after} against {self.before}: {counts['better']} better, {counts['worse']} worse, "
+            f"{counts['same']} without a difference, {counts['unknown']} can't be said."
+        )
+
+    def page(self) -> str:
+        """Return a page of its own, which needs nothing else."""
+        return page_of(f"{self.before} and {self.after}", self._repr_html_())
+
+    def _doubts(self) -> Iterable[str]:
+        if self.data.rounds < 2:
+            yield "One round: how much runs differ without any cause is not known. Take more rounds."
+        for names, side in (
+            (self.data.only_before, self.before),
+            (self.data.only_after, self.after),
+        ):
+            if names:
+                yield f"Only in {side}: {', '.join(names)}."
+        for each in self.data.figures:
+            for said in each.warnings:
+                if each.verdict in ("better", "worse"):
+                    yield f"Careful, {each.benchmark}: {said}"
+        yield from self.left_out
+
+
+def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:
+    """Return how a result compares with a kept one, a line per figure."""
+    role = "the baseline" if kept.baseline else "the last one like it"
+    when = when_words(kept.created_seconds)
+    lines = [f"Against {role} (number {kept.id}, {when})"]
+    for each in changes:
+        label, unit = split_name(each.figure, each.unit)
+        lines.append(
+            f"  {label}: {interval_words(each.before, unit)[0]} then, "
+            f"{interval_words(each.after, unit)[0]} now: {ratio_words(each)}"
+        )
+    if any(each.verdict in ("better", "worse") for each in changes):
+        lines.append(
+            "  One run each: runs differ by themselves. A suite in rounds tells them apart."
+        )
+    return lines
+
+
+def ratio_words(change: FigureChange) -> str:
+    """Return a change as people say it: ``1.12× [1.08, 1.16], worse``."""
+    if not change.ratio.value:
+        return VERDICTS["unknown"]
+    value, around = interval_words(change.ratio, "")
+    return f"{value}× {around}".rstrip() + f", {VERDICTS[change.verdict]}"
+
+
+def when_words(seconds: float) -> str:
+    """Return a time of this machine's clock, to the minute."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _cells(change: FigureChange) -> tuple[str, ...]:
+    label, unit = split_name(change.figure, change.unit)
+    settings = " · ".join(
+        setting_words(name, value)
+        for name, value in change.parameters.items()
+        if name not in QUIET_PARAMETERS and value not in (False, "")
+    )
+    name = f"{change.benchmark} {label}" + (f" ({settings})" if settings else "")
+    value, around = interval_words(change.ratio, "") if change.ratio.value else ("", "")
+    return (
+        name,
+        interval_words(change.before, unit)[0],
+        interval_words(change.after, unit)[0],
+        f"{value}× {around}".strip(" ×"),
+        VERDICTS[change.verdict],
+    )
+
+
+def _value(value: Scalar | None) -> str:
+    return quantity_words(value)

@@ -1,0 +1,102 @@
+"""Draws a result: how the samples lie, in the order they were taken so that a drift shows, and the roofline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_gpuperf.display.numbers import quantity_words, scale_of, split_name
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+PANEL_INCHES: Final = (7.0, 2.2)
+ROOFLINE_INCHES: Final = 3.0
+FLOPS: Final = "flops_per_second"
+BANDWIDTH: Final = "memory_bytes_per_second"
+MOST_BINS: Final = 24
+BESIDE: Final = 8.0
+"""By how much the roofline's axis reaches beyond what is on it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roof:
+    """A figure beside the two limits that it may run into; ``intensity`` is in operations a byte."""
+
+    name: str
+    intensity: float
+    achieved: float
+    peak: float
+    bandwidth: float
+
+
+def roofs_of(data: BenchmarkResult) -> list[Roof]:
+    """Return the figures whose operations and bytes are known, on a chip whose limits are."""
+    bandwidth = data.limits.get(BANDWIDTH)
+    roofs = []
+    for name, interval in data.figures.items():
+        intensity = data.environment.get(f"{name.removesuffix(FLOPS)}flop_per_byte")
+        peak = data.limits.get(name)
+        if name.endswith(FLOPS) and bandwidth and peak and isinstance(intensity, int | float):
+            roofs.append(
+                Roof(
+                    name=name,
+                    intensity=float(intensity),
+                    achieved=interval.value,
+                    peak=peak,
+                    bandwidth=bandwidth,
+                )
+            )
+    return roofs
+
+
+def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
+    """Return a matplotlib Figure: for each sampled figure its order and its distribution, then the roofline."""
+    from matplotlib.figure import Figure
+
+    names, roofs = list(data.samples), roofs_of(data)
+    width, height = PANEL_INCHES
+    heights = [height] * len(names) + [ROOFLINE_INCHES] * bool(roofs)
+    figure = Figure(figsize=(width, sum(heights) or height), layout="constrained")
+    if not heights:
+        return figure
+    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(3, 1))
+    for row, name in enumerate(names):
+        in_order = figure.add_subplot(grid[row, 0])
+        beside = figure.add_subplot(grid[row, 1], sharey=in_order)
+        _draw_samples(data, name, in_order, beside)
+        if row == len(names) - 1:
+            in_order.set_xlabel("sample")
+            beside.set_xlabel("samples")
+    if roofs:
+        _draw_roofline(roofs, figure.add_subplot(grid[len(names), :]))
+    figure.suptitle(data.benchmark)
+    return figure
+
+
+def _draw_samples(data: BenchmarkResult, name: str, in_order: Any, beside: Any) -> None:
+    label, unit = split_name(name, data.unit)
+    factor, symbol = scale_of(max(data.samples[name], default=0.0), unit)
+    values = [value / factor for value in data.samples[name]]
+    in_order.plot(values, ".", markersize=4)
+    bins = max(2, min(MOST_BINS, math.ceil(2 * len(values) ** (1 / 3))))  # Rice's rule
+    beside.hist(values, bins=bins, orientation="horizontal", alpha=0.6)
+    beside.tick_params(labelleft=False)
+    if interval := data.figures.get(name):
+        for axes in (in_order, beside):
+            axes.axhspan(interval.low / factor, interval.high / factor, alpha=0.25)
+            axes.axhline(interval.value / factor, linewidth=1)
+    in_order.set_ylabel(f"{label}, {symbol}" if symbol else label)
+
+
+def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
+    places = [place for each in roofs for place in (each.intensity, each.peak / each.bandwidth)]
+    left, right = min(places) / BESIDE, max(places) * BESIDE
+    for each in roofs:
+        ridge = each.peak / each.bandwidth
+        heights = [left * each.bandwidth / 1e12, each.peak / 1e12, each.peak / 1e12]
+        axes.plot([left, ridge, right], heights, color="gray", linewidth=1)
+        label, unit = split_name(each.name)
+        reached = quantity_words(each.achieved, unit)
+        axes.plot([each.intensity], [each.achieved / 1e12], "o", label=f"{label} {reached}".strip())
+    axes.set(xscale="log", yscale="log", xlabel="FLOP a byte of memory", ylabel="TFLOP/s")
+    axes.legend(fontsize="small")

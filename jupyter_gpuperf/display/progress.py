@@ -1,0 +1,210 @@
+"""Shows a job while it runs: widgets in a notebook, else HTML that updates, else a line of text."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TextIO
+
+from jupyter_gpuperf.display.clicks import click_watch
+from jupyter_gpuperf.display.document import Line, Progress, html_of
+from jupyter_gpuperf.display.numbers import elapsed_words
+from jupyter_gpuperf.schemas import JobInfo
+
+ENDINGS: Final = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+class View(Protocol):
+    """What shows a job."""
+
+    def show(self, job: JobInfo) -> None:
+        """Show the job as it is now."""
+        ...
+
+    def cancel_wanted(self) -> bool:
+        """Tell whether the user asked to cancel, by other means than interrupting."""
+        ...
+
+    def end(self, final: object | None, words: str) -> None:
+        """Put ``final`` in the view's place, or only ``words`` where there is nothing to show."""
+        ...
+
+
+def status_words(job: JobInfo, now_seconds: float) -> str:
+    """Return what the job is doing: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
+    if job.state in ENDINGS:
+        return _ended_words(job)
+    if job.state == "queued":
+        waited = elapsed_words(max(0.0, now_seconds - job.created_seconds))
+        return f"{job.benchmark} · {job.progress_message or 'waiting for its turn'} · {waited}"
+    started = job.started_seconds if job.started_seconds is not None else now_seconds
+    parts = [job.benchmark, f"{100 * job.progress_ratio:.0f} %"]
+    if job.progress_message:
+        parts.append(job.progress_message)
+    parts.append(elapsed_words(max(0.0, now_seconds - started)))
+    if job.remaining_seconds is not None and job.remaining_seconds >= 1:
+        parts.append(f"up to {elapsed_words(job.remaining_seconds)} left")
+    return " · ".join(parts)
+
+
+def _ended_words(job: JobInfo) -> str:
+    words = f"{job.benchmark} · {ENDINGS[job.state]}"
+    if job.started_seconds is None or job.ended_seconds is None:
+        return words
+    ran_seconds = job.ended_seconds - job.started_seconds
+    return f"{words} after {elapsed_words(ran_seconds)}" if ran_seconds >= 1 else words
+
+
+class SilentView:
+    """Shows no progress: a script without a terminal."""
+
+    def show(self, job: JobInfo) -> None:
+        """Show nothing."""
+
+    def cancel_wanted(self) -> bool:
+        """Never: there is nothing to click."""
+        return False
+
+    def end(self, final: object | None, words: str) -> None:
+        """Display ``final``."""
+        if final is not None:
+            from IPython.display import display
+
+            display(final)
+
+
+class TextView(SilentView):
+    """One line on a terminal, written over itself."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._width = 0
+
+    def show(self, job: JobInfo) -> None:
+        """Write the line anew."""
+        line = f"{status_words(job, self._clock())} · Ctrl+C cancels"
+        self._stream.write(f"\r{line:<{self._width}}")
+        self._stream.flush()
+        self._width = len(line)
+
+    def end(self, final: object | None, words: str) -> None:
+        """Wipe the line, and display ``final`` there."""
+        self._stream.write(f"\r{'':<{self._width}}\r")
+        self._stream.flush()
+        super().end(final, words)
+
+
+class OutputView(SilentView):
+    """One output of the cell, replaced in place: first the progress, at the end the result."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._output: Any = None
+
+    def end(self, final: object | None, words: str) -> None:
+        """Replace the progress."""
+        if final is not None:
+            self._replace(final)
+        else:
+            self._replace(
+                {"text/plain": words, "text/html": html_of([Line(words, "quiet")])}, raw=True
+            )
+
+    def _replace(self, content: object, *, raw: bool = False) -> None:
+        from IPython.display import display
+
+        if self._output is None:
+            self._output = display(content, raw=raw, display_id=True)
+        else:
+            self._output.update(content, raw=raw)
+
+
+class HtmlView(OutputView):
+    """Progress as HTML; the cell is interrupted to cancel."""
+
+    def show(self, job: JobInfo) -> None:
+        """Draw text and bar."""
+        words = f"{status_words(job, self._clock())} · interrupt the cell to cancel"
+        drawn = progress_html(words, job.progress_ratio)
+        self._replace({"text/plain": words, "text/html": drawn}, raw=True)
+
+
+class WidgetView(OutputView):
+    """A bar and a button that cancels, also while the cell runs."""
+
+    def __init__(self, widgets: Any, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock)
+        self._clicked = threading.Event()
+        self._words = widgets.Label()
+        self._bar = widgets.FloatProgress(
+            min=0.0, max=1.0, layout=widgets.Layout(width="14em", height="12px")
+        )
+        self._button = widgets.Button(
+            description="Cancel",
+            tooltip="Cancel the benchmark; interrupting the cell does the same",
+            layout=widgets.Layout(width="auto"),
+        )
+        self._button.on_click(lambda _button: self._clicked.set())
+        self._box = widgets.HBox(
+            [self._button, self._bar, self._words], layout=widgets.Layout(align_items="center")
+        )
+        self._watch = click_watch(self._button.comm.comm_id)
+        self._replace(self._box)
+
+    def show(self, job: JobInfo) -> None:
+        """Update bar and words."""
+        self._bar.value = job.progress_ratio
+        self._words.value = status_words(job, self._clock())
+
+    def cancel_wanted(self) -> bool:
+        """Tell whether the button was clicked, whichever way the click came."""
+        if self._watch is not None and self._watch.clicked():
+            self._clicked.set()
+        if self._clicked.is_set() and not self._button.disabled:
+            self._button.disabled = True
+            self._button.description = "Cancelling"
+        return self._clicked.is_set()
+
+    def end(self, final: object | None, words: str) -> None:
+        """Replace the widgets, and give other messages back to the kernel."""
+        super().end(final, words)
+        if self._watch is not None:
+            self._watch.close()
+        for widget in (self._box, self._button, self._bar, self._words):
+            widget.close()
+
+
+def progress_html(words: str, ratio: float) -> str:
+    """Return one line and a bar."""
+    return html_of([Line(words), Progress(ratio)])
+
+
+def view_here() -> View:
+    """Return the best view for where this runs."""
+    shell = _running_shell()
+    if shell is not None and getattr(shell, "kernel", None) is not None:
+        with contextlib.suppress(ImportError):
+            import ipywidgets
+
+            return WidgetView(ipywidgets)
+        return HtmlView()
+    return terminal_view()
+
+
+def _running_shell() -> Any:
+    """Return IPython's shell, without importing IPython into a script that has none."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return get_ipython()
+
+
+def terminal_view(stream: TextIO | None = None) -> View:
+    """Return a line of text where somebody looks at it, else nothing."""
+    stream = sys.stderr if stream is None else stream
+    return TextView(stream) if stream.isatty() else SilentView()

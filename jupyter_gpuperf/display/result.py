@@ -1,0 +1,197 @@
+"""A benchmark's result: an object to work with, and the same content as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.display.document import (
+    CAREFUL,
+    Block,
+    DisplayedOnce,
+    Heading,
+    Line,
+    Table,
+)
+from jupyter_gpuperf.display.numbers import (
+    interval_words,
+    quantity_words,
+    setting_words,
+    split_name,
+)
+from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
+
+DEVICE_NAMES: Final = ("device_name", "device")
+LEFT_TO_THE_DICTIONARY: Final = ("interpreter", "platform")
+"""Long, and rarely what one looks for; ``.environment`` has them."""
+
+
+@dataclass(frozen=True, repr=False)
+class Result(DisplayedOnce):
+    """What ``%gpubench`` and ``gpuperf.bench`` return.
+
+    Attributes
+    ----------
+    data
+        Everything that was measured, as it crossed the wire.
+    number
+        Its number among the kept results; ``None`` where it was not kept.
+    best
+        Figure → the highest value ever kept for this benchmark and device.
+    against
+        How it compares with the baseline, in lines, where that was asked for.
+    """
+
+    data: BenchmarkResult
+    number: int | None = None
+    best: Mapping[str, float] = field(default_factory=dict)
+    against: Sequence[str] = ()
+
+    @property
+    def benchmark(self) -> str:
+        """The benchmark's name."""
+        return self.data.benchmark
+
+    @property
+    def parameters(self) -> Mapping[str, Scalar]:
+        """Every parameter it ran with, defaults included."""
+        return MappingProxyType(self.data.parameters)
+
+    @property
+    def figures(self) -> Mapping[str, Interval]:
+        """Figure → ``value``, ``low``, ``high`` (95 %), in seconds, bytes, or what its name says."""
+        return MappingProxyType(self.data.figures)
+
+    @property
+    def samples(self) -> Mapping[str, tuple[float, ...]]:
+        """Figure → the raw samples, in the order in which they were taken."""
+        return MappingProxyType({name: tuple(each) for name, each in self.data.samples.items()})
+
+    @property
+    def environment(self) -> Mapping[str, Scalar | None]:
+        """Where it was measured: device, versions, and what else matters."""
+        return MappingProxyType(self.data.environment)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Reasons to doubt the figures."""
+        return tuple(self.data.warnings)
+
+    def to_frame(self) -> Any:  # pandas need not be there
+        """Return the raw samples as a pandas DataFrame with the columns ``figure``, ``sample``, ``value``.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        import pandas
+
+        return pandas.DataFrame(
+            [
+                (name, place, value)
+                for name, values in self.data.samples.items()
+                for place, value in enumerate(values)
+            ],
+            columns=["figure", "sample", "value"],
+        )
+
+    def plot(self) -> Any:  # matplotlib need not be there
+        """Draw each figure's samples in their order and how they lie, with the interval, and the roofline.
+
+        The roofline is there where the result holds operations, bytes and the chip's limits. Returns the
+        matplotlib Figure.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        from jupyter_gpuperf.display.plots import plot_of
+
+        return plot_of(self.data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the documented shape: a fresh, plain dictionary, ready for JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.data)
+        return plain
+
+    def above(self) -> str:
+        """Return the benchmark's name."""
+        return self.benchmark
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield a row per figure, doubts, and where it was measured."""
+        data = self.data
+        yield Heading(*title(data))
+        yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
+        yield from (Line(CAREFUL + each, "warning") for each in data.warnings)
+        yield from (Line(each) for each in self.against)
+        where = surroundings(data)
+        if where:
+            yield Line(where, "quiet")
+
+
+def title(data: BenchmarkResult) -> tuple[str, str]:
+    """Return what ran, and with which parameters."""
+    parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
+    return data.benchmark, parameters
+
+
+def rows(result: Result) -> list[tuple[str, str, str, str]]:
+    """Return label, value, interval and note of each figure, then of limits that no figure has."""
+    data = result.data
+    found = []
+    for name, interval in data.figures.items():
+        label, unit = split_name(name, data.unit)
+        taken = len(data.samples.get(name, ()))
+        notes = [f"n = {taken}"] if taken > 1 else []
+        note = " · ".join(notes + shares(result, name))
+        found.append((label, *interval_words(interval, unit), note))
+    for name, limit in data.limits.items():
+        if name not in data.figures:
+            label, unit = split_name(name, data.unit)
+            found.append((label, quantity_words(limit, unit), "", "limit"))
+    return found
+
+
+def shares(result: Result, name: str) -> list[str]:
+    """Return a figure's share of its limit, of that at the clock really held, and of this machine's best."""
+    data = result.data
+    value = data.figures[name].value
+    limit = data.limits.get(name)
+    said = []
+    if limit:
+        _, unit = split_name(name, data.unit)
+        # Of a time the limit is the shortest, of a rate the highest.
+        if name.endswith("_seconds"):
+            share = limit / value
+            said.append(f"floor {quantity_words(limit, unit)}, {share:.0%} reached")
+        else:
+            share = value / limit
+            said.append(f"{share:.0%} of {quantity_words(limit, unit)}")
+        clock, limit_clock = (
+            data.environment.get(each) for each in ("clock_sm_mean_mhz", "limit_clock_mhz")
+        )
+        if name.endswith("_flops_per_second") and clock and limit_clock:
+            at_clock = share * float(limit_clock) / float(clock)
+            said.append(f"{at_clock:.0%} at the {float(clock):.0f} MHz held")
+    best = result.best.get(name)
+    if best and best > value:
+        said.append(f"{value / best:.0%} of the best here")
+    return said
+
+
+def surroundings(data: BenchmarkResult) -> str:
+    """Return where it was measured, on one line, the device first."""
+    known = {
+        name: value
+        for name, value in data.environment.items()
+        if value not in (None, "") and name not in LEFT_TO_THE_DICTIONARY
+    }
+    parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
+    return " · ".join(parts + [setting_words(name, value) for name, value in known.items()])

@@ -1,0 +1,70 @@
+"""Shows what a change of the loop gains, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jupyter_gpuperf.ab_tests.ab_test import Proof
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
+from jupyter_gpuperf.display.numbers import interval_words, quantity_words
+from jupyter_gpuperf.schemas import Interval
+
+
+class Proved(Displayed):
+    """A loop before and after a change.
+
+    Attributes
+    ----------
+    data
+        All figures, in seconds a step.
+    loader
+        The changed loader, to go on with; ``None`` for headspace.
+    """
+
+    def __init__(self, data: Proof) -> None:
+        self.data = data
+        self.loader = data.loader
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all figures as plain data."""
+        data = self.data
+        return {
+            "what": data.what,
+            "before_step_seconds": data.before,
+            "after_step_seconds": data.after,
+            "speedup": data.speedup,
+            "samples": data.samples,
+            "steps_per_block": data.steps_per_block,
+            "restored": data.restored,
+            "cost_seconds": data.cost_seconds,
+            "warnings": [data.doubt] if data.doubt else [],
+        }
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the result in words: the number first, then what it means."""
+        data, steps = self.data, self.data.steps_per_block
+        value, span = interval_words(Interval(**data.speedup), "")
+        yield Heading(f"{value}× {span}  with {data.what}: {self.verdict()}")
+        yield Line(
+            "a step " + " → ".join(_words(each) for each in (data.before, data.after)), "quiet"
+        )
+        rounds = (
+            f"{len(data.samples['before'])} rounds of {steps['before']} and {steps['after']} steps"
+        )
+        yield Line(f"{rounds}, {quantity_words(data.cost_seconds, 'seconds')}", "quiet")
+        yield Line(f"put back to the bit: {', '.join(data.restored)}", "quiet")
+        if data.doubt:
+            yield Line(data.doubt, "quiet")
+
+    def verdict(self) -> str:
+        """Return what the interval allows to say."""
+        if self.data.speedup["low"] > 1:
+            return "faster here"
+        if self.data.speedup["high"] < 1:
+            return "slower here"
+        return "no difference that these steps show"
+
+
+def _words(interval: Mapping[str, float]) -> str:
+    return " ".join(interval_words(Interval(**interval), "seconds"))

@@ -1,0 +1,200 @@
+"""A tuning's answer: an object to work with, and the same content as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from jupyter_gpuperf.display.document import (
+    CAREFUL,
+    Block,
+    Code,
+    DisplayedOnce,
+    Heading,
+    Line,
+    Table,
+)
+from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
+from jupyter_gpuperf.schemas import Interval
+
+COLUMNS: Final[Mapping[str, str]] = {
+    "setting": "label",
+    "workers": "label",
+    "prefetch": "label",
+    "pinned": "label",
+    "persistent": "label",
+    "batches/s": "number",
+    "95 %": "quiet",
+    "wait": "number",
+    "start-up": "number",
+    "epoch": "number",
+    "CPUs": "number",
+    "memory": "number",
+    "shared": "number",
+    "remarks": "quiet",
+}
+ROLE_WORDS: Final = {
+    "recommended": "recommended",
+    "present": "yours",
+    "golden": "the recipe",
+    "kept": "recommended before",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Tuned(DisplayedOnce):
+    """What ``%gpubench dataloader LOADER --tune`` and ``gpuperf.tune`` return.
+
+    Attributes
+    ----------
+    data
+        The documented shape; see :meth:`to_dict`.
+    number
+        Its number among the kept results; ``None`` where it was not kept.
+    before
+        What was recommended before for this data set on this machine, in a line.
+    """
+
+    wide: ClassVar[bool] = True
+
+    data: Mapping[str, Any]
+    number: int | None = None
+    before: str | None = None
+
+    @property
+    def trials(self) -> Sequence[Mapping[str, Any]]:
+        """Each setting that was tried, in that order."""
+        found: Sequence[Mapping[str, Any]] = self.data["trials"]
+        return found
+
+    @property
+    def recommended(self) -> Mapping[str, Any]:
+        """The setting: names as DataLoader has them, and ``start_method``."""
+        found: Mapping[str, Any] = self.data["recommended"]
+        return found
+
+    @property
+    def code(self) -> str:
+        """The line that makes the loader in the recommended setting; it needs ``import torch``."""
+        return str(self.data["code"])
+
+    @property
+    def regime(self) -> str:
+        """Where items came from: ``warm`` (the system's cache), ``cold`` (storage), ``mixed``, ``no files``."""
+        return str(self.data["regime"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data, ready for JSON."""
+        return dict(self.data)
+
+    def plot(self) -> Any:  # matplotlib need not be there
+        """Draw the rates over the workers; return the matplotlib Figure.
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed.
+        """
+        from jupyter_gpuperf.display.tuning_plot import plot_of
+
+        return plot_of(self.data)
+
+    def above(self) -> str:
+        """Return what a terminal calls it."""
+        return "a tuning"
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the answer, the code, a row per trial, and what limits it now."""
+        data = self.data
+        first, *others = data["summary"]
+        yield Heading(first)
+        yield from map(Line, others)
+        yield Code(self.code)
+        yield table(self.trials)
+        yield from (Line(CAREFUL + each, "warning") for each in data["warnings"])
+        yield from map(Line, told(self))
+        yield Line(surroundings(data), "quiet")
+
+
+def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return them as people look for them: the recommended one, what they have, the recipe, then by workers."""
+    roles = list(ROLE_WORDS)
+    return sorted(
+        trials,
+        key=lambda each: (
+            min((roles.index(role) for role in each["roles"]), default=len(roles)),
+            each["num_workers"],
+        ),
+    )
+
+
+def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a trial as a row."""
+    rate, around = MISSING, ""
+    if trial["batches_per_second"] is not None:
+        rate, around = interval_words(Interval(**trial["batches_per_second"]), "")
+    wait = trial["wait_ratio"]
+    workers = trial["num_workers"]
+    notes = [trial["error"]] if trial["error"] else []
+    # Where it ran with the step, that is what counts, not how early its rate was known to be the lower one.
+    notes += ["given up early"] if trial["aborted"] and wait is None else []
+    notes += ["in any order"] if not trial["in_order"] else []
+    notes += [trial["start_method"]] if trial["start_method"] else []
+    return (
+        ", ".join(ROLE_WORDS[each] for each in trial["roles"]),
+        str(workers),
+        str(trial["prefetch_factor"]) if workers else MISSING,
+        quantity_words(trial["pin_memory"]),
+        quantity_words(trial["persistent_workers"]) if workers else MISSING,
+        rate,
+        around,
+        MISSING if wait is None else f"{wait['value']:.1%}",
+        quantity_words(trial["startup_seconds"], "seconds"),
+        quantity_words(trial["epoch_seconds"], "seconds"),
+        MISSING if trial["cpu_cores"] is None else f"{trial['cpu_cores']:.1f}",
+        quantity_words(trial["memory_bytes"], "bytes"),
+        quantity_words(trial["shared_memory_bytes"], "bytes"),
+        " · ".join(notes),
+    )
+
+
+def table(trials: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a row per trial, without the columns that say nothing here."""
+    rows = [cells(each) for each in in_order(trials)]
+    columns = [
+        (name, column)
+        for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)
+        if set(column) - {"", MISSING}
+    ]
+    recommended = ROLE_WORDS["recommended"]
+    return Table(
+        list(zip(*(column for _, column in columns), strict=True)),
+        looks=[COLUMNS[name] for name, _ in columns],
+        head=[name for name, _ in columns],
+        bold=[place for place, row in enumerate(rows) if recommended in row[0].split(", ")],
+    )
+
+
+def told(tuned: Tuned) -> list[str]:
+    """Return what is said below the table."""
+    data = tuned.data
+    lines = [f"Limit now: {data['limit_summary']}", *data["advice"]]
+    if tuned.before:
+        lines.append(tuned.before)
+    return [*lines, data["regime_summary"]]
+
+
+def surroundings(data: Mapping[str, Any]) -> str:
+    """Return what was tuned, and where, on one line."""
+    where = data["environment"]
+    parts = [
+        f"tuned {data['loader']}",
+        str(where.get("device_name") or where.get("device")),
+        str(where["data_set"]),
+        f"batches of {data['batch_size']}" if data["batch_size"] else "",
+        f"{data['budget']['cpus']:g} processors",
+        f"torch {where['torch']}",
+        f"measured in {data['seconds']:.0f} s",
+    ]
+    return " · ".join(part for part in parts if part)

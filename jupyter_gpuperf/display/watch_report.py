@@ -1,0 +1,96 @@
+"""What ``%gpuwatch`` and ``%gpuwatch report`` show: the loops, the cells, and what can't be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from jupyter_gpuperf.display.cell_line import Cell
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table
+from jupyter_gpuperf.display.numbers import MISSING, quantity_words
+from jupyter_gpuperf.schemas.training import LoaderSteps
+
+LOOP_HEADS = ("Loop", "Steps", "Samples/s", "Step", "Wait for data", "GPU idle for data", "Loader")
+CELL_HEADS = ("Cell", "Time", "GPU busy", "Memory at most", "Energy")
+WORDS = ("Loop", "Loader", "Cell")
+"""The other columns are numbers."""
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Displayed):
+    """The watched notebook so far.
+
+    Attributes
+    ----------
+    loops
+        Each loader's steps.
+    cells
+        Each cell's footprint; ``None`` where something is not known.
+    notes
+        What can't be seen from here, and what to do about it.
+    """
+
+    heading: str
+    loops: Sequence[LoaderSteps]
+    cells: Sequence[Cell]
+    notes: Sequence[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data; times in seconds, sizes in bytes, energy in joules."""
+        cells = [asdict(each) for each in self.cells]
+        for each in cells:
+            del each["shown"]
+        return {
+            "loops": [msgspec.to_builtins(each) for each in self.loops],
+            "cells": cells,
+            "notes": list(self.notes),
+        }
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the loops, the cells, and what can't be seen."""
+        yield Heading(self.heading)
+        for head, rows in (
+            (LOOP_HEADS, [_loop_row(each) for each in self.loops]),
+            (CELL_HEADS, [_cell_row(each) for each in self.cells]),
+        ):
+            if rows:
+                looks: list[str] = ["name" if each in WORDS else "value" for each in head]
+                yield Table(rows, looks=looks, head=head)
+        yield from (Line(each, "quiet") for each in self.notes)
+
+
+def _loop_row(loop: LoaderSteps) -> Sequence[str]:
+    rate = loop.samples_per_second
+    return (
+        loop.loader if loop.is_training else f"{loop.loader} (no gradients)",
+        quantity_words(loop.count),
+        MISSING if rate is None else quantity_words(rate),
+        quantity_words(loop.step_seconds, "seconds"),
+        quantity_words(loop.wait_ratio, "ratio"),
+        quantity_words(loop.idle_for_data_ratio, "ratio"),
+        settings_words(loop),
+    )
+
+
+def settings_words(loop: LoaderSteps) -> str:
+    """Return a loader's settings in a few words: ``batch 64, 4 workers, prefetch 2, pinned``."""
+    parts = [] if loop.batch_size is None else [f"batch {loop.batch_size}"]
+    parts.append("1 worker" if loop.num_workers == 1 else f"{loop.num_workers} workers")
+    if loop.num_workers and loop.prefetch_factor is not None:
+        parts.append(f"prefetch {loop.prefetch_factor}")
+    parts += ["pinned"] if loop.pin_memory else []
+    parts += ["persistent"] if loop.persistent_workers else []
+    return ", ".join(parts)
+
+
+def _cell_row(cell: Cell) -> Sequence[str]:
+    return (
+        f"[{cell.number}]",
+        quantity_words(cell.wall_seconds, "seconds"),
+        quantity_words(cell.busy_ratio, "ratio"),
+        quantity_words(cell.peak_bytes, "bytes"),
+        quantity_words(cell.energy_joules, "J"),
+    )

@@ -1,0 +1,1 @@
+"""Watching live and keeping what was found."""

@@ -1,0 +1,154 @@
+"""Windows for the diagnosis: out of a recording, and out of what the sampler keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from jupyter_gpuperf.diagnose import Device, Listing, Process, Series, Steps, Window
+from jupyter_gpuperf.findings.watched_steps import for_diagnosis
+from jupyter_gpuperf.recordings.recording import Recording
+from jupyter_gpuperf.sampling.tiers import Piece
+from jupyter_gpuperf.schemas import DeviceInfo, Frame, ListedProcesses, Reading
+from jupyter_gpuperf.schemas.training import LoaderSteps
+
+LISTING_SECONDS: Final = 1.0
+"""Processes of a recording are looked at once a second: they hardly change."""
+
+
+def window_of_recording(recording: Recording, names: Iterable[str]) -> Window:
+    """Return a whole recording as one window.
+
+    Parameters
+    ----------
+    names
+        The metrics that are wanted.
+    """
+    wanted = tuple(names)
+    times = list(recording.seconds)
+    host: dict[str, list[Reading]] = {name: [] for name in wanted}
+    columns: dict[str, dict[str, list[Reading]]] = {}
+    listings: dict[str, list[Listing]] = {}
+    listed_seconds = -math.inf
+    for place, seconds in enumerate(times):
+        _take(host, recording.read_host(seconds), place)
+        for uuid, readings in recording.read(seconds).items():
+            _take(columns.setdefault(uuid, {name: [] for name in wanted}), readings, place)
+        if seconds - listed_seconds >= LISTING_SECONDS:
+            listed_seconds = seconds
+            for uuid, listing in listings_of(recording.read_processes(seconds), seconds).items():
+                listings.setdefault(uuid, []).append(listing)
+    infos = {info.uuid: info for seconds in times[:1] for info in recording.devices(seconds)}
+    infos |= {info.uuid: info for info in recording.devices(times[-1])}
+    return Window(
+        host=Series(times_seconds=times, columns=host),
+        devices=tuple(
+            _device(uuid, infos.get(uuid), times, columns[uuid], listings.get(uuid, ()))
+            for uuid in columns
+        ),
+        steps=_steps_in(recording),
+    )
+
+
+def _steps_in(recording: Recording) -> tuple[Steps, ...]:
+    """Return the newest word of each loader that a step clock told of: by then it is past its start."""
+    newest: dict[tuple[int | None, str, int], LoaderSteps] = {}
+    for seconds in recording.seconds:
+        training = recording.read_training(seconds)
+        for notebook in training.notebooks if training else ():
+            for each in notebook.loaders:
+                newest[each.pid, each.notebook, each.loader_id] = each
+    return for_diagnosis(newest.values())
+
+
+def listings_of(
+    listed: ListedProcesses, seconds: float, notebooks: Mapping[int, str] = {}
+) -> dict[str, Listing]:
+    """Return each device's computing processes; a device whose processes can't be listed has none.
+
+    Parameters
+    ----------
+    notebooks
+        The driver's process numbers, and the notebooks that they belong to.
+    """
+    return {
+        uuid: Listing(
+            time_seconds=seconds,
+            processes=tuple(
+                Process(
+                    pid=each.pid,
+                    notebook=notebooks.get(each.pid),
+                    memory_used_bytes=each.memory_used_bytes,
+                    sm_utilization_percent=each.sm_utilization_percent,
+                )
+                for each in processes
+                if "compute" in each.kinds
+            ),
+        )
+        for uuid, processes in listed.items()
+        if not isinstance(processes, str)
+    }
+
+
+def window_of_past(
+    past: Mapping[str, Piece],
+    host: Piece,
+    *,
+    latest: Frame,
+    infos: Sequence[DeviceInfo],
+    listings: Mapping[str, Sequence[Listing]],
+    steps: Sequence[Steps] = (),
+) -> Window:
+    """Return what the history keeps as a window.
+
+    Parameters
+    ----------
+    past, host
+        At full rate; NaN where a tick had no value.
+    latest
+        The newest frame: its limits, which have no history, hold for all of the window.
+    """
+    known = {info.uuid: info for info in infos}
+    devices = []
+    for uuid, piece in past.items():
+        if uuid in known:
+            times = piece.times_seconds
+            readings = _with_limits(piece, latest.devices.get(uuid, {}))
+            devices.append(_device(uuid, known[uuid], times, readings, listings.get(uuid, ())))
+    return Window(
+        host=Series(times_seconds=host.times_seconds, columns=_with_limits(host, latest.host)),
+        devices=tuple(devices),
+        steps=tuple(steps),
+    )
+
+
+def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], place: int) -> None:
+    for name, column in columns.items():
+        column.extend(["not_recorded"] * (place - len(column)))  # the device came later
+        column.append(readings.get(name, "not_recorded"))
+
+
+def _device(
+    uuid: str,
+    info: DeviceInfo | None,
+    times: Sequence[float],
+    columns: Mapping[str, Sequence[Reading]],
+    listings: Sequence[Listing],
+) -> Device:
+    return Device(
+        uuid=uuid,
+        index=info.index if info else 0,
+        name=info.name if info else uuid,
+        series=Series(times_seconds=times, columns=columns),
+        listings=tuple(listings),
+    )
+
+
+def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> dict[str, Sequence[Reading]]:
+    count = len(piece.times_seconds)
+    limits: dict[str, Sequence[Reading]] = {
+        name: [value] * count for name, value in readings.items() if name not in piece.metrics
+    }
+    # At full rate least, mean and most are the same.
+    return {**limits, **{name: mean for name, (_, mean, _) in piece.metrics.items()}}

@@ -1,0 +1,71 @@
+"""What is done around each benchmark: the machine is watched, and the result is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.schemas import BenchmarkResult
+
+logger = logging.getLogger(__name__)
+
+
+class Finished(NamedTuple):
+    """A result as it is told, and its number among the kept ones."""
+
+    result: BenchmarkResult
+    number: int | None
+
+
+Finish = Callable[[BenchmarkResult], Finished]
+
+
+class Around:
+    """Makes what surrounds a run.
+
+    Parameters
+    ----------
+    store
+        Keeps results; ``None`` where none are kept.
+    watcher
+        Watches the machine; ``None`` where nothing can.
+    clock
+        Gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ResultStore | None = None,
+        watcher: Watcher | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._watcher, self._clock = store, watcher, clock
+
+    @contextlib.contextmanager
+    def run(self, device: str | None) -> Iterator[Finish]:
+        """Surround a run on this device; what is yielded takes its result."""
+        with contextlib.ExitStack() as stack:
+            seen: Callable[[BenchmarkResult], BenchmarkResult] = lambda result: result
+            if self._watcher is not None:
+                seen = stack.enter_context(self._watcher.watch(device))
+            yield lambda result: self._keep(seen(result))
+
+    def _keep(self, result: BenchmarkResult) -> Finished:
+        if self._store is None:
+            return Finished(result, None)
+        try:
+            return Finished(result, self._store.add(result, self._clock()))
+        except Unavailable as error:
+            # The result is worth more than its place in a file.
+            logger.warning("%s", error.message)
+            told = [*result.warnings, f"It was not kept. {error.message} {error.hint}"]
+            return Finished(msgspec.structs.replace(result, warnings=told), None)

@@ -1,0 +1,1 @@
+"""The line between a kernel and its server: both ends."""

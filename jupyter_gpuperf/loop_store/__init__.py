@@ -1,0 +1,1 @@
+"""In the server: what kernels report of their training loops."""

@@ -1,0 +1,219 @@
+"""The notebooks that told of their loops, and what they told: the newest of it, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.loop_store.step_window import merged
+from jupyter_gpuperf.sampling.tiers import COARSE, Track, TrackDump
+from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
+
+TALLY_SECONDS: Final = 0.5
+KEPT_TALLIES: Final = 1200
+"""Per loader: ten minutes."""
+
+MOST_NOTEBOOKS: Final = 32
+MOST_LOADERS: Final = 16
+KEPT_CELLS: Final = 200
+
+STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
+
+SKEW_SECONDS: Final = 1.0
+"""So much may a step be ahead of the server's clock."""
+
+Say = Callable[[msgspec.Struct], None]
+Values = Mapping[str, float]
+
+
+class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a notebook in a file: its past, not what its loops do now."""
+
+    key: str
+    path: str | None
+    seen_seconds: float
+    told_until_seconds: float
+    cells: list[CellMark]
+    track: TrackDump
+
+
+class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
+    """All notebooks' past, the oldest first."""
+
+    steps_seconds: list[float]
+    notebooks: list[NotebookDump]
+
+
+class ToldLoader:
+    """One loader of one notebook."""
+
+    def __init__(self, info: WatchedLoader) -> None:
+        self.info = info
+        self.tallies: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
+
+    def add(self, tally: StepTally) -> None:
+        """Take a tally; short ones are added up."""
+        if self.tallies and tally.ended_seconds - self.tallies[-1].began_seconds < TALLY_SECONDS:
+            self.tallies[-1] = merged(self.tallies[-1], tally)
+        else:
+            self.tallies.append(tally)
+
+    def since(self, time_seconds: float) -> list[StepTally]:
+        """Return the tallies that ended from this time on, oldest first."""
+        found: list[StepTally] = []
+        for tally in reversed(self.tallies):
+            if tally.ended_seconds < time_seconds:
+                break
+            found.append(tally)
+        return found[::-1]
+
+
+class ToldNotebook:
+    """One watching notebook; each of its processes speaks over a connection of its own."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.path: str | None = None
+        self.pid: int | None = None
+        self.loaders: OrderedDict[tuple[int | None, int], ToldLoader] = OrderedDict()
+        self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
+        self.track = Track(KEPT_TALLIES, COARSE)
+        self.told_until_seconds = 0.0
+        """The newest step that the track holds."""
+        self.seen_seconds = 0.0
+        self.connections: list[tuple[int | None, Say]] = []
+
+    def connected(self, pid: int | None, say: Say) -> None:
+        """A process has come; what others told that are gone is of before a restart."""
+        self.connections.append((pid, say))
+        self.pid = self.connections[0][0]  # those that come later are its children
+        alive = {each for each, _ in self.connections}
+        for key in [key for key in self.loaders if key[0] not in alive]:
+            del self.loaders[key]
+
+    def hung_up(self, say: Say) -> None:
+        """A process has gone; what it told stays."""
+        self.connections = [each for each in self.connections if each[1] is not say]
+
+    def keep(self, pid: int | None, steps: Steps) -> None:
+        """Take what a process tells."""
+        self.path = self.path or steps.notebook_path
+        for info in steps.loaders:
+            loader = self.loaders.setdefault((pid, info.id), ToldLoader(info))
+            loader.info = info
+            self.loaders.move_to_end((pid, info.id))
+        while len(self.loaders) > MOST_LOADERS:
+            self.loaders.popitem(last=False)
+        for tally in steps.tallies:
+            found = self.loaders.get((pid, tally.loader))
+            if found is not None:
+                found.add(tally)
+                self.seen_seconds = max(self.seen_seconds, tally.ended_seconds)
+
+    def cell_ran(self, cell: CellRan) -> None:
+        """Mark when a cell ran."""
+        self.path = self.path or cell.notebook_path
+        self.seen_seconds = max(self.seen_seconds, cell.ended_seconds)
+        self.cells.append(
+            CellMark(
+                number=cell.number,
+                began_seconds=cell.began_seconds,
+                ended_seconds=cell.ended_seconds,
+            )
+        )
+
+    def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
+        """Add to the track, unless no step came since: a loop that stands leaves a gap, not a flat line."""
+        if self.told_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
+            self.track.forget_from(time_seconds)
+            self.told_until_seconds = 0.0
+        if steps_until_seconds > self.told_until_seconds:
+            self.told_until_seconds = steps_until_seconds
+            self.track.append(time_seconds, values)
+
+    def dump(self, *, full: bool) -> NotebookDump:
+        """Return a copy of its past; ``full``: not the coarse steps alone."""
+        return NotebookDump(
+            key=self.key,
+            path=self.path,
+            seen_seconds=self.seen_seconds,
+            told_until_seconds=self.told_until_seconds,
+            cells=list(self.cells),
+            track=self.track.dump(full=full),
+        )
+
+    def take_past(self, earlier: ToldNotebook) -> None:
+        """Take what was kept: this kernel spoke before the file was read."""
+        self.path = self.path or earlier.path
+        self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
+        self.cells.extendleft(reversed(earlier.cells))
+
+
+def notebooks_of(dump: TrainingDump) -> list[ToldNotebook]:
+    """Return the notebooks as they were kept, with nobody connected.
+
+    Raises
+    ------
+    ValueError
+        A notebook's columns do not fit each other, or were taken at other resolutions.
+    """
+    if dump.steps_seconds != STEPS_SECONDS:
+        raise ValueError("other resolutions")
+    return [_notebook_of(each) for each in dump.notebooks]
+
+
+def _notebook_of(dump: NotebookDump) -> ToldNotebook:
+    notebook = ToldNotebook(dump.key)
+    notebook.path = dump.path
+    notebook.seen_seconds, notebook.told_until_seconds = dump.seen_seconds, dump.told_until_seconds
+    notebook.cells.extend(dump.cells)
+    notebook.track.restore(dump.track)
+    return notebook
+
+
+class ToldNotebooks:
+    """All notebooks that ever told something, the oldest forgotten."""
+
+    def __init__(self) -> None:
+        self._notebooks: OrderedDict[str, ToldNotebook] = OrderedDict()
+
+    def __iter__(self) -> Iterator[ToldNotebook]:
+        return iter(list(self._notebooks.values()))
+
+    def dump(self, *, full: bool) -> TrainingDump:
+        """Return a copy of their past; ``full``: not the coarse steps alone."""
+        return TrainingDump(
+            steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self]
+        )
+
+    def take_past(self, earlier: Sequence[ToldNotebook]) -> None:
+        """Put what was kept before those that spoke since."""
+        here = self._notebooks
+        self._notebooks = OrderedDict((each.key, each) for each in earlier[-MOST_NOTEBOOKS:])
+        for key, notebook in here.items():
+            if (before := self._notebooks.pop(key, None)) is not None:
+                notebook.take_past(before)
+            self._notebooks[key] = notebook
+
+    def find(self, key: str) -> ToldNotebook | None:
+        """Return a notebook, or ``None``."""
+        return self._notebooks.get(key)
+
+    def of(self, key: str) -> ToldNotebook:
+        """Return a notebook, a new one where there is none."""
+        notebook = self._notebooks.get(key)
+        if notebook is None:
+            notebook = self._notebooks[key] = ToldNotebook(key)
+            for old in self:
+                if len(self._notebooks) > MOST_NOTEBOOKS and not old.connections:
+                    del self._notebooks[old.key]
+            self._notebooks.setdefault(key, notebook)
+        return notebook
+
+    @property
+    def connections(self) -> int:
+        """How many processes are connected."""
+        return sum(len(each.connections) for each in self)

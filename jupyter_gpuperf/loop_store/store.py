@@ -1,0 +1,288 @@
+"""What the server knows of the notebooks' training loops, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.notebook_sessions import (
+    Say,
+    ToldNotebook,
+    ToldNotebooks,
+    TrainingDump,
+    notebooks_of,
+)
+from jupyter_gpuperf.loop_store.step_window import steps_of
+from jupyter_gpuperf.loop_store.visible_loaders import (
+    FORGOTTEN_SECONDS,
+    WINDOW_SECONDS,
+    main_first,
+    recent_loaders,
+)
+from jupyter_gpuperf.recordings.replayed_loops import shifted
+from jupyter_gpuperf.sampling.history import columns_of
+from jupyter_gpuperf.schemas import Frame
+from jupyter_gpuperf.schemas.training import (
+    CellRan,
+    ExplainNow,
+    Footprint,
+    LoaderSteps,
+    NotebookTraining,
+    Steps,
+    StepTally,
+    Training,
+    TrainingNow,
+    WatchedLoader,
+)
+
+TOLD_SECONDS: Final = 0.9
+"""The least time between two messages to the pages."""
+
+SHOWN_CELLS: Final = 50
+
+SERIES: Final = (
+    "samples_per_second",
+    "step_seconds",
+    "wait_ratio",
+    "busy_ratio",
+    "idle_for_data_ratio",
+    "idle_for_host_ratio",
+)
+"""What is kept over time, of each notebook's main loop."""
+
+
+class TrainingStore:
+    """Keeps what kernels tell; written on the event loop and by the sampler, read from any thread.
+
+    Parameters
+    ----------
+    share
+        Tells what the devices did meanwhile.
+    played
+        Gives the training of a replayed recording at this moment; ``None`` where there is none.
+    on_active
+        Called with whether any notebook watches, when that changes: devices are then read more often.
+    """
+
+    def __init__(
+        self,
+        share: DeviceShare,
+        *,
+        played: Callable[[], TrainingNow | None] = lambda: None,
+        on_active: Callable[[bool], None] = lambda active: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._share = share
+        self._played = played
+        self._on_active = on_active
+        self._now = now
+        self._lock = threading.Lock()
+        self._notebooks = ToldNotebooks()
+        self._changed = False
+        self._told_at_seconds = 0.0
+        self._replayed: TrainingNow | None = None
+        self._replay_later_seconds = 0.0
+        self._latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
+
+    @property
+    def latest(self) -> TrainingNow:
+        """What was told last."""
+        return self._latest
+
+    def connected(self, key: str, pid: int | None, say: Say) -> None:
+        """A kernel has come; ``say`` sends it a message."""
+        with self._lock:
+            self._notebooks.of(key).connected(pid, say)
+            first = self._notebooks.connections == 1
+            self._changed = True
+        if first:
+            self._on_active(True)
+
+    def hung_up(self, key: str, say: Say) -> None:
+        """A kernel has gone; what it told stays for a while."""
+        with self._lock:
+            self._notebooks.of(key).hung_up(say)
+            last = self._notebooks.connections == 0
+            self._changed = True
+        if last:
+            self._on_active(False)
+
+    def keep(self, key: str, pid: int | None, steps: Steps) -> None:
+        """Take what a kernel tells."""
+        with self._lock:
+            self._notebooks.of(key).keep(pid, steps)
+            self._changed = True
+
+    def name(self, key: str, path: str | None) -> None:
+        """Say which notebook a kernel serves: the server knows it after a rename, too."""
+        with self._lock:
+            notebook = self._notebooks.find(key)
+            if notebook is not None and path is not None:
+                notebook.path = path
+
+    def cell_ran(self, key: str, cell: CellRan) -> None:
+        """Mark when a cell ran."""
+        with self._lock:
+            self._notebooks.of(key).cell_ran(cell)
+            self._changed = True
+
+    def footprint(self, cell: CellRan) -> Footprint:
+        """Return what the devices did while a cell ran; looks into the history, so not on the event loop."""
+        span = (cell.began_seconds, cell.ended_seconds)
+        busy = [found for uuid in cell.device_uuids if (found := self._share.busy(uuid, *span))]
+        energy = [self._share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
+        known = [each for each in energy if each is not None]
+        return Footprint(
+            number=cell.number,
+            busy_percent=sum(each.percent for each in busy) / len(busy) if busy else None,
+            busy_metric=busy[0].metric if busy else None,
+            energy_joules=sum(known) if known and len(known) == len(energy) else None,
+        )
+
+    def explain(self, key: str, steps: int) -> None:
+        """Ask a notebook to profile its next steps.
+
+        Raises
+        ------
+        NotFound
+            ``notebook_not_watching``.
+        """
+        notebook = self._notebooks.find(key)
+        if notebook is None or not notebook.connections:
+            raise NotFound(
+                "notebook_not_watching",
+                "This notebook is not being watched now.",
+                "Run %gpuwatch on in it first.",
+            )
+        _, say = notebook.connections[0]  # the kernel; its ranks have no cell to show it below
+        say(ExplainNow(steps=steps))
+
+    def steps_over(self, seconds: float) -> list[LoaderSteps]:
+        """Return what each loader's steps of the last ``seconds`` come to; those without a step are left out."""
+        since = self._now() - seconds
+        with self._lock:
+            asked = [
+                (notebook, pid, loader.info, tallies)
+                for notebook in self._notebooks
+                for (pid, _), loader in notebook.loaders.items()
+                if (tallies := loader.since(since))
+            ]
+        found = [self._steps(*each) for each in asked]
+        # A recording holds what was shown: sums over a few seconds, good enough for a rule.
+        played = [each for notebook in self._of_replay() for each in notebook.loaders]
+        return [
+            *(each for each in found if each is not None),
+            *(each for each in played if each.last_seconds >= since),
+        ]
+
+    def observe(self, frame: Frame) -> TrainingNow | None:
+        """After each tick of the sampler: return what is to be told to the pages, or ``None``."""
+        played = self._played()
+        if played is not None and played is not self._replayed:
+            self._replayed = played
+            self._replay_later_seconds = self._now() - played.time_seconds
+            self._changed = True
+        if not self._changed or frame.time_seconds - self._told_at_seconds < TOLD_SECONDS:
+            return None
+        self._changed = False
+        self._told_at_seconds = frame.time_seconds
+        return self._take(self._present())
+
+    def training(self, *, seconds: float, step_seconds: float) -> Training:
+        """Return what all notebooks do now, and the last ``seconds`` in steps."""
+        now = self._present()
+        oldest = now.time_seconds - seconds
+        with self._lock:
+            pieces = {
+                each.key: list(each.track.pieces(oldest, step_seconds, SERIES))
+                for each in self._notebooks
+            }
+            paths = {each.key: each.path for each in self._notebooks}
+        columns = {key: columns_of(each, SERIES, step_seconds) for key, each in pieces.items()}
+        history = {key: each for key, each in columns.items() if each.times_seconds}
+        return Training(now=now, history=history, paths={key: paths[key] for key in history})
+
+    def dump(self, *, full: bool) -> TrainingDump:
+        """Return a copy of the notebooks' past; ``full``: not the coarse steps alone."""
+        with self._lock:
+            return self._notebooks.dump(full=full)
+
+    def prepared(self, dump: TrainingDump) -> Callable[[], None]:
+        """Return what takes a dump as the past of what is here; until it is called, nothing has changed.
+
+        Raises
+        ------
+        ValueError
+            It does not fit together, or was taken at other resolutions.
+        """
+        earlier = notebooks_of(dump)
+
+        def take() -> None:
+            with self._lock:
+                self._notebooks.take_past(earlier)
+
+        return take
+
+    def _take(self, now: TrainingNow) -> TrainingNow:
+        with self._lock:
+            for shown in now.notebooks:
+                notebook = self._notebooks.of(shown.key)
+                main = shown.loaders[0] if shown.loaders else None
+                if main is not None:
+                    values = {
+                        name: value for name in SERIES if (value := getattr(main, name)) is not None
+                    }
+                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
+        self._latest = now
+        return now
+
+    def _present(self) -> TrainingNow:
+        now = self._now()
+        with self._lock:
+            asked = [
+                (notebook, recent_loaders(notebook, now), list(notebook.cells)[-SHOWN_CELLS:])
+                for notebook in self._notebooks
+                if notebook.connections or now - notebook.seen_seconds < FORGOTTEN_SECONDS
+            ]
+        return TrainingNow(
+            time_seconds=now,
+            window_seconds=WINDOW_SECONDS,
+            notebooks=[
+                NotebookTraining(
+                    key=notebook.key,
+                    pid=notebook.pid,
+                    notebook_path=notebook.path,
+                    connected=bool(notebook.connections),
+                    loaders=main_first([self._steps(notebook, *item) for item in items]),
+                    cells=cells,
+                )
+                for notebook, items, cells in asked
+            ]
+            + self._of_replay(),
+        )
+
+    def _of_replay(self) -> list[NotebookTraining]:
+        if self._replayed is None:
+            return []
+        return shifted(self._replayed, self._replay_later_seconds).notebooks
+
+    def _steps(
+        self,
+        notebook: ToldNotebook,
+        pid: int | None,
+        info: WatchedLoader,
+        tallies: Sequence[StepTally],
+    ) -> LoaderSteps | None:
+        name = notebook.path or notebook.key
+        return steps_of(
+            info,
+            tallies,
+            pid=pid,
+            notebook=name,
+            notebook_key=notebook.key,
+            busy=self._share.busy,
+        )

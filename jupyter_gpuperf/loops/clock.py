@@ -1,0 +1,168 @@
+"""The step clock: a few hundred nanoseconds beside each batch, and no reference to it.
+
+What happens at every batch stands here; all arithmetic waits for :mod:`training.tallies`, in a thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from jupyter_gpuperf.loops.batches import size_of
+from jupyter_gpuperf.loops.events import EventLane, Pair
+from jupyter_gpuperf.schemas.training import WatchedLoader
+
+MOST_WAITING: Final = 8192
+"""Steps kept until they are tallied: should that stall, the oldest are lost and memory stays bounded."""
+
+NESTED_STEPS: Final = 2
+"""A step in which other loops made so many holds a loop, as an evaluation; one more step is a second loader
+that the same loop draws from."""
+
+A_PAUSE: Final = 1000
+"""What a pause counts as: the end of a cell, the watch switched off and on."""
+
+
+class Step(NamedTuple):
+    """One step, by the host's clock."""
+
+    began: float
+    given: float
+    ended: float
+    samples: int
+    nested: bool
+    training: bool
+
+
+RawStep = tuple[float, float, float, int, bool, bool]
+"""The fields of a :class:`Step`."""
+
+
+class Given:
+    """Batches that all loops of this process were given: tells who ran within whose step."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class LoaderClock:
+    """All epochs of one loader."""
+
+    def __init__(self, info: WatchedLoader, given: Given) -> None:
+        self.info = info
+        self.given = given
+        self.steps: deque[RawStep] = deque(maxlen=MOST_WAITING)
+        self.lane: EventLane | None = None
+        self.worker_pids: tuple[int, ...] = ()
+        self.newest: IteratorClock | None = None
+        self.last_epoch_batches = 0
+        self.error: str | None = None
+        """Why it went quiet: something of ours failed, and the loop must not hear of it."""
+
+    @property
+    def epoch_batches(self) -> int:
+        """Batches of the epoch that runs, or of the one that ended."""
+        running = 0 if self.newest is None else self.newest.batches
+        return running or self.last_epoch_batches
+
+
+class IteratorClock:
+    """One epoch, or more where the iterator begins again.
+
+    Parameters
+    ----------
+    grad_enabled
+        torch's; what tells training from evaluation.
+    """
+
+    __slots__ = (
+        "_append",
+        "_began",
+        "_count",
+        "_given",
+        "_grad_enabled",
+        "_lane",
+        "_loader",
+        "_pair",
+        "_samples",
+        "_samples_fixed",
+        "_shared",
+        "_training",
+        "batches",
+    )
+
+    def __init__(self, loader: LoaderClock, grad_enabled: Callable[[], bool]) -> None:
+        self.batches = 0
+        """Given in the running epoch."""
+        self._loader = loader
+        self._shared = loader.given
+        self._append = loader.steps.append
+        self._grad_enabled = grad_enabled
+        self._samples_fixed = loader.info.batch_size or 0
+        self._samples = self._samples_fixed
+        self._began = self._given = 0.0
+        self._count = 0
+        self._training = True
+        self._pair: Pair | None = None
+        self._lane: EventLane | None = None
+        loader.newest = self
+
+    def ask(self, now: float) -> None:
+        """The loop asks for a batch, which ends the step of the batch before."""
+        try:
+            given = self._given
+            if given:
+                nested = self._shared.count - self._count >= NESTED_STEPS
+                # A bare tuple: a named one takes longer to make than all the rest.
+                self._append((self._began, given, now, self._samples, nested, self._training))
+                self._given = 0.0
+                if self._pair is not None:
+                    self._end_pair(now, nested)
+            self._began = now
+            lane = self._loader.lane
+            if lane is not None:
+                self._lane = lane
+                self._pair = lane.ask()
+        except Exception as error:  # noqa: BLE001  (the user's loop goes on)
+            self._go_quiet(error)
+
+    def give(self, now: float, batch: Any) -> None:
+        """The batch is in hand."""
+        try:
+            self._given = now
+            if self._pair is not None and self._lane is not None:
+                self._lane.give(self._pair)
+            if not self._samples_fixed:
+                self._samples = size_of(batch) or 0
+            self._training = self._grad_enabled()
+            shared = self._shared
+            self._count = shared.count = shared.count + 1
+            self.batches += 1
+        except Exception as error:  # noqa: BLE001
+            self._go_quiet(error)
+
+    def end(self) -> None:
+        """There was no batch: the loader has ended, or raised."""
+        self._loader.last_epoch_batches = self.batches
+        self.batches = 0
+        self._given = 0.0
+        if self._pair is not None and self._lane is not None:
+            self._lane.drop(self._pair)
+        self._pair = None
+
+    def _end_pair(self, now: float, nested: bool) -> None:
+        pair, lane = self._pair, self._lane
+        self._pair = None
+        if pair is None or lane is None:
+            return
+        if nested:
+            lane.drop(pair)
+        else:
+            lane.end(pair, now - self._began)
+
+    def _go_quiet(self, error: Exception) -> None:
+        self._loader.error = f"{type(error).__name__}: {error}"
+        self._loader.lane = self._lane = None
+        self._pair = None
+        self._given = 0.0

@@ -1,0 +1,145 @@
+"""Puts the clock around the one method through which every torch DataLoader gives its batches.
+
+Nothing here imports torch: where it is not loaded yet, its module is patched as it loads.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Final
+
+from jupyter_gpuperf.loops.clock import IteratorClock
+
+MODULE: Final = "torch.utils.data.dataloader"
+CLASS: Final = "_BaseDataLoaderIter"
+SLOT: Final = "_gpuperf_clock"
+
+Begin = Callable[[Any], IteratorClock | None]
+
+
+class Patch:
+    """The patch of this process; a second :meth:`apply` changes nothing.
+
+    Parameters
+    ----------
+    begin
+        Gives the clock for an iterator that has none; ``None``: it is not watched.
+    """
+
+    def __init__(self, begin: Begin) -> None:
+        self.quiet = False
+        """Set in forked children, and where another's patch lies over ours: then ours only passes through."""
+        self.around: Callable[[Any, Callable[[Any], Any]], Any] | None = None
+        """What draws the batch instead, while some steps are looked at closer."""
+        self._begin = begin
+        self._finder: _Finder | None = None
+        self._original: Any = None
+        self._ours: Any = None
+
+    @property
+    def applied(self) -> bool:
+        """Whether batches are timed now, or will be once torch is loaded."""
+        return not self.quiet and (self._ours is not None or self._finder is not None)
+
+    def apply(self) -> None:
+        """Time every batch from now on."""
+        self.quiet = False
+        module = sys.modules.get(MODULE)
+        if module is not None and hasattr(module, CLASS):
+            self._apply_to(module)
+        elif self._finder is None:
+            self._finder = _Finder(self._apply_to)
+            sys.meta_path.insert(0, self._finder)
+
+    def undo(self) -> None:
+        """Leave torch as it was."""
+        self._remove_finder()
+        self.quiet = True
+        iterator = getattr(sys.modules.get(MODULE), CLASS, None)
+        if iterator is not None and iterator.__dict__.get("__next__") is self._ours:
+            iterator.__next__ = self._original
+            self._original = self._ours = None
+
+    def _apply_to(self, module: ModuleType) -> None:
+        self._remove_finder()
+        iterator = getattr(module, CLASS, None)
+        if iterator is None or self._ours is not None:
+            return
+        self._original = iterator.__next__
+        self._ours = _timed(self._original, self._begin, self)
+        iterator.__next__ = self._ours
+
+    def _remove_finder(self) -> None:
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+        self._finder = None
+
+
+def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callable[[Any], Any]:
+    now = time.perf_counter
+
+    def __next__(self: Any) -> Any:  # noqa: N807
+        if patch.quiet:
+            return original(self)
+        try:
+            clock = self._gpuperf_clock
+        except AttributeError:
+            clock = begin(self)
+            if clock is None:
+                return original(self)
+        clock.ask(now())
+        around = patch.around
+        try:
+            batch = original(self) if around is None else around(self, original)
+        except BaseException:
+            clock.end()
+            raise
+        clock.give(now(), batch)
+        return batch
+
+    return __next__
+
+
+class _Finder(MetaPathFinder):
+    """Waits until torch is imported."""
+
+    def __init__(self, loaded: Callable[[ModuleType], None]) -> None:
+        self._loaded = loaded
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != MODULE:
+            return None
+        sys.meta_path.remove(self)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self._loaded)
+        return spec
+
+
+class _Loader(Loader):
+    """Loads a module as it would be loaded, then tells."""
+
+    def __init__(self, loader: Loader, loaded: Callable[[ModuleType], None]) -> None:
+        self._loader, self._loaded = loader, loaded
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The module's own loader again: nothing of ours stays on it.
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._loaded(module)

@@ -1,0 +1,145 @@
+"""Looks at a few steps of a running loop with torch's profiler, at the borders of its steps, then lets go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from jupyter_gpuperf.loops.explaining import NEXT, Event, Explanation, explained
+from jupyter_gpuperf.measure.profiling import keeping_events
+
+FIRST_STEPS: Final = 1
+"""Left out: workers start in the first, and caches are cold."""
+
+PLAIN_STEPS: Final = 3
+"""Timed before the profiler begins: what profiling costs is said against them."""
+
+WARM_STEPS: Final = 1
+"""The profiler's own start falls into the first step."""
+
+MOST_CUT_SHORT: Final = 3
+"""Epochs that may end while they are profiled, before it is said that they are too short."""
+
+Done = Callable[[Explanation | None, str], None]
+
+
+class ProfileWindow:
+    """Draws the batches of one loop in place of its iterator, until it has seen enough.
+
+    Parameters
+    ----------
+    torch
+        The module.
+    done
+        Called once, in the loop's thread, with the explanation, or ``None`` and why there is none.
+    finish
+        Called when no more batches are to be drawn here.
+    """
+
+    def __init__(
+        self,
+        torch: Any,
+        steps: int,
+        done: Done,
+        finish: Callable[[], None],
+    ) -> None:
+        self._torch = torch
+        self._steps = steps
+        self._done, self._finish = done, finish
+        self._iterator: Any = None
+        self._asked = 0
+        self._first_asked = 0.0
+        self._plain_step_seconds: float | None = None
+        self._began = 0.0
+        self._profile: Any = None
+        self._cut_short = 0
+
+    def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
+        """Return the next batch of any iterator; look closer if it is this window's."""
+        if self._iterator is None:
+            self._iterator = iterator
+        if self._iterator is not iterator:
+            return original(iterator)
+        self._guarded(self._border)
+        try:
+            if self._profile is None:
+                return original(iterator)
+            with self._torch.profiler.record_function(NEXT):
+                return original(iterator)
+        except BaseException:
+            self._guarded(self._ended_early)
+            raise
+
+    def _border(self) -> None:
+        self._asked += 1
+        now = time.perf_counter()
+        if self._asked == FIRST_STEPS + 1:
+            self._first_asked = now
+        elif self._asked == FIRST_STEPS + PLAIN_STEPS + 1:
+            self._plain_step_seconds = (now - self._first_asked) / PLAIN_STEPS
+            self._start()
+        elif self._profile is not None:
+            if self._asked == FIRST_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self._steps:
+                self._stop()
+            else:
+                self._profile.step()
+
+    def _start(self) -> None:
+        self._began = time.perf_counter()
+        profiler = self._torch.profiler
+        activities = [profiler.ProfilerActivity.CPU]
+        if self._torch.cuda.is_available():
+            activities.append(profiler.ProfilerActivity.CUDA)
+        profile = profiler.profile(
+            activities=activities,
+            schedule=profiler.schedule(wait=0, warmup=WARM_STEPS, active=self._steps, repeat=1),
+            **keeping_events(profiler.profile),
+        )
+        profile.start()
+        self._profile = profile
+
+    def _stop(self) -> None:
+        profile, self._profile = self._profile, None
+        if self._torch.cuda.is_available():
+            self._torch.cuda.synchronize()  # or the last step's kernels are missing
+        profile.step()
+        profile.stop()
+        found = explained(
+            _events(profile),
+            plain_step_seconds=self._plain_step_seconds,
+            cost_seconds=time.perf_counter() - self._began,
+        )
+        self._end(found, "the profile holds no whole step")
+
+    def _ended_early(self) -> None:
+        self._iterator, self._asked = None, 0  # begun in the middle, or a short epoch: the next one
+        if self._profile is None:
+            return
+        profile, self._profile = self._profile, None
+        profile.stop()
+        self._cut_short += 1
+        if self._cut_short == MOST_CUT_SHORT:
+            self._end(None, "the loop ended before so many steps were seen")
+
+    def _end(self, found: Explanation | None, why: str) -> None:
+        self._finish()
+        self._done(found, why)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  (another profiler runs, or torch has none: the loop goes on)
+            self._profile = None
+            self._end(None, f"{type(error).__name__}: {error}")
+
+
+def _events(profile: Any) -> Iterator[Event]:
+    for each in profile.events():
+        yield Event(
+            name=each.name,
+            on_device=each.device_type.name != "CPU",
+            began=each.time_range.start / 1e6,  # it gives microseconds
+            ended=each.time_range.end / 1e6,
+            self_cpu_seconds=each.self_cpu_time_total / 1e6,
+        )

@@ -1,0 +1,71 @@
+"""Adds up steps into the compact records that go to the server."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+from jupyter_gpuperf.loops.clock import LoaderClock, Step
+from jupyter_gpuperf.schemas.training import (
+    BINS_PER_OCTAVE,
+    SHORTEST_STEP_SECONDS,
+    StepTally,
+)
+
+MOST_AT_ONCE: Final = 256
+"""Steps added up in one go: while a thread does so, the loop waits for the interpreter."""
+
+T = TypeVar("T")
+
+
+def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None:
+    """Take up to :data:`MOST_AT_ONCE` steps out of a clock and add them up; ``None`` when there is none.
+
+    Parameters
+    ----------
+    wall_offset_seconds
+        What makes Unix time of the clock's own.
+    """
+    steps = [Step(*each) for each in _taken(clock.steps)]
+    if not steps:
+        return None
+    plain = [step for step in steps if not step.nested]
+    idle = [] if clock.lane is None else list(_taken(clock.lane.read))
+    return StepTally(
+        loader=clock.info.id,
+        began_seconds=steps[0].began + wall_offset_seconds,
+        ended_seconds=steps[-1].ended + wall_offset_seconds,
+        count=len(plain),
+        training_count=sum(step.training for step in plain),
+        nested_count=len(steps) - len(plain),
+        samples_count=float(sum(step.samples for step in plain)),
+        step_seconds=math.fsum(step.ended - step.began for step in plain),
+        wait_seconds=math.fsum(step.given - step.began for step in plain),
+        event_step_seconds=math.fsum(step for _, step in idle),
+        event_idle_seconds=math.fsum(idle_seconds for idle_seconds, _ in idle),
+        epoch_batches=clock.epoch_batches,
+        bins=_bins(plain),
+    )
+
+
+def _bins(steps: list[Step]) -> dict[str, int]:
+    bins: dict[str, int] = {}
+    for step in steps:
+        name = str(bin_of(step.ended - step.began))
+        bins[name] = bins.get(name, 0) + 1
+    return bins
+
+
+def bin_of(seconds: float) -> int:
+    """Return the number of the bin in which a step time lies."""
+    if seconds <= SHORTEST_STEP_SECONDS:
+        return 0
+    return math.floor(BINS_PER_OCTAVE * math.log2(seconds / SHORTEST_STEP_SECONDS))
+
+
+def _taken(waiting: deque[T]) -> Iterator[T]:
+    # The loop appends meanwhile, in its own thread: what it adds later is for the next time.
+    for _ in range(min(MOST_AT_ONCE, len(waiting))):
+        yield waiting.popleft()

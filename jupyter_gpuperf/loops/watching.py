@@ -1,0 +1,260 @@
+"""What is watched in this process: every torch DataLoader, or those that one named."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loops.clock import A_PAUSE, Given, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.events import EventLane, device_in_use, never_give_back
+from jupyter_gpuperf.loops.patch import SLOT, Patch
+from jupyter_gpuperf.loops.ranks import rank_in
+from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
+from jupyter_gpuperf.measure.device import uuid_of
+from jupyter_gpuperf.schemas.training import WatchedLoader
+
+T = TypeVar("T")
+
+MOST_LOADERS: Final = 64
+"""A notebook that makes a new loader in each epoch must not fill the memory."""
+
+
+class Watching:
+    """The watched loaders and their clocks.
+
+    Parameters
+    ----------
+    torch
+        Returns the module if the notebook imported it.
+    name_of
+        Gives the notebook's name for a loader whose index sampler is this; ``None``: its data set's class.
+    """
+
+    def __init__(
+        self,
+        *,
+        torch: Callable[[], Any] = lambda: sys.modules.get("torch"),
+        name_of: Callable[[Any], str | None] = lambda sampler: None,
+    ) -> None:
+        self.name_of = name_of
+        self.given = Given()
+        self.everything = False
+        self.patch = Patch(self._begin)
+        self._torch = torch
+        self._named: dict[int, Any] = {}
+        self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
+        self._wrapped: list[LoaderClock] = []
+        self._numbers = 0
+
+    @property
+    def clocks(self) -> list[LoaderClock]:
+        """The clocks of all loaders that gave a batch so far, as far as they are remembered."""
+        return [*(clock for _, clock in list(self._clocks.values())), *self._wrapped]
+
+    def watch_everything(self) -> None:
+        """Watch every torch DataLoader; those too that are made later, and a torch that is imported later."""
+        self.pause()
+        self.everything = True
+        self.patch.apply()
+
+    def watch(self, loader: T) -> T:
+        """Watch one loader: torch's own are returned as they are, others in a shell that times them.
+
+        Raises
+        ------
+        BadRequest
+            ``not_a_loader``: it can't be iterated.
+        """
+        sampler = getattr(loader, "_index_sampler", None)
+        if sampler is not None and _is_torchs(loader):
+            self._named[id(sampler)] = _reference(sampler)
+            self.patch.apply()
+            return loader
+        if isinstance(loader, (TimedIterable, TimedIterator)):
+            return loader
+        if not isinstance(loader, Iterable):
+            raise BadRequest(
+                "not_a_loader",
+                f"A {type(loader).__name__} can't be watched: it can't be iterated.",
+                "Give the DataLoader itself.",
+            )
+        return cast("T", self._wrap(loader))
+
+    def stop(self) -> None:
+        """Watch nothing any more, and leave torch as it was."""
+        self.everything = False
+        self._named.clear()
+        self.patch.undo()
+        self.pause()
+
+    def pause(self) -> None:
+        """What passes from here to the next batch is no step: a cell ended, or the watch was off."""
+        self.given.count += A_PAUSE
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Time nothing within: these steps are not the notebook's own."""
+        quiet, self.patch.quiet = self.patch.quiet, True
+        try:
+            yield
+        finally:
+            self.patch.quiet = quiet
+            self.pause()
+
+    def find_device(self) -> None:
+        """Give each clock its events, once the notebook uses CUDA; starts no context itself."""
+        torch = self._torch()
+        device = None if torch is None else device_in_use(torch)
+        if device is None:
+            return
+        uuid = uuid_of(torch, device)
+        for clock in self.clocks:
+            if clock.error is None and (clock.lane is None or clock.lane.device != device):
+                clock.lane = EventLane(torch, device)
+                clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
+
+    def find_rank(self) -> None:
+        """Give each clock its rank, once this process has met those that it trains with."""
+        torch = self._torch()
+        found = None if torch is None else rank_in(torch)
+        rank, count = found or (None, None)
+        for clock in self.clocks:
+            if clock.info.rank != rank or clock.info.ranks_count != count:
+                clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
+
+    def devices(self) -> list[str]:
+        """Return the UUIDs of all devices on which torch holds memory here."""
+        torch = self._torch()
+        cuda = getattr(torch, "cuda", None)
+        if cuda is None or not cuda.is_initialized():
+            return []
+        held = (index for index in range(cuda.device_count()) if cuda.memory_reserved(index))
+        return [uuid for index in held if (uuid := uuid_of(torch, index)) is not None]
+
+    def forget(self) -> None:
+        """Forget all loaders and their steps."""
+        self._clocks.clear()
+        self._wrapped.clear()
+
+    def _begin(self, iterator: Any) -> IteratorClock | None:
+        try:
+            sampler = iterator._index_sampler
+            if not self.everything and not self._is_named(sampler):
+                return None
+            clock = self._clock_of(iterator, sampler)
+            fresh = IteratorClock(clock, self._grad_enabled())
+            setattr(iterator, SLOT, fresh)
+            if clock.lane is None:
+                self.find_device()
+        except Exception:  # noqa: BLE001  (an iterator of another make: it goes on unwatched)
+            return None
+        return fresh
+
+    def _grad_enabled(self) -> Callable[[], bool]:
+        found = getattr(self._torch(), "is_grad_enabled", None)
+        return (lambda: True) if found is None else found
+
+    def _is_named(self, sampler: object) -> bool:
+        reference = self._named.get(id(sampler))
+        return reference is not None and reference() is sampler
+
+    def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
+        reference, clock = self._clocks.get(id(sampler), (None, None))
+        info = self._described(iterator, sampler)
+        if clock is None or reference is None or reference() is not sampler:
+            clock = self._of_before(info) or LoaderClock(self._numbered(info), self.given)
+            self._clocks[id(sampler)] = (_reference(sampler), clock)
+            while len(self._clocks) > MOST_LOADERS:
+                self._clocks.pop(next(iter(self._clocks)))
+        clock.worker_pids = tuple(worker.pid for worker in getattr(iterator, "_workers", ()))
+        return clock
+
+    def _of_before(self, info: WatchedLoader) -> LoaderClock | None:
+        # A loader made anew in each epoch is the same one to its user.
+        for key, (reference, clock) in list(self._clocks.items()):
+            if reference() is None and _same(clock.info, info):
+                del self._clocks[key]
+                return clock
+        return None
+
+    def _numbered(self, info: WatchedLoader) -> WatchedLoader:
+        self._numbers += 1
+        return msgspec.structs.replace(info, id=self._numbers)
+
+    def _described(self, iterator: Any, sampler: Any) -> WatchedLoader:
+        return WatchedLoader(
+            id=0,
+            name=self.name_of(sampler) or f"DataLoader({type(iterator._dataset).__name__})",
+            batch_size=_whole(getattr(sampler, "batch_size", None)),
+            batches_per_epoch=_length_of(iterator),
+            num_workers=_whole(getattr(iterator, "_num_workers", None)) or 0,
+            prefetch_factor=_whole(getattr(iterator, "_prefetch_factor", None)),
+            pin_memory=bool(getattr(iterator, "_pin_memory", False)),
+            persistent_workers=bool(getattr(iterator, "_persistent_workers", False)),
+        )
+
+    def _wrap(self, loader: Any) -> Any:
+        info = WatchedLoader(
+            id=0,
+            name=self.name_of(loader) or type(loader).__name__,
+            batches_per_epoch=_length_of(loader),
+        )
+        clock = LoaderClock(self._numbered(info), self.given)
+        self._wrapped.append(clock)
+        del self._wrapped[:-MOST_LOADERS]
+
+        def new_clock() -> IteratorClock:
+            if clock.lane is None:
+                self.find_device()
+            return IteratorClock(clock, self._grad_enabled())
+
+        if isinstance(loader, Iterator):
+            return TimedIterator(loader, new_clock())
+        return TimedIterable(loader, new_clock)
+
+
+def in_child(watching: Watching) -> None:
+    """Go quiet in a forked child: its batches are none of this process's, nor its thread's."""
+    watching.patch.quiet = True
+    never_give_back()
+    watching.forget()
+
+
+def quiet_in_children(watching: Watching) -> None:
+    """Have it go quiet in every forked child, as in a DataLoader's workers."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: in_child(watching))
+
+
+def _is_torchs(loader: object) -> bool:
+    return any(each.__module__ == "torch.utils.data.dataloader" for each in type(loader).__mro__)
+
+
+def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
+    found_later = {"device_uuid": None, "worker_threads": None, "rank": None, "ranks_count": None}
+    return msgspec.structs.replace(one, id=0, **found_later) == other
+
+
+def _reference(thing: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(thing)
+    except TypeError:  # a plain list of indices as a sampler
+        return lambda: thing
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _length_of(loader: Any) -> int | None:
+    try:
+        return len(loader)
+    except Exception:  # noqa: BLE001  (a sampler's own length, which may raise anything)
+        return None

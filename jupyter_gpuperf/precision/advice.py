@@ -1,0 +1,221 @@
+"""Which mode to use, in one sentence, and what keeps it from gaining more. Each sentence rests on a figure of this profile."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_gpuperf.precision.numerics import CLOSE, UNKNOWN, WITHIN
+from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
+
+WORTH_RATIO: Final = 1.03
+"""A speed-up whose interval begins below this is not worth a change."""
+IDLE_RATIO: Final = 0.7
+"""A GPU whose kernels fill less of a step than this waits for the host."""
+STAYED: Final = 3
+LOW_SHARE: Final = 0.5
+REASONS: Final = {
+    "kept for accuracy": "kept in fp32 by autocast for accuracy.",
+    "its inputs are outside of autocast": "given fp32 from outside of autocast.",
+}
+"""Why an operator stayed in fp32 → how that is said, where it is worth saying."""
+
+
+def choose(profile: Profile) -> None:
+    """Fill in the recommended mode and the sentence."""
+    able = [each for each in profile.modes if each.step_seconds is not None]
+    sound = [each for each in able if _sound(each)]
+    gaining = [each for each in sound if _gain(profile, each)["low"] > WORTH_RATIO]
+    if not gaining:
+        profile.recommended = profile.same_as_now or "now"
+        profile.sentence = _nothing_better(profile, able)
+        return
+    best = _best(gaining)
+    profile.recommended = best.mode
+    profile.sentence = _recommendation(profile, best)
+
+
+def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
+    """Return the fastest, or bf16 where fp16 is not clearly faster: it has fp32's range and needs no gradient scaler."""
+    fastest = min(gaining, key=lambda each: (each.step_seconds or {})["value"])
+    other = next(
+        (each for each in gaining if each.mode == fastest.mode.replace("fp16", "bf16")), fastest
+    )
+    worse_numbers = _verdict(fastest) == WITHIN != _verdict(other)
+    return fastest if worse_numbers or not _alike(fastest, other) else other
+
+
+def _alike(first: ModeOutcome, other: ModeOutcome) -> bool:
+    """Tell whether the intervals of their steps overlap."""
+    one, two = first.step_seconds, other.step_seconds
+    return (
+        one is not None
+        and two is not None
+        and one["low"] <= two["high"]
+        and two["low"] <= one["high"]
+    )
+
+
+def _verdict(outcome: ModeOutcome) -> str | None:
+    return (outcome.numerics or {}).get("verdict")
+
+
+def _sound(outcome: ModeOutcome) -> bool:
+    if outcome.numerics is None:
+        return True  # not asked for, or a compiled variant: then its eager mode was looked at
+    verdict = outcome.numerics.get("verdict", UNKNOWN)
+    return verdict in (WITHIN, CLOSE) or (verdict == UNKNOWN and _tiny(outcome.numerics))
+
+
+def _tiny(numerics: dict[str, Any]) -> bool:
+    relative = numerics.get("first_loss_relative")
+    return relative is not None and relative < 1e-2
+
+
+def _gain(profile: Profile, outcome: ModeOutcome) -> dict[str, float]:
+    if outcome.mode == profile.same_as_now:
+        return {"value": 1.0, "low": 1.0, "high": 1.0}
+    return outcome.speedup_over_now or outcome.speedup or {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def _recommendation(profile: Profile, best: ModeOutcome) -> str:
+    gain = _gain(profile, best)
+    memory = _change_of_memory(profile, best)
+    if best.numerics is None:
+        if memory is None:
+            return (
+                f"{best.mode}: {gain['value']:.2g}× faster than now. The numbers were not compared."
+            )
+        return f"{best.mode}: {gain['value']:.2g}× faster than now, {memory}. The numbers were not compared."
+    numbers = as_part(best.numerics.get("sentence", ""))
+    how = "use it" if best.numerics.get("verdict") == WITHIN else "usable, watch the loss"
+    if memory is None:
+        return f"{best.mode}: {gain['value']:.2g}× faster than now, {numbers}: {how}."
+    return f"{best.mode}: {gain['value']:.2g}× faster than now, {memory}, {numbers}: {how}."
+
+
+def as_part(sentence: str) -> str:
+    """Return a sentence so that it can stand within another one."""
+    return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}"
+
+
+def _change_of_memory(profile: Profile, best: ModeOutcome) -> str | None:
+    base = profile.now or profile.mode(profile.same_as_now or "fp32")
+    if base is None or not base.peak_allocated_bytes or not best.peak_allocated_bytes:
+        return None
+    change = best.peak_allocated_bytes / base.peak_allocated_bytes - 1
+    if abs(change) < 0.01:
+        return "the same memory"
+    if change < 0:
+        return f"{-change:.0%} less memory"
+    return f"{change:.0%} more memory"
+
+
+def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
+    others = [each for each in able if each.mode not in (profile.same_as_now, "fp32")]
+    if not others:
+        return "Leave it as it is: no other mode could be measured here."
+    fastest = min(others, key=lambda each: (each.step_seconds or {})["value"])
+    gain = _gain(profile, fastest)["value"]
+    if gain > WORTH_RATIO and not _sound(fastest):
+        numbers = as_part((fastest.numerics or {}).get("sentence", ""))
+        return f"Leave it as it is: {fastest.mode} is {gain:.2g}× as fast, but its numbers differ: {numbers}."
+    if gain >= 1:
+        return f"Leave it as it is: the best other mode, {fastest.mode}, is {gain:.2f}× as fast."
+    return (
+        f"Leave it as it is: the best other mode, {fastest.mode}, takes {1 / gain:.2g}× the time."
+    )
+
+
+def explain(profile: Profile, facts: dict[str, Any]) -> None:
+    """Fill in why there is not more to gain, and what to try next.
+
+    Parameters
+    ----------
+    facts
+        ``odd_shapes``: names of layers whose sizes are no multiples of 8; ``replayed``: iterators whose items were
+        replayed; ``loads``: whether the cell loops over a loader; ``compiled``: whether that was asked for;
+        ``convolutions``: whether a model has any, in the plain memory format.
+    """
+    best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
+    reasons = (
+        _scaled(profile, best),
+        _idle(best),
+        _little_product(best),
+        *_staying(best),
+        _odd(facts.get("odd_shapes", [])),
+    )
+    profile.why_not_more += [each for each in reasons if each is not None]
+    if facts.get("loads"):
+        profile.why_not_more.append(
+            "The cell loops over a loader: the loader's time is in every figure, and no format makes it shorter."
+        )
+        profile.next_steps.append(
+            "%gpubench dataloader tells the loader's own speed; bind batches = iter(loader) and use next(batches) to leave it out."
+        )
+    if not facts.get("compiled") and best.error is None:
+        profile.next_steps.append("--compile measures torch.compile on this cell.")
+    if facts.get("convolutions"):
+        profile.next_steps.append(
+            "The convolutions run in the plain memory format: try model.to(memory_format=torch.channels_last), and profile again."
+        )
+
+
+def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
+    """Return why it is not fp16, where that looks faster."""
+    if profile.recommended != best.mode or not best.mode.startswith("bf16"):
+        return None
+    other = profile.mode(best.mode.replace("bf16", "fp16"))
+    if other is None or other.step_seconds is None or best.step_seconds is None:
+        return None
+    looks_faster = other.step_seconds["value"] < best.step_seconds["value"]
+    if not looks_faster or not _alike(best, other):
+        return None
+    return (
+        f"Not {other.mode}: it is not faster beyond what was measured, and needs a gradient scaler."
+    )
+
+
+def _idle(outcome: ModeOutcome) -> str | None:
+    kernels, device = outcome.kernels or {}, outcome.device_seconds
+    busy = kernels.get("step_kernel_seconds")
+    if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
+        return None
+    return f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
+
+
+def _little_product(outcome: ModeOutcome) -> str | None:
+    kernels = outcome.kernels or {}
+    share = kernels.get("tensor_core_ratio")
+    if share is None or share >= LOW_SHARE:
+        return None
+    return f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
+
+
+def _staying(outcome: ModeOutcome) -> list[str]:
+    dtypes = outcome.dtypes or {}
+    if outcome.mode.split("+")[0] not in ("bf16", "fp16"):
+        return []
+    said = []
+    shares = dtypes.get("flop_shares") or {}
+    if shares.get("float32", 0.0) > 0.05:
+        said.append(
+            f"{shares['float32']:.0%} of the products' operations stayed in fp32: they lie outside of autocast's reach."
+        )
+    by_reason: dict[str, list[str]] = {}
+    for each in dtypes.get("stayed_float32", []):
+        by_reason.setdefault(each["why"], []).append(f"{each['operator']} ({each['calls']})")
+    for reason, words in REASONS.items():
+        if by_reason.get(reason):
+            said.append(f"{', '.join(by_reason[reason][:STAYED])}: {words}")
+    return said
+
+
+def _odd(names: list[str]) -> str | None:
+    if not names:
+        return None
+    named = ", ".join(names[:STAYED])
+    if len(names) > STAYED:
+        named += f" (+ {len(names) - STAYED})"
+    return (
+        f"{named}: sizes that are no multiples of 8 keep tensor cores from working at full speed."
+    )

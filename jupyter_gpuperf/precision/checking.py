@@ -1,0 +1,169 @@
+"""Looks into what a mode computed: formats, kernels, numbers, energy. Nothing is timed meanwhile."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Final
+
+from jupyter_gpuperf.measure.statistics import Interval, mean_interval
+from jupyter_gpuperf.precision import kernels as kernel_names
+from jupyter_gpuperf.precision.activity import TensorActivity
+from jupyter_gpuperf.precision.census import counting
+from jupyter_gpuperf.precision.modes import Around
+from jupyter_gpuperf.precision.numerics import Floors, compare, floors_of
+from jupyter_gpuperf.precision.session import Session
+from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced, traced
+
+REFERENCE: Final = "fp32"
+OTHER_SEEDS: Final = (11, 23)
+POWER_SECONDS: Final = 3.0
+SETTLE_SECONDS: Final = 1.2
+"""The driver's power is a mean over the last second."""
+
+
+class Checking:
+    """One session's looks; the fp32 run that all are held against is made once.
+
+    Parameters
+    ----------
+    steps
+        Optimizer steps of the loss curve; fewer where they would take too long, which is said.
+    budget_seconds
+        How long all curves together may take, about.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        around: Around,
+        *,
+        steps: int,
+        steps_per_run: int,
+        run_seconds: float,
+        budget_seconds: float,
+    ) -> None:
+        self._session, self._around = session, around
+        self.warnings: list[str] = []
+        runs = math.ceil(steps / steps_per_run)
+        curves = 2 + len(OTHER_SEEDS) + 3  # of fp32, and of three modes
+        affordable = max(1, int(budget_seconds / max(run_seconds, 1e-6) / curves))
+        self._runs = min(runs, affordable)
+        self.steps_compared = self._runs * steps_per_run
+        if self._runs < runs:
+            self.warnings.append(
+                f"Losses were compared over {self.steps_compared} steps, not {steps}: more would have taken too long; "
+                "--rigorous takes the time."
+            )
+        self._reference: tuple[Trace, Floors, list[Operator]] | None = None
+        self._activity: TensorActivity | None = None
+
+    def census(self, mode: str) -> dict[str, Any]:
+        """Return which operator ran in which format, over one run."""
+        session = self._session
+        session.fresh()
+        with session.mode(mode, self._around), counting(session.torch) as census:
+            session.run()
+        return census.to_dict()
+
+    def kernels(self, mode: str) -> dict[str, Any]:
+        """Return what the GPU's kernels were, over one run; or the reason why that is not known."""
+        session = self._session
+        session.fresh()
+        try:
+            with session.mode(mode, self._around) as watch:
+                session.run()
+                before = watch.step_count
+                seconds = kernel_names.kernel_seconds(session.torch, session.run)
+                steps = max(1, watch.step_count - before)
+        except RuntimeError as error:
+            return {"reason": f"The profiler can't be used: {error}"}
+        found = kernel_names.shares(seconds)
+        if "kernel_seconds" in found:
+            found["step_kernel_seconds"] = found["kernel_seconds"] / steps
+        return found
+
+    def tensor_active_ratio(self, mode: str, uuid: str | None) -> float | None:
+        """Return the tensor cores' share of time by the counter of the device ``uuid``; ``None`` where there is none."""
+        if uuid is None:
+            return None
+        if self._activity is None:
+            self._activity = TensorActivity(uuid)
+        session = self._session
+
+        def run() -> None:
+            session.run()
+            session.synchronize()
+
+        session.fresh()
+        with session.mode(mode, self._around):
+            return self._activity.ratio(run)
+
+    def numerics(self, mode: str) -> dict[str, Any]:
+        """Return how a mode's numbers compare with fp32's."""
+        reference, floors, operators = self._of_reference()
+        if mode == REFERENCE:
+            return {
+                "verdict": "reference",
+                "sentence": "All other modes are held against this one.",
+                "against_floor": None,
+                "losses": reference.losses,
+                "floors": {
+                    "repeat": floors.repeat,
+                    "seed": floors.seed,
+                    "step": floors.progress,
+                    "gradient_repeat": floors.repeat_gradient,
+                },
+            }
+        trace = traced(self._session, mode, self._around, runs=self._runs)
+        mine = self._operators(mode)
+        return compare(trace, reference, floors, (mine, operators)).to_dict()
+
+    def _of_reference(self) -> tuple[Trace, Floors, list[Operator]]:
+        if self._reference is None:
+            session, around, runs = self._session, self._around, self._runs
+            reference = traced(session, REFERENCE, around, runs=runs)
+            again = traced(session, REFERENCE, around, runs=runs)
+            others = [
+                traced(session, REFERENCE, around, runs=runs, details=False, seed=seed)
+                for seed in OTHER_SEEDS
+            ]
+            floors = floors_of(reference, again, others)
+            self._reference = reference, floors, self._operators(REFERENCE)
+        return self._reference
+
+    def _operators(self, mode: str) -> list[Operator]:
+        session = self._session
+        session.fresh()
+        with session.mode(mode, self._around), operators_traced(session.torch) as operators:
+            session.run()
+        return operators
+
+    def energy(self, mode: str, step_seconds: Interval | None) -> Interval | None:
+        """Return joules per step, from the power that the driver tells while the cell runs again and again."""
+        torch, session = self._session.torch, self._session
+        if step_seconds is None:
+            return None
+        watts: list[float] = []
+        session.fresh()
+        began = time.perf_counter()
+        with session.mode(mode, self._around):
+            while time.perf_counter() - began < POWER_SECONDS:
+                session.run()
+                session.synchronize()
+                if time.perf_counter() - began > SETTLE_SECONDS:
+                    try:
+                        watts.append(torch.cuda.power_draw() / 1000)
+                    except Exception:  # noqa: BLE001  (whatever it is, the power is not known)
+                        return None
+        if not watts:
+            return None
+        power = mean_interval(watts)
+        return {name: value * step_seconds["value"] for name, value in power.items()}
+
+    def forget(self) -> None:
+        """Let go of the fp32 run's gradients, and of the driver."""
+        self._reference = None
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None

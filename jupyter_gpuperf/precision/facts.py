@@ -1,0 +1,107 @@
+"""What is so about a cell and its models, for warnings and advice."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_gpuperf.amp.randomness import cuda_in_use
+from jupyter_gpuperf.precision.modes import Around
+from jupyter_gpuperf.precision.session import Ordinary, Session
+
+MULTIPLE: Final = 8
+"""Sizes that tensor cores of 16-bit formats like."""
+
+
+def device_of(torch: Any, session: Session) -> Any:
+    """Return the device that holds most of what the cell can reach: a GPU where anything lies on one."""
+    sizes: dict[str, int] = {}
+    for _, tensor in session.before.heap.tensors:
+        name = str(tensor.device)
+        sizes[name] = sizes.get(name, 0) + int(tensor.numel())
+    on_gpu = {name: size for name, size in sizes.items() if name.startswith("cuda")}
+    if on_gpu:
+        return torch.device(max(on_gpu, key=lambda name: on_gpu[name]))
+    grown = (
+        cuda_in_use(torch) and torch.cuda.max_memory_allocated() > session.allocated_before_bytes
+    )
+    return torch.device("cuda" if grown else "cpu")
+
+
+def warnings_of(
+    torch: Any,
+    session: Session,
+    ordinary: Ordinary,
+    around: Around,
+    device: Any,
+) -> list[str]:
+    """Return what a reader must know of how this was measured."""
+    said = []
+    if device.type == "cpu":
+        said.append(
+            "Nothing of the cell lies on the GPU: it was measured on the processor."
+            if torch.cuda.is_available()
+            else "This torch sees no GPU: the cell was measured on the processor."
+        )
+    if around.own_autocast is not None:
+        said.append(
+            f"The cell enters autocast by itself ({around.own_autocast}): that wins over a mode, and only what is around it was varied."
+        )
+    if around.has_scaler:
+        said.append("The cell's own GradScaler was used in every mode.")
+    for name, count in ordinary.replayed.items():
+        said.append(
+            f"{name} gave {count} item{'s' if count > 1 else ''}, replayed in every mode: its own time is not in the figures."
+        )
+    lost = session.not_restored()
+    if lost:
+        said.append(f"Not put back after each run: {', '.join(lost[:5])}.")
+    return said
+
+
+def facts_of(torch: Any, session: Session, ordinary: Ordinary, compiled: bool) -> dict[str, Any]:
+    """Return what advice rests on; see :func:`advice.explain`."""
+    heap = session.before.heap
+    used = session.names_used()
+    roots = [
+        (path, module)
+        for path, module in heap.root_modules()
+        if not used or path.partition(".")[0].partition("[")[0] in used
+    ]
+    namespace = session.subject.namespace
+    loaders = [
+        name for name in used if isinstance(namespace.get(name), torch.utils.data.DataLoader)
+    ]
+    return {
+        "odd_shapes": [name for path, module in roots for name in _odd_layers(torch, path, module)],
+        "replayed": dict(ordinary.replayed),
+        "loads": bool(loaders),
+        "compiled": compiled,
+        "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),
+        "model_names": [
+            path for path, module in roots if next(module.parameters(), None) is not None
+        ],
+    }
+
+
+def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:
+    names = []
+    for name, module in root.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            sizes = (module.in_features, module.out_features)
+        elif isinstance(module, torch.nn.Conv2d):
+            sizes = (module.in_channels, module.out_channels)
+        else:
+            continue
+        if any(size % MULTIPLE for size in sizes):
+            names.append(f"{path}.{name}".rstrip(".") + f" ({sizes[0]}→{sizes[1]})")
+    return names
+
+
+def _plain_convolutions(torch: Any, root: Any) -> bool:
+    return any(
+        isinstance(module, torch.nn.Conv2d)
+        and module.weight.device.type == "cuda"
+        and min(module.weight.shape[1:]) > 1
+        and not module.weight.is_contiguous(memory_format=torch.channels_last)
+        for module in root.modules()
+    )

@@ -1,0 +1,282 @@
+"""What each mode does around a cell, so that it computes as a loop that was written for this mode by hand.
+
+Autocast is entered around the whole cell, which by itself would be wrong twice: the backward pass and the optimizer
+would run under it, and a weight that was cast once would be used, stale, by all later steps (training stands still,
+and looks faster). So both are taken out of it, and the casts are forgotten where a hand-written loop leaves autocast.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.measure.precision import float32_as, precisions_of
+from jupyter_gpuperf.precision.scaling import INITIAL_SCALE, Scaling
+
+MODES: Final = ("fp32", "tf32", "bf16", "fp16")
+NOW: Final = "now"
+"""As the user has it: no switch is turned."""
+AUTOCAST: Final = {"bf16": "bfloat16", "fp16": "float16"}
+NOT_HERE: Final = {
+    ("tf32", "cpu"): "A processor has no TF32.",
+    ("fp16", "cpu"): "fp16 on a processor is slower than fp32, and was not measured.",
+    ("tf32", "cuda"): "This GPU has no TF32: that came with compute capability 8.0.",
+    ("bf16", "cuda"): "This GPU does not compute in bf16: that came with compute capability 8.0.",
+}
+
+
+@dataclass(slots=True)
+class Watch:
+    """What happened in a run. Callbacks cost nothing where they are ``None``.
+
+    Parameters
+    ----------
+    on_loss
+        Takes each tensor that a backward pass starts from, unscaled.
+    on_gradients
+        Takes an optimizer whose gradients are complete and unscaled, before it steps.
+    on_step
+        Takes the optimizer after its step.
+    initial_scale
+        What a gradient scaler begins with, where the mode needs one.
+    """
+
+    on_loss: Callable[[Any], object] | None = None
+    on_gradients: Callable[[Any], object] | None = None
+    on_step: Callable[[Any], object] | None = None
+    initial_scale: float = INITIAL_SCALE
+    steps: dict[int, int] = field(default_factory=dict)
+    backwards: int = 0
+    own_autocast: list[str] = field(default_factory=list)
+    """Dtypes of autocast contexts that the cell enters by itself."""
+    scaling: Scaling | None = None
+
+    @property
+    def step_count(self) -> int:
+        """Steps of the optimizer that steps most often."""
+        return max(self.steps.values(), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the modes need to know of the cell."""
+
+    device_type: str
+    has_scaler: bool = False
+    own_autocast: str | None = None
+    """The dtype of the cell's own autocast."""
+    clipped: tuple[Any, ...] = ()
+    """Optimizers whose gradients the cell clips."""
+
+
+def check(torch: Any, mode: str, device: Any, around: Around) -> None:
+    """Refuse a mode that is not to be had here.
+
+    Raises
+    ------
+    Unavailable
+        ``mode_not_supported`` or ``own_autocast``.
+    """
+    if mode not in precisions_of(torch, device):
+        raise Unavailable(
+            "mode_not_supported",
+            NOT_HERE.get((mode, device.type), f"This device does not compute in {mode}."),
+        )
+    if mode in AUTOCAST and around.own_autocast is not None:
+        raise Unavailable(
+            "own_autocast",
+            f"The cell enters autocast by itself, in {around.own_autocast}: only what is around it was varied.",
+            "Take the autocast out of the cell to compare formats.",
+        )
+
+
+@contextlib.contextmanager
+def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[None]:
+    """Let what runs inside compute in ``mode``, and tell ``watch`` what it does."""
+    with contextlib.ExitStack() as stack:
+        if mode in ("fp32", "tf32"):
+            stack.enter_context(float32_as(torch, mode))
+        scaling = None
+        if mode == "fp16" and not around.has_scaler:
+            scaling = Scaling(torch, around.device_type, list(around.clipped), watch.initial_scale)
+        watch.scaling = scaling
+        outside = _Outside(torch, around.device_type if mode in AUTOCAST else None)
+        stack.enter_context(_backward(torch, outside, scaling, watch))
+        if mode in AUTOCAST:
+            stack.enter_context(_casts_forgotten_after_no_grad(torch))
+            dtype = getattr(torch, AUTOCAST[mode])
+            stack.enter_context(torch.autocast(around.device_type, dtype=dtype))
+        elif mode == NOW:
+            stack.enter_context(_own_autocast_noted(torch, watch))
+        # Innermost: a step that raises has left autocast, and enters it again before the mode ends.
+        stack.enter_context(_steps(outside, scaling, watch))
+        yield
+
+
+class _Outside:
+    """Takes a piece out of autocast, as a hand-written loop has it outside of the ``with``."""
+
+    def __init__(self, torch: Any, device_type: str | None) -> None:
+        self._torch, self._device_type = torch, device_type
+        self.active = device_type is not None
+
+    def __call__(self) -> contextlib.AbstractContextManager[Any]:
+        if self._device_type is None:
+            return contextlib.nullcontext()
+        context: contextlib.AbstractContextManager[Any] = self._torch.autocast(
+            self._device_type, enabled=False
+        )
+        return context
+
+    def forget_casts(self) -> None:
+        if self.active:
+            self._torch.clear_autocast_cache()
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, new)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextlib.contextmanager
+def _backward(
+    torch: Any,
+    outside: _Outside,
+    scaling: Scaling | None,
+    watch: Watch,
+) -> Iterator[None]:
+    """``tensor.backward()`` ends in ``torch.autograd.backward``."""
+    backward, grad = torch.autograd.backward, torch.autograd.grad
+
+    @functools.wraps(backward)
+    def around_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        watch.backwards += 1
+        if watch.on_loss is not None:
+            watch.on_loss(tensors)
+        with outside():
+            result = backward(scaling.scaled(tensors) if scaling else tensors, *args, **kwargs)
+            if scaling is not None:
+                scaling.after_backward()
+        outside.forget_casts()
+        return result
+
+    @functools.wraps(grad)
+    def around_grad(*args: Any, **kwargs: Any) -> Any:
+        if scaling is not None:
+            raise GpuPerfError(
+                "grad_without_scaler",
+                "fp16 was not measured: the cell calls torch.autograd.grad, whose gradients no scaler here can see.",
+                "Use a torch.amp.GradScaler of your own.",
+            )
+        with outside():
+            result = grad(*args, **kwargs)
+        outside.forget_casts()
+        return result
+
+    with (
+        _replaced(torch.autograd, "backward", around_backward),
+        _replaced(torch.autograd, "grad", around_grad),
+    ):
+        yield
+
+
+class _Steps:
+    """What is done before and after each step of any optimizer."""
+
+    def __init__(self, outside: _Outside, scaling: Scaling | None, watch: Watch) -> None:
+        self._outside, self._scaling, self._watch = outside, scaling, watch
+        self._entered: list[contextlib.AbstractContextManager[Any]] = []
+
+    def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if args[1:] or kwargs.get("closure") is not None:
+            return  # a closure holds a forward pass, which belongs inside
+        if self._scaling is not None:
+            self._scaling.before_step(optimizer)
+        if self._watch.on_gradients is not None:
+            self._watch.on_gradients(optimizer)
+        if self._outside.active:
+            context = self._outside()
+            context.__enter__()
+            self._entered.append(context)
+
+    def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        self.leave(1)
+        watch = self._watch
+        if self._scaling is not None:
+            self._scaling.after_step(optimizer)
+        watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
+        if watch.on_step is not None:
+            watch.on_step(optimizer)
+        self._outside.forget_casts()  # the weights are others now
+
+    def leave(self, most: int | None = None) -> None:
+        """Enter autocast again, also after a step that raised."""
+        for context in reversed(self._entered[-most:] if most else self._entered[:]):
+            self._entered.remove(context)
+            context.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def _steps(outside: _Outside, scaling: Scaling | None, watch: Watch) -> Iterator[None]:
+    from torch.optim.optimizer import (
+        register_optimizer_step_post_hook,
+        register_optimizer_step_pre_hook,
+    )
+
+    steps = _Steps(outside, scaling, watch)
+    handles = [
+        register_optimizer_step_pre_hook(steps.before),
+        register_optimizer_step_post_hook(steps.after),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        steps.leave()
+
+
+@contextlib.contextmanager
+def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:
+    """A weight that is cast without gradients must not serve a pass that needs them."""
+
+    def forgetting(leave: Any) -> Any:
+        @functools.wraps(leave)
+        def around_leave(self: Any, *error: Any) -> Any:
+            torch.clear_autocast_cache()
+            return leave(self, *error)
+
+        return around_leave
+
+    no_grad, inference = torch.no_grad, torch.inference_mode
+    with (
+        _replaced(no_grad, "__exit__", forgetting(no_grad.__exit__)),
+        _replaced(inference, "__exit__", forgetting(inference.__exit__)),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _own_autocast_noted(torch: Any, watch: Watch) -> Iterator[None]:
+    enter = torch.autocast.__enter__
+
+    @functools.wraps(enter)
+    def noting(self: Any) -> Any:
+        result = enter(self)
+        for kind in ("cuda", "cpu"):
+            if torch.is_autocast_enabled(kind):
+                name = str(torch.get_autocast_dtype(kind)).removeprefix("torch.")
+                watch.own_autocast.append(name)
+        return result
+
+    with _replaced(torch.autocast, "__enter__", noting):
+        yield

@@ -1,0 +1,275 @@
+"""Whether a mode computes the same: how far it is from fp32, held against how far fp32 is from itself.
+
+fp32 is run twice alike (its own noise: atomics add in any order) and with other seeds (what is random in training
+anyway). A deviation means something only against these floors.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.precision.trace import LARGEST_FP16, Operator, Trace
+
+EPSILON: Final = {
+    "float32": 2.0**-23,
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    "float64": 2.0**-52,
+}
+DIVERGES: Final = 8.0
+"""An operator diverges when its output is off by so many of its format's own roundings."""
+WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unknown"
+FLOORS: Final = {
+    "seed": "seed noise",
+    "repeat": "fp32's own noise",
+    "step": "what one step changes",
+}
+CLOSE_RATIO: Final = 3.0
+RANDOM_RATIO: Final = 2.0
+"""A loader draws a seed for its workers, used or not: what is drawn must show, too."""
+
+
+@dataclass(slots=True)
+class Floors:
+    """How far fp32 is from itself, as root mean square differences of the loss.
+
+    Parameters
+    ----------
+    repeat
+        Between two runs alike.
+    seed
+        Between seeds; zero where nothing in the cell is random.
+    progress
+        By how much one step changes the loss: the scale where nothing is random.
+    is_random
+        Whether a seed makes a difference. Where it does not, runs of other seeds differ as much as two runs alike,
+        which is next to nothing: held against that, every format would be far off.
+    """
+
+    repeat: float = 0.0
+    seed: float = 0.0
+    progress: float = 0.0
+    repeat_gradient: float = 0.0
+    is_random: bool = True
+
+    @property
+    def floor(self) -> tuple[float, str]:
+        """The floor to hold deviations against, and what it is."""
+        other, name = (self.seed, "seed") if self.is_random else (self.progress, "step")
+        return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
+
+
+@dataclass(slots=True)
+class Numerics:
+    """How a mode's numbers compare with fp32's.
+
+    Attributes
+    ----------
+    against_floor
+        The loss's deviation as a multiple of the floor; ``None`` where there is none.
+    """
+
+    verdict: str = UNKNOWN
+    sentence: str = ""
+    against_floor: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "against_floor": self.against_floor,
+            **self.details,
+        }
+
+
+def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
+    """Return fp32's floors from the reference, a run alike, and runs of other seeds."""
+    losses = reference.losses or _means(reference.outputs)
+    steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
+    repeat = difference(losses, again.losses or _means(again.outputs))
+    seed = max(
+        (difference(losses, each.losses or _means(each.outputs)) for each in others), default=0.0
+    )
+    return Floors(
+        repeat=repeat,
+        seed=seed,
+        is_random=reference.is_random and seed > RANDOM_RATIO * repeat,
+        progress=statistics.median(steps) if steps else 0.0,
+        repeat_gradient=relative_distance(again.gradients, reference.gradients) or 0.0,
+    )
+
+
+def compare(
+    trace: Trace,
+    reference: Trace,
+    floors: Floors,
+    operators: tuple[Sequence[Operator], Sequence[Operator]] | None = None,
+) -> Numerics:
+    """Return how a mode's run compares with fp32's."""
+    mine = trace.losses or _means(trace.outputs)
+    theirs = reference.losses or _means(reference.outputs)
+    off = difference(theirs, mine)
+    floor, meaning = floors.floor
+    found = Numerics(
+        details={
+            "losses": mine,
+            "reference_losses": theirs,
+            "loss_difference": off,
+            "first_loss_relative": _relative(mine, theirs),
+            "floors": {
+                "repeat": floors.repeat,
+                "seed": floors.seed,
+                "step": floors.progress,
+                "gradient_repeat": floors.repeat_gradient,
+            },
+            "gradients": gradient_report(trace.gradients, reference.gradients),
+            "update_cosine": cosine(trace.updates, reference.updates),
+            "outputs": gradient_report(trace.outputs, reference.outputs),
+            "steps_skipped": trace.steps_skipped,
+            "first_divergence": first_divergence(*operators) if operators else None,
+        }
+    )
+    _judge(found, mine, theirs, off, floor, meaning)
+    return found
+
+
+def _judge(
+    found: Numerics,
+    mine: Sequence[float],
+    theirs: Sequence[float],
+    off: float,
+    floor: float,
+    meaning: str,
+) -> None:
+    if not mine:
+        found.sentence = "The cell computes no loss and no output that could be compared."
+        return
+    if not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
+        found.verdict = BROKEN
+        found.sentence = "The loss is not finite, and fp32's is."
+        return
+    if not math.isfinite(off):
+        found.sentence = "fp32's own loss is not finite: there is nothing to hold it against."
+        return
+    if floor == 0.0:
+        same = off == 0.0
+        found.verdict = WITHIN if same else UNKNOWN
+        found.sentence = (
+            "The same numbers as fp32 to the bit."
+            if same
+            else f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
+        )
+        return
+    ratio = off / floor
+    found.against_floor = ratio
+    if ratio <= 1:
+        found.verdict = WITHIN
+        found.sentence = f"The loss is within {meaning} ({ratio:.2g} of it)."
+        return
+    found.verdict = CLOSE if ratio <= CLOSE_RATIO else FAR
+    found.sentence = f"The loss is off by {ratio:.1f} times {meaning}."
+
+
+def difference(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the root mean square difference of two curves, over what both have."""
+    pairs = list(zip(one, other, strict=False))
+    if not pairs:
+        return 0.0
+    return math.sqrt(statistics.fmean((a - b) ** 2 for a, b in pairs))
+
+
+def relative_distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    """Return ``|one - other| / |other|`` over all tensors of both; ``None`` where that is not defined."""
+    apart = size = 0.0
+    for name in one.keys() & other.keys():
+        apart += float((one[name].double() - other[name].double()).square().sum())
+        size += float(other[name].double().square().sum())
+    return math.sqrt(apart / size) if size > 0 and math.isfinite(apart) else None
+
+
+def cosine(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    """Return the cosine of the angle between all tensors of both, as one long vector."""
+    dot = mine = theirs = 0.0
+    for name in one.keys() & other.keys():
+        a, b = one[name].double(), other[name].double()
+        dot += float((a * b).sum())
+        mine += float(a.square().sum())
+        theirs += float(b.square().sum())
+    if mine <= 0 or theirs <= 0 or not math.isfinite(dot):
+        return None
+    return dot / math.sqrt(mine * theirs)
+
+
+def gradient_report(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the tensors of two runs compare: in all, and the parameters that are furthest off."""
+    rows = []
+    for name in sorted(one.keys() & other.keys()):
+        mine, theirs = one[name], other[name]
+        if mine.shape != theirs.shape:
+            continue
+        alive = theirs != 0
+        count = max(1, int(alive.sum()))
+        rows.append(
+            {
+                "parameter": name,
+                "relative": relative_distance({"": mine}, {"": theirs}),
+                "underflow_ratio": int(((mine == 0) & alive).sum()) / count,
+                "over_fp16_ratio": int((theirs.abs() > LARGEST_FP16).sum()) / max(1, mine.numel()),
+                "not_finite": int((~mine.isfinite()).sum()),
+            }
+        )
+    if not rows:
+        return {}
+    worst = sorted(
+        rows, key=lambda row: -(math.inf if row["relative"] is None else row["relative"])
+    )
+    return {
+        "relative": relative_distance(one, other),
+        "cosine": cosine(one, other),
+        "underflow_ratio": max(row["underflow_ratio"] for row in rows),
+        "over_fp16_ratio": max(row["over_fp16_ratio"] for row in rows),
+        "not_finite": sum(row["not_finite"] for row in rows),
+        "worst": worst[:5],
+    }
+
+
+def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> dict[str, Any] | None:
+    """Return the first operator whose output is not that of fp32 but for its format's rounding.
+
+    ``None`` where there is none, or where the two runs took different operators before one was found.
+    """
+    epsilon = EPSILON["float32"]
+    for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
+        if one.name != other.name or one.shape != other.shape:
+            return None
+        broken = not math.isfinite(one.norm) and math.isfinite(other.norm)
+        # What was rounded once stays rounded, also in operators that go on in float32.
+        epsilon = max(epsilon, EPSILON.get(one.dtype, 0.0))
+        apart = abs(one.norm - other.norm) / other.norm if other.norm > 0 else 0.0
+        if broken or apart > DIVERGES * epsilon:
+            return {
+                "operator": one.name,
+                "place": place,
+                "dtype": one.dtype,
+                "shape": list(one.shape),
+                "relative": None if broken else apart,
+                "not_finite": broken,
+            }
+    return None
+
+
+def _means(outputs: Mapping[str, Any]) -> list[float]:
+    return [float(outputs[name].double().mean()) for name in sorted(outputs)]
+
+
+def _relative(one: Sequence[float], other: Sequence[float]) -> float | None:
+    if not one or not other or other[0] == 0:
+        return None
+    return abs(one[0] - other[0]) / abs(other[0])

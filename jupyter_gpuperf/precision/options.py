@@ -1,0 +1,70 @@
+"""What may be asked of a profile. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.precision.modes import MODES
+
+QUICK_SECONDS: Final = 7.0
+RIGOROUS_SECONDS: Final = 60.0
+DEFAULT_STEPS: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What is asked for.
+
+    Parameters
+    ----------
+    modes
+        Of :data:`modes.MODES`; fp32 is always measured, because all else is held against it.
+    steps
+        Optimizer steps of the loss curves that are compared.
+    time_limit_seconds
+        How long the steps are timed at most; without it 7 s, or 60 where ``rigorous``.
+    """
+
+    modes: tuple[str, ...] = MODES
+    compile: bool = False
+    steps: int = DEFAULT_STEPS
+    rigorous: bool = False
+    numerics: bool = True
+    time_limit_seconds: float | None = None
+
+    @property
+    def limit_seconds(self) -> float:
+        """How long the steps are timed, and at most as long again for comparing their numbers."""
+        if self.time_limit_seconds is not None:
+            return self.time_limit_seconds
+        return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS
+
+    def checked(self) -> Options:
+        """Return them, or refuse.
+
+        Raises
+        ------
+        BadRequest
+            ``unknown_mode`` or ``parameter_out_of_range``.
+        """
+        for mode in self.modes:
+            if mode not in MODES:
+                raise BadRequest(
+                    "unknown_mode", f"There is no mode {mode!r}.", f"Choose of {', '.join(MODES)}."
+                )
+        limit = self.time_limit_seconds
+        if limit is not None and not 0 < limit <= 3600:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"time_limit_seconds = {limit} is out of range.",
+                "time_limit_seconds goes up to 3600.",
+            )
+        if not 1 <= self.steps <= 100_000:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"steps = {self.steps} is out of range.",
+                "steps goes from 1 to 100000.",
+            )
+        return self

@@ -1,0 +1,184 @@
+"""Times a cell under several modes, in turn; and the memory that each takes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
+from jupyter_gpuperf.measure.statistics import Interval, median_interval
+from jupyter_gpuperf.precision.modes import Around, Watch
+from jupyter_gpuperf.precision.scaling import INITIAL_SCALE
+from jupyter_gpuperf.precision.session import Session
+
+BLOCK_SECONDS: Final = 0.1
+LONG_RUN_SECONDS: Final = 2.0
+"""A cell that takes longer than this has its first step's costs in it, as it has in real life."""
+WARM_UP_SECONDS: Final = 0.5
+WARM_RUNS: Final = 2
+FEWEST_ROUNDS: Final = 4
+
+
+@dataclass(slots=True)
+class Variant:
+    """One way to run the cell.
+
+    Parameters
+    ----------
+    prepare
+        A context around each use, such as one that lets models be compiled.
+    """
+
+    name: str
+    mode: str
+    prepare: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    host_seconds: list[float] = field(default_factory=list)
+    device_seconds: list[float] = field(default_factory=list)
+    steps_skipped: int = 0
+    steps_taken: int = 0
+    run_seconds: float = 0.0
+    scale: float = INITIAL_SCALE
+    """What the last use left of a gradient scaler's: skipped steps are cheaper, and would look like speed."""
+
+
+class VariantFailed(Exception):
+    """A variant raised; its name, and the cause."""
+
+    def __init__(self, name: str, cause: BaseException) -> None:
+        super().__init__(name)
+        self.name, self.cause = name, cause
+
+
+class Stopwatch:
+    """Measures runs of one session's cell.
+
+    Parameters
+    ----------
+    steps_per_run
+        Optimizer steps that a run takes; 1 where it takes none.
+    """
+
+    def __init__(self, session: Session, device: Any, around: Around, steps_per_run: int) -> None:
+        self._session, self._device, self._around = session, device, around
+        self._steps = steps_per_run
+
+    @contextlib.contextmanager
+    def using(self, variant: Variant) -> Iterator[None]:
+        """Surround runs of a variant, from the fresh state; what it raises names it."""
+        session = self._session
+        try:
+            session.fresh()
+            fitting = Watch(initial_scale=variant.scale)
+            with variant.prepare(), session.mode(variant.mode, self._around, fitting) as watch:
+                yield
+                if watch.scaling is not None:
+                    variant.steps_skipped += watch.scaling.skipped
+                    variant.steps_taken += watch.scaling.steps
+                    variant.scale = watch.scaling.scale
+        except Exception as error:  # whatever the cell raises: the other modes go on
+            raise VariantFailed(variant.name, error) from error
+
+    def warm_up(self, variant: Variant) -> None:
+        """Run it until what is done once is done: algorithms chosen, memory taken; at least half a second on a GPU."""
+        session = self._session
+        with self.using(variant):
+            began = time.perf_counter()
+            seconds = []
+            while True:
+                at = time.perf_counter()
+                session.run()
+                session.synchronize()
+                seconds.append(time.perf_counter() - at)
+                waited = time.perf_counter() - began
+                long_enough = self._device.type != "cuda" or waited >= WARM_UP_SECONDS
+                if waited >= LONG_RUN_SECONDS or (len(seconds) >= WARM_RUNS and long_enough):
+                    break
+            variant.run_seconds = min(seconds)
+
+    def block(self, variant: Variant) -> float:
+        """Run it for a while and return seconds per step, as the user waits for it."""
+        session = self._session
+        runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
+        start, end = self._events()
+        with self.using(variant):
+            if variant.run_seconds < LONG_RUN_SECONDS:
+                session.run()  # an optimizer makes its state in the first step
+            session.synchronize()
+            began = time.perf_counter()
+            if start is not None:
+                start.record()
+            for _ in range(runs):
+                session.run()
+            launched = time.perf_counter() - began
+            if end is not None:
+                end.record()
+            session.synchronize()
+            seconds = time.perf_counter() - began
+        per_step = runs * self._steps
+        variant.host_seconds.append(launched / per_step)
+        if start is not None:
+            variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
+        return seconds / per_step
+
+    def interleaved(
+        self,
+        variants: Mapping[str, Variant],
+        *,
+        target_ratio: float,
+        limit_seconds: float,
+        progress: Callable[[float, str], None],
+    ) -> Interleaved:
+        """Measure all in turn. Raises :class:`VariantFailed` for the first that fails."""
+        return time_interleaved(
+            {name: functools.partial(self.block, each) for name, each in variants.items()},
+            target_ratio=target_ratio,
+            limit_seconds=limit_seconds,
+            fewest_rounds=FEWEST_ROUNDS,
+            progress=progress,
+        )
+
+    def peak(self, variant: Variant) -> tuple[int, int] | None:
+        """Return the most bytes that tensors held, and that the allocator held, over two runs; on a GPU.
+
+        What the profile itself keeps there is not counted.
+        """
+        if self._device.type != "cuda":
+            return None
+        import torch
+
+        session = self._session
+        with self.using(variant):
+            torch.cuda.empty_cache()
+            own = torch.cuda.memory_allocated(self._device) - session.allocated_before_bytes
+            torch.cuda.reset_peak_memory_stats(self._device)
+            session.run()
+            session.run()
+            session.synchronize()
+            allocated = torch.cuda.max_memory_allocated(self._device) - own
+            reserved = torch.cuda.max_memory_reserved(self._device) - own
+        return int(allocated), int(reserved)
+
+    def _events(self) -> tuple[Any, Any]:
+        if self._device.type != "cuda":
+            return None, None
+        import torch
+
+        return torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+
+
+def launch_bound(variant: Variant) -> bool | None:
+    """Tell whether the device waits for the host; ``None`` where there is no device to wait."""
+    if not variant.device_seconds:
+        return None
+    return statistics.median(variant.host_seconds) > 0.9 * statistics.median(variant.device_seconds)
+
+
+def interval_or_none(samples: list[float]) -> Interval | None:
+    """Return the median with its interval, where there are samples."""
+    return median_interval(samples) if samples else None

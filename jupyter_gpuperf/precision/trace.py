@@ -1,0 +1,196 @@
+"""What a run computed: its losses, the first step's gradients and weight changes, and a trace of its operators."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.precision.census import CASTS, VIEWS
+from jupyter_gpuperf.precision.modes import Around, Watch
+from jupyter_gpuperf.precision.session import Session
+
+LARGEST_FP16: Final = 65_504.0
+MOST_TRACED: Final = 20_000
+
+
+@dataclass(slots=True)
+class Trace:
+    """What was seen, over one or several runs one after the other.
+
+    Attributes
+    ----------
+    losses
+        What each backward pass began from; the mean where it was no single number.
+    gradients
+        Parameter's name → its gradient at the first step, unscaled.
+    updates
+        Parameter's name → by how much the first step changed it.
+    outputs
+        Of a cell without a backward pass: name → what it computed.
+    is_random
+        Whether the runs drew random numbers.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    gradients: dict[str, Any] = field(default_factory=dict)
+    updates: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    steps: int = 0
+    steps_skipped: int = 0
+    is_random: bool = True
+
+
+class Tracer:
+    """Collects a trace through a :class:`modes.Watch`."""
+
+    def __init__(self, names: Mapping[int, str], *, details: bool, on_host: bool) -> None:
+        self._names, self._details, self._on_host = names, details, on_host
+        self._losses: list[Any] = []
+        self._weights: dict[str, Any] = {}
+        self._stepped: set[int] = set()
+        self.trace = Trace()
+
+    def watch(self) -> Watch:
+        """Return what tells this tracer."""
+        return Watch(
+            on_loss=self._on_loss,
+            on_gradients=self._on_gradients if self._details else None,
+            on_step=self._on_step if self._details else None,
+        )
+
+    def finish(self, watch: Watch) -> Trace:
+        """Read what lay on the device."""
+        self.trace.losses = [float(each) for each in self._losses]
+        self.trace.steps = watch.step_count
+        self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
+        return self.trace
+
+    def _on_loss(self, tensors: Any) -> None:
+        each = tensors[0] if isinstance(tensors, (list, tuple)) else tensors
+        # Not read here: that would make the host wait.
+        self._losses.append(each.detach().float().mean())
+
+    def _on_gradients(self, optimizer: Any) -> None:
+        if id(optimizer) in self._stepped:
+            return
+        for name, parameter in self._parameters(optimizer):
+            if parameter.grad is not None:
+                self.trace.gradients[name] = self._copied(parameter.grad)
+                self._weights[name] = self._copied(parameter)
+
+    def _on_step(self, optimizer: Any) -> None:
+        if id(optimizer) in self._stepped:
+            return
+        self._stepped.add(id(optimizer))
+        for name, parameter in self._parameters(optimizer):
+            if name in self._weights:
+                before = self._weights.pop(name)
+                self.trace.updates[name] = parameter.detach().to(before.device) - before
+
+    def _copied(self, tensor: Any) -> Any:
+        held = tensor.detach()
+        return held.cpu() if self._on_host and held.device.type != "cpu" else held.clone()
+
+    def _parameters(self, optimizer: Any) -> Iterator[tuple[str, Any]]:
+        place = 0
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                yield self._names.get(id(parameter), f"parameter {place}"), parameter
+                place += 1
+
+
+def traced(
+    session: Session,
+    mode: str,
+    around: Around,
+    *,
+    runs: int,
+    details: bool = True,
+    seed: int | None = None,
+) -> Trace:
+    """Run the cell ``runs`` times on end from the fresh state, and return what it computed.
+
+    Parameters
+    ----------
+    details
+        Whether the first step's gradients and weight changes are kept.
+    seed
+        Draw what is random in the cell anew.
+    """
+    session.fresh()
+    if seed is not None:
+        session.before.randomness.reseed(seed)
+    tracer = Tracer(
+        session.before.heap.parameter_names(), details=details, on_host=session.before.on_host
+    )
+    known = {id(value) for value in session.subject.namespace.values()}
+    with session.mode(mode, around, tracer.watch()) as watch:
+        session.run()
+        if not watch.backwards:
+            tracer.trace.outputs = _outputs(session, known)
+        for _ in range(runs - 1):
+            session.run()
+    session.synchronize()
+    if seed is None:
+        tracer.trace.is_random = session.before.randomness.drawn_from()
+    return tracer.finish(watch)
+
+
+def _outputs(session: Session, known: set[int]) -> dict[str, Any]:
+    torch = session.torch
+    return {
+        name: value.detach().clone()
+        for name, value in session.subject.namespace.items()
+        if name not in session.subject.hidden
+        and isinstance(value, torch.Tensor)
+        and value.is_floating_point()
+        and id(value) not in known
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator's outcome: the norm of its output, and the format it was in."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    norm: float
+
+
+@contextlib.contextmanager
+def operators_traced(torch: Any) -> Iterator[list[Operator]]:
+    """Trace the norms of what each operator gives, in order; the list is filled at the end."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen: list[tuple[str, str, tuple[int, ...], Any]] = []
+
+    class Tracing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
+        def __torch_dispatch__(
+            self,
+            func: Any,
+            types: Any,
+            args: Any = (),
+            kwargs: Any = None,
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            name = func.overloadpacket.__name__
+            first = result[0] if isinstance(result, (tuple, list)) and result else result
+            if (
+                isinstance(first, torch.Tensor)
+                and first.is_floating_point()
+                and name not in VIEWS
+                and name not in CASTS
+                and len(seen) < MOST_TRACED
+            ):
+                norm = first.detach().double().norm() if first.numel() else 0.0
+                dtype = str(first.dtype).removeprefix("torch.")
+                seen.append((name, dtype, tuple(first.shape), norm))
+            return result
+
+    done: list[Operator] = []
+    with Tracing():
+        yield done
+    done += [Operator(name, dtype, shape, float(norm)) for name, dtype, shape, norm in seen]

@@ -1,0 +1,169 @@
+"""Which notebook each process on a device belongs to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
+
+from msgspec import Struct
+
+from jupyter_gpuperf.processes.process_table import Described, ProcessTable
+from jupyter_gpuperf.schemas import (
+    DeviceProcesses,
+    KernelInfo,
+    KernelReport,
+    ListedProcess,
+    ListedProcesses,
+    MissingReason,
+    Processes,
+    ProcessInfo,
+)
+
+FoundBy = Literal["process_tree", "namespace_pid"]
+Kinds = list[Literal["compute", "graphics"]]
+
+
+class RunningKernel(Struct, frozen=True, kw_only=True):
+    """A kernel of this server.
+
+    Parameters
+    ----------
+    pid
+        Its process, or ``None`` where it runs elsewhere.
+    """
+
+    info: KernelInfo
+    pid: int | None
+
+
+class Reported(Struct, frozen=True, kw_only=True):
+    """What a process says that it holds on a device.
+
+    Parameters
+    ----------
+    pid
+        Its number here.
+    device
+        UUID.
+    """
+
+    pid: int
+    device: str
+    allocated_bytes: float
+    reserved_bytes: float
+
+
+class Attribution(Struct, frozen=True, kw_only=True):
+    """Matches the driver's processes with kernels.
+
+    In a container the driver may number processes as the machine does, not as the container does, and
+    the two lists of the driver may even differ in that. So in a nested namespace a number is taken for
+    the process of that number here only if that process visibly has a GPU open; else it is looked up
+    among the outer numbers that ``/proc`` shows, and else it is a process that can't be seen from here.
+    A process of another user, whose files can't be looked at, is trusted only outside of containers,
+    where numbers mean the same to all.
+
+    Parameters
+    ----------
+    reports
+        What kernels say of themselves now. It stands beside the driver's list, and only where no process of
+        that list is known to be the kernel's: which one is, a report does not prove.
+    """
+
+    table: ProcessTable
+    reports: Callable[[], Sequence[Reported]] = tuple
+    wall_clock: Callable[[], float] = time.time
+
+    def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
+        """Return all processes of all devices, each with the kernel that it is or descends from."""
+        nested = self.table.is_nested
+        reports = self._reports(kernels)
+        return Processes(
+            time_seconds=self.wall_clock(),
+            devices={
+                uuid: self._device(found, kernels, reports.get(uuid, []), nested=nested)
+                for uuid, found in listed.items()
+            },
+        )
+
+    def _device(
+        self,
+        found: Sequence[ListedProcess] | MissingReason,
+        kernels: Sequence[RunningKernel],
+        reports: Sequence[KernelReport],
+        *,
+        nested: bool,
+    ) -> DeviceProcesses:
+        if isinstance(found, str):
+            return DeviceProcesses(processes=[], reason=found, reports=list(reports))
+        processes = [self._process(each, kernels, nested=nested) for each in found]
+        known = {each.kernel.kernel_id for each in processes if each.kernel}
+        return DeviceProcesses(
+            processes=processes,
+            reason=None,
+            reports=[each for each in reports if each.kernel.kernel_id not in known],
+        )
+
+    def _reports(self, kernels: Sequence[RunningKernel]) -> dict[str, list[KernelReport]]:
+        found: dict[str, list[KernelReport]] = {}
+        for said in self.reports():
+            kernel, _ = self._kernel_of(said.pid, kernels)
+            if kernel is not None and said.reserved_bytes > 0:
+                report = KernelReport(
+                    pid=said.pid,
+                    kernel=kernel,
+                    allocated_bytes=said.allocated_bytes,
+                    reserved_bytes=said.reserved_bytes,
+                )
+                found.setdefault(said.device, []).append(report)
+        return found
+
+    def _process(
+        self, listed: ListedProcess, kernels: Sequence[RunningKernel], *, nested: bool
+    ) -> ProcessInfo:
+        pid, translated = (
+            (None, False) if listed.elsewhere else self._pid_here(listed.pid, nested=nested)
+        )
+        kernel, found_by = self._kernel_of(pid, () if listed.elsewhere else kernels)
+        if kernel is not None and translated:
+            found_by = "namespace_pid"
+        described = Described(None, None, None) if pid is None else self.table.describe(pid)
+        return ProcessInfo(
+            pid=pid,
+            driver_pid=listed.pid,
+            kinds=cast("Kinds", list(listed.kinds)),
+            memory_used_bytes=listed.memory_used_bytes,
+            sm_utilization_percent=listed.sm_utilization_percent,
+            user=described.user,
+            command=described.command,
+            started_seconds=described.started_seconds,
+            kernel=kernel,
+            kernel_found_by=found_by,
+        )
+
+    def _pid_here(self, driver_pid: int, *, nested: bool) -> tuple[int | None, bool]:
+        if not nested:
+            return (driver_pid if self.table.exists(driver_pid) else None), False
+        if self.table.uses_gpu(driver_pid):
+            return driver_pid, False
+        inner = self.table.inner_pid(driver_pid)
+        return inner, inner is not None
+
+    def _kernel_of(
+        self, pid: int | None, kernels: Sequence[RunningKernel]
+    ) -> tuple[KernelInfo | None, FoundBy | None]:
+        by_pid = {kernel.pid: kernel.info for kernel in kernels if kernel.pid is not None}
+        for ancestor in self.table.lineage(pid) if pid is not None else []:
+            if ancestor in by_pid:
+                return by_pid[ancestor], "process_tree"
+        # A daemon that left its parents and their session still has their environment.
+        name = self.table.session_name(pid) if pid is not None else None
+        named = [kernel.info for kernel in kernels if name and _serves(kernel.info, name)]
+        return (named[0], "process_tree") if len(named) == 1 else (None, None)
+
+
+def _serves(kernel: KernelInfo, session_name: str) -> bool:
+    # Jupyter gives the notebook's whole path on the machine.
+    path = kernel.notebook_path
+    return bool(path) and (session_name == path or session_name.endswith(f"/{path}"))

@@ -1,0 +1,161 @@
+"""What the operating system tells about processes: parents, sessions, owners, and whether one uses a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from jupyter_gpuperf.processes import pid_namespace
+from jupyter_gpuperf.processes.pid_namespace import PROC
+
+MOST_ANCESTORS: Final = 100
+LONGEST_COMMAND: Final = 80
+DEVICE_PREFIX: Final = "/dev/nvidia"
+
+
+class Described(NamedTuple):
+    """A process as people know it; ``None`` for what can't be seen."""
+
+    user: str | None
+    command: str | None
+    started_seconds: float | None
+
+
+class ProcessTable:
+    """Reads ``/proc``; what is not there, or not to be read, is ``None`` or empty, never an error.
+
+    Parameters
+    ----------
+    proc
+        Where it is mounted.
+    """
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._described: dict[tuple[int, str], Described] = {}
+
+    @property
+    def is_nested(self) -> bool:
+        """Tell whether process numbers here are not the machine's own, as in a container."""
+        return pid_namespace.is_nested(self._proc)
+
+    def exists(self, pid: int) -> bool:
+        """Tell whether there is such a process; where there is no ``/proc``, psutil is asked."""
+        if self._proc.exists():
+            return (self._proc / str(pid)).exists()
+        import psutil
+
+        return psutil.pid_exists(pid)
+
+    def inner_pid(self, outer_pid: int) -> int | None:
+        """Return the number here of a process that an outer namespace calls ``outer_pid``.
+
+        Only where its ``NSpid`` line shows both, as with the machine's ``/proc`` mounted.
+        """
+        for status in self._proc.glob("[0-9]*/status"):
+            pids = _ns_pids(status)
+            if len(pids) > 1 and pids[0] == outer_pid:
+                return int(status.parent.name)
+        return None
+
+    def lineage(self, pid: int) -> list[int]:
+        """Return the process, its parent, and so on; then the leader of its session.
+
+        Whose parent ended hangs below another process; but it stays in its session.
+        """
+        found: list[int] = []
+        current = pid
+        while current > 1 and len(found) < MOST_ANCESTORS and current not in found:
+            found.append(current)
+            fields = self._stat(current)
+            if not fields:
+                break
+            current = int(fields[1])
+        fields = self._stat(pid)
+        return [*found, int(fields[3])] if fields else found
+
+    def session_name(self, pid: int) -> str | None:
+        """Return the notebook that Jupyter started this process for, as its environment says."""
+        with contextlib.suppress(OSError):
+            for entry in (self._proc / str(pid) / "environ").read_bytes().split(b"\0"):
+                name, _, value = entry.partition(b"=")
+                if name == b"JPY_SESSION_NAME":
+                    return os.fsdecode(value)
+        return None
+
+    def uses_gpu(self, pid: int) -> bool | None:
+        """Tell whether a process has a GPU open; ``None`` when that can't be seen."""
+        try:
+            links = list((self._proc / str(pid) / "fd").iterdir())
+        except OSError:
+            return None
+        return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
+
+    def describe(self, pid: int) -> Described:
+        """Return who runs what since when."""
+        fields = self._stat(pid)
+        key = (pid, fields[19] if fields else "")  # a number may be used again
+        if key not in self._described:
+            self._described = {
+                known: value for known, value in self._described.items() if self.exists(known[0])
+            }
+            self._described[key] = _describe(pid)
+        return self._described[key]
+
+    def _stat(self, pid: int) -> list[str]:
+        # After the name, which may hold anything: state, parent, group, session, …
+        with contextlib.suppress(OSError):
+            return (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return []
+
+
+def _ns_pids(status: Path) -> list[int]:
+    with contextlib.suppress(OSError, ValueError):
+        for line in status.read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return [int(number) for number in line.split()[1:]]
+    return []
+
+
+def _target(link: Path) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(link)
+    return ""
+
+
+def _describe(pid: int) -> Described:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+    except psutil.Error:
+        return Described(None, None, None)
+
+    def asked(question: Any) -> Any:
+        with contextlib.suppress(psutil.Error, KeyError):
+            return question()
+        return None
+
+    arguments = asked(process.cmdline) or []
+    return Described(
+        user=asked(process.username),
+        command=_command(arguments) or asked(process.name),
+        started_seconds=asked(process.create_time),
+    )
+
+
+def _command(arguments: list[str]) -> str | None:
+    # The program, and the script or module that it runs: other arguments may hold secrets.
+    if not arguments:
+        return None
+    program = Path(arguments[0]).name
+    for place, argument in enumerate(arguments[1:], start=1):
+        if argument == "-m" and place + 1 < len(arguments):
+            return f"{program} -m {arguments[place + 1]}"[:LONGEST_COMMAND]
+        if argument == "-c":
+            return f"{program} -c"
+        if not argument.startswith("-"):
+            return f"{program} {Path(argument).name}"[:LONGEST_COMMAND]
+    return program[:LONGEST_COMMAND]

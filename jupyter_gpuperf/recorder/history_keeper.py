@@ -1,0 +1,171 @@
+"""Keeps the history, of devices and of training, in a file, so that it outlives the server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.loop_store.notebook_sessions import TrainingDump
+from jupyter_gpuperf.loop_store.store import TrainingStore
+from jupyter_gpuperf.sampling.history import HistoryDump, HistoryStore
+
+logger = logging.getLogger(__name__)
+
+FORMAT: Final = "gpuperf-history"
+FORMAT_VERSION: Final = 1
+SAVE_SECONDS: Final = 300.0
+"""What a crash can take away at most, of the steps of 5 s and more."""
+
+COMPRESSION_LEVEL: Final = 1
+"""Columns of readings shrink to a fifth at any level; this one takes a tenth of a second."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The file's content."""
+
+    format: str
+    format_version: int
+    byte_order: str
+    history: HistoryDump
+    training: TrainingDump | None = None
+    """``None`` in files of before it was kept."""
+
+
+class HistoryKeeper:
+    """Reads the file at the start, writes it now and then, and once more at the end.
+
+    In a thread of its own, because disks stall. What goes wrong is logged, and the history goes on
+    without a file.
+
+    Parameters
+    ----------
+    path
+        The file; of one server alone.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        history: HistoryStore,
+        training: TrainingStore,
+        save_every_seconds: float = SAVE_SECONDS,
+    ) -> None:
+        self._path = path
+        self._history, self._training = history, training
+        self._every_seconds = save_every_seconds
+        self._stopping = threading.Event()
+        self._started = False
+        self._thread = threading.Thread(target=self._run, name="gpuperf-history", daemon=True)
+
+    def start(self) -> None:
+        """Restore what the file holds, then keep it up to date; before the first tick.
+
+        A file that can be neither read nor set aside is left as it is: then nothing is kept.
+        """
+        if self._load():
+            self._started = True
+            self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Write everything, and end; a disk that stalls is not waited for longer than this."""
+        self._stopping.set()
+        if self._started:  # else nothing was restored, and an empty history would replace it
+            self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every_seconds):
+            self._save(full=False)
+        self._save(full=True)
+
+    def _load(self) -> bool:
+        try:
+            content = self._path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            logger.warning(
+                "The history in %s can't be read (%s): it is left as it is, and none is kept. "
+                "See whose it is, or set c.GpuPerf.history_file to another file.",
+                self._path,
+                error,
+            )
+            return False
+        try:
+            kept = msgspec.msgpack.decode(zlib.decompress(content), type=Kept)
+            if (kept.format, kept.format_version, kept.byte_order) != (
+                FORMAT,
+                FORMAT_VERSION,
+                sys.byteorder,
+            ):
+                raise ValueError("another format")
+            self._restore(kept)
+        except (zlib.error, msgspec.DecodeError, ValueError) as error:
+            return self._set_aside(error)
+        return True
+
+    def _restore(self, kept: Kept) -> None:
+        # All or nothing: what does not fit shows before anything is taken.
+        takes = [self._history.prepared(kept.history)]
+        if kept.training is not None:
+            takes.append(self._training.prepared(kept.training))
+        for take in takes:
+            take()
+
+    def _set_aside(self, error: Exception) -> bool:
+        # Not written over: it may be of another version, or not ours at all.
+        aside = self._path.with_name(f"{self._path.name}.unreadable")
+        if aside.exists():  # nor is what was set aside before
+            aside = aside.with_name(f"{aside.name}-{time.time_ns()}")
+        try:
+            self._path.replace(aside)
+        except OSError as trouble:
+            logger.warning(
+                "%s holds no history that can be read (%s), and can't be moved (%s): it is left as it is, and "
+                "none is kept. Set c.GpuPerf.history_file to another file.",
+                self._path,
+                error,
+                trouble,
+            )
+            return False
+        logger.warning(
+            "%s holds no history that can be read (%s); it is %s now.", self._path, error, aside
+        )
+        return True
+
+    def _save(self, *, full: bool) -> None:
+        kept = Kept(
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            byte_order=sys.byteorder,
+            history=self._history.dump(full=full),
+            training=self._training.dump(full=full),
+        )
+        content = zlib.compress(msgspec.msgpack.encode(kept), COMPRESSION_LEVEL)
+        # A whole file or the one before it, whatever happens meanwhile.
+        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            beside.replace(self._path)
+        except OSError as error:
+            logger.warning(
+                "The history can't be kept in %s (%s). Free some space there, or set "
+                "c.GpuPerf.history_file to another file.",
+                self._path,
+                error,
+            )
+            with contextlib.suppress(OSError):
+                beside.unlink()

@@ -1,0 +1,72 @@
+"""Records in this very process, where there is no server to ask: for the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.recorder.recorder import Recorder
+from jupyter_gpuperf.recorder.shelf import start_recorder
+from jupyter_gpuperf.sampling.sampler import Sampler
+from jupyter_gpuperf.sampling.standalone import standalone_sampler
+from jupyter_gpuperf.schemas import RecordingRequest
+
+FIRST_TICK_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 0.1
+
+
+def record_here(
+    path: Path,
+    request: RecordingRequest,
+    *,
+    source: str,
+    stopping: Callable[[], bool],
+    started: Callable[[Recorder], None] = lambda _recorder: None,
+) -> Recorder:
+    """Record into ``path`` until it is time, or until ``stopping`` says so; return the recorder.
+
+    Parameters
+    ----------
+    source
+        As ``c.GpuPerf.source``.
+    started
+        Called when readings come in.
+
+    Raises
+    ------
+    BadRequest
+        ``file_exists``, ``unknown_source``, ``parameter_out_of_range``.
+    Unavailable
+        There is no GPU (with the driver's reason as its code), or the file can't be written.
+    """
+    if path.exists():
+        raise BadRequest("file_exists", f"{path} exists.", "Name another file, or delete this one.")
+    sampler, subscribers = standalone_sampler(source)
+    sampler.start()
+    try:
+        _expect_devices(sampler)
+        recorder = start_recorder(path, request, sampler=sampler, subscribers=subscribers)
+        started(recorder)
+        try:
+            while not recorder.wait(LOOK_SECONDS):
+                if stopping():
+                    break
+        finally:  # also when interrupted: what was recorded is whole
+            recorder.stop()
+    finally:
+        sampler.stop()
+    return recorder
+
+
+def _expect_devices(sampler: Sampler) -> None:
+    if not sampler.wait_for_tick(FIRST_TICK_SECONDS):
+        raise Unavailable(
+            "not_answering",
+            f"The driver has not answered within {FIRST_TICK_SECONDS:.0f} s.",
+            "See whether nvidia-smi answers in a terminal.",
+        )
+    reason = sampler.devices.reason
+    if reason is not None:
+        raise Unavailable(reason.code, reason.message, reason.hint)

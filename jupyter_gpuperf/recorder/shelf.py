@@ -1,0 +1,268 @@
+"""The recordings of a server: started and stopped by people, kept in one folder."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
+from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
+from jupyter_gpuperf.recordings.anonymized import Anonymizer
+from jupyter_gpuperf.recordings.format import SUFFIX, header
+from jupyter_gpuperf.recordings.load import read_header
+from jupyter_gpuperf.sampling.sampler import Sampler
+from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.schemas import (
+    LONGEST_INTERVAL_MS,
+    SHORTEST_INTERVAL_MS,
+    DevicesChanged,
+    RecordingInfo,
+    RecordingRequest,
+    encode,
+)
+
+MOST_AT_ONCE: Final = 4
+LONGEST_LABEL: Final = 60
+
+
+def start_recorder(
+    path: Path,
+    request: RecordingRequest,
+    *,
+    sampler: Sampler,
+    subscribers: Subscribers,
+    free_bytes: Callable[[Path], int] | None = None,
+) -> Recorder:
+    """Record what ``sampler`` reads into ``path``.
+
+    Raises
+    ------
+    BadRequest
+        ``parameter_out_of_range``: the interval, the duration or the label.
+    Unavailable
+        ``recording_not_written``: the file can't be created.
+    """
+    _check(request)
+    anonymizer, version = Anonymizer(), sampler.version
+    devices = replace(sampler.devices, devices=anonymizer.devices(sampler.devices.devices))
+    options: dict[str, Any] = {} if free_bytes is None else {"free_bytes": free_bytes}
+    try:
+        return Recorder(
+            path,
+            header=header(
+                label=request.label,
+                began_seconds=time.time(),
+                interval_ms=request.interval_ms,
+                version=version,
+                devices=devices.devices,
+            ),
+            news=(
+                encode(DevicesChanged(devices=devices, version=version)),
+                encode(sampler.alerts),
+            ),
+            anonymizer=anonymizer,
+            subscribers=subscribers,
+            interval_ms=request.interval_ms,
+            seconds=request.seconds or LONGEST_SECONDS,
+            list_processes=sampler.request_processes,
+            **options,
+        )
+    except OSError as error:
+        raise Unavailable(
+            "recording_not_written",
+            f"The recording {path} can't be created ({error.strerror or error}).",
+            "Name another place, or see whether its disk is full or read-only.",
+        ) from error
+
+
+def _check(request: RecordingRequest) -> None:
+    interval, seconds = request.interval_ms, request.seconds
+    for name, value, lowest, highest in (
+        ("interval_ms", interval, SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS),
+        ("seconds", seconds, 0.1, LONGEST_SECONDS),
+        ("the label's length", len(request.label), 0, LONGEST_LABEL),
+    ):
+        if value is not None and not lowest <= value <= highest:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"{name} = {value:g} is out of range.",
+                f"Give from {lowest:g} to {highest:g}.",
+            )
+
+
+class RecordingShelf:
+    """Starts and stops recordings, and knows those of earlier runs of the server.
+
+    Safe from any thread; starting, stopping and listing touch the disk, so not on the event loop.
+
+    Parameters
+    ----------
+    directory
+        Where the files lie; it is made when the first recording starts.
+    """
+
+    def __init__(self, directory: Path, *, sampler: Sampler, subscribers: Subscribers) -> None:
+        self._directory = directory
+        self._sampler = sampler
+        self._subscribers = subscribers
+        self._lock = threading.Lock()
+        self._recorders: dict[str, tuple[Recorder, str]] = {}
+        self._of_before: dict[Path, tuple[float, RecordingInfo]] = {}
+
+    def start(self, request: RecordingRequest) -> RecordingInfo:
+        """Begin a recording.
+
+        Raises
+        ------
+        BadRequest
+            ``parameter_out_of_range``.
+        Unavailable
+            ``too_many_recordings``, or ``recording_not_written``.
+        """
+        with self._lock:
+            running = [each for each, _ in self._recorders.values() if each.state == "recording"]
+            if len(running) >= MOST_AT_ONCE:
+                raise Unavailable(
+                    "too_many_recordings",
+                    f"{MOST_AT_ONCE} recordings are running.",
+                    "Stop one of them first.",
+                )
+            identifier = _new_id(request.label)
+            self._make_directory()
+            recorder = start_recorder(
+                self._directory / f"{identifier}{SUFFIX}",
+                request,
+                sampler=self._sampler,
+                subscribers=self._subscribers,
+            )
+            self._recorders[identifier] = (recorder, request.label)
+        return self.get(identifier)
+
+    def all(self) -> list[RecordingInfo]:
+        """Return all recordings, newest first; those too whose file is being written."""
+        with self._lock:
+            known = [self._info(identifier) for identifier in self._recorders]
+            paths = {info.path for info in known}
+            before = [
+                info
+                for path in self._files()
+                if str(path) not in paths and (info := self._read_info(path)) is not None
+            ]
+        return sorted([*known, *before], key=lambda info: info.started_seconds, reverse=True)
+
+    def get(self, identifier: str) -> RecordingInfo:
+        """Return one recording.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_recording``.
+        """
+        for info in self.all():
+            if info.id == identifier:
+                return info
+        raise NotFound(
+            "unknown_recording",
+            f"There is no recording {identifier!r}.",
+            "GET recordings lists them.",
+        )
+
+    def stop(self, identifier: str) -> RecordingInfo:
+        """End a recording and keep it; one that has ended stays as it is.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_recording``.
+        """
+        self.get(identifier)
+        running = self._recorders.get(identifier)
+        if running is not None:
+            running[0].stop()
+        return self.get(identifier)
+
+    def discard(self, identifier: str) -> RecordingInfo:
+        """End a recording and delete its file.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_recording``.
+        """
+        info = self.stop(identifier)
+        with self._lock:
+            Path(info.path).unlink(missing_ok=True)
+            self._recorders.pop(identifier, None)
+        return info
+
+    def close(self) -> None:
+        """End all recordings; their files stay."""
+        with self._lock:
+            recorders = [recorder for recorder, _ in self._recorders.values()]
+        for recorder in recorders:
+            recorder.stop()
+
+    def _make_directory(self) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                "recording_not_written",
+                f"The folder {self._directory} can't be made ({error.strerror or error}).",
+                "Set c.GpuPerf.recordings_directory to one that can.",
+            ) from error
+
+    def _files(self) -> list[Path]:
+        return list(self._directory.glob(f"*{SUFFIX}")) if self._directory.is_dir() else []
+
+    def _info(self, identifier: str) -> RecordingInfo:
+        recorder, label = self._recorders[identifier]
+        return RecordingInfo(
+            id=identifier,
+            label=label,
+            state=recorder.state,
+            started_seconds=recorder.started_seconds,
+            duration_seconds=recorder.duration_seconds,
+            frames_count=recorder.frames_count,
+            size_bytes=recorder.size_bytes,
+            path=str(recorder.path),
+            error=recorder.error,
+        )
+
+    def _read_info(self, path: Path) -> RecordingInfo | None:
+        try:
+            status = path.stat()
+            known = self._of_before.get(path)
+            if known is not None and known[0] == status.st_mtime:
+                return known[1]
+            found = read_header(path)
+        except (OSError, ValueError):
+            return None  # not one of ours, or gone meanwhile
+        began = float(found.get("began_seconds", status.st_mtime))
+        info = RecordingInfo(
+            id=path.name.removesuffix(SUFFIX),
+            label=str(found.get("label", "")),
+            state="stopped",
+            started_seconds=began,
+            duration_seconds=max(0.0, status.st_mtime - began),
+            frames_count=None,
+            size_bytes=status.st_size,
+            path=str(path),
+            error=None,
+        )
+        self._of_before[path] = (status.st_mtime, info)
+        return info
+
+
+def _new_id(label: str) -> str:
+    # Sorts by time, says what it is, and is unique among recordings of one second.
+    words = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()[:40]
+    moment = time.strftime("%Y%m%d-%H%M%S")
+    return "-".join(filter(None, [moment, words, secrets.token_hex(2)]))

@@ -1,0 +1,1 @@
+"""Kept results: compared, held against a baseline, written as files."""

@@ -1,0 +1,65 @@
+"""Where a kept result stands: against the baseline or another one, the best here, and those like it before."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.results.comparison import (
+    compare_results,
+    compared_figures,
+    environment_changes,
+)
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.schemas import (
+    BenchmarkResult,
+    KeptResult,
+    ResultComparison,
+    ResultSummary,
+)
+
+HISTORY_LENGTH: Final = 50
+
+
+def standing_of(store: ResultStore, number: int, against: int | None = None) -> ResultComparison:
+    """Hold a kept result against another one; by default the baseline, else the one before it.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_result``.
+    BadRequest
+        ``not_comparable``: the other one is of another benchmark.
+    """
+    result = store.get(number).result
+    other = store.baseline_of(result, before=number) if against is None else store.get(against)
+    if other is not None and other.result.benchmark != result.benchmark:
+        raise BadRequest(
+            "not_comparable",
+            f"Result {number} is of {result.benchmark}, and {other.id} of {other.result.benchmark}.",
+            "Choose two of the same benchmark.",
+        )
+    return ResultComparison(
+        id=number,
+        against=None if other is None else summary_of(other),
+        figures=[] if other is None else compare_results(other.result, result),
+        environment=[] if other is None else environment_changes([other.result], [result]),
+        best=best_here(store, result),
+        history=[summary_of(each) for each in store.like(result, HISTORY_LENGTH)],
+    )
+
+
+def best_here(store: ResultStore, result: BenchmarkResult) -> dict[str, float]:
+    """Return the highest kept rate of each figure that has a limit."""
+    return store.best(result, [name for name in result.limits if name.endswith("_per_second")])
+
+
+def summary_of(kept: KeptResult) -> ResultSummary:
+    """Return a kept result without its samples."""
+    return ResultSummary(
+        id=kept.id,
+        created_seconds=kept.created_seconds,
+        baseline=kept.baseline,
+        unit=kept.result.unit,
+        figures={name: kept.result.figures[name] for name in compared_figures(kept.result)},
+    )

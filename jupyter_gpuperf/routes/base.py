@@ -1,0 +1,145 @@
+"""What every route shares: authentication's resource, encoding, and errors with a code.
+
+The server imports the routes when it starts, and waits for that: they load what they call when they call it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from tornado.web import HTTPError
+
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.schemas import ErrorInfo, encode
+from jupyter_gpuperf.server.kernel_specs import KernelPython, python_of
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.server.services import Services
+
+T = TypeVar("T")
+
+AUTH_RESOURCE: Final = "gpuperf"
+LATEST_SECONDS: Final = 1.0
+"""What is asked for as of now is never older, also while nobody watches and ticks come rarely."""
+
+
+class CodedErrors(JupyterHandler):
+    """Turns whatever a route raises into ``{"code", "message", "hint"}`` with its status."""
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Give a coded error its own status; Tornado would make it a 500."""
+        error = _error_in(kwargs)
+        super().send_error(
+            error.http_status if isinstance(error, GpuPerfError) else status_code, **kwargs
+        )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer any refusal in the one shape; what is unexpected gets an id that the log has too."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(encode(self._describe(status_code, _error_in(kwargs))))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Log what is a defect; a refusal is no event worth a traceback."""
+        if not isinstance(value, GpuPerfError):
+            super().log_exception(typ, value, tb)
+
+    def _describe(self, status_code: int, error: BaseException | None) -> ErrorInfo:
+        if isinstance(error, GpuPerfError):
+            return ErrorInfo(**error.to_dict())
+        if isinstance(error, HTTPError):
+            if status_code == 403 and NOT_AUTHORIZED in str(error.log_message):
+                return READING_ONLY
+            code = HTTP_CODES.get(status_code, f"http_{status_code}")
+            message = str(error.log_message or self._reason)
+            return ErrorInfo(code=code, message=message, hint=HTTP_HINTS.get(status_code, ""))
+        reference = uuid.uuid4().hex[:12]
+        self.log.error("Unexpected error %s in %s", reference, self.request.path)
+        return ErrorInfo(
+            code="internal_error",
+            message=f"Something went wrong in the server (reference {reference}).",
+            hint="The server's log holds the details under this reference; please report it.",
+        )
+
+
+class GpuPerfHandler(CodedErrors, APIHandler):
+    """Base of the REST routes.
+
+    A route parses, calls a service, and answers; whatever goes wrong is raised, and becomes
+    ``{"code", "message", "hint"}`` with its status here.
+    """
+
+    auth_resource = AUTH_RESOURCE
+    # Looking at a GPU is no activity: an idle server with an open panel must still be culled.
+    _track_activity = False
+
+    def initialize(self, services: Callable[[], Services]) -> None:
+        """Take the services."""
+        self.services = services()
+
+    def answer(self, body: msgspec.Struct, status: int = 200) -> None:
+        """Finish with ``body`` as JSON."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(encode(body))
+
+    def body_as(self, shape: type[T]) -> T:
+        """Decode and validate the body.
+
+        Raises
+        ------
+        BadRequest
+            ``malformed_json`` or ``invalid_request``.
+        """
+        try:
+            return msgspec.json.decode(self.request.body, type=shape)
+        except msgspec.ValidationError as error:
+            raise BadRequest(
+                "invalid_request", f"{error}.", "Compare the body with the documented shape."
+            ) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(
+                "malformed_json", f"The body is not JSON: {error}.", "Send a JSON object."
+            ) from error
+
+    async def kernel_python(self, kernel_name: str | None) -> KernelPython:
+        """Return the Python of a kernel spec; that of the default kernel for ``None``.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_kernel``.
+        """
+        default = self.kernel_manager.default_kernel_name
+        return await python_of(self.kernel_spec_manager, default, kernel_name)
+
+
+def _error_in(kwargs: dict[str, Any]) -> BaseException | None:
+    exc_info = kwargs.get("exc_info")
+    return exc_info[1] if exc_info else None
+
+
+NOT_AUTHORIZED: Final = "is not authorized"
+"""What Jupyter says when its authorizer refuses somebody who has logged in."""
+
+READING_ONLY: Final = ErrorInfo(
+    code="forbidden",
+    message="Your account may not do this on this server.",
+    hint='Ask whoever runs the server: its authorizer decides about the resource "gpuperf".',
+)
+
+HTTP_CODES: Final = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
+HTTP_HINTS: Final = {
+    401: "Log in, or send the server's token.",
+    403: "Log in, or send the server's token; a POST from a page needs its XSRF token too.",
+    405: "See the documentation for what this address answers to.",
+}

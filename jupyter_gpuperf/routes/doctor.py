@@ -1,0 +1,63 @@
+"""``GET doctor``: what is the matter with an environment, and what to type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from jupyter_server.base.handlers import JupyterHandler
+
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.schemas import DoctorReport
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.jobs.examining import Patient
+
+OUTPUT_BYTES_PER_SECOND: Final = 1e6
+"""What the server has without a setting."""
+
+
+class DoctorHandler(GpuPerfHandler):
+    """``GET doctor``: the checks, in the server's Python or a kernel spec's."""
+
+    @operation(
+        DoctorReport,
+        query=(
+            Query(name="kernel", help="A kernel spec; without it the server's own Python."),
+            Query(
+                name="refresh",
+                kind="boolean",
+                default=False,
+                help="Look again; otherwise the report is at most five minutes old.",
+            ),
+        ),
+    )
+    async def get(self, kernel: str | None, refresh: bool) -> DoctorReport:
+        """The environment checks, each with id, status, found, expected, why and fix; the environment, its packages."""
+        return await self.services.doctor.report(await self._patient(kernel or None), anew=refresh)
+
+    async def _patient(self, kernel_name: str | None) -> Patient:
+        from jupyter_gpuperf.jobs.examining import Patient, server_facts
+
+        facts = server_facts(output_limit(self))
+        folder = str(self.settings.get("server_root_dir") or ".")
+        if kernel_name is None:
+            return Patient(folder=folder, server=facts)
+        python = await self.kernel_python(kernel_name)
+        return Patient(
+            interpreter=python.interpreter,
+            environment=python.environment,
+            kernel_name=kernel_name,
+            folder=folder,
+            server=facts,
+        )
+
+
+def output_limit(handler: JupyterHandler) -> float:
+    """Return what the server lets a notebook print, in bytes a second; 0 for all."""
+    limit = OUTPUT_BYTES_PER_SECOND
+    for name in ("ServerApp", "ZMQChannelsWebsocketConnection"):
+        value = (handler.config or {}).get(name, {}).get("iopub_data_rate_limit")
+        if isinstance(value, int | float):
+            limit = float(value)
+    return limit

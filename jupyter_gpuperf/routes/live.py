@@ -1,0 +1,136 @@
+"""``WS live?interval_ms=``: one frame per interval, and nothing that can hold the server up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from jupyter_server.auth.decorator import ws_authenticated
+from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.utils import ensure_async
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.routes.base import AUTH_RESOURCE, CodedErrors
+from jupyter_gpuperf.routes.operation import Operation, Query, declared_as
+from jupyter_gpuperf.schemas import (
+    LONGEST_INTERVAL_MS,
+    SHORTEST_INTERVAL_MS,
+    Hello,
+    SetInterval,
+    SocketError,
+    encode,
+)
+from jupyter_gpuperf.server.threads import in_thread
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.sampling import Subscription
+    from jupyter_gpuperf.server.services import Services
+
+HELLO_SECONDS: Final = 120.0
+"""The history that a page gets with the first message."""
+
+DEFAULT_INTERVAL_MS: Final = 1000
+INTERVAL: Final = Query(
+    name="interval_ms",
+    kind="integer",
+    default=DEFAULT_INTERVAL_MS,
+    minimum=SHORTEST_INTERVAL_MS,
+    maximum=LONGEST_INTERVAL_MS,
+    help="Time between frames.",
+)
+
+
+class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
+    """The live socket. Messages both ways are :data:`schemas.LiveMessage` and ``SetInterval``."""
+
+    auth_resource = AUTH_RESOURCE
+
+    def initialize(self, services: Callable[[], Services]) -> None:
+        """Take the services."""
+        self.services = services()
+        self.subscription: Subscription | None = None
+        self.interval_ms = DEFAULT_INTERVAL_MS
+
+    @declared_as(
+        Operation(
+            answers="websocket",
+            status=101,
+            query=(INTERVAL,),
+            description="First a hello with catalogue, devices and recent history; then a frame per interval.",
+        )
+    )
+    @ws_authenticated
+    async def get(self, *args: str, **kwargs: str) -> None:
+        """Upgrade, unless the user may not read or asks for an impossible interval."""
+        # Before the upgrade, so that a refusal is a 403 and not an opened and closed socket.
+        allowed = self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)
+        if not await ensure_async(allowed):
+            raise HTTPError(403)
+        self.interval_ms = int(INTERVAL.read(self))
+        await super().get(*args, **kwargs)
+
+    async def open(self, *args: str, **kwargs: str) -> None:
+        """Greet with all that a page needs, then subscribe."""
+        super().open(*args, **kwargs)
+        await self.services.fresh()
+        await self._send(encode(await in_thread(self._hello)))
+        if self.ws_connection is not None:
+            outbox = self.services.fanout.add(self._start_to_send)
+            outbox.offer(encode(self.services.sampler.alerts), "alerts")
+            outbox.offer(encode(self.services.diagnosis.told), "findings")
+            if self.services.training.latest.notebooks:
+                outbox.offer(encode(self.services.training.latest), "training")
+            self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Change the interval; answer what can't be understood with an error frame."""
+        try:
+            wish = msgspec.json.decode(message, type=SetInterval)
+            self.interval_ms = int(INTERVAL.parse(str(wish.interval_ms)))
+            if self.subscription is not None:
+                self.services.subscribers.change_interval(self.subscription, self.interval_ms)
+        except GpuPerfError as error:
+            await self._send(encode(SocketError(**error.to_dict())))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            hint = 'Send {"type": "set_interval", "interval_ms": 1000}, or nothing at all.'
+            refusal = SocketError(code="malformed_message", message=f"{error}.", hint=hint)
+            await self._send(encode(refusal))
+
+    def on_close(self) -> None:
+        """Stop listening."""
+        if self.subscription is not None:
+            self.services.subscribers.remove(self.subscription)
+            self.subscription = None
+        super().on_close()
+
+    def _hello(self) -> Hello:
+        services = self.services
+        return Hello(
+            version=services.sampler.version,
+            catalog=services.catalog,
+            devices=services.sampler.devices,
+            history=services.history.query(
+                seconds=HELLO_SECONDS,
+                step_seconds=1.0,
+                metrics=[each.name for each in services.catalog.metrics if each.overview],
+            ),
+            interval_ms=self.interval_ms,
+        )
+
+    async def _send(self, message: bytes) -> None:
+        with contextlib.suppress(WebSocketClosedError):
+            await self.write_message(message)
+
+    def _start_to_send(self, message: bytes) -> asyncio.Future[None]:
+        # Done when the client's buffers took it: that is what makes a slow client drop frames.
+        try:
+            return self.write_message(message)
+        except WebSocketClosedError as error:
+            closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            closed.set_exception(error)
+            return closed

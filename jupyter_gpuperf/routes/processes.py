@@ -1,0 +1,75 @@
+"""``GET processes``: who uses each device, and which notebook that is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import ensure_async
+
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import operation
+from jupyter_gpuperf.schemas import KernelInfo, Processes
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.processes.attribution import RunningKernel
+
+
+class ProcessesHandler(GpuPerfHandler):
+    """``GET processes``: per device, each process with its notebook."""
+
+    @operation(Processes)
+    async def get(self) -> Processes:
+        """Per device: pid, memory, share of the SMs, user, command, age, and the kernel and notebook it belongs to."""
+        return await self.services.processes.read(await running_kernels(self))
+
+
+async def running_kernels(handler: JupyterHandler) -> list[RunningKernel]:
+    """Return this server's kernels, each with the notebook that it serves."""
+    return await kernels_of(handler.session_manager, handler.kernel_manager)
+
+
+async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:
+    """Return this server's kernels, each with the notebook that it serves.
+
+    Parameters
+    ----------
+    session_manager, manager
+        The server's own, for sessions and for kernels.
+    """
+    sessions: list[dict[str, Any]] = await ensure_async(session_manager.list_sessions())
+    by_kernel = {session["kernel"]["id"]: session for session in sessions}
+    return [
+        _running(manager, kernel_id, by_kernel.get(kernel_id))
+        for kernel_id in manager.list_kernel_ids()
+    ]
+
+
+def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> RunningKernel:
+    from jupyter_gpuperf.processes.attribution import RunningKernel
+
+    kernel = manager.get_kernel(kernel_id)
+    state = getattr(kernel, "execution_state", "unknown")
+    idle_seconds = None
+    if state == "idle" and getattr(kernel, "last_activity", None) is not None:
+        idle_seconds = (datetime.now(timezone.utc) - kernel.last_activity).total_seconds()
+    return RunningKernel(
+        info=KernelInfo(
+            kernel_id=kernel_id,
+            kernel_name=kernel.kernel_name,
+            execution_state=state,
+            idle_seconds=idle_seconds,
+            notebook_path=session["path"] if session else None,
+            session_name=session["name"] if session else None,
+        ),
+        pid=_pid_of(kernel),
+    )
+
+
+def _pid_of(kernel: Any) -> int | None:
+    # A provisioner of another kind (a container, a cluster) has no process here.
+    provisioner = getattr(kernel, "provisioner", None)
+    process = getattr(provisioner, "process", None)
+    pid = getattr(process, "pid", None) or getattr(provisioner, "pid", None)
+    return pid if isinstance(pid, int) and pid > 0 else None

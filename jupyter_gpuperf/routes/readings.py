@@ -1,0 +1,100 @@
+"""What is my GPU doing: ``version catalog devices latest history alerts``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.routes.base import LATEST_SECONDS, GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.schemas import AlertsChanged, Catalog, Devices, Frame, History, Version
+from jupyter_gpuperf.server.threads import in_thread
+
+DAY_SECONDS: Final = 86_400.0
+
+
+class VersionHandler(GpuPerfHandler):
+    """``GET version``: package and API version, the source in use."""
+
+    @operation(Version)
+    def get(self) -> Version:
+        """The package's and the API's version, and the source in use."""
+        return self.services.sampler.version
+
+
+class CatalogHandler(GpuPerfHandler):
+    """``GET catalog``: every metric."""
+
+    @operation(Catalog)
+    def get(self) -> Catalog:
+        """Every metric: name, label, unit, kind, scope, help, range."""
+        return self.services.catalog
+
+
+class DevicesHandler(GpuPerfHandler):
+    """``GET devices``: each device, or why there is none."""
+
+    @operation(Devices)
+    async def get(self) -> Devices:
+        """Per device: uuid, index, name, driver, limits, and `host`, the machine that it is in (null: the server's own); or the reason why there is none."""
+        await self.services.fresh()
+        return self.services.sampler.devices
+
+
+class LatestHandler(GpuPerfHandler):
+    """``GET latest``: the newest frame; the devices are read for it when it is over a second old."""
+
+    @operation(Frame)
+    async def get(self) -> Frame:
+        """The newest frame, at most a second old; `taken_seconds` says of each older reading when it was taken."""
+        await self.services.fresh(LATEST_SECONDS)
+        frame = self.services.sampler.latest
+        if frame is None:  # only when the first tick was lost to a stop in between
+            raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
+        return frame
+
+
+class AlertsHandler(GpuPerfHandler):
+    """``GET alerts``: what needs attention now."""
+
+    @operation(AlertsChanged)
+    async def get(self) -> AlertsChanged:
+        """What needs attention now, each with code, severity, device, since when, evidence and advice."""
+        await self.services.fresh(LATEST_SECONDS)
+        return self.services.sampler.alerts
+
+
+class HistoryHandler(GpuPerfHandler):
+    """``GET history``: columns per device."""
+
+    @operation(
+        History,
+        query=(
+            Query(
+                name="seconds",
+                kind="number",
+                minimum=0.1,
+                maximum=DAY_SECONDS,
+                help="How far back; without it all that is kept at full rate.",
+            ),
+            Query(
+                name="step_seconds",
+                kind="number",
+                default=1.0,
+                minimum=0.1,
+                maximum=DAY_SECONDS,
+                help="How much time a column stands for.",
+            ),
+            Query(name="metrics", default="", help="Names with commas between; without it all."),
+        ),
+    )
+    async def get(self, seconds: float | None, step_seconds: float, metrics: str) -> History:
+        """Columns per device: times, and min, mean, max per metric."""
+        await self.services.fresh()
+        store = self.services.history
+        names = [name for name in metrics.split(",") if name] or None
+        return await in_thread(
+            lambda: store.query(
+                seconds=seconds or store.seconds, step_seconds=step_seconds, metrics=names
+            )
+        )

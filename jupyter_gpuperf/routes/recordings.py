@@ -1,0 +1,93 @@
+"""What happened here: ``recordings``, to keep, to send and to replay."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from tornado.iostream import StreamClosedError
+
+from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.schemas import RecordingInfo, RecordingRequest, Recordings
+from jupyter_gpuperf.server.threads import in_thread
+
+PIECE_BYTES: Final = 1 << 18
+
+
+class RecordingsHandler(GpuPerfHandler):
+    """``GET recordings`` and ``POST recordings``."""
+
+    @operation(Recordings)
+    async def get(self) -> Recordings:
+        """All recordings, newest first."""
+        return Recordings(recordings=await in_thread(self.services.recordings.all))
+
+    @operation(RecordingInfo, status=201, takes=RecordingRequest, optional_body=True)
+    async def post(self, request: RecordingRequest) -> RecordingInfo:
+        """Begin a recording."""
+        await self.services.fresh()  # its header names the devices
+        return await in_thread(lambda: self.services.recordings.start(request))
+
+
+class RecordingHandler(GpuPerfHandler):
+    """``GET recordings/<id>`` and ``DELETE recordings/<id>``."""
+
+    @operation(
+        "application/gzip",
+        query=(
+            Query(
+                name="describe",
+                kind="boolean",
+                default=False,
+                help="Answer the RecordingInfo (state, size, readings) in place of the file.",
+            ),
+        ),
+    )
+    async def get(self, identifier: str, describe: bool) -> RecordingInfo | None:
+        """The file, as far as it is written."""
+        info = await in_thread(lambda: self.services.recordings.get(identifier))
+        if describe:
+            return info
+        # A file that grows meanwhile is sent up to its size of now.
+        await self._send_file(Path(info.path), info.size_bytes)
+        return None
+
+    @operation(
+        RecordingInfo,
+        query=(
+            Query(name="discard", kind="boolean", default=False, help="Delete the file as well."),
+        ),
+    )
+    async def delete(self, identifier: str, discard: bool) -> RecordingInfo:
+        """Stop it, and keep the file. Answers the recording as it was."""
+        shelf = self.services.recordings
+        act = shelf.discard if discard else shelf.stop
+        return await in_thread(lambda: act(identifier))
+
+    async def _send_file(self, path: Path, size_bytes: int) -> None:
+        try:
+            file = await in_thread(lambda: path.open("rb"))
+        except OSError as error:
+            raise NotFound(
+                "unknown_recording", f"The file {path.name} is gone.", "Somebody deleted it."
+            ) from error
+        with file:
+            self.set_header("Content-Type", "application/gzip")
+            self.set_header("Content-Disposition", f'attachment; filename="{path.name}"')
+            self.set_header("X-Content-Type-Options", "nosniff")
+            self.set_header("Content-Length", str(size_bytes))
+            remaining = size_bytes
+            while remaining > 0:
+                piece = await in_thread(partial(file.read, min(PIECE_BYTES, remaining)))
+                if not piece:
+                    break
+                remaining -= len(piece)
+                self.write(piece)
+                try:
+                    await self.flush()  # so that no more than a piece is in memory
+                except StreamClosedError:
+                    return
+        self.finish()

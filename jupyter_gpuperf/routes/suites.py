@@ -1,0 +1,85 @@
+"""Many benchmarks in one environment, or in two by turns: ``suites``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import operation
+from jupyter_gpuperf.schemas import SuiteInfo, SuiteReport, SuiteRequest, Suites
+from jupyter_gpuperf.server.threads import in_thread
+
+SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+"""The page needs nothing, and is allowed nothing."""
+
+
+class SuitesHandler(GpuPerfHandler):
+    """``GET suites`` and ``POST suites``."""
+
+    @operation(Suites)
+    async def get(self) -> Suites:
+        """All suites, newest first; those of servers before, too."""
+        return Suites(suites=await in_thread(self.services.suites.all))
+
+    @operation(SuiteInfo, status=202, takes=SuiteRequest)
+    async def post(self, request: SuiteRequest) -> SuiteInfo:
+        """Queue a suite."""
+        from jupyter_gpuperf.suites.running import Side
+
+        await self.services.fresh()  # which devices there are decides where it runs
+        sides = []
+        names: list[str | None] = [*request.kernel_names] or [None]
+        for name in names:
+            python = await self.kernel_python(name)
+            sides.append(
+                Side(
+                    kernel_name=name,
+                    title=python.title,
+                    interpreter=python.interpreter,
+                    environment=python.environment,
+                )
+            )
+        suites = self.services.suites
+        return await in_thread(lambda: suites.start(request, sides))
+
+
+class SuiteHandler(GpuPerfHandler):
+    """``GET suites/<id>`` and ``DELETE suites/<id>``."""
+
+    @operation(SuiteReport)
+    async def get(self, suite_id: str) -> SuiteReport:
+        """Its state, and what it found so far: the comparison of two kernels, or the results of one."""
+        from jupyter_gpuperf.suites.report import report_of
+
+        suites = self.services.suites
+        return await in_thread(lambda: report_of(suites.get(suite_id), suites.suites_of(suite_id)))
+
+    @operation(SuiteInfo)
+    async def delete(self, suite_id: str) -> SuiteInfo:
+        """Cancel it with the job that runs; one that ended stays as it is."""
+        return await in_thread(lambda: self.services.suites.cancel(suite_id))
+
+
+class SuitePageHandler(GpuPerfHandler):
+    """``GET suites/<id>/page``: what it found, as a page that needs nothing else."""
+
+    @operation("text/html")
+    async def get(self, suite_id: str) -> None:
+        """What it found as an HTML page that needs nothing else; 404 nothing_measured while there is nothing."""
+        page = await in_thread(lambda: self._page(suite_id))
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Disposition", f'attachment; filename="gpuperf-{suite_id}.html"')
+        self.set_header("Content-Security-Policy", SEALED)
+        self.finish(page)
+
+    def _page(self, suite_id: str) -> str:
+        from jupyter_gpuperf.display.suite_page import suite_page  # it loads the benchmarks
+
+        info = self.services.suites.get(suite_id)
+        suites = self.services.suites.suites_of(suite_id)
+        if not all(each.results for each in suites):
+            raise NotFound(
+                "nothing_measured", "This suite has measured nothing to show.", "Run it again."
+            )
+        return suite_page(info, suites)

@@ -1,0 +1,63 @@
+"""``GET training``: what the watched notebooks' loops do; ``POST training/explain``: look closer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.routes.processes import running_kernels
+from jupyter_gpuperf.schemas import ExplainRequest, Training
+from jupyter_gpuperf.server.threads import in_thread
+
+LONGEST_SECONDS: Final = 86_400.0
+MOST_STEPS: Final = 50
+
+
+class TrainingHandler(GpuPerfHandler):
+    """``GET training``: now, and the past."""
+
+    @operation(
+        Training,
+        query=(
+            Query(
+                name="seconds",
+                kind="number",
+                default=120.0,
+                minimum=1.0,
+                maximum=LONGEST_SECONDS,
+                help="How far back.",
+            ),
+            Query(
+                name="step_seconds",
+                kind="number",
+                minimum=0.5,
+                maximum=3600.0,
+                help="How much time a point stands for; without it a second, or more over a long time.",
+            ),
+        ),
+    )
+    async def get(self, seconds: float, step_seconds: float | None) -> Training:
+        """The watched training loops: what they do now, and per notebook samples a second, step time and ratios over time."""
+        store = self.services.training
+        step = step_seconds or max(1.0, seconds / 5000)
+        for kernel in await running_kernels(self):
+            store.name(kernel.info.kernel_id, kernel.info.notebook_path)
+        return await in_thread(lambda: store.training(seconds=seconds, step_seconds=step))
+
+
+class ExplainHandler(GpuPerfHandler):
+    """``POST training/explain``: have a notebook profile its next steps."""
+
+    @operation(ExplainRequest, status=202, takes=ExplainRequest)
+    def post(self, request: ExplainRequest) -> ExplainRequest:
+        """Have a notebook's kernel profile its next steps; the result shows below the running cell."""
+        if not 1 <= request.steps <= MOST_STEPS:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"steps = {request.steps} is out of range.",
+                f"Give from 1 to {MOST_STEPS}.",
+            )
+        self.services.training.explain(request.key, request.steps)
+        return request

@@ -1,0 +1,1 @@
+"""Services of the server's event loop."""

@@ -1,0 +1,43 @@
+"""Which Python a kernel spec starts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_server.utils import ensure_async
+
+from jupyter_gpuperf.errors import NotFound
+
+
+class KernelPython(NamedTuple):
+    """A kernel spec's Python, the variables that it sets, and what people call it."""
+
+    interpreter: str
+    environment: dict[str, str]
+    title: str
+
+
+async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> KernelPython:
+    """Return the Python of a kernel spec; that of the default kernel for ``None``.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_kernel``.
+    """
+    from jupyter_gpuperf.jobs.interpreter import interpreter_of
+
+    name = kernel_name or default_name
+    try:
+        spec: Any = await ensure_async(specs.get_kernel_spec(name))
+    except NoSuchKernel as error:
+        if kernel_name is None:  # a server without kernels still has its own Python
+            return KernelPython(sys.executable, {}, name)
+        raise NotFound(
+            "unknown_kernel",
+            f"There is no kernel spec {name!r}.",
+            "jupyter kernelspec list shows those of this server.",
+        ) from error
+    return KernelPython(*interpreter_of(spec), str(spec.display_name or name))

@@ -1,0 +1,63 @@
+"""Lists the processes on all devices for whoever asks, and matches them with notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.processes.attribution import Attribution, RunningKernel
+from jupyter_gpuperf.sampling import Sampler
+from jupyter_gpuperf.schemas import Processes
+
+KEPT_SECONDS: Final = 1.0
+"""Pages that ask within this time share one reading: listing costs 2 ms a device."""
+
+LISTING_SECONDS: Final = 5.0
+
+
+class ProcessReader:
+    """Lists and matches processes for all who ask, once at a time.
+
+    Parameters
+    ----------
+    sampler
+        Lists them, in its thread.
+    """
+
+    def __init__(self, sampler: Sampler, attribution: Attribution) -> None:
+        self._sampler = sampler
+        self._attribution = attribution
+        self._running: asyncio.Task[Processes] | None = None
+        self._read_at = 0.0
+        self._processes: Processes | None = None
+
+    async def read(self, kernels: list[RunningKernel]) -> Processes:
+        """Return the processes, at most a second old.
+
+        Raises
+        ------
+        Unavailable
+            ``not_answering``: the list did not come in time.
+        """
+        if self._processes is not None and time.monotonic() - self._read_at < KEPT_SECONDS:
+            return self._processes
+        if self._running is None or self._running.done():
+            self._running = asyncio.ensure_future(self._read(kernels))
+        return await asyncio.shield(self._running)
+
+    async def _read(self, kernels: list[RunningKernel]) -> Processes:
+        self._sampler.start()
+        asked = asyncio.wrap_future(self._sampler.request_processes())
+        try:
+            listed = await asyncio.wait_for(asked, LISTING_SECONDS)
+        except asyncio.TimeoutError as error:  # another class than TimeoutError before Python 3.11
+            raise Unavailable(
+                "not_answering",
+                f"The driver has not listed the processes within {LISTING_SECONDS:.0f} s.",
+                "See whether nvidia-smi answers in a terminal.",
+            ) from error
+        self._processes = await asyncio.to_thread(self._attribution.of, listed, kernels)
+        self._read_at = time.monotonic()
+        return self._processes

@@ -1,0 +1,64 @@
+"""What routes call."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.told import ToldJobs
+from jupyter_gpuperf.loop_store.store import TrainingStore
+from jupyter_gpuperf.recorder.shelf import RecordingShelf
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.schemas import Catalog
+from jupyter_gpuperf.server.examinations import Examinations
+from jupyter_gpuperf.server.fanout import Fanout
+from jupyter_gpuperf.server.live_diagnosis import LiveDiagnosis
+from jupyter_gpuperf.server.process_reader import ProcessReader
+from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.suites.manager import SuiteManager
+
+TICK_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """What routes call."""
+
+    catalog: Catalog
+    history: HistoryStore
+    subscribers: Subscribers
+    sampler: Sampler
+    jobs: JobManager
+    told: ToldJobs
+    processes: ProcessReader
+    recordings: RecordingShelf
+    results: ResultStore
+    suites: SuiteManager
+    doctor: Examinations
+    diagnosis: LiveDiagnosis
+    training: TrainingStore
+    fanout: Fanout = field(default_factory=Fanout)
+
+    async def fresh(self, oldest_seconds: float = math.inf) -> None:
+        """Wait until there are readings, and not older than ``oldest_seconds``.
+
+        Raises
+        ------
+        Unavailable
+            ``no_sample_yet``: the driver did not answer in time.
+        """
+        sampler = self.sampler
+        self.diagnosis.start()
+        sampler.start()  # at the latest: whoever embeds a server may not call its start hooks
+        if not sampler.is_fresh(oldest_seconds) and not await in_thread(
+            lambda: sampler.wait_for_tick(TICK_SECONDS)
+        ):
+            raise Unavailable(
+                "not_answering",
+                f"The driver has not answered within {TICK_SECONDS:.0f} s.",
+                "See whether nvidia-smi answers in a terminal; then restart the Jupyter server.",
+            )

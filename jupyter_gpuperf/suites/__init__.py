@@ -1,0 +1,1 @@
+"""Many benchmarks in one environment, or in two by turns."""

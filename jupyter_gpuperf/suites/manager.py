@@ -1,0 +1,244 @@
+"""Runs suites as jobs in the queues of their devices, one suite after the other, and remembers them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.schemas import (
+    SUITE_FORMAT,
+    SUITE_VERSION,
+    Suite,
+    SuiteInfo,
+    SuiteRequest,
+    SuiteSide,
+)
+from jupyter_gpuperf.suites.running import RunningSuite, Side
+from jupyter_gpuperf.suites.store import SuiteStore
+
+logger = logging.getLogger(__name__)
+
+MOST_ROUNDS: Final = 50
+LONGEST_SECONDS: Final = 24 * 3600.0
+LONGEST_QUEUE: Final = 20
+MOST_SIDES: Final = 2
+IN_MEMORY: Final = 10
+
+
+class SuiteManager:
+    """Thread-safe. Its methods use the file of the results: call them away from the event loop.
+
+    Parameters
+    ----------
+    jobs
+        Runs the benchmarks, and queues them beside what else is asked for.
+    results
+        The file of the results, and of the suites' states.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: JobManager,
+        results: ResultStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._jobs, self._results, self._clock = jobs, results, clock
+        self._store = SuiteStore(results)
+        self._lock = threading.RLock()
+        self._suites: dict[str, RunningSuite] = {}
+        self._queue: deque[RunningSuite] = deque()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def start(self, request: SuiteRequest, sides: Sequence[Side]) -> SuiteInfo:
+        """Queue a suite in the environments given: one, or two by turns.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_benchmark`` or ``unknown_device``.
+        BadRequest
+            A parameter or a number is out of range, or there are too many kernels.
+        Unavailable
+            ``queue_full``, or ``shutting_down``.
+        """
+        suite = self._made(request, sides)
+        with self._lock:
+            if self._closed:
+                raise Unavailable(
+                    "shutting_down", "The server is shutting down.", "Start it again."
+                )
+            if len(self._queue) >= LONGEST_QUEUE:
+                raise Unavailable("queue_full", "Too many suites wait.", "Cancel some of them.")
+            self._suites[suite.info.id] = suite
+            self._queue.append(suite)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run_all, name="gpuperf-suites", daemon=True
+                )
+                self._thread.start()
+        return suite.info
+
+    def get(self, suite_id: str) -> SuiteInfo:
+        """Return a suite; ``NotFound`` (``unknown_suite``) when there is none of this id."""
+        for each in self.all():
+            if each.id == suite_id:
+                return each
+        raise NotFound(
+            "unknown_suite", f"There is no suite {suite_id!r}.", "GET suites lists them."
+        )
+
+    def cancel(self, suite_id: str) -> SuiteInfo:
+        """End a suite with the job that runs; one that has ended stays as it is."""
+        with self._lock:
+            suite = self._suites.get(suite_id)
+        if suite is not None:
+            suite.cancel()
+        return self.get(suite_id)
+
+    def suites_of(self, suite_id: str) -> list[Suite]:
+        """Return what a suite has measured so far, one a side."""
+        with self._lock:
+            suite = self._suites.get(suite_id)
+        if suite is not None and suite.suites:
+            return suite.suites
+        info = self.get(suite_id)
+        return [self._loaded(info, side) for side in info.sides]
+
+    def all(self) -> list[SuiteInfo]:
+        """Return the suites of this server and those that have ended before, newest first."""
+        kept = {each.id: each for each in self._store.all()}
+        with self._lock:
+            kept |= {name: each.info for name, each in self._suites.items()}
+        return sorted(kept.values(), key=lambda each: each.created_seconds, reverse=True)
+
+    def close(self) -> None:
+        """Cancel everything, and return when nothing runs. Close the jobs' manager after it."""
+        with self._lock:
+            self._closed = True
+            suites, thread = list(self._suites.values()), self._thread
+        for each in suites:
+            each.cancel()
+        if thread is not None:
+            thread.join()
+
+    def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> RunningSuite:
+        # Not needed before: a server starts without the benchmarks.
+        from jupyter_gpuperf.benchmarks import all_benchmarks, find
+        from jupyter_gpuperf.suites.suite_file import chosen
+
+        _check_numbers(request, sides)
+        for name, parameters in request.parameters.items():
+            find(name).check(parameters)
+        benchmarks = chosen(all_benchmarks(), ",".join(request.benchmarks))
+        for side in sides:  # an unknown device is refused at once
+            self._jobs.place(benchmarks[0], request.device, side.environment)
+        info = _waiting(request, [each.name for each in benchmarks], sides, self._clock())
+        self._store.put(info)
+        return RunningSuite(
+            info,
+            benchmarks=benchmarks,
+            sides=sides,
+            parameters=request.parameters,
+            jobs=self._jobs,
+            keep=self._keep,
+            clock=self._clock,
+        )
+
+    def _keep(self, info: SuiteInfo) -> None:
+        if self._closed and info.state == "cancelled":
+            return  # nobody cancelled what ends with the server: left as it is, it says so later
+        self._store.put(info)
+
+    def _run_all(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._thread = None
+                    return
+                suite = self._queue.popleft()
+            suite.run()
+            self._forget_old()
+
+    def _forget_old(self) -> None:
+        with self._lock:
+            ended = [
+                name
+                for name, each in self._suites.items()
+                if each.info.state not in ("queued", "running")
+            ]
+            for name in ended[: max(0, len(ended) - IN_MEMORY)]:
+                del self._suites[name]  # the file has it
+
+    def _loaded(self, info: SuiteInfo, side: SuiteSide) -> Suite:
+        results = []
+        for number in side.result_ids:
+            try:
+                results.append(self._results.get(number).result)
+            except NotFound:  # the file was put aside meanwhile
+                logger.warning("Result %s of suite %s is gone.", number, info.id)
+        return Suite(
+            format=SUITE_FORMAT,
+            format_version=SUITE_VERSION,
+            created_seconds=info.created_seconds,
+            rounds=info.rounds_done,
+            results=results,
+            failures=side.failures,
+        )
+
+
+def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
+    if not 1 <= len(sides) <= MOST_SIDES:
+        raise BadRequest(
+            "too_many_kernels",
+            f"{len(sides)} kernels were named.",
+            "Name one, or two to hold against each other.",
+        )
+    for name, value, least, most in (
+        ("rounds", request.rounds, 1, MOST_ROUNDS),
+        ("budget_seconds", request.budget_seconds, 1, LONGEST_SECONDS),
+    ):
+        if not least <= value <= most:
+            raise BadRequest(
+                "parameter_out_of_range",
+                f"{name}={value:g} is out of range.",
+                f"Give a number from {least:g} to {most:g}.",
+            )
+
+
+def _waiting(
+    request: SuiteRequest, benchmarks: list[str], sides: Sequence[Side], now_seconds: float
+) -> SuiteInfo:
+    progress_message = "Waiting for the suite before it"
+    titles = [each.title for each in sides]
+    if len(set(titles)) < len(titles):  # one held against itself shows how much runs differ
+        titles = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
+    return SuiteInfo(
+        id=uuid.uuid4().hex[:12],
+        benchmarks=benchmarks,
+        device=request.device,
+        rounds=request.rounds,
+        budget_seconds=request.budget_seconds,
+        sides=[
+            SuiteSide(kernel_name=each.kernel_name, title=title, result_ids=[], failures=[])
+            for each, title in zip(sides, titles, strict=True)
+        ],
+        state="queued",
+        rounds_done=0,
+        progress_ratio=0.0,
+        progress_message=progress_message,
+        remaining_seconds=None,
+        created_seconds=now_seconds,
+        started_seconds=None,
+        ended_seconds=None,
+        error=None,
+    )

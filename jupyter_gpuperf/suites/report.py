@@ -1,0 +1,29 @@
+"""What a suite has found: two environments compared, or the figures of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from jupyter_gpuperf.results.aggregate_runs import combined
+from jupyter_gpuperf.results.comparison import compare
+from jupyter_gpuperf.schemas import BenchmarkResult, Suite, SuiteInfo, SuiteReport
+
+
+def report_of(info: SuiteInfo, suites: Sequence[Suite]) -> SuiteReport:
+    """Return a suite with what it found so far."""
+    if len(suites) == 2:
+        return SuiteReport(suite=info, comparison=compare(*suites), results=[])
+    return SuiteReport(suite=info, comparison=None, results=in_rounds(suites[0]))
+
+
+def in_rounds(suite: Suite) -> list[BenchmarkResult]:
+    """Return each benchmark's rounds as one result, without samples: where the next run would lie."""
+    rounds: dict[str, list[BenchmarkResult]] = {}
+    for each in suite.results:
+        rounds.setdefault(each.benchmark, []).append(each)
+    return [
+        msgspec.structs.replace(combined(each), samples={name: [] for name in each[-1].samples})
+        for each in rounds.values()
+    ]

@@ -1,0 +1,208 @@
+"""One suite while it runs: submits its jobs one after the other, and tells how far it is."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.jobs.remaining import Remaining
+from jupyter_gpuperf.schemas import (
+    BenchmarkResult,
+    ErrorInfo,
+    JobInfo,
+    JobRequest,
+    JobState,
+    Suite,
+    SuiteInfo,
+)
+from jupyter_gpuperf.suites.rounds import Rounds
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.benchmarks import Benchmark
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """The environment of one kernel."""
+
+    kernel_name: str | None
+    title: str
+    interpreter: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class RunningSuite:
+    """Thread-safe; :meth:`run` returns when the suite has ended.
+
+    Parameters
+    ----------
+    info
+        Its state before it begins.
+    parameters
+        Benchmark → parameters other than the defaults.
+    keep
+        Takes the state after each result, and at the end.
+    """
+
+    def __init__(
+        self,
+        info: SuiteInfo,
+        *,
+        benchmarks: Sequence[Benchmark],
+        sides: Sequence[Side],
+        parameters: Mapping[str, Mapping[str, Any]],
+        jobs: JobManager,
+        keep: Callable[[SuiteInfo], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._info = info
+        self._benchmarks, self._sides, self._parameters = benchmarks, sides, parameters
+        self._jobs, self._keep, self._clock = jobs, keep, clock
+        self._lock = threading.RLock()
+        self._cancelled = False
+        self._job_id: str | None = None
+        self._words, self._ratio = "", 0.0
+        self._remaining = Remaining()
+        self.suites: list[Suite] = []
+        """What was measured so far, one a side."""
+
+    @property
+    def info(self) -> SuiteInfo:
+        """Its state now."""
+        with self._lock:
+            if self._info.state != "running":
+                return self._info
+            left = self._remaining.seconds(self._clock())
+            return msgspec.structs.replace(self._info, remaining_seconds=left)
+
+    def run(self) -> None:
+        """Run to the end; whatever goes wrong is noted in the state."""
+        with self._lock:
+            if self._cancelled:
+                return
+            self._change(state="running", progress_message="", started_seconds=self._clock())
+        rounds = Rounds(
+            self._benchmarks,
+            [partial(self._run_one, side) for side in range(len(self._sides))],
+            rounds=self._info.rounds,
+            budget_seconds=self._info.budget_seconds,
+            save=self._save,
+            say=self._say,
+            wall_clock=self._clock,
+        )
+        try:
+            rounds.run()
+        except GpuPerfError as error:
+            if error.code == "cancelled":
+                self._end("cancelled")
+            else:
+                self._end("failed", error)
+        except Exception as error:  # one suite's defect must not end the queue
+            logger.exception("Suite %s failed in the server.", self._info.id)
+            self._end("failed", JobFailed("internal_error", f"{error}", "See the server's log."))
+        else:
+            self._end("done")
+
+    def cancel(self) -> None:
+        """End it, and the job that runs."""
+        with self._lock:
+            if self._info.state not in ("queued", "running"):
+                return
+            self._cancelled = True
+            if self._job_id is not None:
+                self._jobs.cancel(self._job_id)
+            elif self._info.state == "queued":
+                self._end("cancelled")
+
+    def _run_one(self, side: int, name: str, parameters: Mapping[str, Any]) -> BenchmarkResult:
+        job = self._followed(self._submit(side, name, parameters))
+        if job.result is None:
+            error = job.error or ErrorInfo(code="cancelled", message="It was cancelled.", hint="")
+            raise GpuPerfError(error.code, error.message, error.hint)
+        if job.result_id is not None:
+            with self._lock:
+                sides = list(self._info.sides)
+                numbers = [*sides[side].result_ids, job.result_id]
+                sides[side] = msgspec.structs.replace(sides[side], result_ids=numbers)
+                self._change(sides=sides)
+        return job.result
+
+    def _submit(self, side: int, name: str, parameters: Mapping[str, Any]) -> JobInfo:
+        place = self._sides[side]
+        with self._lock:  # a cancel comes before the job is there, or finds it
+            if self._cancelled:
+                raise GpuPerfError("cancelled", "It was cancelled.")
+            job = self._jobs.submit(
+                JobRequest(
+                    benchmark=name,
+                    parameters={**parameters, **self._parameters.get(name, {})},
+                    kernel_name=place.kernel_name,
+                    device=self._info.device,
+                ),
+                interpreter=place.interpreter,
+                environment=place.environment,
+                suite=self._info.id,
+            )
+            self._job_id = job.id
+            return job
+
+    def _followed(self, job: JobInfo) -> JobInfo:
+        told: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
+        unsubscribe = self._jobs.subscribe(job.id, told.put)
+        try:
+            while job.state in ("queued", "running"):
+                job = told.get()
+                self._progress(job)
+        finally:
+            unsubscribe()
+            with self._lock:
+                self._job_id = None
+        return job
+
+    def _say(self, words: str, ratio: float) -> None:
+        with self._lock:
+            self._words, self._ratio = words, ratio
+            self._change(progress_message=words, progress_ratio=ratio)
+
+    def _progress(self, job: JobInfo) -> None:
+        runs = len(self._sides) * len(self._benchmarks) * self._info.rounds
+        ratio = min(1.0, self._ratio + job.progress_ratio / runs)
+        said = f"{self._words}: {job.progress_message}" if job.progress_message else self._words
+        with self._lock:
+            self._remaining.observe(self._clock(), ratio)
+            self._change(progress_ratio=ratio, progress_message=said)
+
+    def _save(self, suites: Sequence[Suite]) -> None:
+        with self._lock:
+            self.suites = list(suites)
+            sides = [
+                msgspec.structs.replace(side, failures=suite.failures)
+                for side, suite in zip(self._info.sides, suites, strict=True)
+            ]
+            self._change(sides=sides, rounds_done=suites[0].rounds)
+        self._keep(self._info)
+
+    def _end(self, state: JobState, error: GpuPerfError | None = None) -> None:
+        with self._lock:
+            self._change(
+                state=state,
+                error=None if error is None else ErrorInfo(**error.to_dict()),
+                progress_message="",
+                progress_ratio=1.0 if state == "done" else self._info.progress_ratio,
+                ended_seconds=self._clock(),
+            )
+        self._keep(self._info)
+
+    def _change(self, **changes: Any) -> None:
+        self._info = msgspec.structs.replace(self._info, **changes)

@@ -1,0 +1,86 @@
+"""Remembers suites in the file of the results, so that they outlive the server that ran them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from typing import Final
+
+import msgspec
+import psutil
+
+from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.schemas import ErrorInfo, SuiteInfo, encode
+
+logger = logging.getLogger(__name__)
+
+MOST_KEPT: Final = 50
+SERVER_ENDED: Final = ErrorInfo(
+    code="server_ended",
+    message="The server ended while it ran.",
+    hint="What had ended by then is kept. Run it again for the rest.",
+)
+
+
+class SuiteStore:
+    """The states of suites; their results are among all others.
+
+    Parameters
+    ----------
+    results
+        The file.
+    owner
+        Tells this server from others that use the file.
+    """
+
+    def __init__(self, results: ResultStore, owner: str | None = None) -> None:
+        self._results = results
+        self._owner = owner or f"{platform.node()} {os.getpid()}"
+
+    def put(self, info: SuiteInfo) -> None:
+        """Remember a suite as it is now. Where that fails it is logged: the suite goes on."""
+        try:
+            with self._results.open("kept") as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO suites VALUES (?, ?, ?, ?)",
+                    (info.id, info.created_seconds, self._owner, encode(info)),
+                )
+                connection.execute(
+                    "DELETE FROM suites WHERE id NOT IN"
+                    " (SELECT id FROM suites ORDER BY created_seconds DESC LIMIT ?)",
+                    (MOST_KEPT,),
+                )
+        except Unavailable as error:
+            logger.warning("%s", error.message)
+
+    def all(self) -> list[SuiteInfo]:
+        """Return the suites that have ended, newest first; those that died with their server as failed."""
+        if not self._results.path.exists():
+            return []
+        with self._results.open("read") as connection:
+            rows = connection.execute(
+                "SELECT owner, content FROM suites ORDER BY created_seconds DESC"
+            ).fetchall()
+        found = []
+        for row in rows:
+            try:
+                info = msgspec.json.decode(row["content"], type=SuiteInfo)
+            except msgspec.MsgspecError as error:  # of a later version, perhaps
+                logger.warning("A suite can't be read: %s", error)
+                continue
+            if info.state in ("queued", "running"):
+                if self._runs_elsewhere(row["owner"]):
+                    continue
+                info = msgspec.structs.replace(
+                    info, state="failed", error=SERVER_ENDED, progress_message=""
+                )
+            found.append(info)
+        return found
+
+    def _runs_elsewhere(self, owner: str) -> bool:
+        host, _, pid = owner.rpartition(" ")
+        if owner == self._owner:  # asked for what is not in memory: a server before had this number
+            return False
+        return host == platform.node() and psutil.pid_exists(int(pid))
