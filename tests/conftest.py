@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+with contextlib.suppress(ImportError):  # a machine with a GPU may have only what tests/gpu needs
+    from hypothesis import HealthCheck, settings
+
+    # How fast an example runs is the machine's business.
+    settings.register_profile(
+        "any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any pace")
 
 TESTS = Path(__file__).parent
 RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"

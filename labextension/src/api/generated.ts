@@ -231,7 +231,6 @@ export interface Series {
  */
 export interface DeviceInfo {
   clock_memory_max_mhz:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -241,9 +240,9 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   clock_sm_max_mhz:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -253,12 +252,12 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   compute_capability: string | null;
   driver_version: string | null;
   index: number;
   memory_total_bytes:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -268,12 +267,12 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   name: string;
   parent_uuid: string | null;
   pci_bus_id: string | null;
   power_limit_watts:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -283,7 +282,8 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   replayed: boolean;
   state: "device_lost" | "not_answering" | "ok";
   unified_memory: boolean;
@@ -324,7 +324,6 @@ export interface ProcessInfo {
   kernel_found_by: ("namespace_pid" | "process_tree") | null;
   kinds: ("compute" | "graphics")[];
   memory_used_bytes:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -334,10 +333,10 @@ export interface ProcessInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   pid: number | null;
   sm_utilization_percent:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -347,7 +346,8 @@ export interface ProcessInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   started_seconds: number | null;
   user: string | null;
 }
@@ -539,7 +539,6 @@ export interface Frame {
   devices: {
     [k: string]: {
       [k: string]:
-        | number
         | (
             | "device_lost"
             | "driver_error"
@@ -549,12 +548,12 @@ export interface Frame {
             | "not_recorded"
             | "not_supported"
             | "not_yet"
-          );
+          )
+        | number;
     };
   };
   host: {
     [k: string]:
-      | number
       | (
           | "device_lost"
           | "driver_error"
@@ -564,7 +563,8 @@ export interface Frame {
           | "not_recorded"
           | "not_supported"
           | "not_yet"
-        );
+        )
+      | number;
   };
   host_cores_percent: number[];
   time_seconds: number;
