@@ -10,10 +10,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf import diagnose
-from jupyter_gpuperf.alerts import RULES
-from jupyter_gpuperf.diagnose import Rule, Threshold
+from jupyter_gpuperf import rules as diagnose
 from jupyter_gpuperf.metrics import METRICS, Metric
+from jupyter_gpuperf.rules import RULES, Rule, Threshold
 from jupyter_gpuperf.sources.cadence import LIMITS_SECONDS, SLOW_SECONDS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -171,7 +170,7 @@ SHARED: Final = {
 def thresholds_of(module: object) -> dict[str, Threshold]:
     """Return a rule's thresholds, and those of what it tells things apart with."""
     beside = [name for name, codes in SHARED.items() if getattr(module, "CODE", "") in codes]
-    modules = [module, *(import_module(f"jupyter_gpuperf.diagnose.{name}") for name in beside)]
+    modules = [module, *(import_module(f"jupyter_gpuperf.rules.{name}") for name in beside)]
     return {
         name: each
         for one in modules

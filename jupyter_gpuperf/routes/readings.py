@@ -63,7 +63,7 @@ class AlertsHandler(GpuPerfHandler):
     async def get(self) -> None:
         """Answer :class:`schemas.AlertsChanged`."""
         await self.services.fresh(LATEST_SECONDS)
-        self.answer(self.services.sampler.alerts)
+        self.answer(self.services.alerts.told)
 
 
 class HistoryHandler(GpuPerfHandler):

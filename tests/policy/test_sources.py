@@ -11,8 +11,8 @@ import pytest
 from jupyter_gpuperf import benchmarks, doctor, metrics
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.config import Settings
-from jupyter_gpuperf.diagnose import RULES
 from jupyter_gpuperf.routes import ROUTES
+from jupyter_gpuperf.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jupyter_gpuperf"

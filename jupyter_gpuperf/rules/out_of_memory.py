@@ -1,0 +1,84 @@
+"""A program took all device memory, and was gone."""
+
+from __future__ import annotations
+
+from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+
+GIB = float(1 << 30)
+
+PEAK_RATIO = Threshold(
+    0.965,
+    reason="Of the device's memory: an allocation fails when the rest is smaller than what is asked for, "
+    "which is seldom more than a few percent.",
+    margin="Before an error 1.00; healthy work of ours below 0.2, a full one 0.985.",
+)
+FREED_RATIO = Threshold(
+    0.5,
+    reason="Of the peak: the program ended, or gave up what it held.",
+    margin="After an error 0.01.",
+)
+STILL_RATIO = Threshold(
+    0.97,
+    reason="Of the peak: from there on memory counts as full. A program that ran there for a while did not "
+    "fail for want of memory.",
+    margin="Memory of a full but healthy job is there from its first steps to its end, 11 s and more.",
+)
+LAST_SECONDS = Threshold(
+    5.0,
+    reason="From full to gone: an allocation that fails ends a program at once, and Python needs a moment.",
+    margin="Measured 0.8 s; a full but healthy job 11 s and more.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    series = view.series
+    total = series.newest("memory_total_bytes")
+    points = series.points("memory_used_bytes")
+    if not total or len(points) < 3:
+        return None
+    interval = series.interval_seconds
+    for place in range(1, len(points)):
+        peak = points[place - 1][1]
+        if peak < PEAK_RATIO * total or points[place][1] > FREED_RATIO * peak:
+            continue
+        first = place - 1
+        while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
+            first -= 1
+        full_seconds = points[place][0] - points[first][0]
+        # With rare readings only the peak is seen; one that was full from the first reading on says nothing.
+        if first > 0 and full_seconds <= max(LAST_SECONDS, 1.5 * interval):
+            return _found(view, peak, total, full_seconds, points[place][0])
+    return None
+
+
+def _found(
+    view: View, peak: float, total: float, full_seconds: float, at_seconds: float
+) -> Finding:
+    began = view.series.times_seconds[0]
+    return Finding(
+        severity="critical",
+        confidence="suspected",
+        summary=f"A program filled the memory, {peak / GIB:.1f} of {total / GIB:.1f} GiB, and was gone within {full_seconds:.1f} s: it probably ran out of memory.",
+        evidence={
+            "memory_peak_bytes": peak,
+            "memory_total_bytes": total,
+            "memory_full_seconds": full_seconds,
+            "happened_at_seconds": at_seconds - began,
+        },
+        advice="Use a smaller batch with gradient accumulation, activation checkpointing, or bf16; free what "
+        "other notebooks hold. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True helps against fragments.",
+        refuted_by="The program's own output: it says OutOfMemoryError, or it ended for another reason.",
+    )
+
+
+RULE = Rule(
+    code="out-of-memory",
+    title="Out of memory",
+    meaning="A program asked for more device memory than there was, and failed.",
+    needs=("memory_used_bytes", "memory_total_bytes"),
+    check=_check,
+    looks_at="whole",
+    horizon="long",
+)
