@@ -12,7 +12,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording
-from jupyter_gpuperf.findings.wire import told
+from jupyter_gpuperf.findings.wire import finding_of
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recorder.in_process import record_here
 from jupyter_gpuperf.rules import Device, RuleInput, all_rules, judge
@@ -141,7 +141,7 @@ def diagnosis_here(seconds: float, source: str) -> Diagnosis:
 def _diagnosed(source: str, everything: RuleInput) -> Diagnosis:
     findings = judge(everything, all_rules())
     return Diagnosis(
-        source, everything, [told(each, _since(everything, each.device)) for each in findings]
+        source, everything, [finding_of(each, _since(everything, each.device)) for each in findings]
     )
 
 

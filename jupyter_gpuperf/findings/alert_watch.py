@@ -8,7 +8,8 @@ from typing import Final
 
 from jupyter_gpuperf.findings.holding import Holding
 from jupyter_gpuperf.findings.wire import alert_of
-from jupyter_gpuperf.rules import Device, Finding, Rule, RuleInput, Series, View, checked
+from jupyter_gpuperf.rules import Device, Finding, Rule, RuleInput, Series, View
+from jupyter_gpuperf.rules.judge import checked
 from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading
 
 SPACING_SECONDS: Final = 1.0
@@ -30,8 +31,8 @@ class _Kept:
         self.times.append(time_seconds)
         for name, column in self.columns.items():
             column.append(readings.get(name, "not_recorded"))
-        for each in (self.times, *self.columns.values()):
-            del each[:-KEPT]
+            del column[:-KEPT]
+        del self.times[:-KEPT]
         return Series(times_seconds=self.times, columns=self.columns)
 
 

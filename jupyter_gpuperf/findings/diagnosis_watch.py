@@ -17,15 +17,10 @@ import msgspec
 
 from jupyter_gpuperf.findings.holding import Holding
 from jupyter_gpuperf.findings.rule_inputs import input_of_history
-from jupyter_gpuperf.findings.wire import told
+from jupyter_gpuperf.findings.wire import finding_of
 from jupyter_gpuperf.rules import Finding, Listing, Rule, RuleInput, View, judge
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.schemas import (
-    AlertsChanged,
-    DeviceInfo,
-    FindingsChanged,
-    Frame,
-)
+from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
 from jupyter_gpuperf.schemas import Finding as WireFinding
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
@@ -76,7 +71,6 @@ class DiagnosisWatch:
         self._listings: dict[str, list[Listing]] = {}
         self._holding = Holding(self._rules)
         self._told_seconds = -math.inf
-        self._now = -math.inf
         self._telling = threading.Lock()
         self._told = FindingsChanged(findings=[])
 
@@ -110,9 +104,6 @@ class DiagnosisWatch:
             Each device's processes as they are now; a device without an entry was not listed.
         """
         now = latest.time_seconds
-        if now < self._now:  # the clock was set back
-            self._listings = {}
-        self._now = now
         self._keep(listed, now)
         everything = self._input(latest, infos)
         changed = self._holding.take(
@@ -124,7 +115,7 @@ class DiagnosisWatch:
         if changed or (self._told.findings and now - self._told_seconds >= REFRESH_SECONDS):
             self._told_seconds = now
             with self._telling:
-                self._told = self._marked([told(*each) for each in self._holding.told])
+                self._told = self._marked([finding_of(*each) for each in self._holding.told])
             return True
         return False
 
@@ -143,7 +134,7 @@ class DiagnosisWatch:
         for uuid, listing in listed.items():
             kept = [*self._listings.get(uuid, ()), replace(listing, time_seconds=now)]
             self._listings[uuid] = [
-                each for each in kept if each.time_seconds >= now - LONG_SECONDS
+                each for each in kept if now - LONG_SECONDS <= each.time_seconds <= now
             ]
 
     def _judged(self, everything: RuleInput) -> list[Finding]:

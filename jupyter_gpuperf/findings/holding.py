@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from jupyter_gpuperf.rules import Finding, Rule, Severity, worst_first
+from jupyter_gpuperf.rules import Finding, Rule
+from jupyter_gpuperf.rules.judge import worst_first
+from jupyter_gpuperf.rules.rule import Severity
 
 
 class _Key(NamedTuple):

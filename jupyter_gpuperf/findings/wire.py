@@ -9,22 +9,15 @@ from jupyter_gpuperf.schemas import Alert
 from jupyter_gpuperf.schemas import Finding as WireFinding
 
 
-def told(finding: Finding, since_seconds: float) -> WireFinding:
+def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
     """Return a finding as it goes over the wire."""
     return WireFinding(since_seconds=since_seconds, cost=cost_of(finding), **asdict(finding))
 
 
 def alert_of(finding: Finding, since_seconds: float) -> Alert:
     """Return what a rule that notifies has found as it goes over the wire."""
-    return Alert(
-        code=finding.code,
-        severity=finding.severity,
-        device=finding.device,
-        since_seconds=since_seconds,
-        summary=finding.summary,
-        advice=finding.advice,
-        evidence=dict(finding.evidence),
-    )
+    told = {name: each for name, each in asdict(finding).items() if name in Alert.__struct_fields__}
+    return Alert(since_seconds=since_seconds, **told)
 
 
 def cost_of(finding: Finding) -> str | None:

@@ -25,23 +25,14 @@ from jupyter_gpuperf.rules import (
     thermal_throttled,
     transfer_bound,
 )
-from jupyter_gpuperf.rules.judge import checked, judge, worst_first
-from jupyter_gpuperf.rules.rule import (
-    SEVERITIES,
-    Confidence,
-    Finding,
-    HoldOff,
-    Rule,
-    Severity,
-)
+from jupyter_gpuperf.rules.judge import judge
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule
 from jupyter_gpuperf.rules.rule_input import Device, Listing, Process, RuleInput, Series
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
 
 __all__ = [
     "RULES",
-    "SEVERITIES",
-    "Confidence",
     "Device",
     "Finding",
     "HoldOff",
@@ -50,13 +41,10 @@ __all__ = [
     "Rule",
     "RuleInput",
     "Series",
-    "Severity",
     "Threshold",
     "View",
     "all_rules",
-    "checked",
     "judge",
-    "worst_first",
 ]
 
 RULES: tuple[Rule, ...] = (

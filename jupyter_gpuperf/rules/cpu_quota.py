@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.diagnose.changes import loader_with
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.rule import Finding, Rule
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
 
@@ -33,10 +33,10 @@ def _check(view: View) -> Finding | None:
         return None
     if throttled < THROTTLED_RATIO or used < USED_RATIO * limit:
         return None
-    severity: Severity = "warning" if work.idle_ratio >= IDLE_RATIO else "info"
+    costs = work.idle_ratio >= IDLE_RATIO
     threads = float(loader.num_workers * (loader.worker_threads or 1)) if loader else None
     return Finding(
-        severity=severity,
+        severity="warning" if costs else "info",
         confidence="confirmed" if loader else "suspected",
         summary=f"The CPU limit of {limit:.1f} cores is used up: its threads waited {throttled:.1f} s in each second, and the GPU rests {work.idle_ratio:.0%} of the time.",
         evidence={
@@ -46,7 +46,7 @@ def _check(view: View) -> Finding | None:
             "busy_ratio": work.busy_ratio,
             "worker_threads_count": threads,
         },
-        lost_ratio=work.idle_ratio if severity == "warning" else None,
+        lost_ratio=work.idle_ratio if costs else None,
         advice="Use no more workers and threads than the limit has cores: num_workers below it, and one thread "
         "in each (torch.set_num_threads(1), cv2.setNumThreads(1)). Or ask for more CPU.",
         refuted_by="If the GPU is no busier with half the workers, the limit is not what holds it.",

@@ -6,8 +6,8 @@ from typing import Final
 
 from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, Rule
 from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.units import GIB
 
-GIB: Final = float(1 << 30)
 SHM_RATIO: Final = 0.9
 DISK_FREE_BYTES: Final = 2 * GIB
 SHM_METRICS: Final = ("host_shm_used_bytes", "host_shm_total_bytes")

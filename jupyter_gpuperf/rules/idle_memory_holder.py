@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.rule import Finding, Rule
 from jupyter_gpuperf.rules.rule_input import Listing, Process, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
-
-GIB = float(1 << 30)
+from jupyter_gpuperf.units import GIB
 
 HELD_RATIO = Threshold(
     0.1,
@@ -39,11 +38,10 @@ def _check(view: View) -> Finding | None:
     held = float(holder.memory_used_bytes)
     used = series.newest("memory_used_bytes") or 0.0
     others = len(listings[-1].processes) > 1
-    severity: Severity = "warning" if others and used >= SCARCE_RATIO * total else "info"
     seconds = listings[-1].time_seconds - listings[0].time_seconds
     name = holder.notebook or f"Process {holder.pid}"
     return Finding(
-        severity=severity,
+        severity="warning" if others and used >= SCARCE_RATIO * total else "info",
         summary=f"{name} holds {held / GIB:.1f} of {total / GIB:.1f} GiB and has not worked for {seconds:.0f} s.",
         evidence={
             "memory_held_bytes": held,
@@ -59,7 +57,7 @@ def _check(view: View) -> Finding | None:
 
 def _holder(view: View, listings: tuple[Listing, ...], total: float) -> Process | None:
     utilization = view.series.values("utilization_percent")
-    resting = bool(utilization) and max(utilization) <= 0.0
+    resting = max(utilization, default=1.0) <= 0.0
     for process in listings[-1].processes:
         seen = [
             each for listing in listings for each in listing.processes if each.pid == process.pid

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.diagnose.changes import FUSED
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.rule import Finding, Rule
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
 
@@ -32,15 +32,14 @@ def _check(view: View) -> Finding | None:
         return _without_gpm(view)
     if bandwidth < INFO_PERCENT:
         return None
-    severity: Severity = "warning" if bandwidth >= WARNING_PERCENT else "info"
-    tensor = view.series.mean("tensor_active_percent")
+    loud = bandwidth >= WARNING_PERCENT
     return Finding(
-        severity=severity,
-        confidence="confirmed" if severity == "warning" else "suspected",
+        severity="warning" if loud else "info",
+        confidence="confirmed" if loud else "suspected",
         summary=f"Memory traffic is at {bandwidth:.0f} % of what the device can carry: it sets the pace, and not arithmetic.",
         evidence={
             "dram_bandwidth_percent": bandwidth,
-            "tensor_active_percent": tensor,
+            "tensor_active_percent": view.series.mean("tensor_active_percent"),
             "busy_ratio": view.work.busy_ratio,
         },
         advice=ADVICE,

@@ -9,8 +9,8 @@ from jupyter_gpuperf.rules.rule import A_WHILE, Finding, Rule
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.units import GIB
 
-GIB = float(1 << 30)
 METRICS: Final = ("memory_used_bytes", "memory_total_bytes")
 
 FULL_RATIO = Threshold(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from jupyter_gpuperf.rules.rule import Finding, Rule
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
-
-GIB = float(1 << 30)
+from jupyter_gpuperf.units import GIB
 
 PEAK_RATIO = Threshold(
     0.965,
