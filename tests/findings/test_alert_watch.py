@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
-from jupyter_gpuperf.rules import RULES
+from jupyter_gpuperf.rules import RULES, Rule
 from jupyter_gpuperf.schemas import Frame
 
 GPU, OTHER = "GPU-0000", "GPU-0001"
@@ -108,6 +108,28 @@ def test_memory_that_grows_is_told_before_it_is_full(machine):
     assert seconds_left == pytest.approx((80 - 71) / 0.25, rel=0.05)
 
 
+def test_memory_that_rises_and_falls_is_no_leak(machine):
+    """The alert once saw a trend where the finding of the same trouble saw none."""
+    machine.run(
+        50,
+        lambda second: machine.devices[GPU].update(
+            memory_used_bytes=(64 + 0.2 * second + 3 * (second % 2)) * GIB
+        ),
+    )
+    assert machine.watch.told.alerts == []
+
+
+def test_memory_that_has_stopped_growing_is_not_told(machine):
+    machine.run(
+        60,
+        lambda second: machine.devices[GPU].update(
+            memory_used_bytes=(60 + 0.4 * min(second, 15)) * GIB
+        ),
+    )
+    machine.devices[GPU]["memory_used_bytes"] = 66 * GIB
+    assert machine.run(12) == []
+
+
 def test_one_large_allocation_is_no_trend(machine):
     machine.run(10)
     machine.devices[GPU]["memory_used_bytes"] = 70 * GIB
@@ -129,6 +151,29 @@ def test_clocks_that_are_lost_to_heat_or_power_are_told(machine, metric, severit
     assert (alert.severity, alert.evidence["reason"]) == (severity, reason)
     assert alert.evidence["lost_ratio"] == pytest.approx(0.4)
     assert "40%" in alert.summary
+
+
+def test_the_hardwares_brake_is_critical_also_where_the_driver_brakes_more(machine):
+    """The alert once went by the larger share alone; the finding of the same trouble never did."""
+    machine.devices[GPU] |= {
+        "clock_lost_thermal_software_ratio": 0.4,
+        "clock_lost_thermal_hardware_ratio": 0.07,
+    }
+    assert machine.run(25) == [("throttled", GPU)]
+    alert = machine.alert()
+    assert (alert.severity, alert.evidence["reason"]) == ("critical", "heat_driver")
+
+
+def test_a_brake_that_takes_no_clock_costs_nothing(machine):
+    """The alert once said that time is lost; the finding of the same trouble looked at the clock."""
+    machine.devices[GPU] |= {
+        "clock_lost_thermal_software_ratio": 0.4,
+        "clock_sm_mhz": 1975.0,
+        "clock_sm_max_mhz": 1980.0,
+    }
+    assert machine.run(25) == []
+    machine.devices[GPU]["clock_sm_mhz"] = 1500.0
+    assert machine.run(25) == [("throttled", GPU)]
 
 
 def test_without_counters_the_share_comes_from_the_bits(machine):
@@ -195,6 +240,25 @@ def test_a_device_that_is_gone_takes_its_alerts_with_it(machine):
     machine.run(2)
     del machine.devices[GPU]
     assert machine.run(1) == []
+
+
+def test_a_rule_that_raises_leaves_the_others_alone(machine, caplog):
+    def broken(_view):
+        raise ValueError("of another package")
+
+    other = Rule(code="other", needs=(), check=broken, notify=True)
+    machine.watch = AlertWatch((other, *RULES))
+    machine.devices[GPU]["ecc_uncorrected_count"] = 2.0
+    assert machine.run(1) == [("ecc", GPU)]
+    assert "The rule other failed." in caplog.text
+
+
+def test_the_worst_alert_comes_first(machine):
+    machine.devices[GPU] |= {"memory_used_bytes": 79 * GIB}
+    machine.devices[OTHER] |= {"clock_lost_thermal_hardware_ratio": 0.4}
+    machine.host["host_shm_used_bytes"] = 60 * GIB
+    codes = ["throttled", "memory_nearly_full", "shm_nearly_full"]
+    assert [code for code, _ in machine.run(25)] == codes
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_watch(machine):

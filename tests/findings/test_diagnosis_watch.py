@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.rule_inputs import listings_of
 from jupyter_gpuperf.metrics import METRICS
@@ -138,6 +139,30 @@ def test_since_when_a_finding_holds_does_not_move():
     assert BEGAN + 12.5 <= finding.since_seconds <= BEGAN + 23.0
     assert finding.cost is None  # its share stands in the sentence
     assert "of the time" in finding.summary
+
+
+def test_what_an_alert_says_already_is_marked_while_it_does():
+    played = Played()
+    alerts = AlertWatch(RULES)
+    played.watch = DiagnosisWatch(RULES, played.history, alerts=lambda: alerts.told)
+    marks, told = [], []
+    append = played.history.append
+
+    def tick(frame):
+        append(frame)
+        alerts.observe(frame)
+        told.append(played.watch.observe(frame))
+        marks.append(
+            {each.alert for each in played.watch.told.findings if each.code == "memory-nearly-full"}
+        )
+        holds = {each.code for each in alerts.told.alerts}
+        assert marks[-1] <= ({"memory_nearly_full"} if holds else {None})
+
+    played.history.append = tick
+    played.play("near_oom_gpt_bf16").play("idle")
+    assert {"memory_nearly_full"} in marks
+    assert {None} in marks  # the finding looks back at a minute, and outlives the alert
+    assert any(told)  # pages hear of it by the tick that saw it
 
 
 def test_work_that_goes_well_takes_back_what_was_wrong_before_it():

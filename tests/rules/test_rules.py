@@ -174,6 +174,12 @@ def test_memory_that_grows_step_by_step_is_told_before_it_is_full():
     assert 3 <= finding.evidence["full_in_seconds"] <= 20
 
 
+def test_memory_that_grows_far_from_full_is_not_told():
+    """As with the alert: at three quarters, a program that loads its data is not in danger."""
+    loading = device(memory_used_bytes=lambda moment: (45 + 0.45 * moment) * GIB)
+    assert "memory-nearly-full" not in found(loading)
+
+
 def test_memory_that_grew_is_told_of_a_recording_whose_program_has_ended():
     leak = device(memory_used_bytes=lambda moment: (40 + moment if moment < 33 else 0.5) * GIB)
     assert "memory-nearly-full" in found(leak)
