@@ -39,8 +39,8 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
             listed_seconds = seconds
             for uuid, listing in listings_of(recording.read_processes(seconds), seconds).items():
                 listings.setdefault(uuid, []).append(listing)
-    infos = {info.uuid: info for seconds in times[:1] for info in recording.devices(seconds)}
-    infos |= {info.uuid: info for info in recording.devices(times[-1])}
+    ends = (times[0], times[-1])
+    infos = {info.uuid: info for seconds in ends for info in recording.devices(seconds)}
     return RuleInput(
         host=Series(times_seconds=times, columns=host),
         devices=tuple(

@@ -139,10 +139,9 @@ def _began_before(series: Series, job: Span) -> bool:
 
 def _is_held(series: Series, since_seconds: float, job: Span) -> bool:
     level = series.between(job.start_seconds, job.end_seconds).values(MEMORY)
-    until = max(since_seconds, job.start_seconds)
+    ended = since_seconds >= job.end_seconds
+    until = series.times_seconds[-1] if ended else max(since_seconds, job.start_seconds)
     held = series.between(since_seconds, until).values(MEMORY)
-    if since_seconds >= job.end_seconds:
-        held = series.between(since_seconds, series.times_seconds[-1]).values(MEMORY)
     return bool(level and held) and min(held) >= FILLED_RATIO * median(level)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.rules.rule import Finding, Rule
-from jupyter_gpuperf.rules.rule_input import Listing, Process, is_value
+from jupyter_gpuperf.rules.rule_input import Listing, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
 
@@ -30,30 +30,28 @@ def _check(view: View) -> Finding | None:
     together = [each for each in listings if len(each.processes) > 1]
     if not listings or len(together) < TOGETHER_RATIO * len(listings):
         return None
-    if any(_is_known(each) for each in together):
-        return _decided(view, together)
-    return _open(view, together)
+    return _decided(view, together) if any(map(_is_known, together)) else _open(view, together)
 
 
 def _decided(view: View, together: list[Listing]) -> Finding | None:
     shares = _shares(together)
-    working = sorted(
-        (each for each in shares.items() if each[1] >= SHARE_PERCENT), key=lambda each: -each[1]
-    )
+    working = {pid: share for pid, share in shares.items() if share >= SHARE_PERCENT}
     if len(working) < 2 or view.work.busy_ratio < BUSY_RATIO:
         return None
-    total = sum(share for _, share in working)
-    others = sum(share for _, share in working[1:])
-    names = _names(together)
+    largest, total = max(working.values()), sum(working.values())
+    names = {each.pid: each.notebook for listing in together for each in listing.processes}
     return Finding(
         severity="warning",
-        summary=f"{len(working)} programs share this device: the largest gets {working[0][1]:.0f} % of its time, the others {others:.0f} %.",
+        summary=f"{len(working)} programs share this device: the largest gets {largest:.0f} % of its time, the others {total - largest:.0f} %.",
         evidence={
             "programs_count": float(len(working)),
             "busy_ratio": view.work.busy_ratio,
-            **{f"{names[pid]}_percent": share for pid, share in working},
+            **{
+                f"{names[pid] or f'process {pid}'}_percent": working[pid]
+                for pid in sorted(working, key=lambda pid: -working[pid])
+            },
         },
-        lost_ratio=others / total if total else None,
+        lost_ratio=1 - largest / total,
         advice="Run them one after another, or on different devices (CUDA_VISIBLE_DEVICES): side by side, "
         "each is slowed by the others.",
         refuted_by="Pause one of them: if the other is no faster, they don't disturb each other.",
@@ -84,13 +82,6 @@ def _shares(together: list[Listing]) -> dict[int, float]:
         for each in listing.processes:
             seen.setdefault(each.pid, []).append(float(each.sm_utilization_percent))
     return {pid: sum(values) / len(known) for pid, values in seen.items()}
-
-
-def _names(together: list[Listing]) -> dict[int, str]:
-    processes: dict[int, Process] = {
-        each.pid: each for listing in together for each in listing.processes
-    }
-    return {pid: each.notebook or f"process {pid}" for pid, each in processes.items()}
 
 
 RULE = Rule(

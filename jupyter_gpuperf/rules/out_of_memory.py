@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from jupyter_gpuperf.rules.rule import Finding, Rule
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View
@@ -37,39 +39,31 @@ def _check(view: View) -> Finding | None:
     points = series.points("memory_used_bytes")
     if not total or len(points) < 3:
         return None
-    interval = series.interval_seconds
-    for place in range(1, len(points)):
-        peak = points[place - 1][1]
-        if peak < PEAK_RATIO * total or points[place][1] > FREED_RATIO * peak:
+    for place, ((_, peak), (gone, left)) in enumerate(pairwise(points)):
+        if peak < PEAK_RATIO * total or left > FREED_RATIO * peak:
             continue
-        first = place - 1
+        first = place
         while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
             first -= 1
-        full_seconds = points[place][0] - points[first][0]
+        seconds = gone - points[first][0]
         # With rare readings only the peak is seen; one that was full from the first reading on says nothing.
-        if first > 0 and full_seconds <= max(LAST_SECONDS, 1.5 * interval):
-            return _found(view, peak, total, full_seconds, points[place][0])
+        if first == 0 or seconds > max(LAST_SECONDS, 1.5 * series.interval_seconds):
+            continue
+        return Finding(
+            severity="critical",
+            confidence="suspected",
+            summary=f"A program filled the memory, {peak / GIB:.1f} of {total / GIB:.1f} GiB, and was gone within {seconds:.1f} s: it probably ran out of memory.",
+            evidence={
+                "memory_peak_bytes": peak,
+                "memory_total_bytes": total,
+                "memory_full_seconds": seconds,
+                "happened_at_seconds": gone - series.times_seconds[0],
+            },
+            advice="Use a smaller batch with gradient accumulation, activation checkpointing, or bf16; free what "
+            "other notebooks hold. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True helps against fragments.",
+            refuted_by="The program's own output: it says OutOfMemoryError, or it ended for another reason.",
+        )
     return None
-
-
-def _found(
-    view: View, peak: float, total: float, full_seconds: float, at_seconds: float
-) -> Finding:
-    began = view.series.times_seconds[0]
-    return Finding(
-        severity="critical",
-        confidence="suspected",
-        summary=f"A program filled the memory, {peak / GIB:.1f} of {total / GIB:.1f} GiB, and was gone within {full_seconds:.1f} s: it probably ran out of memory.",
-        evidence={
-            "memory_peak_bytes": peak,
-            "memory_total_bytes": total,
-            "memory_full_seconds": full_seconds,
-            "happened_at_seconds": at_seconds - began,
-        },
-        advice="Use a smaller batch with gradient accumulation, activation checkpointing, or bf16; free what "
-        "other notebooks hold. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True helps against fragments.",
-        refuted_by="The program's own output: it says OutOfMemoryError, or it ended for another reason.",
-    )
 
 
 RULE = Rule(
