@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 from typing import TypeGuard
@@ -30,7 +31,7 @@ class _Slices(Mapping[str, Sequence[Reading]]):
         return len(self._columns)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """Readings over time, in columns.
 
@@ -48,7 +49,6 @@ class Series:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """What was asked for before: every rule asks whether its metrics have values at all."""
-    _interval: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
     _parts: dict[tuple[int, int], Series] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -102,14 +102,11 @@ class Series:
             )
         return part
 
-    @property
+    @cached_property
     def interval_seconds(self) -> float:
         """The usual time between two readings; 0 where there are fewer than two."""
-        times = self.times_seconds
-        if not self._interval:  # a list, because all else is frozen; every judgement asks for it
-            spacings = [after - before for before, after in pairwise(times)]
-            self._interval.append(median(spacings) if spacings else 0.0)
-        return self._interval[0]
+        spacings = [after - before for before, after in pairwise(self.times_seconds)]
+        return median(spacings) if spacings else 0.0
 
     @property
     def seconds(self) -> float:
