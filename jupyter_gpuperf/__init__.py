@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_gpuperf.client.ab_tests import apply as apply
+    from jupyter_gpuperf.client.ab_tests import headspace as headspace
     from jupyter_gpuperf.client.precision import amp_profile as amp_profile
-    from jupyter_gpuperf.client.public import apply as apply
     from jupyter_gpuperf.client.public import bench as bench
-    from jupyter_gpuperf.client.public import headspace as headspace
     from jupyter_gpuperf.client.public import tune as tune
     from jupyter_gpuperf.client.public import watch as watch
 
@@ -50,7 +50,11 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("apply", "bench", "headspace", "tune", "watch"):
+    if name in ("apply", "headspace"):
+        from jupyter_gpuperf.client import ab_tests
+
+        return getattr(ab_tests, name)
+    if name in ("bench", "tune", "watch"):
         from jupyter_gpuperf.client import public
 
         return getattr(public, name)
@@ -64,10 +68,7 @@ def __getattr__(name: str) -> object:
 
         return amp_profile
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
+        from jupyter_gpuperf.version import package_version
 
-        try:
-            return version("jupyter_gpuperf")
-        except PackageNotFoundError:  # run from a checkout that is on the path, not installed
-            return "0+unknown"
+        return package_version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

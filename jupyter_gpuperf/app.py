@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from jupyter_server.extension.application import ExtensionApp
@@ -59,7 +58,7 @@ class GpuPerf(Settings, ExtensionApp):
 
     async def _start(self) -> None:
         try:
-            await in_thread(lambda: import_module("jupyter_gpuperf.wiring"))
+            await in_thread(_load_wiring)
             await self.parts.start()
         except Exception:  # nobody awaits this: without a word the panel would only look dead
             self.log.exception("jupyter_gpuperf could not start; its routes will say why.")
@@ -72,3 +71,7 @@ class GpuPerf(Settings, ExtensionApp):
                 await self._starting
         if "parts" in self.__dict__:
             await self.parts.stop()
+
+
+def _load_wiring() -> None:
+    """Import what the routes call, away from the event loop."""

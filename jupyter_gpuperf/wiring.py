@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
 from traitlets.log import get_logger
 
-import jupyter_gpuperf
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
@@ -43,6 +41,7 @@ from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.sources import Source, source_from
 from jupyter_gpuperf.sources.absent import AbsentSource
 from jupyter_gpuperf.suites.manager import SuiteManager
+from jupyter_gpuperf.version import package_version
 
 
 class Parts:
@@ -138,7 +137,7 @@ class Parts:
             ready=self.services.fresh,
             words=KernelWords(holdings, training, wait_for_tick=self.sampler.wait_for_tick),
             told=told,
-            version=str(jupyter_gpuperf.__version__),
+            version=package_version(),
         )
 
     async def start(self) -> None:
@@ -146,7 +145,7 @@ class Parts:
         await self.kernel_socket.start()
         self.sampler.start()
         self.diagnosis.start()
-        await in_thread(lambda: import_module("jupyter_gpuperf.benchmarks"))
+        await in_thread(_load_benchmarks)
 
     async def stop(self) -> None:
         """End the workers, the socket and the sampler."""
@@ -159,6 +158,10 @@ class Parts:
         self.sampler.stop()
         if self.history_keeper:
             await in_thread(self.history_keeper.stop)
+
+
+def _load_benchmarks() -> None:
+    """Import what the first page asks for, away from the event loop."""
 
 
 def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
@@ -182,6 +185,4 @@ def _source(named: str, metrics: tuple[Metric, ...]) -> Source:
 
 
 def _version(source_kind: str) -> Version:
-    return Version(
-        version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=source_kind
-    )
+    return Version(version=package_version(), api_version=API_VERSION, source=source_kind)

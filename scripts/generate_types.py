@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_gpuperf.schemas import WIRE_TYPES
+from jupyter_gpuperf.routes import ROUTES
+from jupyter_gpuperf.routes.openapi import shapes_of
 
 ROOT = Path(__file__).parents[1]
 FRONT_END = ROOT / "labextension"
@@ -24,7 +25,9 @@ BANNER = "/* Generated from jupyter_gpuperf/schemas/ by scripts/generate_types.p
 
 def schema() -> str:
     """Return the JSON Schema of everything on the wire."""
-    _, definitions = msgspec.json.schema_components(WIRE_TYPES, ref_template="#/$defs/{name}")
+    _, definitions = msgspec.json.schema_components(
+        shapes_of(ROUTES), ref_template="#/$defs/{name}"
+    )
     for definition in definitions.values():
         definition.pop("title", None)
     document = {"$defs": definitions, "title": "Wire", "type": "object", "properties": {}}

@@ -71,9 +71,9 @@ class _Version(argparse.Action):
         super().__init__(nargs=0, help="print the version", **options)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from jupyter_gpuperf import __version__
+        from jupyter_gpuperf.version import package_version
 
-        print(__version__)  # noqa: T201
+        print(package_version())  # noqa: T201
         parser.exit()
 
 

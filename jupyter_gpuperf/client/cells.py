@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from jupyter_gpuperf.client.watch_session import Session, Word
-from jupyter_gpuperf.display.cell_line import Cell, Line
+from jupyter_gpuperf.display.cell_line import Cell, FootprintLine
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
@@ -76,7 +76,7 @@ class CellLog:
         self.cells.append(cell)
         del self.cells[:-MOST_CELLS]
         if not self.quiet and wall_seconds >= SHOWN_FROM_SECONDS:
-            cell.shown = display(Line(cell), display_id=True)
+            cell.shown = display(FootprintLine(cell), display_id=True)
         self._waiting[number] = cell
         self._session.cell_ran(number, began, began + wall_seconds)
 
@@ -96,7 +96,7 @@ class CellLog:
         cell.busy_ratio = None if word.busy_percent is None else word.busy_percent / 100
         cell.energy_joules = word.energy_joules
         if cell.shown is not None and (cell.busy_ratio is not None or cell.energy_joules):
-            cell.shown.update(Line(cell))
+            cell.shown.update(FootprintLine(cell))
 
 
 def _held_bytes() -> float | None:

@@ -1,4 +1,4 @@
-"""Profiles a cell of a notebook, or a function, in this process: from what was typed to what is shown."""
+"""Profiles a cell of a notebook, or a function, in this process."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import re
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
 from jupyter_gpuperf.client.precision_as_result import kept, parameters_of
 from jupyter_gpuperf.client.telling import PanelTeller, ToldView
-from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import View, view_here
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
@@ -33,66 +31,20 @@ from jupyter_gpuperf.schemas import ErrorInfo
 SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Command:
-    """A line, understood."""
+def profile_cell(shell: Any, cell: str, options: Options, setup: str | None = None) -> AmpProfile:
+    """Profile a cell of IPython's; show the result and return it.
 
-    options: Options
-    setup: str | None
-    into: str | None
-
-
-def parse(line: str) -> Command:
-    """Understand what stands behind ``%%amp_profile``.
-
-    Raises
-    ------
-    BadRequest
-        An unknown option or mode, or a value of the wrong type.
+    Parameters
+    ----------
+    setup
+        Code that runs once before, and is not measured.
     """
-    from IPython.utils.process import arg_split
-
-    parser = OptionParser(prog="%%amp_profile", allow_abbrev=False, add_help=False)
-    parser.add_argument("--modes", default=",".join(MODES))
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
-    parser.add_argument("--setup", default=None)
-    pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--quick", action="store_true")
-    pace.add_argument("--rigorous", action="store_true")
-    parser.add_argument("--no-numerics", action="store_true")
-    parser.add_argument("--time-limit-seconds", type=float, default=None)
-    parser.add_argument("--into", default=None)
-    given = parser.parse_args(arg_split(line, posix=True))
-    if given.into is not None and not given.into.isidentifier():
-        raise BadRequest(
-            "usage",
-            f"--into {given.into!r} is not a name.",
-            "Give a name that a variable can have.",
-        )
-    options = Options(
-        modes=tuple(filter(None, re.split(r"[,\s]+", given.modes))),
-        compile=given.compile,
-        steps=given.steps,
-        rigorous=given.rigorous,
-        numerics=not given.no_numerics,
-        time_limit_seconds=given.time_limit_seconds,
-    )
-    return Command(options=options.checked(), setup=given.setup, into=given.into)
-
-
-def profile_cell(shell: Any, line: str, cell: str) -> AmpProfile:
-    """Profile a cell of IPython's; show the result and return it."""
-    command = parse(line)
     _check_torch()
     subject, source, notes = _subject_of_cell(shell, cell)
-    if command.setup:
-        setup = shell.transform_cell(command.setup)
-        exec(shell.compile(setup, "<setup>", "exec"), shell.user_ns)  # noqa: S102
-    result = _run(subject, command.options, source, notes, view_here, display_result=True)
-    if command.into is not None:
-        shell.user_ns[command.into] = result
-    return result
+    if setup:
+        code = shell.transform_cell(setup)
+        exec(shell.compile(code, "<setup>", "exec"), shell.user_ns)  # noqa: S102
+    return _run(subject, options, source, notes, view_here, display_result=True)
 
 
 def amp_profile(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from jupyter_gpuperf.display.doctor_report import Report
     from jupyter_gpuperf.display.result import Result
-    from jupyter_gpuperf.display.speedup_view import Proved
     from jupyter_gpuperf.display.tuning_view import Tuned
     from jupyter_gpuperf.schemas import Scalar
 
@@ -82,69 +81,6 @@ def watch(loader: T) -> T:
     watched = session().watching.watch(loader)
     session().tell()
     return watched
-
-
-def headspace(
-    loader: Any,  # torch's, or any iterable
-    step: Callable[[Any], object],
-    *,
-    state: Sequence[Any] = (),
-    steps: int = 20,
-    limit_seconds: float = 30.0,
-) -> Proved:
-    """Measure how fast a training loop would be if data were free.
-
-    Runs ``step`` on the loader's batches and on a few batches that lie on the device already, in turn and back. Models,
-    optimizers, tensors, variables and random states that the step reaches are put back to the bit afterwards; files that
-    it writes, and what it prints, are not.
-
-    Parameters
-    ----------
-    step
-        Takes a batch and does all that the loop does with it.
-    state
-        What it changes beside what it reaches by name.
-    steps
-        In each block at most, where a round of the loader's workers is not more.
-    limit_seconds
-        For all that is waited for: workers that start, first steps, rounds, putting back. It ends earlier when the
-        interval is narrow. Where three short rounds don't fit, they are measured all the same, and the result says so.
-
-    Raises
-    ------
-    BadRequest
-        ``no_state_found``, ``empty_loader``, ``no_torch``.
-    """
-    from jupyter_gpuperf.client.ab_tests import headspace
-
-    return headspace(loader, step, state=state, steps=steps, limit_seconds=limit_seconds)
-
-
-def apply(
-    change: Any,  # a mapping of settings, or a finding that has one
-    *,
-    loader: Any,
-    step: Callable[[Any], object],
-    state: Sequence[Any] = (),
-    steps: int = 20,
-    limit_seconds: float = 30.0,
-) -> Proved:
-    """Try other settings of a DataLoader on the loop itself, before and after in turn, and return the measured gain.
-
-    ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}``, some of them, or a
-    finding whose ``settings`` are these. The loader given stays as it is; the changed one is the result's ``.loader``.
-    Everything else as with :func:`headspace`.
-
-    Raises
-    ------
-    BadRequest
-        ``unknown_setting``, ``not_a_plain_loader``, ``no_settings``, ``no_state_found``, ``no_torch``.
-    """
-    from jupyter_gpuperf.client.ab_tests import apply
-
-    return apply(
-        change, loader=loader, step=step, state=state, steps=steps, limit_seconds=limit_seconds
-    )
 
 
 def tune(

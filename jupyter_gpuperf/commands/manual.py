@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark
 from jupyter_gpuperf.commands.options import parameter_lines
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
 
 USAGE: Final = """\
 Measure, in a worker process, what this machine can do.
@@ -39,37 +38,18 @@ COMMON: Final = (
 WIDTH: Final = 84
 
 
-@dataclass(frozen=True)
-class Listing:
+@dataclass(frozen=True, repr=False)
+class Listing(Displayed):
     """The benchmarks, one a line."""
 
     benchmarks: Sequence[Benchmark]
     program: str = "%gpubench"
 
-    def __repr__(self) -> str:
-        width = max((len(each.name) for each in self.benchmarks), default=0)
-        lines = [
-            f"{self.program} {each.name:<{width}}  {_summary(each)}" for each in self.benchmarks
-        ]
-        return "\n".join([*lines, self._help_line])
-
-    @property
-    def _help_line(self) -> str:
-        return f"{self.program} NAME --help shows a benchmark's options."
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(repr(self))
-
-    def _repr_html_(self) -> str:
-        body = "".join(
-            f"<tr><td {style.CODE_CELL}>{html.escape(self.program)} {html.escape(each.name)}</td>"
-            f"<td {style.LABEL}>{html.escape(_summary(each))}</td></tr>"
-            for each in self.benchmarks
-        )
-        return (
-            f"<div {style.BOX}><table {style.TABLE}><tbody>{body}</tbody></table>"
-            f"<div {style.QUIET}>{html.escape(self._help_line)}</div></div>"
-        )
+    def blocks(self) -> Iterator[Block]:
+        """Yield a row per benchmark."""
+        rows = [(f"{self.program} {each.name}", _summary(each)) for each in self.benchmarks]
+        yield Table(rows, looks=("code", "label"))
+        yield Line(f"{self.program} NAME --help shows a benchmark's options.", "quiet")
 
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import Block, Displayed, Line
 from jupyter_gpuperf.display.numbers import quantity_words
 
 
@@ -42,14 +42,12 @@ class Cell:
         return " · ".join(parts)
 
 
-class Line:
+class FootprintLine(Displayed):
     """A cell's footprint as its output shows it."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
 
-    def __repr__(self) -> str:
-        return self._cell.words()
-
-    def _repr_html_(self) -> str:
-        return f"<div {style.QUIET}><small>{html.escape(self._cell.words())}</small></div>"
+    def blocks(self) -> Iterator[Block]:
+        """Yield the line."""
+        yield Line(self._cell.words(), "small")

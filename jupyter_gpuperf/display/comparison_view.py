@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table, page_of
 from jupyter_gpuperf.display.numbers import (
     interval_words,
     quantity_words,
@@ -29,8 +28,8 @@ VERDICTS: Final = {
 QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 
-@dataclass(frozen=True)
-class Changes:
+@dataclass(frozen=True, repr=False)
+class Changes(Displayed):
     """Two environments held against each other: ``%gpubench compare`` and ``jupyter gpuperf compare``."""
 
     data: SuiteComparison
@@ -44,33 +43,24 @@ class Changes:
         plain: dict[str, Any] = msgspec.to_builtins(self.data)
         return plain
 
-    def __repr__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(repr(self))
-
-    def _repr_html_(self) -> str:
-        parts = [f"<div {style.BOX}><b>{_escaped(self.summary)}</b>"]
+    def blocks(self) -> Iterator[Block]:
+        """Yield how much changed, what differs in the environment, each figure, and the doubts."""
+        yield Heading(self.summary)
         if self.data.environment:
-            parts.append(
-                _table(
-                    ("What differs in the environment", self.before, self.after),
-                    (
-                        (each.name.replace("_", " "), _value(each.before), _value(each.after))
-                        for each in self.data.environment
-                    ),
-                )
+            yield Table(
+                [
+                    (each.name.replace("_", " "), _value(each.before), _value(each.after))
+                    for each in self.data.environment
+                ],
+                looks=("label",) * 3,
+                head=("What differs in the environment", self.before, self.after),
             )
-        parts.append(
-            _table(
-                ("What was measured", self.before, self.after, "after ÷ before", ""),
-                (_cells(each) for each in self.data.figures),
-            )
+        yield Table(
+            [_cells(each) for each in self.data.figures],
+            looks=("label",) * 5,
+            head=("What was measured", self.before, self.after, "after ÷ before", ""),
         )
-        for line in self._doubts():
-            parts.append(f"<div {style.QUIET}>{_escaped(line)}</div>")
-        return "".join([*parts, "</div>"])
+        yield from (Line(each, "quiet") for each in self._doubts())
 
     @property
     def summary(self) -> str:
@@ -85,19 +75,7 @@ class Changes:
 
     def page(self) -> str:
         """Return a page of its own, which needs nothing else."""
-        return page_around(f"{self.before} and {self.after}", self._repr_html_())
-
-    def _lines(self) -> list[str]:
-        lines = [self.summary]
-        if self.data.environment:
-            rows = [
-                (each.name.replace("_", " "), _value(each.before), _value(each.after))
-                for each in self.data.environment
-            ]
-            lines += ["", "What differs in the environment", *_aligned(rows)]
-        lines += ["", "What was measured"]
-        lines += _aligned([_cells(each) for each in self.data.figures])
-        return [*lines, *(f"  {line}" for line in self._doubts())]
+        return page_of(f"{self.before} and {self.after}", self._repr_html_())
 
     def _doubts(self) -> Iterable[str]:
         if self.data.rounds < 2:
@@ -113,17 +91,6 @@ class Changes:
                 if each.verdict in ("better", "worse"):
                     yield f"Careful, {each.benchmark}: {said}"
         yield from self.left_out
-
-
-def page_around(title: str, body: str) -> str:
-    """Return HTML as a page of its own, which needs nothing else."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" '
-        f'content="light dark"><title>{_escaped(title)}</title>'
-        "<style>body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em}"
-        "</style>" + body
-    )
 
 
 def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:
@@ -177,25 +144,3 @@ def _cells(change: FigureChange) -> tuple[str, ...]:
 
 def _value(value: Scalar | None) -> str:
     return quantity_words(value)
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th {style.LABEL}>{_escaped(each)}</th>" for each in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td {style.LABEL}>{_escaped(each)}</td>" for each in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table {style.TABLE}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(each) for each in column) for column in zip(*rows, strict=True)]
-    return [
-        "  "
-        + "  ".join(f"{each:<{width}}" for each, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import (
+    Block,
+    Boxed,
+    Code,
+    Displayed,
+    Folded,
+    Heading,
+    Line,
+    Table,
+)
 from jupyter_gpuperf.display.language import Words, words_here
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 
@@ -21,7 +29,7 @@ SHOWING: Final = "  (--all)"
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Displayed):
     """What ``%gpudoctor``, ``gpuperf.doctor()`` and ``jupyter gpuperf doctor`` answer.
 
     Attributes
@@ -91,20 +99,18 @@ class Report:
             lines += ["", self.quiet_line]
         return "\n".join(lines)
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(repr(self))
-
-    def _repr_html_(self) -> str:
+    def blocks(self) -> Iterator[Block]:
+        """Yield what is wrong; the rest unfolds."""
+        yield Heading(self.summary, self.data.interpreter)
         shown = self.problems
-        quiet = [each for each in self.checks if each not in shown]
-        is_open = " open" if self.everything else ""
-        quiet_line = _escaped(self.quiet_line.removesuffix(SHOWING))
-        parts = [f"<div {style.BOX}><b>{_escaped(self.summary)}</b> "]
-        parts.append(f"<span {style.QUIET}>{_escaped(self.data.interpreter)}</span>")
-        parts += [_block(each, self.words) for each in shown]
-        parts.append(f"<details{is_open}><summary {style.QUIET}>{quiet_line}</summary>")
-        parts.append(f"{_table(quiet, self.words)}</details></div>")
-        return "".join(parts)
+        yield from (_boxed(each, self.words) for each in shown)
+        rows = [
+            (f"{SIGNS[each.status]} {self.words(each.label)}", self.words(each.found))
+            for each in self.checks
+            if each not in shown
+        ]
+        table = Table(rows, looks=("quiet", "label"))
+        yield Folded(self.quiet_line.removesuffix(SHOWING), [table], is_open=self.everything)
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,33 +161,16 @@ def _padded(text: str) -> str:
     return text + " " * max(0, WIDTH - width)
 
 
-def _block(each: CheckFinding, words: Words) -> str:
+def _boxed(each: CheckFinding, words: Words) -> Boxed:
     rows = [("Found", each.found), ("Expected", each.expected), ("Why it matters", each.why)]
-    cells = "".join(
-        f"<tr><td {style.QUIET_CELL}>{_escaped(words(name))}</td>"
-        f"<td {style.LABEL}>{_escaped(words(text))}</td></tr>"
-        for name, text in rows
-    )
-    fix = f"<pre>{_escaped(each.fix)}</pre>" if each.fix else ""
-    then = f"<div {style.QUIET}>{_escaped(words(each.then))}</div>" if each.then else ""
-    return (
-        f"<div {style.WARNING}><b>{SIGNS[each.status]} {_escaped(words(each.label))}</b>"
-        f"<table {style.TABLE}>{cells}</table>{fix}{then}</div>"
-    )
-
-
-def _table(findings: Iterable[CheckFinding], words: Words) -> str:
-    rows = "".join(
-        f"<tr><td {style.QUIET_CELL}>{SIGNS[each.status]} {_escaped(words(each.label))}</td>"
-        f"<td {style.LABEL}>{_escaped(words(each.found))}</td></tr>"
-        for each in findings
-    )
-    return f"<table {style.TABLE}>{rows}</table>"
+    blocks: list[Block] = [
+        Line(f"{SIGNS[each.status]} {words(each.label)}", "strong"),
+        Table([(words(name), words(text)) for name, text in rows], looks=("quiet", "label")),
+    ]
+    blocks += [Code(each.fix)] if each.fix else []
+    blocks += [Line(words(each.then), "quiet")] if each.then else []
+    return Boxed(blocks)
 
 
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text)

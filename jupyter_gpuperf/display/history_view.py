@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display import style
 from jupyter_gpuperf.display.comparison_view import QUIET_PARAMETERS, against_lines, when_words
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
 from jupyter_gpuperf.display.numbers import interval_words, setting_words, split_name
 from jupyter_gpuperf.results.comparison import compare_results, compared_figures
 from jupyter_gpuperf.results.store import ResultStore, default_path, device_of
@@ -20,8 +19,8 @@ HEAD: Final = ("number", "when", "benchmark", "device", "figures")
 LISTED: Final = 20
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(Displayed):
     """Kept results, newest first."""
 
     results: Sequence[KeptResult]
@@ -30,33 +29,13 @@ class History:
         """Return all of them as plain data, as ``GET results`` answers."""
         return {"results": msgspec.to_builtins(list(self.results))}
 
-    def __repr__(self) -> str:
-        if not self.results:
-            return "Nothing was kept yet."
-        rows = [HEAD, *map(cells, self.results)]
-        widths = [max(len(each) for each in column) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(f"{each:<{width}}" for each, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(repr(self))
-
-    def _repr_html_(self) -> str:
-        if not self.results:
-            return f"<div {style.BOX}>{html.escape(repr(self))}</div>"
-        head = "".join(f"<th {style.LABEL}>{each}</th>" for each in HEAD)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td {style.LABEL}>{html.escape(each)}</td>" for each in cells(kept))
-            + "</tr>"
-            for kept in self.results
-        )
-        return (
-            f"<div {style.BOX}><table {style.TABLE}><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table></div>"
-        )
+    def blocks(self) -> Iterator[Block]:
+        """Yield a row per result."""
+        if self.results:
+            rows = [cells(each) for each in self.results]
+            yield Table(rows, looks=("label",) * len(HEAD), head=HEAD)
+        else:
+            yield Line("Nothing was kept yet.")
 
 
 def cells(kept: KeptResult) -> tuple[str, ...]:

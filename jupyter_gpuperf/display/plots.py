@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,11 +51,12 @@ def roofs_of(data: BenchmarkResult) -> list[Roof]:
 
 def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure: for each sampled figure its order and its distribution, then the roofline."""
-    pyplot_figure: Any = importlib.import_module("matplotlib.figure").Figure
+    from matplotlib.figure import Figure
+
     names, roofs = list(data.samples), roofs_of(data)
     width, height = PANEL_INCHES
     heights = [height] * len(names) + [ROOFLINE_INCHES] * bool(roofs)
-    figure = pyplot_figure(figsize=(width, sum(heights) or height), layout="constrained")
+    figure = Figure(figsize=(width, sum(heights) or height), layout="constrained")
     if not heights:
         return figure
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(3, 1))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from jupyter_gpuperf.display.document import Block, DisplayedOnce
 from jupyter_gpuperf.precision.outcome import Profile
 
 NAME: Final = "amp_profile"
 
 
 @dataclass(frozen=True, repr=False)
-class AmpProfile:
+class AmpProfile(DisplayedOnce):
     """A cell under every precision.
 
     Attributes
@@ -23,6 +24,8 @@ class AmpProfile:
     number
         Its number among the kept results; ``None`` where it was not kept.
     """
+
+    wide: ClassVar[bool] = True
 
     found: Profile
     number: int | None = None
@@ -51,24 +54,12 @@ class AmpProfile:
         """Return the documented shape: fresh, plain data, ready for JSON."""
         return self.found.to_dict()
 
-    def __repr__(self) -> str:
-        from jupyter_gpuperf.display.precision_view import text_lines
+    def above(self) -> str:
+        """Return what a terminal calls it."""
+        return NAME
 
-        return "\n".join(text_lines(self.found))
+    def blocks(self) -> Iterable[Block]:
+        """Return what it shows."""
+        from jupyter_gpuperf.display.precision_view import blocks_of
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        from jupyter_gpuperf.display.show_once import in_this_cell
-
-        # A terminal has written its Out[…] prompt by now, and wants something behind it.
-        printer.text(f"<{NAME}, as above>" if in_this_cell(self) else repr(self))
-
-    def _repr_html_(self) -> str:
-        from jupyter_gpuperf.display.precision_view import html_of
-
-        return html_of(self.found)
-
-    def _ipython_display_(self) -> None:
-        from jupyter_gpuperf.display.show_once import in_terminal, in_this_cell
-
-        if in_terminal() or not in_this_cell(self):
-            raise NotImplementedError  # IPython then goes on to the views above
+        return blocks_of(self.found)

@@ -4,61 +4,73 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import (
+    CAREFUL,
+    Bar,
+    Block,
+    Cell,
+    Code,
+    Drawing,
+    Heading,
+    Items,
+    Line,
+    Rest,
+    Table,
+)
 from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
 from jupyter_gpuperf.display.result import DEVICE_NAMES
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import Interval
 
-HEAD: Final = ("mode", "step", "", "speed-up", "", "peak memory", "computed in", "numbers")
+HEAD: Final = ("mode", "", "step", "", "speed-up", "", "peak memory", "computed in", "numbers")
+LOOKS: Final[Sequence[str]] = (
+    *("name", "bar", "value", "quiet", "value", "quiet", "value", "sentence", "sentence"),
+)
 CURVE_WIDTH, CURVE_HEIGHT = 320, 72
 STROKES: Final = ("", "6 3", "2 2", "8 2 2 2")
 FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One mode, as people read it."""
+def blocks_of(profile: Profile) -> Iterator[Block]:
+    """Yield the answer, a row per mode, the losses, the cell for it, and why it is not more."""
+    yield Heading(profile.sentence)
+    yield Table(rows(profile), looks=LOOKS, head=HEAD)
+    yield Drawing(_curves(profile))
+    yield Items("Why not more", profile.why_not_more)
+    if profile.code:
+        yield Code(profile.code, title="The cell for it:")
+    yield Items("Next", profile.next_steps)
+    yield from (Line(CAREFUL + each, "warning") for each in profile.warnings)
+    yield Line(_where(profile), "quiet")
 
-    cells: tuple[str, ...]
-    ratio: float | None = None
-    """Its step as a share of the slowest one's."""
-    error: str = ""
 
-
-def rows(profile: Profile) -> list[Row]:
+def rows(profile: Profile) -> list[Sequence[Cell]]:
     """Return a row per mode, how the cell runs now first where that is none of them."""
     measured = [each for each in (profile.now, *profile.modes) if each is not None]
     slowest = max((each.step_seconds["value"] for each in measured if each.step_seconds), default=0)
     return [_row(profile, each, slowest) for each in measured]
 
 
-def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Row:
+def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cell]:
     name = outcome.mode + (" (now)" if outcome.mode == profile.same_as_now else "")
     if outcome.step_seconds is None:
         error = outcome.error or {}
         said = " ".join(filter(None, (error.get("message"), error.get("hint"))))
-        return Row(cells=(name,), error=said or "It was not measured.")
-    value, around = interval_words(_interval(outcome.step_seconds), "seconds")
+        return (name, Rest(said or "It was not measured."))
     gain = outcome.speedup_over_now or outcome.speedup
-    speedup, speedup_around = (
-        (MISSING, "") if gain is None else interval_words(_interval(gain), "×")
-    )
-    cells = (
+    return (
         name,
-        value,
-        around,
-        speedup,
-        speedup_around,
+        Bar(outcome.step_seconds["value"] / slowest),
+        *interval_words(Interval(**outcome.step_seconds), "seconds"),
+        *((MISSING, "") if gain is None else interval_words(Interval(**gain), "×")),
         quantity_words(outcome.peak_allocated_bytes, "bytes"),
         _formats(outcome),
         _numbers(outcome),
     )
-    return Row(cells=cells, ratio=outcome.step_seconds["value"] / slowest)
 
 
 def _formats(outcome: ModeOutcome) -> str:
@@ -98,65 +110,6 @@ def _compiled_words(compiled: dict[str, Any]) -> str:
         if compiled.get(key) is not None:
             said += f", {words} {compiled[key]}"
     return f"{said}."
-
-
-def text_lines(profile: Profile) -> list[str]:
-    """Return the profile as text."""
-    shown = [row.cells + (("",) * (len(HEAD) - len(row.cells))) for row in rows(profile)]
-    table = [HEAD, *shown]
-    widths = [max(len(row[column]) for row in table) for column in range(len(HEAD))]
-    lines = [profile.sentence, ""]
-    for row, source in zip(table, [None, *rows(profile)], strict=True):
-        if source is not None and source.error:
-            lines.append(f"  {row[0]:<{widths[0]}}  {source.error}")
-            continue
-        lines.append(
-            "  "
-            + "  ".join(
-                f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
-            ).rstrip()
-        )
-    lines += [""] + [f"  Why not more: {each}" for each in profile.why_not_more]
-    lines += [f"  Next: {each}" for each in profile.next_steps]
-    if profile.code:
-        lines += ["", "  The cell for it:", *(f"    {line}" for line in profile.code.splitlines())]
-    lines += ["", *(f"  Careful: {each}" for each in profile.warnings), f"  {_where(profile)}"]
-    return [line for place, line in enumerate(lines) if line or lines[place - 1]]
-
-
-def html_of(profile: Profile) -> str:
-    """Return the profile as HTML; nothing of it is trusted, so all of it is escaped."""
-    head = "".join(
-        f"<th {style.NAME_CELL}>{html.escape(each)}</th>" for each in (*HEAD[:1], "", *HEAD[1:])
-    )
-    body = "".join(map(_html_row, rows(profile)))
-    parts = [
-        f"<div><b>{html.escape(profile.sentence)}</b></div>",
-        f"<div {style.SCROLLED}><table {style.TABLE}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
-        _curves(profile),
-        _list("Why not more", profile.why_not_more),
-        _code(profile),
-        _list("Next", profile.next_steps),
-        *(f"<div {style.WARNING}>Careful: {html.escape(each)}</div>" for each in profile.warnings),
-        f"<div {style.QUIET}>{html.escape(_where(profile))}</div>",
-    ]
-    return f"<div {style.WIDE_BOX}>{''.join(parts)}</div>"
-
-
-def _html_row(row: Row) -> str:
-    if row.error:
-        return (
-            f"<tr><td {style.NAME_CELL}>{html.escape(row.cells[0])}</td>"
-            f'<td {style.QUIET_CELL} colspan="{len(HEAD)}">{html.escape(row.error)}</td></tr>'
-        )
-    name, *rest = (html.escape(cell) for cell in row.cells)
-    bar = f"<div {style.BAR_TRACK}><div {style.fill(row.ratio or 0.0)}></div></div>"
-    looks = (
-        *(style.VALUE, style.QUIET_CELL, style.VALUE, style.QUIET_CELL, style.VALUE),
-        *(style.SENTENCE_CELL, style.SENTENCE_CELL),
-    )
-    cells = "".join(f"<td {look}>{cell}</td>" for look, cell in zip(looks, rest, strict=True))
-    return f"<tr><td {style.NAME_CELL}>{name}</td><td {style.LABEL}>{bar}</td>{cells}</tr>"
 
 
 def _curves(profile: Profile) -> str:
@@ -199,19 +152,6 @@ def _points(losses: Sequence[float], low: float, span: float) -> str:
     )
 
 
-def _list(title: str, sentences: Sequence[str]) -> str:
-    if not sentences:
-        return ""
-    items = "".join(f"<li>{html.escape(each)}</li>" for each in sentences)
-    return f'<div>{title}<ul style="margin:0 0 4px;padding-left:1.5em">{items}</ul></div>'
-
-
-def _code(profile: Profile) -> str:
-    if not profile.code:
-        return ""
-    return f"<div>The cell for it</div><pre {style.CODE}>{html.escape(profile.code)}</pre>"
-
-
 def _where(profile: Profile) -> str:
     environment = profile.environment
     device = next((str(environment[name]) for name in DEVICE_NAMES if environment.get(name)), "")
@@ -222,7 +162,3 @@ def _where(profile: Profile) -> str:
         parts.append(f"losses over {profile.numerics_steps} steps")
     parts.append(f"profiled in {profile.seconds:.0f} s")
     return " · ".join(filter(None, parts))
-
-
-def _interval(plain: dict[str, float]) -> Interval:
-    return Interval(value=plain["value"], low=plain["low"], high=plain["high"])

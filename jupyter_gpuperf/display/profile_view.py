@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from IPython.display import display
 
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
 from jupyter_gpuperf.display.numbers import quantity_words
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops import Watching
@@ -46,17 +45,18 @@ def _show(found: Explanation | None, why: str) -> None:
     display(Explained(found) if found is not None else NotExplained(why))
 
 
-class NotExplained:
+class NotExplained(Displayed):
     """Why there is no explanation."""
 
     def __init__(self, why: str) -> None:
         self._words = f"The steps could not be profiled: {why}."
 
-    def __repr__(self) -> str:
-        return self._words
+    def blocks(self) -> Iterator[Block]:
+        """Yield the reason."""
+        yield Line(self._words)
 
 
-class Explained:
+class Explained(Displayed):
     """The explanation as the notebook shows it.
 
     Attributes
@@ -98,30 +98,14 @@ class Explained:
             rows += [self._row(title, each) for each in shares]
         return rows
 
-    def notes(self) -> Sequence[str]:
-        """Return what to bear in mind."""
-        return [
+    def blocks(self) -> Iterator[Block]:
+        """Yield a row per share of a step, and what to bear in mind."""
+        yield Table(self.rows(), looks=("name", "value", "quiet"))
+        yield Line(
             f"{self.data.steps} steps; profiling took {_time(self.data.cost_seconds)} altogether; its trace is deleted.",
-            "The profiler slows the host, so gaps are longer here than without it.",
-        ]
-
-    def __repr__(self) -> str:
-        rows = self.rows()
-        widths = [max(len(row[place]) for row in rows) for place in range(2)]
-        lines = [
-            f"{what.ljust(widths[0])}  {much.rjust(widths[1])}  {detail}".rstrip()
-            for what, much, detail in rows
-        ]
-        return "\n".join([*lines, *self.notes()])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td {style.NAME_CELL}>{html.escape(what)}</td><td {style.VALUE}>{html.escape(much)}</td>"
-            f"<td {style.QUIET_CELL}>{html.escape(detail)}</td></tr>"
-            for what, much, detail in self.rows()
+            "quiet",
         )
-        notes = "".join(f"<div {style.QUIET}>{html.escape(each)}</div>" for each in self.notes())
-        return f"<div {style.BOX}><table {style.TABLE}>{rows}</table>{notes}</div>"
+        yield Line("The profiler slows the host, so gaps are longer here than without it.", "quiet")
 
     def _row(self, title: str, share: Share) -> tuple[str, str, str]:
         name = share.name[:LONGEST_NAME]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TextIO
 
-from jupyter_gpuperf.display import style
 from jupyter_gpuperf.display.clicks import click_watch
+from jupyter_gpuperf.display.document import Line, Progress, html_of
 from jupyter_gpuperf.display.numbers import elapsed_words
 from jupyter_gpuperf.schemas import JobInfo
 
@@ -111,7 +110,9 @@ class OutputView(SilentView):
         if final is not None:
             self._replace(final)
         else:
-            self._replace({"text/plain": words, "text/html": line_html(words)}, raw=True)
+            self._replace(
+                {"text/plain": words, "text/html": html_of([Line(words, "quiet")])}, raw=True
+            )
 
     def _replace(self, content: object, *, raw: bool = False) -> None:
         from IPython.display import display
@@ -179,15 +180,7 @@ class WidgetView(OutputView):
 
 def progress_html(words: str, ratio: float) -> str:
     """Return one line and a bar."""
-    return (
-        f"<div {style.BOX}><div>{html.escape(words)}</div>"
-        f"<div {style.TRACK}><div {style.fill(ratio)}></div></div></div>"
-    )
-
-
-def line_html(words: str) -> str:
-    """Return one quiet line."""
-    return f"<div {style.BOX}><span {style.QUIET}>{html.escape(words)}</span></div>"
+    return html_of([Line(words), Progress(ratio)])
 
 
 def view_here() -> View:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import html
-import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import (
+    CAREFUL,
+    Block,
+    DisplayedOnce,
+    Heading,
+    Line,
+    Table,
+)
 from jupyter_gpuperf.display.numbers import (
     interval_words,
     quantity_words,
@@ -26,7 +31,7 @@ LEFT_TO_THE_DICTIONARY: Final = ("interpreter", "platform")
 
 
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(DisplayedOnce):
     """What ``%gpubench`` and ``gpuperf.bench`` return.
 
     Attributes
@@ -84,7 +89,8 @@ class Result:
         ImportError
             pandas is not installed.
         """
-        pandas: Any = importlib.import_module("pandas")
+        import pandas
+
         return pandas.DataFrame(
             [
                 (name, place, value)
@@ -114,33 +120,20 @@ class Result:
         plain: dict[str, Any] = msgspec.to_builtins(self.data)
         return plain
 
-    def __repr__(self) -> str:
-        return "\n".join(text_lines(self))
+    def above(self) -> str:
+        """Return the benchmark's name."""
+        return self.benchmark
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        from jupyter_gpuperf.display.show_once import in_this_cell
-
-        # A terminal has written its Out[…] prompt by now, and wants something behind it.
-        printer.text(f"<{self.benchmark}, as above>" if in_this_cell(self) else repr(self))
-
-    def _repr_html_(self) -> str:
-        return html_of(self)
-
-    def _ipython_display_(self) -> None:
-        from jupyter_gpuperf.display.show_once import in_terminal, in_this_cell
-
-        if in_terminal() or not in_this_cell(self):
-            raise NotImplementedError  # IPython then goes on to the views above
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One figure or limit, as people read it."""
-
-    label: str
-    value: str
-    interval: str
-    note: str
+    def blocks(self) -> Iterator[Block]:
+        """Yield a row per figure, doubts, and where it was measured."""
+        data = self.data
+        yield Heading(*title(data))
+        yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
+        yield from (Line(CAREFUL + each, "warning") for each in data.warnings)
+        yield from (Line(each) for each in self.against)
+        where = surroundings(data)
+        if where:
+            yield Line(where, "quiet")
 
 
 def title(data: BenchmarkResult) -> tuple[str, str]:
@@ -149,25 +142,21 @@ def title(data: BenchmarkResult) -> tuple[str, str]:
     return data.benchmark, parameters
 
 
-def rows(result: Result) -> list[Row]:
-    """Return the figures with what they are held against, then limits that no figure has."""
+def rows(result: Result) -> list[tuple[str, str, str, str]]:
+    """Return label, value, interval and note of each figure, then of limits that no figure has."""
     data = result.data
-    figures = []
+    found = []
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
-        value, around = interval_words(interval, unit)
         taken = len(data.samples.get(name, ()))
         notes = [f"n = {taken}"] if taken > 1 else []
-        notes += shares(result, name)
-        figures.append(Row(label=label, value=value, interval=around, note=" · ".join(notes)))
-    limits = []
+        note = " · ".join(notes + shares(result, name))
+        found.append((label, *interval_words(interval, unit), note))
     for name, limit in data.limits.items():
         if name not in data.figures:
             label, unit = split_name(name, data.unit)
-            limits.append(
-                Row(label=label, value=quantity_words(limit, unit), interval="", note="limit")
-            )
-    return figures + limits
+            found.append((label, quantity_words(limit, unit), "", "limit"))
+    return found
 
 
 def shares(result: Result, name: str) -> list[str]:
@@ -206,47 +195,3 @@ def surroundings(data: BenchmarkResult) -> str:
     }
     parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
     return " · ".join(parts + [setting_words(name, value) for name, value in known.items()])
-
-
-def text_lines(result: Result) -> list[str]:
-    """Return the result as text, one aligned line per figure."""
-    data = result.data
-    name, parameters = title(data)
-    shown = rows(result)
-    widths = [
-        max((len(getattr(row, column)) for row in shown), default=0)
-        for column in ("label", "value", "interval")
-    ]
-    lines = [f"{name}  {parameters}".rstrip()]
-    lines += [
-        f"  {row.label:<{widths[0]}}  {row.value:>{widths[1]}}  "
-        f"{row.interval:<{widths[2]}}  {row.note}".rstrip()
-        for row in shown
-    ]
-    lines += [f"  Careful: {warning}" for warning in data.warnings]
-    lines += [f"  {line}" for line in result.against]
-    where = surroundings(data)
-    return [*lines, f"  {where}"] if where else lines
-
-
-def html_of(result: Result) -> str:
-    """Return the same as HTML; nothing of it is trusted, so all of it is escaped."""
-    data = result.data
-    name, parameters = title(data)
-    body = "".join(
-        f"<tr><td {style.LABEL}>{html.escape(row.label)}</td>"
-        f"<td {style.VALUE}>{html.escape(row.value)}</td>"
-        f"<td {style.QUIET_CELL}>{html.escape(row.interval)}</td>"
-        f"<td {style.QUIET_CELL}>{html.escape(row.note)}</td></tr>"
-        for row in rows(result)
-    )
-    warnings = "".join(
-        f"<div {style.WARNING}>Careful: {html.escape(warning)}</div>" for warning in data.warnings
-    )
-    against = "".join(f"<div>{html.escape(line)}</div>" for line in result.against)
-    return (
-        f"<div {style.BOX}><div><b>{html.escape(name)}</b> "
-        f"<span {style.QUIET}>{html.escape(parameters)}</span></div>"
-        f"<table {style.TABLE}><tbody>{body}</tbody></table>{warnings}{against}"
-        f"<div {style.QUIET}>{html.escape(surroundings(data))}</div></div>"
-    )

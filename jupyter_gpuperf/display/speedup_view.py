@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_gpuperf.ab_tests.ab_test import Proof
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
 from jupyter_gpuperf.display.numbers import interval_words, quantity_words
 from jupyter_gpuperf.schemas import Interval
 
 
-class Proved:
+class Proved(Displayed):
     """A loop before and after a change.
 
     Attributes
@@ -42,19 +41,21 @@ class Proved:
             "warnings": [data.doubt] if data.doubt else [],
         }
 
-    def lines(self) -> list[str]:
-        """Return the result in words: the number first, then what it means."""
+    def blocks(self) -> Iterator[Block]:
+        """Yield the result in words: the number first, then what it means."""
         data, steps = self.data, self.data.steps_per_block
-        times = " → ".join(_words(each) for each in (data.before, data.after))
         value, span = interval_words(Interval(**data.speedup), "")
-        lines = [
-            f"{value}× {span}  with {data.what}: {self.verdict()}",
-            f"a step {times}",
-            f"{len(data.samples['before'])} rounds of {steps['before']} and {steps['after']} steps, "
-            + quantity_words(data.cost_seconds, "seconds"),
-            f"put back to the bit: {', '.join(data.restored)}",
-        ]
-        return [*lines, data.doubt] if data.doubt else lines
+        yield Heading(f"{value}× {span}  with {data.what}: {self.verdict()}")
+        yield Line(
+            "a step " + " → ".join(_words(each) for each in (data.before, data.after)), "quiet"
+        )
+        rounds = (
+            f"{len(data.samples['before'])} rounds of {steps['before']} and {steps['after']} steps"
+        )
+        yield Line(f"{rounds}, {quantity_words(data.cost_seconds, 'seconds')}", "quiet")
+        yield Line(f"put back to the bit: {', '.join(data.restored)}", "quiet")
+        if data.doubt:
+            yield Line(data.doubt, "quiet")
 
     def verdict(self) -> str:
         """Return what the interval allows to say."""
@@ -63,14 +64,6 @@ class Proved:
         if self.data.speedup["high"] < 1:
             return "slower here"
         return "no difference that these steps show"
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
-
-    def _repr_html_(self) -> str:
-        first, *rest = self.lines()
-        quiet = "".join(f"<div {style.QUIET}>{html.escape(each)}</div>" for each in rest)
-        return f"<div {style.BOX}><strong>{html.escape(first)}</strong>{quiet}</div>"
 
 
 def _words(interval: Mapping[str, float]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jupyter_gpuperf.display.comparison_view import Changes, page_around
+from jupyter_gpuperf.display.comparison_view import Changes
+from jupyter_gpuperf.display.document import page_of
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.schemas import Suite, SuiteInfo
 
 
-def page_of(info: SuiteInfo, suites: Sequence[Suite]) -> str:
+def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
     """Return what two kernels' results differ in, or one's results."""
     titles = [side.title for side in info.sides]
     if len(suites) == 2:
@@ -22,4 +23,4 @@ def page_of(info: SuiteInfo, suites: Sequence[Suite]) -> str:
         return Changes(
             compare(*suites), before=titles[0], after=titles[1], left_out=left_out
         ).page()
-    return page_around(titles[0], SuiteView(suites[0], None)._repr_html_())
+    return page_of(titles[0], SuiteView(suites[0], None)._repr_html_())

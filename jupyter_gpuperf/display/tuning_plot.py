@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,9 +11,9 @@ WORDS: Final = {"present": "yours", "golden": "the common recipe", "": "tried"}
 
 def plot_of(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure."""
-    figure = importlib.import_module("matplotlib.figure").Figure(
-        figsize=(7.0, 3.2), layout="constrained"
-    )
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
     axes = figure.add_subplot()
     seen: set[str] = set()
     for trial in data["trials"]:

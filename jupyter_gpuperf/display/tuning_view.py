@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.document import (
+    CAREFUL,
+    Block,
+    Code,
+    DisplayedOnce,
+    Heading,
+    Line,
+    Table,
+)
 from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
 from jupyter_gpuperf.schemas import Interval
 
-HEAD: Final = (
-    "setting",
-    "workers",
-    "prefetch",
-    "pinned",
-    "persistent",
-    "batches/s",
-    "95 %",
-    "wait",
-    "start-up",
-    "epoch",
-    "CPUs",
-    "memory",
-    "shared",
-    "remarks",
-)
-NUMBERS: Final = frozenset({"batches/s", "wait", "start-up", "epoch", "CPUs", "memory", "shared"})
-QUIET: Final = frozenset({"95 %", "remarks"})
+COLUMNS: Final[Mapping[str, str]] = {
+    "setting": "label",
+    "workers": "label",
+    "prefetch": "label",
+    "pinned": "label",
+    "persistent": "label",
+    "batches/s": "number",
+    "95 %": "quiet",
+    "wait": "number",
+    "start-up": "number",
+    "epoch": "number",
+    "CPUs": "number",
+    "memory": "number",
+    "shared": "number",
+    "remarks": "quiet",
+}
 ROLE_WORDS: Final = {
     "recommended": "recommended",
     "present": "yours",
@@ -38,7 +43,7 @@ ROLE_WORDS: Final = {
 
 
 @dataclass(frozen=True, repr=False)
-class Tuned:
+class Tuned(DisplayedOnce):
     """What ``%gpubench dataloader LOADER --tune`` and ``gpuperf.tune`` return.
 
     Attributes
@@ -50,6 +55,8 @@ class Tuned:
     before
         What was recommended before for this data set on this machine, in a line.
     """
+
+    wide: ClassVar[bool] = True
 
     data: Mapping[str, Any]
     number: int | None = None
@@ -93,22 +100,21 @@ class Tuned:
 
         return plot_of(self.data)
 
-    def __repr__(self) -> str:
-        return "\n".join(text_lines(self))
+    def above(self) -> str:
+        """Return what a terminal calls it."""
+        return "a tuning"
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        from jupyter_gpuperf.display.show_once import in_this_cell
-
-        printer.text("<a tuning, as above>" if in_this_cell(self) else repr(self))
-
-    def _repr_html_(self) -> str:
-        return html_of(self)
-
-    def _ipython_display_(self) -> None:
-        from jupyter_gpuperf.display.show_once import in_terminal, in_this_cell
-
-        if in_terminal() or not in_this_cell(self):
-            raise NotImplementedError  # IPython then goes on to the views above
+    def blocks(self) -> Iterator[Block]:
+        """Yield the answer, the code, a row per trial, and what limits it now."""
+        data = self.data
+        first, *others = data["summary"]
+        yield Heading(first)
+        yield from map(Line, others)
+        yield Code(self.code)
+        yield table(self.trials)
+        yield from (Line(CAREFUL + each, "warning") for each in data["warnings"])
+        yield from map(Line, told(self))
+        yield Line(surroundings(data), "quiet")
 
 
 def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -153,16 +159,21 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def table(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return head and rows, without the columns that say nothing here."""
+def table(trials: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a row per trial, without the columns that say nothing here."""
     rows = [cells(each) for each in in_order(trials)]
     columns = [
         (name, column)
-        for name, column in zip(HEAD, zip(*rows, strict=True), strict=True)
+        for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)
         if set(column) - {"", MISSING}
     ]
-    head = tuple(name for name, _ in columns)
-    return [head, *zip(*(column for _, column in columns), strict=True)]
+    recommended = ROLE_WORDS["recommended"]
+    return Table(
+        list(zip(*(column for _, column in columns), strict=True)),
+        looks=[COLUMNS[name] for name, _ in columns],
+        head=[name for name, _ in columns],
+        bold=[place for place, row in enumerate(rows) if recommended in row[0].split(", ")],
+    )
 
 
 def told(tuned: Tuned) -> list[str]:
@@ -178,6 +189,7 @@ def surroundings(data: Mapping[str, Any]) -> str:
     """Return what was tuned, and where, on one line."""
     where = data["environment"]
     parts = [
+        f"tuned {data['loader']}",
         str(where.get("device_name") or where.get("device")),
         str(where["data_set"]),
         f"batches of {data['batch_size']}" if data["batch_size"] else "",
@@ -186,64 +198,3 @@ def surroundings(data: Mapping[str, Any]) -> str:
         f"measured in {data['seconds']:.0f} s",
     ]
     return " · ".join(part for part in parts if part)
-
-
-def text_lines(tuned: Tuned) -> list[str]:
-    """Return it as text, one aligned line per trial."""
-    data = tuned.data
-    rows = table(tuned.trials)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            f"{each:>{width}}" if name in NUMBERS else f"{each:<{width}}"
-            for name, each, width in zip(rows[0], row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-    return [
-        f"tuned {data['loader']}",
-        *(f"  {line}" for line in data["summary"]),
-        "",
-        *(f"  {line}" for line in lines),
-        "",
-        f"  {tuned.code}",
-        *(f"  {line}" for line in told(tuned)),
-        *(f"  Careful: {line}" for line in data["warnings"]),
-        f"  {surroundings(data)}",
-    ]
-
-
-def html_of(tuned: Tuned) -> str:
-    """Return it as HTML; nothing of it is trusted, so all of it is escaped."""
-    data = tuned.data
-    first, *others = data["summary"]
-    names, *rows = table(tuned.trials)
-    head = "".join(
-        f"<th {style.QUIET_NUMBER if name in NUMBERS else style.QUIET_CELL}>{name}</th>"
-        for name in names
-    )
-    body = "".join(_row_html(names, each) for each in rows)
-    warnings = "".join(
-        f"<div {style.WARNING}>Careful: {html.escape(each)}</div>" for each in data["warnings"]
-    )
-    lines = "".join(f"<div>{html.escape(each)}</div>" for each in told(tuned))
-    return (
-        f"<div {style.WIDE_BOX}><div><b>{html.escape(first)}</b></div>"
-        + "".join(f"<div>{html.escape(each)}</div>" for each in others)
-        + f"<pre {style.CODE}>{html.escape(tuned.code)}</pre>"
-        f"<div {style.SCROLLED}><table {style.TABLE}><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>{warnings}{lines}"
-        f"<div {style.QUIET}>{html.escape(surroundings(data))}</div></div>"
-    )
-
-
-def _row_html(names: Sequence[str], row: Sequence[str]) -> str:
-    bold = ROLE_WORDS["recommended"] in row[0].split(", ")
-    found = []
-    for name, each in zip(names, row, strict=True):
-        look = (
-            style.NUMBER if name in NUMBERS else style.QUIET_CELL if name in QUIET else style.LABEL
-        )
-        words = html.escape(each)
-        found.append(f"<td {look}>{f'<b>{words}</b>' if bold and words else words}</td>")
-    return f"<tr>{''.join(found)}</tr>"

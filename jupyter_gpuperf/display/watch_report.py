@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 
-from jupyter_gpuperf.display import style
 from jupyter_gpuperf.display.cell_line import Cell
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table
 from jupyter_gpuperf.display.numbers import MISSING, quantity_words
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LOOP_HEADS = ("Loop", "Steps", "Samples/s", "Step", "Wait for data", "GPU idle for data", "Loader")
 CELL_HEADS = ("Cell", "Time", "GPU busy", "Memory at most", "Energy")
-WORDS = ("Loop", "Loader", "Cell")  # the other columns are numbers
+WORDS = ("Loop", "Loader", "Cell")
+"""The other columns are numbers."""
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Displayed):
     """The watched notebook so far.
 
     Attributes
@@ -49,29 +49,17 @@ class Report:
             "notes": list(self.notes),
         }
 
-    def tables(self) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
-        """Return the tables that have rows: heads and rows."""
-        tables: list[tuple[Sequence[str], list[Sequence[str]]]] = [
+    def blocks(self) -> Iterator[Block]:
+        """Yield the loops, the cells, and what can't be seen."""
+        yield Heading(self.heading)
+        for head, rows in (
             (LOOP_HEADS, [_loop_row(each) for each in self.loops]),
             (CELL_HEADS, [_cell_row(each) for each in self.cells]),
-        ]
-        return [(heads, rows) for heads, rows in tables if rows]
-
-    def __repr__(self) -> str:
-        lines = [self.heading]
-        for heads, rows in self.tables():
-            widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-            lines += ["", *("  ".join(_padded(row, widths)).rstrip() for row in (heads, *rows))]
-        return "\n".join([*lines, *(["", *self.notes] if self.notes else [])])
-
-    def _repr_html_(self) -> str:
-        tables = "".join(
-            f"<table {style.TABLE}><tr>{''.join(map(_head, heads))}</tr>"
-            f"{''.join(_row(heads, row) for row in rows)}</table>"
-            for heads, rows in self.tables()
-        )
-        notes = "".join(f"<div {style.QUIET}>{html.escape(note)}</div>" for note in self.notes)
-        return f"<div {style.BOX}>{html.escape(self.heading)}{tables}{notes}</div>"
+        ):
+            if rows:
+                looks: list[str] = ["name" if each in WORDS else "value" for each in head]
+                yield Table(rows, looks=looks, head=head)
+        yield from (Line(each, "quiet") for each in self.notes)
 
 
 def _loop_row(loop: LoaderSteps) -> Sequence[str]:
@@ -106,23 +94,3 @@ def _cell_row(cell: Cell) -> Sequence[str]:
         quantity_words(cell.peak_bytes, "bytes"),
         quantity_words(cell.energy_joules, "J"),
     )
-
-
-def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    return [word.ljust(width) for word, width in zip(row, widths, strict=True)]
-
-
-def _head(name: str) -> str:
-    return _cell(name, style.QUIET_CELL if name in WORDS else style.QUIET_NUMBER)
-
-
-def _row(heads: Sequence[str], words: Sequence[str]) -> str:
-    cells = (
-        _cell(each, style.NAME_CELL if name in WORDS else style.VALUE)
-        for name, each in zip(heads, words, strict=True)
-    )
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _cell(word: str, attributes: str) -> str:
-    return f"<td {attributes}>{html.escape(word)}</td>"

@@ -8,7 +8,6 @@ Anything that the benchmark prints goes to standard error, which is the job's lo
 This file must parse with any Python 3, so that an old one can be told to be too old.
 """
 
-import importlib
 import importlib.util
 import json
 import os
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 OLDEST = (3, 10)
-TASKS = {
-    "benchmark": "jupyter_gpuperf.benchmarks.running",
-    "doctor": "jupyter_gpuperf.doctor.running",
-}
-"""What can be asked for → the module whose ``run_request`` does it."""
 
 
 def main() -> None:
@@ -43,8 +37,11 @@ def main() -> None:
         return
     request = json.load(sys.stdin)
     _make_package_importable()
-    task = importlib.import_module(TASKS[request.get("task", "benchmark")])
-    task.run_request(request, say)
+    if request.get("task") == "doctor":
+        from jupyter_gpuperf.doctor.running import run_request
+    else:
+        from jupyter_gpuperf.benchmarks.running import run_request
+    run_request(request, say)
     sys.stderr.flush()
     os._exit(0)  # no exit handler of a library may hold the result up; the supervisor cleans up
 

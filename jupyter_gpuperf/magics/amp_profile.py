@@ -38,11 +38,16 @@ def register(ipython: Any) -> None:
             print(MANUAL)  # noqa: T201  (what one asked to read)
             return None
         from jupyter_gpuperf.client.precision import profile_cell
+        from jupyter_gpuperf.magics.amp_options import parse
 
         try:
-            return profile_cell(ipython, line, cell)
+            command = parse(line)
+            result = profile_cell(ipython, cell, command.options, command.setup)
         except GpuPerfError as error:
             raise error if isinstance(error, BenchmarkError) else BenchmarkError.of(error) from None
+        if command.into is not None:
+            ipython.user_ns[command.into] = result
+        return result
 
     magic.__doc__ = MANUAL
     ipython.register_magic_function(magic, magic_kind="line_cell", magic_name="amp_profile")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -46,7 +45,9 @@ class ProcessTable:
         """Tell whether there is such a process; where there is no ``/proc``, psutil is asked."""
         if self._proc.exists():
             return (self._proc / str(pid)).exists()
-        return bool(importlib.import_module("psutil").pid_exists(pid))
+        import psutil
+
+        return psutil.pid_exists(pid)
 
     def inner_pid(self, outer_pid: int) -> int | None:
         """Return the number here of a process that an outer namespace calls ``outer_pid``.
@@ -125,7 +126,8 @@ def _target(link: Path) -> str:
 
 
 def _describe(pid: int) -> Described:
-    psutil: Any = importlib.import_module("psutil")
+    import psutil
+
     try:
         process = psutil.Process(pid)
     except psutil.Error:

@@ -10,6 +10,7 @@ from jupyter_gpuperf.routes.findings import FindingsHandler
 from jupyter_gpuperf.routes.jobs import BenchmarksHandler, JobHandler, JobsHandler
 from jupyter_gpuperf.routes.live import LiveHandler
 from jupyter_gpuperf.routes.missing import MissingHandler
+from jupyter_gpuperf.routes.openapi import OpenApiHandler
 from jupyter_gpuperf.routes.openmetrics import MetricsHandler
 from jupyter_gpuperf.routes.processes import ProcessesHandler
 from jupyter_gpuperf.routes.readings import (
@@ -49,21 +50,22 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("doctor", DoctorHandler),
     ("benchmarks", BenchmarksHandler),
     ("jobs", JobsHandler),
-    (r"jobs/([A-Za-z0-9_-]+)", JobHandler),
+    (r"jobs/(?P<job_id>[A-Za-z0-9_-]+)", JobHandler),
     ("recordings", RecordingsHandler),
-    (r"recordings/([A-Za-z0-9][A-Za-z0-9_.-]*)", RecordingHandler),
+    (r"recordings/(?P<identifier>[A-Za-z0-9][A-Za-z0-9_.-]*)", RecordingHandler),
     ("results", ResultsHandler),
-    (r"results/([0-9]{1,18})", ResultHandler),
-    (r"results/([0-9]{1,18})/comparison", ComparisonHandler),
-    (r"results/([0-9]{1,18})/baseline", BaselineHandler),
+    (r"results/(?P<number>[0-9]{1,18})", ResultHandler),
+    (r"results/(?P<number>[0-9]{1,18})/comparison", ComparisonHandler),
+    (r"results/(?P<number>[0-9]{1,18})/baseline", BaselineHandler),
     ("suites", SuitesHandler),
-    (r"suites/([A-Za-z0-9_-]+)", SuiteHandler),
-    (r"suites/([A-Za-z0-9_-]+)/page", SuitePageHandler),
+    (r"suites/(?P<suite_id>[A-Za-z0-9_-]+)", SuiteHandler),
+    (r"suites/(?P<suite_id>[A-Za-z0-9_-]+)/page", SuitePageHandler),
     ("sentences", SentencesHandler),
     ("training", TrainingHandler),
     ("training/explain", ExplainHandler),
     ("metrics", MetricsHandler),
-    ("(.*)", MissingHandler),
+    (r"openapi\.json", OpenApiHandler),
+    (r"(?P<path>.*)", MissingHandler),
 )
 
 
@@ -75,4 +77,8 @@ def handlers(services: Callable[[], Services]) -> list[tuple[str, type, dict[str
     services
         Gives what they call, when the first request comes.
     """
-    return [(rf"/gpuperf/{path}/?", handler, {"services": services}) for path, handler in ROUTES]
+    arguments: dict[type, dict[str, Any]] = {OpenApiHandler: {"routes": ROUTES}}
+    return [
+        (rf"/gpuperf/{path}/?", handler, {"services": services, **arguments.get(handler, {})})
+        for path, handler in ROUTES
+    ]

@@ -116,33 +116,6 @@ class GpuPerfHandler(CodedErrors, APIHandler):
         default = self.kernel_manager.default_kernel_name
         return await python_of(self.kernel_spec_manager, default, kernel_name)
 
-    def number(self, name: str, default: float, lowest: float, highest: float) -> float:
-        """Return a query argument as a number within bounds.
-
-        Raises
-        ------
-        BadRequest
-            ``parameter_wrong_type`` or ``parameter_out_of_range``.
-        """
-        return number_of(name, self.get_query_argument(name, None), default, lowest, highest)
-
-
-def number_of(name: str, text: str | None, default: float, lowest: float, highest: float) -> float:
-    """Return ``text`` as a number within bounds, or ``default`` when it is ``None``."""
-    try:
-        value = default if text is None else float(text)
-    except ValueError as error:
-        raise BadRequest(
-            "parameter_wrong_type", f"{name}={text!r} is not a number.", "Give a number."
-        ) from error
-    if not lowest <= value <= highest:
-        raise BadRequest(
-            "parameter_out_of_range",
-            f"{name}={value:g} is out of range.",
-            f"Give a number from {lowest:g} to {highest:g}.",
-        )
-    return value
-
 
 def _error_in(kwargs: dict[str, Any]) -> BaseException | None:
     exc_info = kwargs.get("exc_info")

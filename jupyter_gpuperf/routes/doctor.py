@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
-from tornado import web
 
 from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.schemas import DoctorReport
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.examining import Patient
@@ -18,16 +18,23 @@ OUTPUT_BYTES_PER_SECOND: Final = 1e6
 
 
 class DoctorHandler(GpuPerfHandler):
-    """``GET doctor?kernel=&refresh=``: the checks, in the server's Python or a kernel spec's."""
+    """``GET doctor``: the checks, in the server's Python or a kernel spec's."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.DoctorReport`; at most five minutes old, or new with ``refresh=1``."""
-        kernel_name = self.get_query_argument("kernel", "") or None
-        anew = self.get_query_argument("refresh", "") not in ("", "0")
-        patient = await self._patient(kernel_name)
-        self.answer(await self.services.doctor.report(patient, anew=anew))
+    @operation(
+        DoctorReport,
+        query=(
+            Query(name="kernel", help="A kernel spec; without it the server's own Python."),
+            Query(
+                name="refresh",
+                kind="boolean",
+                default=False,
+                help="Look again; otherwise the report is at most five minutes old.",
+            ),
+        ),
+    )
+    async def get(self, kernel: str | None, refresh: bool) -> DoctorReport:
+        """The environment checks, each with id, status, found, expected, why and fix; the environment, its packages."""
+        return await self.services.doctor.report(await self._patient(kernel or None), anew=refresh)
 
     async def _patient(self, kernel_name: str | None) -> Patient:
         from jupyter_gpuperf.jobs.examining import Patient, server_facts

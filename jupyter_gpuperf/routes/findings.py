@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from jupyter_gpuperf.routes.base import LATEST_SECONDS, GpuPerfHandler
+from jupyter_gpuperf.routes.operation import operation
+from jupyter_gpuperf.schemas import FindingsChanged
 
 
 class FindingsHandler(GpuPerfHandler):
     """``GET findings``: the diagnosis now."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.FindingsChanged`."""
+    @operation(FindingsChanged)
+    async def get(self) -> FindingsChanged:
+        """The diagnosis now, the worst first: code, severity, device, summary, cost, evidence, advice, and the change as code."""
         await self.services.fresh(LATEST_SECONDS)
         await self.services.diagnosis.look()
-        self.answer(self.services.diagnosis.told)
+        return self.services.diagnosis.told

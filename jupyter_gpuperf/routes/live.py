@@ -15,7 +15,8 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.routes.base import AUTH_RESOURCE, CodedErrors, number_of
+from jupyter_gpuperf.routes.base import AUTH_RESOURCE, CodedErrors
+from jupyter_gpuperf.routes.operation import Operation, Query, declared_as
 from jupyter_gpuperf.schemas import (
     LONGEST_INTERVAL_MS,
     SHORTEST_INTERVAL_MS,
@@ -34,6 +35,14 @@ HELLO_SECONDS: Final = 120.0
 """The history that a page gets with the first message."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
+INTERVAL: Final = Query(
+    name="interval_ms",
+    kind="integer",
+    default=DEFAULT_INTERVAL_MS,
+    minimum=SHORTEST_INTERVAL_MS,
+    maximum=LONGEST_INTERVAL_MS,
+    help="Time between frames.",
+)
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
@@ -47,6 +56,14 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         self.subscription: Subscription | None = None
         self.interval_ms = DEFAULT_INTERVAL_MS
 
+    @declared_as(
+        Operation(
+            answers="websocket",
+            status=101,
+            query=(INTERVAL,),
+            description="First a hello with catalogue, devices and recent history; then a frame per interval.",
+        )
+    )
     @ws_authenticated
     async def get(self, *args: str, **kwargs: str) -> None:
         """Upgrade, unless the user may not read or asks for an impossible interval."""
@@ -54,7 +71,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         allowed = self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)
         if not await ensure_async(allowed):
             raise HTTPError(403)
-        self.interval_ms = _interval_ms(self.get_query_argument("interval_ms", None))
+        self.interval_ms = int(INTERVAL.read(self))
         await super().get(*args, **kwargs)
 
     async def open(self, *args: str, **kwargs: str) -> None:
@@ -74,7 +91,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         """Change the interval; answer what can't be understood with an error frame."""
         try:
             wish = msgspec.json.decode(message, type=SetInterval)
-            self.interval_ms = _interval_ms(str(wish.interval_ms))
+            self.interval_ms = int(INTERVAL.parse(str(wish.interval_ms)))
             if self.subscription is not None:
                 self.services.subscribers.change_interval(self.subscription, self.interval_ms)
         except GpuPerfError as error:
@@ -117,11 +134,3 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             closed.set_exception(error)
             return closed
-
-
-def _interval_ms(text: str | None) -> int:
-    return int(
-        number_of(
-            "interval_ms", text, DEFAULT_INTERVAL_MS, SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS
-        )
-    )

@@ -6,11 +6,9 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import operation
 from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.schemas import Processes
 from jupyter_gpuperf.server.threads import in_thread
@@ -29,10 +27,9 @@ Encoder: TypeAlias = "Callable[[CollectorRegistry], bytes]"
 class MetricsHandler(GpuPerfHandler):
     """``GET metrics``: OpenMetrics for who asks for it, else Prometheus' text format."""
 
-    @web.authenticated
-    @authorized
+    @operation("text/plain")
     async def get(self) -> None:
-        """Answer the newest frame, in the format that the ``Accept`` header wants."""
+        """The newest frame for Prometheus, in the text format that the Accept header asks for."""
         from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector, registry_of
 
         await self.services.fresh(OLDEST_SECONDS)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
-from tornado import web
 
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.schemas import KernelInfo
+from jupyter_gpuperf.routes.operation import operation
+from jupyter_gpuperf.schemas import KernelInfo, Processes
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.processes.attribution import RunningKernel
@@ -20,11 +19,10 @@ if TYPE_CHECKING:
 class ProcessesHandler(GpuPerfHandler):
     """``GET processes``: per device, each process with its notebook."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.Processes`."""
-        self.answer(await self.services.processes.read(await running_kernels(self)))
+    @operation(Processes)
+    async def get(self) -> Processes:
+        """Per device: pid, memory, share of the SMs, user, command, age, and the kernel and notebook it belongs to."""
+        return await self.services.processes.read(await running_kernels(self))
 
 
 async def running_kernels(handler: JupyterHandler) -> list[RunningKernel]:

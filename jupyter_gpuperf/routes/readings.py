@@ -2,85 +2,99 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
+from typing import Final
 
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.routes.base import LATEST_SECONDS, GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.schemas import AlertsChanged, Catalog, Devices, Frame, History, Version
 from jupyter_gpuperf.server.threads import in_thread
+
+DAY_SECONDS: Final = 86_400.0
 
 
 class VersionHandler(GpuPerfHandler):
     """``GET version``: package and API version, the source in use."""
 
-    @web.authenticated
-    @authorized
-    def get(self) -> None:
-        """Answer :class:`schemas.Version`."""
-        self.answer(self.services.sampler.version)
+    @operation(Version)
+    def get(self) -> Version:
+        """The package's and the API's version, and the source in use."""
+        return self.services.sampler.version
 
 
 class CatalogHandler(GpuPerfHandler):
     """``GET catalog``: every metric."""
 
-    @web.authenticated
-    @authorized
-    def get(self) -> None:
-        """Answer :class:`schemas.Catalog`."""
-        self.answer(self.services.catalog)
+    @operation(Catalog)
+    def get(self) -> Catalog:
+        """Every metric: name, label, unit, kind, scope, help, range."""
+        return self.services.catalog
 
 
 class DevicesHandler(GpuPerfHandler):
     """``GET devices``: each device, or why there is none."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.Devices`."""
+    @operation(Devices)
+    async def get(self) -> Devices:
+        """Per device: uuid, index, name, driver, limits; or the reason why there is none."""
         await self.services.fresh()
-        self.answer(self.services.sampler.devices)
+        return self.services.sampler.devices
 
 
 class LatestHandler(GpuPerfHandler):
     """``GET latest``: the newest frame; the devices are read for it when it is over a second old."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.Frame`."""
+    @operation(Frame)
+    async def get(self) -> Frame:
+        """The newest frame, at most a second old."""
         await self.services.fresh(LATEST_SECONDS)
         frame = self.services.sampler.latest
         if frame is None:  # only when the first tick was lost to a stop in between
             raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
-        self.answer(frame)
+        return frame
 
 
 class AlertsHandler(GpuPerfHandler):
     """``GET alerts``: what needs attention now."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.AlertsChanged`."""
+    @operation(AlertsChanged)
+    async def get(self) -> AlertsChanged:
+        """What needs attention now, each with code, severity, device, since when, evidence and advice."""
         await self.services.fresh(LATEST_SECONDS)
-        self.answer(self.services.alerts.told)
+        return self.services.alerts.told
 
 
 class HistoryHandler(GpuPerfHandler):
-    """``GET history?seconds=&step_seconds=&metrics=``: columns per device."""
+    """``GET history``: columns per device."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.History`; by default all of it, in steps of a second."""
+    @operation(
+        History,
+        query=(
+            Query(
+                name="seconds",
+                kind="number",
+                minimum=0.1,
+                maximum=DAY_SECONDS,
+                help="How far back; without it all that is kept at full rate.",
+            ),
+            Query(
+                name="step_seconds",
+                kind="number",
+                default=1.0,
+                minimum=0.1,
+                maximum=DAY_SECONDS,
+                help="How much time a column stands for.",
+            ),
+            Query(name="metrics", default="", help="Names with commas between; without it all."),
+        ),
+    )
+    async def get(self, seconds: float | None, step_seconds: float, metrics: str) -> History:
+        """Columns per device: times, and min, mean, max per metric."""
         await self.services.fresh()
         store = self.services.history
-        seconds = self.number("seconds", store.seconds, 0.1, 86_400)
-        step_seconds = self.number("step_seconds", 1.0, 0.1, 86_400)
-        names = self.get_query_argument("metrics", "")
-        metrics = [name for name in names.split(",") if name] or None
-        self.answer(
-            await in_thread(
-                lambda: store.query(seconds=seconds, step_seconds=step_seconds, metrics=metrics)
+        names = [name for name in metrics.split(",") if name] or None
+        return await in_thread(
+            lambda: store.query(
+                seconds=seconds or store.seconds, step_seconds=step_seconds, metrics=names
             )
         )

@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
 from tornado.iostream import StreamClosedError
 
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.schemas import RecordingRequest, Recordings
+from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.schemas import RecordingInfo, RecordingRequest, Recordings
 from jupyter_gpuperf.server.threads import in_thread
 
 PIECE_BYTES: Final = 1 << 18
@@ -21,43 +20,52 @@ PIECE_BYTES: Final = 1 << 18
 class RecordingsHandler(GpuPerfHandler):
     """``GET recordings`` and ``POST recordings``."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.Recordings`, newest first."""
-        self.answer(Recordings(recordings=await in_thread(self.services.recordings.all)))
+    @operation(Recordings)
+    async def get(self) -> Recordings:
+        """All recordings, newest first."""
+        return Recordings(recordings=await in_thread(self.services.recordings.all))
 
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """Begin one: takes :class:`schemas.RecordingRequest` or nothing, answers 201 and it."""
-        request = self.body_as(RecordingRequest) if self.request.body else RecordingRequest()
+    @operation(RecordingInfo, status=201, takes=RecordingRequest, optional_body=True)
+    async def post(self, request: RecordingRequest) -> RecordingInfo:
+        """Begin a recording."""
         await self.services.fresh()  # its header names the devices
-        self.answer(await in_thread(lambda: self.services.recordings.start(request)), status=201)
+        return await in_thread(lambda: self.services.recordings.start(request))
 
 
 class RecordingHandler(GpuPerfHandler):
     """``GET recordings/<id>`` and ``DELETE recordings/<id>``."""
 
-    @web.authenticated
-    @authorized
-    async def get(self, identifier: str) -> None:
-        """Send the file, as far as it is written; ``?describe=1``: :class:`schemas.RecordingInfo`."""
+    @operation(
+        "application/gzip",
+        query=(
+            Query(
+                name="describe",
+                kind="boolean",
+                default=False,
+                help="Answer the RecordingInfo (state, size, readings) in place of the file.",
+            ),
+        ),
+    )
+    async def get(self, identifier: str, describe: bool) -> RecordingInfo | None:
+        """The file, as far as it is written."""
         info = await in_thread(lambda: self.services.recordings.get(identifier))
-        if self.get_query_argument("describe", "") not in ("", "0"):
-            self.answer(info)
-            return
+        if describe:
+            return info
         # A file that grows meanwhile is sent up to its size of now.
         await self._send_file(Path(info.path), info.size_bytes)
+        return None
 
-    @web.authenticated
-    @authorized
-    async def delete(self, identifier: str) -> None:
-        """Stop it and keep the file; ``?discard=1``: delete the file. Answers it as it was."""
+    @operation(
+        RecordingInfo,
+        query=(
+            Query(name="discard", kind="boolean", default=False, help="Delete the file as well."),
+        ),
+    )
+    async def delete(self, identifier: str, discard: bool) -> RecordingInfo:
+        """Stop it, and keep the file. Answers the recording as it was."""
         shelf = self.services.recordings
-        discard = self.get_query_argument("discard", "") not in ("", "0", "false")
         act = shelf.discard if discard else shelf.stop
-        self.answer(await in_thread(lambda: act(identifier)))
+        return await in_thread(lambda: act(identifier))
 
     async def _send_file(self, path: Path, size_bytes: int) -> None:
         try:

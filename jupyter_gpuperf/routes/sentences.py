@@ -10,10 +10,9 @@ import functools
 from pathlib import Path
 
 import msgspec
-from jupyter_server.auth.decorator import authorized
-from tornado import web
 
 from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import operation
 from jupyter_gpuperf.schemas import Sentences
 from jupyter_gpuperf.server.threads import in_thread
 
@@ -21,11 +20,10 @@ from jupyter_gpuperf.server.threads import in_thread
 class SentencesHandler(GpuPerfHandler):
     """``GET sentences``: templates with ``%1``, ``%2`` for the figures, those that say most first."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.Sentences`."""
-        self.answer(await in_thread(_sentences))
+    @operation(Sentences)
+    async def get(self) -> Sentences:
+        """How the server's sentences are built, for pages in another language."""
+        return await in_thread(_sentences)
 
 
 @functools.cache

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.schemas import SuiteRequest, Suites
+from jupyter_gpuperf.routes.operation import operation
+from jupyter_gpuperf.schemas import SuiteInfo, SuiteReport, SuiteRequest, Suites
 from jupyter_gpuperf.server.threads import in_thread
 
 SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
@@ -19,19 +17,16 @@ SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 class SuitesHandler(GpuPerfHandler):
     """``GET suites`` and ``POST suites``."""
 
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer :class:`schemas.Suites`, newest first."""
-        self.answer(Suites(suites=await in_thread(self.services.suites.all)))
+    @operation(Suites)
+    async def get(self) -> Suites:
+        """All suites, newest first; those of servers before, too."""
+        return Suites(suites=await in_thread(self.services.suites.all))
 
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        """Queue a suite: takes :class:`schemas.SuiteRequest`, answers 202 and :class:`schemas.SuiteInfo`."""
+    @operation(SuiteInfo, status=202, takes=SuiteRequest)
+    async def post(self, request: SuiteRequest) -> SuiteInfo:
+        """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side
 
-        request = self.body_as(SuiteRequest)
         await self.services.fresh()  # which devices there are decides where it runs
         sides = []
         names: list[str | None] = [*request.kernel_names] or [None]
@@ -46,37 +41,32 @@ class SuitesHandler(GpuPerfHandler):
                 )
             )
         suites = self.services.suites
-        self.answer(await in_thread(lambda: suites.start(request, sides)), status=202)
+        return await in_thread(lambda: suites.start(request, sides))
 
 
 class SuiteHandler(GpuPerfHandler):
     """``GET suites/<id>`` and ``DELETE suites/<id>``."""
 
-    @web.authenticated
-    @authorized
-    async def get(self, suite_id: str) -> None:
-        """Answer :class:`schemas.SuiteReport`: what it has found so far."""
+    @operation(SuiteReport)
+    async def get(self, suite_id: str) -> SuiteReport:
+        """Its state, and what it found so far: the comparison of two kernels, or the results of one."""
         from jupyter_gpuperf.suites.report import report_of
 
         suites = self.services.suites
-        self.answer(
-            await in_thread(lambda: report_of(suites.get(suite_id), suites.suites_of(suite_id)))
-        )
+        return await in_thread(lambda: report_of(suites.get(suite_id), suites.suites_of(suite_id)))
 
-    @web.authenticated
-    @authorized
-    async def delete(self, suite_id: str) -> None:
-        """Cancel, and answer :class:`schemas.SuiteInfo`; one that has ended stays as it is."""
-        self.answer(await in_thread(lambda: self.services.suites.cancel(suite_id)))
+    @operation(SuiteInfo)
+    async def delete(self, suite_id: str) -> SuiteInfo:
+        """Cancel it with the job that runs; one that ended stays as it is."""
+        return await in_thread(lambda: self.services.suites.cancel(suite_id))
 
 
 class SuitePageHandler(GpuPerfHandler):
     """``GET suites/<id>/page``: what it found, as a page that needs nothing else."""
 
-    @web.authenticated
-    @authorized
+    @operation("text/html")
     async def get(self, suite_id: str) -> None:
-        """Send the page as a file; 404 ``nothing_measured`` while there is nothing."""
+        """What it found as an HTML page that needs nothing else; 404 nothing_measured while there is nothing."""
         page = await in_thread(lambda: self._page(suite_id))
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="gpuperf-{suite_id}.html"')
@@ -84,7 +74,7 @@ class SuitePageHandler(GpuPerfHandler):
         self.finish(page)
 
     def _page(self, suite_id: str) -> str:
-        from jupyter_gpuperf.display.suite_page import page_of  # it loads the benchmarks
+        from jupyter_gpuperf.display.suite_page import suite_page  # it loads the benchmarks
 
         info = self.services.suites.get(suite_id)
         suites = self.services.suites.suites_of(suite_id)
@@ -92,4 +82,4 @@ class SuitePageHandler(GpuPerfHandler):
             raise NotFound(
                 "nothing_measured", "This suite has measured nothing to show.", "Run it again."
             )
-        return page_of(info, suites)
+        return suite_page(info, suites)

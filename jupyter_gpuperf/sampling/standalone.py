@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import jupyter_gpuperf
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Observer, Sampler
 from jupyter_gpuperf.sampling.subscribers import Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, Version
 from jupyter_gpuperf.sources import source_from
+from jupyter_gpuperf.version import package_version
 
 IDLE_INTERVAL_MS: Final = 1000
 
@@ -46,7 +46,7 @@ def standalone_sampler(
         subscribers=subscribers,
         idle_interval_ms=IDLE_INTERVAL_MS,
         version=lambda kind: Version(
-            version=str(jupyter_gpuperf.__version__), api_version=API_VERSION, source=kind
+            version=package_version(), api_version=API_VERSION, source=kind
         ),
         observers=observers,
     )

@@ -56,7 +56,7 @@ def test_text_and_html_say_the_same(result, measured):
     said = re.sub(r"<[^>]*>", " ", drawn).replace("&lt;", "<").replace("&gt;", ">")
 
     for row in rows(result):
-        for part in dataclasses.astuple(row):
+        for part in row:
             assert part in text
             assert part in said
     for part in (*measured.warnings, surroundings(measured), "pin memory yes"):

@@ -10,7 +10,7 @@ from jupyter_client.manager import start_new_kernel
 import jupyter_gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.client.in_process_tuning import tune_here
-from jupyter_gpuperf.display.tuning_view import Tuned, html_of
+from jupyter_gpuperf.display.tuning_view import Tuned
 
 LOADER = """
 import torch
@@ -41,7 +41,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
     assert notebook.user_ns["mine"] is tuned
     assert tuned.number is not None
     assert tuned.before is None
-    text, drawn = repr(tuned), html_of(tuned)
+    text, drawn = repr(tuned), tuned._repr_html_()
     for words in (tuned.code, "yours", "the recipe", "recommended", "Limit now"):
         assert words in text
         assert words.split("(")[0] in drawn
@@ -64,7 +64,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
 def test_names_of_the_users_are_escaped(notebook):
     tuned = notebook.run_line_magic("gpubench", TUNE)
     data = {**tuned.data, "summary": ["<script>"], "warnings": ["<b>"]}
-    drawn = html_of(Tuned(data))
+    drawn = Tuned(data)._repr_html_()
     assert "<script>" not in drawn
     assert "&lt;b&gt;" in drawn
 
@@ -85,7 +85,9 @@ def test_a_click_on_cancel_ends_it(notebook):
     view = Clicked()
     with pytest.raises(BenchmarkCancelled):
         tune_here(notebook.user_ns["train_loader"], "train_loader", new_view=lambda: view)
-    assert view.ended == "tune · cancelled"
+    assert view.ended.startswith(
+        "tune · cancelled"
+    )  # and after how long, where that was over a second
 
 
 @pytest.mark.parametrize(

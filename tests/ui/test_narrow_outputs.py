@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from jupyter_gpuperf.display.precision_view import html_of
+from jupyter_gpuperf.display.precision_result import AmpProfile
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 
 pytestmark = pytest.mark.ui
@@ -39,7 +39,9 @@ def test_a_precision_profile_scrolls_by_itself_and_its_sentences_are_not_a_word_
     found = Profile(
         modes=modes, now=outcome("now", 53.8), same_as_now=None, sentence="bf16: use it."
     )
-    page.set_content(f'<!doctype html><body style="font-size:13px">{html_of(found)}')
+    page.set_content(
+        f'<!doctype html><body style="font-size:13px">{AmpProfile(found)._repr_html_()}'
+    )
     heights = page.evaluate(ROWS)
     assert len(heights) == 3
     line = page.evaluate("parseFloat(getComputedStyle(document.querySelector('td')).lineHeight)")

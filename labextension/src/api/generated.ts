@@ -147,8 +147,8 @@ export interface Catalog {
 /**
  * One metric of the catalogue.
  *
- *     ``maximum`` is the top of the scale where it is a constant; ``maximum_metric`` names the metric
- *     that gives it where it depends on the device (memory used → memory total).
+ * ``maximum`` is the top of the scale where it is a constant; ``maximum_metric`` names the metric
+ * that gives it where it depends on the device (memory used → memory total).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MetricInfo".
@@ -368,8 +368,8 @@ export interface KernelInfo {
 /**
  * What a notebook says that it holds on a device, where none of the driver's processes is known to be its.
  *
- *     One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
- *     there, and this is shown beside it.
+ * One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
+ * there, and this is shown beside it.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "KernelReport".
@@ -521,7 +521,7 @@ export interface Finding {
 }
 /**
  * All findings that hold now; answer of ``GET findings``, sent when one comes or goes, and once after the
- *     greeting.
+ * greeting.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "FindingsChanged".

@@ -1,0 +1,143 @@
+"""``GET openapi.json``: all routes, as their declarations have them, in OpenAPI 3.1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Operation, Query, operation, operations_of
+from jupyter_gpuperf.schemas import API_VERSION, ErrorInfo, LiveMessage, SetInterval
+from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.version import package_version
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.server.services import Services
+
+JSON: Final = "application/json"
+GROUP: Final = re.compile(r"\(\?P<(\w+)>(.*?)\)")
+
+
+class OpenApiHandler(GpuPerfHandler):
+    """``GET openapi.json``."""
+
+    def initialize(  # type: ignore[override]  # one more argument than other routes have
+        self, services: Callable[[], Services], routes: Iterable[tuple[str, type]]
+    ) -> None:
+        """Take the routes, too."""
+        super().initialize(services)
+        self.routes = routes
+
+    @operation(JSON)
+    async def get(self) -> None:
+        """All routes with their queries, bodies and answers, as OpenAPI 3.1."""
+        document = await in_thread(lambda: document_of(self.routes))
+        self.set_header("Content-Type", JSON)
+        self.finish(msgspec.json.encode(document))
+
+
+def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
+    """Return the OpenAPI document of ``routes``: patterns with named groups, and their handlers."""
+    declared = [
+        (pattern, method, each)
+        for pattern, handler in routes
+        for method, each in operations_of(handler).items()
+    ]
+    paths: dict[str, dict[str, Any]] = {}
+    for pattern, method, each in declared:
+        paths.setdefault(path_of(pattern), {})[method] = _described(pattern, method, each)
+    _, schemas = msgspec.json.schema_components(
+        shapes_of(routes), ref_template="#/components/schemas/{name}"
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "jupyter_gpuperf",
+            "version": package_version(),
+            "description": f"Version {API_VERSION} of the API, below <base_url>gpuperf. "
+            "The live socket's messages are LiveMessage's kinds and SetInterval.",
+        },
+        "servers": [{"url": "/gpuperf"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "The word token, a space, and the server's token.",
+                }
+            },
+        },
+    }
+
+
+def shapes_of(routes: Iterable[tuple[str, type]]) -> list[Any]:
+    """Return the shapes of everything that crosses the wire, the live socket's messages included."""
+    declared = [each for _, handler in routes for each in operations_of(handler).values()]
+    shapes = [shape for each in declared for shape in (each.answers, each.takes)]
+    structs = [each for each in shapes if isinstance(each, type)]
+    return [*structs, ErrorInfo, SetInterval, LiveMessage]
+
+
+def path_of(pattern: str) -> str:
+    """Return a route's pattern as OpenAPI writes it: ``/jobs/{job_id}``."""
+    return "/" + GROUP.sub(r"{\1}", pattern).replace("\\", "")
+
+
+def _described(pattern: str, method: str, declared: Operation) -> dict[str, Any]:
+    words = [method, *re.findall(r"[a-z]+", path_of(pattern).replace("json", ""))]
+    described: dict[str, Any] = {
+        "operationId": "_".join(words),
+        "summary": declared.description,
+        "responses": {
+            str(declared.status): {
+                "description": declared.description,
+                **({} if declared.status == 101 else {"content": _content(declared.answers)}),
+            },
+            "default": {
+                "description": "A refusal: what happened, and what to do.",
+                "content": _content(ErrorInfo),
+            },
+        },
+    }
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{allowed}$"},
+        }
+        for name, allowed in GROUP.findall(pattern)
+    ]
+    parameters += [_parameter(each) for each in declared.query]
+    if parameters:
+        described["parameters"] = parameters
+    if declared.takes is not None:
+        described["requestBody"] = {
+            "required": not declared.optional_body,
+            "content": _content(declared.takes),
+        }
+    return described
+
+
+def _content(shape: type | str) -> dict[str, Any]:
+    if isinstance(shape, str):
+        return {shape: {}}
+    return {JSON: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
+
+
+def _parameter(query: Query) -> dict[str, Any]:
+    schema = {"type": query.kind, "default": query.default}
+    schema |= {"minimum": query.minimum, "maximum": query.maximum}
+    return {
+        "name": query.name,
+        "in": "query",
+        "description": query.help,
+        "schema": {key: value for key, value in schema.items() if value is not None},
+    }

@@ -1,0 +1,19 @@
+"""No file can be read only together with another one that needs it."""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+
+import grimp
+
+PACKAGE = "jupyter_gpuperf"
+
+
+def test_no_two_files_import_each_other_in_a_circle():
+    """Imports within functions and for type checkers count as well."""
+    graph = grimp.build_graph(PACKAGE, cache_dir=None)
+    imports = {each: graph.find_modules_directly_imported_by(each) for each in graph.modules}
+    try:
+        tuple(TopologicalSorter(imports).static_order())
+    except CycleError as error:
+        raise AssertionError(" ← ".join(error.args[1])) from None
