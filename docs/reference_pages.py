@@ -141,8 +141,8 @@ def finding_page(rule: Rule) -> str:
     module = import_module(rule.check.__module__)
     path = Path(str(module.__file__))
     lines = [f"# {rule.title}: {rule.code}", "", rule.meaning, "", "## What it says", ""]
-    if rule.told_by:
-        lines += [f"The alert `{rule.told_by}` tells it at once, in its own words.", ""]
+    if rule.alert:
+        lines += [f"The alert `{rule.alert}` tells it at once, in its own words.", ""]
     lines += [f"- {text}" for text in said_under(path, "summary")]
     lines += [
         "",

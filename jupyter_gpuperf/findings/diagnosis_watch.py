@@ -64,7 +64,7 @@ class DiagnosisWatch:
         alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[]),
     ) -> None:
         self._rules = tuple(_courteous(rule) for rule in rules if not rule.notify)
-        self._told_by = {rule.code: rule.told_by for rule in rules}
+        self._alert_of = {rule.code: rule.alert for rule in rules}
         self._history = history
         self._steps = steps
         self._alerts = alerts
@@ -124,7 +124,7 @@ class DiagnosisWatch:
         alerts = {(each.code, each.device) for each in self._alerts().alerts} if findings else set()
 
         def marked(finding: WireFinding) -> WireFinding:
-            alert = self._told_by[finding.code]
+            alert = self._alert_of[finding.code]
             holds = (alert, finding.device) in alerts
             return msgspec.structs.replace(finding, alert=alert if holds else None)
 

@@ -142,7 +142,7 @@ RULE = Rule(
     check=_check,
     looks_at="whole",
     horizon="long",
-    told_by="memory_nearly_full",
+    alert="memory_nearly_full",
     is_of_loop=True,
 )
 ALERT = Rule(

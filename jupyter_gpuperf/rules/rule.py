@@ -112,7 +112,7 @@ class Rule:
     horizon
         Of a finding: how much of the past it needs when it looks live. ``short`` notices a change within seconds;
         what comes rarely, as a checkpoint, needs the ``long`` one.
-    told_by
+    alert
         Of a finding: the alert that tells the same trouble at once.
     is_of_loop
         Whether it is about the watched loop: then it names its notebook, and what is lost per epoch.
@@ -129,7 +129,7 @@ class Rule:
     scope: Literal["device", "host"] = "device"
     looks_at: Literal["steady", "whole"] = "steady"
     horizon: Literal["short", "long"] = "short"
-    told_by: str | None = None
+    alert: str | None = None
     is_of_loop: bool = False
     title: str = ""
     meaning: str = ""

@@ -104,7 +104,7 @@ RULE = Rule(
     needs=("utilization_percent",),
     reads=(HARDWARE[0], DRIVER[0], "clock_event_flags", "temperature_celsius"),
     check=_check,
-    told_by="throttled",
+    alert="throttled",
 )
 ALERT = Rule(
     code="throttled",

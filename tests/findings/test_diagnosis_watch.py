@@ -15,7 +15,7 @@ from jupyter_gpuperf.findings.rule_inputs import listings_of
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.rules import RULES
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.schemas import Frame
+from jupyter_gpuperf.schemas import Alert, AlertsChanged, Frame
 from jupyter_gpuperf.sources.replay import load_recording
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -163,6 +163,28 @@ def test_what_an_alert_says_already_is_marked_while_it_does():
     assert {"memory_nearly_full"} in marks
     assert {None} in marks  # the finding looks back at a minute, and outlives the alert
     assert any(told)  # pages hear of it by the tick that saw it
+
+
+def test_an_alert_of_another_device_or_of_something_else_marks_nothing():
+    played = Played()
+    alerts = AlertsChanged(
+        alerts=[
+            Alert(
+                code=code,
+                severity="warning",
+                device=device,
+                since_seconds=0.0,
+                summary="",
+                advice="",
+                evidence={},
+            )
+            for code, device in (("memory_nearly_full", "OTHER"), ("throttled", "GPU"))
+        ]
+    )
+    played.watch = DiagnosisWatch(RULES, played.history, alerts=lambda: alerts)
+    played.play("near_oom_gpt_bf16")
+    marks = {each.code: each.alert for each in played.watch.told.findings}
+    assert marks["memory-nearly-full"] is None
 
 
 def test_work_that_goes_well_takes_back_what_was_wrong_before_it():

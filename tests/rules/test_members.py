@@ -86,7 +86,7 @@ def test_every_rule_looks_at_metrics_that_there_are():
 
 
 def test_an_alert_that_tells_the_same_as_a_finding_is_an_alert():
-    assert {rule.told_by for rule in RULES} == {None, "memory_nearly_full", "throttled"}
+    assert {rule.alert for rule in RULES} == {None, "memory_nearly_full", "throttled"}
 
 
 def test_every_threshold_says_why_and_how_far_off_measured_cases_are():
