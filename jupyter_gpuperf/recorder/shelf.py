@@ -17,10 +17,11 @@ import msgspec
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
 from jupyter_gpuperf.sampling.sampler import Sampler
-from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.sampling.subscribers import ALERTS, Subscribers
 from jupyter_gpuperf.schemas import (
     LONGEST_INTERVAL_MS,
     SHORTEST_INTERVAL_MS,
+    AlertsChanged,
     DevicesChanged,
     RecordingInfo,
     RecordingRequest,
@@ -61,13 +62,16 @@ def start_recorder(
         "source": sampler.version.source,
         "devices": sampler.devices.devices,
     }
-    news = DevicesChanged(devices=sampler.devices, version=sampler.version)
+    news = (
+        DevicesChanged(devices=sampler.devices, version=sampler.version),
+        sampler.news(ALERTS) or AlertsChanged(alerts=[]),
+    )
     options: dict[str, Any] = {} if free_bytes is None else {"free_bytes": free_bytes}
     try:
         return Recorder(
             path,
             header=encode(header),
-            news=(encode(news), encode(sampler.alerts)),
+            news=tuple(map(encode, news)),
             subscribers=subscribers,
             interval_ms=request.interval_ms,
             seconds=request.seconds or LONGEST_SECONDS,

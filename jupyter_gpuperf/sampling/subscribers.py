@@ -12,6 +12,9 @@ FRAMES: Final = "frames"
 TRAINING: Final = "training"
 """The topic of watched training loops."""
 
+ALERTS: Final = "alerts"
+"""The topic of what needs attention now."""
+
 FINDINGS: Final = "findings"
 """The topic of the diagnosis."""
 

@@ -16,7 +16,6 @@ import msgspec
 import pytest
 from waiting import wait_until
 
-from jupyter_gpuperf.alerts import AlertWatch
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recorder.recorder import MOST_WAITING, Recorder
@@ -43,7 +42,6 @@ def sampled(training_recording, starved_recording):
         subscribers=subscribers,
         idle_interval_ms=60_000,
         version=lambda kind: Version(version="0", api_version=1, source=kind),
-        alerts=AlertWatch(()),
     )
     sampler.start()
     assert sampler.wait_for_tick(10)

@@ -501,6 +501,7 @@ export interface FigureChange {
  */
 export interface Finding {
   advice: string;
+  alert?: string | null;
   change: string | null;
   code: string;
   confidence: "confirmed" | "suspected";
