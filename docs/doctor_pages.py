@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -75,7 +76,7 @@ def index_page() -> str:
 
 def subject_page(subject: ModuleType) -> str:
     """Return a subject's page: what it looks at, and each check."""
-    lines = [f"# {TITLES[name_of(subject)]}", "", str(subject.__doc__).strip(), ""]
+    lines = [f"# {TITLES[name_of(subject)]}", "", str(inspect.getdoc(subject)), ""]
     for check in subject.CHECKS:
         lines += [
             f"({check.name})=",

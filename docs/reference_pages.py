@@ -10,10 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf import diagnose
-from jupyter_gpuperf.alerts import RULES
-from jupyter_gpuperf.diagnose import Rule, Threshold
 from jupyter_gpuperf.metrics import METRICS, Metric
+from jupyter_gpuperf.rules import RULES, Rule, Threshold
 from jupyter_gpuperf.sources.reading import LIMITS_SECONDS, SLOW_SECONDS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -50,8 +48,9 @@ def write_reference_pages(folder: Path) -> None:
     (folder / "alerts.md").write_text(alerts_page())
     findings = folder / "findings"
     findings.mkdir()
-    for rule in diagnose.RULES:
-        (findings / f"{rule.code}.md").write_text(finding_page(rule))
+    for rule in RULES:
+        if not rule.notify:
+            (findings / f"{rule.code}.md").write_text(finding_page(rule))
 
 
 def metrics_index(metrics: Iterable[Metric]) -> str:
@@ -123,24 +122,31 @@ def alerts_page() -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for rule in RULES:
-        needs = ", ".join(f"[{name}](metrics/{name}.md)" for name in rule.needs)
-        lines.append(
-            f"| `{rule.code}` | {rule.scope} | {rule.after_seconds:g} s | "
-            f"{rule.until_seconds:g} s | {needs} |"
-        )
+        if rule.notify:
+            looks_at = linked((*rule.needs, *rule.reads), "metrics")
+            lines.append(
+                f"| `{rule.code}` | {rule.scope} | {rule.holds_off.after_seconds:g} s | "
+                f"{rule.holds_off.until_seconds:g} s | {looks_at} |"
+            )
     return "\n".join(lines) + "\n"
+
+
+def linked(metrics: Iterable[str], folder: str) -> str:
+    """Return metrics as links to their pages."""
+    return ", ".join(f"[{name}]({folder}/{name}.md)" for name in metrics)
 
 
 def finding_page(rule: Rule) -> str:
     """Return one finding's page."""
     module = import_module(rule.check.__module__)
     path = Path(str(module.__file__))
-    needs = ", ".join(f"[{name}](../metrics/{name}.md)" for name in rule.needs)
     lines = [f"# {rule.title}: {rule.code}", "", rule.meaning, "", "## What it says", ""]
+    if rule.alert:
+        lines += [f"The alert `{rule.alert}` tells it at once, in its own words.", ""]
     lines += [f"- {text}" for text in said_under(path, "summary")]
     lines += [
         "",
-        f"It needs {needs}, and looks at {LOOKS_AT[rule.looks_at]}.",
+        f"It needs {linked(rule.needs, '../metrics')}, and looks at {LOOKS_AT[rule.looks_at]}.",
         "",
         "## Thresholds",
         "",
@@ -148,7 +154,7 @@ def finding_page(rule: Rule) -> str:
     lines += ["| compared with | value | why | margin |", "| --- | --- | --- | --- |"]
     lines += [
         f"| {name.lower().replace('_', ' ')} | {float(value):g} | {value.reason} | {value.margin} |"
-        for name, value in thresholds_of(module).items()
+        for name, value in thresholds_of(rule, module).items()
     ]
     lines += ["", "## What to do", ""]
     lines += [f"- {text}" for text in said_under(path, "advice")]
@@ -168,10 +174,10 @@ SHARED: Final = {
 """Modules beside the rules that have thresholds, and whose they are."""
 
 
-def thresholds_of(module: object) -> dict[str, Threshold]:
+def thresholds_of(rule: Rule, module: object) -> dict[str, Threshold]:
     """Return a rule's thresholds, and those of what it tells things apart with."""
-    beside = [name for name, codes in SHARED.items() if getattr(module, "CODE", "") in codes]
-    modules = [module, *(import_module(f"jupyter_gpuperf.diagnose.{name}") for name in beside)]
+    beside = [name for name, codes in SHARED.items() if rule.code in codes]
+    modules = [module, *(import_module(f"jupyter_gpuperf.rules.{name}") for name in beside)]
     return {
         name: each
         for one in modules

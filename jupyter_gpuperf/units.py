@@ -27,6 +27,8 @@ Unit = Literal[
     "flags",
 ]
 
+GIB: Final = float(1 << 30)
+
 UNITS: Final[tuple[str, ...]] = get_args(Unit)
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
 
-from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.config import Settings
-from jupyter_gpuperf.diagnose import all_rules
+from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
-from jupyter_gpuperf.findings.watched_steps import for_diagnosis
+from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.disturbances import Watcher
 from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
@@ -26,14 +25,14 @@ from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.recorder.shelf import RecordingShelf
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.routes.processes import kernels_of
+from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.subscribers import TRAINING, Attention
-from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, Version
+from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING, Attention
+from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, Processes, Version
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.server.kernel_socket import KernelSocket
 from jupyter_gpuperf.server.kernel_words import KernelWords
-from jupyter_gpuperf.server.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
@@ -61,6 +60,11 @@ class Parts:
             played=source.read_training,
             on_active=Attention(self.subscribers).pay,
         )
+        rules = all_rules()
+        alerts = AlertWatch(rules)
+        patterns = DiagnosisWatch(
+            rules, self.history, steps=training.steps_over, alerts=lambda: alerts.told
+        )
         self.history_keeper = (
             HistoryKeeper(Path(settings.history_file).expanduser(), self.history, training)
             if settings.history_file
@@ -72,9 +76,12 @@ class Parts:
             subscribers=self.subscribers,
             idle_interval_ms=settings.idle_interval_ms if settings.sample_when_idle else None,
             version=_version,
-            alerts=AlertWatch(RULES),
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
-            observers={TRAINING: training.observe},
+            observers={
+                ALERTS: alerts.observe,
+                FINDINGS: patterns.observe,
+                TRAINING: training.observe,
+            },
         )
         results = ResultStore(Path(settings.results_file).expanduser())
         self.jobs = JobManager(
@@ -93,16 +100,16 @@ class Parts:
         processes = ProcessReader(
             self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
         )
+
+        async def listed() -> Processes:
+            kernels = await kernels_of(server.session_manager, server.kernel_manager)
+            return await processes.read(kernels)
+
         self.diagnosis = LiveDiagnosis(
-            DiagnosisWatch(
-                all_rules(),
-                self.history,
-                steps=lambda seconds: for_diagnosis(training.steps_over(seconds)),
-            ),
+            patterns,
             sampler=self.sampler,
             subscribers=self.subscribers,
-            processes=processes,
-            kernels=lambda: kernels_of(server.session_manager, server.kernel_manager),
+            processes=listed,
         )
         self.services = Services(
             catalog=catalog_of(metrics),
@@ -114,6 +121,7 @@ class Parts:
             results=results,
             suites=self.suites,
             processes=processes,
+            alerts=alerts,
             diagnosis=self.diagnosis,
             recordings=self.recordings,
             doctor=Examinations(self.examiner),

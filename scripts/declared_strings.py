@@ -19,7 +19,7 @@ MEASURING = (
     *(ROOT / "jupyter_gpuperf" / "benchmarks").glob("*.py"),
     ROOT / "jupyter_gpuperf" / "measure" / "environment.py",
 )
-DIAGNOSING = tuple((ROOT / "jupyter_gpuperf" / "diagnose").glob("*.py"))
+DIAGNOSING = tuple((ROOT / "jupyter_gpuperf" / "rules").glob("*.py"))
 STRUCTURE = frozenset(
     {"unit", "figures", "samples", "environment", "limits", "warnings", "parameters", "benchmark"}
     | {"type", "ratio", "message", "result"}

@@ -59,7 +59,7 @@ def main() -> None:
         problems += wrong_in(catalog, path)
         if keys_of(kept) != keys_of(template):
             fresh[path] = as_po(catalog, path.parts[-3])
-        fresh[path.with_suffix(".json")] = as_json(catalog, path.parts[-3])
+        fresh[path.with_suffix(".json")] = as_json(catalog, path.parts[-3], plural_forms_in(path))
     for path, text in fresh.items():
         if not path.exists() or path.read_text() != text:
             if options.check:
@@ -194,7 +194,13 @@ def as_po(catalog: Catalog, language: str = "") -> str:
     return f"{header}\n{out.getvalue().decode()}"
 
 
-def as_json(catalog: Catalog, language: str) -> str:
+def plural_forms_in(path: Path) -> str:
+    """Return the rule in a .po file's header: babel's own may read otherwise in another version."""
+    (rule,) = re.findall(r'^"Plural-Forms: (.*)\\n"$', path.read_text(), flags=re.MULTILINE)
+    return rule
+
+
+def as_json(catalog: Catalog, language: str, plural_forms: str) -> str:
     """Return what JupyterLab's server hands to the page."""
     messages: dict[str, object] = {}
     for message in catalog:
@@ -206,7 +212,7 @@ def as_json(catalog: Catalog, language: str) -> str:
     header = {
         "domain": DOMAIN,
         "language": language.replace("_", "-"),
-        "plural_forms": catalog.plural_forms,
+        "plural_forms": plural_forms,
     }
     document = {"": header, **dict(sorted(messages.items()))}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -6,11 +6,13 @@ schemas/ → JSON Schema → labextension/src/api/generated.ts
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -30,8 +32,28 @@ def schema() -> str:
     )
     for definition in definitions.values():
         definition.pop("title", None)
+    definitions = normalized(definitions)
     document = {"$defs": definitions, "title": "Wire", "type": "object", "properties": {}}
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def normalized(part: Any) -> Any:
+    """Return a schema as every version of msgspec and Python gives it.
+
+    They differ in the indent that they leave in docstrings, and in the order of alternatives.
+    """
+    if isinstance(part, list):
+        return [normalized(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: normalized(value) for key, value in part.items()}
+    if isinstance(description := part.get("description"), str):
+        part["description"] = inspect.cleandoc(description)
+    if isinstance(alternatives := part.get("anyOf"), list):
+        part["anyOf"] = sorted(
+            alternatives, key=lambda each: (each.get("type") == "null", json.dumps(each))
+        )
+    return part
 
 
 def types_of(schema_path: Path) -> str:

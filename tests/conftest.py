@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -9,12 +10,21 @@ import pytest
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
+with contextlib.suppress(ImportError):  # a machine with a GPU may have only what tests/gpu needs
+    from hypothesis import HealthCheck, settings
+
+    # How fast an example runs is the machine's business.
+    settings.register_profile(
+        "any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any pace")
+
 TESTS = Path(__file__).parent
 RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-BESIDE = ("jobs", "diagnose", "tuning", "ui", "recordings", "sources")
+BESIDE = ("jobs", "rules", "tuning", "ui", "recordings", "sources")
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 PASSWORD = "only on loopback"
-START_SECONDS = 90
+START_SECONDS = 180
 USERS = ("alice", "bob", "carol")
 CULLER_TOKEN = secrets.token_hex(16)
 
@@ -177,11 +177,11 @@ def wait_until(
 
 
 def proxy_command() -> list[str]:
-    """Return the proxy that scripts/setup installed, or one on the PATH."""
+    """Return the proxy that scripts/test-integration installed, or one on the PATH."""
     installed = Path(sys.prefix) / "hub-proxy" / "node_modules" / ".bin"
     search = os.pathsep.join([str(installed), os.environ["PATH"]])
     found = shutil.which("configurable-http-proxy", path=search)
-    assert found, "there is no configurable-http-proxy: run scripts/setup"
+    assert found, "there is no configurable-http-proxy: run scripts/test-integration"
     return [found]
 
 

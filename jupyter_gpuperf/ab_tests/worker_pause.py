@@ -1,7 +1,9 @@
 """Holds a loader's workers still while another one is measured: they would fill their queue, and use the processors.
 
-A process that is held can't notice that its notebook has died. So a guard, a process of its own, lets all go when the
-notebook is gone, however it ended; then they see it themselves, and end. Where a system has no such signals, none is held.
+A process that is held can't notice that its notebook has died. So a guard, a process of its own, ends those that are
+held when the notebook is gone, however it ended. Letting them go would not do: a worker that was held before it noted
+who its parent is would take the one that adopts it for its parent, and wait for ever. Where a system has no such signals,
+none is held.
 """
 
 from __future__ import annotations
@@ -29,9 +31,17 @@ while True:
         held = said.splitlines()[-1].split()
     elif not lives:
         break
-for each in held:
+def is_held(pid):  # those that were let go, or whose number another process has, see to themselves
     try:
-        os.kill(int(each), signal.SIGCONT)
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:
+        return False
+for each in map(int, held):
+    try:
+        if is_held(each):
+            os.kill(each, signal.SIGTERM)
+        os.kill(each, signal.SIGCONT)
     except OSError:
         pass
 """

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.diagnose import Device, Window, all_rules, diagnose
-from jupyter_gpuperf.diagnose.steady import Span, jobs, steady
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.findings.rule_inputs import window_of_recording
-from jupyter_gpuperf.findings.wire import told
+from jupyter_gpuperf.findings.rule_inputs import input_of_recording
+from jupyter_gpuperf.findings.wire import finding_of
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recorder.in_process import record_here
 from jupyter_gpuperf.recordings.load import find_recording, load_recording
+from jupyter_gpuperf.rules import Device, RuleInput, all_rules, judge
+from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
 
 SHORTEST_SECONDS: Final = 10.0
@@ -30,16 +30,16 @@ SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
 class Diagnosis:
     """What was looked at, and what was found."""
 
-    def __init__(self, source: str, window: Window, findings: Sequence[Finding]) -> None:
+    def __init__(self, source: str, everything: RuleInput, findings: Sequence[Finding]) -> None:
         self.source = source
-        self.window = window
+        self.everything = everything
         self.findings = findings
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
         return {
             "source": self.source,
-            "devices": [_described(each) for each in self.window.devices],
+            "devices": [_described(each) for each in self.everything.devices],
             "findings": [msgspec.to_builtins(each) for each in self.findings],
         }
 
@@ -48,14 +48,14 @@ class Diagnosis:
 
     def _heading(self) -> str:
         return "\n".join(
-            f"{_name(device, self.window)}: {device.series.seconds:.0f} s in "
+            f"{_name(device, self.everything)}: {device.series.seconds:.0f} s in "
             f"{len(device.series.times_seconds)} readings, {_steady_in_words(device)}"
-            for device in self.window.devices
+            for device in self.everything.devices
         )
 
     def _paragraph(self, finding: Finding) -> str:
-        device = next(each for each in self.window.devices if each.uuid == finding.device)
-        place = f"{_name(device, self.window)}: " if len(self.window.devices) > 1 else ""
+        device = next(each for each in self.everything.devices if each.uuid == finding.device)
+        place = f"{_name(device, self.everything)}: " if len(self.everything.devices) > 1 else ""
         cost = f" · {finding.cost.rstrip('.')}" if finding.cost else ""
         shown = {name: _shown(name, value) for name, value in finding.evidence.items()}
         lines = [
@@ -74,7 +74,7 @@ class Diagnosis:
         loud = [each for each in self.findings if each.severity != "info"]
         if loud:
             return ""
-        if not any(_steady_spans(device) for device in self.window.devices):
+        if not any(steady_spans(device.series) for device in self.everything.devices):
             return "\nNo work was seen for long enough to be judged."
         return "\nNothing stands out: the work looks healthy."
 
@@ -90,7 +90,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
     metrics = all_metrics()
     try:
         recording = load_recording(path, metrics)
-        window = window_of_recording(recording, [metric.name for metric in metrics])
+        everything = input_of_recording(recording, [metric.name for metric in metrics])
     except FileNotFoundError as error:
         raise BadRequest(
             "file_not_found", f"There is no file {path}.", "Name a recording."
@@ -107,7 +107,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
             f"{path} can't be understood: {error}.",
             "Name a recording: jupyter gpuperf record FILE makes one.",
         ) from error
-    return _diagnosed(str(find_recording(path)), window)
+    return _diagnosed(str(find_recording(path)), everything)
 
 
 def diagnosis_here(seconds: float, source: str) -> Diagnosis:
@@ -134,17 +134,19 @@ def diagnosis_here(seconds: float, source: str) -> Diagnosis:
             error = recorder.error
             raise Unavailable(error.code, error.message, error.hint)
         found = diagnosis_of(path)
-    return Diagnosis("live", found.window, found.findings)
+    return Diagnosis("live", found.everything, found.findings)
 
 
-def _diagnosed(source: str, window: Window) -> Diagnosis:
-    findings = diagnose(window, all_rules())
-    return Diagnosis(source, window, [told(each, _since(window, each.device)) for each in findings])
+def _diagnosed(source: str, everything: RuleInput) -> Diagnosis:
+    findings = judge(everything, all_rules())
+    return Diagnosis(
+        source, everything, [finding_of(each, _since(everything, each.device)) for each in findings]
+    )
 
 
-def _since(window: Window, uuid: str | None) -> float:
-    device = next(each for each in window.devices if each.uuid == uuid)
-    spans = _steady_spans(device)
+def _since(everything: RuleInput, uuid: str | None) -> float:
+    device = next(each for each in everything.devices if each.uuid == uuid)
+    spans = steady_spans(device.series)
     return spans[0].start_seconds if spans else device.series.times_seconds[0]
 
 
@@ -156,26 +158,21 @@ def _described(device: Device) -> dict[str, Any]:
         "readings_count": len(device.series.times_seconds),
         "steady": [
             {"from_seconds": each.start_seconds, "to_seconds": each.end_seconds}
-            for each in _steady_spans(device)
+            for each in steady_spans(device.series)
         ],
     }
 
 
-def _steady_spans(device: Device) -> list[Span]:
-    parts = [steady(device.series, job) for job in jobs(device.series)]
-    return [part for part in parts if part is not None]
-
-
 def _steady_in_words(device: Device) -> str:
-    spans = _steady_spans(device)
+    spans = steady_spans(device.series)
     if not spans:
         return "no steady work"
     times = ", ".join(f"{each.start_seconds:.0f} to {each.end_seconds:.0f} s" for each in spans[:4])
     return f"steady work from {times}" + (" and later" if len(spans) > 4 else "")
 
 
-def _name(device: Device, window: Window) -> str:
-    return f"GPU {device.index} {device.name}" if len(window.devices) > 1 else device.name
+def _name(device: Device, everything: RuleInput) -> str:
+    return f"GPU {device.index} {device.name}" if len(everything.devices) > 1 else device.name
 
 
 def _shown(name: str, value: float | str) -> str:

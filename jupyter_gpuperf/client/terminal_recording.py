@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
+from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.recorder.in_process import record_here
 from jupyter_gpuperf.recorder.recorder import Recorder
+from jupyter_gpuperf.rules import all_rules
+from jupyter_gpuperf.sampling.subscribers import ALERTS
 from jupyter_gpuperf.schemas import RecordingRequest
 
 STARTED: Final = "recording"
@@ -44,6 +47,7 @@ def record_in_terminal(known: argparse.Namespace) -> int:
         source=known.source or os.environ.get(SOURCE_VARIABLE) or "auto",
         stopping=stop.is_set,
         started=started,
+        observers={ALERTS: AlertWatch(all_rules()).observe},
     )
     summary = summary_of(recorder)
     print(json.dumps(summary) if known.json else sentence_of(summary))  # noqa: T201

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.diagnose.view import View
-from jupyter_gpuperf.diagnose.window import Steps
+from jupyter_gpuperf.schemas.training import LoaderSteps
 
 FIRST_WORKERS: Final = 4
 """Where there are none yet; the tuner finds how many are enough."""
@@ -42,16 +41,15 @@ batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memo
 """
 
 
-def more_workers(loader: Steps, view: View) -> str:
+def more_workers(loader: LoaderSteps, cores_limit: float | None) -> str:
     """Return the loader with more workers, as many as the machine's cores allow."""
     wanted = max(FIRST_WORKERS, 2 * loader.num_workers)
-    limit = view.work.host_cores_limit
-    if limit is not None:
-        wanted = max(1, min(wanted, int(limit) - 1))
+    if cores_limit is not None:
+        wanted = max(1, min(wanted, int(cores_limit) - 1))
     return loader_with(loader, num_workers=wanted, pin_memory=True, persistent_workers=True)
 
 
-def loader_with(loader: Steps, **options: int | bool) -> str:
+def loader_with(loader: LoaderSteps, **options: int | bool) -> str:
     """Return code that makes the same loader with other options."""
     # What the step clock gives may be the data set's type: no variable starts with a capital.
     name = (
@@ -77,10 +75,3 @@ def loader_with(loader: Steps, **options: int | bool) -> str:
     ]
     lines = "".join(f"    {each},\n" for each in arguments)
     return f"from torch.utils.data import DataLoader\n\n{name} = DataLoader(\n{lines})\n"
-
-
-def per_epoch(lost_ratio: float, loader: Steps | None) -> float | None:
-    """Return the seconds of an epoch that are lost; ``None`` where its length is not known."""
-    if loader is None or not loader.batches_per_epoch:
-        return None
-    return lost_ratio * loader.step_seconds * loader.batches_per_epoch

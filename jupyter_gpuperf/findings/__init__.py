@@ -1,1 +1,1 @@
-"""Watching live and keeping what was found."""
+"""Watching live, and what was found and holds now."""

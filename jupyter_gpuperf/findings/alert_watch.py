@@ -1,14 +1,16 @@
-"""Looks at every frame with every rule, and knows since when each alert holds."""
+"""Looks at every frame with the rules that notify."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from jupyter_gpuperf.alerts.declaration import AlertRule, Found, Window
-from jupyter_gpuperf.schemas import Alert, Frame, Reading
+from jupyter_gpuperf.findings.holding import Holding
+from jupyter_gpuperf.findings.wire import alert_of
+from jupyter_gpuperf.rules import Device, Finding, Rule, RuleInput, Series, View
+from jupyter_gpuperf.rules.judge import checked
+from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading
 
 SPACING_SECONDS: Final = 1.0
 """Rules look at a reading a second at most: a tenth of a second changes nothing."""
@@ -17,77 +19,66 @@ KEPT: Final = 600
 HOST: Final = ""
 
 
-class _Key(NamedTuple):
-    code: str
-    device: str
+class _Kept:
+    """The newest readings of one device, or of the machine."""
+
+    def __init__(self, metrics: Sequence[str]) -> None:
+        self.times: list[float] = []
+        self.columns: dict[str, list[Reading]] = {name: [] for name in metrics}
+
+    def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> Series:
+        """Take a tick's readings, and return all that are kept."""
+        self.times.append(time_seconds)
+        for name, column in self.columns.items():
+            column.append(readings.get(name, "not_recorded"))
+            del column[:-KEPT]
+        del self.times[:-KEPT]
+        return Series(times_seconds=self.times, columns=self.columns)
 
 
 class AlertWatch:
-    """Keeps the alerts of all devices and of the host; used from one thread."""
+    """Keeps the alerts of all devices and of the machine; used from one thread."""
 
-    def __init__(self, rules: Sequence[AlertRule]) -> None:
-        self._rules = rules
-        self._needs = {name for rule in rules for name in rule.needs}
-        self._times: dict[str, deque[float]] = {}
-        self._readings: dict[str, deque[dict[str, Reading]]] = {}
-        self._found_since: dict[_Key, float] = {}
-        self._found_last: dict[_Key, float] = {}
-        self._alerts: dict[_Key, Alert] = {}
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = [rule for rule in rules if rule.notify]
+        self._holding = Holding(self._rules)
+        self._kept: dict[str, _Kept] = {}
         self._looked_seconds = -math.inf
+        self._told = AlertsChanged(alerts=[])
 
     @property
-    def alerts(self) -> list[Alert]:
-        """All alerts that hold now, the most urgent rule first."""
-        places = {rule.code: place for place, rule in enumerate(self._rules)}
-        return sorted(self._alerts.values(), key=lambda each: places[each.code])
+    def told(self) -> AlertsChanged:
+        """All alerts that hold now, the worst first."""
+        return self._told
 
-    def observe(self, frame: Frame) -> bool:
-        """Look at a frame, and tell whether an alert came, went or got worse."""
+    def observe(self, frame: Frame) -> AlertsChanged | None:
+        """Look at a frame, and return all alerts where one came, went or changed its severity."""
         now = frame.time_seconds
         if 0 <= now - self._looked_seconds < SPACING_SECONDS:
-            return False
-        if now < self._looked_seconds:  # the clock was set back: durations begin anew
-            self._times, self._readings = {}, {}
-            self._found_since, self._found_last = {}, {}
+            return None
+        if now < self._looked_seconds:  # the clock was set back
+            self._kept.clear()
         self._looked_seconds = now
-        before = {key: alert.severity for key, alert in self._alerts.items()}
-        self._look(HOST, "host", frame.host, now)
+        for gone in self._kept.keys() - {HOST, *frame.devices}:
+            del self._kept[gone]
+        found = [*self._look(HOST, "host", frame.host, now)]
         for uuid, readings in frame.devices.items():
-            self._look(uuid, "device", readings, now)
-        self._forget({HOST, *frame.devices})
-        return before != {key: alert.severity for key, alert in self._alerts.items()}
+            found += self._look(uuid, "device", readings, now)
+        changed = self._holding.take(found, now, present={None, *frame.devices})
+        # A new one each time: a request may read it in another thread.
+        self._told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
+        return self._told if changed else None
 
-    def _look(self, device: str, scope: str, readings: Mapping[str, Reading], now: float) -> None:
-        times = self._times.setdefault(device, deque(maxlen=KEPT))
-        kept = self._readings.setdefault(device, deque(maxlen=KEPT))
-        times.append(now)
-        kept.append({name: readings[name] for name in self._needs if name in readings})
-        window = Window(times_seconds=list(times), readings=list(kept))
-        for rule in self._rules:
-            if rule.scope == scope:
-                self._decide(rule, _Key(rule.code, device), rule.check(window), now)
-
-    def _decide(self, rule: AlertRule, key: _Key, found: Found | None, now: float) -> None:
-        if found is None:
-            if now - self._found_last.get(key, -math.inf) >= rule.until_seconds:
-                self._found_since.pop(key, None)
-                self._alerts.pop(key, None)
-            return
-        since = self._found_since.setdefault(key, now)
-        self._found_last[key] = now
-        if now - since >= rule.after_seconds:
-            self._alerts[key] = Alert(
-                code=rule.code,
-                severity=found.severity,
-                device=key.device or None,
-                since_seconds=since,
-                summary=found.summary,
-                advice=found.advice,
-                evidence=found.evidence,
+    def _look(
+        self, uuid: str, scope: str, readings: Mapping[str, Reading], now: float
+    ) -> Iterator[Finding]:
+        rules = [rule for rule in self._rules if rule.scope == scope]
+        if uuid not in self._kept:
+            self._kept[uuid] = _Kept(
+                [name for rule in rules for name in (*rule.needs, *rule.reads)]
             )
-
-    def _forget(self, present: set[str]) -> None:
-        for device in [each for each in self._times if each not in present]:
-            del self._times[device], self._readings[device]
-        for key in [each for each in self._alerts if each.device not in present]:
-            del self._alerts[key]
+        series = self._kept[uuid].append(now, readings)
+        device = Device(uuid=uuid, index=0, name=uuid, series=series)
+        view = View(everything=RuleInput(), device=device, series=series, host_series=series)
+        findings = (checked(rule, view) for rule in rules)
+        yield from (each for each in findings if each is not None)

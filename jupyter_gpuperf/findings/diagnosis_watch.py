@@ -1,4 +1,4 @@
-"""Diagnoses what is sampled while it happens, and holds off so that nothing flickers.
+"""Looks at the recent past with the rules that tell patterns, while it happens.
 
 It looks at a copy of the history, in whatever thread calls it: neither the sampler's ticks nor the event loop wait
 for it.
@@ -7,16 +7,22 @@ for it.
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
-from jupyter_gpuperf.diagnose import Finding, Listing, Rule, Steps, View, Window, diagnose
-from jupyter_gpuperf.findings.rule_inputs import window_of_past
-from jupyter_gpuperf.findings.wire import told
+import msgspec
+
+from jupyter_gpuperf.findings.holding import Holding
+from jupyter_gpuperf.findings.rule_inputs import input_of_history
+from jupyter_gpuperf.findings.wire import finding_of
+from jupyter_gpuperf.rules import Finding, Listing, Rule, RuleInput, View, judge
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.schemas import DeviceInfo, FindingsChanged, Frame
+from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
+from jupyter_gpuperf.schemas import Finding as WireFinding
+from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LONG_SECONDS: Final = 60.0
 """What comes rarely, as a checkpoint, must have come twice in it."""
@@ -24,30 +30,19 @@ SHORT_SECONDS: Final = 12.0
 """A change must fill a third of it to be noticed: 4 s; with two looks that agree, it is told within 10 s."""
 SHORT_READINGS: Final = 20
 """Rare readings need longer to tell anything."""
-AFTER_SECONDS: Final = 1.5
-"""Told when two looks agree: they are about two seconds apart."""
-UNTIL_SECONDS: Final = 15.0
-"""Taken back when it was not found for so long: an epoch's end is no cure."""
 WORKING_SECONDS: Final = 5.0
-"""The same where the device has worked for so long: there was something to judge, and it was not found."""
 WORKING_PERCENT: Final = 50.0
+"""A device that has been busy for so long, by so much, works."""
 REFRESH_SECONDS: Final = 10.0
 """Figures of a finding that stays are told anew so often."""
 FEWEST_READINGS: Final = 8
 """Less tells nothing; it is 0.8 s at the highest rate and 40 s while nobody looks."""
-
-
 COURTESY_SECONDS: Final = 0.0002
 """After each rule: a request of the server may want the interpreter, and would wait 5 ms for it."""
 
 
-class _Key(NamedTuple):
-    code: str
-    device: str | None
-
-
 class DiagnosisWatch:
-    """Keeps the findings of all devices; used from one thread at a time.
+    """Keeps the findings of all devices; looks from one thread at a time.
 
     Parameters
     ----------
@@ -57,29 +52,41 @@ class DiagnosisWatch:
         The readings.
     steps
         Gives what step clocks told of the last so many seconds.
+    alerts
+        Gives the alerts that hold now: what one says already is marked, so that it is shown once.
     """
 
     def __init__(
         self,
         rules: Sequence[Rule],
         history: HistoryStore,
-        steps: Callable[[float], Sequence[Steps]] = lambda _seconds: (),
+        steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: (),
+        alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[]),
     ) -> None:
-        self._rules = tuple(map(_courteous, rules))
+        self._rules = tuple(_courteous(rule) for rule in rules if not rule.notify)
+        self._alert_of = {rule.code: rule.alert for rule in rules}
         self._history = history
         self._steps = steps
+        self._alerts = alerts
         self._listings: dict[str, list[Listing]] = {}
-        self._found_since: dict[_Key, float] = {}
-        self._found_last: dict[_Key, float] = {}
-        self._findings: dict[_Key, Finding] = {}
+        self._holding = Holding(self._rules)
         self._told_seconds = -math.inf
-        self._now = -math.inf
+        self._telling = threading.Lock()
         self._told = FindingsChanged(findings=[])
 
     @property
     def told(self) -> FindingsChanged:
         """All findings that hold now, the worst first."""
         return self._told
+
+    def observe(self, _frame: Frame) -> FindingsChanged | None:
+        """Return all findings where an alert that says the same as one has come or gone; called with each tick."""
+        with self._telling:
+            marked = self._marked(self._told.findings)
+            if marked == self._told:
+                return None
+            self._told = marked
+            return marked
 
     def look(
         self,
@@ -97,47 +104,54 @@ class DiagnosisWatch:
             Each device's processes as they are now; a device without an entry was not listed.
         """
         now = latest.time_seconds
-        if now < self._now:  # the clock was set back: durations begin anew
-            self._found_since, self._found_last, self._listings = {}, {}, {}
-        self._now = now
         self._keep(listed, now)
-        window = self._window(LONG_SECONDS, latest, infos)
-        found = {_Key(each.code, each.device): each for each in self._diagnosed(window)}
-        before = {key: each.severity for key, each in self._findings.items()}
-        self._decide(found, now, _working(window))
-        present = {info.uuid for info in infos}
-        for key in [key for key in self._findings if key.device not in present]:
-            del self._findings[key]
-        changed = before != {key: each.severity for key, each in self._findings.items()}
-        if changed or (self._findings and now - self._told_seconds >= REFRESH_SECONDS):
+        everything = self._input(latest, infos)
+        changed = self._holding.take(
+            self._judged(everything) if everything else (),
+            now,
+            present={info.uuid for info in infos},
+            working=_working(everything) if everything else (),
+        )
+        if changed or (self._told.findings and now - self._told_seconds >= REFRESH_SECONDS):
             self._told_seconds = now
-            self._told = self._as_told()
+            with self._telling:
+                self._told = self._marked([finding_of(*each) for each in self._holding.told])
             return True
         return False
 
+    def _marked(self, findings: Sequence[WireFinding]) -> FindingsChanged:
+        """Return findings with the alert that tells the same trouble of the same device now."""
+        alerts = {(each.code, each.device) for each in self._alerts().alerts} if findings else set()
+
+        def marked(finding: WireFinding) -> WireFinding:
+            alert = self._alert_of[finding.code]
+            holds = (alert, finding.device) in alerts
+            return msgspec.structs.replace(finding, alert=alert if holds else None)
+
+        return FindingsChanged(findings=[marked(each) for each in findings])
+
     def _keep(self, listed: Mapping[str, Listing], now: float) -> None:
         for uuid, listing in listed.items():
-            kept = self._listings.setdefault(uuid, [])
-            kept.append(replace(listing, time_seconds=now))
+            kept = [*self._listings.get(uuid, ()), replace(listing, time_seconds=now)]
             self._listings[uuid] = [
-                each for each in kept if each.time_seconds >= now - LONG_SECONDS
+                each for each in kept if now - LONG_SECONDS <= each.time_seconds <= now
             ]
 
-    def _diagnosed(self, window: Window | None) -> list[Finding]:
-        found: list[Finding] = []
-        if window is None:
-            return found
-        interval = min(each.series.interval_seconds for each in window.devices)
+    def _judged(self, everything: RuleInput) -> list[Finding]:
+        interval = min(each.series.interval_seconds for each in everything.devices)
         short_seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
-        horizons = {"long": window, "short": _last(window, short_seconds)}
-        for horizon, part in horizons.items():
-            rules = [rule for rule in self._rules if rule.horizon == horizon]
-            found += diagnose(part, rules, live=True)
-        return found
+        horizons = {"long": everything, "short": _last(everything, short_seconds)}
+        return [
+            finding
+            for horizon, part in horizons.items()
+            for finding in judge(
+                part, [rule for rule in self._rules if rule.horizon == horizon], live=True
+            )
+        ]
 
-    def _window(self, seconds: float, latest: Frame, infos: Sequence[DeviceInfo]) -> Window | None:
-        devices, host = self._history.recent(seconds)
-        window = window_of_past(
+    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput | None:
+        devices, host = self._history.recent(LONG_SECONDS)
+        everything = input_of_history(
             devices,
             host,
             latest=latest,
@@ -146,35 +160,9 @@ class DiagnosisWatch:
             steps=self._steps(SHORT_SECONDS),
         )
         enough = tuple(
-            each for each in window.devices if len(each.series.times_seconds) >= FEWEST_READINGS
+            each for each in everything.devices if len(each.series.times_seconds) >= FEWEST_READINGS
         )
-        return replace(window, devices=enough) if enough else None
-
-    def _decide(self, found: Mapping[_Key, Finding], now: float, working: Collection[str]) -> None:
-        for key, finding in found.items():
-            since = self._found_since.setdefault(key, now)
-            self._found_last[key] = now
-            if now - since >= AFTER_SECONDS or finding.severity == "critical":
-                self._findings[key] = finding
-        for key in [key for key in self._found_since if key not in found]:
-            # What was not yet told must be found again from the start.
-            told = key in self._findings
-            until = WORKING_SECONDS if key.device in working else UNTIL_SECONDS
-            patience = until if told else 0.0
-            if now - self._found_last[key] >= patience:
-                self._found_since.pop(key)
-                self._findings.pop(key, None)
-
-    def _as_told(self) -> FindingsChanged:
-        places = {rule.code: place for place, rule in enumerate(self._rules)}
-        urgency = {"critical": 0, "warning": 1, "info": 2}
-        ordered = sorted(
-            self._findings.items(),
-            key=lambda item: (urgency[item[1].severity], places[item[0].code]),
-        )
-        return FindingsChanged(
-            findings=[told(finding, self._found_since[key]) for key, finding in ordered]
-        )
+        return replace(everything, devices=enough) if enough else None
 
 
 def _courteous(rule: Rule) -> Rule:
@@ -186,24 +174,22 @@ def _courteous(rule: Rule) -> Rule:
     return replace(rule, check=check)
 
 
-def _working(window: Window | None) -> set[str]:
-    """Return the devices that work now: their readings tell of trouble, or that there is none."""
+def _working(everything: RuleInput) -> set[str]:
     working = set()
-    for device in window.devices if window else ():
-        end = device.series.times_seconds[-1]
-        busy = device.series.between(end - WORKING_SECONDS, end).mean("utilization_percent")
+    for device in everything.devices:
+        busy = device.series.last(WORKING_SECONDS).mean("utilization_percent")
         if busy is not None and busy >= WORKING_PERCENT:
             working.add(device.uuid)
     return working
 
 
-def _last(window: Window, seconds: float) -> Window:
-    ends = [each.series.times_seconds[-1] for each in window.devices]
-    start, end = max(ends) - seconds, max(ends)
+def _last(everything: RuleInput, seconds: float) -> RuleInput:
+    end = max(each.series.times_seconds[-1] for each in everything.devices)
     return replace(
-        window,
-        host=window.host.between(start, end),
+        everything,
+        host=everything.host.between(end - seconds, end),
         devices=tuple(
-            replace(each, series=each.series.between(start, end)) for each in window.devices
+            replace(each, series=each.series.between(end - seconds, end))
+            for each in everything.devices
         ),
     )

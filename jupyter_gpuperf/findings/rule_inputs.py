@@ -1,4 +1,4 @@
-"""Windows for the diagnosis: out of a recording, and out of what the sampler keeps."""
+"""What rules judge, out of a recording, and out of what the sampler keeps."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from jupyter_gpuperf.diagnose import Device, Listing, Process, Series, Steps, Window
-from jupyter_gpuperf.findings.watched_steps import for_diagnosis
 from jupyter_gpuperf.recordings.recording import Recording
+from jupyter_gpuperf.rules import Device, Listing, Process, RuleInput, Series
 from jupyter_gpuperf.sampling.tiers import Piece
-from jupyter_gpuperf.schemas import DeviceInfo, Frame, ListedProcesses, Reading
+from jupyter_gpuperf.schemas import (
+    DeviceInfo,
+    Frame,
+    ListedProcess,
+    MissingReason,
+    ProcessInfo,
+    Reading,
+)
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LISTING_SECONDS: Final = 1.0
 """Processes of a recording are looked at once a second: they hardly change."""
 
 
-def window_of_recording(recording: Recording, names: Iterable[str]) -> Window:
-    """Return a whole recording as one window.
+def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
+    """Return a whole recording.
 
     Parameters
     ----------
@@ -39,9 +45,9 @@ def window_of_recording(recording: Recording, names: Iterable[str]) -> Window:
             listed_seconds = seconds
             for uuid, listing in listings_of(recording.read_processes(seconds), seconds).items():
                 listings.setdefault(uuid, []).append(listing)
-    infos = {info.uuid: info for seconds in times[:1] for info in recording.devices(seconds)}
-    infos |= {info.uuid: info for info in recording.devices(times[-1])}
-    return Window(
+    ends = (times[0], times[-1])
+    infos = {info.uuid: info for seconds in ends for info in recording.devices(seconds)}
+    return RuleInput(
         host=Series(times_seconds=times, columns=host),
         devices=tuple(
             _device(uuid, infos.get(uuid), times, columns[uuid], listings.get(uuid, ()))
@@ -51,7 +57,7 @@ def window_of_recording(recording: Recording, names: Iterable[str]) -> Window:
     )
 
 
-def _steps_in(recording: Recording) -> tuple[Steps, ...]:
+def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
     """Return the newest word of each loader that a step clock told of: by then it is past its start."""
     newest: dict[tuple[int | None, str, int], LoaderSteps] = {}
     for seconds in recording.seconds:
@@ -59,55 +65,56 @@ def _steps_in(recording: Recording) -> tuple[Steps, ...]:
         for notebook in training.notebooks if training else ():
             for each in notebook.loaders:
                 newest[each.pid, each.notebook, each.loader_id] = each
-    return for_diagnosis(newest.values())
+    return tuple(newest.values())
 
 
 def listings_of(
-    listed: ListedProcesses, seconds: float, notebooks: Mapping[int, str] = {}
+    listed: Mapping[str, Sequence[ListedProcess | ProcessInfo] | MissingReason], seconds: float
 ) -> dict[str, Listing]:
     """Return each device's computing processes; a device whose processes can't be listed has none.
 
     Parameters
     ----------
-    notebooks
-        The driver's process numbers, and the notebooks that they belong to.
+    listed
+        As the driver lists them, or with their notebooks.
     """
     return {
         uuid: Listing(
             time_seconds=seconds,
-            processes=tuple(
-                Process(
-                    pid=each.pid,
-                    notebook=notebooks.get(each.pid),
-                    memory_used_bytes=each.memory_used_bytes,
-                    sm_utilization_percent=each.sm_utilization_percent,
-                )
-                for each in processes
-                if "compute" in each.kinds
-            ),
+            processes=tuple(_process(each) for each in processes if "compute" in each.kinds),
         )
         for uuid, processes in listed.items()
         if not isinstance(processes, str)
     }
 
 
-def window_of_past(
+def _process(listed: ListedProcess | ProcessInfo) -> Process:
+    kernel = listed.kernel if isinstance(listed, ProcessInfo) else None
+    return Process(
+        pid=listed.driver_pid if isinstance(listed, ProcessInfo) else listed.pid,
+        notebook=kernel.notebook_path if kernel else None,
+        memory_used_bytes=listed.memory_used_bytes,
+        sm_utilization_percent=listed.sm_utilization_percent,
+    )
+
+
+def input_of_history(
     past: Mapping[str, Piece],
     host: Piece,
     *,
     latest: Frame,
     infos: Sequence[DeviceInfo],
     listings: Mapping[str, Sequence[Listing]],
-    steps: Sequence[Steps] = (),
-) -> Window:
-    """Return what the history keeps as a window.
+    steps: Sequence[LoaderSteps] = (),
+) -> RuleInput:
+    """Return what the history keeps.
 
     Parameters
     ----------
     past, host
         At full rate; NaN where a tick had no value.
     latest
-        The newest frame: its limits, which have no history, hold for all of the window.
+        The newest frame: its limits, which have no history, hold for all of the time.
     """
     known = {info.uuid: info for info in infos}
     devices = []
@@ -116,7 +123,7 @@ def window_of_past(
             times = piece.times_seconds
             readings = _with_limits(piece, latest.devices.get(uuid, {}))
             devices.append(_device(uuid, known[uuid], times, readings, listings.get(uuid, ())))
-    return Window(
+    return RuleInput(
         host=Series(times_seconds=host.times_seconds, columns=_with_limits(host, latest.host)),
         devices=tuple(devices),
         steps=tuple(steps),

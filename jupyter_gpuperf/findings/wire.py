@@ -1,39 +1,23 @@
-"""Findings for people and for the wire: with what they cost in words, and since when they hold."""
+"""Findings and alerts for people and for the wire: with what they cost in words, and since when they hold."""
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from dataclasses import asdict
 
-from jupyter_gpuperf.diagnose import Finding
+from jupyter_gpuperf.rules import Finding
+from jupyter_gpuperf.schemas import Alert
 from jupyter_gpuperf.schemas import Finding as WireFinding
 
-T = TypeVar("T")
 
-
-def told(finding: Finding, since_seconds: float) -> WireFinding:
+def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
     """Return a finding as it goes over the wire."""
-    return WireFinding(
-        code=finding.code,
-        severity=finding.severity,
-        confidence=finding.confidence,
-        device=finding.device,
-        pid=finding.pid,
-        notebook=finding.notebook,
-        since_seconds=since_seconds,
-        summary=finding.summary,
-        cost=cost_of(finding),
-        lost_ratio=_plain(finding.lost_ratio),
-        lost_seconds_per_epoch=_plain(finding.lost_seconds_per_epoch),
-        evidence={name: _plain(value) for name, value in finding.evidence.items()},
-        advice=finding.advice,
-        refuted_by=finding.refuted_by,
-        change=finding.change,
-    )
+    return WireFinding(since_seconds=since_seconds, cost=cost_of(finding), **asdict(finding))
 
 
-def _plain(value: T) -> T:
-    """Return a threshold that stands in for a measurement as the number that it is: the wire knows no others."""
-    return cast("T", float(value)) if isinstance(value, float) else value
+def alert_of(finding: Finding, since_seconds: float) -> Alert:
+    """Return what a rule that notifies has found as it goes over the wire."""
+    told = {name: each for name, each in asdict(finding).items() if name in Alert.__struct_fields__}
+    return Alert(since_seconds=since_seconds, **told)
 
 
 def cost_of(finding: Finding) -> str | None:

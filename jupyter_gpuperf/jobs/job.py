@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.device_assignment import Place
@@ -17,6 +19,9 @@ from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, JobInfo, JobStat
 logger = logging.getLogger(__name__)
 
 Listener = Callable[[JobInfo], None]
+
+SHORTEST_NEWS_SECONDS: Final = 0.05
+"""Progress that comes faster is told together."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -45,6 +50,7 @@ class Job:
     process: WorkerProcess | None = None
     listeners: list[Listener] = field(default_factory=list)
     told_at: float = 0.0
+    late_news: threading.Timer | None = None
     remaining: Remaining = field(default_factory=Remaining)
 
     @property
@@ -91,3 +97,24 @@ class Job:
                 listener(info)
             except Exception:  # a listener's defect must not end the job
                 logger.exception("A listener of job %s failed.", self.id)
+
+    def tell_soon(self, lock: AbstractContextManager[object], clock: Callable[[], float]) -> None:
+        """Tell now; when the last news is very new, a moment later, once for all that comes until then.
+
+        The last of a burst is told, too: what comes after it may take minutes.
+        """
+        wait_seconds = self.told_at + SHORTEST_NEWS_SECONDS - clock()
+        if wait_seconds <= 0:
+            self.tell(clock())
+        elif self.late_news is None:
+            # At most this long, also when somebody set the clock back.
+            wait_seconds = min(wait_seconds, SHORTEST_NEWS_SECONDS)
+            self.late_news = threading.Timer(wait_seconds, self._tell_late, (lock, clock))
+            self.late_news.daemon = True
+            self.late_news.start()
+
+    def _tell_late(self, lock: AbstractContextManager[object], clock: Callable[[], float]) -> None:
+        with lock:
+            self.late_news = None
+            if not self.has_ended:  # the end is the last that is told
+                self.tell(clock())

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LONGEST_QUEUE: Final = 100
-SHORTEST_NEWS_SECONDS: Final = 0.05  # progress that comes faster is kept, but not told
 
 
 class JobManager:
@@ -285,8 +284,8 @@ class JobManager:
             changed = (job.progress_ratio, job.progress_message) != (ratio, message)
             job.progress_ratio, job.progress_message = ratio, message
             job.remaining.observe(self._clock(), ratio)
-            if changed and self._clock() - job.told_at >= SHORTEST_NEWS_SECONDS:
-                job.tell(self._clock())
+            if changed:
+                job.tell_soon(self._lock, self._clock)
 
     def _end(self, job: Job) -> None:
         if not job.has_ended:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.recorder.recorder import Recorder
 from jupyter_gpuperf.recorder.shelf import start_recorder
-from jupyter_gpuperf.sampling.sampler import Sampler
+from jupyter_gpuperf.sampling.sampler import Observer, Sampler
 from jupyter_gpuperf.sampling.standalone import standalone_sampler
 from jupyter_gpuperf.schemas import RecordingRequest
 
@@ -24,6 +24,7 @@ def record_here(
     source: str,
     stopping: Callable[[], bool],
     started: Callable[[Recorder], None] = lambda _recorder: None,
+    observers: Mapping[str, Observer] | None = None,
 ) -> Recorder:
     """Record into ``path`` until it is time, or until ``stopping`` says so; return the recorder.
 
@@ -33,6 +34,8 @@ def record_here(
         As ``c.GpuPerf.source``.
     started
         Called when readings come in.
+    observers
+        As the sampler's; what they tell is recorded, too.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def record_here(
     """
     if path.exists():
         raise BadRequest("file_exists", f"{path} exists.", "Name another file, or delete this one.")
-    sampler, subscribers = standalone_sampler(source)
+    sampler, subscribers = standalone_sampler(source, observers)
     sampler.start()
     try:
         _expect_devices(sampler)

@@ -18,10 +18,11 @@ from jupyter_gpuperf.recordings.anonymized import Anonymizer
 from jupyter_gpuperf.recordings.format import SUFFIX, header
 from jupyter_gpuperf.recordings.load import read_header
 from jupyter_gpuperf.sampling.sampler import Sampler
-from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.sampling.subscribers import ALERTS, Subscribers
 from jupyter_gpuperf.schemas import (
     LONGEST_INTERVAL_MS,
     SHORTEST_INTERVAL_MS,
+    AlertsChanged,
     DevicesChanged,
     RecordingInfo,
     RecordingRequest,
@@ -65,7 +66,7 @@ def start_recorder(
             ),
             news=(
                 encode(DevicesChanged(devices=devices, version=version)),
-                encode(sampler.alerts),
+                encode(sampler.news(ALERTS) or AlertsChanged(alerts=[])),
             ),
             anonymizer=anonymizer,
             subscribers=subscribers,

@@ -61,7 +61,7 @@ class AlertsHandler(GpuPerfHandler):
     async def get(self) -> AlertsChanged:
         """What needs attention now, each with code, severity, device, since when, evidence and advice."""
         await self.services.fresh(LATEST_SECONDS)
-        return self.services.sampler.alerts
+        return self.services.alerts.told
 
 
 class HistoryHandler(GpuPerfHandler):

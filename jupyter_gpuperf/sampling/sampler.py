@@ -14,12 +14,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from jupyter_gpuperf.alerts import AlertWatch
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.present import Present, frame_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import (
-    AlertsChanged,
     Devices,
     DevicesChanged,
     Frame,
@@ -67,8 +65,6 @@ class Sampler:
     idle_interval_ms
         Time between ticks while nobody listens; ``None`` to read nothing then, and to close the
         source, so that the GPU of a laptop can sleep. Listeners set the pace otherwise.
-    alerts
-        Looks at every frame; none by default.
     version
         Makes the answer of ``GET version`` for a kind of source.
     prepare
@@ -87,7 +83,6 @@ class Sampler:
         subscribers: Subscribers,
         idle_interval_ms: int | None,
         version: Callable[[str], Version],
-        alerts: AlertWatch | None = None,
         prepare: Callable[[], None] = lambda: None,
         observers: Mapping[str, Observer] | None = None,
         wall_clock: Callable[[], float] = time.time,
@@ -98,7 +93,6 @@ class Sampler:
         self._subscribers = subscribers
         self._idle_interval_ms = idle_interval_ms
         self._version = version
-        self._alerts = alerts or AlertWatch(())
         self._prepare = prepare
         self._observers = observers or {}
         self._wall_clock = wall_clock
@@ -116,7 +110,7 @@ class Sampler:
         self._latest: Frame | None = None
         self._devices = STARTING
         self._kind = "starting"
-        self._told = AlertsChanged(alerts=[])
+        self._news: dict[str, Struct] = {}
         subscribers.on_change = self._wake.set
 
     @property
@@ -130,14 +124,13 @@ class Sampler:
         return self._devices
 
     @property
-    def alerts(self) -> AlertsChanged:
-        """All alerts that hold now."""
-        return self._told
-
-    @property
     def version(self) -> Version:
         """Answer of ``GET version``."""
         return self._version(self._kind)
+
+    def news(self, topic: str) -> Struct | None:
+        """Return what an observer told last; ``None`` where it had nothing to tell yet."""
+        return self._news.get(topic)
 
     def start(self) -> None:
         """Start the thread, unless it runs; the source is opened there, so this returns at once."""
@@ -214,15 +207,13 @@ class Sampler:
             self._ticked_at = began
             self._ticked.notify_all()
         self._subscribers.publish(lambda: encode(frame), began)
-        if self._alerts.observe(frame):
-            self._told = AlertsChanged(alerts=self._alerts.alerts)
-            self._subscribers.announce(encode(self._told), "alerts")
         for topic, observe in self._observers.items():
             self._guarded(partial(self._tell, topic, observe, frame))
 
     def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
         news = observe(frame)
         if news is not None:
+            self._news[topic] = news
             self._subscribers.announce(encode(news), topic)
 
     def _notice(self, devices: Devices) -> None:

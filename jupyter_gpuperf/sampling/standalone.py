@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from jupyter_gpuperf.alerts import RULES, AlertWatch
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.sampler import Sampler
+from jupyter_gpuperf.sampling.sampler import Observer, Sampler
 from jupyter_gpuperf.sampling.subscribers import Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, Version
 from jupyter_gpuperf.sources import source_from
@@ -16,13 +16,17 @@ from jupyter_gpuperf.version import package_version
 IDLE_INTERVAL_MS: Final = 1000
 
 
-def standalone_sampler(source: str) -> tuple[Sampler, Subscribers]:
+def standalone_sampler(
+    source: str, observers: Mapping[str, Observer] | None = None
+) -> tuple[Sampler, Subscribers]:
     """Return a sampler that keeps no history, not started yet, and its listeners.
 
     Parameters
     ----------
     source
         As ``c.GpuPerf.source``.
+    observers
+        As the sampler's.
 
     Raises
     ------
@@ -44,6 +48,6 @@ def standalone_sampler(source: str) -> tuple[Sampler, Subscribers]:
         version=lambda kind: Version(
             version=package_version(), api_version=API_VERSION, source=kind
         ),
-        alerts=AlertWatch(RULES),
+        observers=observers,
     )
     return sampler, subscribers

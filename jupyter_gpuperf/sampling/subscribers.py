@@ -15,6 +15,9 @@ DEVICES: Final = "devices"
 TRAINING: Final = "training"
 """The topic of watched training loops."""
 
+ALERTS: Final = "alerts"
+"""The topic of what needs attention now."""
+
 FINDINGS: Final = "findings"
 """The topic of the diagnosis."""
 

@@ -38,6 +38,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     """What would show that it is wrong."""
     change: str | None
     """The change as code."""
+    alert: str | None = None
+    """The code of an alert that tells the same trouble of this device now: shown there, and not twice."""
 
 
 class FindingsChanged(Struct, frozen=True, kw_only=True, tag="findings"):

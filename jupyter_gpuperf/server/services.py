@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.findings.alert_watch import AlertWatch
+from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.loop_store.store import TrainingStore
@@ -16,7 +18,6 @@ from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.schemas import Catalog
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.fanout import Fanout
-from jupyter_gpuperf.server.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.suites.manager import SuiteManager
@@ -39,6 +40,7 @@ class Services:
     results: ResultStore
     suites: SuiteManager
     doctor: Examinations
+    alerts: AlertWatch
     diagnosis: LiveDiagnosis
     training: TrainingStore
     fanout: Fanout = field(default_factory=Fanout)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { Alert, Finding } from '../src/api/generated';
+import type { Finding } from '../src/api/generated';
 import { Attention } from '../src/model/attention';
 
 function finding(
@@ -41,18 +41,16 @@ test('a dismissed finding that gets worse is shown again', () => {
   ]);
 });
 
-test('what an alert of the same device says is not said twice', () => {
+test('what an alert says already is not said twice', () => {
   const attention = new Attention();
-  const alert = { code: 'memory_nearly_full', device: 'GPU-0' } as Alert;
-  attention.take({ type: 'alerts', alerts: [alert] });
   const here = finding('memory-nearly-full');
   const elsewhere = finding('memory-nearly-full', 'warning', 'GPU-1');
-  told(attention, here, elsewhere);
+  told(attention, { ...here, alert: 'memory_nearly_full' }, elsewhere);
   assert.deepEqual(
     attention.findings.map(each => each.device),
     ['GPU-1']
   );
-  attention.take({ type: 'alerts', alerts: [] });
+  told(attention, { ...here, alert: null }, elsewhere);
   assert.equal(attention.findings.length, 2);
 });
 

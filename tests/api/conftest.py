@@ -5,21 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from replayed_server import jp_server_config  # noqa: F401  (a fixture)
 from tornado.httpclient import HTTPClientError
-
-
-@pytest.fixture
-def jp_server_config(training_recording, starved_recording):
-    return {
-        "ServerApp": {
-            "jpserver_extensions": {"jupyter_gpuperf": True},
-            # Every route must say who may use it; an undecorated one is an error at start.
-            "allow_unauthenticated_access": False,
-            # Their socket is undecorated, and not ours to test.
-            "terminals_enabled": False,
-        },
-        "GpuPerf": {"source": f"replay:{training_recording},{starved_recording}"},
-    }
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 from made import device, window
+from msgspec import structs
 
-from jupyter_gpuperf.diagnose import RULES, diagnose
-from jupyter_gpuperf.findings.watched_steps import for_diagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
+from jupyter_gpuperf.rules import RULES, judge
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
@@ -137,9 +137,9 @@ async def test_the_late_one_of_two_ranks_is_found_by_their_own_clocks(store, tmp
     replayed = json.loads(anonymized_training(encode(now)))["notebooks"][0]["loaders"]
     assert [each["notebook_key"] for each in replayed] == ["4b1d", "4b1d"]
     # The ranks have no devices: they get theirs here.
-    steps = [replace(each, device_uuid=f"GPU-{each.rank}") for each in for_diagnosis(told.values())]
+    steps = [structs.replace(each, device_uuid=f"GPU-{each.rank}") for each in told.values()]
     devices = [replace(device(f"GPU-{index}"), index=index) for index in (0, 1)]
-    found = diagnose(window(*devices, steps=steps), RULES)
+    found = judge(window(*devices, steps=steps), RULES)
     (late,) = [each for each in found if each.code == "communication-bound"]
     assert late.device == "GPU-1"
     assert f"GPU 1 (process {told[1].pid}) is late, since it waits for data" in late.summary

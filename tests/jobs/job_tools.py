@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import sys
-import time
 from pathlib import Path
+
+from waiting import wait_until  # noqa: F401  (for the tests here)
 
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
@@ -50,21 +51,12 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_until(condition, seconds: float = 20.0):
-    """Wait for something that other processes do; fail when it does not come."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)
-    return found
-
-
 def follow(manager: JobManager, job_id: str) -> list[JobInfo]:
     """Return all states that a listener hears of, until the job ends."""
     states: queue.Queue[JobInfo] = queue.Queue()
     unsubscribe = manager.subscribe(job_id, states.put)
-    heard = [states.get(timeout=30)]
+    heard = [states.get(timeout=60)]
     while heard[-1].state in ("queued", "running"):
-        heard.append(states.get(timeout=30))
+        heard.append(states.get(timeout=60))
     unsubscribe()
     return heard

@@ -49,7 +49,7 @@ def test_cancelling_ends_a_worker_that_ignores_signals_and_its_grandchild(manage
 
 
 def test_the_deadline_ends_them_too(make_manager):
-    manager = make_manager(deadline_seconds=1.5)
+    manager = make_manager(deadline_seconds=4.0)  # until then it has begun, on a busy machine too
     job, pids = start_stubborn(manager)
     wait_until(lambda: manager.get(job.id).state == "failed")
     assert manager.get(job.id).error.code == "deadline_exceeded"
@@ -96,7 +96,7 @@ def test_when_the_server_is_killed_nothing_is_left(start_server, how):
     assert len(pids) == 3
     assert all(is_alive(pid) for pid in pids)
     server.send_signal(how)
-    wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=5)
+    wait_until(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_when_the_supervisor_is_killed_the_worker_dies_and_the_job_says_so(manager):
@@ -132,7 +132,7 @@ def test_temporary_files_go_when_the_server_is_killed(start_server, tmp_path):
     server, _ = start_server()
     assert list((tmp_path / "scratch").iterdir())
     server.kill()
-    wait_until(lambda: not list((tmp_path / "scratch").iterdir()), seconds=5)
+    wait_until(lambda: not list((tmp_path / "scratch").iterdir()))
 
 
 def test_a_stopped_worker_is_ended_too(manager):

@@ -84,13 +84,29 @@ def test_a_listener_hears_the_present_state_at_once_and_the_end_last(manager):
     assert [each.progress_ratio for each in heard] == sorted(each.progress_ratio for each in heard)
 
 
+def test_a_listener_hears_the_last_of_what_came_at_once(manager):
+    job = manager.submit(request("reports_twice_at_once_and_sleeps"))
+    heard = []
+    manager.subscribe(job.id, heard.append)
+    wait_until(lambda: heard[-1].progress_message == "second")
+
+
+def test_a_listener_hears_news_although_the_clock_was_set_back(make_manager):
+    hours = iter(range(100, 0, -1))
+    manager = make_manager(clock=lambda: 3600.0 * next(hours, 0))
+    job = manager.submit(request("sleeps"))
+    heard = []
+    manager.subscribe(job.id, heard.append)
+    wait_until(lambda: heard[-1].progress_message == "sleeping")
+
+
 def test_one_who_unsubscribed_hears_nothing_more_and_may_do_so_twice(manager):
     job = start_blocker(manager)
     heard = []
     unsubscribe = manager.subscribe(job.id, heard.append)
+    unsubscribe()
+    unsubscribe()
     count = len(heard)
-    unsubscribe()
-    unsubscribe()
     manager.cancel(job.id)
     wait_until(lambda: manager.get(job.id).state == "cancelled")
     assert len(heard) == count

@@ -13,7 +13,7 @@ import ipywidgets, time
 from jupyter_gpuperf.display.progress import WidgetView
 view = WidgetView(ipywidgets)
 print(view._button.comm.comm_id)
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 60
 while not view.cancel_wanted() and time.monotonic() < deadline:
     time.sleep(0.02)
 print("clicked" if view.cancel_wanted() else "gave up")
@@ -49,7 +49,7 @@ def printed_by(client, request_id, until):
 def executed(client):
     """Return the next reply to a cell; a kernel that starts slowly was asked twice whether it is there, and answers twice."""
     while True:
-        message = client.get_shell_msg(timeout=10)
+        message = client.get_shell_msg(timeout=60)
         if message["msg_type"] == "execute_reply":
             return message
 

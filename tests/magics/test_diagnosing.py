@@ -94,10 +94,10 @@ def test_live_without_a_gpu_says_why_there_is_none(capsys):
 def test_each_of_several_devices_is_named(starved_recording, training_recording, tmp_path):
     from perturbing import beside, trace
 
-    from jupyter_gpuperf.diagnose import RULES, diagnose
-    from jupyter_gpuperf.findings.wire import told
+    from jupyter_gpuperf.findings.wire import finding_of
+    from jupyter_gpuperf.rules import RULES, judge
 
     window = beside(trace("input_bound_jpeg_1worker"), trace("healthy_resnet50_bf16"))
-    findings = [told(each, 0.0) for each in diagnose(window, RULES)]
+    findings = [finding_of(each, 0.0) for each in judge(window, RULES)]
     said = repr(Diagnosis("x", window, findings))
     assert "GPU 0 NVIDIA H100 80GB HBM3: The GPU rests" in said

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "diagnose"))
+sys.path.insert(0, str(ROOT / "tests" / "rules"))
 
 from perturbing import PERTURBATIONS, judged, trace, truths
 
-from jupyter_gpuperf.diagnose import RULES, Finding, Window, diagnose
+from jupyter_gpuperf.rules import RULES, Finding, RuleInput, judge
 
 PAGE = ROOT / "docs" / "findings" / "proof.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
@@ -52,8 +52,8 @@ def tables() -> str:
     return f"{_matrix(known, windows)}\n{_perturbed(known, windows)}"
 
 
-def _matrix(known: dict, windows: dict[str, Window]) -> str:
-    found = {name: diagnose(windows[name], RULES) for name in known}
+def _matrix(known: dict, windows: dict[str, RuleInput]) -> str:
+    found = {name: judge(windows[name], RULES) for name in known}
     codes = [rule.code for rule in RULES if any(_of(rule.code, each) for each in found.values())]
     lines = ["| workload | should be | " + " | ".join(codes) + " |"]
     lines.append("| --- | --- |" + " --- |" * len(codes))
@@ -67,13 +67,13 @@ def _matrix(known: dict, windows: dict[str, Window]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _perturbed(known: dict, windows: dict[str, Window]) -> str:
+def _perturbed(known: dict, windows: dict[str, RuleInput]) -> str:
     lines = ["| the same work, seen | right | false alarms | not to be seen |"]
     lines.append("| --- | --- | --- | --- |")
     for label, (change, unseen) in PERTURBATIONS.items():
         right, false, blind = 0, [], []
         for name, truth in known.items():
-            missing, wrong = judged(diagnose(change(windows[name]), RULES), truth)
+            missing, wrong = judged(judge(change(windows[name]), RULES), truth)
             false += [f"{code} on {name.replace('_', ' ')}" for code in wrong]
             right += not missing and not wrong
             if missing:

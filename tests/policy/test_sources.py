@@ -11,7 +11,7 @@ import pytest
 from jupyter_gpuperf import benchmarks, doctor, metrics
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.config import Settings
-from jupyter_gpuperf.diagnose import RULES
+from jupyter_gpuperf.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jupyter_gpuperf"
@@ -96,7 +96,7 @@ def test_every_benchmark_has_its_page_and_every_page_its_benchmark():
 
 def test_every_finding_is_in_the_index_and_the_proof_is_there():
     index = (ROOT / "docs" / "findings" / "index.md").read_text()
-    for rule in RULES:
+    for rule in (each for each in RULES if not each.notify):
         assert f"[{rule.code}](../reference/findings/{rule.code}.md)" in index
         assert f"\n../reference/findings/{rule.code}\n" in index
     assert "| healthy gpt bf16 | healthy |" in (ROOT / "docs" / "findings" / "proof.md").read_text()

@@ -54,6 +54,7 @@ def states(source):
 
 
 def test_a_call_that_hangs_holds_up_its_own_device_alone(opened, monkeypatch):
+    monkeypatch.setattr(nvml_source, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(nvml_source, "HANG_SECONDS", 0.0)
     nvml = FakeNvml(count=2)
     source = opened(nvml)
@@ -74,10 +75,11 @@ def test_a_call_that_hangs_holds_up_its_own_device_alone(opened, monkeypatch):
     assert source.read()[FIRST]["power_watts"] == pytest.approx(542.1)
 
 
-def test_a_device_that_is_late_keeps_its_reading_for_a_moment(opened):
+def test_a_device_that_is_late_keeps_its_reading_for_a_moment(opened, monkeypatch):
     nvml = FakeNvml()
     source = opened(nvml)
     source.read()
+    monkeypatch.setattr(nvml_source, "PATIENCE_SECONDS", 0.1)
     hang = nvml.answers[0, "nvmlDeviceGetPowerUsage"] = Hang()
     try:
         assert source.read()[FIRST]["power_watts"] == pytest.approx(542.1)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from job_tools import is_alive, wait_until
 
 torch = pytest.importorskip("torch")
 
@@ -43,13 +44,6 @@ def stopped(pids):
     return [psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids]
 
 
-def wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def test_workers_run_in_their_own_blocks_alone(stillness):
     seen, others = [], []
 
@@ -73,7 +67,9 @@ def test_workers_run_in_their_own_blocks_alone(stillness):
     one.close()
     other.close()
     stillness.close()
-    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+    wait_until(
+        lambda: not any(map(is_alive, pids))
+    )  # dead is enough: whoever adopts them may reap late
 
 
 class Locked(torch.utils.data.Dataset):
@@ -189,21 +185,60 @@ class Data(torch.utils.data.Dataset):
 batches = Endless(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
 Loop(batches, lambda batch: None, wait=lambda: None, stillness=Stillness(), workers=2).warm_up(5)
 print(*batches.worker_pids, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
-def test_workers_that_are_held_end_when_their_notebook_is_killed():
-    notebook = subprocess.Popen(
-        [sys.executable, "-c", NOTEBOOK],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    pids = [int(each) for each in notebook.stdout.readline().split()]
+@pytest.fixture
+def start_notebook():
+    """Start a process that prints pids, and whatever becomes of it."""
+    notebooks, pids = [], []
+
+    def start(code):
+        notebooks.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        )
+        pids.extend(int(each) for each in notebooks[-1].stdout.readline().split())
+        return notebooks[-1], pids
+
+    yield start
+    for notebook in notebooks:
+        notebook.kill()
+        notebook.wait()
+        notebook.stdout.close()
+    for pid in filter(is_alive, pids):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_workers_that_are_held_end_when_their_notebook_is_killed(start_notebook):
+    notebook, pids = start_notebook(NOTEBOOK)
     assert len(pids) == 2
     wait_until(lambda: all(stopped(pids)))
     notebook.send_signal(signal.SIGKILL)
     notebook.wait()
-    notebook.stdout.close()
-    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+    wait_until(lambda: not any(map(is_alive, pids)))  # whoever adopts them may reap them late
+
+
+HOLDS_ONE_THAT_HAS_NOT_BEGUN = """
+import subprocess, sys, time
+from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+stillness = Stillness()
+stillness.hold([worker.pid])
+print(worker.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_what_is_held_ends_with_its_notebook_although_it_does_not_look_for_it(start_notebook):
+    notebook, pids = start_notebook(HOLDS_ONE_THAT_HAS_NOT_BEGUN)
+    notebook.send_signal(signal.SIGKILL)
+    notebook.wait()
+    wait_until(lambda: not any(map(is_alive, pids)))

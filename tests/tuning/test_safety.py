@@ -187,5 +187,5 @@ def test_a_worker_killed_with_a_lock_in_its_hand_holds_up_nobody():
     iterator._workers_done_event._cond.acquire()
     began = time.perf_counter()
     close(iterator, workers, at_once=True)
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 60  # else it would be for ever
     assert [worker.exitcode for worker in workers] == [-signal.SIGKILL] * 2

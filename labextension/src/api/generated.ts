@@ -231,7 +231,6 @@ export interface Series {
  */
 export interface DeviceInfo {
   clock_memory_max_mhz:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -241,9 +240,9 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   clock_sm_max_mhz:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -253,13 +252,13 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   compute_capability: string | null;
   driver_version: string | null;
   host?: string | null;
   index: number;
   memory_total_bytes:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -269,12 +268,12 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   name: string;
   parent_uuid: string | null;
   pci_bus_id: string | null;
   power_limit_watts:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -284,7 +283,8 @@ export interface DeviceInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   replayed: boolean;
   state: "device_lost" | "not_answering" | "ok";
   unified_memory: boolean;
@@ -325,7 +325,6 @@ export interface ProcessInfo {
   kernel_found_by: ("namespace_pid" | "process_tree") | null;
   kinds: ("compute" | "graphics")[];
   memory_used_bytes:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -335,10 +334,10 @@ export interface ProcessInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   pid: number | null;
   sm_utilization_percent:
-    | number
     | (
         | "device_lost"
         | "driver_error"
@@ -348,7 +347,8 @@ export interface ProcessInfo {
         | "not_recorded"
         | "not_supported"
         | "not_yet"
-      );
+      )
+    | number;
   started_seconds: number | null;
   user: string | null;
 }
@@ -502,6 +502,7 @@ export interface FigureChange {
  */
 export interface Finding {
   advice: string;
+  alert?: string | null;
   change: string | null;
   code: string;
   confidence: "confirmed" | "suspected";
@@ -540,7 +541,6 @@ export interface Frame {
   devices: {
     [k: string]: {
       [k: string]:
-        | number
         | (
             | "device_lost"
             | "driver_error"
@@ -550,12 +550,12 @@ export interface Frame {
             | "not_recorded"
             | "not_supported"
             | "not_yet"
-          );
+          )
+        | number;
     };
   };
   host: {
     [k: string]:
-      | number
       | (
           | "device_lost"
           | "driver_error"
@@ -565,13 +565,13 @@ export interface Frame {
           | "not_recorded"
           | "not_supported"
           | "not_yet"
-        );
+        )
+      | number;
   };
   host_cores_percent: number[];
   hosts?: {
     [k: string]: {
       [k: string]:
-        | number
         | (
             | "device_lost"
             | "driver_error"
@@ -581,7 +581,8 @@ export interface Frame {
             | "not_recorded"
             | "not_supported"
             | "not_yet"
-          );
+          )
+        | number;
     };
   };
   taken_seconds?: {

@@ -11,11 +11,6 @@ import type { Rest } from '../api/rest';
 /** What the server tells between two readings. */
 export type News = AlertsChanged | FindingsChanged;
 
-/** The same trouble by its two names: an alert tells it at once, a finding why it matters. */
-const SAME: Record<string, Alert['code']> = {
-  'memory-nearly-full': 'memory_nearly_full',
-  'thermal-throttled': 'throttled'
-};
 const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
 
 /** What needs the user's attention: alerts, and findings that were not dismissed. */
@@ -35,12 +30,7 @@ export class Attention {
   /** The findings to show: what an alert says already is not said twice. */
   get findings(): readonly Finding[] {
     return this.all.filter(
-      each =>
-        !this.dismissed.has(keyOf(each)) &&
-        !this.alerts.some(
-          alert =>
-            alert.code === SAME[each.code] && alert.device === each.device
-        )
+      each => !each.alert && !this.dismissed.has(keyOf(each))
     );
   }
 

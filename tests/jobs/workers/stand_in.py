@@ -93,6 +93,12 @@ def leaves_files():
     finish()
 
 
+def reports_twice_at_once_and_sleeps():
+    say({"type": "progress", "ratio": 0.1, "message": "first"})
+    say({"type": "progress", "ratio": 0.2, "message": "second"})
+    time.sleep(600)
+
+
 # The integer parameter chooses, so that requests pass the real benchmark's checks.
 ACTS = (
     works,
@@ -106,6 +112,7 @@ ACTS = (
     answers_at_length,
     leaves_files,
     leaves_a_grandchild_and_finishes,
+    reports_twice_at_once_and_sleeps,
 )
 
 if __name__ == "__main__":

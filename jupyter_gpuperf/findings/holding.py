@@ -1,0 +1,79 @@
+"""What was found and holds now: it is told when it was found for a while, and taken back when it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from jupyter_gpuperf.rules import Finding, Rule
+from jupyter_gpuperf.rules.judge import worst_first
+from jupyter_gpuperf.rules.rule import Severity
+
+
+class _Key(NamedTuple):
+    code: str
+    device: str | None
+
+
+class Holding:
+    """Keeps what was found of all devices and of the machine; used from one thread at a time."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = {rule.code: rule for rule in rules}
+        self._since: dict[_Key, float] = {}
+        self._last: dict[_Key, float] = {}
+        self._told: dict[_Key, Finding] = {}
+        self._now = float("-inf")
+
+    @property
+    def told(self) -> list[tuple[Finding, float]]:
+        """All that holds now, the worst first, and since when."""
+        ordered = worst_first(self._told.values(), list(self._rules.values()))
+        return [(each, self._since[_Key(each.code, each.device)]) for each in ordered]
+
+    def take(
+        self,
+        findings: Iterable[Finding],
+        now: float,
+        *,
+        present: Collection[str | None],
+        working: Collection[str | None] = (),
+    ) -> bool:
+        """Take what was found at a time, and tell whether something came, went or changed its severity.
+
+        Parameters
+        ----------
+        present
+            The devices that there are, and ``None`` for the machine.
+        working
+            Those that work now: their readings tell of trouble, or that there is none.
+        """
+        if now < self._now:  # the clock was set back: durations begin anew
+            self._since, self._last = dict.fromkeys(self._told, now), dict.fromkeys(self._told, now)
+        self._now = now
+        before = self._severities()
+        found = {_Key(each.code, each.device): each for each in findings}
+        for key, finding in found.items():
+            self._last[key] = now
+            seconds = now - self._since.setdefault(key, now)
+            holds_off = self._rules[key.code].holds_off
+            at_once = holds_off.critical_at_once and finding.severity == "critical"
+            if at_once or seconds >= holds_off.after_seconds:
+                self._told[key] = finding
+        for key in [key for key in self._since if key not in found]:
+            if key.device not in present or self._is_over(key, now, working):
+                self._since.pop(key)
+                self._told.pop(key, None)
+        return before != self._severities()
+
+    def _is_over(self, key: _Key, now: float, working: Collection[str | None]) -> bool:
+        if key not in self._told:
+            return True  # what was not yet told must be found again from the start
+        holds_off = self._rules[key.code].holds_off
+        until = holds_off.until_seconds
+        if key.device in working and holds_off.until_working_seconds is not None:
+            until = holds_off.until_working_seconds
+        return now - self._last[key] >= until
+
+    def _severities(self) -> dict[_Key, Severity]:
+        return {key: finding.severity for key, finding in self._told.items()}

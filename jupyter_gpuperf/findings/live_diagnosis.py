@@ -1,0 +1,126 @@
+"""The diagnosis of a running server: looks every few seconds, and tells all pages what is new."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
+from jupyter_gpuperf.findings.rule_inputs import listings_of
+from jupyter_gpuperf.rules import Listing
+from jupyter_gpuperf.sampling import Sampler, Subscribers
+from jupyter_gpuperf.sampling.subscribers import FINDINGS
+from jupyter_gpuperf.schemas import FindingsChanged, Frame, Processes, Reading, encode
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+SHARE_OF_A_CORE: Final = 0.025
+LONGEST_PAUSE_SECONDS: Final = 4.0
+"""A look at eight devices at 10 Hz takes 0.1 s of a slow core: then it looks less often."""
+LISTING_SECONDS: Final = 4.0
+"""Listing processes costs 2 ms a device, and they hardly change."""
+STALE_SECONDS: Final = 12.0
+"""Without newer readings nobody samples, and a device that sleeps must not be woken for this."""
+
+
+class LiveDiagnosis:
+    """Looks while there are readings; runs on the event loop, and works away from it.
+
+    Parameters
+    ----------
+    processes
+        Lists the processes with their notebooks, so that a finding names its notebook.
+    """
+
+    def __init__(
+        self,
+        watch: DiagnosisWatch,
+        *,
+        sampler: Sampler,
+        subscribers: Subscribers,
+        processes: Callable[[], Awaitable[Processes]],
+    ) -> None:
+        self._watch = watch
+        self._sampler = sampler
+        self._subscribers = subscribers
+        self._processes = processes
+        self._task: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
+        self._looked_at = -math.inf
+        self._listed_at = -math.inf
+        self._look_seconds = 0.0
+        self._seen_seconds = -math.inf
+
+    @property
+    def told(self) -> FindingsChanged:
+        """All findings that hold now."""
+        return self._watch.told
+
+    def start(self) -> None:
+        """Begin to look, unless it does; on the event loop."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def look(self) -> None:
+        """Look now, unless that was done a moment ago."""
+        async with self._looking:
+            if time.monotonic() - self._looked_at < LOOK_SECONDS / 2:
+                return
+            self._looked_at = time.monotonic()
+            latest = self._sampler.latest
+            if latest is None or not self._sampler.is_fresh(STALE_SECONDS):
+                return
+            if latest.time_seconds == self._seen_seconds:
+                return  # while nobody watches, readings come rarely
+            self._seen_seconds = latest.time_seconds
+            listed = await self._listed() if self._is_worth_listing(latest) else {}
+            infos = self._sampler.devices.devices
+            began = time.monotonic()
+            news = await asyncio.to_thread(self._watch.look, latest, infos, listed)
+            self._look_seconds = time.monotonic() - began
+            if news:
+                self._subscribers.announce(encode(self.told), FINDINGS)
+
+    async def _run(self) -> None:
+        while True:
+            wanted = self._look_seconds / SHARE_OF_A_CORE
+            await asyncio.sleep(min(max(LOOK_SECONDS, wanted), LONGEST_PAUSE_SECONDS))
+            try:
+                await self.look()
+            except Exception:  # a defect must not end the looking
+                logger.exception("The diagnosis failed; it goes on.")
+
+    def _is_worth_listing(self, latest: Frame) -> bool:
+        if time.monotonic() - self._listed_at < LISTING_SECONDS:
+            return False
+        return any(_is_in_use(readings) for readings in latest.devices.values())
+
+    async def _listed(self) -> dict[str, Listing]:
+        self._listed_at = time.monotonic()
+        try:
+            listed = await self._processes()
+            devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
+            return listings_of(devices, listed.time_seconds)
+        except GpuPerfError:
+            return {}  # a driver that hangs: the readings say so themselves
+
+
+def _is_in_use(readings: Mapping[str, Reading]) -> bool:
+    utilization = readings.get("utilization_percent")
+    used, total = readings.get("memory_used_bytes"), readings.get("memory_total_bytes")
+    holds = isinstance(used, float) and isinstance(total, float) and used > 0.05 * total
+    return holds or (isinstance(utilization, float) and utilization > 0)

@@ -1,0 +1,78 @@
+"""What is wrong? A new rule is an entry in its subject's file, and its line here.
+
+Pure: readings and steps in, findings out; no clock, no file, no torch. Other packages add theirs through the
+entry point group ``jupyter_gpuperf.rules``; each entry point names a tuple of :class:`Rule`.
+"""
+
+from __future__ import annotations
+
+from jupyter_gpuperf.plugins import with_additions
+from jupyter_gpuperf.rules import (
+    communication_bound,
+    cpu_quota,
+    device_health,
+    gpu_contention,
+    host_storage,
+    idle_memory_holder,
+    input_bound,
+    launch_bound,
+    memory_bandwidth_bound,
+    memory_nearly_full,
+    out_of_memory,
+    periodic_stall,
+    power_capped,
+    tensor_cores_idle,
+    thermal_throttled,
+    transfer_bound,
+)
+from jupyter_gpuperf.rules.judge import judge
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule
+from jupyter_gpuperf.rules.rule_input import Device, Listing, Process, RuleInput, Series
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+
+__all__ = [
+    "RULES",
+    "Device",
+    "Finding",
+    "HoldOff",
+    "Listing",
+    "Process",
+    "Rule",
+    "RuleInput",
+    "Series",
+    "Threshold",
+    "View",
+    "all_rules",
+    "judge",
+]
+
+RULES: tuple[Rule, ...] = (
+    *device_health.ALERTS,
+    thermal_throttled.ALERT,
+    memory_nearly_full.ALERT,
+    *host_storage.ALERTS,
+    out_of_memory.RULE,
+    thermal_throttled.RULE,
+    input_bound.RULE,
+    cpu_quota.RULE,
+    transfer_bound.RULE,
+    launch_bound.RULE,
+    periodic_stall.RULE,
+    gpu_contention.RULE,
+    communication_bound.RULE,
+    tensor_cores_idle.RULE,
+    memory_nearly_full.RULE,
+    power_capped.RULE,
+    memory_bandwidth_bound.RULE,
+    idle_memory_holder.RULE,
+)
+"""Every rule of this package; at the same severity, what comes first is told first."""
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Return this package's rules and those of other packages.
+
+    A package that can't be loaded, or that repeats a code, is logged and left out.
+    """
+    return with_additions(RULES, "rules", Rule, lambda rule: rule.code)

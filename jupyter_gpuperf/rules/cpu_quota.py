@@ -1,0 +1,64 @@
+"""The container's share of the CPU is used up."""
+
+from __future__ import annotations
+
+from jupyter_gpuperf.diagnose.changes import loader_with
+from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+
+THROTTLED_RATIO = Threshold(
+    0.1,
+    reason="Seconds of waiting per second, summed over the threads that the quota held back. A short burst "
+    "leaves some thousandths.",
+    margin="Without a quota exactly 0; a starved container was not recorded yet.",
+)
+USED_RATIO = Threshold(
+    0.8,
+    reason="Of the quota: threads can be held back within a period although the mean is below it.",
+    margin="A loop that launches, on 16 cores, 0.06; a starved container was not recorded yet.",
+)
+IDLE_RATIO = Threshold(
+    0.25,
+    reason="Where the device is busy anyway, the quota costs nothing.",
+    margin="Starved devices 0.5 and more; healthy language models in eager mode 0.12 to 0.25.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    work, loader = view.work, view.loader
+    throttled = view.host_series.mean("host_cpu_throttled_ratio")
+    limit, used = work.host_cores_limit, work.host_cores
+    if throttled is None or limit is None or used is None:
+        return None
+    if throttled < THROTTLED_RATIO or used < USED_RATIO * limit:
+        return None
+    costs = work.idle_ratio >= IDLE_RATIO
+    threads = float(loader.num_workers * (loader.worker_threads or 1)) if loader else None
+    return Finding(
+        severity="warning" if costs else "info",
+        confidence="confirmed" if loader else "suspected",
+        summary=f"The CPU limit of {limit:.1f} cores is used up: its threads waited {throttled:.1f} s in each second, and the GPU rests {work.idle_ratio:.0%} of the time.",
+        evidence={
+            "host_limit_cores": limit,
+            "host_used_cores": used,
+            "throttled_ratio": throttled,
+            "busy_ratio": work.busy_ratio,
+            "worker_threads_count": threads,
+        },
+        lost_ratio=work.idle_ratio if costs else None,
+        advice="Use no more workers and threads than the limit has cores: num_workers below it, and one thread "
+        "in each (torch.set_num_threads(1), cv2.setNumThreads(1)). Or ask for more CPU.",
+        refuted_by="If the GPU is no busier with half the workers, the limit is not what holds it.",
+        change=loader_with(loader, num_workers=max(1, int(limit) - 1)) if loader else None,
+    )
+
+
+RULE = Rule(
+    code="cpu-quota",
+    title="CPU limit used up",
+    meaning="The container may use only so much CPU, and its threads, often DataLoader workers, are held back.",
+    needs=("utilization_percent",),
+    check=_check,
+    is_of_loop=True,
+)

@@ -1,0 +1,93 @@
+"""Several programs share the device's time."""
+
+from __future__ import annotations
+
+from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule_input import Listing, is_value
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+
+SHARE_PERCENT = Threshold(
+    5.0,
+    reason="Of the device's time, by each of two programs. A program that only holds memory uses none.",
+    margin="One that does nothing uses 0 by definition; two that train were recorded without their shares.",
+)
+BUSY_RATIO = Threshold(
+    0.5,
+    reason="A device with time to spare serves several programs without harm.",
+    margin="Two that train 0.97.",
+)
+TOGETHER_RATIO = Threshold(
+    0.3,
+    reason="Of the listings: programs that follow each other overlap for a moment.",
+    margin="Two that train side by side for half of a recording 0.5.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    start, end = view.series.times_seconds[0], view.series.times_seconds[-1]
+    listings = [each for each in view.device.listings if start <= each.time_seconds <= end]
+    together = [each for each in listings if len(each.processes) > 1]
+    if not listings or len(together) < TOGETHER_RATIO * len(listings):
+        return None
+    return _decided(view, together) if any(map(_is_known, together)) else _open(view, together)
+
+
+def _decided(view: View, together: list[Listing]) -> Finding | None:
+    shares = _shares(together)
+    working = {pid: share for pid, share in shares.items() if share >= SHARE_PERCENT}
+    if len(working) < 2 or view.work.busy_ratio < BUSY_RATIO:
+        return None
+    largest, total = max(working.values()), sum(working.values())
+    names = {each.pid: each.notebook for listing in together for each in listing.processes}
+    return Finding(
+        severity="warning",
+        summary=f"{len(working)} programs share this device: the largest gets {largest:.0f} % of its time, the others {total - largest:.0f} %.",
+        evidence={
+            "programs_count": float(len(working)),
+            "busy_ratio": view.work.busy_ratio,
+            **{
+                f"{names[pid] or f'process {pid}'}_percent": working[pid]
+                for pid in sorted(working, key=lambda pid: -working[pid])
+            },
+        },
+        lost_ratio=1 - largest / total,
+        advice="Run them one after another, or on different devices (CUDA_VISIBLE_DEVICES): side by side, "
+        "each is slowed by the others.",
+        refuted_by="Pause one of them: if the other is no faster, they don't disturb each other.",
+    )
+
+
+def _open(view: View, together: list[Listing]) -> Finding:
+    count = max(len(each.processes) for each in together)
+    return Finding(
+        severity="info",
+        confidence="suspected",
+        summary=f"{count} programs are on this device; which of them works, the driver does not say.",
+        evidence={"programs_count": float(count), "busy_ratio": view.work.busy_ratio},
+        advice="See in the list of processes what the others are, and shut down what is not needed.",
+        refuted_by="A program that only holds memory takes no time from the others.",
+    )
+
+
+def _is_known(listing: Listing) -> bool:
+    # Of one alone nothing follows: whose list numbers differ has values for none.
+    return all(is_value(each.sm_utilization_percent) for each in listing.processes)
+
+
+def _shares(together: list[Listing]) -> dict[int, float]:
+    seen: dict[int, list[float]] = {}
+    known = [listing for listing in together if _is_known(listing)]
+    for listing in known:
+        for each in listing.processes:
+            seen.setdefault(each.pid, []).append(float(each.sm_utilization_percent))
+    return {pid: sum(values) / len(known) for pid, values in seen.items()}
+
+
+RULE = Rule(
+    code="gpu-contention",
+    title="Shared with other programs",
+    meaning="Two or more programs compute on the device, and take turns.",
+    needs=("utilization_percent",),
+    check=_check,
+)

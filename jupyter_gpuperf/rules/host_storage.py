@@ -1,0 +1,60 @@
+"""What the machine keeps things in is nearly full: /dev/shm, and the disk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, Rule
+from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.units import GIB
+
+SHM_RATIO: Final = 0.9
+DISK_FREE_BYTES: Final = 2 * GIB
+SHM_METRICS: Final = ("host_shm_used_bytes", "host_shm_total_bytes")
+DISK_METRICS: Final = ("host_disk_used_bytes", "host_disk_total_bytes")
+
+
+def _shared(view: View) -> Finding | None:
+    used, total = (view.series.now(metric) for metric in SHM_METRICS)
+    if used is None or not total or used / total < SHM_RATIO:
+        return None
+    return Finding(
+        severity="warning",
+        summary=f"/dev/shm is nearly full: {used / GIB:.1f} of {total / GIB:.1f} GiB.",
+        advice="DataLoader workers hand over batches through it, and die with a bus error when it is "
+        "full. Use fewer workers or a smaller prefetch factor; start a container with a larger "
+        "--shm-size.",
+        evidence={"used_bytes": used, "total_bytes": total},
+    )
+
+
+def _disk(view: View) -> Finding | None:
+    used, total = (view.series.now(metric) for metric in DISK_METRICS)
+    if used is None or not total or total - used >= min(DISK_FREE_BYTES, 0.05 * total):
+        return None
+    return Finding(
+        severity="warning",
+        summary=f"The disk is nearly full: {(total - used) / GIB:.1f} GiB are free.",
+        advice="Checkpoints and notebooks can't be saved on a full disk. Remove old ones.",
+        evidence={"used_bytes": used, "total_bytes": total},
+    )
+
+
+ALERTS: Final = (
+    Rule(
+        code="shm_nearly_full",
+        scope="host",
+        needs=SHM_METRICS,
+        check=_shared,
+        notify=True,
+        holds_off=HoldOff(after_seconds=2.0, until_seconds=15.0),
+    ),
+    Rule(
+        code="disk_nearly_full",
+        scope="host",
+        needs=DISK_METRICS,
+        check=_disk,
+        notify=True,
+        holds_off=A_WHILE,
+    ),
+)

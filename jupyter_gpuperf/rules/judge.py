@@ -1,0 +1,120 @@
+"""Judges devices with rules: each job in its steady state, or whatever a rule looks at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from jupyter_gpuperf.rules.busy_spans import Span, steady_spans
+from jupyter_gpuperf.rules.rule import SEVERITIES, Finding, Rule
+from jupyter_gpuperf.rules.rule_input import Device, RuleInput
+from jupyter_gpuperf.rules.view import View
+
+logger = logging.getLogger(__name__)
+
+PART_SECONDS: Final = 60.0
+"""A long job is looked at in parts, too: five bad minutes don't show in the mean of an hour."""
+FEWEST_PARTS: Final = 2
+"""A moment is no finding: it must hold in two parts of a long job."""
+
+
+def judge(everything: RuleInput, rules: Sequence[Rule], *, live: bool = False) -> list[Finding]:
+    """Return the findings of the rules that are no alerts, the worst first.
+
+    Parameters
+    ----------
+    live
+        Judge what goes on at the end, and no job that has ended before.
+    """
+    rules = [rule for rule in rules if not rule.notify]
+    found: dict[tuple[str, str | None], Finding] = {}
+    for device in everything.devices:
+        if not device.series.times_seconds:
+            continue
+        for each in _of_device(everything, device, rules, live=live):
+            key = (each.code, each.device)
+            if key not in found or _urgency(each) > _urgency(found[key]):
+                found[key] = each
+    return worst_first(found.values(), rules)
+
+
+def worst_first(findings: Iterable[Finding], rules: Sequence[Rule]) -> list[Finding]:
+    """Return them by severity, and at the same severity in the rules' order."""
+    places = {rule.code: place for place, rule in enumerate(rules)}
+    return sorted(findings, key=lambda each: (-SEVERITIES.index(each.severity), places[each.code]))
+
+
+def checked(rule: Rule, view: View) -> Finding | None:
+    """Return what one rule finds, with what its check leaves out; ``None`` also where it raises."""
+    if not all(view.series.values(metric) for metric in rule.needs):
+        return None
+    try:
+        found = rule.check(view)
+    except Exception:  # of another package, perhaps: the other rules go on
+        logger.exception("The rule %s failed.", rule.code)
+        return None
+    if found is None:
+        return None
+    loop = view.loader if rule.is_of_loop else None
+    if loop is not None:
+        lost, batches = found.lost_ratio, loop.batches_per_epoch
+        found = replace(
+            found,
+            pid=loop.pid,
+            notebook=loop.notebook or None,  # a recording has no names
+            lost_seconds_per_epoch=lost * loop.step_seconds * batches if lost and batches else None,
+        )
+    # A threshold that stands in for a measurement is told as the number that it is.
+    known = {name: _plain(value) for name, value in found.evidence.items()}
+    return replace(found, code=rule.code, device=view.device.uuid or None, evidence=known)
+
+
+def _plain(value: float | str | None) -> float | str:
+    if value is None:
+        return "unknown"
+    return float(value) if isinstance(value, float) else value
+
+
+def _of_device(
+    everything: RuleInput, device: Device, rules: Sequence[Rule], *, live: bool
+) -> Iterator[Finding]:
+    times = device.series.times_seconds
+    whole = [rule for rule in rules if rule.looks_at == "whole"]
+    yield from _in_span(everything, device, whole, Span(times[0], times[-1]))
+    steady = [rule for rule in rules if rule.looks_at == "steady"]
+    for span in steady_spans(device.series, live=live):
+        yield from _in_span(everything, device, steady, span)
+        seen: dict[str, list[Finding]] = {}
+        for part in _parts(span):
+            for finding in _in_span(everything, device, steady, part):
+                seen.setdefault(finding.code, []).append(finding)
+        yield from (found[0] for found in seen.values() if len(found) >= FEWEST_PARTS)
+
+
+def _in_span(
+    everything: RuleInput, device: Device, rules: Sequence[Rule], span: Span
+) -> Iterator[Finding]:
+    view = View(
+        everything=everything,
+        device=device,
+        series=device.series.between(span.start_seconds, span.end_seconds),
+        host_series=everything.host.between(span.start_seconds, span.end_seconds),
+    )
+    findings = (checked(rule, view) for rule in rules)
+    yield from (each for each in findings if each is not None)
+
+
+def _parts(span: Span) -> list[Span]:
+    count = int(span.seconds // PART_SECONDS)
+    starts = [span.start_seconds + place * PART_SECONDS for place in range(count)]
+    return [Span(start, start + PART_SECONDS) for start in starts] if count > 1 else []
+
+
+def _urgency(finding: Finding) -> tuple[int, int, float]:
+    return (
+        SEVERITIES.index(finding.severity),
+        int(finding.confidence == "confirmed"),
+        finding.lost_ratio or 0.0,
+    )

@@ -1,0 +1,148 @@
+"""The device waits for the host to launch kernels."""
+
+from __future__ import annotations
+
+from jupyter_gpuperf.diagnose.changes import FEWER_LAUNCHES, WATCH
+from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
+from jupyter_gpuperf.rules.transfer_bound import copying_ratio
+from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.waiting import (
+    NO_TRAFFIC_RATIO,
+    Waiting,
+    is_calm,
+    kind_of_waiting,
+)
+from jupyter_gpuperf.rules.workload import Workload
+from jupyter_gpuperf.schemas.training import LoaderSteps
+
+BUSY_WARNING_RATIO = Threshold(
+    0.6,
+    reason="Busy for less: compiling or a larger batch can win back as much again as is used.",
+    margin="Healthy language models in eager mode 0.75 to 0.88; loops that are held up by their host 0.10 to 0.55.",
+)
+BUSY_INFO_RATIO = Threshold(
+    0.75,
+    reason="Usual for eager mode on a fast chip; there is something to win, but nothing is wrong.",
+    margin="Healthy language models in eager mode 0.75 to 0.88.",
+)
+LOST_WARNING_RATIO = Threshold(
+    0.3,
+    reason="Of the steps' time, by the step clock: idle, and not for data.",
+    margin="In memory with eight workers 0.44; JPEG with fourteen workers 0.32; one that waits for its store 0.06.",
+)
+LOST_INFO_RATIO = Threshold(
+    0.15,
+    reason="Usual for eager mode on a fast chip.",
+    margin="Healthy language models in eager mode 0.12 to 0.25.",
+)
+NO_FILL_RATIO = Threshold(
+    0.03,
+    reason="Kernels that fill so little of the chip are launches and nothing else, whatever is copied.",
+    margin="A small MLP 0.01; copies from the host 0.10.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    copying = copying_ratio(view)
+    if copying is not None and copying >= COPYING_RATIO and view.work.idle_ratio > 0.35:
+        return None  # the host waits for copies, which keeps its core as busy
+    if view.is_held_up:
+        return None  # its host waits for another rank, not the other way round
+    loader = view.loader
+    return _suspected(view, copying) if loader is None else _confirmed(view, loader)
+
+
+def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
+    lost = loader.idle_for_host_ratio
+    if lost is None:
+        lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)
+    if lost is None or lost < LOST_INFO_RATIO:
+        return None
+    return Finding(
+        severity="warning" if lost >= LOST_WARNING_RATIO else "info",
+        confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
+        summary=f"The GPU waits for the host {lost:.0%} of the time, and not for data: kernels are launched too slowly.",
+        evidence={
+            "idle_for_host_ratio": lost,
+            "wait_ratio": loader.wait_ratio,
+            "step_seconds": loader.step_seconds,
+            **_figures(view),
+        },
+        lost_ratio=lost,
+        advice=ADVICE,
+        refuted_by=REFUTED_BY,
+        change=FEWER_LAUNCHES,
+    )
+
+
+def _suspected(view: View, copying: float | None) -> Finding | None:
+    work = view.work
+    severity = _severity(view, copying)
+    if severity is None:
+        return None
+    return Finding(
+        severity=severity,
+        confidence="suspected",
+        summary=f"The GPU works {work.busy_ratio:.0%} of the time, in tiny kernels: the host can't launch them fast enough."
+        if kind_of_waiting(work) is Waiting.LAUNCHES
+        else f"The GPU works {work.busy_ratio:.0%} of the time, with gaps too short to be waits for a slow loader: the host can't launch work fast enough.",
+        evidence=_figures(view),
+        lost_ratio=work.idle_ratio,
+        advice=ADVICE,
+        refuted_by=REFUTED_BY,
+        change=WATCH,
+    )
+
+
+def _severity(view: View, copying: float | None) -> Severity | None:
+    work = view.work
+    waiting = kind_of_waiting(work)
+    if work.busy_ratio >= BUSY_INFO_RATIO:
+        return None
+    if waiting is Waiting.UNKNOWN:
+        return "info"
+    if waiting not in (Waiting.LAUNCHES, Waiting.BETWEEN) or is_calm(work):
+        return None  # who launches all the time keeps a core at work
+    if work.busy_ratio >= BUSY_WARNING_RATIO:
+        return "info"
+    # Where the bytes over PCIe are not known, it may as well be copies: they keep the host as busy.
+    return "warning" if copying is not None or _is_tiny(work) else "info"
+
+
+def _is_tiny(work: Workload) -> bool:
+    if work.fill_ratio is not None:
+        return work.fill_ratio < NO_FILL_RATIO
+    return work.traffic_ratio is not None and work.traffic_ratio < NO_TRAFFIC_RATIO
+
+
+ADVICE = (
+    "Launch less: torch.compile or CUDA graphs, a larger batch, and no .item(), .cpu() or print of a tensor "
+    "in the loop. More workers would not help."
+)
+REFUTED_BY = (
+    "Double the batch size: if a step takes twice as long, the GPU was the limit; if it hardly takes longer, "
+    "the host is."
+)
+
+
+def _figures(view: View) -> dict[str, float | None]:
+    work = view.work
+    return {
+        "busy_ratio": work.busy_ratio,
+        "filled_ratio": work.fill_ratio,
+        "host_used_cores": work.host_cores,
+        "host_to_device_bytes_per_second": work.receive_bytes_per_second,
+    }
+
+
+RULE = Rule(
+    code="launch-bound",
+    title="Waiting for launches",
+    meaning="The GPU finishes kernels faster than the host launches them: Python, small kernels, or calls that "
+    "wait for a result.",
+    needs=("utilization_percent",),
+    check=_check,
+    is_of_loop=True,
+)

@@ -1,0 +1,77 @@
+"""A program took all device memory, and was gone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.units import GIB
+
+PEAK_RATIO = Threshold(
+    0.965,
+    reason="Of the device's memory: an allocation fails when the rest is smaller than what is asked for, "
+    "which is seldom more than a few percent.",
+    margin="Before an error 1.00; healthy work of ours below 0.2, a full one 0.985.",
+)
+FREED_RATIO = Threshold(
+    0.5,
+    reason="Of the peak: the program ended, or gave up what it held.",
+    margin="After an error 0.01.",
+)
+STILL_RATIO = Threshold(
+    0.97,
+    reason="Of the peak: from there on memory counts as full. A program that ran there for a while did not "
+    "fail for want of memory.",
+    margin="Memory of a full but healthy job is there from its first steps to its end, 11 s and more.",
+)
+LAST_SECONDS = Threshold(
+    5.0,
+    reason="From full to gone: an allocation that fails ends a program at once, and Python needs a moment.",
+    margin="Measured 0.8 s; a full but healthy job 11 s and more.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    series = view.series
+    total = series.newest("memory_total_bytes")
+    points = series.points("memory_used_bytes")
+    if not total or len(points) < 3:
+        return None
+    for place, ((_, peak), (gone, left)) in enumerate(pairwise(points)):
+        if peak < PEAK_RATIO * total or left > FREED_RATIO * peak:
+            continue
+        first = place
+        while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
+            first -= 1
+        seconds = gone - points[first][0]
+        # With rare readings only the peak is seen; one that was full from the first reading on says nothing.
+        if first == 0 or seconds > max(LAST_SECONDS, 1.5 * series.interval_seconds):
+            continue
+        return Finding(
+            severity="critical",
+            confidence="suspected",
+            summary=f"A program filled the memory, {peak / GIB:.1f} of {total / GIB:.1f} GiB, and was gone within {seconds:.1f} s: it probably ran out of memory.",
+            evidence={
+                "memory_peak_bytes": peak,
+                "memory_total_bytes": total,
+                "memory_full_seconds": seconds,
+                "happened_at_seconds": gone - series.times_seconds[0],
+            },
+            advice="Use a smaller batch with gradient accumulation, activation checkpointing, or bf16; free what "
+            "other notebooks hold. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True helps against fragments.",
+            refuted_by="The program's own output: it says OutOfMemoryError, or it ended for another reason.",
+        )
+    return None
+
+
+RULE = Rule(
+    code="out-of-memory",
+    title="Out of memory",
+    meaning="A program asked for more device memory than there was, and failed.",
+    needs=("memory_used_bytes", "memory_total_bytes"),
+    check=_check,
+    looks_at="whole",
+    horizon="long",
+)

@@ -1,0 +1,95 @@
+"""Full work and stalls of seconds take turns: checkpoints, evaluation, workers that start anew."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from jupyter_gpuperf.diagnose.changes import loader_with
+from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of
+
+LOST_WARNING_RATIO = Threshold(
+    0.1,
+    reason="Of the time: worth a change. A checkpoint of 2 s every minute costs 3 %.",
+    margin="A checkpoint of 1.6 GB every 2 s 0.7.",
+)
+WRITING_BYTES_PER_SECOND = Threshold(
+    20e6,
+    reason="Over the whole time: a model that is saved again and again; logs write less.",
+    margin="A checkpoint of 1.6 GB every 4 s 400 MB/s; a machine at rest below 1 MB/s.",
+)
+SENDING_BYTES_PER_SECOND = Threshold(
+    100e6,
+    reason="From the device to the host, over the whole time: weights on their way to a file. Training sends "
+    "some 10 MB/s of acknowledgements.",
+    margin="A checkpoint of 1.6 GB every 4 s 500 MB/s; training 10 to 100 MB/s.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    work = view.work
+    if not is_stalling(work):
+        return None
+    stalls = stalls_of(work)
+    lost = sum(stalls) / work.seconds if work.seconds else 0.0
+    runs = sorted(work.runs_seconds)
+    period = median(stalls) + median(runs[len(runs) // 2 :])
+    loader = view.loader
+    return Finding(
+        severity=_severity(view, lost),
+        confidence="suspected",
+        summary=f"The GPU stalls for {median(stalls):.1f} s about every {period:.0f} s: {_cause(view)}.",
+        evidence={
+            "stalls_count": float(len(stalls)),
+            "stall_seconds": median(stalls),
+            "period_seconds": period,
+            "lost_ratio": lost,
+            "disk_write_bytes_per_second": work.disk_write_bytes_per_second,
+            "device_to_host_bytes_per_second": work.transmit_bytes_per_second,
+            "host_used_cores": work.host_cores,
+        },
+        lost_ratio=min(1.0, lost),
+        advice="Save checkpoints less often, or from a thread: copy the weights to pinned memory, and write "
+        "them while training goes on."
+        if _writes(view)
+        else "See what the loop does every few seconds: saving, evaluating, logging, or DataLoader workers "
+        "that start anew each epoch (persistent_workers=True keeps them).",
+        refuted_by="Leave out what happens in the stall for a minute: if the stalls stay, it is something "
+        "else.",
+        change=loader_with(loader, persistent_workers=True)
+        if loader and loader.num_workers and not loader.persistent_workers and not _writes(view)
+        else None,
+    )
+
+
+def _severity(view: View, lost: float) -> Severity:
+    if lost < LOST_WARNING_RATIO:
+        return "info"
+    # A person who looks at results between two calls stalls nobody.
+    return "info" if is_calm(view.work) and not _writes(view) else "warning"
+
+
+def _writes(view: View) -> bool:
+    work = view.work
+    return (work.disk_write_bytes_per_second or 0.0) >= WRITING_BYTES_PER_SECOND or (
+        work.transmit_bytes_per_second or 0.0
+    ) >= SENDING_BYTES_PER_SECOND
+
+
+def _cause(view: View) -> str:
+    if _writes(view):
+        return "data leaves the GPU or is written to disk meanwhile, as for a checkpoint"
+    return "a checkpoint, an evaluation, or a loader that runs empty"
+
+
+RULE = Rule(
+    code="periodic-stall",
+    title="Regular stalls",
+    meaning="The GPU works at full pace, then rests for a second or more, again and again.",
+    needs=("utilization_percent",),
+    check=_check,
+    horizon="long",
+    is_of_loop=True,
+)

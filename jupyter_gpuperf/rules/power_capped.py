@@ -1,0 +1,96 @@
+"""The power limit takes clock from the work."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+
+POWER_CAP_BIT: Final = 0x4
+USER_CLOCK_BITS: Final = 0x2 | 0x10 | 0x100
+"""Clocks set by the user, by a group of devices, or for the display: no limit of power."""
+
+LOST_WARNING_RATIO = Threshold(
+    0.15,
+    reason="Of the highest clock, while busy. Chips whose highest clock is a promise for light loads "
+    "lose a tenth of it at any full load.",
+    margin="Matrix products at 697 of 700 W 0.32; a network at 586 W with the same bit set 0.003.",
+)
+LOST_INFO_RATIO = Threshold(
+    0.08,
+    reason="More than the steps in which clocks change.",
+    margin="A network at 586 W with the bit set 0.003.",
+)
+BIT_RATIO = Threshold(
+    0.3,
+    reason="Share of readings with the power limit's bit: it names the cause. It says nothing of the loss.",
+    margin="At the limit 1.0; below it 0.",
+)
+POWER_RATIO = Threshold(
+    0.93,
+    reason="Of the limit, where the driver gives no bits: the regulator keeps a few percent below.",
+    margin="At the limit 0.996; a network in fp32 that loses no clock 0.92.",
+)
+BUSY_PERCENT: Final = 50.0
+"""Clocks of an idle device are low to save power."""
+
+
+def _check(view: View) -> Finding | None:
+    lost = clock_lost(view.series)
+    if lost is None or lost < LOST_INFO_RATIO or not _is_the_cause(view):
+        return None
+    series = view.series
+    power, limit = series.mean("power_watts"), series.newest("power_limit_watts")
+    clock, highest = series.mean("clock_sm_mhz"), series.newest("clock_sm_max_mhz")
+    return Finding(
+        severity="warning" if lost >= LOST_WARNING_RATIO else "info",
+        summary=f"The power limit costs {lost:.0%} of the clock: {power:.0f} of {limit:.0f} W are drawn."
+        if power is not None and limit is not None
+        else f"The power limit costs {lost:.0%} of the clock.",
+        evidence={
+            "clock_sm_mhz": clock or 0.0,
+            "clock_sm_max_mhz": highest or 0.0,
+            "clock_lost_ratio": lost,
+            "power_watts": power,
+            "power_limit_watts": limit,
+        },
+        advice="The device is used to its limit, which is rarely a fault. Raise the limit where it may be "
+        "(sudo nvidia-smi -pl WATTS), or need less power for the same work: bf16 instead of fp32.",
+        refuted_by="If the clock stays as low under light work, something else holds it.",
+    )
+
+
+def clock_lost(series: Series) -> float | None:
+    """Return the share of the highest clock that is missing while the device is busy."""
+    highest = series.newest("clock_sm_max_mhz")
+    used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}
+    busy = [clock for at, clock in series.points("clock_sm_mhz") if at in used]
+    if not highest or len(busy) < 3:
+        return None
+    return max(0.0, 1.0 - sum(busy) / len(busy) / highest)
+
+
+def bit_ratio(series: Series, mask: int) -> float | None:
+    """Return the share of readings in which one of these bits was set; ``None`` without readings."""
+    flags = [int(value) for value in series.values("clock_event_flags")]
+    return sum(bool(value & mask) for value in flags) / len(flags) if flags else None
+
+
+def _is_the_cause(view: View) -> bool:
+    capped, by_user = bit_ratio(view.series, POWER_CAP_BIT), bit_ratio(view.series, USER_CLOCK_BITS)
+    if capped is not None:
+        return capped >= BIT_RATIO and capped >= (by_user or 0.0)
+    power, limit = view.series.mean("power_watts"), view.series.newest("power_limit_watts")
+    return power is not None and bool(limit) and power >= POWER_RATIO * (limit or 0.0)
+
+
+RULE = Rule(
+    code="power-capped",
+    title="Power limit",
+    meaning="The GPU draws as much power as it may, and runs at a lower clock for it.",
+    needs=("clock_sm_mhz", "clock_sm_max_mhz", "utilization_percent"),
+    check=_check,
+)

@@ -1,0 +1,165 @@
+"""What is known of some time: readings of devices and of the machine, processes, and training steps."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from statistics import median
+from typing import TypeGuard
+
+from jupyter_gpuperf.schemas import Reading
+from jupyter_gpuperf.schemas.training import LoaderSteps
+
+
+class _Slices(Mapping[str, Sequence[Reading]]):
+    """A part of all columns; a column is cut when it is asked for, since rules look at few."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Reading]], first: int, last: int) -> None:
+        self._columns, self._first, self._last = columns, first, last
+
+    def __getitem__(self, name: str) -> Sequence[Reading]:
+        return self._columns[name][self._first : self._last]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Readings over time, in columns.
+
+    Parameters
+    ----------
+    times_seconds
+        Never going backwards; any spacing.
+    columns
+        Metric → readings, one per time: a value, or the reason why there is none.
+    """
+
+    times_seconds: Sequence[float]
+    columns: Mapping[str, Sequence[Reading]]
+    _values: dict[str, list[float]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was asked for before: every rule asks whether its metrics have values at all."""
+    _parts: dict[tuple[int, int], Series] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """All devices are held against the same part of the machine's readings."""
+
+    def points(self, metric: str) -> list[tuple[float, float]]:
+        """Return the times and values of a metric, without the readings that have none."""
+        pairs = zip(self.times_seconds, self.columns.get(metric, ()), strict=False)
+        return [(time, float(value)) for time, value in pairs if is_value(value)]
+
+    def values(self, metric: str) -> Sequence[float]:
+        """Return the values of a metric."""
+        found = self._values.get(metric)
+        if found is None:
+            # In the common case a float: told without a call, since there are tens of thousands.
+            found = self._values[metric] = [
+                float(value)
+                for value in self.columns.get(metric, ())
+                if (type(value) is float and value - value == 0.0) or is_value(value)
+            ]
+        return found
+
+    def mean(self, metric: str) -> float | None:
+        """Return the mean of a metric; ``None`` where it has no value."""
+        values = self.values(metric)
+        return math.fsum(values) / len(values) if values else None
+
+    def newest(self, metric: str) -> float | None:
+        """Return the newest value of a metric; ``None`` where it has none."""
+        values = self.values(metric)
+        return values[-1] if values else None
+
+    def now(self, metric: str) -> float | None:
+        """Return what the last reading has for a metric; ``None`` where that is no value."""
+        reading = self.columns.get(metric, (None,))[-1]
+        return float(reading) if is_value(reading) else None
+
+    def last(self, seconds: float) -> Series:
+        """Return the part that is at most ``seconds`` old."""
+        return self.between(self.times_seconds[-1] - seconds, self.times_seconds[-1])
+
+    def between(self, start_seconds: float, end_seconds: float) -> Series:
+        """Return the part with ``start <= time <= end``."""
+        first = bisect_left(self.times_seconds, start_seconds)
+        last = bisect_right(self.times_seconds, end_seconds)
+        part = self._parts.get((first, last))
+        if part is None:
+            part = self._parts[first, last] = Series(
+                times_seconds=self.times_seconds[first:last],
+                columns=_Slices(self.columns, first, last),
+            )
+        return part
+
+    @cached_property
+    def interval_seconds(self) -> float:
+        """The usual time between two readings; 0 where there are fewer than two."""
+        spacings = [after - before for before, after in pairwise(self.times_seconds)]
+        return median(spacings) if spacings else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The time from the first reading to the last."""
+        return self.times_seconds[-1] - self.times_seconds[0] if self.times_seconds else 0.0
+
+
+NOTHING = Series(times_seconds=(), columns={})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
+    """A process that computes on a device, as the driver lists it."""
+
+    pid: int
+    notebook: str | None
+    memory_used_bytes: Reading
+    sm_utilization_percent: Reading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """The processes that computed on a device at some time."""
+
+    time_seconds: float
+    processes: tuple[Process, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """One device over the window."""
+
+    uuid: str
+    index: int
+    name: str
+    series: Series
+    listings: tuple[Listing, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleInput:
+    """All that is known of some time."""
+
+    host: Series = NOTHING
+    devices: tuple[Device, ...] = ()
+    steps: tuple[LoaderSteps, ...] = ()
+    """Of watched loaders; empty where no step clock runs."""
+
+
+def is_value(reading: Reading | None) -> TypeGuard[float]:
+    """Tell whether a reading is a number; NaN is none."""
+    return (
+        isinstance(reading, (int, float))
+        and not isinstance(reading, bool)
+        and math.isfinite(reading)
+    )

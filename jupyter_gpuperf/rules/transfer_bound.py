@@ -1,0 +1,123 @@
+"""The device waits for copies over PCIe."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.diagnose.changes import NON_BLOCKING, loader_with
+from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.view import View
+
+LANE_BYTES_PER_SECOND: Final = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.97e9, 5: 3.94e9, 6: 7.56e9}
+"""What one lane of each generation carries in one direction."""
+USUAL_LANES: Final = 16.0
+USUAL_GENERATION: Final = 3
+
+PAGEABLE_RATIO = Threshold(
+    0.4,
+    reason="Part of the link's rate that a copy from ordinary memory reaches: it goes through a pinned buffer, "
+    "copied there by one core.",
+    margin="Not measured on older links; on generation 5 the bound below holds.",
+)
+PAGEABLE_BYTES_PER_SECOND = Threshold(
+    8e9,
+    reason="And however fast the link is, one core copies no more than that from memory to memory.",
+    margin="Measured on generation 5: 6.3 to 7.5 GB/s.",
+)
+LOST_WARNING_RATIO = Threshold(
+    0.4,
+    reason="Of the time, were all the data copied from ordinary memory: pinned, the same data would take a "
+    "quarter of it.",
+    margin="Pageable copies in every step 0.85; image batches from pinned memory 0.19; none 0.01.",
+)
+LOST_INFO_RATIO = Threshold(
+    0.25,
+    reason="Worth a note when the device rests meanwhile.",
+    margin="Image batches from pinned memory 0.19.",
+)
+BUSY_RATIO = Threshold(
+    0.65,
+    reason="A device that is busy while data comes in copies beside its work, as it should.",
+    margin="Pageable copies in every step 0.15.",
+)
+HOST_RATIO = Threshold(
+    0.25,
+    reason="Of the steps' time, by the step clock: the device waits for the host, and not for the loader.",
+    margin="In memory with pinned copies 0.44, but few bytes.",
+)
+
+
+def _check(view: View) -> Finding | None:
+    copying = copying_ratio(view)
+    work, loader = view.work, view.loader
+    if copying is None or copying < LOST_INFO_RATIO or work.busy_ratio >= BUSY_RATIO:
+        return None
+    for_host = loader.idle_for_host_ratio if loader else None
+    if for_host is not None and for_host < HOST_RATIO:
+        return None  # the loop waits for its loader, which is another thing
+    lost = min(copying, work.idle_ratio)
+    received, sent = work.receive_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
+    rate = max(received, sent) / 1e9
+    confirmed = loader and for_host is not None and not loader.pin_memory
+    return Finding(
+        severity="warning" if copying >= LOST_WARNING_RATIO else "info",
+        confidence="confirmed" if confirmed else "suspected",
+        summary=f"{rate:.1f} GB/s come from the host while the GPU works {work.busy_ratio:.0%} of the time: it waits for copies."
+        if received >= sent
+        else f"{rate:.1f} GB/s go to the host while the GPU works {work.busy_ratio:.0%} of the time: it waits for copies.",
+        evidence={
+            "host_to_device_bytes_per_second": received,
+            "device_to_host_bytes_per_second": sent,
+            "pageable_copy_bytes_per_second": pageable_rate(view.series),
+            "copying_ratio": copying,
+            "busy_ratio": work.busy_ratio,
+        },
+        lost_ratio=lost,
+        advice="Copy from pinned memory and without waiting (pin_memory=True in the loader, then "
+        ".to(device, non_blocking=True)); send small types, as uint8 images, and convert them on the GPU."
+        if received >= sent
+        else "Bring less to the host: keep sums and metrics on the GPU, and read them every hundred steps.",
+        refuted_by="Time the loop with one batch that stays on the GPU: if it is no faster, the copies are "
+        "not the cause.",
+        change=(loader_with(loader, pin_memory=True) if loader else "") + NON_BLOCKING
+        if received >= sent
+        else None,
+    )
+
+
+def copying_ratio(view: View) -> float | None:
+    """Return the share of time that the copies take if they are pageable; ``None`` where unknown."""
+    work = view.work
+    received, sent = work.receive_bytes_per_second, work.transmit_bytes_per_second
+    if received is None or sent is None:
+        return None  # of one direction alone nothing follows
+    return min(1.0, max(received, sent) / pageable_rate(view.series))
+
+
+def pageable_rate(series: Series) -> float:
+    """Return the rate of a copy from ordinary memory, in bytes per second."""
+    return min(PAGEABLE_BYTES_PER_SECOND, PAGEABLE_RATIO * link_rate(series))
+
+
+def link_rate(series: Series) -> float:
+    """Return what the PCIe link carries in one direction, in bytes per second."""
+    # An idle link runs at a lower generation; the highest seen is what it can do.
+    generation = max(
+        series.values("pcie_link_generation"),
+        default=series.newest("pcie_link_max_generation") or USUAL_GENERATION,
+    )
+    lanes = series.newest("pcie_link_lanes") or series.newest("pcie_link_max_lanes") or USUAL_LANES
+    lane = LANE_BYTES_PER_SECOND.get(round(generation), LANE_BYTES_PER_SECOND[USUAL_GENERATION])
+    return lanes * lane
+
+
+RULE = Rule(
+    code="transfer-bound",
+    title="Waiting for copies",
+    meaning="The GPU rests while data is copied between it and the host.",
+    needs=("utilization_percent",),
+    check=_check,
+    is_of_loop=True,
+)

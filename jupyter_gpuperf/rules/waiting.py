@@ -1,0 +1,148 @@
+"""Which kind of waiting the idle time of a device is, as far as the driver's readings tell.
+
+Three signs, each with its physics:
+
+- **Rests.** Launching one kernel after another leaves gaps of microseconds. A reading in which nothing ran
+  at all is a gap as long as the reading: the device waited for something slow.
+- **Fill.** A program that is held up by launching keeps the device busy for 5 % and more, since a launch costs
+  about as much as the kernels that are worth complaining about. Kernels that fill the chip run much longer
+  than a launch: a device that is seldom busy with such kernels is not waiting for launches.
+- **The machine.** Launching keeps one core at 100 %; loading keeps cores, disks or the network at work. When
+  all of them rest, the device may simply not be asked: somebody reads a result, or a remote store is slow.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from statistics import median
+
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.workload import Workload
+
+RESTS_RATIO = Threshold(
+    0.3,
+    reason="Share of readings in which the device did nothing at all. Launch gaps are thousands of times "
+    "shorter than a reading, so they leave none.",
+    margin="A JPEG loader with one worker 0.70 at 10 Hz; loops that are held up by launches 0.05 and less.",
+)
+RESTS_COUNT = 3
+"""One rest is a pause, two are chance."""
+SELDOM_BUSY_RATIO = Threshold(
+    0.25,
+    reason="Below it, kernels that fill the chip can't be waiting for launches: a launch takes some 5 µs, "
+    "such a kernel 15 µs and more.",
+    margin="One JPEG worker 0.03; a loop of such kernels that is held up by its host 0.46.",
+)
+FILLED_RATIO = Threshold(
+    0.35,
+    reason="Part of the chip that a kernel fills (SMs active / busy). Kernels of a real network fill half and "
+    "more, those of a small multilayer perceptron hardly any of it.",
+    margin="Image and language networks 0.6 to 1.0; a small MLP 0.01; the copies of a transfer 0.1.",
+)
+TINY_RATIO = Threshold(
+    0.2,
+    reason="Kernels that fill less than a fifth of the chip take as long as their launch.",
+    margin="A small MLP 0.01; the smallest of the networks 0.6.",
+)
+TRAFFIC_RATIO = Threshold(
+    0.15,
+    reason="Without GPM: share of the busy time in which device memory was used. Kernels of a real network "
+    "read and write all the time.",
+    margin="Networks 0.20 to 0.74; copies from the host 0.07; a small MLP 0.00.",
+)
+NO_TRAFFIC_RATIO = Threshold(
+    0.03,
+    reason="Without GPM: kernels so small that the memory controller shows nothing of them.",
+    margin="A small MLP 0.00; copies from the host 0.07.",
+)
+STALL_SECONDS = Threshold(
+    0.7,
+    reason="A rest of that length is no step of a training loop that otherwise keeps the device busy.",
+    margin="Checkpoints of 1.6 GB stall for 2 to 2.5 s; the batches of a loader come within 0.4 s.",
+)
+RUN_SECONDS = Threshold(
+    0.5,
+    reason="Several steps' worth of work between two stalls. Shorter runs are single batches.",
+    margin="Between checkpoints 1.5 to 2 s; a batch of a starved loader 0.02 to 0.3 s.",
+)
+RUN_BUSY_RATIO = Threshold(
+    0.3,
+    reason="Between two stalls the device works at its usual pace; a starved one does not even then.",
+    margin="Between checkpoints 0.70; bursts of a starved loader 0.09.",
+)
+CALM_CORES = Threshold(
+    0.5,
+    reason="A program that launches, decodes or copies keeps a core at work all the time.",
+    margin="Every working loop of ours 0.9 and more; a machine at rest 0.05.",
+)
+CALM_BYTES_PER_SECOND = Threshold(
+    20e6,
+    reason="Disk or network traffic that feeds no training: logs, pages, heartbeats.",
+    margin="A machine at rest below 1 MB/s; a feeding disk was not measured.",
+)
+
+
+class Waiting(Enum):
+    """What the idle time looks like."""
+
+    HARDLY = "the device is busy"
+    RESTS = "it rests again and again, for longer than any launch takes"
+    STALLS = "it works at full pace, and stalls for seconds again and again"
+    LAUNCHES = "its kernels are tiny and come one after another"
+    BETWEEN = "its rests are too short to be seen"
+    PAUSE = "it rested once or twice, which may be anything"
+    UNKNOWN = "the readings don't tell"
+
+
+def kind_of_waiting(work: Workload) -> Waiting:
+    """Return what the idle time of a device looks like."""
+    if is_stalling(work):
+        return Waiting.STALLS
+    if work.rest_ratio >= RESTS_RATIO:
+        return Waiting.RESTS if len(work.rests_seconds) >= RESTS_COUNT else Waiting.PAUSE
+    fill = _fill(work)
+    if fill is None:
+        return Waiting.UNKNOWN
+    if fill == "filled":
+        return Waiting.RESTS if work.busy_ratio < SELDOM_BUSY_RATIO else Waiting.BETWEEN
+    return Waiting.LAUNCHES if fill == "tiny" else Waiting.BETWEEN
+
+
+def is_stalling(work: Workload) -> bool:
+    """Tell whether full work and stalls of seconds take turns."""
+    stalls = stalls_of(work)
+    runs = work.runs_seconds
+    return (
+        len(stalls) >= 2
+        and bool(runs)
+        and median(sorted(runs)[len(runs) // 2 :]) >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
+        and work.run_busy_ratio >= RUN_BUSY_RATIO
+    )
+
+
+def stalls_of(work: Workload) -> list[float]:
+    """Return the lengths of the rests that are stalls, in seconds."""
+    least = max(STALL_SECONDS, 0.9 * work.interval_seconds)
+    return [length for length in work.rests_seconds if length >= least]
+
+
+def is_calm(work: Workload) -> bool:
+    """Tell whether nothing on the machine worked meanwhile, as far as that is known."""
+    traffic = (work.disk_read_bytes_per_second, work.network_bytes_per_second)
+    return (
+        work.host_cores is not None
+        and work.host_cores < CALM_CORES
+        and all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
+    )
+
+
+def _fill(work: Workload) -> str | None:
+    if work.fill_ratio is not None:
+        if work.fill_ratio >= FILLED_RATIO:
+            return "filled"
+        return "tiny" if work.fill_ratio < TINY_RATIO else "between"
+    if work.traffic_ratio is None:
+        return None
+    if work.traffic_ratio >= TRAFFIC_RATIO:
+        return "filled"
+    return "tiny" if work.traffic_ratio < NO_TRAFFIC_RATIO else None

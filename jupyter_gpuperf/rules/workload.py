@@ -1,0 +1,146 @@
+"""How the work looks from outside: how busy, how filled, in which pattern, and what the machine did meanwhile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from jupyter_gpuperf.rules.busy_spans import SM, UTILIZATION, activity_metric
+from jupyter_gpuperf.rules.rule_input import Series
+
+HIGH: Final = 0.9
+"""The level that a device reaches when it works: the reading that a tenth of all are above."""
+REST_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
+"""At rest is less than this part of the high level. The driver's utilisation trails off over a second."""
+REST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
+"""And whatever the level, less than this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """The steady state in figures; ``None`` for what has no readings.
+
+    Parameters
+    ----------
+    busy_ratio
+        Share of time in which some kernel ran; NaN for a rule that does not need the driver's utilisation.
+    sm_ratio
+        Share of the multiprocessors' time in which they had work (GPM).
+    rest_ratio
+        Share of readings in which the device did nothing.
+    rests_seconds, runs_seconds
+        Each rest's and each run of work's length. Those at the ends are cut off there, and count as far as
+        they are seen.
+    run_busy_ratio
+        How busy it was in its runs.
+    bursts_per_second
+        Runs of work that began.
+    host_cores
+        Cores' worth of time that programs used.
+    """
+
+    seconds: float
+    interval_seconds: float
+    readings_count: int
+    busy_ratio: float
+    sm_ratio: float | None
+    controller_ratio: float | None
+    rest_ratio: float
+    rests_seconds: tuple[float, ...]
+    runs_seconds: tuple[float, ...]
+    run_busy_ratio: float
+    bursts_per_second: float
+    receive_bytes_per_second: float | None
+    transmit_bytes_per_second: float | None
+    host_cores: float | None
+    host_cores_limit: float | None
+    disk_read_bytes_per_second: float | None
+    disk_write_bytes_per_second: float | None
+    network_bytes_per_second: float | None
+
+    @property
+    def idle_ratio(self) -> float:
+        """Share of time in which no kernel ran; 0 where that is not known."""
+        return max(0.0, 1.0 - self.busy_ratio)
+
+    @property
+    def fill_ratio(self) -> float | None:
+        """How much of the chip a kernel fills while it runs (GPM)."""
+        if self.sm_ratio is None or not self.busy_ratio:
+            return None
+        return min(1.0, self.sm_ratio / self.busy_ratio)
+
+    @property
+    def traffic_ratio(self) -> float | None:
+        """Share of the busy time in which device memory was used: near 0 for tiny kernels.
+
+        A stand-in for the fill where there is no GPM.
+        """
+        if self.controller_ratio is None or not self.busy_ratio:
+            return None
+        return min(1.0, self.controller_ratio / self.busy_ratio)
+
+
+def workload_of(series: Series, host: Series) -> Workload:
+    """Return the figures of one device's steady state, and of the machine in that time."""
+    metric = activity_metric(series)
+    points = series.points(metric) if metric else []
+    at_rest = _at_rest([value for _, value in points], metric)
+    rests, runs = _lengths([time for time, _ in points], at_rest)
+    worked = [value for (_, value), rest in zip(points, at_rest, strict=True) if not rest]
+    begun = sum(before and not after for before, after in pairwise(at_rest))
+    busy = _share(series, UTILIZATION)
+    return Workload(
+        seconds=series.seconds,
+        interval_seconds=series.interval_seconds,
+        readings_count=len(series.times_seconds),
+        busy_ratio=math.nan if busy is None else busy,
+        sm_ratio=_share(series, SM),
+        controller_ratio=_share(series, "memory_controller_percent"),
+        rest_ratio=sum(at_rest) / len(at_rest) if at_rest else 0.0,
+        rests_seconds=tuple(rests),
+        runs_seconds=tuple(runs),
+        run_busy_ratio=sum(worked) / len(worked) / 100 if worked else 0.0,
+        bursts_per_second=begun / series.seconds if series.seconds else 0.0,
+        receive_bytes_per_second=series.mean("pcie_receive_bytes_per_second"),
+        transmit_bytes_per_second=series.mean("pcie_transmit_bytes_per_second"),
+        host_cores=_cores(host),
+        host_cores_limit=host.newest("host_cpu_limit_cores"),
+        disk_read_bytes_per_second=host.mean("host_disk_read_bytes_per_second"),
+        disk_write_bytes_per_second=host.mean("host_disk_write_bytes_per_second"),
+        network_bytes_per_second=host.mean("host_network_receive_bytes_per_second"),
+    )
+
+
+def _share(series: Series, metric: str) -> float | None:
+    mean = series.mean(metric)
+    return None if mean is None else max(0.0, mean / 100)
+
+
+def _at_rest(values: Sequence[float], metric: str | None) -> list[bool]:
+    if metric is None or not values:
+        return []
+    high = sorted(values)[int(HIGH * (len(values) - 1))]
+    limit = max(REST_PERCENT[metric], REST_OF_HIGH[metric] * high)
+    return [value < limit for value in values]
+
+
+def _lengths(times: Sequence[float], at_rest: Sequence[bool]) -> tuple[list[float], list[float]]:
+    rests: list[float] = []
+    runs: list[float] = []
+    changes = [i for i in range(1, len(at_rest)) if at_rest[i] != at_rest[i - 1]]
+    bounds = [0, *changes, len(at_rest) - 1] if changes else []
+    for start, end in pairwise(bounds):
+        (rests if at_rest[start] else runs).append(times[end] - times[start])
+    return rests, runs
+
+
+def _cores(host: Series) -> float | None:
+    used = host.mean("host_cpu_used_cores")
+    if used is not None:
+        return used
+    percent, limit = host.mean("host_cpu_percent"), host.newest("host_cpu_limit_cores")
+    return None if percent is None or limit is None else percent / 100 * limit

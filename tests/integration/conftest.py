@@ -1,0 +1,14 @@
+"""Here nothing is left out: a test that would skip, since a program is missing, fails."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} would be skipped: {call.excinfo.value}"
+    return report
