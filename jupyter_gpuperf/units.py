@@ -35,3 +35,8 @@ UNITS: Final[tuple[str, ...]] = get_args(Unit)
 def wears_its_unit(name: str, unit: str) -> bool:
     """Tell whether ``name`` ends with ``_<unit>``, as every number's name here must."""
     return unit in UNITS and name.endswith(f"_{unit}")
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that ``name`` wears, the longest where one ends in another; empty for none."""
+    return max((unit for unit in UNITS if wears_its_unit(name, unit)), key=len, default="")

@@ -6,10 +6,8 @@ import time
 from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
-from traitlets.log import get_logger
 
 from jupyter_gpuperf.config import Settings
-from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
@@ -30,7 +28,7 @@ from jupyter_gpuperf.routes.processes import kernels_of
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING, Attention
-from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, NoDevices, Processes, Version
+from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, Processes, Version
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
 from jupyter_gpuperf.server.kernel_socket import KernelSocket
@@ -38,8 +36,7 @@ from jupyter_gpuperf.server.kernel_words import KernelWords
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
-from jupyter_gpuperf.sources import Source, source_from
-from jupyter_gpuperf.sources.absent import AbsentSource
+from jupyter_gpuperf.sources import source_or_reason
 from jupyter_gpuperf.suites.manager import SuiteManager
 from jupyter_gpuperf.version import package_version
 
@@ -57,7 +54,7 @@ class Parts:
         metrics = all_metrics()
         self.history = _history(settings, metrics)
         self.subscribers = Subscribers()
-        source = _source(settings.source, metrics)
+        source = source_or_reason(settings.source, metrics)
         training = TrainingStore(
             DeviceShare(self.history, now=time.time),
             played=source.read_training,
@@ -172,16 +169,6 @@ def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
         device_metrics=[metric.name for metric in changing if metric.scope == "device"],
         host_metrics=[metric.name for metric in changing if metric.scope == "host"],
     )
-
-
-def _source(named: str, metrics: tuple[Metric, ...]) -> Source:
-    try:
-        return source_from(named, metrics)
-    except GpuPerfError as error:
-        # A wrong setting must not keep the server from working: the panel says it.
-        get_logger().error("%s %s", error.message, error.hint)
-        reason = NoDevices(code=error.code, message=error.message, hint=error.hint)
-        return AbsentSource(reason, metrics)
 
 
 def _version(source_kind: str) -> Version:

@@ -16,7 +16,7 @@ import pytest
 from jupyter_gpuperf import cli
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.replay import load_recording
+from jupyter_gpuperf.recordings.load import load_recording
 
 SMALL = ("dataloader", "--workers", "0", "--items", "16", "--batch-size", "8")
 QUICK = (*SMALL, "--time-limit-seconds", "1")
@@ -181,9 +181,9 @@ def test_the_demo_opens_lab_on_a_copy_that_it_never_overwrites(tmp_path, monkeyp
 
 def test_without_a_device_the_demo_replays(monkeypatch):
     from jupyter_gpuperf import demo
-    from jupyter_gpuperf.sources.absent import AbsentSource
+    from jupyter_gpuperf.sources import source_from
 
-    source = demo.source_here(lambda: AbsentSource.by_setting(METRICS))
+    source = demo.source_here(lambda: source_from("none", METRICS))
     assert source.startswith("replay:")
     files = [Path(each) for each in source.removeprefix("replay:").split(",")]
     assert len(files) > 1

@@ -15,6 +15,7 @@ from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks
 from jupyter_gpuperf.doctor import CHECKS, all_checks
 from jupyter_gpuperf.metrics import METRICS, all_metrics
 from jupyter_gpuperf.plugins import with_additions
+from jupyter_gpuperf.sources import SCHEMES, all_schemes
 
 FOREIGN = """
 from fractions import Fraction
@@ -94,6 +95,7 @@ def test_where_packages_can_not_be_read_ours_are_there_still(monkeypatch, tmp_pa
         ("metrics", all_metrics, METRICS),
         ("benchmarks", all_benchmarks, BENCHMARKS),
         ("checks", all_checks, CHECKS),
+        ("sources", all_schemes, SCHEMES),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

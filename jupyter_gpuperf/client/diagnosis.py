@@ -15,11 +15,10 @@ from jupyter_gpuperf.findings.rule_inputs import input_of_recording
 from jupyter_gpuperf.findings.wire import finding_of
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recorder.in_process import record_here
+from jupyter_gpuperf.recordings.load import find_recording, load_recording
 from jupyter_gpuperf.rules import Device, RuleInput, all_rules, judge
 from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
-from jupyter_gpuperf.sources.recording import find_recording
-from jupyter_gpuperf.sources.replay import load_recording
 
 SHORTEST_SECONDS: Final = 10.0
 """Less shows no steady state."""

@@ -17,8 +17,8 @@ from typing import Final
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.metrics import all_metrics
+from jupyter_gpuperf.recordings.load import PACKAGED
 from jupyter_gpuperf.sources import Source, source_from
-from jupyter_gpuperf.sources.recording import PACKAGED
 
 NOTEBOOK: Final = Path(__file__).with_name("demo.ipynb")
 FOLDER: Final = "gpuperf-demo"

@@ -6,12 +6,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.rules import Device, Listing, Process, RuleInput, Series
 from jupyter_gpuperf.sampling.tiers import Piece
-from jupyter_gpuperf.schemas import DeviceInfo, Frame, MissingReason, ProcessInfo, Reading
+from jupyter_gpuperf.schemas import (
+    DeviceInfo,
+    Frame,
+    ListedProcess,
+    MissingReason,
+    ProcessInfo,
+    Reading,
+)
 from jupyter_gpuperf.schemas.training import LoaderSteps
-from jupyter_gpuperf.sources import DriverProcess
-from jupyter_gpuperf.sources.recording import Recording
 
 LISTING_SECONDS: Final = 1.0
 """Processes of a recording are looked at once a second: they hardly change."""
@@ -63,7 +69,7 @@ def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
 
 
 def listings_of(
-    listed: Mapping[str, Sequence[DriverProcess | ProcessInfo] | MissingReason], seconds: float
+    listed: Mapping[str, Sequence[ListedProcess | ProcessInfo] | MissingReason], seconds: float
 ) -> dict[str, Listing]:
     """Return each device's computing processes; a device whose processes can't be listed has none.
 
@@ -82,7 +88,7 @@ def listings_of(
     }
 
 
-def _process(listed: DriverProcess | ProcessInfo) -> Process:
+def _process(listed: ListedProcess | ProcessInfo) -> Process:
     kernel = listed.kernel if isinstance(listed, ProcessInfo) else None
     return Process(
         pid=listed.driver_pid if isinstance(listed, ProcessInfo) else listed.pid,

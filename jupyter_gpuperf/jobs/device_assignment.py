@@ -49,11 +49,11 @@ def place_of(
     NotFound
         ``unknown_device``.
     BadRequest
-        ``device_is_a_recording``.
+        ``device_is_a_recording``, ``device_is_elsewhere``.
     """
     if device is not None:
         return _named(device, devices)
-    real = [each for each in devices if not each.replayed]
+    real = [each for each in devices if each.is_usable]
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if not real or visible in ("", "-1"):
         return Place(key=HOST)
@@ -65,7 +65,7 @@ def place_of(
 
 def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
     """Return where a job on all devices of this machine runs; without any, on the processor."""
-    real = tuple(each.uuid for each in devices if not each.replayed)
+    real = tuple(each.uuid for each in devices if each.is_usable)
     return Place(key=ALL, several=real) if real else Place(key=HOST)
 
 
@@ -81,6 +81,12 @@ def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
         raise BadRequest(
             "device_is_a_recording",
             f"{device} is a recording: nothing can be measured on it.",
+            "Leave the device out to measure on this machine.",
+        )
+    if not known[device].is_usable:
+        raise BadRequest(
+            "device_is_elsewhere",
+            f"{device} is in another machine ({known[device].host}): nothing can be measured on it from here.",
             "Leave the device out to measure on this machine.",
         )
     return Place(key=device, device=device, environment={"CUDA_VISIBLE_DEVICES": device})

@@ -15,8 +15,7 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.sampling import Sampler, Subscribers
-from jupyter_gpuperf.schemas import BenchmarkResult, Frame, Reading
-from jupyter_gpuperf.sources import DriverProcess
+from jupyter_gpuperf.schemas import BenchmarkResult, Frame, ListedProcess, Reading
 
 Finish = Callable[[BenchmarkResult], BenchmarkResult]
 
@@ -50,7 +49,7 @@ class Watch:
         self._device = device
         self._device_readings: list[dict[str, Reading]] = []
         self._host_readings: list[dict[str, Reading]] = []
-        self.beside: list[DriverProcess] = []
+        self.beside: list[ListedProcess] = []
         self.cpu_before_percent: float | None = None
 
     def take(self, frame: Frame | None) -> None:
@@ -140,7 +139,7 @@ class Watcher:
         finally:
             self._subscribers.remove(listener)
 
-    def _others(self, device: str | None) -> list[DriverProcess]:
+    def _others(self, device: str | None) -> list[ListedProcess]:
         if device is None:
             return []
         try:

@@ -17,11 +17,11 @@ from jupyter_gpuperf.metrics import (
     power,
     temperature,
 )
-from jupyter_gpuperf.metrics.declaration import Calls, Metric, Recorded
+from jupyter_gpuperf.metrics.declaration import Calls, Metric
 from jupyter_gpuperf.plugins import with_additions
 from jupyter_gpuperf.schemas import Catalog
 
-__all__ = ["METRICS", "Calls", "Metric", "Recorded", "all_metrics", "catalog_of"]
+__all__ = ["METRICS", "Calls", "Metric", "all_metrics", "catalog_of"]
 
 METRICS: tuple[Metric, ...] = (
     *activity.METRICS,

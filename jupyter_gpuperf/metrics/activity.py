@@ -6,93 +6,61 @@ how much of the chip it filled. GPM is read from one tick to the next, so that a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from jupyter_gpuperf.metrics.declaration import Metric
 
+_metric = partial(Metric, family="activity")
 
-def _gpm(name: str, label: str, gpm_id: int, recorded: str, help_text: str) -> Metric:
-    return Metric(
-        name=name,
-        family="activity",
-        label=label,
-        unit="percent",
-        maximum=100.0,
-        covers_tick=True,
-        help=help_text,
-        read=lambda nvml: nvml("gpm", gpm_id),
-        recorded=lambda reading, _static: reading["gpm"].get(recorded),
-    )
+
+def _gpm(name: str, label: str, gpm_id: int, help_text: str) -> Metric:
+    return _metric(name, label, help_text, lambda nvml: nvml("gpm", gpm_id), covers_tick=True)
 
 
 GRAPHICS, SM, OCCUPANCY, INTEGER, TENSOR, TENSOR_DOUBLE, TENSOR_HALF = 1, 2, 3, 4, 5, 6, 7
 TENSOR_INTEGER, DRAM, FP64, FP32, FP16 = 9, 10, 11, 12, 13
 """``NVML_GPM_METRIC_…``"""
 
-UTILIZATION: Final = (
-    Metric(
-        name="utilization_percent",
-        family="activity",
-        overview=True,
-        label="Busy",
-        unit="percent",
-        maximum=100.0,
-        help="Share of the driver's last sample period (1/6 s to 1 s) in which at least one kernel "
+METRICS: Final = (
+    _metric(
+        "utilization_percent",
+        "Busy",
+        "Share of the driver's last sample period (1/6 s to 1 s) in which at least one kernel "
         "ran. Says nothing about how much of the chip that kernel filled.",
-        read=lambda nvml: nvml("nvmlDeviceGetUtilizationRates").gpu,
-        recorded=lambda reading, _static: reading["utilization_gpu"],
+        lambda nvml: nvml("nvmlDeviceGetUtilizationRates").gpu,
+        overview=True,
     ),
-    Metric(
-        name="memory_controller_percent",
-        family="activity",
-        label="Memory controller",
-        unit="percent",
-        maximum=100.0,
-        help="Share of the driver's last sample period in which device memory was read or written. "
+    _metric(
+        "memory_controller_percent",
+        "Memory controller",
+        "Share of the driver's last sample period in which device memory was read or written. "
         "Not the share of memory in use.",
-        read=lambda nvml: nvml("nvmlDeviceGetUtilizationRates").memory,
-        recorded=lambda reading, _static: reading["utilization_memory"],
+        lambda nvml: nvml("nvmlDeviceGetUtilizationRates").memory,
     ),
-    Metric(
-        name="encoder_percent",
-        family="activity",
-        label="Video encoder",
-        unit="percent",
-        maximum=100.0,
-        help="Share of the driver's last sample period in which the video encoder worked.",
-        read=lambda nvml: nvml("nvmlDeviceGetEncoderUtilization")[0],
-        recorded=lambda reading, _static: reading.get("encoder"),
+    _metric(
+        "encoder_percent",
+        "Video encoder",
+        "Share of the driver's last sample period in which the video encoder worked.",
+        lambda nvml: nvml("nvmlDeviceGetEncoderUtilization")[0],
     ),
-    Metric(
-        name="decoder_percent",
-        family="activity",
-        label="Video decoder",
-        unit="percent",
-        maximum=100.0,
-        help="Share of the driver's last sample period in which the video decoder worked.",
-        read=lambda nvml: nvml("nvmlDeviceGetDecoderUtilization")[0],
-        recorded=lambda reading, _static: reading.get("decoder"),
+    _metric(
+        "decoder_percent",
+        "Video decoder",
+        "Share of the driver's last sample period in which the video decoder worked.",
+        lambda nvml: nvml("nvmlDeviceGetDecoderUtilization")[0],
     ),
-)
-
-METRICS = (
-    *UTILIZATION,
-    Metric(
-        name="graphics_active_percent",
-        family="activity",
-        label="Compute engine active",
-        unit="percent",
-        maximum=100.0,
+    _metric(
+        "graphics_active_percent",
+        "Compute engine active",
+        "Share of the last seconds in which the compute or graphics engine had work.",
+        lambda nvml: nvml("gpm_slow", GRAPHICS),
         cadence="slow",  # on an H100 this one costs 1.2 ms, all the others of GPM 2 µs each
-        help="Share of the last seconds in which the compute or graphics engine had work.",
-        read=lambda nvml: nvml("gpm_slow", GRAPHICS),
-        recorded=lambda reading, _static: reading["gpm"].get("GRAPHICS_UTIL"),
     ),
     _gpm(
         "sm_active_percent",
         "SMs active",
         SM,
-        "SM_UTIL",
         "Share of time in which a streaming multiprocessor had at least one warp, as the mean of all "
         "of them. Well below the busy figure: kernels too small to fill the chip.",
     ),
@@ -100,7 +68,6 @@ METRICS = (
         "sm_occupancy_percent",
         "SM occupancy",
         OCCUPANCY,
-        "SM_OCCUPANCY",
         "Warps at work, of as many as the multiprocessors can hold. Not to be driven up for its own "
         "sake: the fastest matrix kernels run at 10 to 20 %.",
     ),
@@ -108,7 +75,6 @@ METRICS = (
         "tensor_active_percent",
         "Tensor cores",
         TENSOR,
-        "ANY_TENSOR_UTIL",
         "Share of time in which the tensor cores worked, on any type. Near 0 while the device is busy "
         "with matrix work: the work is done in a precision that doesn't use them.",
     ),
@@ -116,56 +82,48 @@ METRICS = (
         "tensor_half_percent",
         "Tensor cores, half precision",
         TENSOR_HALF,
-        "HMMA_TENSOR_UTIL",
         "Share of time in which the tensor cores worked on fp16, bf16, TF32 or fp8.",
     ),
     _gpm(
         "tensor_integer_percent",
         "Tensor cores, integer",
         TENSOR_INTEGER,
-        "IMMA_TENSOR_UTIL",
         "Share of time in which the tensor cores worked on integers.",
     ),
     _gpm(
         "tensor_double_percent",
         "Tensor cores, double precision",
         TENSOR_DOUBLE,
-        "DFMA_TENSOR_UTIL",
         "Share of time in which the tensor cores worked on fp64.",
     ),
     _gpm(
         "fp16_active_percent",
         "FP16 pipe",
         FP16,
-        "FP16_UTIL",
         "Share of time in which the half-precision units outside the tensor cores worked.",
     ),
     _gpm(
         "fp32_active_percent",
         "FP32 pipe",
         FP32,
-        "FP32_UTIL",
         "Share of time in which the single-precision units worked.",
     ),
     _gpm(
         "fp64_active_percent",
         "FP64 pipe",
         FP64,
-        "FP64_UTIL",
         "Share of time in which the double-precision units worked.",
     ),
     _gpm(
         "integer_active_percent",
         "Integer pipe",
         INTEGER,
-        "INTEGER_UTIL",
         "Share of time in which the integer units worked.",
     ),
     _gpm(
         "dram_bandwidth_percent",
         "Memory bandwidth",
         DRAM,
-        "DRAM_BW_UTIL",
         "Traffic to device memory, of the most that it can carry. Above 60 to 70 % sustained, memory "
         "traffic sets the pace.",
     ),

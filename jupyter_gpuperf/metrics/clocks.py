@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, Literal
 
 from jupyter_gpuperf.metrics.declaration import Metric
+
+_metric = partial(Metric, family="clocks")
 
 NVML_CLOCK_SM: Final = 1
 """``NVML_CLOCK_SM`` of ``nvmlClockType_t``."""
@@ -29,74 +32,56 @@ CLOCK_EVENTS: Final = {
 def _lost(
     name: str, label: str, field_id: int, cause: str, cadence: Literal["tick", "slow"] = "tick"
 ) -> Metric:
-    return Metric(
-        name=name,
-        family="clocks",
-        label=label,
-        unit="ratio",
+    return _metric(
+        name,
+        label,
+        f"Share of time in which the clocks were held back by {cause}, from the driver's "
+        "cumulative counter: nothing between two ticks is missed.",
+        lambda nvml: nvml("field_value", field_id) / 1e9,  # nanoseconds, measured on an H100
         maximum=1.0,
         per_second=True,
         cadence=cadence,
-        help=f"Share of time in which the clocks were held back by {cause}, from the driver's "
-        "cumulative counter: nothing between two ticks is missed.",
-        read=lambda nvml: nvml("field_value", field_id) / 1e9,  # nanoseconds, measured on an H100
-        recorded=lambda reading, _static: reading.get(name),
     )
 
 
 METRICS = (
-    Metric(
-        name="clock_sm_mhz",
-        family="clocks",
+    _metric(
+        "clock_sm_mhz",
+        "SM clock",
+        "Clock of the streaming multiprocessors, which compute.",
+        lambda nvml: nvml("nvmlDeviceGetClockInfo", NVML_CLOCK_SM),
         overview=True,
-        label="SM clock",
-        unit="mhz",
         maximum_metric="clock_sm_max_mhz",
-        help="Clock of the streaming multiprocessors, which compute.",
-        read=lambda nvml: nvml("nvmlDeviceGetClockInfo", NVML_CLOCK_SM),
-        recorded=lambda reading, _static: reading["clock_sm_mhz"],
     ),
-    Metric(
-        name="clock_sm_max_mhz",
-        family="clocks",
-        label="SM clock, highest",
-        unit="mhz",
+    _metric(
+        "clock_sm_max_mhz",
+        "SM clock, highest",
+        "The highest SM clock of this device.",
+        lambda nvml: nvml("nvmlDeviceGetMaxClockInfo", NVML_CLOCK_SM),
         kind="limit",
-        help="The highest SM clock of this device.",
-        read=lambda nvml: nvml("nvmlDeviceGetMaxClockInfo", NVML_CLOCK_SM),
-        recorded=lambda _reading, static: static["clock_sm_max_mhz"],
     ),
-    Metric(
-        name="clock_memory_mhz",
-        family="clocks",
-        label="Memory clock",
-        unit="mhz",
+    _metric(
+        "clock_memory_mhz",
+        "Memory clock",
+        "Clock of the device memory.",
+        lambda nvml: nvml("nvmlDeviceGetClockInfo", NVML_CLOCK_MEM),
         maximum_metric="clock_memory_max_mhz",
-        help="Clock of the device memory.",
-        read=lambda nvml: nvml("nvmlDeviceGetClockInfo", NVML_CLOCK_MEM),
-        recorded=lambda reading, _static: reading["clock_mem_mhz"],
     ),
-    Metric(
-        name="clock_memory_max_mhz",
-        family="clocks",
-        label="Memory clock, highest",
-        unit="mhz",
+    _metric(
+        "clock_memory_max_mhz",
+        "Memory clock, highest",
+        "The highest memory clock of this device.",
+        lambda nvml: nvml("nvmlDeviceGetMaxClockInfo", NVML_CLOCK_MEM),
         kind="limit",
-        help="The highest memory clock of this device.",
-        read=lambda nvml: nvml("nvmlDeviceGetMaxClockInfo", NVML_CLOCK_MEM),
-        recorded=lambda _reading, static: static["clock_mem_max_mhz"],
     ),
-    Metric(
-        name="clock_event_flags",
-        family="clocks",
-        label="Clocks held back by",
-        unit="flags",
+    _metric(
+        "clock_event_flags",
+        "Clocks held back by",
+        "Why the clocks are not higher. The power limit's bit alone is normal at full load: "
+        "what counts is the clock that is lost.",
+        lambda nvml: nvml("nvmlDeviceGetCurrentClocksEventReasons"),
         kind="flags",
         flags=CLOCK_EVENTS,
-        help="Why the clocks are not higher. The power limit's bit alone is normal at full load: "
-        "what counts is the clock that is lost.",
-        read=lambda nvml: nvml("nvmlDeviceGetCurrentClocksEventReasons"),
-        recorded=lambda reading, _static: reading["event_reasons"],
     ),
     _lost("clock_lost_power_cap_ratio", "Lost to the power limit", 74, "the power limit"),
     _lost(

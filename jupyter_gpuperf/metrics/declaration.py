@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, Protocol
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from jupyter_gpuperf.schemas import MetricInfo
-from jupyter_gpuperf.units import Unit, wears_its_unit
+from jupyter_gpuperf.schemas import MetricInfo, Reading
+from jupyter_gpuperf.units import unit_of, wears_its_unit
 
 HIGHEST_PLAUSIBLE: Final = {
     "percent": 101.0,
@@ -44,11 +44,10 @@ class Calls(Protocol):
         ...
 
 
-Recorded = Mapping[str, Any]
-"""One line of a recording, or its header's ``static`` part."""
+SHARES: Final = ("percent", "ratio")
 
 
-class Metric(Struct, frozen=True, kw_only=True):
+class Metric(Struct, frozen=True):
     """A thing that can be sampled.
 
     Parameters
@@ -57,17 +56,16 @@ class Metric(Struct, frozen=True, kw_only=True):
         Unique, snake_case, ending in the unit: ``power_watts``.
     read
         Takes :class:`Calls` and returns the value in ``unit``, or ``None`` when the driver gave none.
-    recorded
-        The same out of a recorded trace: takes a reading and the header's static part; ``None``, or
-        a ``KeyError``, when the trace holds no such thing.
+    unit
+        By default the one that the name ends in.
     maximum, maximum_metric
-        Top of the scale: a constant, or the metric that gives it.
+        Top of the scale: a constant (100 for ``percent``), or the metric that gives it.
     kind
         ``limit`` for what hardly changes (totals, maxima), ``flags`` for a bit mask, ``counter`` for
         totals that only grow, else ``gauge``.
     per_second
         True when ``read`` gives a total that grows: the reading is then its growth per second,
-        by the time that really passed. The same holds for ``recorded``.
+        by the time that really passed.
     covers_tick
         True when a reading is of all the time since the tick before, as rates are: who replays less often
         than was recorded takes their mean.
@@ -79,11 +77,10 @@ class Metric(Struct, frozen=True, kw_only=True):
 
     name: str
     label: str
-    unit: Unit
     help: str
     read: Callable[[Calls], float | None]
-    recorded: Callable[[Recorded, Recorded], float | None]
     family: str
+    unit: str = ""
     kind: Literal["gauge", "counter", "limit", "flags"] = "gauge"
     scope: Literal["device", "host"] = "device"
     cadence: Literal["tick", "slow"] = "tick"
@@ -94,32 +91,33 @@ class Metric(Struct, frozen=True, kw_only=True):
     maximum: float | None = None
     maximum_metric: str | None = None
     flags: Mapping[int, str] = {}
-    lowest_plausible: float = 0.0
-    highest_plausible: float = 0.0
-    """Set by the unit. What is outside is garbage: some drivers answer with success and a pattern of bits."""
 
     def __post_init__(self) -> None:
+        if not self.unit:
+            force_setattr(self, "unit", unit_of(self.name))
         if not wears_its_unit(self.name, self.unit):
-            raise ValueError(f"metric {self.name!r} must end with its unit: _{self.unit}")
+            raise ValueError(
+                f"metric {self.name!r} must end with its unit: _{self.unit or '<unit>'}"
+            )
+        if self.unit == "percent" and self.maximum_metric is None and self.maximum is None:
+            force_setattr(self, "maximum", 100.0)
+
+    def checked(self, value: float) -> Reading:
+        """Return a value that was read as a reading: ``implausible`` where its unit can't be so much.
+
+        Some drivers answer with success and a pattern of bits.
+        """
         lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
-        force_setattr(self, "lowest_plausible", lowest)
-        highest = HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL)
-        force_setattr(self, "highest_plausible", highest)
+        if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL):  # nor is NaN
+            return "implausible"
+        # A share may come out a little above its whole by rounding of two clocks.
+        if self.maximum is not None and value > self.maximum and self.unit in SHARES:
+            return self.maximum
+        return float(value)
 
     def info(self) -> MetricInfo:
         """Return what goes over the wire."""
-        return MetricInfo(
-            name=self.name,
-            label=self.label,
-            family=self.family,
-            unit=self.unit,
-            kind=self.kind,
-            scope=self.scope,
-            cadence="slow" if self.kind == "limit" else self.cadence,
-            overview=self.overview,
-            help=self.help,
-            minimum=self.minimum,
-            maximum=self.maximum,
-            maximum_metric=self.maximum_metric,
-            flags={str(bit): meaning for bit, meaning in self.flags.items()},
-        )
+        shown = {name: getattr(self, name) for name in MetricInfo.__struct_fields__}
+        shown["cadence"] = "slow" if self.kind == "limit" else self.cadence
+        shown["flags"] = {str(bit): meaning for bit, meaning in self.flags.items()}
+        return MetricInfo(**shown)

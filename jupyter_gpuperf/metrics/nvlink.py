@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from jupyter_gpuperf.metrics.declaration import Calls, Metric
+
+_metric = partial(Metric, family="nvlink")
 
 MIB: Final = 1 << 20
 GPM_RECEIVE, GPM_TRANSMIT = 60, 61
@@ -22,49 +25,36 @@ def _rate(nvml: Calls, gpm_id: int) -> Any:
 
 
 METRICS = (
-    Metric(
-        name="nvlink_transmit_bytes_per_second",
-        family="nvlink",
-        label="NVLink out",
-        unit="bytes_per_second",
+    _metric(
+        "nvlink_transmit_bytes_per_second",
+        "NVLink out",
+        "Data sent to other devices over all NVLinks.",
+        lambda nvml: _rate(nvml, GPM_TRANSMIT),
         covers_tick=True,
-        help="Data sent to other devices over all NVLinks.",
-        read=lambda nvml: _rate(nvml, GPM_TRANSMIT),
-        # The recorder of the shipped traces did not ask whether there are links.
-        recorded=lambda reading, _static: reading["gpm"]["NVLINK_TOTAL_TX_PER_SEC"] * MIB or None,
     ),
-    Metric(
-        name="nvlink_receive_bytes_per_second",
-        family="nvlink",
-        label="NVLink in",
-        unit="bytes_per_second",
+    _metric(
+        "nvlink_receive_bytes_per_second",
+        "NVLink in",
+        "Data received from other devices over all NVLinks.",
+        lambda nvml: _rate(nvml, GPM_RECEIVE),
         covers_tick=True,
-        help="Data received from other devices over all NVLinks.",
-        read=lambda nvml: _rate(nvml, GPM_RECEIVE),
-        recorded=lambda reading, _static: reading["gpm"]["NVLINK_TOTAL_RX_PER_SEC"] * MIB or None,
     ),
-    Metric(
-        name="nvlink_links_count",
-        family="nvlink",
-        label="NVLinks",
-        unit="count",
+    _metric(
+        "nvlink_links_count",
+        "NVLinks",
+        "Links that the device has.",
+        lambda nvml: nvml("field_value", FIELD_LINKS),
         kind="limit",
-        help="Links that the device has.",
-        read=lambda nvml: nvml("field_value", FIELD_LINKS),
-        recorded=lambda reading, _static: reading.get("nvlink_links"),
     ),
-    Metric(
-        name="nvlink_errors_count",
-        family="nvlink",
-        label="NVLink errors",
-        unit="count",
-        kind="counter",
-        cadence="slow",
-        help="Checksum errors, replays and recoveries on all links since the driver was loaded.",
-        read=lambda nvml: sum(
+    _metric(
+        "nvlink_errors_count",
+        "NVLink errors",
+        "Checksum errors, replays and recoveries on all links since the driver was loaded.",
+        lambda nvml: sum(
             nvml("field_value", field_id)
             for field_id in (FIELD_CRC, FIELD_REPLAYS, FIELD_RECOVERIES)
         ),
-        recorded=lambda reading, _static: reading.get("nvlink_errors"),
+        kind="counter",
+        cadence="slow",
     ),
 )

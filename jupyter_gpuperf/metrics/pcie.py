@@ -6,9 +6,12 @@ there is GPM; else the byte counters do, which have 32 bits and wrap every 4 GiB
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from jupyter_gpuperf.metrics.declaration import Calls, Metric
+
+_metric = partial(Metric, family="pcie")
 
 MIB: Final = 1 << 20
 GPM_TRANSMIT, GPM_RECEIVE = 20, 21
@@ -26,76 +29,55 @@ def _rate(nvml: Calls, gpm_id: int, field_id: int) -> Any:
 
 
 METRICS = (
-    Metric(
-        name="pcie_transmit_bytes_per_second",
-        family="pcie",
-        label="PCIe out",
-        unit="bytes_per_second",
+    _metric(
+        "pcie_transmit_bytes_per_second",
+        "PCIe out",
+        "Data sent by the device over PCIe: results copied to the host, and what others read.",
+        lambda nvml: _rate(nvml, GPM_TRANSMIT, FIELD_TRANSMIT),
         covers_tick=True,
-        help="Data sent by the device over PCIe: results copied to the host, and what others read.",
-        read=lambda nvml: _rate(nvml, GPM_TRANSMIT, FIELD_TRANSMIT),
-        recorded=lambda reading, _static: reading["gpm"]["PCIE_TX_PER_SEC"] * MIB,
     ),
-    Metric(
-        name="pcie_receive_bytes_per_second",
-        family="pcie",
-        label="PCIe in",
-        unit="bytes_per_second",
+    _metric(
+        "pcie_receive_bytes_per_second",
+        "PCIe in",
+        "Data received by the device over PCIe: batches copied from the host, and commands.",
+        lambda nvml: _rate(nvml, GPM_RECEIVE, FIELD_RECEIVE),
         covers_tick=True,
-        help="Data received by the device over PCIe: batches copied from the host, and commands.",
-        read=lambda nvml: _rate(nvml, GPM_RECEIVE, FIELD_RECEIVE),
-        recorded=lambda reading, _static: reading["gpm"]["PCIE_RX_PER_SEC"] * MIB,
     ),
-    Metric(
-        name="pcie_link_generation",
-        family="pcie",
-        label="PCIe generation",
-        unit="generation",
+    _metric(
+        "pcie_link_generation",
+        "PCIe generation",
+        "Generation that the link runs at now; an idle device lowers it to save power.",
+        lambda nvml: nvml("nvmlDeviceGetCurrPcieLinkGeneration"),
         maximum_metric="pcie_link_max_generation",
-        help="Generation that the link runs at now; an idle device lowers it to save power.",
-        read=lambda nvml: nvml("nvmlDeviceGetCurrPcieLinkGeneration"),
-        recorded=lambda reading, _static: reading["pcie_gen"],
     ),
-    Metric(
-        name="pcie_link_max_generation",
-        family="pcie",
-        label="PCIe generation, at most",
-        unit="generation",
+    _metric(
+        "pcie_link_max_generation",
+        "PCIe generation, at most",
+        "Highest generation that device and slot have in common.",
+        lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkGeneration"),
         kind="limit",
-        help="Highest generation that device and slot have in common.",
-        read=lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkGeneration"),
-        recorded=lambda _reading, static: static["pcie_gen_max"],
     ),
-    Metric(
-        name="pcie_link_lanes",
-        family="pcie",
-        label="PCIe lanes",
-        unit="lanes",
+    _metric(
+        "pcie_link_lanes",
+        "PCIe lanes",
+        "Lanes that the link uses. Fewer than at most: a wrong slot, a riser, or a bad contact.",
+        lambda nvml: nvml("nvmlDeviceGetCurrPcieLinkWidth"),
         cadence="slow",
         maximum_metric="pcie_link_max_lanes",
-        help="Lanes that the link uses. Fewer than at most: a wrong slot, a riser, or a bad contact.",
-        read=lambda nvml: nvml("nvmlDeviceGetCurrPcieLinkWidth"),
-        recorded=lambda reading, _static: reading.get("pcie_width"),
     ),
-    Metric(
-        name="pcie_link_max_lanes",
-        family="pcie",
-        label="PCIe lanes, at most",
-        unit="lanes",
+    _metric(
+        "pcie_link_max_lanes",
+        "PCIe lanes, at most",
+        "Most lanes that device and slot have in common.",
+        lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkWidth"),
         kind="limit",
-        help="Most lanes that device and slot have in common.",
-        read=lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkWidth"),
-        recorded=lambda _reading, static: static["pcie_width_max"],
     ),
-    Metric(
-        name="pcie_replays_count",
-        family="pcie",
-        label="PCIe replays",
-        unit="count",
+    _metric(
+        "pcie_replays_count",
+        "PCIe replays",
+        "Packets that had to be sent again. A number that grows means a bad link.",
+        lambda nvml: nvml("nvmlDeviceGetPcieReplayCounter"),
         kind="counter",
         cadence="slow",
-        help="Packets that had to be sent again. A number that grows means a bad link.",
-        read=lambda nvml: nvml("nvmlDeviceGetPcieReplayCounter"),
-        recorded=lambda reading, _static: reading["pcie_replay"],
     ),
 )

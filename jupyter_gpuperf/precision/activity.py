@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources import Source, source_from
 
 METRIC: Final = "tensor_active_percent"
 SETTLE_SECONDS: Final = 0.15
@@ -26,9 +26,11 @@ class TensorActivity:
         Reads the driver.
     """
 
-    def __init__(self, uuid: str, source: NvmlSource | None = None) -> None:
+    def __init__(self, uuid: str, source: Source | None = None) -> None:
         self._uuid = uuid
-        self._source = source or NvmlSource(tuple(each for each in METRICS if each.name == METRIC))
+        self._source = source or source_from(
+            "nvml", tuple(each for each in METRICS if each.name == METRIC)
+        )
         self._source.open()
 
     def ratio(
@@ -43,7 +45,8 @@ class TensorActivity:
         _repeat(run, SETTLE_SECONDS, clock)
         self._source.read()
         _repeat(run, COUNTED_SECONDS, clock)
-        value = self._source.read().get(self._uuid, {}).get(METRIC)
+        (sample,) = self._source.read()
+        value = sample.devices.get(self._uuid, {}).get(METRIC)
         return value / 100 if isinstance(value, float) else None
 
     def close(self) -> None:

@@ -13,11 +13,12 @@ from jupyter_gpuperf.schemas import (
     DeviceProcesses,
     KernelInfo,
     KernelReport,
+    ListedProcess,
+    ListedProcesses,
     MissingReason,
     Processes,
     ProcessInfo,
 )
-from jupyter_gpuperf.sources import DriverProcess, DriverProcesses
 
 FoundBy = Literal["process_tree", "namespace_pid"]
 Kinds = list[Literal["compute", "graphics"]]
@@ -74,7 +75,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
     reports: Callable[[], Sequence[Reported]] = tuple
     wall_clock: Callable[[], float] = time.time
 
-    def of(self, listed: DriverProcesses, kernels: Sequence[RunningKernel]) -> Processes:
+    def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
         """Return all processes of all devices, each with the kernel that it is or descends from."""
         nested = self.table.is_nested
         reports = self._reports(kernels)
@@ -88,7 +89,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     def _device(
         self,
-        found: Sequence[DriverProcess] | MissingReason,
+        found: Sequence[ListedProcess] | MissingReason,
         kernels: Sequence[RunningKernel],
         reports: Sequence[KernelReport],
         *,
@@ -119,7 +120,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
         return found
 
     def _process(
-        self, listed: DriverProcess, kernels: Sequence[RunningKernel], *, nested: bool
+        self, listed: ListedProcess, kernels: Sequence[RunningKernel], *, nested: bool
     ) -> ProcessInfo:
         pid, translated = (
             (None, False) if listed.elsewhere else self._pid_here(listed.pid, nested=nested)

@@ -1,10 +1,4 @@
-"""Writes what the sampler reads into one compressed file, while it happens.
-
-The file is gzip, one JSON object a line: a header, then the messages of the live socket
-(:class:`schemas.Frame`, :class:`schemas.DevicesChanged`, :class:`schemas.AlertsChanged`, :class:`schemas.TrainingNow`), and every few
-seconds ``{"type": "processes", "devices": …}``. It holds readings, the devices' UUIDs and processes'
-numbers: no names of users, files or machines, so that it can go with a bug report.
-"""
+"""Writes what the sampler reads into one compressed file, while it happens: see :mod:`jupyter_gpuperf.recordings.format`."""
 
 from __future__ import annotations
 
@@ -24,10 +18,10 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.recordings.replayed_loops import nameless
-from jupyter_gpuperf.sampling.subscribers import FINDINGS, FRAMES, TRAINING, Subscribers
-from jupyter_gpuperf.schemas import ErrorInfo, encode
-from jupyter_gpuperf.sources import DriverProcesses
+from jupyter_gpuperf.recordings.anonymized import Anonymizer, anonymized_training
+from jupyter_gpuperf.recordings.format import processes_message
+from jupyter_gpuperf.sampling.subscribers import DEVICES, FINDINGS, FRAMES, TRAINING, Subscribers
+from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +58,8 @@ class Recorder:
         The first line.
     news
         Messages that hold when it begins: the devices, the alerts.
+    anonymizer
+        Which knows the devices of the header.
     interval_ms
         Time between readings.
     seconds
@@ -87,8 +83,9 @@ class Recorder:
         news: tuple[bytes, ...],
         subscribers: Subscribers,
         interval_ms: int,
+        anonymizer: Anonymizer | None = None,
         seconds: float = LONGEST_SECONDS,
-        list_processes: Callable[[], Future[DriverProcesses]] | None = None,
+        list_processes: Callable[[], Future[ListedProcesses]] | None = None,
         free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
     ) -> None:
         self.path = path
@@ -104,6 +101,12 @@ class Recorder:
         self._waiting: queue.Queue[tuple[bytes, str]] = queue.Queue(MOST_WAITING)
         self._stopping = threading.Event()
         self._plain: IO[bytes] = self._created(path)
+        anonymizer = anonymizer or Anonymizer()
+        self._anonymized: dict[str, Callable[[bytes], bytes]] = {
+            FRAMES: anonymizer.frame,
+            DEVICES: anonymizer.devices_message,
+            TRAINING: anonymized_training,
+        }
         for message in (header, *news):
             self._waiting.put((message, "news"))
         self._subscribers = subscribers
@@ -203,8 +206,8 @@ class Recorder:
             message, topic = self._waiting.get(timeout=0.1)
         except queue.Empty:
             return
-        if topic == TRAINING:
-            message = nameless(message)
+        if topic in self._anonymized:
+            message = self._anonymized[topic](message)
         packed.write(message + b"\n")
         self.frames_count += topic == FRAMES
 
@@ -215,7 +218,7 @@ class Recorder:
             listed = self._list_processes().result(LISTING_SECONDS)
         except FutureTimeout:
             return  # a driver that hangs: the readings say so themselves
-        packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
+        packed.write(processes_message(listed) + b"\n")
 
     def _check_room(self) -> None:
         free = self._free_bytes(self.path.parent)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import secrets
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
+from jupyter_gpuperf.recordings.anonymized import Anonymizer
+from jupyter_gpuperf.recordings.format import SUFFIX, header
+from jupyter_gpuperf.recordings.load import read_header
 from jupyter_gpuperf.sampling.sampler import Sampler
 from jupyter_gpuperf.sampling.subscribers import ALERTS, Subscribers
 from jupyter_gpuperf.schemas import (
@@ -27,9 +28,7 @@ from jupyter_gpuperf.schemas import (
     RecordingRequest,
     encode,
 )
-from jupyter_gpuperf.sources.own_recording import FORMAT, FORMAT_VERSION
 
-SUFFIX: Final = ".jsonl.gz"
 MOST_AT_ONCE: Final = 4
 LONGEST_LABEL: Final = 60
 
@@ -52,26 +51,24 @@ def start_recorder(
         ``recording_not_written``: the file can't be created.
     """
     _check(request)
-    header = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "label": request.label,
-        "began_seconds": time.time(),
-        "interval_ms": request.interval_ms,
-        "version": sampler.version.version,
-        "source": sampler.version.source,
-        "devices": sampler.devices.devices,
-    }
-    news = (
-        DevicesChanged(devices=sampler.devices, version=sampler.version),
-        sampler.news(ALERTS) or AlertsChanged(alerts=[]),
-    )
+    anonymizer, version = Anonymizer(), sampler.version
+    devices = replace(sampler.devices, devices=anonymizer.devices(sampler.devices.devices))
     options: dict[str, Any] = {} if free_bytes is None else {"free_bytes": free_bytes}
     try:
         return Recorder(
             path,
-            header=encode(header),
-            news=tuple(map(encode, news)),
+            header=header(
+                label=request.label,
+                began_seconds=time.time(),
+                interval_ms=request.interval_ms,
+                version=version,
+                devices=devices.devices,
+            ),
+            news=(
+                encode(DevicesChanged(devices=devices, version=version)),
+                encode(sampler.news(ALERTS) or AlertsChanged(alerts=[])),
+            ),
+            anonymizer=anonymizer,
             subscribers=subscribers,
             interval_ms=request.interval_ms,
             seconds=request.seconds or LONGEST_SECONDS,
@@ -246,13 +243,13 @@ class RecordingShelf:
             known = self._of_before.get(path)
             if known is not None and known[0] == status.st_mtime:
                 return known[1]
-            header = _header(path)
-        except (OSError, EOFError, zlib.error, ValueError):
+            found = read_header(path)
+        except (OSError, ValueError):
             return None  # not one of ours, or gone meanwhile
-        began = float(header.get("began_seconds", status.st_mtime))
+        began = float(found.get("began_seconds", status.st_mtime))
         info = RecordingInfo(
             id=path.name.removesuffix(SUFFIX),
-            label=str(header.get("label", "")),
+            label=str(found.get("label", "")),
             state="stopped",
             started_seconds=began,
             duration_seconds=max(0.0, status.st_mtime - began),
@@ -263,14 +260,6 @@ class RecordingShelf:
         )
         self._of_before[path] = (status.st_mtime, info)
         return info
-
-
-def _header(path: Path) -> dict[str, Any]:
-    with gzip.open(path, "rb") as lines:
-        header = msgspec.json.decode(lines.readline(), type=dict[str, Any])
-    if header.get("format") != FORMAT:
-        raise ValueError("another format")
-    return header
 
 
 def _new_id(label: str) -> str:

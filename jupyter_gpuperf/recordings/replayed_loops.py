@@ -1,54 +1,36 @@
-"""Messages about training in recordings: without names as they are written, as of now as they are played."""
+"""Training loops of a recording, told as if they ran here and now."""
 
 from __future__ import annotations
 
-import msgspec
+from msgspec.structs import replace
 
-from jupyter_gpuperf.schemas import encode
-from jupyter_gpuperf.schemas.training import TrainingNow
+from jupyter_gpuperf.schemas.training import CellMark, LoaderSteps, NotebookTraining, TrainingNow
 
 
 def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
     """Return a message with all its times later by so much."""
-    replace = msgspec.structs.replace
-    return replace(
-        played,
-        time_seconds=played.time_seconds + seconds,
-        notebooks=[
-            replace(
-                notebook,
-                loaders=[
-                    replace(each, last_seconds=each.last_seconds + seconds)
-                    for each in notebook.loaders
-                ],
-                cells=[
-                    replace(
-                        each,
-                        began_seconds=each.began_seconds + seconds,
-                        ended_seconds=each.ended_seconds + seconds,
-                    )
-                    for each in notebook.cells
-                ],
-            )
-            for notebook in played.notebooks
-        ],
-    )
+
+    def loader(each: LoaderSteps) -> LoaderSteps:
+        return replace(each, last_seconds=each.last_seconds + seconds)
+
+    def cell(each: CellMark) -> CellMark:
+        began, ended = each.began_seconds + seconds, each.ended_seconds + seconds
+        return replace(each, began_seconds=began, ended_seconds=ended)
+
+    def notebook(each: NotebookTraining) -> NotebookTraining:
+        return replace(each, loaders=[*map(loader, each.loaders)], cells=[*map(cell, each.cells)])
+
+    later = played.time_seconds + seconds
+    return replace(played, time_seconds=later, notebooks=[*map(notebook, played.notebooks)])
 
 
-def nameless(message: bytes) -> bytes:
-    """Return an encoded message without the notebooks' names: a recording can go with a bug report."""
-    now = msgspec.json.decode(message, type=TrainingNow)
-    replace = msgspec.structs.replace
-    return encode(
-        replace(
-            now,
-            notebooks=[
-                replace(
-                    notebook,
-                    notebook_path=None,
-                    loaders=[replace(each, notebook="") for each in notebook.loaders],
-                )
-                for notebook in now.notebooks
-            ],
-        )
-    )
+def with_uuids(played: TrainingNow, prefix: str) -> TrainingNow:
+    """Return a message whose devices' UUIDs begin with ``prefix``."""
+
+    def loader(each: LoaderSteps) -> LoaderSteps:
+        return replace(each, device_uuid=each.device_uuid and prefix + each.device_uuid)
+
+    def notebook(each: NotebookTraining) -> NotebookTraining:
+        return replace(each, loaders=[*map(loader, each.loaders)])
+
+    return replace(played, notebooks=[*map(notebook, played.notebooks)])

@@ -36,7 +36,7 @@ class DevicesHandler(GpuPerfHandler):
 
     @operation(Devices)
     async def get(self) -> Devices:
-        """Per device: uuid, index, name, driver, limits; or the reason why there is none."""
+        """Per device: uuid, index, name, driver, limits, and `host`, the machine that it is in (null: the server's own); or the reason why there is none."""
         await self.services.fresh()
         return self.services.sampler.devices
 
@@ -46,7 +46,7 @@ class LatestHandler(GpuPerfHandler):
 
     @operation(Frame)
     async def get(self) -> Frame:
-        """The newest frame, at most a second old."""
+        """The newest frame, at most a second old; `taken_seconds` says of each older reading when it was taken."""
         await self.services.fresh(LATEST_SECONDS)
         frame = self.services.sampler.latest
         if frame is None:  # only when the first tick was lost to a stop in between

@@ -26,6 +26,7 @@ class HistoryDump(Struct, frozen=True, kw_only=True):
     steps_seconds: list[float]
     devices: dict[str, TrackDump]
     host: TrackDump
+    hosts: dict[str, TrackDump] = {}
 
 
 class HistoryStore:
@@ -60,25 +61,34 @@ class HistoryStore:
         self._host_metrics = tuple(host_metrics)
         self._lock = threading.Lock()
         self._devices: dict[str, Track] = {}
+        self._hosts: dict[str, Track] = {}
         self._host = Track(self._capacity, coarse)
         self._newest_seconds = 0.0
 
-    def append(self, frame: Frame) -> None:
+    def append(self, frame: Frame, now: float | None = None) -> None:
         """Keep a frame.
 
-        When the clock was set back, what lies in the frame's future is forgotten: times never go
+        When a clock was set back, what lies in the frame's future is forgotten: times never go
         backwards in an answer.
+
+        Parameters
+        ----------
+        now
+            The server's time, where the frame has the time of another machine's clock.
         """
+        now = frame.time_seconds if now is None else now
         with self._lock:
-            if frame.time_seconds < self._newest_seconds:
-                for track in (self._host, *self._devices.values()):
-                    track.forget_from(frame.time_seconds)
-            self._newest_seconds = frame.time_seconds
-            self._host.append(frame.time_seconds, frame.host)
-            for uuid, readings in frame.devices.items():
-                if uuid not in self._devices:
-                    self._devices[uuid] = Track(self._capacity, self._coarse)
-                self._devices[uuid].append(frame.time_seconds, readings)
+            if now < self._newest_seconds:
+                for track in (self._host, *self._hosts.values(), *self._devices.values()):
+                    track.forget_from(now)
+            self._newest_seconds = now
+            if frame.host:
+                self._host.append(frame.time_seconds, frame.host)
+            for tracks, told in ((self._devices, frame.devices), (self._hosts, frame.hosts)):
+                for name, readings in told.items():
+                    if name not in tracks:
+                        tracks[name] = Track(self._capacity, self._coarse)
+                    tracks[name].append(frame.time_seconds, readings)
 
     def query(
         self, *, seconds: float, step_seconds: float, metrics: Sequence[str] | None = None
@@ -105,7 +115,11 @@ class HistoryStore:
                 uuid: list(track.pieces(oldest, step_seconds, of_device))
                 for uuid, track in self._devices.items()
             }
-            host = list(self._host.pieces(oldest, step_seconds, of_host))
+            host, *others = (
+                list(track.pieces(oldest, step_seconds, of_host))
+                for track in (self._host, *self._hosts.values())
+            )
+            hosts = dict(zip(self._hosts, others, strict=True))
         return History(
             step_seconds=step_seconds,
             devices={
@@ -113,6 +127,7 @@ class HistoryStore:
                 for uuid, pieces in devices.items()
             },
             host=columns_of(host, of_host, step_seconds),
+            hosts={name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()},
         )
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
@@ -136,6 +151,7 @@ class HistoryStore:
                 steps_seconds=[size.step_seconds for size in self._coarse],
                 devices={uuid: track.dump(full=full) for uuid, track in self._devices.items()},
                 host=self._host.dump(full=full),
+                hosts={name: track.dump(full=full) for name, track in self._hosts.items()},
             )
 
     def prepared(self, dump: HistoryDump) -> Callable[[], None]:
@@ -148,18 +164,21 @@ class HistoryStore:
         """
         if dump.steps_seconds != [size.step_seconds for size in self._coarse]:
             raise ValueError("other resolutions")
-        devices = {uuid: Track(self._capacity, self._coarse) for uuid in dump.devices}
-        host = Track(self._capacity, self._coarse)
-        for uuid, track in devices.items():
-            track.restore(dump.devices[uuid])
-        host.restore(dump.host)
+        devices = {uuid: self._restored(each) for uuid, each in dump.devices.items()}
+        hosts = {name: self._restored(each) for name, each in dump.hosts.items()}
+        host = self._restored(dump.host)
 
         def take() -> None:
             with self._lock:
-                self._devices, self._host = devices, host
+                self._devices, self._hosts, self._host = devices, hosts, host
                 self._newest_seconds = dump.newest_seconds
 
         return take
+
+    def _restored(self, dump: TrackDump) -> Track:
+        track = Track(self._capacity, self._coarse)
+        track.restore(dump)
+        return track
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
         known = {*self._device_metrics, *self._host_metrics}

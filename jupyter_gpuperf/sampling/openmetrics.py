@@ -98,7 +98,7 @@ class SnapshotCollector(Collector):
             device.uuid,
             device.pci_bus_id or "",
             device.name,
-            self._hostname,
+            device.host or self._hostname,
         ]
 
     def _build_info(self, version: Version) -> Family:

@@ -15,16 +15,19 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.subscribers import Subscribers
+from jupyter_gpuperf.sampling.present import Present, frame_of
+from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import (
     Devices,
     DevicesChanged,
     Frame,
+    ListedProcesses,
     NoDevices,
     Version,
     encode,
 )
-from jupyter_gpuperf.sources import DriverProcesses, Source
+from jupyter_gpuperf.sources import Source
+from jupyter_gpuperf.sources.local import COURTESY_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +37,6 @@ RETRY_SECONDS: Final = 5.0
 REST_AFTER_SECONDS: Final = 30.0
 """Without ticks for idle times, the source is closed when nobody has looked for so long."""
 
-COURTESY_SECONDS: Final = 0.0002
-"""Between the steps of a tick: the interpreter runs one thread at a time, and a request that comes
-meanwhile should wait for one step (0.3 ms with eight devices), not for all of them."""
-
 Observer = Callable[[Frame], Struct | None]
 """Looks at a frame; what it returns is news for all listeners."""
 
@@ -45,6 +44,15 @@ STARTING: Final = Devices(
     devices=[],
     reason=NoDevices(
         code="starting", message="The first reading is on its way.", hint="Ask again in a moment."
+    ),
+)
+
+FAILED: Final = Devices(
+    devices=[],
+    reason=NoDevices(
+        code="source_failed",
+        message="The source of the readings failed before the first one.",
+        hint="The server's log holds the details.",
     ),
 )
 
@@ -96,8 +104,9 @@ class Sampler:
         self._ticked = threading.Condition()
         self._ticked_at = -math.inf
         self._hurry = False
-        self._requests: queue.SimpleQueue[Future[DriverProcesses]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
+        self._present = Present()
         self._latest: Frame | None = None
         self._devices = STARTING
         self._kind = "starting"
@@ -154,9 +163,9 @@ class Sampler:
             self._wake.set()
             return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
-    def request_processes(self) -> Future[DriverProcesses]:
+    def request_processes(self) -> Future[ListedProcesses]:
         """Have the processes on all devices listed in the sampler's thread, between two ticks."""
-        asked: Future[DriverProcesses] = Future()
+        asked: Future[ListedProcesses] = Future()
         self._requests.put(asked)
         self._wake.set()
         return asked
@@ -167,8 +176,10 @@ class Sampler:
         due = self._monotonic()
         while not self._stopping.is_set():
             self._wake.clear()
-            pause_seconds = 0.0 if self._guarded(self._tick) else RETRY_SECONDS
-            due = self._pause_until_due(due + pause_seconds)
+            ticked = self._guarded(self._tick)
+            if not ticked and self._latest is None:
+                self._guarded(partial(self._notice, FAILED))
+            due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
         self._guarded(self._source.close)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
@@ -182,19 +193,16 @@ class Sampler:
     def _tick(self) -> None:
         self._hurry = False  # before reading: who asks from now on gets the next tick
         began = self._monotonic()
-        readings = self._source.read()
+        samples, devices = self._source.read(), self._source.devices()
+        now = self._wall_clock()
         time.sleep(COURTESY_SECONDS)
-        frame = Frame(
-            time_seconds=self._wall_clock(),
-            devices=readings,
-            host=self._source.read_host(),
-            host_cores_percent=self._source.read_host_cores(),
-        )
+        for sample in samples:
+            seconds = now if sample.time_seconds is None else sample.time_seconds
+            self._history.append(frame_of([sample], seconds), now)
         time.sleep(COURTESY_SECONDS)
-        self._history.append(frame)
-        time.sleep(COURTESY_SECONDS)
-        self._latest = frame
-        self._notice_devices()
+        self._present.take(samples, devices)
+        self._latest = frame = self._present.frame(now)
+        self._notice(devices)
         with self._ticked:
             self._ticked_at = began
             self._ticked.notify_all()
@@ -208,8 +216,8 @@ class Sampler:
             self._news[topic] = news
             self._subscribers.announce(encode(news), topic)
 
-    def _notice_devices(self) -> None:
-        devices, kind = self._source.devices(), self._source.kind
+    def _notice(self, devices: Devices) -> None:
+        kind = self._source.kind
         if (devices, kind) == (self._devices, self._kind):
             return
         self._devices, self._kind = devices, kind
@@ -220,7 +228,7 @@ class Sampler:
             f": {devices.reason.message}" if devices.reason else "",
         )
         news = DevicesChanged(devices=devices, version=self.version)
-        self._subscribers.announce(encode(news), "devices")
+        self._subscribers.announce(encode(news), DEVICES)
 
     def _pause_until_due(self, began_seconds: float) -> float:
         """Wait for the next tick, and return when it was due.
@@ -246,7 +254,7 @@ class Sampler:
 
     def _list_processes(self) -> None:
         # Everybody who has asked so far shares one reading.
-        waiting: list[Future[DriverProcesses]] = []
+        waiting: list[Future[ListedProcesses]] = []
         while not self._requests.empty():
             waiting.append(self._requests.get())
         if not waiting:

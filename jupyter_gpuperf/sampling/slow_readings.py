@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
-from jupyter_gpuperf.sources.cadence import SLOW_SECONDS
+from jupyter_gpuperf.sources.reading import SLOW_SECONDS
 
 LATE_SECONDS: Final = 1.0
 """The most by which a reading comes late; what is replaced sooner was no reading, but a mean of two."""

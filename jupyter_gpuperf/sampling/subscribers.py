@@ -9,6 +9,9 @@ from typing import Final
 FRAMES: Final = "frames"
 """The topic of readings."""
 
+DEVICES: Final = "devices"
+"""The topic of the devices that there are."""
+
 TRAINING: Final = "training"
 """The topic of watched training loops."""
 

@@ -141,7 +141,9 @@ class Track:
         self._coarse = [Condensed(size) for size in coarse]
 
     def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> None:
-        """Add a tick."""
+        """Add a tick; all from its time on is dropped when the clock of its machine was set back."""
+        if time_seconds < self._full.newest_seconds():
+            self.forget_from(time_seconds)
         values = {name: each for name, each in readings.items() if isinstance(each, (int, float))}
         self._full.append(time_seconds, values)
         for tier in self._coarse:

@@ -42,6 +42,8 @@ from jupyter_gpuperf.schemas.precision import PrecisionProfile as PrecisionProfi
 from jupyter_gpuperf.schemas.processes import DeviceProcesses as DeviceProcesses
 from jupyter_gpuperf.schemas.processes import KernelInfo as KernelInfo
 from jupyter_gpuperf.schemas.processes import KernelReport as KernelReport
+from jupyter_gpuperf.schemas.processes import ListedProcess as ListedProcess
+from jupyter_gpuperf.schemas.processes import ListedProcesses as ListedProcesses
 from jupyter_gpuperf.schemas.processes import Processes as Processes
 from jupyter_gpuperf.schemas.processes import ProcessInfo as ProcessInfo
 from jupyter_gpuperf.schemas.readings import LONGEST_INTERVAL_MS as LONGEST_INTERVAL_MS
@@ -61,6 +63,7 @@ from jupyter_gpuperf.schemas.readings import MetricInfo as MetricInfo
 from jupyter_gpuperf.schemas.readings import MissingReason as MissingReason
 from jupyter_gpuperf.schemas.readings import NoDevices as NoDevices
 from jupyter_gpuperf.schemas.readings import Reading as Reading
+from jupyter_gpuperf.schemas.readings import Readings as Readings
 from jupyter_gpuperf.schemas.readings import Series as Series
 from jupyter_gpuperf.schemas.readings import SetInterval as SetInterval
 from jupyter_gpuperf.schemas.readings import SocketError as SocketError

@@ -23,6 +23,24 @@ class KernelInfo(Struct, frozen=True, kw_only=True):
     session_name: str | None
 
 
+class ListedProcess(Struct, frozen=True, kw_only=True):
+    """A process as a source lists it; in a container ``pid`` may be the host's number."""
+
+    pid: int
+    kinds: tuple[str, ...]
+    """``compute``, ``graphics``, or both."""
+    memory_used_bytes: Reading
+    sm_utilization_percent: Reading
+    """Of the last seconds. Drivers have a list of their own for it: where the two lists
+    number processes differently, ``not_supported``."""
+    elsewhere: bool = False
+    """True for one of a recording or of another machine: its number means nothing on this one."""
+
+
+ListedProcesses = dict[str, "list[ListedProcess] | MissingReason"]
+"""Device UUID → its processes, or why they can't be listed."""
+
+
 class ProcessInfo(Struct, frozen=True, kw_only=True):
     """A process that uses a device."""
 

@@ -21,6 +21,9 @@ MissingReason = Literal[
 Reading = float | MissingReason
 """A value, or the reason why there is none."""
 
+Readings = dict[str, Reading]
+"""Metric name → value or reason."""
+
 
 class MetricInfo(Struct, frozen=True, kw_only=True):
     """One metric of the catalogue.
@@ -81,6 +84,13 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     clock_memory_max_mhz: Reading
     replayed: bool
     """True when the readings come from a recording, not from a device of this machine."""
+    host: str | None = None
+    """The machine that it is in; ``None`` for the server's own. (By default, since older recordings lack it.)"""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether work can be given to it from here."""
+        return not self.replayed and self.host is None
 
 
 class NoDevices(Struct, frozen=True, kw_only=True):
@@ -116,6 +126,10 @@ class Frame(Struct, frozen=True, kw_only=True, tag="frame"):
     host: dict[str, Reading]
     host_cores_percent: list[float]
     """Share of each core that worked; empty where that is not known."""
+    hosts: dict[str, dict[str, Reading]] = {}
+    """Other machines' readings, by the names that devices have as ``host``."""
+    taken_seconds: dict[str, float] = {}
+    """Device UUID → Unix time of its reading by its source's clock, where it was not read for this tick."""
 
 
 class Series(Struct, frozen=True, kw_only=True):
@@ -139,6 +153,8 @@ class History(Struct, frozen=True, kw_only=True):
     step_seconds: float
     devices: dict[str, Columns]
     host: Columns
+    hosts: dict[str, Columns] = {}
+    """Other machines', by the names that devices have as ``host``."""
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):

@@ -1,44 +1,89 @@
-"""Where readings come from: a real driver, a recording, or a reason why there is none."""
+"""Where readings come from: a real driver, a recording, or a reason why there is none.
+
+A source is found by the scheme of its address. Other packages add schemes through the entry point
+group ``jupyter_gpuperf.sources``; each entry point names a :class:`Scheme`, or a tuple of them.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
 
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.sources.absent import AbsentSource
-from jupyter_gpuperf.sources.auto import AutoSource
-from jupyter_gpuperf.sources.nvml import NvmlSource
-from jupyter_gpuperf.sources.replay import ReplaySource
-from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings, Source
+from jupyter_gpuperf.plugins import with_additions
+from jupyter_gpuperf.schemas import NoDevices
+from jupyter_gpuperf.sources import absent, auto, nvml, replay
+from jupyter_gpuperf.sources.absent import AbsentDriver
+from jupyter_gpuperf.sources.local import LocalSource
+from jupyter_gpuperf.sources.protocol import Sample, Scheme, Source
 
-__all__ = ["DriverProcess", "DriverProcesses", "Readings", "Source", "source_from"]
+__all__ = [
+    "SCHEMES",
+    "Sample",
+    "Scheme",
+    "Source",
+    "all_schemes",
+    "source_from",
+    "source_or_reason",
+]
+
+logger = logging.getLogger(__name__)
+
+SCHEMES: tuple[Scheme, ...] = (auto.SCHEME, nvml.SCHEME, absent.SCHEME, replay.SCHEME)
+"""Every scheme of this package, in the order in which people are told of them."""
 
 
-def source_from(setting: str, metrics: tuple[Metric, ...]) -> Source:
+def all_schemes() -> tuple[Scheme, ...]:
+    """Return this package's schemes and those of other packages; what can't be loaded is logged and left out."""
+    return with_additions(SCHEMES, "sources", Scheme, lambda scheme: scheme.name)
+
+
+def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
     """Build the source that ``c.GpuPerf.source`` names.
 
     Parameters
     ----------
-    setting
-        ``auto``, ``nvml``, ``none``, or ``replay:FILE[,FILE…]`` (each file one device).
+    address
+        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]`` (each file one device), or of another package's scheme.
 
     Raises
     ------
     BadRequest
-        ``unknown_source``: the setting is none of these.
+        ``unknown_source``: there is no such scheme, or its address is written in another way;
+        ``source_failed``: another package's source can't be made.
     """
-    if setting == "auto":
-        return AutoSource(NvmlSource(metrics))
-    if setting == "nvml":
-        return NvmlSource(metrics)
-    if setting == "none":
-        return AbsentSource.by_setting(metrics)
-    kind, _, files = setting.partition(":")
-    if kind == "replay" and files:
-        return ReplaySource([Path(name) for name in files.split(",") if name], metrics)
+    schemes = all_schemes()
+    name, _, argument = address.partition(":")
+    for scheme in schemes:
+        if scheme.name == name and scheme.takes_argument == bool(argument):
+            return _made(scheme, argument, address, metrics)
+    forms = [scheme.form for scheme in schemes]
     raise BadRequest(
         "unknown_source",
-        f"The source {setting!r} is unknown.",
-        "Set c.GpuPerf.source to auto, nvml, none or replay:FILE[,FILE…].",
+        f"The source {address!r} is unknown.",
+        f"Set c.GpuPerf.source to {', '.join(forms[:-1])} or {forms[-1]}.",
     )
+
+
+def source_or_reason(address: str, metrics: tuple[Metric, ...]) -> Source:
+    """Build a source; what is wrong with its address is why there are no devices, and what the panel says."""
+    try:
+        return source_from(address, metrics)
+    except GpuPerfError as error:
+        logger.error("%s %s", error.message, error.hint)
+        reason = NoDevices(code=error.code, message=error.message, hint=error.hint)
+        return LocalSource(AbsentDriver(reason), metrics)
+
+
+def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ...]) -> Source:
+    try:
+        return scheme.make(argument, metrics)
+    except GpuPerfError:
+        raise
+    except Exception as error:  # another package's code: it must not end the server
+        logger.exception("The source %s can't be made.", address)
+        raise BadRequest(
+            "source_failed",
+            f"The source {address!r} can't be made: {error}.",
+            "The server's log holds the details.",
+        ) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf.schemas import Devices, TrainingNow
-from jupyter_gpuperf.sources.nvml import NvmlSource
-from jupyter_gpuperf.sources.source import DriverProcesses, Readings
+from jupyter_gpuperf.schemas import Readings
+from jupyter_gpuperf.sources.local import LocalSource
+from jupyter_gpuperf.sources.nvml import NvmlDriver
+from jupyter_gpuperf.sources.protocol import Driver, Scheme
 
 RETRY_SECONDS: Final = 15.0
 """A driver may be loaded, or a device attached, after the server started."""
@@ -18,58 +20,61 @@ RETRY_LOST_SECONDS: Final = 60.0
 """While other devices work, a lost one is looked for more rarely: opening again costs all devices
 one tick's rates."""
 
+KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
+"""Linux: a folder for each device that the driver has."""
 
-class AutoSource:
-    """Wraps a source, and opens it again when it has no devices, lost some, or others came."""
 
-    def __init__(self, source: NvmlSource, clock: Callable[[], float] = time.monotonic) -> None:
-        self._source = source
+class AutoDriver:
+    """Wraps a driver, and opens it again when it has no devices, lost some, or others came."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        clock: Callable[[], float] = time.monotonic,
+        kernel_list: Path = KERNEL_LIST,
+    ) -> None:
+        self._driver = driver
         self._clock = clock
         self._opened_at = 0.0
+        self._kernel_list = kernel_list
+        self._attached_at_open: frozenset[str] = frozenset()
+        # The driver's own, as they are.
+        self.devices, self.read_processes = driver.devices, driver.read_processes
+        self.close = driver.close
 
     @property
     def kind(self) -> str:
-        """The wrapped source's kind while it has devices, else ``none``."""
-        return self._source.kind if self._source.devices().devices else "none"
+        """The wrapped driver's kind while it has devices, else ``none``."""
+        return self._driver.kind if self.devices().devices else "none"
 
     def open(self) -> None:
-        """Open the wrapped source."""
+        """Open the wrapped driver."""
         self._opened_at = self._clock()
-        self._source.open()
-
-    def devices(self) -> Devices:
-        """Return the wrapped source's devices."""
-        return self._source.devices()
+        self._attached_at_open = self._attached()
+        self._driver.open()
 
     def read(self) -> dict[str, Readings]:
-        """Read the wrapped source, after opening it again where that may help."""
+        """Read the wrapped driver, after opening it again where that may help."""
         if self._clock() - self._opened_at >= self._patience_seconds():
-            self._source.close()
+            self.close()
             self.open()
-        return self._source.read()
-
-    def read_host(self) -> Readings:
-        """Read the machine."""
-        return self._source.read_host()
-
-    def read_host_cores(self) -> list[float]:
-        """Return the share of each core that worked, in percent."""
-        return self._source.read_host_cores()
-
-    def read_processes(self) -> DriverProcesses:
-        """Return the processes on each device."""
-        return self._source.read_processes()
-
-    def read_training(self) -> TrainingNow | None:
-        """Notebooks tell of their loops themselves."""
-        return None
-
-    def close(self) -> None:
-        """Close the wrapped source."""
-        self._source.close()
+        return self._driver.read()
 
     def _patience_seconds(self) -> float:
-        lost = [each.state == "device_lost" for each in self._source.devices().devices]
-        if all(lost) or self._source.changed():
+        lost = [each.state == "device_lost" for each in self.devices().devices]
+        if all(lost) or self._attached() != self._attached_at_open:
             return RETRY_SECONDS
         return RETRY_LOST_SECONDS if any(lost) else math.inf
+
+    def _attached(self) -> frozenset[str]:
+        try:
+            return frozenset(path.name for path in self._kernel_list.iterdir())
+        except OSError:
+            return frozenset()
+
+
+SCHEME: Final = Scheme(
+    name="auto",
+    form="auto",
+    make=lambda _, metrics: LocalSource(AutoDriver(NvmlDriver(metrics)), metrics),
+)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Final
 
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.gpm import GpmSampler
-from jupyter_gpuperf.sources.rates import NotYet, Rates
+from jupyter_gpuperf.sources.nvml_devices import FoundDevice
+from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.xid import XidWatch
 
 COUNTER_BITS: Final = 32
@@ -22,14 +22,6 @@ VALUE_FIELDS: Final = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVa
 """``nvmlValueType_t`` → the member of the union that holds the value."""
 
 
-class FieldError(Exception):
-    """A field value that the driver refused; carries the number of nvmlReturn_t as NVMLError does."""
-
-    def __init__(self, value: int) -> None:
-        super().__init__(f"field value refused with nvmlReturn_t {value}")
-        self.value = value
-
-
 class DriverCalls:
     """The calls of one device, or of one MIG instance.
 
@@ -37,45 +29,29 @@ class DriverCalls:
     ----------
     nvml
         The pynvml module.
-    handle
-        The driver's handle of the device.
-    unified_memory
-        Whether the driver has no memory of its own to tell: then it is the machine's.
+    xid
+        Where critical errors are counted.
     """
 
     def __init__(
-        self,
-        nvml: Any,
-        handle: Any,
-        uuid: str,
-        *,
-        new_gpm: Callable[[], GpmSampler],
-        xid: XidWatch | None,
-        unified_memory: bool,
-        clock: Callable[[], float],
+        self, nvml: Any, found: FoundDevice, *, xid: XidWatch, clock: Callable[[], float]
     ) -> None:
         self._nvml = nvml
-        self._handle = handle
-        self._clock = clock
+        self._handle = found.handle
         self._rates = Rates(clock)
-        self._counted_at: dict[int, float] = {}
         # A sampler for each cadence, so that the slow ones too see all time between their readings.
-        self._gpm, self._gpm_slow = new_gpm(), new_gpm()
-        self._ticked: set[GpmSampler] = set()
+        self._gpm, self._gpm_slow = (GpmSampler(nvml, found, clock) for _ in range(2))
+        uuid = found.info.uuid
         self._own: dict[str, Callable[..., Any]] = {
             "field_value": self._field_value,
-            "gpm": lambda metric_id: self._gpm_value(self._gpm, metric_id),
-            "gpm_slow": lambda metric_id: self._gpm_value(self._gpm_slow, metric_id),
+            "gpm": self._gpm.value,
+            "gpm_slow": self._gpm_slow.value,
             "pcie_counter_rate": self._pcie_counter_rate,
-            "xid_count": lambda: xid.count(uuid) if xid else None,
-            "xid_last_code": lambda: xid.last_code(uuid) if xid else None,
+            "xid_count": lambda: xid.count(uuid),
+            "xid_last_code": lambda: xid.last_code(uuid),
         }
-        if unified_memory:
+        if found.info.unified_memory:  # the driver has none to tell
             self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _memory_of_the_machine()
-
-    def begin_tick(self) -> None:
-        """Forget what holds for one tick only."""
-        self._ticked.clear()
 
     def __call__(self, function: str, *arguments: int) -> Any:
         """Call ``function`` for this device."""
@@ -91,39 +67,23 @@ class DriverCalls:
     def _field_value(self, field_id: int) -> float:
         (answer,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [field_id])
         if answer.nvmlReturn != 0:
-            raise FieldError(answer.nvmlReturn)
+            raise nvml_errors.Refused("a field value", answer.nvmlReturn)
         return float(getattr(answer.value, VALUE_FIELDS[answer.valueType]))
-
-    def _gpm_value(self, gpm: GpmSampler, metric_id: int) -> float | None:
-        if gpm not in self._ticked:
-            gpm.tick()
-            self._ticked.add(gpm)
-        return gpm.value(metric_id)
 
     def _pcie_counter_rate(self, field_id: int) -> float | None:
         generation = self._nvml.nvmlDeviceGetMaxPcieLinkGeneration(self._handle)
         lanes = self._nvml.nvmlDeviceGetMaxPcieLinkWidth(self._handle)
-        most_per_second = LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes
-        counted = self._field_value(field_id)
-        before, now = self._counted_at.get(field_id), self._clock()
-        self._counted_at[field_id] = now
-        rate = self._rates.rate(field_id, counted, wraps_at=float(1 << COUNTER_BITS))
-        if before is None:
-            raise NotYet
-        # Where it may have wrapped more than once in between, the rate is unknown.
-        return rate if (now - before) * most_per_second < 1 << COUNTER_BITS else None
-
-
-def has_unified_memory(nvml: Any, handle: Any, version: int) -> bool:
-    """Tell whether the driver says that this device has no memory of its own."""
-    try:
-        nvml.nvmlDeviceGetMemoryInfo(handle, version)
-    except nvml.NVMLError as error:
-        return nvml_errors.code_of(error) == nvml_errors.NOT_SUPPORTED
-    return False
+        return self._rates.rate(
+            field_id,
+            self._field_value(field_id),
+            wraps_at=float(1 << COUNTER_BITS),
+            most_per_second=LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes,
+        )
 
 
 def _memory_of_the_machine() -> SimpleNamespace:
-    memory = importlib.import_module("psutil").virtual_memory()
+    import psutil
+
+    memory = psutil.virtual_memory()
     used = memory.total - memory.available
     return SimpleNamespace(total=memory.total, used=used, free=memory.available, reserved=None)

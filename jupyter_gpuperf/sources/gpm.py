@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, code_of
+from jupyter_gpuperf.sources.nvml_devices import FoundDevice
+from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, Refused, code_of
 from jupyter_gpuperf.sources.rates import NotYet
 
 SHORTEST_SECONDS: Final = 0.09
@@ -20,46 +21,20 @@ METRICS_GET_VERSION: Final = 1
 """``NVML_GPM_METRICS_GET_VERSION``."""
 
 
-class NoGpm(LookupError):
-    """This device has no GPM, or the driver refuses it.
-
-    Parameters
-    ----------
-    value
-        The number of nvmlReturn_t, as NVMLError carries it.
-    """
-
-    def __init__(self, value: int) -> None:
-        super().__init__(f"GPM refused with nvmlReturn_t {value}")
-        self.value = value
-
-
 class GpmSampler:
     """The counters of one device, or of one MIG instance.
+
+    All metrics that were ever asked for are evaluated in one call.
 
     Parameters
     ----------
     nvml
         The pynvml module.
-    take
-        Fills a sample: ``nvmlGpmSampleGet`` or its sibling for MIG.
-    supported
-        Whether the device has GPM.
-
-    All metrics that were ever asked for are evaluated in one call.
     """
 
-    def __init__(
-        self,
-        nvml: Any,
-        take: Callable[[Any], object],
-        *,
-        supported: bool,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, nvml: Any, found: FoundDevice, clock: Callable[[], float]) -> None:
         self._nvml = nvml
-        self._take = take
-        self._supported = supported
+        self._found = found
         self._metric_ids: list[int] = []
         self._clock = clock
         self._before: Any = None
@@ -67,37 +42,33 @@ class GpmSampler:
         self._taken_at = 0.0
         self._values: dict[int, float | None] | None = None
 
-    def tick(self) -> None:
-        """Take a sample and evaluate the time since the one before.
-
-        Raises
-        ------
-        NoGpm
-            The device has no GPM, or the driver refuses it.
-        """
-        if not self._supported:
-            raise NoGpm(NOT_SUPPORTED)
-        now = self._clock()
-        if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
-            return  # the values of the tick before still hold
-        try:
-            self._advance(now)
-        except self._nvml.NVMLError as error:
-            raise NoGpm(code_of(error) or 0) from error
-
     def value(self, metric_id: int) -> float | None:
-        """Return a metric over the time between the last two samples.
+        """Return a metric over the time between the last two samples; the first of a tick takes one.
 
         Raises
         ------
+        Refused
+            The device has no GPM, or the driver refuses it.
         NotYet
             There is one sample so far.
         """
+        self._tick()
         if metric_id not in self._metric_ids:
             self._metric_ids.append(metric_id)  # evaluated from the next tick on
         if self._values is None or metric_id not in self._values:
             raise NotYet
         return self._values[metric_id]
+
+    def _tick(self) -> None:
+        if not self._found.has_gpm:
+            raise Refused("GPM", NOT_SUPPORTED)
+        now = self._clock()
+        if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
+            return  # the values of the sample before still hold
+        try:
+            self._advance(now)
+        except self._nvml.NVMLError as error:
+            raise Refused("GPM", code_of(error) or 0) from error
 
     def close(self) -> None:
         """Give the samples back to the driver."""
@@ -108,7 +79,7 @@ class GpmSampler:
     def _advance(self, now: float) -> None:
         sample = self._spare if self._spare is not None else self._nvml.nvmlGpmSampleAlloc()
         self._spare = None
-        self._take(sample)
+        self._found.take_gpm_sample(sample)
         before, self._before, self._taken_at = self._before, sample, now
         if before is not None:
             self._values = self._evaluate(before, sample)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
-from jupyter_gpuperf.sources.cadence import Cadence
-from jupyter_gpuperf.sources.rates import NotYet, Rates
-from jupyter_gpuperf.sources.reading import OncePerTick, read_metrics
-from jupyter_gpuperf.sources.source import Readings
+from jupyter_gpuperf.sources.rates import NotYet
+from jupyter_gpuperf.sources.reading import MetricReader
 
 SHORTEST_CPU_SECONDS: Final = 0.05
 """CPU counters tick in hundredths of a second: a share over less than this is noise."""
@@ -24,7 +21,7 @@ SHORTEST_CPU_SECONDS: Final = 0.05
 SHARED_MEMORY: Final = "/dev/shm"
 
 
-class HostSource:
+class HostReader:
     """Reads the host's metrics; used by every source that samples this machine.
 
     Parameters
@@ -44,17 +41,14 @@ class HostSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         metrics = tuple(metric for metric in metrics if metric.scope == "host")
-        self._cadence = Cadence(metrics, clock)
-        self._rates = Rates(clock)
+        self._reader = MetricReader(metrics, self._call, _reason_of, clock)
+        self.read = self._reader.read
         self._host = host  # psutil; loaded when it is first read, in the sampler's thread
         self._control_group = control_group
-        self._cpu_before: tuple[float, float] | None = None
-        self._cpu_percent: float | None = None
-        self._cores_before: list[tuple[float, float]] = []
-        self._cores_percent: list[float] = []
+        self._whole, self._cores = _BusyShares(), _BusyShares()
         self._own: dict[str, Callable[[], Any]] = {
-            "cpu_percent": lambda: self._busy_percent(self._psutil.cpu_times()),
-            "busiest_core_percent": self._busiest_core_percent,
+            "cpu_percent": lambda: _most(self._whole.percent([self._psutil.cpu_times()])),
+            "busiest_core_percent": lambda: _most(self.read_cores()),
             "cpu_limit_cores": self._cpu_limit_cores,
             "network_bytes": self._network_bytes,
             "swap_used_bytes": lambda: self._psutil.swap_memory().used,
@@ -66,57 +60,25 @@ class HostSource:
             "cgroup_memory_limit_bytes": lambda: cgroup.memory_limit_bytes(control_group),
         }
 
-    def read(self) -> Readings:
-        """Read every host metric that is due; the slow ones are repeated in between."""
-        calls = OncePerTick(self._call)
-        return self._cadence.read(
-            lambda due: read_metrics(due, lambda each: each.read(calls), _reason_of, self._rates)
-        )
-
     def read_cores(self) -> list[float]:
         """Return the share of each core that worked since the call before, in percent."""
         try:
-            now = [_cpu_seconds(times) for times in self._psutil.cpu_times(percpu=True)]
+            return self._cores.percent(self._psutil.cpu_times(percpu=True))
         except Exception:  # noqa: BLE001  (the platform's; there is no list of cores then)
             return []
-        if len(now) != len(self._cores_before):  # the first call, or a core came or went
-            self._cores_before, self._cores_percent = now, []
-            return []
-        if now and now[0][1] - self._cores_before[0][1] >= SHORTEST_CPU_SECONDS:
-            pairs = zip(now, self._cores_before, strict=True)
-            self._cores_percent = [_share_percent(after, before) for after, before in pairs]
-            self._cores_before = now
-        return self._cores_percent
 
     @property
     def _psutil(self) -> Any:
         if self._host is None:
-            self._host = importlib.import_module("psutil")
+            import psutil
+
+            self._host = psutil
         return self._host
 
     def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
         if function in self._own:
             return self._own[function]()
         return getattr(self._psutil, function)(*arguments)
-
-    def _busy_percent(self, times: Any) -> float:
-        # Not psutil.cpu_percent: it remembers its last call per process or thread, so another
-        # extension's call in between would shorten our interval.
-        now = _cpu_seconds(times)
-        if self._cpu_before is None:
-            self._cpu_before = now
-        if now[1] - self._cpu_before[1] >= SHORTEST_CPU_SECONDS:
-            self._cpu_percent = _share_percent(now, self._cpu_before)
-            self._cpu_before = now
-        if self._cpu_percent is None:
-            raise NotYet
-        return self._cpu_percent
-
-    def _busiest_core_percent(self) -> float:
-        cores_percent = self.read_cores()
-        if not cores_percent:
-            raise NotYet
-        return max(cores_percent)
 
     def _cpu_limit_cores(self) -> float:
         cores = float(self._psutil.cpu_count() or 1)
@@ -139,6 +101,35 @@ class HostSource:
         if cgroup.memory_limit_bytes(self._control_group) is None:
             return None
         return cgroup.memory_used_bytes(self._control_group)
+
+
+class _BusyShares:
+    """How much of the time cores worked from one reading to the next.
+
+    Not ``psutil.cpu_percent``: it remembers its last call per process or thread, so another extension's call in
+    between would shorten our interval.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[tuple[float, float]] = []
+        self._percent: list[float] = []
+
+    def percent(self, times: Sequence[Any]) -> list[float]:
+        """Return each one's share; empty at the first reading, and when a core came or went."""
+        now = [_cpu_seconds(each) for each in times]
+        if len(now) != len(self._before):
+            self._before, self._percent = now, []
+        elif now and now[0][1] - self._before[0][1] >= SHORTEST_CPU_SECONDS:
+            pairs = zip(now, self._before, strict=True)
+            self._percent = [_share_percent(after, before) for after, before in pairs]
+            self._before = now
+        return self._percent
+
+
+def _most(shares: list[float]) -> float:
+    if not shares:
+        raise NotYet
+    return max(shares)
 
 
 def _cpu_seconds(times: Any) -> tuple[float, float]:  # psutil's named tuple

@@ -6,12 +6,10 @@ metrics may call in ``driver_calls.py``.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import time
-import types
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -21,17 +19,18 @@ from jupyter_gpuperf.schemas import (
     DeviceInfo,
     Devices,
     DeviceState,
+    ListedProcess,
+    ListedProcesses,
     MissingReason,
-    Reading,
-    TrainingNow,
+    Readings,
 )
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread, Late
-from jupyter_gpuperf.sources.host import HostSource
+from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml_device import NvmlDevice
-from jupyter_gpuperf.sources.nvml_devices import find_devices, text
+from jupyter_gpuperf.sources.nvml_devices import find_devices
 from jupyter_gpuperf.sources.nvml_processes import processes_of
-from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
+from jupyter_gpuperf.sources.protocol import Scheme
 from jupyter_gpuperf.sources.xid import XidWatch
 
 logger = logging.getLogger(__name__)
@@ -42,16 +41,11 @@ OPEN_SECONDS: Final = 5.0
 HANG_SECONDS: Final = 2.0
 """A device that is late keeps its last readings for so long, then it is said not to answer."""
 
-KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
-"""Linux: a folder for each device that the driver has."""
-
-LOST: Final[Reading] = "device_lost"
-
 PROCESSES_SECONDS: Final = 1.0
 """How long a list of processes is waited for."""
 
 
-class NvmlSource:
+class NvmlDriver:
     """All devices of the NVIDIA driver.
 
     Each device is read in a thread of its own, so that a call that hangs in the driver holds up
@@ -70,15 +64,13 @@ class NvmlSource:
     def __init__(
         self,
         metrics: tuple[Metric, ...],
-        load: Callable[[], types.ModuleType] | None = None,
+        load: Callable[[], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         open_seconds: float = OPEN_SECONDS,
-        kernel_list: Path = KERNEL_LIST,
     ) -> None:
         self._metrics = tuple(metric for metric in metrics if metric.scope == "device")
         self._clock = clock
         self._open_seconds = open_seconds
-        self._host = HostSource(metrics)
         self._load = load or _load_pynvml
         self._nvml: Any = None
         self._library: DeviceThread | None = None
@@ -86,10 +78,7 @@ class NvmlSource:
         self._open: dict[str, NvmlDevice] = {}
         self._threads: dict[str, DeviceThread] = {}
         self._readings: dict[str, Readings] = {}
-        self._states: dict[str, DeviceState] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
-        self._kernel_list = kernel_list
-        self._attached_at_open: frozenset[str] = frozenset()
         self._known: dict[str, DeviceInfo] = {}
         self._lost: dict[str, Readings] = {}
 
@@ -97,7 +86,6 @@ class NvmlSource:
         """Initialise the driver's library and list the devices."""
         if self._library is None:
             self._library = DeviceThread("nvml", self._clock)
-        self._attached_at_open = self._attached()
         self._lost = {}
         self._library.begin(self._connect)
         self._await_library(self._open_seconds)
@@ -105,10 +93,6 @@ class NvmlSource:
     def devices(self) -> Devices:
         """Return the devices found by :meth:`open` and how they are, or why there are none."""
         return self._devices
-
-    def changed(self) -> bool:
-        """Tell whether the kernel shows other devices than when this was opened."""
-        return self._attached() != self._attached_at_open
 
     def read(self) -> dict[str, Readings]:
         """Read every metric of every device once."""
@@ -122,25 +106,13 @@ class NvmlSource:
         self._note_states()
         return {**self._readings, **self._lost}
 
-    def read_host(self) -> Readings:
-        """Read the machine."""
-        return self._host.read()
-
-    def read_host_cores(self) -> list[float]:
-        """Return the share of each core that worked, in percent."""
-        return self._host.read_cores()
-
-    def read_processes(self) -> DriverProcesses:
+    def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
         began = {
-            uuid: self._threads[uuid].begin(_listing(self._nvml, device.handle))
+            uuid: self._threads[uuid].begin(partial(processes_of, self._nvml, device.found.handle))
             for uuid, device in self._open.items()
         }
         return {uuid: self._processes(uuid, begun=begun) for uuid, begun in began.items()}
-
-    def read_training(self) -> TrainingNow | None:
-        """Notebooks tell of their loops themselves."""
-        return None
 
     def close(self) -> None:
         """Release the driver's library; what hangs in it is left behind."""
@@ -149,7 +121,7 @@ class NvmlSource:
         for device in self._open.values():
             if all(ended):
                 device.close()
-        self._open, self._threads, self._readings, self._states = {}, {}, {}, {}
+        self._open, self._threads, self._readings = {}, {}, {}
         if self._xid is not None:
             self._xid.close()
             self._xid = None
@@ -162,12 +134,12 @@ class NvmlSource:
             self._library.close()
             self._library = None
 
-    def _connect(self) -> tuple[dict[str, NvmlDevice], str]:
+    def _connect(self) -> dict[str, NvmlDevice]:
         self._nvml = nvml = self._load()
         nvml.nvmlInit()
-        found = {each.uuid: each for each in find_devices(nvml)}
+        found = {each.info.uuid: each for each in find_devices(nvml)}
         self._xid = XidWatch(
-            nvml, {uuid: each.handle for uuid, each in found.items() if not each.parent_uuid}
+            nvml, {uuid: each.handle for uuid, each in found.items() if not each.info.parent_uuid}
         )
         opened = {
             uuid: NvmlDevice(nvml, each, self._metrics, xid=self._xid, clock=self._clock)
@@ -175,12 +147,12 @@ class NvmlSource:
         }
         for device in opened.values():
             device.read()  # the limits, for the description
-        return opened, text(nvml.nvmlSystemGetDriverVersion())
+        return opened
 
     def _await_library(self, timeout_seconds: float) -> None:
         assert self._library is not None
         try:
-            self._open, driver_version = self._library.answer(timeout_seconds)
+            self._open = self._library.answer(timeout_seconds)
         except Late:
             self._devices = Devices(devices=[], reason=nvml_errors.NOT_ANSWERING)
             return
@@ -191,11 +163,10 @@ class NvmlSource:
             self._devices = Devices(devices=[], reason=reason)
             return
         self._threads = {
-            uuid: DeviceThread(f"nvml-{device.found.index}", self._clock)
+            uuid: DeviceThread(f"nvml-{device.found.info.index}", self._clock)
             for uuid, device in self._open.items()
         }
-        self._states = dict.fromkeys(self._open, "ok")
-        infos = [device.info(driver_version) for device in self._open.values()]
+        infos = [device.info() for device in self._open.values()]
         infos += self._lost_since({info.uuid for info in infos})
         self._known = {info.uuid: info for info in infos}
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
@@ -208,15 +179,8 @@ class NvmlSource:
             for uuid, info in self._known.items()
             if uuid not in found and info.parent_uuid is None
         ]
-        names = [metric.name for metric in self._metrics]
-        self._lost = {info.uuid: dict.fromkeys(names, LOST) for info in gone}
+        self._lost = {info.uuid: self._all("device_lost") for info in gone}
         return gone
-
-    def _attached(self) -> frozenset[str]:
-        try:
-            return frozenset(path.name for path in self._kernel_list.iterdir())
-        except OSError:
-            return frozenset()
 
     def _take(self, uuid: str, deadline: float) -> None:
         thread = self._threads[uuid]
@@ -227,19 +191,19 @@ class NvmlSource:
                 self._readings[uuid] = answer
         except Late:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:
-                self._readings[uuid] = self._all(uuid, "not_answering")
+                self._readings[uuid] = self._all("not_answering")
         except Exception:
             logger.exception("%s could not be read.", uuid)
-            self._readings[uuid] = self._all(uuid, "driver_error")
+            self._readings[uuid] = self._all("driver_error")
 
-    def _all(self, uuid: str, reason: MissingReason) -> Readings:
-        return dict.fromkeys((metric.name for metric in self._open[uuid].metrics), reason)
+    def _all(self, reason: MissingReason) -> Readings:
+        return dict.fromkeys((metric.name for metric in self._metrics), reason)
 
-    def _processes(self, uuid: str, *, begun: bool) -> list[DriverProcess] | MissingReason:
+    def _processes(self, uuid: str, *, begun: bool) -> list[ListedProcess] | MissingReason:
         if not begun:
             return "not_answering"
         try:
-            listed: list[DriverProcess] = self._threads[uuid].answer(PROCESSES_SECONDS)
+            listed: list[ListedProcess] = self._threads[uuid].answer(PROCESSES_SECONDS)
         except Late:
             return "not_answering"
         except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
@@ -247,22 +211,16 @@ class NvmlSource:
         return listed
 
     def _note_states(self) -> None:
-        states = {uuid: _state_of(readings) for uuid, readings in self._readings.items()}
-        if states == self._states:
-            return
-        for uuid, state in states.items():
-            if state != self._states.get(uuid):
-                logger.warning("%s: %s", uuid, state)
-        self._states = states
         infos = [
-            msgspec.structs.replace(info, state=states.get(info.uuid, info.state))
+            msgspec.structs.replace(info, state=_state_of(self._readings[info.uuid]))
+            if info.uuid in self._readings
+            else info
             for info in self._devices.devices
         ]
+        for info, before in zip(infos, self._devices.devices, strict=True):
+            if info.state != before.state:
+                logger.warning("%s: %s", info.uuid, info.state)
         self._devices = Devices(devices=infos, reason=self._devices.reason)
-
-
-def _listing(nvml: Any, handle: Any) -> Callable[[], list[DriverProcess]]:
-    return lambda: processes_of(nvml, handle)
 
 
 def _state_of(readings: Readings) -> DeviceState:
@@ -272,9 +230,14 @@ def _state_of(readings: Readings) -> DeviceState:
     return "device_lost" if values == {"device_lost"} else "ok"
 
 
-def _load_pynvml() -> types.ModuleType:
-    pynvml = importlib.import_module("pynvml")
+def _load_pynvml() -> Any:
+    import pynvml
 
     if not hasattr(pynvml, "nvmlDeviceGetCurrentClocksEventReasons"):
         raise ImportError(f"{pynvml.__file__} is another or an old module of the name pynvml")
     return pynvml
+
+
+SCHEME: Final = Scheme(
+    name="nvml", form="nvml", make=lambda _, metrics: LocalSource(NvmlDriver(metrics), metrics)
+)

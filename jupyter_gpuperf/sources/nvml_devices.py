@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from jupyter_gpuperf.sources.driver_calls import has_unified_memory
+from jupyter_gpuperf.metrics.memory import NVML_MEMORY_V2
+from jupyter_gpuperf.schemas import DeviceInfo
+from jupyter_gpuperf.sources import nvml_errors
 
 logger = logging.getLogger(__name__)
-
-NVML_MEMORY_V2: Final = 0x02000028
-"""``nvmlMemory_v2``."""
 
 MIG_ENABLED: Final = 1
 """``NVML_DEVICE_MIG_ENABLE``."""
@@ -22,14 +22,9 @@ MIG_ENABLED: Final = 1
 class FoundDevice(Struct, frozen=True, kw_only=True):
     """A device, or a MIG instance, as it was found."""
 
-    uuid: str
-    index: int
-    name: str
+    info: DeviceInfo
+    """Without what readings tell."""
     handle: Any
-    parent_uuid: str | None
-    pci_bus_id: str | None
-    compute_capability: str | None
-    unified_memory: bool
     has_gpm: bool
     take_gpm_sample: Callable[[Any], object]
 
@@ -48,20 +43,37 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:
 
 
 def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
+    capability = _perhaps(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
     return FoundDevice(
-        uuid=text(nvml.nvmlDeviceGetUUID(handle)),
-        index=index,
-        name=text(nvml.nvmlDeviceGetName(handle)),
-        handle=handle,
-        parent_uuid=None,
-        pci_bus_id=_perhaps(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
-        compute_capability=_perhaps(
-            nvml, lambda: "{}.{}".format(*nvml.nvmlDeviceGetCudaComputeCapability(handle))
+        info=DeviceInfo(
+            uuid=text(nvml.nvmlDeviceGetUUID(handle)),
+            index=index,
+            name=text(nvml.nvmlDeviceGetName(handle)),
+            state="ok",
+            pci_bus_id=_perhaps(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+            compute_capability="{}.{}".format(*capability) if capability else None,
+            parent_uuid=None,
+            unified_memory=_has_unified_memory(nvml, handle),
+            driver_version=_perhaps(nvml, lambda: text(nvml.nvmlSystemGetDriverVersion())),
+            memory_total_bytes="not_yet",
+            power_limit_watts="not_yet",
+            clock_sm_max_mhz="not_yet",
+            clock_memory_max_mhz="not_yet",
+            replayed=False,
         ),
-        unified_memory=has_unified_memory(nvml, handle, NVML_MEMORY_V2),
+        handle=handle,
         has_gpm=_has_gpm(nvml, handle),
         take_gpm_sample=lambda sample: nvml.nvmlGpmSampleGet(handle, sample),
     )
+
+
+def _has_unified_memory(nvml: Any, handle: Any) -> bool:
+    """Tell whether the driver says that this device has no memory of its own."""
+    try:
+        nvml.nvmlDeviceGetMemoryInfo(handle, NVML_MEMORY_V2)
+    except nvml.NVMLError as error:
+        return nvml_errors.code_of(error) == nvml_errors.NOT_SUPPORTED
+    return False
 
 
 def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
@@ -75,14 +87,14 @@ def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
         except nvml.NVMLError:
             continue  # this place is not taken
         yield FoundDevice(
-            uuid=uuid,
-            index=parent.index,
-            name=name,
+            info=replace(
+                parent.info,
+                uuid=uuid,
+                name=name,
+                parent_uuid=parent.info.uuid,
+                unified_memory=False,
+            ),
             handle=handle,
-            parent_uuid=parent.uuid,
-            pci_bus_id=parent.pci_bus_id,
-            compute_capability=parent.compute_capability,
-            unified_memory=False,
             has_gpm=parent.has_gpm,
             take_gpm_sample=_of_instance(nvml, parent.handle, handle),
         )

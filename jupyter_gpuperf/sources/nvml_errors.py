@@ -72,6 +72,20 @@ NOT_ANSWERING: Final = NoDevices(
 )
 
 
+class Refused(LookupError):
+    """What this device does not have, or the driver refuses in an answer of its own.
+
+    Parameters
+    ----------
+    value
+        The number of nvmlReturn_t, as NVMLError carries it.
+    """
+
+    def __init__(self, what: str, value: int) -> None:
+        super().__init__(f"{what} was refused with nvmlReturn_t {value}")
+        self.value = value
+
+
 def code_of(error: Exception) -> int | None:
     """Return the number of an NVML error, or ``None`` for any other."""
     value = getattr(error, "value", None)

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from jupyter_gpuperf.schemas import Reading
+from jupyter_gpuperf.schemas import ListedProcess, Reading
 from jupyter_gpuperf.sources import nvml_errors
-from jupyter_gpuperf.sources.source import DriverProcess
 
 RECENT_SECONDS: Final = 3.0
 """Samples of a process's share that are older say nothing about now."""
@@ -17,7 +16,7 @@ MOST_PERCENT: Final = 100
 """Drivers give samples far above it for processes that have ended."""
 
 
-def processes_of(nvml: Any, handle: Any) -> list[DriverProcess]:
+def processes_of(nvml: Any, handle: Any) -> list[ListedProcess]:
     """Return the processes that hold this device.
 
     Raises
@@ -32,7 +31,7 @@ def processes_of(nvml: Any, handle: Any) -> list[DriverProcess]:
             kinds.add(kind)
     shares = _shares(nvml, handle)
     return [
-        DriverProcess(
+        ListedProcess(
             pid=pid,
             kinds=tuple(sorted(kinds)),
             memory_used_bytes=memory,

@@ -27,13 +27,22 @@ class Rates:
         self._before: dict[Hashable, tuple[float, float]] = {}
         self._rates: dict[Hashable, float] = {}
 
-    def rate(self, key: Hashable, total: float, *, wraps_at: float | None = None) -> float:
+    def rate(
+        self,
+        key: Hashable,
+        total: float,
+        *,
+        wraps_at: float | None = None,
+        most_per_second: float = 0.0,
+    ) -> float | None:
         """Return the growth per second since this key's reading before.
 
         Parameters
         ----------
         wraps_at
             Where the total begins again at 0. One that goes back without it was reset.
+        most_per_second
+            The most that it can grow: ``None`` is returned where it may have wrapped more than once.
 
         Raises
         ------
@@ -51,6 +60,8 @@ class Rates:
         growth = total - before
         if growth < 0 and wraps_at is not None:
             growth += wraps_at
+        if wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at:
+            return None
         if elapsed_seconds <= 0 or growth < 0:
             self._rates.pop(key, None)
             raise NotYet

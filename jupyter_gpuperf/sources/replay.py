@@ -2,68 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, Devices, NoDevices, TrainingNow
-from jupyter_gpuperf.sources.own_recording import FORMAT, OwnRecording
-from jupyter_gpuperf.sources.recording import Lines, Recording, find_recording
-from jupyter_gpuperf.sources.source import DriverProcesses, Readings
-from jupyter_gpuperf.sources.trace import Trace
-
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
+from jupyter_gpuperf.recordings.load import load_recording
+from jupyter_gpuperf.recordings.recording import Recording
+from jupyter_gpuperf.schemas import (
+    Devices,
+    ListedProcesses,
+    NoDevices,
+    Readings,
+    TrainingNow,
+)
+from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
 MOST_AT_ONCE: Final = 50
 """Readings between two ticks whose mean is taken: 5 s at the usual rate."""
 
 
-def load_recording(path: Path, metrics: Sequence[Metric]) -> Recording:
-    """Read a recording from ``path``, or from those of the package when only a name is given.
-
-    Raises
-    ------
-    ValueError
-        The file is no recording; the message says what is wrong with it.
-    OSError
-        The file can't be read.
-    """
-    lines = Lines(find_recording(path))
-    try:
-        recording = _understood(iter(lines), metrics)
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is no recording ({type(error).__name__}: {error})") from error
-    except ValueError as error:
-        raise ValueError(f"{error}, and it ends torn" if lines.torn else str(error)) from error
-    if lines.torn:
-        logger.warning("The recording %s ends torn; what came before is played.", path)
-    return recording
-
-
-def _understood(objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric]) -> Recording:
-    header = next(objects, None)
-    if header is None:
-        raise ValueError("it holds nothing")
-    if header.get("format") != FORMAT:
-        return Trace(header, objects, metrics)
-    return OwnRecording(
-        header,
-        objects,
-        device_metrics=[each.name for each in metrics if each.scope == "device"],
-        host_metrics=[each.name for each in metrics if each.scope == "host"],
-    )
-
-
 class ReplaySource:
-    """Loops recordings in real time. The host's readings are those of the first recording."""
+    """Loops recordings in real time."""
 
     kind = "replay"
 
@@ -82,16 +46,16 @@ class ReplaySource:
         self._covering = frozenset(
             each.name for each in metrics if each.covers_tick or each.per_second
         )
-        self._newest: dict[tuple[str, int], float] = {}
-        self._training: tuple[TrainingNow, TrainingNow] | None = None
+        self._read_to: dict[int, float] = {}
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
         self._recordings, self._reason = [], None
-        self._newest = {}
-        for path in self._paths:
+        self._read_to = {}
+        for number, path in enumerate(self._paths):
+            # The same file may play twice, and beside the device that it was taken of.
             try:
-                self._recordings.append(load_recording(path, self._metrics))
+                self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
                 self._recordings, self._reason = [], _unreadable(path, error)
                 break
@@ -104,127 +68,77 @@ class ReplaySource:
         if self._reason is not None:
             return Devices(devices=[], reason=self._reason)
         infos = [
-            (number, info)
-            for number, recording, seconds in self._playing()
-            for info in recording.devices(seconds)
+            info for recording, seconds in self._playing() for info in recording.devices(seconds)
         ]
         return Devices(
-            devices=[_shown(*each, index) for index, each in enumerate(infos)], reason=None
+            devices=[replace(info, index=index) for index, info in enumerate(infos)], reason=None
         )
 
-    def read(self) -> dict[str, Readings]:
-        """Return each device's reading of this moment; what covers a tick, since the reading before."""
-        found: dict[str, Readings] = {}
-        for number, recording, seconds in self._playing():
-            passed = [recording.read(each) for each in self._since_read("", recording, seconds)]
+    def read(self) -> Sequence[Sample]:
+        """Return the readings of this moment; what covers a tick, since the reading before.
+
+        The machine is that of the first recording.
+        """
+        devices: dict[str, Readings] = {}
+        machine: Readings = {}
+        cores_percent: list[float] = []
+        for recording, seconds in self._playing():
+            times = self._since_read(recording, seconds)
+            passed = [recording.read(each) for each in times]
             for uuid, readings in passed[-1].items():
                 of_this = [each[uuid] for each in passed if uuid in each]
-                found[_replayed(number, uuid)] = {**readings, **_means(of_this, self._covering)}
-        return found
+                devices[uuid] = {**readings, **self._means(of_this)}
+            if not machine:
+                hosts = [recording.read_host(each) for each in times]
+                machine = {**hosts[-1], **self._means(hosts)}
+                cores_percent = recording.read_host_cores(seconds)
+        if not machine:
+            names = [each.name for each in self._metrics if each.scope == "host"]
+            machine = dict.fromkeys(names, "not_recorded")
+        return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
 
-    def read_host(self) -> Readings:
-        """Return the host's readings as recorded beside the first device."""
-        for _number, recording, seconds in self._playing():
-            times = self._since_read("host", recording, seconds)
-            passed = [recording.read_host(each) for each in times]
-            return {**passed[-1], **_means(passed, self._covering)}
-        return {each.name: "not_recorded" for each in self._metrics if each.scope == "host"}
-
-    def read_host_cores(self) -> list[float]:
-        """Return the share of each core that worked, in percent."""
-        for _number, recording, seconds in self._playing():
-            return recording.read_host_cores(seconds)
-        return []
-
-    def read_processes(self) -> DriverProcesses:
+    def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
-        return self._of_all(lambda recording, seconds: recording.read_processes(seconds))
+        listed: ListedProcesses = {}
+        for recording, seconds in self._playing():
+            listed |= recording.read_processes(seconds)
+        return listed
 
     def read_training(self) -> TrainingNow | None:
         """Return what the training loops of the first recording that has any did."""
-        for number, recording, seconds in self._playing():
-            training = recording.read_training(seconds)
-            if training is not None:
-                return self._shown_training(number, training)
-        return None
-
-    def _shown_training(self, number: int, training: TrainingNow) -> TrainingNow:
-        # The same object as long as it holds, so that who asks sees a change by identity.
-        if self._training is None or self._training[0] is not training:
-            self._training = (training, _of_replay(number, training))
-        return self._training[1]
+        told = (recording.read_training(seconds) for recording, seconds in self._playing())
+        return next(filter(None, told), None)
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _since_read(self, what: str, recording: Recording, seconds: float) -> list[float]:
+    def _since_read(self, recording: Recording, seconds: float) -> list[float]:
         # The times of what was recorded since the reading before, this one the last.
-        before = self._newest.get((what, id(recording)), seconds)
-        self._newest[what, id(recording)] = seconds
+        before = self._read_to.get(id(recording), seconds)
+        self._read_to[id(recording)] = seconds
         times = recording.seconds
         last = max(0, bisect_right(times, seconds) - 1)
         first = bisect_right(times, before) if before <= seconds else last
         return [*times[max(first, last - MOST_AT_ONCE) : last], seconds]
 
-    def _playing(self) -> Iterator[tuple[int, Recording, float]]:
+    def _means(self, earlier: Sequence[Readings]) -> Readings:
+        means: Readings = {}
+        for name in self._covering if len(earlier) > 1 else ():
+            values = [value for each in earlier if isinstance(value := each.get(name), float)]
+            if values:
+                means[name] = sum(values) / len(values)
+        return means
+
+    def _playing(self) -> Iterator[tuple[Recording, float]]:
         elapsed_seconds = self._clock() - self._started
-        for number, recording in enumerate(self._recordings):
-            yield number, recording, _position(recording.seconds, elapsed_seconds)
-
-    def _of_all(self, ask: Callable[[Recording, float], Mapping[str, T]]) -> dict[str, T]:
-        return {
-            _replayed(number, uuid): answer
-            for number, recording, seconds in self._playing()
-            for uuid, answer in ask(recording, seconds).items()
-        }
-
-
-def _means(earlier: Sequence[Readings], names: Collection[str]) -> Readings:
-    means: Readings = {}
-    for name in names if len(earlier) > 1 else ():
-        values = [value for each in earlier if isinstance(value := each.get(name), float)]
-        if values:
-            means[name] = sum(values) / len(values)
-    return means
+        for recording in self._recordings:
+            yield recording, _position(recording.seconds, elapsed_seconds)
 
 
 def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
     # The last reading holds as long as the average one.
     length_seconds = seconds[-1] + seconds[-1] / max(1, len(seconds) - 1)
     return elapsed_seconds % length_seconds if length_seconds else 0.0
-
-
-def _replayed(number: int, uuid: str) -> str:
-    # The same file may play twice, and beside the device that it was taken of.
-    return f"REPLAY-{number}-{uuid}"
-
-
-def _of_replay(number: int, training: TrainingNow) -> TrainingNow:
-    return replace(
-        training,
-        notebooks=[
-            replace(
-                notebook,
-                loaders=[
-                    replace(each, device_uuid=_replayed(number, each.device_uuid))
-                    if each.device_uuid
-                    else each
-                    for each in notebook.loaders
-                ],
-            )
-            for notebook in training.notebooks
-        ],
-    )
-
-
-def _shown(number: int, info: DeviceInfo, index: int) -> DeviceInfo:
-    parent = info.parent_uuid
-    return replace(
-        info,
-        uuid=_replayed(number, info.uuid),
-        index=index,
-        parent_uuid=None if parent is None else _replayed(number, parent),
-    )
 
 
 def _unreadable(path: Path, error: Exception) -> NoDevices:
@@ -241,3 +155,13 @@ def _empty(paths: Sequence[Path]) -> NoDevices:
         message=f"The recording {', '.join(map(str, paths))} holds no GPU.",
         hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
     )
+
+
+SCHEME: Final = Scheme(
+    name="replay",
+    form="replay:FILE[,FILE…]",
+    make=lambda files, metrics: ReplaySource(
+        [Path(name) for name in files.split(",") if name], metrics
+    ),
+    takes_argument=True,
+)

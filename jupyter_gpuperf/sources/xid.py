@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.sources import nvml_errors
+from jupyter_gpuperf.sources.nvml_devices import text
 from jupyter_gpuperf.sources.rates import NotYet
 
 logger = logging.getLogger(__name__)
@@ -101,8 +102,7 @@ class XidWatch:
             logger.debug("The event set could not be freed: %s", error)
 
     def _note(self, event: Any) -> None:
-        uuid = self._nvml.nvmlDeviceGetUUID(event.device)
-        uuid = uuid.decode() if isinstance(uuid, bytes) else uuid
+        uuid = text(self._nvml.nvmlDeviceGetUUID(event.device))
         logger.warning("XID %d on %s", event.eventData, uuid)
         with self._lock:
             if uuid in self._counts:

@@ -7,7 +7,8 @@ from fake_nvml import FakeNvml
 
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.precision.activity import METRIC, TensorActivity
-from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources.local import LocalSource
+from jupyter_gpuperf.sources.nvml import NvmlDriver
 from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED
 
 
@@ -37,7 +38,8 @@ def activity_of(nvml):
 
     def make(uuid, time):
         metrics = tuple(each for each in METRICS if each.name == METRIC)
-        made.append(TensorActivity(uuid, NvmlSource(metrics, load=lambda: nvml, clock=time)))
+        driver = NvmlDriver(metrics, load=lambda: nvml, clock=time)
+        made.append(TensorActivity(uuid, LocalSource(driver, metrics)))
         return made[-1]
 
     yield make

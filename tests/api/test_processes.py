@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from jupyter_gpuperf.sources import DriverProcess
+from jupyter_gpuperf.schemas import ListedProcess
 
 GPU = "GPU-0000"
 
@@ -45,7 +45,7 @@ def kernel_socket(jp_serverapp, jp_asyncio_loop):
 
 
 def process(pid):
-    return DriverProcess(
+    return ListedProcess(
         pid=pid, kinds=("compute",), memory_used_bytes=1e9, sm_utilization_percent="not_supported"
     )
 

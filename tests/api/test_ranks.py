@@ -18,7 +18,7 @@ from msgspec import structs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.recordings.replayed_loops import nameless
+from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.rules import RULES, judge
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import encode
@@ -134,7 +134,7 @@ async def test_the_late_one_of_two_ranks_is_found_by_their_own_clocks(store, tmp
     (shown,) = now.notebooks
     assert [each.rank for each in shown.loaders] == [0, 1]
     # A recording leaves the notebook's name out; that they belong together it keeps.
-    replayed = json.loads(nameless(encode(now)))["notebooks"][0]["loaders"]
+    replayed = json.loads(anonymized_training(encode(now)))["notebooks"][0]["loaders"]
     assert [each["notebook_key"] for each in replayed] == ["4b1d", "4b1d"]
     # The ranks have no devices: they get theirs here.
     steps = [structs.replace(each, device_uuid=f"GPU-{each.rank}") for each in told.values()]

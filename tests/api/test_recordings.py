@@ -8,7 +8,7 @@ import json
 import pytest
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.replay import load_recording
+from jupyter_gpuperf.recordings.load import load_recording
 
 
 @pytest.fixture

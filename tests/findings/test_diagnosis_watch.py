@@ -13,10 +13,10 @@ from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.rule_inputs import listings_of
 from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.rules import RULES
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import Alert, AlertsChanged, Frame
-from jupyter_gpuperf.sources.replay import load_recording
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 LOOK_SECONDS = 2.0

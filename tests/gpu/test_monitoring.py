@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources.nvml import NvmlDriver
 
 MATMUL = """
 import time, torch
@@ -61,7 +61,7 @@ torch.cuda.synchronize()
 
 @pytest.fixture
 def source(nvidia_smi):
-    source = NvmlSource(METRICS)
+    source = NvmlDriver(METRICS)
     source.open()
     yield source
     source.close()

@@ -7,14 +7,14 @@ import time
 import pytest
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources.nvml import NvmlDriver
 
 MIB = 2**20
 
 
 @pytest.fixture
 def source():
-    source = NvmlSource(METRICS)
+    source = NvmlDriver(METRICS)
     source.open()
     yield source
     source.close()

@@ -12,8 +12,7 @@ from jupyter_gpuperf.jobs.disturbances import Watcher
 from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import Subscribers
-from jupyter_gpuperf.schemas import Frame
-from jupyter_gpuperf.sources import DriverProcess
+from jupyter_gpuperf.schemas import Frame, ListedProcess
 
 GPU = "GPU-A"
 
@@ -116,7 +115,7 @@ def test_the_power_limit_alone_is_no_disturbance_but_noted(seen):
 
 def test_whoever_computes_beside_it_is_named_and_who_only_holds_memory_is_not(seen):
     processes = [
-        DriverProcess(
+        ListedProcess(
             pid=pid, kinds=("compute",), memory_used_bytes=1e9, sm_utilization_percent=share
         )
         for pid, share in ((7, 40.0), (8, 0.0), (9, "not_supported"))

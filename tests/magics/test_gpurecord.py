@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.replay import load_recording
+from jupyter_gpuperf.recordings.load import load_recording
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,26 @@ def test_a_metric_without_its_unit_in_the_name_is_refused():
             unit="watts",
             help="",
             read=lambda nvml: 0.0,
-            recorded=lambda reading, static: 0.0,
         )
+
+
+def test_the_unit_is_the_one_that_the_name_ends_in():
+    def unit_of(name):
+        return Metric(name, "", "", lambda nvml: 0.0, family="power").unit
+
+    assert unit_of("power_watts") == "watts"
+    assert unit_of("disk_read_bytes_per_second") == "bytes_per_second"
+    assert unit_of("context_switches_count_per_second") == "count_per_second"
+    with pytest.raises(ValueError, match="must end with its unit"):
+        unit_of("power")
+
+
+def test_a_value_that_can_not_be_is_a_reason_and_a_share_above_its_whole_is_the_whole():
+    by_name = {metric.name: metric for metric in METRICS}
+    assert by_name["power_watts"].checked(4e9) == "implausible"
+    assert by_name["power_watts"].checked(float("nan")) == "implausible"
+    assert by_name["temperature_margin_celsius"].checked(-12) == -12.0
+    assert by_name["sm_active_percent"].checked(100.4) == 100.0
 
 
 def test_a_scale_that_another_metric_gives_exists_in_the_same_scope():

@@ -12,6 +12,7 @@ import time
 
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.sources import source_from
+from jupyter_gpuperf.sources.nvml import NvmlDriver
 
 
 def main() -> None:
@@ -21,7 +22,11 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    source = source_from(options.source, all_metrics())
+    metrics = all_metrics()
+    # The driver alone: the machine around it is read beside.
+    source = (
+        NvmlDriver(metrics) if options.source == "nvml" else source_from(options.source, metrics)
+    )
     source.open()
     devices = source.devices()
     if devices.reason is not None:

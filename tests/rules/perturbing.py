@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording
 from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.rules import Device, Finding, RuleInput, Series
 from jupyter_gpuperf.rules.busy_spans import steady_spans
-from jupyter_gpuperf.sources.replay import load_recording
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 LABELLED = RECORDINGS / "labelled"

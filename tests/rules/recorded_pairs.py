@@ -9,7 +9,7 @@ from pathlib import Path
 from cut_recording import lines_of, part
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.own_recording import OwnRecording
+from jupyter_gpuperf.recordings.recording import Recording
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 RANKS = RECORDINGS / "two_h100_ranks.jsonl.gz"
@@ -28,17 +28,10 @@ PHASES = {
 """From when until when, in seconds of the recording; it is rank 1 that is late."""
 
 
-def recorded(
-    path: Path, from_seconds: float = 0.0, until_seconds: float = math.inf
-) -> OwnRecording:
+def recorded(path: Path, from_seconds: float = 0.0, until_seconds: float = math.inf) -> Recording:
     """Return a part of a recording."""
     header, *lines = part(_lines(path), from_seconds, until_seconds)
-    return OwnRecording(
-        header,
-        lines,
-        device_metrics=[each.name for each in METRICS if each.scope == "device"],
-        host_metrics=[each.name for each in METRICS if each.scope == "host"],
-    )
+    return Recording(header, lines, METRICS)
 
 
 _lines = lru_cache(maxsize=1)(lines_of)

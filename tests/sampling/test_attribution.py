@@ -13,15 +13,14 @@ import pytest
 from jupyter_gpuperf.processes.attribution import Attribution, Reported, RunningKernel
 from jupyter_gpuperf.processes.pid_namespace import INITIAL_PID_NAMESPACE
 from jupyter_gpuperf.processes.process_table import ProcessTable
-from jupyter_gpuperf.schemas import KernelInfo
-from jupyter_gpuperf.sources import DriverProcess
+from jupyter_gpuperf.schemas import KernelInfo, ListedProcess
 
 GPU = "GPU-0000"
 GIB = float(1 << 30)
 
 
 def on_device(pid: int) -> dict:
-    process = DriverProcess(
+    process = ListedProcess(
         pid=pid, kinds=("compute",), memory_used_bytes=GIB, sm_utilization_percent=50.0
     )
     return {GPU: [process]}

@@ -20,11 +20,12 @@ from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recorder.recorder import MOST_WAITING, Recorder
 from jupyter_gpuperf.recorder.shelf import RecordingShelf, start_recorder
+from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import FINDINGS
-from jupyter_gpuperf.schemas import Frame, RecordingRequest, Version, encode
-from jupyter_gpuperf.sources import DriverProcess, source_from
-from jupyter_gpuperf.sources.replay import ReplaySource, load_recording
+from jupyter_gpuperf.schemas import Frame, ListedProcess, RecordingRequest, Version, encode
+from jupyter_gpuperf.sources import source_from
+from jupyter_gpuperf.sources.replay import ReplaySource
 
 UUID = "GPU-0000"
 FAST = RecordingRequest(interval_ms=100)
@@ -137,7 +138,7 @@ def test_a_replayed_recording_shows_the_devices_it_was_taken_of(sampled, tmp_pat
     devices = source.devices().devices
     assert [device.index for device in devices] == [0, 1, 2, 3]
     assert len({device.uuid for device in devices}) == 4
-    assert set(source.read()) == {device.uuid for device in devices}
+    assert set(source.read()[0].devices) == {device.uuid for device in devices}
     assert all(device.replayed for device in devices)
 
 
@@ -173,7 +174,7 @@ def test_processes_are_recorded_without_names_and_belong_to_no_kernel_here(tmp_p
     listed.set_result(
         {
             UUID: [
-                DriverProcess(
+                ListedProcess(
                     pid=1,
                     kinds=("compute",),
                     memory_used_bytes=5.0,

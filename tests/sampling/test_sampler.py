@@ -16,6 +16,7 @@ from jupyter_gpuperf.schemas import (
     Frame,
     Version,
 )
+from jupyter_gpuperf.sources import Sample
 
 
 class StubSource:
@@ -41,13 +42,8 @@ class StubSource:
         if self.failures:
             self.failures -= 1
             raise RuntimeError("the driver fell over")
-        return {uuid: {"power_watts": 300.0} for uuid in self.uuids}
-
-    def read_host(self):
-        return {"host_cpu_percent": 5.0}
-
-    def read_host_cores(self):
-        return [5.0]
+        devices = {uuid: {"power_watts": 300.0} for uuid in self.uuids}
+        return [Sample(devices=devices, machine={"host_cpu_percent": 5.0}, cores_percent=[5.0])]
 
 
 def device(uuid: str) -> DeviceInfo:
@@ -147,6 +143,18 @@ def test_an_error_that_no_source_should_raise_does_not_end_sampling(sampled, mon
     sampler.start()
     assert inbox.get(timeout=10)
     assert "Sampling failed" in caplog.text
+
+
+def test_a_source_that_fails_from_the_start_is_the_reason_until_it_reads(sampled, monkeypatch):
+    source, subscribers, _, sampler = sampled
+    monkeypatch.setattr("jupyter_gpuperf.sampling.sampler.RETRY_SECONDS", 0.0)
+    source.failures = 1
+    told: queue.Queue = queue.Queue()
+    subscribers.add(lambda message, topic: topic == "devices" and told.put(message), 100)
+    sampler.start()
+    first, second = (msgspec.json.decode(told.get(timeout=10), type=DevicesChanged) for _ in "12")
+    assert first.devices.reason.code == "source_failed"
+    assert [each.uuid for each in second.devices.devices] == ["GPU-0000"]
 
 
 def test_who_asks_once_gets_a_reading_of_now(sampled):

@@ -8,7 +8,7 @@ from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.notebook_sessions import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.recordings.replayed_loops import nameless
+from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import Frame, encode
 from jupyter_gpuperf.schemas.training import (
@@ -261,7 +261,7 @@ def test_memory_stays_bounded(server):
 def test_a_recording_holds_no_names_of_notebooks(server):
     server.come()
     server.tell()
-    written = nameless(encode(server.tick(1)))
+    written = anonymized_training(encode(server.tick(1)))
     assert b"train_loader" in written
     assert b"train.ipynb" not in written
 

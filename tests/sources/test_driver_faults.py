@@ -9,8 +9,9 @@ from fake_nvml import FakeNvml, Hang, NVMLError
 
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.sources import nvml as nvml_source
-from jupyter_gpuperf.sources.auto import AutoSource
-from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources.auto import AutoDriver
+from jupyter_gpuperf.sources.local import LocalSource
+from jupyter_gpuperf.sources.nvml import NvmlDriver
 
 FIRST, SECOND = "GPU-0000", "GPU-0001"
 LOST, NO_PERMISSION, NOT_SUPPORTED = 15, 4, 3
@@ -32,15 +33,13 @@ def clock():
 
 
 @pytest.fixture
-def opened(tmp_path):
+def opened():
     """Open a source on a stand-in for the driver; closed after the test."""
     sources = []
 
     def opened(nvml, clock=None, **options):
         arguments = {"clock": clock} if clock else {}
-        source = NvmlSource(
-            METRICS, load=lambda: nvml, kernel_list=tmp_path / "gpus", **arguments, **options
-        )
+        source = NvmlDriver(METRICS, load=lambda: nvml, **arguments, **options)
         sources.append(source)
         source.open()
         return source
@@ -95,8 +94,9 @@ def test_a_library_that_hangs_when_it_is_opened_is_said_and_waited_for(opened):
     source = opened(nvml, open_seconds=0.01)
     try:
         assert source.devices().reason.code == "driver_not_answering"
-        assert source.read() == {}
-        assert isinstance(source.read_host()["host_memory_total_bytes"], float)
+        (sample,) = LocalSource(source, METRICS).read()
+        assert sample.devices == {}
+        assert isinstance(sample.machine["host_memory_total_bytes"], float)
     finally:
         hang.released.set()
     while source.devices().reason is not None:
@@ -132,7 +132,7 @@ def test_a_device_that_is_not_listed_any_more_is_shown_as_lost(opened, clock):
 
 def test_a_driver_that_was_loaded_anew_is_opened_anew(opened, clock):
     nvml = FakeNvml()
-    source = AutoSource(opened(nvml, clock), clock)
+    source = AutoDriver(opened(nvml, clock), clock)
     source.open()
     for function in ("nvmlDeviceGetUtilizationRates", "nvmlDeviceGetPowerUsage"):
         nvml.answers[0, function] = NVMLError(1)  # uninitialised
@@ -145,7 +145,7 @@ def test_a_driver_that_was_loaded_anew_is_opened_anew(opened, clock):
 def test_a_device_that_is_added_appears(opened, clock, tmp_path):
     (tmp_path / "gpus" / "0000:00:06.0").mkdir(parents=True)
     nvml = FakeNvml(count=1)
-    source = AutoSource(opened(nvml, clock), clock)
+    source = AutoDriver(opened(nvml, clock), clock, kernel_list=tmp_path / "gpus")
     source.open()
     nvml.count = 2
     (tmp_path / "gpus" / "0000:00:07.0").mkdir()
@@ -261,8 +261,9 @@ def test_memory_that_belongs_to_the_machine_is_told_apart(opened):
     nvml.answers[0, "nvmlDeviceGetMemoryInfo"] = NVMLError(NOT_SUPPORTED)
     source = opened(nvml)
     assert source.devices().devices[0].unified_memory
-    readings = source.read()[FIRST]
-    assert readings["memory_total_bytes"] == source.read_host()["host_memory_total_bytes"]
+    (sample,) = LocalSource(source, METRICS).read()
+    readings = sample.devices[FIRST]
+    assert readings["memory_total_bytes"] == sample.machine["host_memory_total_bytes"]
     assert readings["memory_reserved_bytes"] == "not_supported"
 
 

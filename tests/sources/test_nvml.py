@@ -4,14 +4,14 @@ import pytest
 from fake_nvml import FakeNvml, NVMLError
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.auto import AutoSource
-from jupyter_gpuperf.sources.nvml import NvmlSource
+from jupyter_gpuperf.sources.auto import AutoDriver
+from jupyter_gpuperf.sources.nvml import NvmlDriver
 
 UUID = "GPU-0000"
 
 
-def opened(nvml: FakeNvml) -> NvmlSource:
-    source = NvmlSource(METRICS, load=lambda: nvml)
+def opened(nvml: FakeNvml) -> NvmlDriver:
+    source = NvmlDriver(METRICS, load=lambda: nvml)
     source.open()
     return source
 
@@ -61,7 +61,7 @@ def test_a_reading_that_fails_is_a_reason_and_the_others_go_on(error, reason):
 
 def test_limits_are_read_rarely_because_they_are_dear():
     nvml, now = FakeNvml(), 100.0
-    source = NvmlSource(METRICS, load=lambda: nvml, clock=lambda: now)
+    source = NvmlDriver(METRICS, load=lambda: nvml, clock=lambda: now)
     source.open()
     nvml.calls.clear()
     nvml.answers[0, "nvmlDeviceGetEnforcedPowerLimit"] = 500_000
@@ -74,7 +74,7 @@ def test_limits_are_read_rarely_because_they_are_dear():
 def test_a_lost_device_leaves_the_other_alone():
     nvml = FakeNvml(count=2)
     now = 0.0
-    source = NvmlSource(METRICS, load=lambda: nvml, clock=lambda: now)
+    source = NvmlDriver(METRICS, load=lambda: nvml, clock=lambda: now)
     source.open()
     now = 60.0
     for function in {name for _, name in nvml.calls} | {
@@ -135,7 +135,7 @@ def test_a_module_that_is_not_nvidias_is_named():
     def wrong() -> FakeNvml:
         raise ImportError("/site-packages/pynvml.py is another module")
 
-    source = NvmlSource(METRICS, load=wrong)
+    source = NvmlDriver(METRICS, load=wrong)
     source.open()
     reason = source.devices().reason
     assert reason is not None
@@ -146,7 +146,7 @@ def test_a_module_that_is_not_nvidias_is_named():
 def test_a_driver_that_comes_later_is_found():
     now = 0.0
     nvml = FakeNvml(init_error=9)
-    source = AutoSource(NvmlSource(METRICS, load=lambda: nvml), clock=lambda: now)
+    source = AutoDriver(NvmlDriver(METRICS, load=lambda: nvml), clock=lambda: now)
     source.open()
     assert source.kind == "none"
     nvml.init_error = None

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from test_lab import PANEL, open_panel
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.replay import load_recording
+from jupyter_gpuperf.recordings.load import load_recording
 
 pytestmark = pytest.mark.ui
 

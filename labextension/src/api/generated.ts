@@ -256,6 +256,7 @@ export interface DeviceInfo {
     | number;
   compute_capability: string | null;
   driver_version: string | null;
+  host?: string | null;
   index: number;
   memory_total_bytes:
     | (
@@ -568,6 +569,25 @@ export interface Frame {
       | number;
   };
   host_cores_percent: number[];
+  hosts?: {
+    [k: string]: {
+      [k: string]:
+        | (
+            | "device_lost"
+            | "driver_error"
+            | "implausible"
+            | "no_permission"
+            | "not_answering"
+            | "not_recorded"
+            | "not_supported"
+            | "not_yet"
+          )
+        | number;
+    };
+  };
+  taken_seconds?: {
+    [k: string]: number;
+  };
   time_seconds: number;
   type: "frame";
 }
@@ -596,6 +616,9 @@ export interface History {
     [k: string]: Columns;
   };
   host: Columns;
+  hosts?: {
+    [k: string]: Columns;
+  };
   step_seconds: number;
 }
 /**

@@ -29,7 +29,9 @@ export function BenchmarksSection({
     jobs.benchmarks.find(each => each.name === chosen) ?? jobs.benchmarks[0];
   const kernels = pythonsOf(kernelspecs);
   // Nothing can be measured on a recording.
-  const devices = (live.devices?.devices ?? []).filter(each => !each.replayed);
+  const devices = (live.devices?.devices ?? []).filter(
+    each => !each.replayed && !each.host
+  );
   const refusal = jobs.refusal ?? jobs.trouble;
   const active = jobs.jobs.filter(isActive).length;
   const note =

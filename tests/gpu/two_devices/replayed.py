@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from real_server import ROOT
 
 from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.schemas import Frame, encode
-from jupyter_gpuperf.sources.replay import load_recording
 
 HEALTHY = ROOT / "jupyter_gpuperf" / "recordings" / "h100_healthy_resnet50_bf16.jsonl.gz"
 STEADY_SECONDS = (15.5, 23.5)

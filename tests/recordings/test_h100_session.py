@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources.replay import load_recording
+from jupyter_gpuperf.recordings.load import load_recording
 
 SESSION = Path(__file__).parents[1] / "recordings" / "h100_session.jsonl.gz"
 IDLE, COPIES, PRODUCTS = 8.0, 49.0, 60.0  # seconds into the recording

@@ -1,7 +1,6 @@
-"""The product's own recordings: a header, then what the live socket sends, one JSON object a line.
+"""A recording in memory: some time of some devices and of the machine around them.
 
-See :mod:`jupyter_gpuperf.recorder.recorder` for the other end. Readings are kept in columns, so that
-an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
+Readings are kept in columns, so that an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
 """
 
 from __future__ import annotations
@@ -9,45 +8,66 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import replace
 
-from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, TrainingNow
-from jupyter_gpuperf.sources.source import DriverProcess, DriverProcesses, Readings
+from jupyter_gpuperf.metrics import Metric
+from jupyter_gpuperf.recordings.format import FORMAT_VERSION
+from jupyter_gpuperf.recordings.replayed_loops import with_uuids
+from jupyter_gpuperf.schemas import (
+    DeviceInfo,
+    ListedProcess,
+    ListedProcesses,
+    MissingReason,
+    Readings,
+    TrainingNow,
+)
 
-FORMAT: Final = "gpuperf-recording"
-FORMAT_VERSION: Final = 1
+NOT_PLAYED: Final = ("alerts",)
+"""Kinds of messages that whoever plays a recording makes anew."""
+
 REASONS: Final[tuple[MissingReason, ...]] = get_args(MissingReason)
 
 T = TypeVar("T")
 
 
-class OwnRecording:
-    """A recording in memory.
+class Recording:
+    """What was read, by seconds since the beginning: what was newest then is what is answered.
 
     Parameters
     ----------
-    header, lines
+    header, messages
         The file's objects.
-    device_metrics, host_metrics
-        The metrics' names in this version; what else the file holds is left out, and what it lacks is
-        ``not_recorded``.
+    metrics
+        Those of this version; what else the file holds is left out, and what it lacks is ``not_recorded``.
+    uuid_prefix
+        What devices' UUIDs begin with here, and not in the file.
 
     Raises
     ------
     ValueError
         It has no readings, or it comes from a newer version of the product.
+
+    Attributes
+    ----------
+    label
+        What ran.
+    seconds
+        The times of its readings, in order; at least one.
+    unknown
+        Kinds of messages that are not known here, or can't be understood, and how many of each.
     """
 
     def __init__(
         self,
         header: Mapping[str, Any],
-        lines: Iterable[Mapping[str, Any]],
-        *,
-        device_metrics: Sequence[str],
-        host_metrics: Sequence[str],
+        messages: Iterable[Mapping[str, Any]],
+        metrics: Sequence[Metric],
+        uuid_prefix: str = "",
     ) -> None:
         if header.get("format_version") != FORMAT_VERSION:
             raise ValueError(
@@ -56,16 +76,20 @@ class OwnRecording:
             )
         self.label = str(header.get("label") or "recording")
         self.seconds: array[float] = array("d")
-        self._device_metrics = device_metrics
+        self.unknown: Counter[str] = Counter()
+        self._uuid_prefix = uuid_prefix
+        self._device_metrics = [each.name for each in metrics if each.scope == "device"]
         self._tables: dict[str, _Table] = {}
-        self._host = _Table(host_metrics)
+        self._host = _Table([each.name for each in metrics if each.scope == "host"])
         self._cores: list[array[float]] = []
-        self._devices: _Changes[list[DeviceInfo]] = _Changes(_devices(header.get("devices", [])))
+        self._devices: _Changes[list[DeviceInfo]] = _Changes(
+            self._described(header.get("devices", []))
+        )
         self._processes: _Changes[dict[str, Any]] = _Changes({})
         self._training: _Changes[TrainingNow | None] = _Changes(None)
         self._began_seconds = math.nan
-        for line in lines:
-            self._take(line)
+        for message in messages:
+            self._take(message)
         if not self.seconds:
             raise ValueError("it has no readings")
 
@@ -86,7 +110,7 @@ class OwnRecording:
         """Return each core's share in percent."""
         return list(self._cores[self._place(seconds)])
 
-    def read_processes(self, seconds: float) -> DriverProcesses:
+    def read_processes(self, seconds: float) -> ListedProcesses:
         """Return each device's processes; their numbers mean nothing on this machine."""
         known = self._processes.at(seconds)
         return {uuid: _processes(known.get(uuid, "not_recorded")) for uuid in self._tables}
@@ -95,18 +119,22 @@ class OwnRecording:
         """Return what the notebooks' loops did, where somebody watched them; ``None`` before the first word."""
         return self._training.at(seconds)
 
-    def _take(self, line: Mapping[str, Any]) -> None:
-        kind = line.get("type")
+    def _take(self, message: Mapping[str, Any]) -> None:
+        kind = message.get("type")
         # News come between two frames: they hold from the frame before on.
         now = self.seconds[-1] if self.seconds else 0.0
         if kind == "frame":
-            self._add(line)
+            self._add(message)
         elif kind == "devices":
-            self._devices.add(now, _devices(line["devices"]["devices"]))
+            self._devices.add(now, self._described(message["devices"]["devices"]))
         elif kind == "training":
-            self._training.add(now, _training(line))
+            self._add_training(now, message)
         elif kind == "processes":
-            self._processes.add(now, line["devices"])
+            self._processes.add(
+                now, {self._uuid_prefix + uuid: each for uuid, each in message["devices"].items()}
+            )
+        elif kind not in NOT_PLAYED:
+            self.unknown[f"a message of the unknown kind {kind!r}"] += 1
 
     def _add(self, frame: Mapping[str, Any]) -> None:
         time_seconds = float(frame["time_seconds"])
@@ -119,12 +147,36 @@ class OwnRecording:
             elapsed_seconds = time_seconds - self._began_seconds
         place = len(self.seconds)
         self.seconds.append(elapsed_seconds)
-        for uuid, readings in frame["devices"].items():
+        for recorded_uuid, readings in frame["devices"].items():
+            uuid = self._uuid_prefix + recorded_uuid
             if uuid not in self._tables:
                 self._tables[uuid] = _Table(self._device_metrics)
             self._tables[uuid].put(place, readings)
         self._host.put(place, frame["host"])
         self._cores.append(array("f", frame.get("host_cores_percent", ())))
+
+    def _described(self, raw: Any) -> list[DeviceInfo]:  # out of a file
+        try:
+            infos = msgspec.convert(raw, list[DeviceInfo])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"its devices can't be understood: {error}") from error
+        return [
+            replace(
+                info,
+                uuid=self._uuid_prefix + info.uuid,
+                parent_uuid=info.parent_uuid and self._uuid_prefix + info.parent_uuid,
+                replayed=True,
+            )
+            for info in infos
+        ]
+
+    def _add_training(self, now: float, message: Mapping[str, Any]) -> None:
+        try:
+            told = msgspec.convert(dict(message), TrainingNow)
+        except msgspec.ValidationError:
+            self.unknown["a message about training that can't be understood"] += 1
+            return
+        self._training.add(now, with_uuids(told, self._uuid_prefix))
 
     def _place(self, seconds: float) -> int:
         return max(0, bisect_right(self.seconds, seconds) - 1)
@@ -173,23 +225,8 @@ class _Changes(Generic[T]):
         return self._values[bisect_right(self._seconds, seconds) - 1]
 
 
-def _devices(raw: Any) -> list[DeviceInfo]:  # out of a file
-    try:
-        infos = msgspec.convert(raw, list[DeviceInfo])
-    except msgspec.ValidationError as error:
-        raise ValueError(f"its devices can't be understood: {error}") from error
-    return [msgspec.structs.replace(info, replayed=True) for info in infos]
-
-
-def _training(raw: Mapping[str, Any]) -> TrainingNow:
-    try:
-        return msgspec.convert(dict(raw), TrainingNow)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"its training can't be understood: {error}") from error
-
-
-def _processes(raw: Any) -> list[DriverProcess] | MissingReason:  # out of a file
+def _processes(raw: Any) -> list[ListedProcess] | MissingReason:  # out of a file
     if isinstance(raw, str):
         return raw if raw in REASONS else "not_recorded"
-    listed = msgspec.convert(raw, list[DriverProcess])
-    return [msgspec.structs.replace(each, elsewhere=True) for each in listed]
+    listed = msgspec.convert(raw, list[ListedProcess])
+    return [replace(each, elsewhere=True) for each in listed]

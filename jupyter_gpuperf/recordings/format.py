@@ -1,0 +1,46 @@
+"""The product's own format: gzip, one JSON object a line, a header first.
+
+Behind the header stand the messages of the live socket (:class:`schemas.Frame`, :class:`schemas.DevicesChanged`,
+:class:`schemas.AlertsChanged`, :class:`schemas.TrainingNow`), and every few seconds
+``{"type": "processes", "devices": …}``. It holds readings, the devices' UUIDs and processes' numbers: no
+names of users, files or machines, so that it can go with a bug report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from jupyter_gpuperf.schemas import DeviceInfo, ListedProcesses, Version, encode
+
+FORMAT: Final = "gpuperf-recording"
+FORMAT_VERSION: Final = 1
+SUFFIX: Final = ".jsonl.gz"
+
+
+def header(
+    *,
+    label: str,
+    began_seconds: float,
+    interval_ms: int,
+    version: Version,
+    devices: Sequence[DeviceInfo],
+) -> bytes:
+    """Return the first line, without its end."""
+    return encode(
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "label": label,
+            "began_seconds": began_seconds,
+            "interval_ms": interval_ms,
+            "version": version.version,
+            "source": version.source,
+            "devices": devices,
+        }
+    )
+
+
+def processes_message(listed: ListedProcesses) -> bytes:
+    """Return the line that says who holds the devices, without its end."""
+    return encode({"type": "processes", "devices": listed})

@@ -1,0 +1,125 @@
+"""How a file becomes a recording, whichever format it has."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.metrics import Metric
+from jupyter_gpuperf.recordings.format import FORMAT
+from jupyter_gpuperf.recordings.recording import Recording
+from jupyter_gpuperf.recordings.trace import translated
+
+logger = logging.getLogger(__name__)
+
+PACKAGED: Final = Path(__file__).parent
+"""Where recordings of real devices lie that come with the package."""
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+def find_recording(path: Path) -> Path:
+    """Return ``path``, or the package's own recording of that name where only that exists."""
+    packaged = PACKAGED / path.name
+    return packaged if not path.exists() and packaged.exists() else path
+
+
+def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "") -> Recording:
+    """Read a recording from ``path``, or from those of the package when only a name is given.
+
+    Messages of a kind that is not known here, as of a newer version, are named in the log and left out.
+
+    Parameters
+    ----------
+    uuid_prefix
+        What devices' UUIDs begin with in the recording that is returned.
+
+    Raises
+    ------
+    ValueError
+        The file is no recording; the message says what is wrong with it.
+    OSError
+        The file can't be read.
+    """
+    lines = Lines(find_recording(path))
+    try:
+        recording = _understood(iter(lines), metrics, uuid_prefix)
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is no recording ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        raise ValueError(f"{error}, and it ends torn" if lines.torn else str(error)) from error
+    if lines.torn:
+        logger.warning("The recording %s ends torn; what came before is played.", path)
+    for kind, count in recording.unknown.items():
+        logger.warning("The recording %s holds %d × %s, left out.", path, count, kind)
+    return recording
+
+
+def read_header(path: Path) -> Mapping[str, Any]:
+    """Return the header of a recording of the product's own.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    OSError
+        The file can't be read.
+    """
+    header = next(iter(Lines(path)), {})
+    if header.get("format") != FORMAT:
+        raise ValueError("another format")
+    return header
+
+
+class Lines:
+    """The lines of a recording, as objects, as far as they can be read.
+
+    A recording whose process was killed ends in the middle of a line or of a compressed block:
+    what was written until then is what counts. ``torn`` is set when that was so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.torn = False
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        with self._path.open("rb") as plain:
+            packed = plain.read(2) == GZIP_MAGIC
+        opener: Any = gzip.open if packed else open
+        with opener(self._path, "rb") as lines:
+            try:
+                for line in lines:
+                    if line.strip():
+                        yield self._object(line)
+            except (EOFError, zlib.error, gzip.BadGzipFile, _Torn):
+                self.torn = True
+
+    @staticmethod
+    def _object(line: bytes) -> Mapping[str, Any]:
+        try:
+            return msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            if not line.endswith(b"\n"):
+                raise _Torn from error
+            raise ValueError(f"a line is not a JSON object: {error}") from error
+
+
+class _Torn(Exception):
+    """The last line is only half there."""
+
+
+def _understood(
+    objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric], uuid_prefix: str
+) -> Recording:
+    header = next(objects, None)
+    if header is None:
+        raise ValueError("it holds nothing")
+    if header.get("format") != FORMAT:
+        header, objects = translated(header, objects, metrics)
+    return Recording(header, objects, metrics, uuid_prefix)

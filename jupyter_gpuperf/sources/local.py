@@ -1,0 +1,43 @@
+"""This machine: the devices of a driver, and the machine around them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from jupyter_gpuperf.metrics import Metric
+from jupyter_gpuperf.schemas import TrainingNow
+from jupyter_gpuperf.sources.host import HostReader
+from jupyter_gpuperf.sources.protocol import Driver, Sample
+
+COURTESY_SECONDS: Final = 0.0002
+"""Between the steps of a tick: the interpreter runs one thread at a time, and a request that comes
+meanwhile should wait for one step (0.3 ms with eight devices), not for all of them."""
+
+
+class LocalSource:
+    """Reads a driver's devices and this machine, each once a tick."""
+
+    def __init__(self, driver: Driver, metrics: tuple[Metric, ...]) -> None:
+        self._driver = driver
+        self._host = HostReader(metrics)
+        # The driver's own, as they are.
+        self.open, self.close = driver.open, driver.close
+        self.devices, self.read_processes = driver.devices, driver.read_processes
+
+    @property
+    def kind(self) -> str:
+        """The driver's."""
+        return self._driver.kind
+
+    def read(self) -> Sequence[Sample]:
+        """Read everything once."""
+        devices = self._driver.read()
+        time.sleep(COURTESY_SECONDS)
+        machine, cores_percent = self._host.read(), self._host.read_cores()
+        return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
+
+    def read_training(self) -> TrainingNow | None:
+        """Notebooks tell of their loops themselves."""
+        return None
