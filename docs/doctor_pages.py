@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from jupyter_gpuperf.doctor import CHECKS, SUBJECTS, Check
+from jupyter_gpuperf.checks import CHECKS, SUBJECTS, Check, checks_of, subject_of
 
 TITLES: Final = {
     "driver": "Driver",
@@ -58,8 +58,7 @@ def name_of(subject: ModuleType) -> str:
 
 def place_of(check: Check) -> str:
     """Return where a check's heading is."""
-    subject = next(each for each in SUBJECTS if check in each.CHECKS)
-    return f"{name_of(subject)}.md#{check.name}"
+    return f"{subject_of(check)}.md#{check.name}"
 
 
 def index_page() -> str:
@@ -68,7 +67,9 @@ def index_page() -> str:
     lines = ["# Checks", "", f"{len(CHECKS)} checks, by subject.", ""]
     for subject in SUBJECTS:
         lines += [f"## {TITLES[name_of(subject)]}", ""]
-        lines += [f"- [{check.name}]({place_of(check)}): {check.label}" for check in subject.CHECKS]
+        lines += [
+            f"- [{check.name}]({place_of(check)}): {check.label}" for check in checks_of(subject)
+        ]
         lines.append("")
     toctree = "\n".join([*names, "messages", "advice"])
     return "\n".join(lines) + f"\n```{{toctree}}\n:hidden:\n\n{toctree}\n```\n"
@@ -77,7 +78,7 @@ def index_page() -> str:
 def subject_page(subject: ModuleType) -> str:
     """Return a subject's page: what it looks at, and each check."""
     lines = [f"# {TITLES[name_of(subject)]}", "", str(inspect.getdoc(subject)), ""]
-    for check in subject.CHECKS:
+    for check in checks_of(subject):
         lines += [
             f"({check.name})=",
             "",

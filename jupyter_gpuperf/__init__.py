@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from jupyter_gpuperf.client.ab_tests import apply as apply
     from jupyter_gpuperf.client.ab_tests import headspace as headspace
+    from jupyter_gpuperf.client.doctor import doctor as doctor
     from jupyter_gpuperf.client.precision import amp_profile as amp_profile
     from jupyter_gpuperf.client.public import bench as bench
     from jupyter_gpuperf.client.public import tune as tune
@@ -59,10 +60,9 @@ def __getattr__(name: str) -> object:
 
         return getattr(public, name)
     if name == "doctor":
-        from importlib import import_module
+        from jupyter_gpuperf.client.doctor import doctor
 
-        # The package of the checks, which can be called.
-        return import_module("jupyter_gpuperf.doctor")
+        return doctor
     if name == "amp_profile":
         from jupyter_gpuperf.client.precision import amp_profile
 

@@ -11,8 +11,8 @@ from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
+from jupyter_gpuperf.jobs.check_runner import CheckRunner
 from jupyter_gpuperf.jobs.disturbances import Watcher
-from jupyter_gpuperf.jobs.examining import Examiner
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.jobs.told import ToldJobs
@@ -95,7 +95,7 @@ class Parts:
             sampler=self.sampler,
             subscribers=self.subscribers,
         )
-        self.examiner = Examiner()
+        self.check_runner = CheckRunner()
         holdings, told = KernelHoldings(), ToldJobs()
         processes = ProcessReader(
             self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
@@ -124,7 +124,7 @@ class Parts:
             alerts=alerts,
             diagnosis=self.diagnosis,
             recordings=self.recordings,
-            doctor=Examinations(self.examiner),
+            doctor=Examinations(self.check_runner),
             training=training,
         )
         self.kernel_socket = KernelSocket(
@@ -148,7 +148,7 @@ class Parts:
         """End the workers, the socket and the sampler."""
         await self.kernel_socket.stop()
         self.suites.close()
-        self.examiner.close()
+        self.check_runner.close()
         await self.diagnosis.stop()
         self.jobs.close()
         await in_thread(self.recordings.close)

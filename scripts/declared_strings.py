@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS
-from jupyter_gpuperf.doctor import CHECKS, subject_of
+from jupyter_gpuperf.checks import CHECKS, subject_of
 from jupyter_gpuperf.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def metric_strings() -> Iterator[Declared]:
 def check_strings() -> Iterator[Declared]:
     """Yield what the doctor's checks say of themselves."""
     for check in CHECKS:
-        path = f"jupyter_gpuperf/doctor/{subject_of(check)}.py"
+        path = f"jupyter_gpuperf/checks/{subject_of(check)}.py"
         for text in (check.label, check.why, check.expected):
             yield Declared(text, path)
 

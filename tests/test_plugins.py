@@ -12,7 +12,7 @@ from fractions import Fraction
 import pytest
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks
-from jupyter_gpuperf.doctor import CHECKS, all_checks
+from jupyter_gpuperf.checks import CHECKS, all_checks
 from jupyter_gpuperf.metrics import METRICS, all_metrics
 from jupyter_gpuperf.plugins import with_additions
 from jupyter_gpuperf.sources import SCHEMES, all_schemes

@@ -41,7 +41,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
     backend, processes = _plan(torch, parameters, context)
     sizes = _sizes(parameters)
-    _check_room(sizes[-1], processes, backend)
+    if backend == "gloo":
+        resources.check_room(3 * sizes[-1] * processes, hint="Ask for a smaller largest_mib.")
     samples: dict[str, list[float]] = {}
     context.progress(0.0, f"Starting {processes} processes")
     limit_seconds = parameters["time_limit_seconds"]
@@ -73,7 +74,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "nccl": _nccl_version(torch) if backend == "nccl" else None,
             "nvlink_multicast": False if backend == "nccl" else None,
         },
-        "limits": {},
     }
 
 
@@ -113,18 +113,6 @@ def _sizes(parameters: Mapping[str, Any]) -> list[int]:
     while sizes[-1] * GROWTH < largest:
         sizes.append(sizes[-1] * GROWTH)
     return [MIB * size for size in dict.fromkeys([*sizes, largest])]
-
-
-def _check_room(largest: int, processes: int, backend: str) -> None:
-    available = resources.available_memory_bytes()
-    needed = 3 * largest * processes
-    if backend == "gloo" and available is not None and needed > 0.8 * available:
-        raise BadRequest(
-            "not_enough_memory",
-            f"{processes} processes with {largest / 2**30:.1f} GiB each take about "
-            f"{needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free.",
-            "Ask for a smaller largest_mib.",
-        )
 
 
 def _answers(
@@ -245,45 +233,22 @@ BENCHMARK = Benchmark(
     requires=("torch",),
     all_devices=True,
     parameters=(
-        Parameter(
-            name="processes",
-            type="integer",
-            default=0,
+        Parameter.integer(
+            "processes",
+            0,
+            "How many; 0 takes one per GPU, or two without GPUs.",
             minimum=0,
             maximum=64,
-            help="How many; 0 takes one per GPU, or two without GPUs.",
         ),
-        Parameter(
-            name="backend",
-            type="choice",
-            default="auto",
-            choices=("auto", "nccl", "gloo"),
-            help="NCCL between GPUs, gloo between processors.",
+        Parameter.choice(
+            "backend",
+            "auto",
+            ("auto", "nccl", "gloo"),
+            "NCCL between GPUs, gloo between processors.",
         ),
-        Parameter(
-            name="smallest_mib",
-            type="integer",
-            default=1,
-            minimum=1,
-            maximum=65536,
-            help="Smallest message, in MiB.",
-        ),
-        Parameter(
-            name="largest_mib",
-            type="integer",
-            default=256,
-            minimum=1,
-            maximum=65536,
-            help="Largest message, in MiB.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=20.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="About how long to measure, all sizes together.",
-        ),
+        Parameter.integer("smallest_mib", 1, "Smallest message, in MiB.", minimum=1, maximum=65536),
+        Parameter.integer("largest_mib", 256, "Largest message, in MiB.", minimum=1, maximum=65536),
+        Parameter.time_limit(20.0, "About how long to measure, all sizes together."),
     ),
     run=run,
 )

@@ -7,10 +7,10 @@ one process, so that a chip that warms up favours none. fp32 means IEEE: TF32 is
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.training import (
     NETWORKS,
     SIZES,
@@ -18,20 +18,20 @@ from jupyter_gpuperf.benchmarks.workloads.training import (
     TrainingStep,
     precisions_of,
 )
+from jupyter_gpuperf.measure.device import first_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.memory import fits, peak_bytes
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
-from jupyter_gpuperf.measure.timer import block_timer
-
-WARM_STEPS: Final = 3
+from jupyter_gpuperf.measure.statistics import exactly
+from jupyter_gpuperf.measure.stopping import target_ratio
+from jupyter_gpuperf.measure.timer import warm_block
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     if device.type == "cpu":
         context.warn(
             "This torch sees no CUDA device: a smaller step was measured on the processor."
@@ -44,20 +44,17 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     samples: dict[str, list[float]] = {}
     sizes: dict[str, int] = {}
     for place, network in enumerate(networks):
-        part = _part_of(context, place, len(networks), network)
+        part = context.part(place, len(networks), network)
         size = _size(torch, device, network, precisions, context)
         sizes[f"{network}_batch_size"] = size.batch
-        found, raw, doubt = _measure(torch, device, network, size, precisions, parameters, part)
+        found, raw = _measure(torch, device, network, size, precisions, parameters, part)
         figures |= found
         samples |= raw
-        if doubt:
-            context.warn(f"{network}: {doubt}")
     return {
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
         "environment": {**describe(torch, device), **sizes},
-        "limits": {},
     }
 
 
@@ -81,42 +78,29 @@ def _measure(
     size: Size,
     precisions: list[str],
     parameters: Mapping[str, Any],
-    say: Callable[[float, str], None],
-) -> tuple[dict[str, Any], dict[str, list[float]], str | None]:
+    context: Context,
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
     make = functools.partial(TrainingStep, torch, device, network=network, size=size)
     figures: dict[str, Any] = {}
     if device.type == "cuda":
         for each in precisions:
             peak = peak_bytes(torch, device, functools.partial(make, precision=each))
-            figures[f"{network}_{each}_peak_bytes"] = {"value": peak, "low": peak, "high": peak}
+            figures[f"{network}_{each}_peak_bytes"] = exactly(peak)
     steps = {each: make(precision=each) for each in precisions}
-    blocks: dict[str, Callable[[], float]] = {}
-    for each, step in steps.items():
-        block = block_timer(step, device)
-        block(WARM_STEPS)
-        blocks[each] = functools.partial(block, 1)
     found = time_interleaved(
-        blocks,
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        {each: warm_block(step, device) for each, step in steps.items()},
+        target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=parameters["time_limit_seconds"]
         / (2 if parameters["network"] == "both" else 1),
-        progress=say,
+        progress=context.progress,
     )
     for each in precisions:
         figures[f"{network}_{each}_step_seconds"] = found.median(each)
         if each != "fp32":
             figures[f"{network}_{each}_speedup"] = found.speedup(each, "fp32")
     samples = {f"{network}_{each}_step_seconds": found.samples[each] for each in precisions}
-    return figures, samples, found.doubt
-
-
-def _part_of(
-    context: Context, place: int, parts: int, network: str
-) -> Callable[[float, str], None]:
-    def say(ratio: float, words: str) -> None:
-        context.progress((place + ratio) / parts, f"{network}: {words}")
-
-    return say
+    context.doubt(found.doubt)
+    return figures, samples
 
 
 BENCHMARK = Benchmark(
@@ -126,27 +110,9 @@ BENCHMARK = Benchmark(
     "time, speed-up against fp32, and peak memory.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="network",
-            type="choice",
-            default="both",
-            choices=("both", *NETWORKS),
-            help="Which network to train.",
-        ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=30.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring after this time, converged or not.",
-        ),
+        Parameter.choice("network", "both", ("both", *NETWORKS), "Which network to train."),
+        RIGOROUS,
+        Parameter.time_limit(30.0),
     ),
     run=run,
 )

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.measure import resources
-from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import time_call
 
 MIB: Final = 1 << 20
@@ -34,24 +33,30 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     size_bytes = parameters["size_mib"] * MIB
-    _check_room(size_bytes)
+    resources.check_room(3 * size_bytes, hint="Ask for a smaller size_mib.")
     if device.type == "cpu":
         context.warn("This torch sees no CUDA device: the host's own memory was measured.")
     works = _works(torch, device, size_bytes, context)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     for place, (name, (call, moved_bytes)) in enumerate(works.items()):
+        part = context.part(place, len(works), name.replace("_", " "))
+
+        def say(
+            ratio: float, seconds: float, part: Context = part, moved: float = moved_bytes
+        ) -> None:
+            part.progress(ratio, f"{moved / seconds / 1e9:.4g} GB/s")
+
         timing = time_call(
             call,
             device=device,
-            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=parameters["time_limit_seconds"] / len(works),
-            progress=_say(context, name, place, len(works), moved_bytes),
+            progress=say,
         )
-        if timing.doubt:
-            context.warn(f"{name.replace('_', ' ')}: {timing.doubt}")
+        part.doubt(timing.doubt)
         samples[f"{name}_seconds"] = timing.call_seconds
         figures[f"{name}_bytes_per_second"] = inverse(
             median_interval(timing.call_seconds), moved_bytes
@@ -120,7 +125,7 @@ def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
 
 
 def _limits(torch: Any, device: Any) -> dict[str, float]:
-    chip = limits_of(torch, device) if device.type == "cuda" else None
+    chip = limits_of(torch, device)
     if chip is None:
         return {}
     limits: dict[str, float] = {}
@@ -137,28 +142,6 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     return limits
 
 
-def _say(
-    context: Context, name: str, place: int, parts: int, moved_bytes: float
-) -> Callable[[float, float], None]:
-    def say(ratio: float, seconds: float) -> None:
-        rate = moved_bytes / seconds / 1e9
-        context.progress((place + ratio) / parts, f"{name.replace('_', ' ')}: {rate:.4g} GB/s")
-
-    return say
-
-
-def _check_room(size_bytes: int) -> None:
-    needed_bytes = 3 * size_bytes
-    available_bytes = resources.available_memory_bytes()
-    if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
-        raise BadRequest(
-            "not_enough_memory",
-            f"This takes {needed_bytes / 2**30:.1f} GiB of the host's memory; "
-            f"{available_bytes / 2**30:.1f} GiB are free.",
-            "Ask for a smaller size_mib.",
-        )
-
-
 BENCHMARK = Benchmark(
     name="bandwidth",
     label="Memory bandwidth",
@@ -166,28 +149,15 @@ BENCHMARK = Benchmark(
     "both ways.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="size_mib",
-            type="integer",
-            default=512,
+        Parameter.integer(
+            "size_mib",
+            512,
+            "Size of each buffer, in MiB; larger than any cache.",
             minimum=64,
             maximum=16_384,
-            help="Size of each buffer, in MiB; larger than any cache.",
         ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=30.0,
-            minimum=2.0,
-            maximum=600.0,
-            help="For all copies together.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(30.0, "For all copies together.", minimum=2.0),
     ),
     run=run,
 )

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.benchmarks.workloads.child import last_line_of
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
@@ -57,7 +56,7 @@ print(json.dumps({
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     size = parameters["size"]
-    _check_room(size)
+    resources.check_room(5 * 8 * size**2, hint="Ask for a smaller size.")
     _warn_of_settings(context)
     counts = thread_counts(parameters["threads"])
     plan = [(kind, count) for kind in KINDS for count in counts]
@@ -82,7 +81,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "blas": found["blas"],
             **{name.lower(): os.environ.get(name) for name in (*THREAD_VARIABLES, "KMP_AFFINITY")},
         },
-        "limits": {},
     }
 
 
@@ -100,33 +98,19 @@ def thread_counts(wanted: int) -> list[int]:
 
 
 def _measure(size: int, kind: str, threads: int, seconds: float) -> dict[str, Any]:
-    finished = subprocess.run(
-        [sys.executable, "-c", CHILD, json.dumps([size, kind, seconds])],
-        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+    answer: dict[str, Any] = json.loads(
+        last_line_of(
+            CHILD,
+            json.dumps([size, kind, seconds]),
+            environment=dict.fromkeys(THREAD_VARIABLES, str(threads)),
+            failed=lambda code, last: GpuPerfError(
+                "blas_failed",
+                f"NumPy ended with {code}: {last}",
+                "Install numpy again, or ask for a smaller size.",
+            ),
+        )
     )
-    if finished.returncode != 0:
-        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise GpuPerfError(
-            "blas_failed",
-            f"NumPy ended with {finished.returncode}: {last[0]}",
-            "Install numpy again, or ask for a smaller size.",
-        )
-    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return answer
-
-
-def _check_room(size: int) -> None:
-    needed, available = 5 * 8 * size**2, resources.available_memory_bytes()
-    if available is not None and needed > 0.8 * available:
-        raise BadRequest(
-            "not_enough_memory",
-            f"Matrices of {size} take {needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free.",
-            "Ask for a smaller size.",
-        )
 
 
 def _warn_of_settings(context: Context) -> None:
@@ -148,30 +132,17 @@ BENCHMARK = Benchmark(
     help="np.dot of square matrices in float32 and float64, by number of threads; names the BLAS library.",
     requires=("numpy",),
     parameters=(
-        Parameter(
-            name="size",
-            type="integer",
-            default=2048,
-            minimum=16,
-            maximum=32768,
-            help="Rows and columns of the matrices.",
+        Parameter.integer(
+            "size", 2048, "Rows and columns of the matrices.", minimum=16, maximum=32768
         ),
-        Parameter(
-            name="threads",
-            type="integer",
-            default=0,
+        Parameter.integer(
+            "threads",
+            0,
+            "Only this number; 0 tries one, doubling, and all.",
             minimum=0,
             maximum=1024,
-            help="Only this number; 0 tries one, doubling, and all.",
         ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=12.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="About how long to measure, all numbers of threads together.",
-        ),
+        Parameter.time_limit(12.0, "About how long to measure, all numbers of threads together."),
     ),
     run=run,
 )

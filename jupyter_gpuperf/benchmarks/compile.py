@@ -16,25 +16,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.training import (
     NETWORKS,
     SIZES,
     Size,
     TrainingStep,
-    precisions_of,
+    check_precision,
 )
-from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.compiler import check_compiler
+from jupyter_gpuperf.measure.device import first_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.memory import fits
-from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
-from jupyter_gpuperf.measure.timer import block_timer
+from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
+from jupyter_gpuperf.measure.stopping import target_ratio
+from jupyter_gpuperf.measure.timer import warm_block
 
 CACHE_VARIABLE: Final = "TORCHINDUCTOR_CACHE_DIR"
-WARM_STEPS: Final = 3
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -62,15 +61,10 @@ def own_cache() -> Iterator[None]:
 def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     check_compiler(torch, device)
     network, precision = parameters["network"], parameters["precision"]
-    if precision not in precisions_of(torch, device):
-        raise Unavailable(
-            "format_not_supported",
-            f"This device does not compute in {precision}.",
-            f"Choose one of {', '.join(precisions_of(torch, device))}.",
-        )
+    check_precision(torch, device, precision)
     if device.type == "cpu":
         context.warn(
             "This torch sees no CUDA device: a smaller step was measured on the processor."
@@ -88,22 +82,18 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     context.progress(0.4, "Compiling again, from the cache")
     (_, warm_seconds), _, _ = _compile(torch, device, functools.partial(make, size=size))
     figures: dict[str, Any] = {
-        "compile_cold_seconds": _once(cold_seconds),
-        "compile_warm_seconds": _once(warm_seconds),
+        "compile_cold_seconds": exactly(cold_seconds),
+        "compile_warm_seconds": exactly(warm_seconds),
     }
-    blocks = {}
-    for name, step in (("eager", make(size=size)), ("compiled", compiled)):
-        block = block_timer(step, device)
-        block(WARM_STEPS)
-        blocks[name] = functools.partial(block, 1)
+    steps = (("eager", make(size=size)), ("compiled", compiled))
+    blocks = {name: warm_block(step, device) for name, step in steps}
     found = time_interleaved(
         blocks,
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=parameters["time_limit_seconds"],
         progress=lambda ratio, words: context.progress(0.6 + 0.4 * ratio, words),
     )
-    if found.doubt:
-        context.warn(found.doubt)
+    context.doubt(found.doubt)
     figures |= {f"{name}_step_seconds": found.median(name) for name in blocks}
     figures["compiled_speedup"] = found.speedup("compiled", "eager")
     break_even = _break_even(found.samples["eager"], found.samples["compiled"], cold_seconds)
@@ -123,7 +113,6 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "graphs": graphs,
             "graph_breaks": breaks,
         },
-        "limits": {},
     }
 
 
@@ -151,11 +140,6 @@ def _break_even(
     return inverse(saved, cold_seconds) if saved["low"] > 0 else None
 
 
-def _once(value: float) -> dict[str, float]:
-    # Taken once: it has no interval, and is shown without one.
-    return {"value": value, "low": value, "high": value}
-
-
 BENCHMARK = Benchmark(
     name="compile",
     label="torch.compile",
@@ -163,33 +147,17 @@ BENCHMARK = Benchmark(
     "and from it, graphs and breaks.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="network",
-            type="choice",
-            default="resnet",
-            choices=NETWORKS,
-            help="Which network to train.",
+        Parameter.choice("network", "resnet", NETWORKS, "Which network to train."),
+        Parameter.choice(
+            "precision",
+            "bf16",
+            ("fp32", "tf32", "bf16", "fp16"),
+            "fp32 means IEEE, without TF32; bf16 and fp16 by autocast outside of what is compiled.",
         ),
-        Parameter(
-            name="precision",
-            type="choice",
-            default="bf16",
-            choices=("fp32", "tf32", "bf16", "fp16"),
-            help="fp32 means IEEE, without TF32; bf16 and fp16 by autocast outside of what is compiled.",
-        ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=20.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring the steps after this time, converged or not; compiling comes before.",
+        RIGOROUS,
+        Parameter.time_limit(
+            20.0,
+            "Stop measuring the steps after this time, converged or not; compiling comes before.",
         ),
     ),
     run=run,

@@ -9,28 +9,25 @@ measured in turn with the pass that was asked for.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.compile import own_cache
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.benchmarks.workloads.training import precisions_of
-from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
-from jupyter_gpuperf.measure.timer import Timing, block_timer, time_call
+from jupyter_gpuperf.measure.stopping import target_ratio
+from jupyter_gpuperf.measure.timer import Timing, time_call, warm_block
 
-WARM_CALLS: Final = 3
-"""Of each variant: the first of a compiled one compiles."""
 ITSELF_SHARE: Final = 0.4
 """Of the time, where variants are measured, too; they are several."""
 ITSELF: Final = "eager"
@@ -40,10 +37,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     if device.type == "cpu":
         context.warn("This torch sees no CUDA device: measured on the processor.")
-        _check_room(parameters)
+        resources.check_room(_needed_bytes(parameters), hint="Ask for a smaller batch_size.")
     wanted = Pass(
         batch_size=parameters["batch_size"],
         image_size=parameters["image_size"],
@@ -57,7 +54,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = time_call(
         wanted.make(torch, device),
         device=device,
-        target_ratio=_target(parameters),
+        target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=share * parameters["time_limit_seconds"],
         progress=lambda ratio, seconds: context.progress(
             (0.1 + 0.9 * ratio) * share, f"{1000 * seconds:.2f} ms a pass so far"
@@ -81,10 +78,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
 
 
-def _target(parameters: Mapping[str, Any]) -> float:
-    return RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO
-
-
 def _figures(timing: Timing, batch_size: int) -> tuple[dict[str, Any], dict[str, list[float]]]:
     samples = {"pass_seconds": timing.call_seconds}
     if timing.launch_seconds:
@@ -98,7 +91,7 @@ def _figures(timing: Timing, batch_size: int) -> tuple[dict[str, Any], dict[str,
 
 def _surroundings(torch: Any, device: Any, wanted: Pass) -> dict[str, Any]:
     """Return the environment, and what the chip allows an eager pass, where the chip is known."""
-    chip = limits_of(torch, device) if device.type == "cuda" else None
+    chip = limits_of(torch, device)
     tf32 = _cudnn_tf32(torch)
     kind = number_format(wanted, chip, tf32=bool(tf32))
     return {
@@ -135,7 +128,7 @@ def _compare_variants(
                 blocks[name] = block
         return time_interleaved(
             blocks,
-            target_ratio=_target(parameters),
+            target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=(1 - ITSELF_SHARE) * parameters["time_limit_seconds"],
             progress=lambda ratio, words: context.progress(
                 0.5 + 0.5 * ratio, f"In turn: {words} so far"
@@ -167,14 +160,11 @@ def _warm_block(
     try:
         if variant.compiled:
             check_compiler(torch, device)
-        block = block_timer(variant.make(torch, device), device)
-        block(WARM_CALLS)
+        return warm_block(variant.make(torch, device), device)
     except Unavailable as error:
         context.warn(f"Not compiled: {error.message}")
     except RuntimeError as error:  # torch.compile's own; what it says goes on for pages
         context.warn(f"Not compiled: {str(error).strip().splitlines()[0]}")
-    else:
-        return functools.partial(block, 1)
     return None
 
 
@@ -188,23 +178,14 @@ def _gains(found: Interleaved) -> dict[str, Any]:
     return figures
 
 
-def _check_room(parameters: Mapping[str, Any]) -> None:
+def _needed_bytes(parameters: Mapping[str, Any]) -> int:
     # The convolution's output and the ReLU's exist at the same time.
-    activations = parameters["batch_size"] * CHANNELS * parameters["image_size"] ** 2
-    needed_bytes = 2 * 4 * activations
-    available_bytes = resources.available_memory_bytes()
-    if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
-        raise BadRequest(
-            "not_enough_memory",
-            f"This pass takes {needed_bytes / 2**30:.1f} GiB of memory; "
-            f"{available_bytes / 2**30:.1f} GiB are free.",
-            "Ask for a smaller batch_size.",
-        )
+    activations: int = parameters["batch_size"] * CHANNELS * parameters["image_size"] ** 2
+    return 2 * 4 * activations
 
 
 def _warn(timing: Timing, context: Context) -> None:
-    if timing.doubt:
-        context.warn(timing.doubt)
+    context.doubt(timing.doubt)
     if timing.launch_bound:
         context.warn(
             "Launch-bound: the host takes nearly as long to queue a pass as the device to compute it."
@@ -224,50 +205,24 @@ BENCHMARK = Benchmark(
     "half precision, channels last and a compiler would gain.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="batch_size",
-            type="integer",
-            default=128,
-            minimum=1,
-            maximum=8192,
-            help="Images in a batch.",
+        Parameter.integer("batch_size", 128, "Images in a batch.", minimum=1, maximum=8192),
+        Parameter.integer(
+            "image_size", 224, "Height and width of an image, in pixels.", minimum=8, maximum=2048
         ),
-        Parameter(
-            name="image_size",
-            type="integer",
-            default=224,
-            minimum=8,
-            maximum=2048,
-            help="Height and width of an image, in pixels.",
+        Parameter.choice(
+            "precision",
+            "fp32",
+            ("fp32", "bf16", "fp16"),
+            "fp32 as torch runs it by default, or autocast to bf16 or fp16.",
         ),
-        Parameter(
-            name="precision",
-            type="choice",
-            default="fp32",
-            choices=("fp32", "bf16", "fp16"),
-            help="fp32 as torch runs it by default, or autocast to bf16 or fp16.",
+        Parameter.choice(
+            "variants",
+            "auto",
+            ("auto", "none", "all"),
+            "Measure in turn with it: half precision, channels last, compiled. auto does so on a GPU.",
         ),
-        Parameter(
-            name="variants",
-            type="choice",
-            default="auto",
-            choices=("auto", "none", "all"),
-            help="Measure in turn with it: half precision, channels last, compiled. auto does so on a GPU.",
-        ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=30.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring after this time, converged or not.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(30.0),
     ),
     run=run,
 )

@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.training import (
     SIZES,
     Size,
     TrainingStep,
-    precisions_of,
+    check_precision,
 )
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.memory import fits, free
-from jupyter_gpuperf.measure.statistics import mean_of_few
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
+from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import block_timer
 
 WARM_STEPS: Final = 3
@@ -47,12 +47,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "Run it on a machine with an NVIDIA GPU, with a CUDA build of torch.",
         )
     device = torch.device("cuda")
-    if parameters["precision"] not in precisions_of(torch, device):
-        raise Unavailable(
-            "format_not_supported",
-            f"This device does not compute in {parameters['precision']}.",
-            f"Choose one of {', '.join(precisions_of(torch, device))}.",
-        )
+    check_precision(torch, device, parameters["precision"])
     make = functools.partial(
         TrainingStep,
         torch,
@@ -88,19 +83,18 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             block()
         found = time_interleaved(
             blocks,
-            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=parameters["time_limit_seconds"],
             progress=lambda ratio, words: context.progress(0.4 + 0.6 * ratio, words),
         )
-    if found.doubt:
-        context.warn(found.doubt)
+    context.doubt(found.doubt)
     return {
         "unit": "seconds",
         "figures": {
             **{f"{name}_step_seconds": found.median(name) for name in blocks},
             "on_speedup": found.speedup("on", "off"),
             **{f"{name}_new_shape_seconds": mean_of_few(firsts[name]) for name in blocks},
-            **{name: {"value": peak, "low": peak, "high": peak} for name, peak in peaks.items()},
+            **{name: exactly(peak) for name, peak in peaks.items()},
         },
         "samples": {
             **{f"{name}_step_seconds": values for name, values in found.samples.items()},
@@ -111,7 +105,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "cudnn": torch.backends.cudnn.version(),
             "measured_batch_size": size.batch,
         },
-        "limits": {},
     }
 
 
@@ -186,33 +179,17 @@ BENCHMARK = Benchmark(
     "first step of a new shape, and memory. Needs an NVIDIA GPU.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="precision",
-            type="choice",
-            default="fp16",
-            choices=("fp32", "tf32", "bf16", "fp16"),
-            help="fp32 means IEEE, without TF32; bf16 and fp16 by autocast.",
+        Parameter.choice(
+            "precision",
+            "fp16",
+            ("fp32", "tf32", "bf16", "fp16"),
+            "fp32 means IEEE, without TF32; bf16 and fp16 by autocast.",
         ),
-        Parameter(
-            name="channels_last",
-            type="boolean",
-            default=False,
-            help="Keep images as tensor cores like them: channels last.",
+        Parameter.boolean(
+            "channels_last", False, "Keep images as tensor cores like them: channels last."
         ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=20.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring the steps after this time, converged or not.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(20.0, "Stop measuring the steps after this time, converged or not."),
     ),
     run=run,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.loader_timing import measure_loader
 from jupyter_gpuperf.benchmarks.workloads.own_loader import (
     loader_like,
@@ -20,6 +20,7 @@ from jupyter_gpuperf.benchmarks.workloads.own_loader import (
 )
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.measure.device import first_device, started_device
 from jupyter_gpuperf.measure.environment import describe
 
 if TYPE_CHECKING:
@@ -43,9 +44,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
     found = measure_loader(_loader(parameters), parameters, context, things="images")
-    device = torch.device("cuda") if torch.cuda.is_available() else None
     found["environment"] = {
-        **describe(torch, device),
+        **describe(torch, first_device(torch)),
         "start_method": _start_method(),
         "batch_bytes": batch_bytes,
     }
@@ -80,8 +80,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     data = loader.dataset
     found["parameters"] = {"loader": name, **settings, **limits}
     found["environment"] = {
-        # Asked of the device, CUDA would be started in the notebook, and forked workers could not use it.
-        **describe(torch, torch.device("cuda") if torch.cuda.is_initialized() else None),
+        **describe(torch, started_device(torch)),
         "start_method": _start_method(),
         "data_set": type(data).__name__,
         "data_set_items": len(data) if isinstance(data, Sized) else None,
@@ -155,58 +154,31 @@ BENCHMARK = Benchmark(
     "batch takes, and how long the workers take to start.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="items",
-            type="integer",
-            default=1000,
+        Parameter.integer(
+            "items",
+            1000,
+            "Images in the data set; 10000, as often used, take 6 GB.",
             minimum=1,
             maximum=1_000_000,
-            help="Images in the data set; 10000, as often used, take 6 GB.",
         ),
-        Parameter(
-            name="batch_size",
-            type="integer",
-            default=64,
-            minimum=1,
-            maximum=4096,
-            help="Images in a batch.",
-        ),
-        Parameter(
-            name="workers",
-            type="integer",
-            default=4,
+        Parameter.integer("batch_size", 64, "Images in a batch.", minimum=1, maximum=4096),
+        Parameter.integer(
+            "workers",
+            4,
+            "Worker processes; 0 loads in the training process itself.",
             minimum=0,
             maximum=128,
-            help="Worker processes; 0 loads in the training process itself.",
         ),
-        Parameter(
-            name="prefetch_factor",
-            type="integer",
-            default=2,
-            minimum=1,
-            maximum=64,
-            help="Batches that each worker keeps ready.",
+        Parameter.integer(
+            "prefetch_factor", 2, "Batches that each worker keeps ready.", minimum=1, maximum=64
         ),
-        Parameter(
-            name="pin_memory",
-            type="boolean",
-            default=False,
-            help="Copy each batch into page-locked memory, for faster copies to the device.",
+        Parameter.boolean(
+            "pin_memory",
+            False,
+            "Copy each batch into page-locked memory, for faster copies to the device.",
         ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=30.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring after this time, converged or not.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(30.0),
     ),
     run=run,
     run_on=run_on,

@@ -41,6 +41,48 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
 
+    @classmethod
+    def integer(
+        cls, name: str, default: int, help: str, *, minimum: int, maximum: int
+    ) -> Parameter:
+        """Declare a whole number."""
+        return cls(
+            name=name, type="integer", default=default, help=help, minimum=minimum, maximum=maximum
+        )
+
+    @classmethod
+    def boolean(cls, name: str, default: bool, help: str) -> Parameter:
+        """Declare a switch."""
+        return cls(name=name, type="boolean", default=default, help=help)
+
+    @classmethod
+    def choice(cls, name: str, default: str, choices: tuple[str, ...], help: str) -> Parameter:
+        """Declare one of several words."""
+        return cls(name=name, type="choice", default=default, choices=choices, help=help)
+
+    @classmethod
+    def text(cls, name: str, default: str, help: str) -> Parameter:
+        """Declare a line of text."""
+        return cls(name=name, type="text", default=default, help=help)
+
+    @classmethod
+    def time_limit(
+        cls,
+        default: float,
+        help: str = "Stop measuring after this time, converged or not.",
+        *,
+        minimum: float = 1.0,
+    ) -> Parameter:
+        """Declare ``time_limit_seconds``."""
+        return cls(
+            name="time_limit_seconds",
+            type="number",
+            default=default,
+            help=help,
+            minimum=minimum,
+            maximum=600.0,
+        )
+
     def check(self, value: object) -> Scalar:
         """Return ``value`` as this parameter's type.
 
@@ -86,6 +128,14 @@ class Parameter:
         )
 
 
+RIGOROUS: Final = Parameter.boolean(
+    "rigorous",
+    False,
+    "Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
+)
+"""Of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """What a running benchmark may use of the world around it.
@@ -100,6 +150,20 @@ class Context:
 
     progress: Callable[[float, str], None]
     warn: Callable[[str], None]
+
+    def part(self, place: int, parts: int, name: str) -> Context:
+        """Return the context of one of several parts, which names it in what it says."""
+        return Context(
+            progress=lambda ratio, words: self.progress(
+                (place + min(ratio, 1.0)) / parts, f"{name}: {words}"
+            ),
+            warn=lambda sentence: self.warn(f"{name}: {sentence}"),
+        )
+
+    def doubt(self, doubt: str | None) -> None:
+        """Warn of an interval that stayed wide, if it did."""
+        if doubt:
+            self.warn(doubt)
 
 
 def _fits_a_line(text: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.images import (
     Reader,
     images_in,
@@ -26,7 +26,7 @@ from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO, StopRule
+from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 
 MADE: Final = 48
 MOST_IMAGES: Final = 512
@@ -69,7 +69,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "mean_file_bytes": total / len(paths),
             "page_cache": "warm",
         },
-        "limits": {},
     }
 
 
@@ -122,7 +121,7 @@ def _alone(
 
     measured = time_interleaved(
         {name: functools.partial(read_all, reader) for name, reader in found.items()},
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=ALONE_SHARE * parameters["time_limit_seconds"],
         progress=lambda ratio, words: context.progress(0.1 + 0.4 * ratio, words),
     )
@@ -149,7 +148,7 @@ def _in_workers(
     samples: dict[str, list[float]] = {}
     for place, (name, reader) in enumerate(found.items()):
         rule = StopRule(
-            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=(1 - ALONE_SHARE) * parameters["time_limit_seconds"] / len(found),
             interval_of=mean_interval,
         )
@@ -229,34 +228,18 @@ BENCHMARK = Benchmark(
     "workers.",
     requires=("numpy",),
     parameters=(
-        Parameter(
-            name="folder",
-            type="text",
-            default="",
-            help="Your own images; without it, photograph-like JPEGs are made.",
+        Parameter.text(
+            "folder", "", "Your own images; without it, photograph-like JPEGs are made."
         ),
-        Parameter(
-            name="workers",
-            type="integer",
-            default=0,
+        Parameter.integer(
+            "workers",
+            0,
+            "Workers of the DataLoader; 0 takes one per processor.",
             minimum=0,
             maximum=256,
-            help="Workers of the DataLoader; 0 takes one per processor.",
         ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=20.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring after this time, converged or not.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(20.0),
     ),
     run=run,
 )

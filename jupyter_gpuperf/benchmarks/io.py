@@ -56,15 +56,19 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         figures: dict[str, Any] = {}
         samples: dict[str, list[float]] = {}
         for place, (name, amount, block) in enumerate(plan):
-            seconds = _sample(
-                block,
-                parameters["time_limit_seconds"] / len(plan),
-                context,
-                name,
-                (place, len(plan)),
+            words = name.replace("_", " ")
+            rule = StopRule(
+                target_ratio=QUICK_RATIO,
+                limit_seconds=parameters["time_limit_seconds"] / len(plan),
+                interval_of=median_interval,
             )
-            samples[f"{name}_seconds"] = seconds
-            figures[_figure(name)] = inverse(median_interval(seconds), amount)
+            while not rule.done:
+                rule.add(block())
+                context.progress((place + rule.progress_ratio) / len(plan), words)
+            if doubt := rule.doubt():
+                context.warn(f"{words}: {doubt}")
+            samples[f"{name}_seconds"] = rule.blocks
+            figures[_figure(name)] = inverse(median_interval(rule.blocks), amount)
         environment = {
             **describe(),
             "filesystem": filesystem_of(folder),
@@ -76,7 +80,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "figures": figures,
         "samples": samples,
         "environment": environment,
-        "limits": {},
     }
 
 
@@ -198,25 +201,6 @@ def _read_at_random(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sample(
-    block: Callable[[], float],
-    limit_seconds: float,
-    context: Context,
-    name: str,
-    place: tuple[int, int],
-) -> list[float]:
-    words = name.replace("_", " ")
-    rule = StopRule(
-        target_ratio=QUICK_RATIO, limit_seconds=limit_seconds, interval_of=median_interval
-    )
-    while not rule.done:
-        rule.add(block())
-        context.progress((place[0] + rule.progress_ratio) / place[1], words)
-    if doubt := rule.doubt():
-        context.warn(f"{words}: {doubt}")
-    return rule.blocks
-
-
 def _size_of(paths: list[Path]) -> int:
     return sum(path.stat().st_size for path in paths)
 
@@ -227,29 +211,14 @@ BENCHMARK = Benchmark(
     help="Reading from the disk under a data set, cold and from the page cache: large files, small random "
     "reads, many small files.",
     parameters=(
-        Parameter(
-            name="folder",
-            type="text",
-            default="",
-            help="Your data set: its files are read and never written. Without it, files are made in the "
+        Parameter.text(
+            "folder",
+            "",
+            "Your data set: its files are read and never written. Without it, files are made in the "
             "temporary folder.",
         ),
-        Parameter(
-            name="size_mib",
-            type="integer",
-            default=512,
-            minimum=16,
-            maximum=65536,
-            help="How much to read, in MiB.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=20.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="About how long to measure, everything together.",
-        ),
+        Parameter.integer("size_mib", 512, "How much to read, in MiB.", minimum=16, maximum=65536),
+        Parameter.time_limit(20.0, "About how long to measure, everything together."),
     ),
     run=run,
 )

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.measure.device import first_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO, StopRule
+from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 
 CALLS: Final = 500
 """Launches in a block; fewer than the device's queue holds, so that the host never waits for room."""
@@ -25,7 +26,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     one = torch.zeros(1, device=device)
 
     def tiny() -> None:
@@ -39,38 +40,28 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.warn("This torch sees no CUDA device: the cost of one operation was measured.")
     samples = {}
     for place, (name, block) in enumerate(blocks.items()):
-        samples[name] = _sample(block, parameters, context, name, (place, len(blocks)))
+        part = context.part(place, len(blocks), name.removesuffix("_seconds").replace("_", " "))
+        samples[name] = _sample(block, parameters, part, len(blocks))
     return {
         "unit": "seconds",
         "figures": {name: median_interval(values) for name, values in samples.items()},
         "samples": samples,
         "environment": describe(torch, device),
-        "limits": {},
     }
 
 
 def _sample(
-    block: Callable[[], float],
-    parameters: Mapping[str, Any],
-    context: Context,
-    name: str,
-    place: tuple[int, int],
+    block: Callable[[], float], parameters: Mapping[str, Any], context: Context, parts: int
 ) -> list[float]:
     for _ in range(3):
         block()  # compiles, allocates, wakes the clocks
     rule = StopRule(
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
-        limit_seconds=parameters["time_limit_seconds"] / place[1],
+        target_ratio=target_ratio(parameters["rigorous"]),
+        limit_seconds=parameters["time_limit_seconds"] / parts,
         interval_of=median_interval,
     )
-    while not rule.done:
-        rule.add(block())
-        context.progress(
-            (place[0] + rule.progress_ratio) / place[1],
-            f"{name.removesuffix('_seconds').replace('_', ' ')}: {1e6 * rule.blocks[-1]:.2f} µs",
-        )
-    if doubt := rule.doubt():
-        context.warn(f"{name.removesuffix('_seconds').replace('_', ' ')}: {doubt}")
+    rule.run(block, lambda ratio, blocks: context.progress(ratio, f"{1e6 * blocks[-1]:.2f} µs"))
+    context.doubt(rule.doubt())
     return rule.blocks
 
 
@@ -127,20 +118,8 @@ BENCHMARK = Benchmark(
     "from a graph.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=10.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="For everything together.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(10.0, "For everything together."),
     ),
     run=run,
 )

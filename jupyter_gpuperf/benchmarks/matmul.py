@@ -13,15 +13,15 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
 from jupyter_gpuperf.measure.cache import flusher
-from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import block_timer, time_call
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
@@ -38,7 +38,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     if device.type == "cpu":
         context.warn("This torch sees no CUDA device: measured on the processor.")
     wanted = FORMATS if parameters["precision"] == "all" else (parameters["precision"],)
@@ -49,16 +49,14 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             f"This device has no {parameters['precision']} matrix products in torch.",
             "Choose another precision.",
         )
-    chip = limits_of(torch, device) if device.type == "cuda" else None
+    chip = limits_of(torch, device)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     limits: dict[str, float] = {}
     shapes: dict[str, Any] = {}
     for place, kind in enumerate(kinds):
-        part = _Part(context, kind, place, len(kinds))
-        shape, seconds, doubt = _measure(torch, device, kind, parameters, part, len(kinds))
-        if doubt:
-            context.warn(f"{kind}: {doubt}")
+        part = context.part(place, len(kinds), kind)
+        shape, seconds = _measure(torch, device, kind, parameters, part, len(kinds))
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
         shapes[f"{kind}_shape"] = "×".join(map(str, shape))
@@ -84,49 +82,38 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
 
 
-class _Part:
-    """One format's share of the progress."""
-
-    def __init__(self, context: Context, kind: str, place: int, parts: int) -> None:
-        self._context, self._kind = context, kind
-        self._place, self._parts = place, parts
-
-    def say(self, ratio: float, best: float) -> None:
-        """Tell how far this format is, and the best rate so far."""
-        self._context.progress(
-            (self._place + min(ratio, 1.0)) / self._parts,
-            f"{self._kind}: {best / 1e12:.3g} Tflop/s so far",
-        )
-
-
 def _measure(
     torch: Any,
     device: Any,
     kind: str,
     parameters: Mapping[str, Any],
-    part: _Part,
+    context: Context,
     kinds: int,
-) -> tuple[Shape, list[float], str | None]:
+) -> tuple[Shape, list[float]]:
+    def say(ratio: float, best: float) -> None:
+        context.progress(ratio, f"{best / 1e12:.3g} Tflop/s so far")
+
     limit_seconds = parameters["time_limit_seconds"] / kinds
     with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
         search = Search(
             products.rate,
             largest=products.largest,
             limit_seconds=SEARCH_SHARE * limit_seconds,
-            say=lambda ratio, best: part.say(SEARCH_SHARE * ratio, best),
+            say=lambda ratio, best: say(SEARCH_SHARE * ratio, best),
         )
         shape = search.best_of(products.grid())
         timing = time_call(
             products.call(shape),
             device=device,
-            target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+            target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=(1 - SEARCH_SHARE) * limit_seconds,
-            progress=lambda ratio, seconds: part.say(
+            progress=lambda ratio, seconds: say(
                 SEARCH_SHARE + (1 - SEARCH_SHARE) * ratio, _flop(shape) / seconds
             ),
             flush=products.flush,
         )
-    return shape, timing.call_seconds, timing.doubt
+    context.doubt(timing.doubt)
+    return shape, timing.call_seconds
 
 
 def _flop(shape: Shape) -> float:
@@ -230,32 +217,22 @@ BENCHMARK = Benchmark(
     "data sheet promises.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="precision",
-            type="choice",
-            default="bf16",
-            choices=(*FORMATS, "all"),
-            help="Number format of the operands; all: one after another.",
+        Parameter.choice(
+            "precision",
+            "bf16",
+            (*FORMATS, "all"),
+            "Number format of the operands; all: one after another.",
         ),
-        Parameter(
-            name="flush_l2",
-            type="boolean",
-            default=False,
-            help="Empty the device's cache before each product; without it, small operands stay there.",
+        Parameter.boolean(
+            "flush_l2",
+            False,
+            "Empty the device's cache before each product; without it, small operands stay there.",
         ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Go on until the winner's interval is within 1 % instead of 3 %.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=60.0,
+        RIGOROUS,
+        Parameter.time_limit(
+            60.0,
+            "For everything: a part of it goes to the search, the rest to the winner.",
             minimum=2.0,
-            maximum=600.0,
-            help="For everything: a part of it goes to the search, the rest to the winner.",
         ),
     ),
     run=run,

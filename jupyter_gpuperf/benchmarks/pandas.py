@@ -9,18 +9,17 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.benchmarks.workloads.child import last_line_of
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import median_interval
+from jupyter_gpuperf.measure.statistics import exactly, median_interval
 
 ENGINES: Final = ("c", "pyarrow", "python")
 PYTHON_ENGINE_ROWS: Final = 20_000
@@ -65,7 +64,7 @@ print(json.dumps({
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     rows = parameters["rows"]
-    _check_room(rows)
+    resources.check_room(12 * ROW_BYTES * rows, hint="Ask for fewer rows.")
     engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
     if "pyarrow" not in engines:
         context.warn("pyarrow is not installed: its engine was left out. Run: pip install pyarrow.")
@@ -85,8 +84,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             samples[f"{name}_seconds"] = found["seconds"]
             figures[f"{name}_seconds"] = median_interval(found["seconds"])
             if found["peak_bytes"] is not None and what != "python":
-                peak = float(found["peak_bytes"])
-                figures[f"{name}_peak_bytes"] = {"value": peak, "low": peak, "high": peak}
+                figures[f"{name}_peak_bytes"] = exactly(float(found["peak_bytes"]))
             version = found["pandas"]
     if rows > PYTHON_ENGINE_ROWS:
         context.warn(f"The engine python read {PYTHON_ENGINE_ROWS} rows, the others {rows}.")
@@ -95,7 +93,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "figures": figures,
         "samples": samples,
         "environment": {**describe(), "pandas": version, "page_cache": "warm"},
-        "limits": {},
     }
 
 
@@ -113,32 +110,18 @@ def write_table(path: Path, rows: int) -> None:
 
 
 def _measure(path: Path, what: str, rows: int, seconds: float) -> dict[str, Any]:
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps([str(path), what, rows, seconds])],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+    answer: dict[str, Any] = json.loads(
+        last_line_of(
+            CHILD,
+            json.dumps([str(path), what, rows, seconds]),
+            failed=lambda code, last: GpuPerfError(
+                "pandas_failed",
+                f"pandas ended with {code} at {what}: {last}",
+                "Ask for fewer rows, or install pandas again.",
+            ),
+        )
     )
-    if finished.returncode != 0:
-        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise GpuPerfError(
-            "pandas_failed",
-            f"pandas ended with {finished.returncode} at {what}: {last[0]}",
-            "Ask for fewer rows, or install pandas again.",
-        )
-    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return answer
-
-
-def _check_room(rows: int) -> None:
-    needed, available = 12 * ROW_BYTES * rows, resources.available_memory_bytes()
-    if available is not None and needed > 0.8 * available:
-        raise BadRequest(
-            "not_enough_memory",
-            f"{rows} rows take about {needed / 2**30:.1f} GiB; {available / 2**30:.1f} GiB are free.",
-            "Ask for fewer rows.",
-        )
 
 
 BENCHMARK = Benchmark(
@@ -147,22 +130,14 @@ BENCHMARK = Benchmark(
     help="read_csv by engine, and groupby with aggregation: time, and the memory that each takes.",
     requires=("pandas",),
     parameters=(
-        Parameter(
-            name="rows",
-            type="integer",
-            default=200_000,
+        Parameter.integer(
+            "rows",
+            200_000,
+            "Rows of the table, about 50 bytes each.",
             minimum=100,
             maximum=100_000_000,
-            help="Rows of the table, about 50 bytes each.",
         ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=12.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="About how long to measure, everything together.",
-        ),
+        Parameter.time_limit(12.0, "About how long to measure, everything together."),
     ),
     run=run,
 )

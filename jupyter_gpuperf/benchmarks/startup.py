@@ -29,6 +29,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
+from jupyter_gpuperf.benchmarks.workloads.child import last_line_of
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
@@ -67,7 +68,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         },
         "samples": samples,
         "environment": {**describe(), "shell": os.environ.get("SHELL")},
-        "limits": {},
     }
 
 
@@ -211,20 +211,14 @@ def shares_of(lines: Sequence[str]) -> dict[str, float]:
 
 
 def _import_torch() -> dict[str, float]:
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", TORCH],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST_SECONDS,
+    seconds = last_line_of(
+        TORCH,
+        seconds=LONGEST_SECONDS,
+        failed=lambda _, last: GpuPerfError(
+            "import_failed", f"import torch failed: {last}", "Install torch again."
+        ),
     )
-    if finished.returncode != 0:
-        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise GpuPerfError(
-            "import_failed", f"import torch failed: {last[0][:300]}", "Install torch again."
-        )
-    return {"import_torch": float(finished.stdout.split()[-1])}
+    return {"import_torch": float(seconds.split()[-1])}
 
 
 def _shell(shell: str) -> dict[str, float]:
@@ -250,25 +244,12 @@ BENCHMARK = Benchmark(
     help="How long JupyterLab's server takes to start, with each extension's share, its page to open, torch to "
     "import, and the shell to open.",
     parameters=(
-        Parameter(
-            name="rounds",
-            type="integer",
-            default=5,
-            minimum=2,
-            maximum=50,
-            help="How often each is started.",
-        ),
-        Parameter(
-            name="server",
-            type="boolean",
-            default=True,
-            help="Start JupyterLab; else torch and the shell alone.",
-        ),
-        Parameter(
-            name="page",
-            type="boolean",
-            default=True,
-            help="Open JupyterLab's page, too, in a Chromium without a window where there is one.",
+        Parameter.integer("rounds", 5, "How often each is started.", minimum=2, maximum=50),
+        Parameter.boolean("server", True, "Start JupyterLab; else torch and the shell alone."),
+        Parameter.boolean(
+            "page",
+            True,
+            "Open JupyterLab's page, too, in a Chromium without a window where there is one.",
         ),
     ),
     run=run,

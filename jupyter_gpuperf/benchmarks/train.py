@@ -10,22 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.training import (
     PRECISIONS,
     SIZES,
     Size,
     TrainingStep,
+    check_precision,
     flop_of,
-    precisions_of,
 )
-from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free, peak_bytes
-from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
+from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import time_call
 
 NETWORK = "resnet50"
@@ -37,14 +36,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = first_device(torch)
     precision = parameters["precision"]
-    if precision not in precisions_of(torch, device):
-        raise Unavailable(
-            "format_not_supported",
-            f"This device does not compute in {precision}.",
-            f"Choose one of {', '.join(precisions_of(torch, device))}.",
-        )
+    check_precision(torch, device, precision)
     if parameters["compile"]:
         check_compiler(torch, device)
     compiler = torch.compile if parameters["compile"] else lambda module: module
@@ -68,7 +62,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     context.progress(0.1, "Compiling" if parameters["compile"] else "Warming up")
     if device.type == "cuda":
         peak = peak_bytes(torch, device, lambda: make(size, compiler))
-        figures["peak_bytes"] = {"value": peak, "low": peak, "high": peak}
+        figures["peak_bytes"] = exactly(peak)
     free(torch)
     step = make(size, compiler)
     for _ in range(WARM_STEPS):
@@ -76,14 +70,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = time_call(
         step,
         device=device,
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=parameters["time_limit_seconds"],
         progress=lambda ratio, seconds: context.progress(
             0.2 + 0.8 * ratio, f"{size.batch / seconds:.0f} images a second so far"
         ),
     )
-    if timing.doubt:
-        context.warn(timing.doubt)
+    context.doubt(timing.doubt)
     if timing.launch_bound:
         context.warn("Launch-bound: the host takes nearly as long to queue a step as the device.")
     seconds = median_interval(timing.call_seconds)
@@ -93,7 +86,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "model_flops_per_second": inverse(seconds, flop),
         **figures,
     }
-    chip = limits_of(torch, device) if device.type == "cuda" else None
+    chip = limits_of(torch, device)
     peak_flops = chip.flops.get(precision) if chip else None
     return {
         "unit": "seconds",
@@ -130,55 +123,26 @@ BENCHMARK = Benchmark(
     "arithmetic that it uses, and peak memory.",
     requires=("torch",),
     parameters=(
-        Parameter(
-            name="batch_size",
-            type="integer",
-            default=128,
-            minimum=2,  # one image of 32 pixels leaves batch normalisation a single value
-            maximum=4096,
-            help="Images in a batch.",
+        Parameter.integer("batch_size", 128, "Images in a batch.", minimum=2, maximum=4096),
+        Parameter.integer(
+            "image_size", 224, "Height and width of an image, in pixels.", minimum=32, maximum=1024
         ),
-        Parameter(
-            name="image_size",
-            type="integer",
-            default=224,
-            minimum=32,
-            maximum=1024,
-            help="Height and width of an image, in pixels.",
+        Parameter.choice(
+            "precision",
+            "bf16",
+            PRECISIONS,
+            "fp32 means IEEE, without TF32; bf16 and fp16 by autocast, fp16 with a gradient scaler.",
         ),
-        Parameter(
-            name="precision",
-            type="choice",
-            default="bf16",
-            choices=PRECISIONS,
-            help="fp32 means IEEE, without TF32; bf16 and fp16 by autocast, fp16 with a gradient scaler.",
+        Parameter.boolean(
+            "channels_last", True, "Keep images as tensor cores like them: channels last."
         ),
-        Parameter(
-            name="channels_last",
-            type="boolean",
-            default=True,
-            help="Keep images as tensor cores like them: channels last.",
+        Parameter.boolean(
+            "compile",
+            False,
+            "Compile the network with torch.compile; compiling is not part of the time.",
         ),
-        Parameter(
-            name="compile",
-            type="boolean",
-            default=False,
-            help="Compile the network with torch.compile; compiling is not part of the time.",
-        ),
-        Parameter(
-            name="rigorous",
-            type="boolean",
-            default=False,
-            help="Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
-        ),
-        Parameter(
-            name="time_limit_seconds",
-            type="number",
-            default=30.0,
-            minimum=1.0,
-            maximum=600.0,
-            help="Stop measuring after this time, converged or not.",
-        ),
+        RIGOROUS,
+        Parameter.time_limit(30.0),
     ),
     run=run,
 )

@@ -27,8 +27,8 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 def _doctor(known: argparse.Namespace, rest: Sequence[str]) -> int:
     refuse_rest(rest, "doctor")
+    from jupyter_gpuperf.client.doctor import run
     from jupyter_gpuperf.display.doctor_report import Report
-    from jupyter_gpuperf.magics.gpudoctor import run
 
     answer = run(known, here=False)
     say(json.dumps(answer.to_dict(), ensure_ascii=False) if known.json else repr(answer))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_gpuperf.display.doctor_report import Report
     from jupyter_gpuperf.display.result import Result
     from jupyter_gpuperf.display.tuning_view import Tuned
     from jupyter_gpuperf.schemas import Scalar
@@ -56,13 +55,6 @@ def bench(
     return run_benchmark(
         name, parameters, device=device, local=local, new_view=view_here, display_result=False
     )
-
-
-def doctor(kernel: str | None = None) -> Report:
-    """Examine this process's environment, or that of a kernel spec; see :mod:`magics.gpudoctor`."""
-    from jupyter_gpuperf.magics.gpudoctor import doctor
-
-    return doctor(kernel)
 
 
 def watch(loader: T) -> T:

@@ -38,7 +38,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     _make_package_importable()
     if request.get("task") == "doctor":
-        from jupyter_gpuperf.doctor.running import run_request
+        from jupyter_gpuperf.checks.runner import run_request
     else:
         from jupyter_gpuperf.benchmarks.running import run_request
     run_request(request, say)

@@ -11,6 +11,22 @@ from jupyter_gpuperf.measure.chips import Chip, chip_of
 PCI_DEVICES: Final = Path("/sys/bus/pci/devices")
 
 
+def first_device(torch: Any) -> Any:
+    """Return the device that benchmarks use: the first that CUDA shows, else the processor.
+
+    Which GPU is first is the job's choice: it sets ``CUDA_VISIBLE_DEVICES``.
+    """
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def started_device(torch: Any) -> Any:
+    """Return the device where this process has CUDA started, else ``None``: asking it would start CUDA.
+
+    Workers that are forked later can't use CUDA that was started before.
+    """
+    return torch.device("cuda") if torch.cuda.is_initialized() else None
+
+
 def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:
     """Return what this device can do at most, or ``None`` where that is not known.
 
@@ -19,8 +35,10 @@ def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip 
     torch
         The module.
     device
-        A ``torch.device`` of type ``cuda``.
+        A ``torch.device``; nothing is known of a processor.
     """
+    if device.type != "cuda":
+        return None
     properties = torch.cuda.get_device_properties(device)
     # In kHz; older torch lacks them, and then nothing can be derived.
     clock_khz = getattr(properties, "clock_rate", 0)

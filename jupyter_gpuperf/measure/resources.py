@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.cgroup import CGROUP, cpu_quota, memory_limit_bytes, memory_used_bytes
+from jupyter_gpuperf.errors import BadRequest
 
 MEMINFO: Final = Path("/proc/meminfo")
 
@@ -36,6 +37,24 @@ def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> in
         if value is not None
     ]
     return min(known, default=None)
+
+
+def check_room(needed_bytes: float, *, hint: str) -> None:
+    """Refuse what would take nearly all of the memory, or more.
+
+    Raises
+    ------
+    BadRequest
+        ``not_enough_memory``.
+    """
+    available_bytes = available_memory_bytes()
+    if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
+        raise BadRequest(
+            "not_enough_memory",
+            f"This takes about {needed_bytes / 2**30:.1f} GiB of memory; "
+            f"{available_bytes / 2**30:.1f} GiB are free.",
+            hint,
+        )
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:

@@ -50,6 +50,11 @@ def median_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Int
     return bootstrap(samples, statistics.median, resamples)
 
 
+def exactly(value: float) -> Interval:
+    """Return what was read or taken once: it has no interval, and is shown without one."""
+    return {"value": value, "low": value, "high": value}
+
+
 def mean_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
     """Return the mean and its interval: for block means of a DataLoader, where the median lies."""
     return bootstrap(samples, statistics.fmean, resamples)

@@ -18,6 +18,11 @@ QUICK_RATIO: Final = 0.03
 RIGOROUS_RATIO: Final = 0.01
 
 
+def target_ratio(rigorous: bool) -> float:
+    """Return how narrow an interval is measured for."""
+    return RIGOROUS_RATIO if rigorous else QUICK_RATIO
+
+
 @dataclass(kw_only=True, slots=True)
 class StopRule:
     """Collects blocks until the interval is within ``target_ratio``, or ``limit_seconds`` passed.
@@ -47,6 +52,15 @@ class StopRule:
         count = len(self.blocks)
         if count >= FEWEST_BLOCKS and (count < 32 or count % 8 == 0):
             self._ratio = half_width_ratio(self.interval_of(self.blocks, LOOK_RESAMPLES))
+
+    def run(
+        self, block: Callable[[], float], progress: Callable[[float, list[float]], object]
+    ) -> list[float]:
+        """Add blocks until it is done; ``progress`` takes a ratio and the blocks so far, which are returned."""
+        while not self.done:
+            self.add(block())
+            progress(self.progress_ratio, self.blocks)
+        return self.blocks
 
     @property
     def converged(self) -> bool:

@@ -85,9 +85,10 @@ def time_call(
     rule = StopRule(
         target_ratio=target_ratio, limit_seconds=limit_seconds, interval_of=median_interval
     )
-    while not rule.done:
-        rule.add(time_block(calls))
-        progress(rule.progress_ratio, statistics.median(rule.blocks))
+    rule.run(
+        lambda: time_block(calls),
+        lambda ratio, blocks: progress(ratio, statistics.median(blocks)),
+    )
     launches = _launch_seconds(call, device) if device.type == "cuda" else []
     timing = Timing(call_seconds=rule.blocks, launch_seconds=launches, doubt=rule.doubt())
     if graph and timing.launch_bound:
@@ -107,6 +108,13 @@ def block_timer(
     if device.type != "cuda":
         return _wall_block(call)
     return _cuda_block(call, device) if flush is None else _cold_cuda_block(call, device, flush)
+
+
+def warm_block(call: Callable[[], object], device: Any, calls: int = 3) -> Callable[[], float]:
+    """Return a function that times one call, after so many that warm up or compile."""
+    time_block = block_timer(call, device)
+    time_block(calls)
+    return lambda: time_block(1)
 
 
 def _warm_up(time_block: Callable[[int], float]) -> float:

@@ -11,7 +11,7 @@ from jupyter_gpuperf.routes.operation import Query, operation
 from jupyter_gpuperf.schemas import DoctorReport
 
 if TYPE_CHECKING:
-    from jupyter_gpuperf.jobs.examining import Patient
+    from jupyter_gpuperf.jobs.check_runner import CheckTarget
 
 OUTPUT_BYTES_PER_SECOND: Final = 1e6
 """What the server has without a setting."""
@@ -34,17 +34,17 @@ class DoctorHandler(GpuPerfHandler):
     )
     async def get(self, kernel: str | None, refresh: bool) -> DoctorReport:
         """The environment checks, each with id, status, found, expected, why and fix; the environment, its packages."""
-        return await self.services.doctor.report(await self._patient(kernel or None), anew=refresh)
+        return await self.services.doctor.report(await self._target(kernel or None), anew=refresh)
 
-    async def _patient(self, kernel_name: str | None) -> Patient:
-        from jupyter_gpuperf.jobs.examining import Patient, server_facts
+    async def _target(self, kernel_name: str | None) -> CheckTarget:
+        from jupyter_gpuperf.jobs.check_runner import CheckTarget, server_facts
 
         facts = server_facts(output_limit(self))
         folder = str(self.settings.get("server_root_dir") or ".")
         if kernel_name is None:
-            return Patient(folder=folder, server=facts)
+            return CheckTarget(folder=folder, server=facts)
         python = await self.kernel_python(kernel_name)
-        return Patient(
+        return CheckTarget(
             interpreter=python.interpreter,
             environment=python.environment,
             kernel_name=kernel_name,

@@ -15,12 +15,12 @@ from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
-from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words, in_the_way
+from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.space import in_the_way
 from jupyter_gpuperf.tuning.subject import Subject
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
-from jupyter_gpuperf.tuning.trial import Trial, Usage, interval_of
-from jupyter_gpuperf.tuning.trial_log import FEWEST_BLOCKS
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower, interval_of
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """Workers with more than that in work are not waited for when a trial ends."""
@@ -100,7 +100,7 @@ class Bench:
             # Nothing lies ready when it begins, so that a loader too slow shows at once.
             steps: list[float] = []
             end = time.perf_counter() + seconds
-            while len(run.trial.waits) < FEWEST_BLOCKS or time.perf_counter() < end:
+            while len(run.trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
                 took = _with_steps(iterator, step, block)
                 if took is None:
                     iterator = run.iterate()
@@ -185,7 +185,7 @@ class Bench:
         """How long the start, what is discarded, and the fewest blocks may take."""
         fresh = setting.start_method not in (None, "fork")
         start = FRESH_START_SECONDS if fresh else START_SECONDS
-        rounds = 3 + FEWEST_BLOCKS + (setting.prefetch_factor or 0)
+        rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self._budget.cpus))
         return start + 2 * rounds * crowded * self._probe.batch_seconds
 
@@ -204,12 +204,16 @@ class Bench:
         usage, began = Usage(run.pids), time.perf_counter()
         rule = StopRule(target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval)
         count = 0
-        while count < FEWEST_BLOCKS or not rule.done:
+        while count < FEWEST_TIMED or not rule.done:
             rule.add(batches.seconds_each(size))
             trial.blocks.append(rule.blocks[-1])
             count += 1
             self._say(trial.setting.words())
-            if best is not None and count >= FEWEST_BLOCKS and _slower(trial.blocks, best):
+            if (
+                best is not None
+                and count >= FEWEST_TIMED
+                and clearly_slower(interval_of(trial.blocks), best)
+            ):
                 trial.aborted = True
                 break
         wall = time.perf_counter() - began
@@ -284,8 +288,3 @@ def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | 
         waited += came - began
         stepped += time.perf_counter() - came
     return waited / count, stepped / count
-
-
-def _slower(blocks: list[float], best: Interval) -> bool:
-    found = interval_of(blocks)
-    return found is not None and found["low"] > best["high"]

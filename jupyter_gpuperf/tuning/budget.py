@@ -66,6 +66,11 @@ def budget_here(
     )
 
 
+def gib(count: float) -> str:
+    """Return bytes as people read them in a sentence."""
+    return f"{count / 2**30:.2f} GiB" if count >= 2**28 else f"{count / 2**20:.0f} MiB"
+
+
 def _local_ranks(environment: Mapping[str, str]) -> int:
     """Return how many training processes share this host, as torchrun and its like tell each."""
     with contextlib.suppress(ValueError):

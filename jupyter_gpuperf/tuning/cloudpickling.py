@@ -6,7 +6,6 @@ where nobody sees why. cloudpickle sends the class itself.
 
 from __future__ import annotations
 
-import importlib
 import pickle
 from collections.abc import Callable
 from typing import Any, Final
@@ -39,33 +38,34 @@ def by_value(value: Any, what: str) -> Any:
     """
     if value is None:
         return None
-    try:
-        pickler: Any = importlib.import_module("cloudpickle")
-    except ImportError:
-        pickler = pickle
-        if _of_a_notebook(value):
-            raise Unavailable(
-                "cloudpickle_missing",
-                f"The {what} is defined in the notebook: workers that are not forked can't have it.",
-                "Install cloudpickle, or move the class into a module.",
-            ) from None
+    pickler = _pickler()
+    if pickler is pickle and _of_a_notebook(value):
+        raise Unavailable(
+            "cloudpickle_missing",
+            f"The {what} is defined in the notebook: workers that are not forked can't have it.",
+            "Install cloudpickle, or move the class into a module.",
+        )
     return ByValue(_pickled(pickler, value, what), pickler.loads)
 
 
 def pickled_bytes(value: object) -> int | None:
     """Return how large a data set is when it is sent to a worker; ``None`` where it can't be."""
-    try:
-        pickler: Any = importlib.import_module("cloudpickle")
-    except ImportError:
-        pickler = pickle
     counted = _Count()
     try:
-        pickler.Pickler(counted, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+        _pickler().Pickler(counted, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
     except _TooMuch:
         return MOST_BYTES + 1
     except Exception:  # the user's own code  # noqa: BLE001
         return None
     return counted.size_bytes
+
+
+def _pickler() -> Any:
+    try:
+        import cloudpickle
+    except ImportError:
+        return pickle
+    return cloudpickle
 
 
 class _TooMuch(Exception):

@@ -1,4 +1,4 @@
-"""Keeps a trial from harming the notebook: bounds before it, a watch during it, and words for how it ended.
+"""Keeps a trial from harming the notebook: a watch during it, its end, and words for how it ended.
 
 Standard library only at module level.
 """
@@ -11,23 +11,11 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jupyter_gpuperf.measure import resources
-from jupyter_gpuperf.tuning.budget import Budget
-from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.tuning.budget import Budget, gib
 
-if TYPE_CHECKING:
-    from jupyter_gpuperf.tuning.probe import Probe
-
-SHARED_SHARE: Final = 0.5
-"""Of the shared memory that is free: batches in flight may take so much."""
-MEMORY_SHARE: Final = 0.25
-WORKER_BYTES: Final = 64 * 2**20
-"""What a forked worker makes its own at least; a fresh one takes several times that."""
-FRESH_WORKER_BYTES: Final = 400 * 2**20
-FILES_PER_WORKER: Final = 8
-FILES_PER_BATCH: Final = 4
 KEPT_FREE: Final = 0.15
 """Share of the memory, or of the shared memory, below which what is free must not fall."""
 LOOK_SECONDS: Final = 0.1
@@ -35,35 +23,6 @@ KILLED_SECONDS: Final = 2.0
 """What torch gets to put an iterator away whose workers are dead."""
 SHUTDOWN_SECONDS: Final = 20.0
 """The same where they live: torch gives each five seconds to finish what it has in work."""
-
-
-def in_the_way(setting: Setting, probe: Probe, budget: Budget) -> str | None:
-    """Return why a setting is not tried here, or ``None``."""
-    if not setting.num_workers:
-        return None
-    batches = setting.in_flight_batches + 2
-    flight = batches * probe.batch_bytes
-    shared, memory = budget.shared_memory_bytes, budget.memory_bytes
-    if shared is not None and flight > SHARED_SHARE * shared:
-        return (
-            f"not tried: {batches} batches in flight take {gib(flight)} of shared memory, "
-            f"{gib(shared)} are free"
-        )
-    worker = WORKER_BYTES if setting.start_method in (None, "fork") else FRESH_WORKER_BYTES
-    pinned = flight if setting.pin_memory else 0
-    if memory is not None and flight + pinned > MEMORY_SHARE * memory:
-        return f"not tried: batches in flight take {gib(flight + pinned)}, {gib(memory)} are free"
-    if memory is not None and setting.num_workers * worker > 2 * MEMORY_SHARE * memory:
-        return f"not tried: {setting.num_workers} workers take more than half of {gib(memory)}"
-    files = FILES_PER_WORKER * setting.num_workers + FILES_PER_BATCH * batches
-    if budget.open_files is not None and files > budget.open_files // 2:
-        return f"not tried: it may open {files} files, the limit is {budget.open_files}"
-    return None
-
-
-def gib(count: float) -> str:
-    """Return bytes as people read them in a sentence."""
-    return f"{count / 2**30:.2f} GiB" if count >= 2**28 else f"{count / 2**20:.0f} MiB"
 
 
 class Watchdog(threading.Thread):

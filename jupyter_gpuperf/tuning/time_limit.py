@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final
 
+from jupyter_gpuperf.benchmarks.declaration import Context
+
 RING_SECONDS: Final = 0.25
+SAY_SECONDS: Final = 0.2
 AGAIN_SECONDS: Final = 1.0
 """Some code catches everything and goes on; then it is told again."""
 
@@ -98,3 +101,35 @@ def _forks(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+class Countdown:
+    """The time that is left, and saying so."""
+
+    def __init__(self, budget_seconds: float, context: Context) -> None:
+        self._budget, self._context = budget_seconds, context
+        self._began, self._said = time.monotonic(), 0.0
+        self._words = "Looking at items"
+        self.alarm = Alarm()
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        return self._budget - self.passed()
+
+    def passed(self) -> float:
+        """Return the seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def say(self, words: str) -> None:
+        """Say what is going on."""
+        self._words = words
+        if time.monotonic() - self._said >= SAY_SECONDS:
+            with self.alarm.held():
+                self.look()
+
+    def look(self) -> None:
+        """Say again what is going on, and see whether it is still wanted."""
+        self._said = time.monotonic()
+        left = max(0.0, self.left())
+        ratio = min(1.0, self.passed() / self._budget)
+        self._context.progress(ratio, f"{self._words} · at most {left:.0f} s left")

@@ -22,6 +22,8 @@ from jupyter_gpuperf.measure.statistics import (
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 from jupyter_gpuperf.tuning.setting import Setting
 
+FEWEST_TIMED: Final = 3
+"""Blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
 
 
@@ -146,6 +148,11 @@ def _interval(blocks: tuple[float, ...]) -> Interval:
     if len(blocks) < FEWEST_BLOCKS <= len(STUDENT_T):
         return mean_of_few(blocks)
     return mean_interval(blocks)
+
+
+def clearly_slower(one: Interval | None, other: Interval | None) -> bool:
+    """Tell whether one takes clearly longer: the intervals stay apart."""
+    return one is not None and other is not None and one["low"] > other["high"]
 
 
 def inverse_or_less(seconds: Interval) -> Interval:

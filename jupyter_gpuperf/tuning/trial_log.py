@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.setting import Setting
-from jupyter_gpuperf.tuning.space import Bench, Space
-from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.space import Space
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, clearly_slower
 
 WAIT_RATIO: Final = 0.02
 """A step that waits for less than this share of its own time does not wait."""
@@ -20,8 +21,6 @@ SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.25
 """Of the whole time, kept for the finalists."""
 FINAL_SHARE_WITH_STEP: Final = 0.4
-FEWEST_BLOCKS: Final = 3
-"""Of a trial, however long they take."""
 
 
 class Tried:
@@ -63,8 +62,8 @@ class Tried:
     def least_seconds(self, setting: Setting) -> float:
         """Return what a trial takes at least, the start apart: what lies ready, and the fewest blocks of whole rounds."""
         if not setting.num_workers:
-            return (2 + FEWEST_BLOCKS) * self.space.batch_seconds
-        rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_BLOCKS
+            return (2 + FEWEST_TIMED) * self.space.batch_seconds
+        rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_TIMED
         return rounds * self.round_seconds(setting.num_workers)
 
     def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
@@ -72,8 +71,8 @@ class Tried:
         workers = max(1, setting.num_workers)
         load = self.round_seconds(workers)
         if not setting.num_workers:
-            return (1 + FEWEST_BLOCKS) * (load + step_seconds)
-        return load + FEWEST_BLOCKS * max(load, workers * step_seconds)
+            return (1 + FEWEST_TIMED) * (load + step_seconds)
+        return load + FEWEST_TIMED * max(load, workers * step_seconds)
 
     def round_seconds(self, workers: int) -> float:
         """Return how long workers take for one batch each, as far as looking at items told."""
@@ -133,5 +132,4 @@ def load_seconds(trial: Trial) -> float:
 
 def slower(trial: Trial, other: Trial) -> bool:
     """Tell whether batches clearly take longer: the intervals stay apart."""
-    mine, others = trial.batch_seconds, other.batch_seconds
-    return mine is not None and others is not None and mine["low"] > others["high"]
+    return clearly_slower(trial.batch_seconds, other.batch_seconds)

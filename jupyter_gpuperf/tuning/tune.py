@@ -12,25 +12,23 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.benchmarks.workloads.loader_timing import Take
 from jupyter_gpuperf.benchmarks.workloads.own_loader import random_state_kept
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import Budget, budget_here
-from jupyter_gpuperf.tuning.build_space import space_here
 from jupyter_gpuperf.tuning.code_line import code_of
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
-from jupyter_gpuperf.tuning.countdown import Countdown
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.request import Wanted
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.sharding import is_repeated
-from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space import Found, Space, space_here
 from jupyter_gpuperf.tuning.subject import Subject, default_start_method
 from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
-from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+from jupyter_gpuperf.tuning.time_limit import Alarm, Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import (
     doubts,
@@ -40,9 +38,7 @@ from jupyter_gpuperf.tuning.verdict import (
     summary_of,
 )
 
-MOST_WORKERS: Final = 64
 PROBE_SHARE: Final = 0.05
-LEAST_COMPUTING: Final = 0.03
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 
 
@@ -86,7 +82,11 @@ def tune_loader(
                 subject = Subject(given, name, wanted.batch_size)
                 return _Tuning(subject, wanted, clock, on_trial).run()
         except TimeIsUp:
-            raise _no_time(wanted.budget_seconds) from None
+            raise Unavailable(
+                "no_time",
+                f"The data set gave nothing to measure within {wanted.budget_seconds:.0f} s.",
+                "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
+            ) from None
 
 
 class _Tuning:
@@ -106,17 +106,19 @@ class _Tuning:
         self._warnings: list[str] = []
 
     def run(self) -> Outcome:
+        import torch
+
         looked = self._looked()
         self._refuse_what_takes_too_long(looked)
         stream_limit = self._stream_limit(looked)
-        pinning = _has_device() and not looked.uses_cuda
+        pinning = bool(torch.cuda.is_available()) and not looked.uses_cuda
         bench = Bench(
             self._subject,
             looked,
             self._budget,
             alarm=self._clock.alarm,
             left_seconds=self._clock.left,
-            take=lambda pinned: _copying(pinned) if pinning else None,
+            take=lambda pinned: ToDevice(pinned=pinned) if pinning else None,
             say=self._clock.say,
             most_workers=stream_limit,
             on_trial=self._on_trial,
@@ -252,9 +254,8 @@ def environment_of(subject: Subject, budget: Budget) -> Mapping[str, Any]:
     """Return where it was measured, and what tells this data set from another."""
     import torch
 
-    device = torch.device("cuda") if torch.cuda.is_initialized() else None
     return {
-        **describe(torch, device),
+        **describe(torch, started_device(torch)),
         "start_method": default_start_method(),
         "data_set": f"{type(subject.dataset).__module__}.{type(subject.dataset).__qualname__}",
         "data_set_items": subject.items,
@@ -269,24 +270,6 @@ def _failures(found: Found) -> list[str]:
         if each.error:
             first.setdefault(each.error, each.setting.words())
     return [f"{words}: {reason}" for reason, words in first.items()][:4]
-
-
-def _no_time(budget_seconds: float) -> Unavailable:
-    return Unavailable(
-        "no_time",
-        f"The data set gave nothing to measure within {budget_seconds:.0f} s.",
-        "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
-    )
-
-
-def _has_device() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())
-
-
-def _copying(pinned: bool) -> Take:
-    return ToDevice(pinned=pinned)
 
 
 @contextlib.contextmanager

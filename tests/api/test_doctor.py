@@ -9,8 +9,8 @@ import venv
 
 import pytest
 
-from jupyter_gpuperf.doctor import CHECKS
-from jupyter_gpuperf.jobs.examining import Patient
+from jupyter_gpuperf.checks import CHECKS
+from jupyter_gpuperf.jobs.check_runner import CheckTarget
 from jupyter_gpuperf.schemas import DoctorReport
 from jupyter_gpuperf.server.examinations import KEPT_SECONDS, Examinations
 
@@ -50,17 +50,17 @@ async def test_an_unknown_kernel_is_refused(refusal):
     assert (status, body["code"]) == (404, "unknown_kernel")
 
 
-class Examiner:
+class CheckRunner:
     """Answers at once, and counts."""
 
     def __init__(self):
         self.asked = []
 
-    def examine(self, patient):
-        self.asked.append(patient.kernel_name)
+    def run(self, target):
+        self.asked.append(target.kernel_name)
         return DoctorReport(
             checks=[],
-            kernel_name=patient.kernel_name,
+            kernel_name=target.kernel_name,
             interpreter=sys.executable,
             environment={},
             packages={},
@@ -70,12 +70,14 @@ class Examiner:
 
 
 async def test_an_environment_is_examined_once_for_all_who_ask_and_anew_when_asked():
-    examiner, now = Examiner(), [0.0]
-    doctor = Examinations(examiner, clock=lambda: now[0])
-    first = await asyncio.gather(*(doctor.report(Patient(), anew=False) for _ in range(5)))
+    check_runner, now = CheckRunner(), [0.0]
+    doctor = Examinations(check_runner, clock=lambda: now[0])
+    first = await asyncio.gather(*(doctor.report(CheckTarget(), anew=False) for _ in range(5)))
     assert {each.taken_seconds for each in first} == {1.0}
-    assert (await doctor.report(Patient(kernel_name="other"), anew=False)).kernel_name == "other"
-    assert (await doctor.report(Patient(), anew=True)).taken_seconds == 3.0
+    assert (
+        await doctor.report(CheckTarget(kernel_name="other"), anew=False)
+    ).kernel_name == "other"
+    assert (await doctor.report(CheckTarget(), anew=True)).taken_seconds == 3.0
     now[0] = KEPT_SECONDS + 1
-    assert (await doctor.report(Patient(), anew=False)).taken_seconds == 4.0
-    assert examiner.asked == [None, "other", None, None]
+    assert (await doctor.report(CheckTarget(), anew=False)).taken_seconds == 4.0
+    assert check_runner.asked == [None, "other", None, None]

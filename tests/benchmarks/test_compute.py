@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.benchmarks.compute import _check_room, _warn, number_format
+from jupyter_gpuperf.benchmarks.compute import _needed_bytes, _warn, number_format
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import CHIPS
 from jupyter_gpuperf.measure.timer import Timing
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -64,18 +64,17 @@ def test_progress_starts_with_the_warm_up_and_goes_up(said):
     assert progress[-1]["message"].endswith("ms a pass so far")
 
 
-def test_a_pass_that_does_not_fit_into_memory_is_refused(machine):
+def test_a_pass_that_does_not_fit_into_memory_is_refused(machine, refusal_of, no_gpu):
     machine(memory_bytes=int(NEEDED_BYTES / 0.8) - 8)
-    with pytest.raises(BadRequest) as refusal:
-        _check_room(find("compute").check(SMALL))
-    assert refusal.value.code == "not_enough_memory"
-    assert "batch_size" in refusal.value.hint
+    error = refusal_of("compute", **SMALL)
+    assert error["code"] == "not_enough_memory"
+    assert "batch_size" in error["hint"]
 
 
 @pytest.mark.parametrize("memory_bytes", [int(NEEDED_BYTES / 0.8) + 8, None])
 def test_a_pass_that_fits_or_of_which_nothing_is_known_is_taken(machine, memory_bytes):
     machine(memory_bytes=memory_bytes)
-    _check_room(find("compute").check(SMALL))
+    resources.check_room(_needed_bytes(find("compute").check(SMALL)), hint="")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.benchmarks.bandwidth import _check_room
-from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 SMALL = {
@@ -67,11 +65,9 @@ def test_a_format_that_the_device_lacks_is_refused_with_what_to_do(refusal_of, n
     assert "another precision" in error["hint"]
 
 
-def test_buffers_that_do_not_fit_are_refused_before_they_are_made(monkeypatch):
-    monkeypatch.setattr("jupyter_gpuperf.measure.resources.available_memory_bytes", lambda: 1 << 30)
-    with pytest.raises(BadRequest) as refusal:
-        _check_room(1 << 30)
-    assert refusal.value.code == "not_enough_memory"
+def test_buffers_that_do_not_fit_are_refused_before_they_are_made(machine, refusal_of):
+    machine(memory_bytes=1 << 30)
+    assert refusal_of("bandwidth", size_mib=1024)["code"] == "not_enough_memory"
 
 
 def test_buffers_that_the_gpu_has_no_room_for_are_halved_and_that_is_said(monkeypatch):

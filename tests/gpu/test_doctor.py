@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jupyter_gpuperf.jobs.examining import Examiner, Patient, server_facts
+from jupyter_gpuperf.jobs.check_runner import CheckRunner, CheckTarget, server_facts
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
 MUST_BE_KNOWN = (
@@ -42,7 +42,7 @@ LONGEST_SECONDS = 20.0
 
 @pytest.fixture(scope="module")
 def report() -> DoctorReport:
-    report = Examiner().examine(Patient(server=server_facts()))
+    report = CheckRunner().run(CheckTarget(server=server_facts()))
     if os.environ.get("GPUPERF_FIGURES"):
         file = Path(os.environ["GPUPERF_FIGURES"]).with_name("doctor.json")
         file.write_text(json.dumps(msgspec.to_builtins(report), indent=1))
@@ -84,8 +84,8 @@ def test_it_takes_seconds(report):
 
 
 def test_a_hidden_device_is_explained_and_not_blamed_on_the_driver():
-    patient = Patient(environment={"CUDA_VISIBLE_DEVICES": "-1"}, server=server_facts())
-    checks = by_id(Examiner().examine(patient))
+    target = CheckTarget(environment={"CUDA_VISIBLE_DEVICES": "-1"}, server=server_facts())
+    checks = by_id(CheckRunner().run(target))
     assert checks["visible_devices"].status == "fail"
     assert checks["cuda_starts"].status == "unknown"
     assert checks["torch_sees_gpu"].status == "unknown"

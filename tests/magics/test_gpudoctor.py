@@ -11,8 +11,7 @@ from jupyter_gpuperf import cli
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.display.doctor_report import Report
 from jupyter_gpuperf.display.language import Words, language_of
-from jupyter_gpuperf.doctor import CHECKS
-from jupyter_gpuperf.jobs import examining
+from jupyter_gpuperf.jobs.check_runner import CheckRunner, CheckTarget
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
 
@@ -38,8 +37,8 @@ def _in_english(monkeypatch):
 
 
 @pytest.fixture
-def asked(monkeypatch) -> list[examining.Patient]:
-    """Whom the examiner was asked about; it answers at once."""
+def asked(monkeypatch) -> list[CheckTarget]:
+    """Which targets the runner was asked about; it answers at once."""
     report = DoctorReport(
         checks=[
             finding("quiet", "ok"),
@@ -54,18 +53,16 @@ def asked(monkeypatch) -> list[examining.Patient]:
         taken_seconds=1.0,
         duration_seconds=1.0,
     )
-    asked: list[examining.Patient] = []
-    monkeypatch.setattr(
-        examining.Examiner, "examine", lambda _, patient: asked.append(patient) or report
-    )
+    asked: list[CheckTarget] = []
+    monkeypatch.setattr(CheckRunner, "run", lambda _, target: asked.append(target) or report)
     return asked
 
 
 def test_the_magic_looks_at_this_very_process_and_shows_what_is_wrong_first(asked, shell):
     shown = shell.run_line_magic("gpudoctor", "")
     assert isinstance(shown, Report)
-    (patient,) = asked
-    assert patient.pid is not None
+    (target,) = asked
+    assert target.pid is not None
     text = repr(shown)
     assert text.startswith("4 checks, 1 failure, 1 warning")
     assert text.index("✕ Broken") < text.index("⚠ Slow")
@@ -82,7 +79,6 @@ def test_what_was_found_is_text_in_html(asked, shell):
 
 def test_the_function_answers_the_same_and_is_the_package_of_the_checks(asked):
     assert jupyter_gpuperf.doctor().failed
-    assert jupyter_gpuperf.doctor.CHECKS is CHECKS
 
 
 def test_the_command_fails_when_something_does_not_work(asked, capsys):

@@ -24,18 +24,18 @@ import time
 import venv
 from pathlib import Path
 
-from jupyter_gpuperf.doctor.looking.kernel import kernel_facts
-from jupyter_gpuperf.jobs.examining import Examiner, Patient, server_facts
+from jupyter_gpuperf.checks.probes.kernel import kernel_facts
+from jupyter_gpuperf.jobs.check_runner import CheckRunner, CheckTarget, server_facts
 
 TICK_SECONDS = 0.002
 
 
-def measured(patient: Patient, rounds: int) -> dict[str, float]:
+def measured(target: CheckTarget, rounds: int) -> dict[str, float]:
     """Return medians of the time on the wall, the checks' own part of it, and processor time."""
     figures: dict[str, list[float]] = {"seconds": [], "checks_seconds": [], "processor_seconds": []}
     for number in range(rounds + 1):
         used, began = used_seconds(), time.perf_counter()
-        report = Examiner().examine(patient)
+        report = CheckRunner().run(target)
         took = (time.perf_counter() - began, report.duration_seconds, used_seconds() - used)
         if number:
             for name, value in zip(figures, took, strict=True):
@@ -49,9 +49,9 @@ def used_seconds() -> float:
     return children.ru_utime + children.ru_stime
 
 
-async def loop_delay_ms(patient: Patient) -> float:
+async def loop_delay_ms(target: CheckTarget) -> float:
     """Return the longest that this loop waited while an environment was examined."""
-    running = asyncio.ensure_future(asyncio.to_thread(Examiner().examine, patient))
+    running = asyncio.ensure_future(asyncio.to_thread(CheckRunner().run, target))
     longest = 0.0
     while not running.done():
         began = time.perf_counter()
@@ -67,15 +67,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     facts = server_facts()
-    fresh = Patient(server=facts)
+    fresh = CheckTarget(server=facts)
     figures: dict[str, object] = {"with_import_torch": measured(fresh, options.rounds)}
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=False)
-        bare = Patient(interpreter=str(Path(folder) / "bin" / "python"), server=facts)
+        bare = CheckTarget(interpreter=str(Path(folder) / "bin" / "python"), server=facts)
         figures["bare"] = measured(bare, options.rounds)
     figures["loop_delay_ms"] = asyncio.run(loop_delay_ms(fresh))
     __import__("torch")
-    figures["warm"] = measured(Patient(server=facts, live=kernel_facts()), options.rounds)
+    figures["warm"] = measured(CheckTarget(server=facts, live=kernel_facts()), options.rounds)
     if options.json:
         print(json.dumps(figures))
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpuperf import benchmarks, doctor, metrics
+from jupyter_gpuperf import benchmarks, checks, metrics
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.rules import RULES
@@ -40,12 +40,12 @@ def test_every_benchmark_is_in_the_list():
 
 
 def test_every_subject_of_the_doctor_is_in_the_list_and_every_check_has_its_own_name():
-    infrastructure = {"__init__", "declaration", "running"}
-    files = {path.stem for path in (PACKAGE / "doctor").glob("*.py")} - infrastructure
-    assert files == {subject.__name__.rpartition(".")[2] for subject in doctor.SUBJECTS}
-    names = [check.name for check in doctor.CHECKS]
+    infrastructure = {"__init__", "declaration", "runner"}
+    files = {path.stem for path in (PACKAGE / "checks").glob("*.py")} - infrastructure
+    assert files == {subject.__name__.rpartition(".")[2] for subject in checks.SUBJECTS}
+    names = [check.name for check in checks.CHECKS]
     assert len(names) == len(set(names))
-    for check in doctor.CHECKS:
+    for check in checks.CHECKS:
         assert re.fullmatch(r"[a-z][a-z0-9_]+", check.name)
         assert check.link.startswith("https://"), check.name
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from jupyter_gpuperf.benchmarks.declaration import Context, Measured
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO, StopRule
+from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 
 if TYPE_CHECKING:
     import torch
@@ -80,18 +80,17 @@ def _time_blocks(
     # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its neighbour.
     block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
     rule = StopRule(
-        target_ratio=RIGOROUS_RATIO if parameters["rigorous"] else QUICK_RATIO,
+        target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=parameters["time_limit_seconds"],
         interval_of=mean_interval,
     )
-    while not rule.done:
-        rule.add(batches.seconds_each(block_batches))
-        mean_seconds = sum(rule.blocks) / len(rule.blocks)
-        context.progress(
-            0.1 + 0.9 * rule.progress_ratio, f"{1000 * mean_seconds:.1f} ms a batch so far"
-        )
-    if doubt := rule.doubt():
-        context.warn(doubt)
+    rule.run(
+        lambda: batches.seconds_each(block_batches),
+        lambda ratio, blocks: context.progress(
+            0.1 + 0.9 * ratio, f"{1000 * sum(blocks) / len(blocks):.1f} ms a batch so far"
+        ),
+    )
+    context.doubt(rule.doubt())
     return rule.blocks
 
 

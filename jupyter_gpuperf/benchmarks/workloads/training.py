@@ -17,6 +17,7 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
     resnet,
     transformer,
 )
+from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.precision import PRECISIONS, float32_as, precisions_of
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SIZES",
     "Size",
     "TrainingStep",
+    "check_precision",
     "float32_as",
     "flop_of",
     "precisions_of",
@@ -113,6 +115,23 @@ class TrainingStep:
         with autocast:
             outputs = self.module(self.inputs).reshape(-1, CLASSES)
             return self._torch.nn.functional.cross_entropy(outputs, self._targets)
+
+
+def check_precision(torch: Any, device: Any, precision: str) -> None:
+    """Refuse a precision that the device lacks.
+
+    Raises
+    ------
+    Unavailable
+        ``format_not_supported``.
+    """
+    there = precisions_of(torch, device)
+    if precision not in there:
+        raise Unavailable(
+            "format_not_supported",
+            f"This device does not compute in {precision}.",
+            f"Choose one of {', '.join(there)}.",
+        )
 
 
 def flop_of(torch: Any, step: TrainingStep) -> float:

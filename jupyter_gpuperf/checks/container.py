@@ -1,0 +1,197 @@
+"""What the container, or whoever started this process, allows it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from jupyter_gpuperf import cgroup
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes import limits
+from jupyter_gpuperf.checks.probes.flags import SMALL_SHARED_MEMORY, lines_for
+from jupyter_gpuperf.checks.probes.gpus import on_the_bus
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+HOPELESS_SHARED_MEMORY: Final = 128 << 20
+FEWEST_FILES: Final = 1024
+NEARLY_FULL_RATIO: Final = 0.9
+
+
+DOCKER: Final = "https://docs.docker.com/reference/cli/docker/container/run/"
+
+
+@check(
+    label="GPU passed into the container",
+    why="A container sees no GPU unless it was started with one.",
+    expected="Started with --gpus all, or a part of them.",
+    link="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html",
+    messages=(
+        "could not select device driver with capabilities: [[gpu]]",
+        "No CUDA GPUs are available",
+    ),
+    article=("5.1", "6"),
+)
+def _gpu_in_container(machine: Machine) -> Outcome:
+    kind = limits.container(machine)
+    if kind is None:
+        return fine("This is no container.")
+    if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
+        return fine("The devices are passed in.")
+    if not on_the_bus(machine):
+        return not_known(
+            "No GPU was passed into this container; whether the machine around it has one can't be seen from here."
+        )
+    return broken(
+        f"The machine around this container has a GPU at {on_the_bus(machine)[0]}, and it was not passed in.",
+        fix=lines_for(machine, "--gpus all"),
+        then="The machine needs the NVIDIA Container Toolkit; --runtime=nvidia is its old way.",
+    )
+
+
+@check(
+    label="Shared memory (/dev/shm)",
+    why="Workers of a DataLoader hand their batches over through it. Docker gives 64 MiB.",
+    expected="1 GiB or more.",
+    link="https://pytorch.org/docs/stable/multiprocessing.html",
+    messages=(
+        "DataLoader worker (pid) is killed by signal: Bus error. It is possible that dataloader's workers are out of shared memory",
+        "unable to open shared memory object",
+        "No space left on device",
+    ),
+    article=("5.1", "6"),
+)
+def _shared_memory(machine: Machine) -> Outcome:
+    room = machine.room("/dev/shm")
+    if room is None:
+        return not_known("There is no /dev/shm.")
+    mib = room.total_bytes / 2**20
+    inside = limits.container(machine) is not None
+    fix = (
+        lines_for(machine, "--shm-size=8g") if inside else "sudo mount -o remount,size=8G /dev/shm"
+    )
+    if room.total_bytes < HOPELESS_SHARED_MEMORY:
+        return broken(f"{mib:.0f} MiB: a DataLoader with workers dies of it.", fix=fix)
+    if room.total_bytes < SMALL_SHARED_MEMORY:
+        return suspect(
+            f"{mib:.0f} MiB: a DataLoader with several workers and large batches fills it.", fix=fix
+        )
+    if room.free_bytes < HOPELESS_SHARED_MEMORY:
+        return suspect(
+            f"{room.free_bytes / 2**20:.0f} MiB of {mib:.0f} are free.",
+            fix="ls -lS /dev/shm | head",
+            then="Workers that were killed leave their batches there; files of theirs can be removed when none runs.",
+        )
+    return fine(f"{room.total_bytes / 2**30:.1f} GiB, {room.free_bytes / 2**30:.1f} free.")
+
+
+@check(
+    label="Locked memory",
+    why="InfiniBand needs memory that is locked in place. Copies of CUDA from pinned memory do not count.",
+    expected="No limit where there is InfiniBand.",
+    link=DOCKER,
+    messages=("ibv_reg_mr failed", "Cannot allocate memory"),
+    article=("5.1",),
+)
+def _locked_memory(machine: Machine) -> Outcome:
+    found = limits.limit(machine, "Max locked memory")
+    if found is None:
+        return not_known("The limits of the process can't be read.")
+    soft, _ = found
+    if soft == math.inf:
+        return fine("No limit.")
+    size = f"{soft / 2**20:.0f} MiB"
+    if not machine.names("/dev/infiniband"):
+        return fine(
+            f"{size}. It matters for InfiniBand alone, which is not here: pinned memory of CUDA is not counted."
+        )
+    fix = (
+        lines_for(machine, "--ulimit memlock=-1")
+        if limits.container(machine)
+        else 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
+    )
+    return suspect(f"{size}, and there is InfiniBand: NCCL can't register its buffers.", fix=fix)
+
+
+@check(
+    label="Open files",
+    why="Each worker of a DataLoader holds files for the tensors that it hands over.",
+    expected="1024 or more.",
+    link="https://pytorch.org/docs/stable/multiprocessing.html#sharing-strategies",
+    messages=("Too many open files", "received 0 items of ancdata"),
+)
+def _open_files(machine: Machine) -> Outcome:
+    found = limits.limit(machine, "Max open files")
+    if found is None:
+        return not_known("The limits of the process can't be read.")
+    soft, hard = found
+    if soft >= FEWEST_FILES:
+        return fine(f"{soft:.0f} open files." if soft < math.inf else "No limit.")
+    more = min(hard, 65536)
+    return suspect(
+        f"{soft:.0f} open files: each batch that a worker hands over takes some.",
+        fix=f"ulimit -n {more:.0f}",
+        then="Type it in the shell that starts Jupyter.",
+    )
+
+
+@check(
+    label="Processor quota",
+    why="A container's quota is not what Python counts: too many threads spend the quota at once, and then all wait.",
+    expected="As many threads as the quota allows.",
+    link="https://docs.docker.com/engine/containers/resource_constraints/",
+    messages=(
+        "This DataLoader will create 16 worker processes in total. Our suggested max number of worker",
+    ),
+    article=("4.1",),
+)
+def _cpu_quota(machine: Machine) -> Outcome:
+    quota, allowed = limits.cpu_quota(machine), len(limits.allowed_cpus(machine))
+    if quota is None:
+        return fine(f"{allowed} processors, without a quota.")
+    if quota >= 0.75 * allowed:
+        return fine(f"{quota:g} processors' worth of time on {allowed}.")
+    if machine.environment.get("OMP_NUM_THREADS"):
+        return fine(
+            f"{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={machine.environment['OMP_NUM_THREADS']}."
+        )
+    threads = max(1, math.floor(quota))
+    return suspect(
+        f"{quota:g} processors' worth of time, and Python counts {allowed}: torch and numpy start {allowed} threads, which are held back together.",
+        fix=f"export OMP_NUM_THREADS={threads}",
+        then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
+    )
+
+
+@check(
+    label="Memory allowed",
+    why="Python sees the machine's memory, not the container's limit.",
+    expected="Room below the limit.",
+    link="https://docs.docker.com/engine/containers/resource_constraints/",
+    messages=(
+        "DataLoader worker (pid) is killed by signal: Killed",
+        "The kernel appears to have died",
+    ),
+)
+def _memory_limit(machine: Machine) -> Outcome:
+    total = limits.memory_info(machine).get("MemTotal")
+    nearest: tuple[int, int] | None = None
+    for group in limits.groups(machine):
+        most, used = cgroup.memory_limit_bytes(group), cgroup.memory_used_bytes(group)
+        if (
+            most is not None
+            and used is not None
+            and (nearest is None or most - used < nearest[0] - nearest[1])
+        ):
+            nearest = (most, used)
+    if nearest is None:
+        return fine(f"{(total or 0) / 2**30:.1f} GiB, without a limit." if total else "No limit.")
+    most, used = nearest
+    if used > NEARLY_FULL_RATIO * most:
+        return suspect(
+            f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used: beyond it, a process is killed without a word.",
+            fix="ps -eo pid,rss,comm --sort=-rss | head",
+            then="Shut down notebooks that are not needed, or take fewer or smaller workers.",
+        )
+    return fine(
+        f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used; the machine has {(total or 0) / 2**30:.1f}."
+    )

@@ -1,0 +1,196 @@
+"""The driver: there, loaded, of one version, answering, and able to start CUDA."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known
+from jupyter_gpuperf.checks.probes import gpus as look
+from jupyter_gpuperf.checks.probes.flags import lines_for
+from jupyter_gpuperf.checks.probes.limits import container
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+RELOAD: Final = "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia"
+CUDA_ERRORS: Final = {
+    802: "sudo systemctl restart nvidia-fabricmanager",
+    803: RELOAD,
+    999: "sudo modprobe nvidia_uvm",
+}
+"""What mends an error of cuInit; the number is CUDA's own."""
+
+
+INSTALLING: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
+
+
+@check(
+    label="A GPU is there",
+    why="Without a device that the system sees, everything runs on the processor.",
+    expected="At least one device of NVIDIA.",
+    link=INSTALLING,
+    messages=("No devices were found",),
+    article=("3.1",),
+    seconds=look.SECONDS,
+)
+def _gpu_present(machine: Machine) -> Outcome:
+    addresses = look.on_the_bus(machine)
+    names = [each.name for each in look.gpus(machine)]
+    if names:
+        return fine(f"{', '.join(names)}.")
+    if addresses:
+        return fine(f"On the PCI bus at {', '.join(addresses)}.")
+    if look.kernel_driver(machine):
+        return broken(
+            "The driver is loaded, and shows no GPU.",
+            fix="sudo dmesg | grep -i nvrm | tail",
+            then="It fell off the bus, is held by another system, or this container may not use it.",
+        )
+    return not_known("There is no NVIDIA GPU to be seen here.")
+
+
+@check(
+    label="Driver loaded",
+    why="Without the driver's module in the kernel, no program reaches the GPU.",
+    expected="The module nvidia is loaded.",
+    link=INSTALLING,
+    messages=("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
+    article=("3.1",),
+)
+def _driver_loaded(machine: Machine) -> Outcome:
+    version = look.kernel_driver(machine)
+    if version:
+        return fine(f"Kernel module {version}.")
+    if look.gpus(machine):
+        return fine("nvidia-smi reaches it; its version is not shown here.")
+    if not look.on_the_bus(machine):
+        return not_known("There is no NVIDIA GPU to be seen here.")
+    if container(machine):
+        return broken(
+            "There is a GPU on the PCI bus, and its driver is not loaded on the machine around this container.",
+            fix="sudo modprobe nvidia",
+            then="Type it on the machine itself, not in the container.",
+        )
+    return broken(
+        "There is a GPU on the PCI bus, and its driver is not loaded.",
+        fix="sudo modprobe nvidia",
+        then="If that says that there is no such module: install the driver with your distribution's packages.",
+    )
+
+
+@check(
+    label="Driver's module and library",
+    why="The driver refuses to talk to a library of another version: nothing sees the GPU until both are the same.",
+    expected="One version.",
+    link=INSTALLING,
+    messages=(
+        "Failed to initialize NVML: Driver/library version mismatch",
+        "system has unsupported display driver / cuda driver combination",
+    ),
+    article=("2.1", "3.1"),
+    seconds=look.SECONDS,
+)
+def _driver_versions(machine: Machine) -> Outcome:
+    module, ran = look.kernel_driver(machine), look.smi(machine)
+    if module is None and not look.gpus(machine):
+        return not_known("There is no driver here.")
+    said = ran.out + ran.err
+    found = re.search(r"library version:?\s*([\d.]+)", said)
+    if "version mismatch" in said:
+        library = found[1].rstrip(".") if found else "another"
+        return broken(
+            f"Kernel module {module or 'of another version'}, library {library}: the driver was updated while the old one runs.",
+            fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
+        )
+    shown = look.gpus(machine)
+    library = (shown[0].word("driver_version") if shown else None) or ""
+    if not library:
+        return not_known("nvidia-smi tells no version.")
+    return fine(f"Both {library}.")
+
+
+@check(
+    label="Driver answers",
+    why="A driver that does not answer makes every CUDA program hang or fail.",
+    expected="nvidia-smi lists the devices.",
+    link="https://docs.nvidia.com/deploy/nvidia-smi/",
+    needs=(look.without_gpu,),
+    messages=(
+        "NVIDIA-SMI has failed",
+        "Unable to determine the device handle for GPU",
+        "nvidia-smi: command not found",
+    ),
+    article=("3.1", "5.1"),
+    seconds=look.SECONDS,
+)
+def _driver_answers(machine: Machine) -> Outcome:
+    if look.gpus(machine):
+        return fine("nvidia-smi answers.")
+    ran = look.smi(machine)
+    if machine.which("nvidia-smi") is None:
+        if container(machine):
+            return broken(
+                "There is no nvidia-smi in this container: it was started without the driver's tools.",
+                fix=lines_for(
+                    machine, "--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+                ),
+            )
+        return broken(
+            "There is no nvidia-smi: the driver is not installed, or its tools are not.",
+            fix="apt-cache search nvidia-driver",
+        )
+    if ran.code is None:
+        return broken(
+            f"nvidia-smi did not answer within {look.SECONDS:.0f} s.",
+            fix="sudo dmesg | grep -i -e nvrm -e xid | tail",
+            then="A device that hangs comes back with a reset or a reboot.",
+        )
+    last = (ran.out + ran.err).strip().splitlines()[-1:] or ["nothing"]
+    return broken(f"nvidia-smi says: {last[0]}", fix="sudo dmesg | grep -i nvrm | tail")
+
+
+@check(
+    label="CUDA starts",
+    why="torch.cuda.is_available() is false, whatever is installed, when the driver's own CUDA does not start.",
+    expected="cuInit succeeds.",
+    link="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
+    needs=(look.without_gpu,),
+    messages=(
+        "CUDA unknown error - this may be due to an incorrectly set up environment",
+        "Error 802: system not yet initialized",
+        "Error 803: system has unsupported display driver / cuda driver combination",
+        "Error 804: forward compatibility was attempted on non supported HW",
+        "libcuda.so.1: cannot open shared object file",
+    ),
+    article=("3.1", "5.1"),
+    imports=True,
+)
+def _cuda_starts(machine: Machine) -> Outcome:
+    found = look.cuda(machine)
+    if "missing" in found:
+        return _no_library(machine, str(found["missing"]))
+    code = found.get("code")
+    if code == 100 and machine.environment.get("CUDA_VISIBLE_DEVICES") is not None:
+        return not_known(
+            "CUDA_VISIBLE_DEVICES hides every device; the check of that variable says more."
+        )
+    if code != 0:
+        return broken(
+            f"cuInit gives {found.get('name')} ({code}).",
+            fix=CUDA_ERRORS.get(int(code or 0), "sudo dmesg | grep -i nvrm | tail"),
+        )
+    return fine(
+        f"CUDA {found.get('driver')} of the driver starts, with {found.get('count')} devices."
+    )
+
+
+def _no_library(machine: Machine, why: str) -> Outcome:
+    if container(machine):
+        return broken(
+            f"libcuda can't be loaded in this container: {why}",
+            fix=lines_for(machine, "--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility"),
+        )
+    return broken(
+        f"libcuda can't be loaded: {why}",
+        fix="ldconfig -p | grep libcuda",
+        then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
+    )

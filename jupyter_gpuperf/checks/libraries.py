@@ -1,0 +1,171 @@
+"""CUDA's libraries: several toolkits, paths that win over torch's own, and what a process really loaded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes.imports import libraries, torch, without_torch
+from jupyter_gpuperf.checks.probes.installed import canonical, installed, versions
+from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.checks.probes.unset import unset
+
+CUDA_LIBRARY: Final = re.compile(
+    r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
+)
+FIRST_SHIM: Final = 12
+"""From this version on the distribution `pynvml` has no module of that name of its own."""
+
+
+@check(
+    label="CUDA toolkits",
+    why="Several toolkits side by side matter for what is compiled here. torch brings its own CUDA and looks at none of them.",
+    expected="What nvcc and CUDA_HOME name is there, and the same.",
+    link="https://docs.nvidia.com/cuda/cuda-installation-guide-linux/",
+    messages=(
+        "The detected CUDA version mismatches the version that was used to compile PyTorch",
+        "CUDA_HOME environment variable is not set",
+    ),
+    article=("2.1", "3.1"),
+)
+def _cuda_toolkits(machine: Machine) -> Outcome:
+    folders = [name for name in machine.names("/usr/local") if re.fullmatch(r"cuda-\d+\.\d+", name)]
+    listed = ", ".join(name.removeprefix("cuda-") for name in folders) or "none"
+    for variable in ("CUDA_HOME", "CUDA_PATH"):
+        home = machine.environment.get(variable)
+        if home and not machine.exists(home):
+            return suspect(
+                f"{variable} is {home}, which is not there. Toolkits in /usr/local: {listed}.",
+                **unset(machine, variable),
+            )
+    compiler = machine.which("nvcc")
+    if compiler is None:
+        return fine(f"Toolkits in /usr/local: {listed}; no nvcc on the PATH. torch needs none.")
+    used = machine.link(compiler).removesuffix("/bin/nvcc")
+    home = machine.environment.get("CUDA_HOME")
+    if home and machine.link(home) != used and "cuda" in Path(used).name:
+        return suspect(
+            f"CUDA_HOME is {home}, and nvcc on the PATH is {used}'s: packages that are compiled take the first, your shell the second.",
+            fix=f"export CUDA_HOME={used}",
+        )
+    return fine(f"Toolkits in /usr/local: {listed}; nvcc is {used}'s. torch needs none.")
+
+
+@check(
+    label="LD_LIBRARY_PATH",
+    why="Libraries found there are taken before others: a cuDNN of another version breaks the one that torch brings.",
+    expected="No CUDA libraries, and no stubs.",
+    link="https://man7.org/linux/man-pages/man8/ld.so.8.html",
+    messages=(
+        "CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH",
+        "CUDA driver library is a stub",
+        "undefined symbol: cublasLtGetStatusString",
+        "cuDNN version incompatibility: PyTorch was compiled against",
+    ),
+    article=("2.1", "3.1"),
+    imports=True,
+)
+def _library_path(machine: Machine) -> Outcome:
+    value = machine.environment.get("LD_LIBRARY_PATH", "")
+    for folder in filter(None, value.split(":")):
+        names = machine.names(folder)
+        if "stubs" in Path(folder).parts:
+            return broken(
+                f"LD_LIBRARY_PATH holds {folder}: stubs are for linking, and their libcuda does nothing.",
+                fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
+            )
+        taken = _taken_from(machine, folder, names)
+        if taken:
+            return suspect(
+                f"LD_LIBRARY_PATH holds {folder}, whose {taken} stands before the one that torch brings.",
+                fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
+                then="Then restart the kernel. torch's packages need no LD_LIBRARY_PATH.",
+            )
+    return fine(
+        "Nothing in it stands before torch's own libraries."
+        if value
+        else "Not set; torch needs none."
+    )
+
+
+def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
+    """Return a library of CUDA that is taken from a folder although torch brings its own."""
+    brought = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
+    if not brought or not any(CUDA_LIBRARY.match(name) for name in names):
+        return None
+    loaded = [Path(path) for path in libraries(machine)]
+    real = machine.link(folder)
+    taken = [
+        path.name for path in loaded if str(path.parent) == real and CUDA_LIBRARY.match(path.name)
+    ]
+    # cuDNN opens its parts only when they are needed, and then finds the wrong ones.
+    parts = [name for name in names if name.startswith("libcudnn")]
+    return next(iter([*taken, *parts]), None) if torch(machine).get("cuda") else None
+
+
+def without(path: str, folder: str) -> str:
+    """Return a search path without one of its folders."""
+    return ":".join(each for each in path.split(":") if each != folder)
+
+
+@check(
+    label="CUDA libraries in the process",
+    why="Two copies of one library keep two states: handles of one are refused by the other.",
+    expected="Each once.",
+    link="https://pytorch.org/docs/stable/notes/cuda.html",
+    needs=(without_torch,),
+    messages=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED"),
+    article=("2.1",),
+    imports=True,
+)
+def _loaded_libraries(machine: Machine) -> Outcome:
+    paths: dict[str, list[str]] = {}
+    for path in libraries(machine):
+        found = CUDA_LIBRARY.match(Path(path).name)
+        if found:
+            paths.setdefault(found[1], []).append(path)
+    for name, several in paths.items():
+        if len(several) > 1:
+            return suspect(
+                f"{name} is loaded {len(several)} times: {' and '.join(several)}.",
+                fix="unset LD_LIBRARY_PATH",
+                then="Then restart the kernel, and see which package brings the other: pip list | grep nvidia.",
+            )
+    if not paths:
+        return not_known("No library of CUDA is loaded.")
+    return fine(f"{len(paths)} libraries of CUDA, each once.")
+
+
+@check(
+    label="The module pynvml",
+    why="Two packages bring a module pynvml. The old one hides NVIDIA's and lacks newer calls.",
+    expected="nvidia-ml-py alone.",
+    link="https://docs.nvidia.com/deploy/nvml-api/index.html",
+    messages=("The pynvml package is deprecated", "module 'pynvml' has no attribute"),
+    article=("4.3",),
+)
+def _nvml_module(machine: Machine) -> Outcome:
+    shims = [each for each in installed(machine) if canonical(each.name) == "pynvml"]
+    ours = versions(machine).get("nvidia-ml-py")
+    old = [each for each in shims if int((each.version.split(".") or ["0"])[0] or 0) < FIRST_SHIM]
+    if old:
+        return suspect(
+            f"pynvml {old[0].version} brings a module pynvml of its own, which hides NVIDIA's ({ours or 'not installed'}).",
+            fix=f"{machine.pip('uninstall', 'pynvml')}\n{machine.pip('install', '--force-reinstall', 'nvidia-ml-py')}",
+        )
+    stray = next((place for place in _strays(machine) if machine.exists(place)), None)
+    if stray:
+        return suspect(
+            f"{stray} hides NVIDIA's module of that name.", fix=f"mv {stray} {stray}.away"
+        )
+    if ours is None:
+        return fine(
+            "Neither nvidia-ml-py nor pynvml is installed; torch asks the driver without them."
+        )
+    return fine(f"nvidia-ml-py {ours}.")
+
+
+def _strays(machine: Machine) -> list[str]:
+    return [f"{machine.folder}/{name}" for name in ("pynvml.py", "pynvml/__init__.py")]

@@ -1,0 +1,183 @@
+"""What a notebook needs of both sides: widgets, figures, output, and the terminal's start."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes import server as look
+from jupyter_gpuperf.checks.probes.imports import numbers
+from jupyter_gpuperf.checks.probes.installed import versions
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+MANAGER: Final = "@jupyter-widgets/jupyterlab-manager"
+MANAGER_FOR: Final = {7: 3, 8: 5}
+"""ipywidgets' major version → that of its half in the page."""
+DEFAULT_RATE: Final = 1_000_000.0
+SLOW_STARTERS: Final = (
+    "oh-my-zsh",
+    "nvm.sh",
+    "conda initialize",
+    "pyenv init",
+    "rbenv init",
+    "starship init",
+)
+
+
+def _front(machine: Machine, name: str) -> look.LabExtension | None:
+    return next((each for each in look.lab_extensions(machine) if each.name == name), None)
+
+
+@check(
+    label="Widgets",
+    why="A widget has a half in the kernel and one in the page; they must fit.",
+    expected="Both halves, of versions that fit.",
+    link="https://ipywidgets.readthedocs.io/en/stable/user_install.html",
+    messages=("Error displaying widget: model not found", "Failed to load model class"),
+    article=("4.3",),
+)
+def _widgets(machine: Machine) -> Outcome:
+    here = versions(machine).get("ipywidgets")
+    if here is None:
+        return fine(
+            "ipywidgets is not installed: progress is shown in plain text.",
+            fix=machine.pip("install", "ipywidgets"),
+        )
+    if nothing := look.without_server(machine):
+        return nothing
+    front = _front(machine, MANAGER)
+    wanted = MANAGER_FOR.get(numbers(here)[0])
+    if front is None:
+        return suspect(
+            f"ipywidgets {here} is in the kernel, and its half in the page is not installed.",
+            fix=look.server_pip(machine, "install", "--upgrade", "jupyterlab_widgets"),
+            then="Then reload the page.",
+        )
+    shown = str((front.package or {}).get("version", ""))
+    if wanted is not None and numbers(shown)[:1] != (wanted,):
+        return suspect(
+            f"ipywidgets {here} is in the kernel, and its half in the page is {shown}; they need {wanted}.",
+            fix=f"{machine.pip('install', '--upgrade', 'ipywidgets')}\n{look.server_pip(machine, 'install', '--upgrade', 'jupyterlab_widgets')}",
+            then="Then reload the page.",
+        )
+    return fine(f"ipywidgets {here}, in the page {shown}.")
+
+
+@check(
+    label="Figures that can be zoomed",
+    why="%matplotlib widget needs ipympl in the kernel and in the page.",
+    expected="ipympl on both sides, of one version.",
+    link="https://matplotlib.org/ipympl/installing.html",
+    messages=(
+        "'widget' is not a recognised GUI loop or backend name",
+        "Error displaying widget: model not found",
+    ),
+    article=("4.3",),
+)
+def _matplotlib_widget(machine: Machine) -> Outcome:
+    there = versions(machine)
+    if "matplotlib" not in there:
+        return fine("matplotlib is not installed.")
+    here = there.get("ipympl")
+    if here is None:
+        return fine(
+            "Figures are still pictures; with ipympl they can be zoomed.",
+            fix=machine.pip("install", "ipympl"),
+            then="Install it where the server is, too; then: %matplotlib widget.",
+        )
+    if nothing := look.without_server(machine):
+        return nothing
+    beside = look.server_versions(machine).get("ipympl")
+    if _front(machine, "jupyter-matplotlib") is None:
+        return suspect(
+            f"ipympl {here} is in the kernel, and its half in the page is not installed: %matplotlib widget shows nothing.",
+            fix=look.server_pip(machine, "install", "--upgrade", "ipympl"),
+            then="Then reload the page.",
+        )
+    if beside and numbers(beside)[:2] != numbers(here)[:2]:
+        return suspect(
+            f"ipympl is {here} in the kernel and {beside} where the server is.",
+            fix=look.server_pip(machine, "install", "--upgrade", f"ipympl=={here}"),
+            then="Then reload the page.",
+        )
+    return fine(f"ipympl {here}: %matplotlib widget works.")
+
+
+@check(
+    label="Sharp figures",
+    why="On a screen with a high density of pixels, figures at single resolution are blurred.",
+    expected="As you like it.",
+    link="https://ipython.readthedocs.io/en/stable/interactive/plotting.html",
+    article=("4.3",),
+)
+def _retina_figures(machine: Machine) -> Outcome:
+    if "matplotlib-inline" not in versions(machine):
+        return fine("There are no inline figures in this environment.")
+    folder = machine.environment.get("IPYTHONDIR") or f"{machine.home}/.ipython"
+    profile = f"{folder}/profile_default/ipython_kernel_config.py"
+    live: Any = machine.live.get("inline_formats")
+    line = 'c.InlineBackend.figure_formats = {"retina"}'
+    if (live and "retina" in live) or re.search(
+        r"^[^#\n]*InlineBackend\.figure_formats?\b.*(retina|svg)",
+        machine.text(profile) or "",
+        re.MULTILINE,
+    ):
+        return fine("Figures are drawn at double resolution, or as vectors.")
+    return fine(
+        "Figures are drawn at single resolution, as IPython has it by default.",
+        fix=f"mkdir -p {folder}/profile_default && echo '{line}' >> {profile}",
+        then='Or for one notebook: %config InlineBackend.figure_formats = ["retina"].',
+    )
+
+
+@check(
+    label="Limit of output",
+    why="What a notebook prints beyond the limit is not shown.",
+    expected="1 MB a second or more.",
+    link="https://jupyter-server.readthedocs.io/en/latest/other/full-config.html",
+    needs=(look.without_server,),
+    messages=("IOPub data rate exceeded", "IOPub message rate exceeded"),
+)
+def _output_limit(machine: Machine) -> Outcome:
+    rate = machine.server.get("output_bytes_per_second")
+    if rate is None:
+        return not_known("Only the running server knows its limits of output; the panel asks it.")
+    if rate and rate < DEFAULT_RATE:
+        return suspect(
+            f"The server lets {rate / 1e6:g} MB a second through: progress bars and figures stall.",
+            fix="jupyter lab --ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1000000",
+        )
+    return fine(f"{rate / 1e6:g} MB a second." if rate else "No limit.")
+
+
+@check(
+    label="Start of a terminal",
+    why="Each terminal waits for what the shell's files start.",
+    expected="Nothing that takes long.",
+    link="https://www.gnu.org/software/bash/manual/bash.html#Bash-Startup-Files",
+    article=("2.1",),
+)
+def _shell_start(machine: Machine) -> Outcome:
+    shell = machine.environment.get("SHELL", "").rpartition("/")[2]
+    files = {"zsh": (".zshrc", ".zshenv"), "bash": (".bashrc", ".bash_profile")}.get(shell)
+    if files is None:
+        return not_known("It is not known which shell a terminal starts.")
+    text = "\n".join(machine.text(f"{machine.home}/{name}") or "" for name in files)
+    active = "\n".join(
+        line
+        for line in text.splitlines()
+        if "conda initialize" in line or not line.lstrip().startswith("#")
+    )
+    found = [name for name in SLOW_STARTERS if name in active]
+    plugins = re.search(r"^\s*plugins=\(([^)]*)\)", active, re.MULTILINE)
+    if plugins:
+        found.append(f"{len(plugins[1].split())} plugins")
+    measure = f"time {shell} -i -c exit"
+    if found:
+        return fine(
+            f"{shell} starts {', '.join(found)}.",
+            fix=measure,
+            then="That line tells how long it takes; what it starts is in the files of your home folder.",
+        )
+    return fine(f"{shell} starts nothing that is known to be slow.")

@@ -1,0 +1,223 @@
+"""The Python environment: what fits together, what is there twice, and what compiling needs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes import gpus as look
+from jupyter_gpuperf.checks.probes.installed import (
+    Package,
+    canonical,
+    conflicts,
+    installed,
+    versions,
+)
+from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.checks.runtime import is_about_torch
+
+OPENCV: Final = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+COMPILERS: Final = ("cc", "gcc", "clang")
+
+
+PIP_CHECK: Final = "https://pip.pypa.io/en/stable/cli/pip_check/"
+
+
+@check(
+    label="Dependencies",
+    why="A package with another version of its dependency than it asks for fails where nobody looks.",
+    expected="None in conflict, as pip check says it.",
+    link=PIP_CHECK,
+    messages=(
+        "pip's dependency resolver does not currently take into account",
+        "A module that was compiled using NumPy 1.x cannot be run in NumPy 2",
+    ),
+    article=("2.2",),
+)
+def _dependencies(machine: Machine) -> Outcome:
+    found = conflicts(machine)
+    if found is None:
+        return not_known(
+            "Neither packaging nor pip is in this environment, and nothing else understands requirements."
+        )
+    wrong = [each for each in found if not is_about_torch(each)]
+    if not wrong:
+        return fine(f"{len(versions(machine))} packages, none in conflict.")
+    first = wrong[0]
+    has = first.found or "none"
+    # The one that asks is brought up to date together with what it asks for, so that they agree.
+    names = dict.fromkeys([name for each in wrong for name in (each.package, f'"{each.needs}"')])
+    fix = machine.pip("install", *names)
+    if len(wrong) > 1:
+        return suspect(
+            f"{first.package} {first.version} needs {first.needs}, found {has}; {len(wrong) - 1} more such.",
+            fix=fix,
+        )
+    return suspect(f"{first.package} {first.version} needs {first.needs}, found {has}.", fix=fix)
+
+
+@check(
+    label="Packages that are there twice",
+    why="Which of two versions is imported depends on the path, and an upgrade touches one of them.",
+    expected="Each once.",
+    link="https://packaging.python.org/en/latest/specifications/recording-installed-packages/",
+    messages=("WARNING: Ignoring invalid distribution",),
+    article=("2.2",),
+)
+def _duplicate_packages(machine: Machine) -> Outcome:
+    by_name: dict[str, list[Package]] = {}
+    for each in installed(machine):
+        by_name.setdefault(canonical(each.name), []).append(each)
+    broken_off = _left_over(machine)
+    for name, several in by_name.items():
+        if len({each.version for each in several}) < 2:
+            continue
+        first, second = several[0], several[1]
+        if first.folder != second.folder:
+            return suspect(
+                f"{name} is there as {first.version} and {second.version}; {first.folder} wins over {second.folder}.",
+                fix=machine.pip("uninstall", name),
+                then="Each call removes the one that wins.",
+            )
+        return suspect(
+            f"{name} is there as {first.version} and {second.version}, both in {first.folder}.",
+            fix=f"rm -r {' '.join(each.metadata for each in several)}\n{machine.pip('install', '--force-reinstall', '--no-deps', name)}",
+            then="An interrupted upgrade leaves two.",
+        )
+    if broken_off:
+        return suspect(
+            f"{broken_off[0]} is left from an installation that was broken off.",
+            fix=f"rm -r {broken_off[0]}",
+        )
+    return fine("Each package is there once.")
+
+
+def _left_over(machine: Machine) -> list[str]:
+    return [
+        f"{folder}/{name}"
+        for folder in machine.packages
+        if folder
+        for name in machine.names(folder)
+        if name.startswith("~")
+    ]
+
+
+@check(
+    label="OpenCV",
+    why="Four packages bring one module cv2. The one with windows needs libraries that servers lack.",
+    expected="One of them; headless on a server.",
+    link="https://github.com/opencv/opencv-python#installation-and-usage",
+    messages=(
+        "ImportError: libGL.so.1: cannot open shared object file",
+        "partially initialized module 'cv2' has no attribute",
+    ),
+    article=("2.2",),
+)
+def _opencv(machine: Machine) -> Outcome:
+    there = [name for name in OPENCV if name in versions(machine)]
+    headless = next((name for name in there if name.endswith("headless")), "opencv-python-headless")
+    if not there:
+        return fine("Not installed.")
+    if len(there) > 1:
+        keep = (
+            "opencv-contrib-python-headless"
+            if any("contrib" in each for each in there)
+            else headless
+        )
+        return suspect(
+            f"{' and '.join(there)} write to the same folder cv2: the last one installed wins, in parts.",
+            fix=f"{machine.pip('uninstall', *there)}\n{machine.pip('install', keep)}",
+        )
+    if not there[0].endswith("headless") and _lacks_gl(machine):
+        return broken(
+            f"{there[0]} needs libGL.so.1, which is not here: import cv2 fails.",
+            fix=f"{machine.pip('uninstall', there[0])}\n{machine.pip('install', f'{there[0]}-headless')}",
+        )
+    return fine(f"{there[0]} {versions(machine)[there[0]]}.")
+
+
+def _lacks_gl(machine: Machine) -> bool:
+    listed = machine.run("ldconfig", "-p")
+    if listed.code != 0:
+        listed = machine.run("/sbin/ldconfig", "-p")
+    return listed.code == 0 and "libGL.so.1" not in listed.out
+
+
+@check(
+    label="Pillow",
+    why="Pillow and Pillow-SIMD bring one module PIL; with both, files of two versions mix.",
+    expected="One of them.",
+    link="https://pillow.readthedocs.io/",
+    messages=("The _imaging extension was built for another version of Pillow or PIL",),
+    article=("2.2",),
+)
+def _pillow(machine: Machine) -> Outcome:
+    there = versions(machine)
+    if "pillow" in there and "pillow-simd" in there:
+        return suspect(
+            f"Pillow {there['pillow']} and Pillow-SIMD {there['pillow-simd']} write to the same folder PIL.",
+            fix=f"{machine.pip('uninstall', 'pillow', 'pillow-simd')}\n{machine.pip('install', 'pillow')}",
+            then="Measure before you choose the other: %gpubench imread.",
+        )
+    name = next((each for each in ("pillow-simd", "pillow") if each in there), None)
+    return fine(f"{name} {there[name]}.") if name else fine("Not installed.")
+
+
+@check(
+    label="pandas' readers",
+    why='With pyarrow, read_csv(engine="pyarrow") reads with several threads.',
+    expected="pyarrow beside pandas.",
+    link="https://pandas.pydata.org/docs/user_guide/pyarrow.html",
+    messages=("Missing optional dependency 'pyarrow'",),
+    article=("2.2",),
+)
+def _pandas_reader(machine: Machine) -> Outcome:
+    there = versions(machine)
+    if "pandas" not in there:
+        return fine("Not installed.")
+    if "pyarrow" in there:
+        return fine(f"pandas {there['pandas']} with pyarrow {there['pyarrow']}.")
+    return fine(
+        f"pandas {there['pandas']} without pyarrow: read_csv takes its own reader.",
+        fix=machine.pip("install", "pyarrow"),
+        then="Measure both: %gpubench pandas.",
+    )
+
+
+@check(
+    label="C compiler",
+    why="torch.compile and Triton write code and compile it here.",
+    expected="A C compiler, and Python's headers.",
+    link="https://pytorch.org/docs/stable/torch.compiler.html",
+    messages=(
+        "Failed to find C compiler. Please specify via CC environment variable",
+        "fatal error: Python.h: No such file or directory",
+        "InvalidCxxCompiler: No working C++ compiler found",
+    ),
+    article=("2.1", "4.2"),
+)
+def _compiler(machine: Machine) -> Outcome:
+    if "torch" not in versions(machine):
+        return fine("torch is not installed: nothing compiles.")
+    chosen = machine.environment.get("CC", "")
+    found = (
+        machine.which(chosen) if chosen else next(filter(None, map(machine.which, COMPILERS)), None)
+    )
+    header = machine.exists(f"{machine.headers}/Python.h")
+    python = machine.headers.rpartition("/")[2].rstrip("t")  # as python3.12
+    if found and header:
+        return fine(f"{found}, and Python.h.")
+    sentence = (
+        f"There is no Python.h in {machine.headers}."
+        if found
+        else "There is no C compiler (cc, gcc or clang) on the PATH."
+    )
+    fix = f"sudo apt-get install -y {python}-dev" if found else "sudo apt-get install -y gcc g++"
+    if not look.has_gpu(machine):
+        return fine(sentence, fix=fix, then="torch.compile would need it.")
+    return suspect(sentence, fix=fix, then="torch.compile and Triton need it.")

@@ -1,0 +1,51 @@
+"""Which driver each CUDA needs, and which torch a driver can run. Standard library only.
+
+From NVIDIA's release notes of the CUDA toolkit ("CUDA Toolkit and Corresponding Driver Versions", Linux) and the
+wheels that PyTorch publishes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.checks.probes.gpus import driver_version, gpus
+from jupyter_gpuperf.checks.probes.imports import numbers
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+LOWEST_FOR_MAJOR: Final[dict[int, str]] = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
+"""Minor-version compatibility: what any CUDA of this number runs on."""
+
+WHEELS: Final = "https://download.pytorch.org/whl"
+
+
+def lowest_driver(cuda: str) -> str | None:
+    """Return the oldest driver that runs programs built with this CUDA."""
+    return LOWEST_FOR_MAJOR.get((numbers(cuda) or (0,))[0])
+
+
+def runs(cuda: str, driver: str) -> bool | None:
+    """Tell whether a driver runs programs built with this CUDA; ``None`` for a CUDA not known here."""
+    lowest = lowest_driver(cuda)
+    return None if lowest is None else numbers(driver) >= numbers(lowest)
+
+
+def torch_line(machine: Machine) -> str:
+    """Return the lines that install a torch for this machine's driver and devices."""
+    tag = wheel_tag(machine)
+    if tag is None:
+        return ""
+    torch = '"torch<2.8"' if tag == "cu118" else "torch"
+    remove = machine.pip("uninstall", "torch")
+    return f"{remove}\n{machine.pip('install', torch)} --index-url {WHEELS}/{tag}"
+
+
+def wheel_tag(machine: Machine) -> str | None:
+    """Return PyTorch's name of the wheels that this driver runs, such as ``cu126``."""
+    driver = numbers(driver_version(machine) or "")
+    capabilities = [numbers(word) for each in gpus(machine) if (word := each.word("compute_cap"))]
+    oldest, newest = min(capabilities, default=(8, 0)), max(capabilities, default=(8, 0))
+    if driver >= numbers(LOWEST_FOR_MAJOR[13]) and oldest >= (7, 5):
+        return "cu130"
+    if driver >= numbers(LOWEST_FOR_MAJOR[12]):
+        return "cu128" if newest >= (10, 0) else "cu126"
+    return "cu118" if driver >= numbers(LOWEST_FOR_MAJOR[11]) else None

@@ -1,0 +1,130 @@
+"""The packages of the examined environment, from their metadata. Nothing of them is imported. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import Distribution, distributions
+from typing import Any
+
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One distribution."""
+
+    name: str
+    version: str
+    folder: str
+    metadata: str
+    """Its ``.dist-info`` or ``.egg-info``."""
+    requires: tuple[str, ...]
+
+
+def canonical(name: str) -> str:
+    """Return a name as packages are compared: ``Pillow_SIMD`` → ``pillow-simd``."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed(machine: Machine) -> list[Package]:
+    """Return every distribution on the path, those that Python finds first before others."""
+    return machine.once("installed", lambda: _read(machine))
+
+
+def _read(machine: Machine) -> list[Package]:
+    found, seen = [], set()
+    for folder in dict.fromkeys(machine.packages):
+        for each in distributions(path=[str(machine.at(folder))]) if folder else ():
+            metadata = str(getattr(each, "_path", ""))
+            header = header_of(each)
+            if "Name" in header and metadata not in seen:
+                seen.add(metadata)
+                version = header.get("Version", ["0"])[0]
+                requires = header.get("Requires-Dist") or each.requires or ()
+                name = header["Name"][0]
+                found.append(Package(name, version, folder, metadata, tuple(requires)))
+    return found
+
+
+def header_of(each: Distribution) -> dict[str, list[str]]:
+    """Return the fields of a package's metadata; its description, which is most of it, is not parsed."""
+    text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
+    fields: dict[str, list[str]] = {}
+    for line in re.split(r"\r?\n", text.split("\n\n", 1)[0]):
+        name, colon, value = line.partition(":")
+        if colon and not name.startswith((" ", "\t")):
+            fields.setdefault(name, []).append(value.strip())
+    return fields
+
+
+def versions(machine: Machine) -> dict[str, str]:
+    """Return canonical name → the version that Python finds."""
+    found: dict[str, str] = {}
+    for each in installed(machine):
+        found.setdefault(canonical(each.name), each.version)
+    return found
+
+
+def requirement_class() -> Any:
+    """Return ``packaging``'s Requirement, from wherever it is; ``None`` where it is nowhere."""
+    for name in ("packaging.requirements", "pip._vendor.packaging.requirements"):
+        with contextlib.suppress(ImportError):
+            return import_module(name).Requirement
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A package that needs something else than what is there."""
+
+    package: str
+    version: str
+    needs: str
+    """As it is written in its metadata, without its condition."""
+    name: str
+    found: str | None
+    """The version that is there, or ``None``."""
+
+
+def conflicts(machine: Machine) -> list[Conflict] | None:
+    """Return what ``pip check`` would say; ``None`` where nothing here understands requirements."""
+    return machine.once("conflicts", lambda: _conflicts(machine))
+
+
+def _conflicts(machine: Machine) -> list[Conflict] | None:
+    requirement = requirement_class()
+    if requirement is None:
+        return None
+    there = versions(machine)
+    found = []
+    for package in installed(machine):
+        if there[canonical(package.name)] != package.version:
+            continue  # hidden behind another of its name
+        for text in package.requires:
+            conflict = _conflict(package, text, requirement, there)
+            if conflict is not None:
+                found.append(conflict)
+    return sorted(found, key=lambda each: (each.package, each.needs))
+
+
+def _conflict(
+    package: Package,
+    text: str,
+    requirement: Callable[[str], Any],
+    there: dict[str, str],
+) -> Conflict | None:
+    try:
+        needed = requirement(text)
+        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+    except ValueError:
+        return None  # metadata from before the standard
+    has = there.get(canonical(needed.name))
+    if not applies or (has and needed.specifier.contains(has, prereleases=True)):
+        return None
+    return Conflict(
+        package.name, package.version, f"{needed.name}{needed.specifier}", needed.name, has
+    )

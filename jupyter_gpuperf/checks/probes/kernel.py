@@ -1,0 +1,26 @@
+"""What a running kernel tells of itself. Looks at what is loaded, and loads nothing. Standard library only."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from jupyter_gpuperf.checks.probes.imports_probe import loaded_libraries, torch_facts
+
+
+def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
+    """Return the settings of torch and the libraries in this process, where torch is loaded."""
+    facts: dict[str, Any] = {}
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "_C"):
+        facts["torch"] = {**torch_facts(torch), "initialized": torch.cuda.is_initialized()}
+        facts["libraries"] = loaded_libraries("self")
+    formats = _inline_formats(shell)
+    return {**facts, "inline_formats": formats} if formats else facts
+
+
+def _inline_formats(shell: Any) -> list[str]:
+    for each in getattr(shell, "configurables", []):
+        if type(each).__name__ == "InlineBackend":
+            return sorted(each.figure_formats)
+    return []

@@ -1,0 +1,105 @@
+"""What a container or a service manager allows the examined process. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from jupyter_gpuperf import cgroup
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+CONTAINERS = (("docker", "/.dockerenv"), ("podman", "/run/.containerenv"))
+KUBERNETES = "/var/run/secrets/kubernetes.io"
+
+
+def container(machine: Machine) -> str | None:
+    """Return which container this is in: ``docker podman kubernetes container``, or ``None``."""
+    if machine.environment.get("KUBERNETES_SERVICE_HOST") or machine.exists(KUBERNETES):
+        return "kubernetes"
+    for kind, mark in CONTAINERS:
+        if machine.exists(mark):
+            return kind
+    if re.search(r"docker|containerd|kubepods|libpod|lxc", machine.text("/proc/1/cgroup") or ""):
+        return "container"
+    # What starts a machine is systemd or an init; what starts a container is anything else.
+    return "container" if machine.environment.get("container") else None
+
+
+def groups(machine: Machine) -> list[Path]:
+    """Return the folders of the process's control group and of those above it, the nearest first."""
+    top = machine.at(cgroup.CGROUP)
+    found = re.search(
+        r"^0::(/.*)$", machine.text(f"/proc/{machine.pid}/cgroup") or "", re.MULTILINE
+    )
+    inner = top / (found[1].strip("/") if found else "")
+    above = [each for each in (inner, *inner.parents) if each == top or top in each.parents]
+    return [each for each in above if each.exists()] or [top]
+
+
+def cpu_quota(machine: Machine) -> float | None:
+    """Return the smallest quota above the process, in processors."""
+    quotas = [cgroup.cpu_quota(each) for each in groups(machine)] + _old_quotas(machine)
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _old_quotas(machine: Machine) -> list[float | None]:
+    """Return the quotas of version 1's own tree, from the process's group upwards."""
+    text = machine.text(f"/proc/{machine.pid}/cgroup") or ""
+    found = re.search(r"^\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$", text, re.MULTILINE)
+    own = Path((found[1] if found else "/").lstrip("/"))
+    quotas: list[float | None] = []
+    for inner in (own, *own.parents):
+        folder = cgroup.CGROUP / "cpu" / inner
+        quota_us = machine.text(folder / "cpu.cfs_quota_us")
+        period_us = machine.text(folder / "cpu.cfs_period_us")
+        if quota_us and period_us and int(quota_us) > 0:
+            quotas.append(int(quota_us) / int(period_us))
+    return quotas
+
+
+def allowed_cpus(machine: Machine) -> set[int]:
+    """Return the processors that the process may run on."""
+    text = machine.text(f"/proc/{machine.pid}/status") or ""
+    found = re.search(r"^Cpus_allowed_list:\s*(\S+)$", text, re.MULTILINE)
+    return cpu_set(found[1]) if found else set(range(machine.cpu_count))
+
+
+def usable_cpus(machine: Machine) -> float:
+    """Return how many processors' worth of time the process gets."""
+    quota = cpu_quota(machine)
+    count = len(allowed_cpus(machine)) or machine.cpu_count
+    return min(count, quota) if quota else float(count)
+
+
+def cpu_set(text: str) -> set[int]:
+    """Understand ``0-3,8``."""
+    found: set[int] = set()
+    for part in filter(None, text.strip().split(",")):
+        first, _, last = part.partition("-")
+        if first.isdigit():
+            found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+def limit(machine: Machine, name: str) -> tuple[float, float] | None:
+    """Return a soft and a hard limit out of /proc/<pid>/limits; ``inf`` for none."""
+    text = machine.text(f"/proc/{machine.pid}/limits") or ""
+    found = re.search(rf"^{re.escape(name)}\s+(\S+)\s+(\S+)", text, re.MULTILINE)
+    if found is None:
+        return None
+    soft, hard = (float("inf") if each == "unlimited" else float(each) for each in found.groups())
+    return soft, hard
+
+
+def status_bytes(machine: Machine, name: str) -> int | None:
+    """Return a size out of /proc/<pid>/status."""
+    found = re.search(
+        rf"^{name}:\s*(\d+) kB", machine.text(f"/proc/{machine.pid}/status") or "", re.MULTILINE
+    )
+    return 1024 * int(found[1]) if found else None
+
+
+def memory_info(machine: Machine) -> dict[str, int]:
+    """Return /proc/meminfo in bytes."""
+    lines = re.findall(r"^(\w+):\s*(\d+) kB", machine.text("/proc/meminfo") or "", re.MULTILINE)
+    return {name: 1024 * int(number) for name, number in lines}

@@ -1,0 +1,179 @@
+"""Everything that a check may look at: files, variables, programs, packages. Nothing here changes anything.
+
+A test gives another root folder, other variables and recorded answers of programs. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+COMMAND_SECONDS: Final = 4.0
+LARGEST_FILE_BYTES: Final = 4 * 2**20
+
+
+class Ran(NamedTuple):
+    """How a program ended: ``code`` is ``None`` when it could not be started or took too long."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+class Room(NamedTuple):
+    """A file system's size and what is free for this user."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+def run_command(command: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ran:
+    """Run a program to its end, without a terminal."""
+    try:
+        done = subprocess.run(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env=dict(environment),
+        )
+    except subprocess.TimeoutExpired:
+        return Ran(None, "", f"{command[0]} did not end within {seconds:g} s")
+    except OSError as error:
+        return Ran(None, "", f"{command[0]}: {error.strerror}")
+    return Ran(
+        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    )
+
+
+def room_of(path: Path) -> Room | None:
+    """Return the size of the file system that holds ``path``."""
+    with contextlib.suppress(OSError, AttributeError):
+        found = os.statvfs(path)
+        return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+    return None
+
+
+@dataclass(kw_only=True)
+class Machine:
+    """The machine and the Python environment that is examined.
+
+    Parameters
+    ----------
+    root
+        The folder that stands for ``/``.
+    environment
+        The variables of the process that is examined.
+    interpreter, prefix, packages, headers
+        The Python that is examined, its folder, where its packages are, and Python.h.
+    pid
+        The process that is examined: a notebook's kernel, or the one that looks.
+    folder, home
+        Where it works, and the user's folder.
+    live
+        What a running kernel told of itself; see :mod:`checks.probes.kernel`.
+    server
+        What is known of the Jupyter server; see :mod:`checks.probes.server`.
+    kernel_name
+        The kernel spec that starts the examined Python.
+    """
+
+    root: Path = Path("/")
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    run_command: Callable[[Sequence[str], float, Mapping[str, str]], Ran] = run_command
+    room_of: Callable[[Path], Room | None] = room_of
+    interpreter: str = sys.executable
+    prefix: str = sys.prefix
+    packages: Sequence[str] = field(default_factory=lambda: list(sys.path))
+    headers: str = field(default_factory=lambda: sysconfig.get_paths()["include"])
+    pid: int = field(default_factory=os.getpid)
+    cpu_count: int = field(default_factory=lambda: os.cpu_count() or 1)
+    folder: str = field(default_factory=os.getcwd)
+    home: str = field(default_factory=lambda: str(Path("~").expanduser()))
+    live: Mapping[str, Any] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
+    kernel_name: str | None = None
+    _kept: dict[object, Any] = field(default_factory=dict)
+    _locks: dict[object, threading.Lock] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def at(self, path: str | Path) -> Path:
+        """Return where a path of the machine is."""
+        return self.root / str(path).lstrip("/") if self.root != Path("/") else Path(path)
+
+    def text(self, path: str | Path) -> str | None:
+        """Return a file's text, or ``None`` where it can't be read."""
+        with contextlib.suppress(OSError, ValueError), self.at(path).open("rb") as file:
+            return file.read(LARGEST_FILE_BYTES).decode(errors="replace").strip("\0\n ")
+        return None
+
+    def names(self, path: str | Path) -> list[str]:
+        """Return what a folder holds, sorted; nothing where it can't be read."""
+        with contextlib.suppress(OSError):
+            return sorted(os.listdir(self.at(path)))
+        return []
+
+    def exists(self, path: str | Path) -> bool:
+        """Tell whether there is something."""
+        with contextlib.suppress(OSError):
+            return self.at(path).exists()
+        return False
+
+    def link(self, path: str | Path) -> str:
+        """Return where a link leads in the end, or the path itself."""
+        with contextlib.suppress(OSError):
+            found = os.path.realpath(self.at(path))
+            return found if self.root == Path("/") else f"/{os.path.relpath(found, self.root)}"
+        return str(path)
+
+    def room(self, path: str | Path) -> Room | None:
+        """Return the size of a folder's file system."""
+        return self.room_of(self.at(path))
+
+    def which(self, name: str) -> str | None:
+        """Return where a program is on the examined process's PATH."""
+        folders = self.environment.get("PATH", os.defpath).split(os.pathsep)
+        places = os.pathsep.join(str(self.at(each)) for each in folders if each)
+        found = shutil.which(name, path=places)
+        if found is None or self.root == Path("/"):
+            return found
+        return f"/{os.path.relpath(found, self.root)}"
+
+    def run(self, *command: str, seconds: float = COMMAND_SECONDS) -> Ran:
+        """Run a program that only tells; once for all who ask the same."""
+        return self.once(command, lambda: self.run_command(command, seconds, self.environment))
+
+    def once(self, key: object, find: Callable[[], T]) -> T:
+        """Return what ``find`` found the first time; others wait for it meanwhile."""
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._kept:
+                self._kept[key] = find()
+            kept: T = self._kept[key]
+            return kept
+
+    def pip(self, action: str, *what: str) -> str:
+        """Return how one types ``install`` or ``uninstall`` for the examined Python."""
+        words = " ".join(what)
+        if self.has_pip:
+            yes = " -y" if action == "uninstall" else ""
+            return f"{self.interpreter} -m pip {action}{yes} {words}"
+        return f"uv pip {action} --python {self.interpreter} {words}"
+
+    @property
+    def has_pip(self) -> bool:
+        """Tell whether the examined Python has pip."""
+        return any(self.exists(Path(each) / "pip" / "__init__.py") for each in self.packages)

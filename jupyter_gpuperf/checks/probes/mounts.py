@@ -1,0 +1,46 @@
+"""Which file system a folder is on. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple
+
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+NETWORK: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs"}
+)
+SLOW: Final = ("9p", "drvfs", "virtiofs", "fuse")
+"""Beginnings: each call goes through a process, or into another system."""
+
+
+class Mount(NamedTuple):
+    """A mounted file system."""
+
+    point: str
+    kind: str
+    device: str
+    """Major and minor number, ``8:1``."""
+
+
+def mount_of(machine: Machine, folder: str) -> Mount | None:
+    """Return the file system that holds ``folder``."""
+    path = PurePosixPath(machine.link(folder))
+    best: Mount | None = None
+    for each in _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or ""):
+        inside = each.point == "/" or path.is_relative_to(each.point)
+        if inside and (best is None or len(each.point) >= len(best.point)):
+            best = each
+    return best
+
+
+def _mounts(text: str) -> list[Mount]:
+    found = []
+    for line in text.splitlines():
+        own, _, rest = line.partition(" - ")
+        fields, kinds = own.split(), rest.split()
+        if len(fields) > 4 and kinds:
+            point = re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
+            found.append(Mount(point, kinds[0], fields[2]))
+    return found

@@ -1,0 +1,128 @@
+"""What is known of the Jupyter server: its packages, its configuration and its extensions, read from files. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jupyter_gpuperf.checks.declaration import Outcome, not_known
+from jupyter_gpuperf.checks.probes.installed import canonical, header_of
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+
+class LabExtension(NamedTuple):
+    """A prebuilt extension of JupyterLab."""
+
+    name: str
+    folder: str
+    package: dict[str, Any] | None
+    """Its package.json; ``None`` where there is none."""
+
+
+def without_server(machine: Machine) -> Outcome | None:
+    """Return why nothing can be said of the server; ``None`` where it can."""
+    if machine.server:
+        return None
+    return not_known(
+        "The Jupyter server runs in another environment; choose the server to look at that."
+    )
+
+
+def server_pip(machine: Machine, *words: str) -> str:
+    """Return how one types pip for the server's Python."""
+    return f"{machine.server.get('interpreter', 'python')} -m pip {' '.join(words)}"
+
+
+def server_versions(machine: Machine) -> dict[str, str]:
+    """Return canonical name → version of the server's packages."""
+    return machine.once("server_versions", lambda: _versions(machine))
+
+
+def _versions(machine: Machine) -> dict[str, str]:
+    folders = [str(machine.at(each)) for each in machine.server.get("packages", []) if each]
+    found: dict[str, str] = {}
+    for each in distributions(path=folders):
+        header = header_of(each)
+        if "Name" in header:
+            found.setdefault(canonical(header["Name"][0]), header.get("Version", ["0"])[0])
+    return found
+
+
+def read_json(machine: Machine, path: str) -> Any:
+    """Return what a file holds; an empty dictionary where it is not there or is no JSON."""
+    try:
+        return json.loads(machine.text(path) or "{}")
+    except ValueError:
+        return {}
+
+
+def lab_extensions(machine: Machine) -> list[LabExtension]:
+    """Return the prebuilt extensions, those of earlier folders first; a name counts once."""
+    found: dict[str, LabExtension] = {}
+    for data in machine.server.get("data_path", []):
+        top = f"{data}/labextensions"
+        for name in machine.names(top):
+            scoped = (
+                [f"{name}/{each}" for each in machine.names(f"{top}/{name}")]
+                if name.startswith("@")
+                else [name]
+            )
+            for each in scoped:
+                folder = f"{top}/{each}"
+                package = read_json(machine, f"{folder}/package.json") or None
+                found.setdefault(each, LabExtension(each, folder, package))
+    return list(found.values())
+
+
+def disabled_lab_extensions(machine: Machine) -> set[str]:
+    """Return the names of what page_config.json disables; the user's own stands first, and wins."""
+    pages = [f"{each}/labconfig/page_config.json" for each in machine.server.get("config_path", [])]
+    pages.append(f"{machine.server.get('prefix', '')}/share/jupyter/lab/settings/page_config.json")
+    found: dict[str, bool] = {}
+    for page in reversed(pages):
+        disabled = read_json(machine, page).get("disabledExtensions", {})
+        found |= disabled if isinstance(disabled, dict) else dict.fromkeys(disabled, True)
+    return {name for name, value in found.items() if value}
+
+
+def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
+    """Return the server's extensions: module → whether it is enabled, and the file that says so."""
+    found: dict[str, tuple[bool, str]] = {}
+    for folder in reversed(
+        machine.server.get("config_path", [])
+    ):  # the user's own stands first, and wins
+        parts = f"{folder}/jupyter_server_config.d"
+        files = [f"{parts}/{name}" for name in machine.names(parts) if name.endswith(".json")]
+        for file in [*files, f"{folder}/jupyter_server_config.json"]:
+            listed = read_json(machine, file).get("ServerApp", {}).get("jpserver_extensions", {})
+            found |= {str(name): (bool(on), file) for name, on in dict(listed).items()}
+    return found
+
+
+def has_module(machine: Machine, module: str) -> bool:
+    """Tell whether the server's Python finds a module, by looking for its files."""
+    place = module.replace(".", "/")
+    for folder in machine.server.get("packages", []):
+        if machine.exists(Path(folder) / place) or machine.exists(f"{folder}/{place}.py"):
+            return True
+        # Packages under development are found through a file that names them.
+        names = machine.names(folder)
+        if any(each.endswith(".pth") or each.startswith("__editable__") for each in names) and any(
+            each.startswith((f"_{module}", f"_editable_impl_{module}", f"__editable___{module}"))
+            for each in names
+        ):
+            return True
+    return False
+
+
+def kernel_specs(machine: Machine) -> dict[str, dict[str, Any]]:
+    """Return name → kernel.json, those of earlier folders first."""
+    found: dict[str, dict[str, Any]] = {}
+    for data in machine.server.get("data_path", []):
+        for name in machine.names(f"{data}/kernels"):
+            spec = read_json(machine, f"{data}/kernels/{name}/kernel.json")
+            if spec:
+                found.setdefault(name, spec)
+    return found

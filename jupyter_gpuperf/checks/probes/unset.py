@@ -1,0 +1,46 @@
+"""How a variable is taken away, which depends on who set it. Standard library only."""
+
+from __future__ import annotations
+
+import shlex
+
+from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.checks.probes.server import read_json
+
+
+def unset(machine: Machine, *names: str) -> dict[str, str]:
+    """Return ``fix`` and ``then`` of an outcome: in the shell, or in the kernel spec that sets them."""
+    file = _spec_that_sets(machine, names)
+    if file is None:
+        return _outcome(
+            fix=f"unset {' '.join(names)}",
+            then="Type it in the shell that starts Jupyter, and start Jupyter again.",
+        )
+    return _outcome(
+        fix=line_that_edits(
+            machine.interpreter, file, f"[it['env'].pop(name, None) for name in {names!r}]"
+        ),
+        then="It is set in the kernel's own kernel.json. Then restart the kernel.",
+    )
+
+
+def line_that_edits(interpreter: str, file: str, statement: str) -> str:
+    """Return a line of the shell that changes a JSON file; ``statement`` changes ``it``."""
+    program = (
+        f"import json; from pathlib import Path; file = Path({file!r}); it = json.loads(file.read_text()); "
+        f"{statement}; file.write_text(json.dumps(it, indent=1))"
+    )
+    return f"{interpreter} -c {shlex.quote(program)}"
+
+
+def _outcome(*, fix: str, then: str) -> dict[str, str]:
+    return {"fix": fix, "then": then}
+
+
+def _spec_that_sets(machine: Machine, names: tuple[str, ...]) -> str | None:
+    for data in machine.server.get("data_path", []) if machine.kernel_name else []:
+        file = f"{data}/kernels/{machine.kernel_name}/kernel.json"
+        if machine.exists(file):
+            sets = read_json(machine, file).get("env", {})
+            return file if set(names) & set(sets) else None
+    return None

@@ -1,0 +1,233 @@
+"""torch's CUDA against the driver and the devices, and what is compiled against torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes import cuda_versions as known
+from jupyter_gpuperf.checks.probes import gpus as look
+from jupyter_gpuperf.checks.probes.imports import imported, numbers, torch, without_torch
+from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts
+from jupyter_gpuperf.checks.probes.machine import Machine
+
+ON_TORCH: Final = frozenset(
+    {"torchvision", "torchaudio", "torchtext", "xformers", "flash-attn", "triton", "apex", "torch"}
+)
+
+
+TORCH: Final = "https://pytorch.org/get-started/locally/"
+
+
+@check(
+    label="torch can be imported",
+    why="A torch whose import fails is not there.",
+    expected="import torch succeeds.",
+    link=TORCH,
+    messages=(
+        "ImportError: libcudnn.so",
+        "OSError: libcublas.so: cannot open shared object file",
+        "undefined symbol: ncclCommRegister",
+    ),
+    article=("3.1",),
+    imports=True,
+)
+def _torch_imports(machine: Machine) -> Outcome:
+    facts = torch(machine)
+    error = facts.get("error")
+    if error == "missing":
+        return not_known("torch is not installed in this environment.")
+    if error:
+        return broken(
+            f"import torch fails: {error}",
+            fix=machine.pip("install", "--force-reinstall", "torch"),
+        )
+    if "seconds" not in facts:
+        return fine(f"torch {facts['version']} is loaded in the notebook's process.")
+    return fine(f"torch {facts['version']}, imported in {facts['seconds']:.1f} s.")
+
+
+@check(
+    label="torch is built with CUDA",
+    why="A torch without CUDA computes on the processor, however good the GPU is.",
+    expected="A build for CUDA where there is an NVIDIA GPU.",
+    link=TORCH,
+    needs=(look.without_gpu, without_torch),
+    messages=(
+        "AssertionError: Torch not compiled with CUDA enabled",
+        "torch.cuda.is_available() returns False",
+    ),
+    article=("2.1", "3.1"),
+    imports=True,
+)
+def _torch_build(machine: Machine) -> Outcome:
+    facts = torch(machine)
+    if facts.get("cuda"):
+        return fine(f"torch {facts['version']} is built for CUDA {facts['cuda']}.")
+    if facts.get("hip"):
+        return broken(
+            f"torch {facts['version']} is built for AMD's GPUs.", fix=known.torch_line(machine)
+        )
+    return broken(
+        f"torch {facts['version']} is built without CUDA: everything runs on the processor.",
+        fix=known.torch_line(machine),
+    )
+
+
+@check(
+    label="Driver new enough for torch",
+    why="torch brings its own CUDA; the driver must be new enough for it. The toolkit in /usr/local does not matter.",
+    expected="A driver that runs torch's CUDA.",
+    link="https://docs.nvidia.com/deploy/cuda-compatibility/",
+    needs=(look.without_gpu, without_torch),
+    messages=(
+        "CUDA driver version is insufficient for CUDA runtime version",
+        "The NVIDIA driver on your system is too old",
+    ),
+    article=("2.1", "3.1"),
+    imports=True,
+)
+def _driver_for_torch(machine: Machine) -> Outcome:
+    cuda, driver = torch(machine).get("cuda"), look.driver_version(machine)
+    if not cuda or not driver:
+        return not_known("There is no CUDA of torch, or no driver, to compare.")
+    lowest = known.lowest_driver(cuda)
+    started = look.cuda(machine)
+    if started.get("code") == 0 and numbers(str(started.get("driver", ""))) >= numbers(cuda):
+        return fine(f"torch's CUDA {cuda}, the driver {driver} gives CUDA {started['driver']}.")
+    enough = known.runs(cuda, driver)
+    if enough is None:
+        return not_known(f"CUDA {cuda} is not known here.")
+    if enough:
+        return fine(
+            f"torch's CUDA {cuda} is newer than that of the driver {driver}, and runs on it by minor-version compatibility."
+        )
+    return broken(
+        f"torch's CUDA {cuda} needs a driver of {lowest} or newer; this is {driver}.",
+        fix=known.torch_line(machine),
+        then="Or update the driver, and keep this torch.",
+    )
+
+
+@check(
+    label="torch sees the GPU",
+    why="When torch sees no device, code that asks politely falls back to the processor and says nothing.",
+    expected="torch.cuda.is_available() is true.",
+    link="https://pytorch.org/docs/stable/notes/cuda.html",
+    needs=(look.without_gpu, without_torch),
+    messages=("No CUDA GPUs are available", "Found no NVIDIA driver on your system"),
+    article=("1", "3.1"),
+    imports=True,
+)
+def _torch_sees_gpu(machine: Machine) -> Outcome:
+    facts = torch(machine)
+    if not facts.get("cuda"):
+        return not_known("This torch is built without CUDA.")
+    if facts.get("initialized"):
+        return fine("The notebook's process uses CUDA already.")
+    if "available" not in facts:
+        return not_known("The notebook has not started CUDA yet; asking would start it.")
+    if facts["available"]:
+        return fine(f"torch.cuda.is_available() is true, with {facts['count']} devices.")
+    if machine.environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return not_known(
+            "CUDA_VISIBLE_DEVICES hides every device; the check of that variable says more."
+        )
+    said = next(
+        (each for each in facts.get("warnings", []) if "CUDA" in each), "it gives no reason"
+    )
+    return broken(
+        f"torch.cuda.is_available() is false: {said}",
+        fix=f'{machine.interpreter} -c "import torch; torch.zeros(1).cuda()"',
+        then="That line prints the whole error.",
+    )
+
+
+@check(
+    label="torch is built for this GPU",
+    why="A build holds code for some generations of GPUs; on others it fails, or is compiled anew at each start.",
+    expected="The device's architecture is in torch's list.",
+    link="https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities",
+    needs=(look.without_gpu, without_torch),
+    messages=(
+        "no kernel image is available for execution on the device",
+        "is not compatible with the current PyTorch installation",
+    ),
+    article=("2.1",),
+    imports=True,
+)
+def _compute_capability(machine: Machine) -> Outcome:
+    built_for = [str(each) for each in torch(machine).get("architectures", [])]
+    devices = [(each, cap) for each in look.gpus(machine) if (cap := each.word("compute_cap"))]
+    if not built_for or not devices:
+        return not_known("The list of torch's architectures, or the device's own, is not known.")
+    listed = " ".join(built_for)
+    for device, capability in devices:
+        how = runs_on(built_for, numbers(capability))
+        if how == "no":
+            return broken(
+                f"{device.name} has compute capability {capability}; this torch is built for {listed}.",
+                fix=known.torch_line(machine),
+            )
+        if how == "ptx":
+            return suspect(
+                f"{device.name} ({capability}) runs only what is compiled at start; this torch is built for {listed}.",
+                fix=known.torch_line(machine),
+            )
+    shown = ", ".join(sorted({capability for _, capability in devices}))
+    return fine(f"Compute capability {shown}; built for {listed}.")
+
+
+def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
+    """Return how code for these architectures runs on a device: ``yes``, as ``ptx``, or ``no``."""
+    ptx = False
+    for each in built_for:
+        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", each)
+        if found is None:
+            continue
+        kind, major, minor, suffix = found[1], int(found[2]), int(found[3]), found[4]
+        same_family = major == capability[0] and minor <= capability[1]
+        if kind == "sm" and ((major, minor) == capability if suffix == "a" else same_family):
+            return "yes"
+        ptx |= kind == "compute" and not suffix and (major, minor) <= capability
+    return "ptx" if ptx else "no"
+
+
+@check(
+    label="Packages compiled against torch",
+    why="torchvision, xFormers, flash-attention, apex and Triton work with the torch that they were built for alone.",
+    expected="All of them fit the torch that is here.",
+    link="https://github.com/pytorch/pytorch/wiki/PyTorch-Versions",
+    needs=(without_torch,),
+    messages=(
+        "undefined symbol: _ZN3c10",
+        "operator torchvision::nms does not exist",
+        "xFormers can't load C++/CUDA extensions",
+    ),
+    article=("2.2", "4.2"),
+    imports=True,
+)
+def _built_on_torch(machine: Machine) -> Outcome:
+    wrong = [each for each in conflicts(machine) or [] if is_about_torch(each)]
+    if wrong:
+        first = wrong[0]
+        return broken(
+            f"{first.package} {first.version} needs {first.needs}, and {first.name} {first.found or 'missing'} is here.",
+            fix=machine.pip(
+                "install", "--upgrade", *dict.fromkeys(each.package for each in wrong), "torch"
+            ),
+        )
+    failed = imported(machine).get("built_on_torch") or {}
+    for name, error in failed.items():
+        return broken(
+            f"{name} is built for another torch: {error}",
+            fix=machine.pip("install", "--force-reinstall", "--no-deps", name),
+        )
+    return fine("What is compiled against torch fits it, or there is none.")
+
+
+def is_about_torch(conflict: Conflict) -> bool:
+    """Tell whether a conflict is between torch and what is compiled against it."""
+    return {canonical(conflict.package), canonical(conflict.name)} <= ON_TORCH

@@ -1,0 +1,119 @@
+"""Where notebooks, data and temporary files are: kind of disk, and room."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.checks.probes.mounts import NETWORK, SLOW, Mount, mount_of
+
+LITTLE_BYTES: Final = 1 << 30
+NOTHING_BYTES: Final = 64 << 20
+CACHE_BYTES: Final = 10 << 30
+COUNTED_FILES: Final = 200_000
+
+
+@check(
+    label="Folder of notebooks and data",
+    why="Data that comes over a network, file by file, keeps the GPU waiting; a full disk loses notebooks.",
+    expected="A local disk with 1 GiB or more free.",
+    link="https://pytorch.org/docs/stable/data.html",
+    messages=("No space left on device", "File Save Error"),
+    article=("5.2",),
+)
+def _working_folder(machine: Machine) -> Outcome:
+    mount, room = mount_of(machine, machine.folder), machine.room(machine.folder)
+    if room is None:
+        return not_known(f"{machine.folder} can't be read.")
+    free = f"{room.free_bytes / 2**30:.1f} GiB"
+    look = f"df -h {machine.folder}\ndu -xsh {machine.folder}/* | sort -h | tail"
+    if room.free_bytes < NOTHING_BYTES:
+        return broken(f"{free} are free in {machine.folder}: notebooks can't be saved.", fix=look)
+    if room.free_bytes < LITTLE_BYTES:
+        return suspect(
+            f"{free} are free in {machine.folder}: the next checkpoint may not fit.", fix=look
+        )
+    if mount is None:
+        return fine(f"{free} are free in {machine.folder}.")
+    if mount.kind.startswith(SLOW) and mount.kind != "fuseblk":
+        return suspect(
+            f"{machine.folder} is on {mount.kind}: each file that is opened takes a detour.",
+            fix=f"cp -r {machine.folder}/data /tmp/data",
+            then="Read data from a local disk; %gpubench io measures the difference.",
+        )
+    if mount.kind in NETWORK:
+        return fine(
+            f"{free} are free in {machine.folder}, on a network file system ({mount.kind}).",
+            then="Many small files are slow to read there; %gpubench io measures it.",
+        )
+    return fine(f"{free} are free in {machine.folder}, on {kind_of_disk(machine, mount)}.")
+
+
+def kind_of_disk(machine: Machine, mount: Mount) -> str:
+    """Return ``ext4``, with ``(solid state)`` where the disk says so; a virtual one often says that it turns."""
+    places = (f"/sys/dev/block/{mount.device}/queue", f"/sys/dev/block/{mount.device}/../queue")
+    solid = any(machine.text(f"{place}/rotational") == "0" for place in places)
+    return f"{mount.kind} (solid state)" if solid else mount.kind
+
+
+@check(
+    label="Temporary folder",
+    why="Workers, compilers and downloads put their files there.",
+    expected="1 GiB or more free.",
+    link="https://docs.python.org/3/library/tempfile.html",
+    messages=("No usable temporary directory found", "No space left on device"),
+)
+def _temporary_folder(machine: Machine) -> Outcome:
+    folder = machine.environment.get("TMPDIR") or "/tmp"
+    room = machine.room(folder)
+    if room is None:
+        return broken(f"{folder} is not there.", fix=f"mkdir -p -m 1777 {folder}")
+    if not os.access(machine.at(folder), os.W_OK):
+        return broken(
+            f"{folder} can't be written.", fix=f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
+        )
+    if room.free_bytes < LITTLE_BYTES:
+        return suspect(
+            f"{room.free_bytes / 2**20:.0f} MiB are free in {folder}.",
+            fix=f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail",
+        )
+    return fine(f"{room.free_bytes / 2**30:.1f} GiB are free in {folder}.")
+
+
+@check(
+    label="pip's cache",
+    why="It holds every wheel that was ever downloaded: a torch with CUDA is gigabytes.",
+    expected="Small, or room enough.",
+    link="https://pip.pypa.io/en/stable/topics/caching/",
+    article=("2.2",),
+)
+def _pip_cache(machine: Machine) -> Outcome:
+    folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"
+    size = size_of(machine, folder)
+    if size is None:
+        return fine(f"None at {folder}.")
+    room = machine.room(folder)
+    sentence = f"{size / 2**30:.1f} GiB in {folder}."
+    purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
+    if size > CACHE_BYTES / 10 and room is not None and room.free_bytes < 5 * LITTLE_BYTES:
+        return suspect(sentence, fix=purge)
+    return fine(sentence, fix=purge) if size > CACHE_BYTES / 10 else fine(sentence)
+
+
+def size_of(machine: Machine, folder: str) -> int | None:
+    """Return what the files below a folder hold; ``None`` where it is not there."""
+    if not machine.exists(folder):
+        return None
+    total, counted = 0, 0
+    for place, _, names in os.walk(machine.at(folder)):
+        for name in names:
+            counted += 1
+            if counted > COUNTED_FILES:
+                return total
+            try:
+                total += os.lstat(os.path.join(place, name)).st_size
+            except OSError:
+                continue  # removed meanwhile
+    return total

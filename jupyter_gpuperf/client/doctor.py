@@ -1,0 +1,66 @@
+"""Examine an environment here: what the magic, the command line and ``gpuperf.doctor()`` call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from IPython import get_ipython
+
+from jupyter_gpuperf.checks.probes.kernel import kernel_facts
+from jupyter_gpuperf.display.doctor_report import Differences, Report
+from jupyter_gpuperf.jobs.check_runner import (
+    CheckRunner,
+    CheckTarget,
+    server_facts,
+    server_facts_of_kernel,
+    target_of,
+)
+from jupyter_gpuperf.results.doctor_reports import compare, load, save
+from jupyter_gpuperf.schemas import DoctorReport
+
+
+def run(options: argparse.Namespace, *, here: bool) -> Report | Differences:
+    """Examine, and save or compare as asked.
+
+    Parameters
+    ----------
+    here
+        Whether this very process is a notebook's, and its own settings are looked at.
+    """
+    before = load(options.compare) if options.compare else None
+    report = _examine(options.kernel, here=here)
+    if options.save:
+        save(report, options.save)
+    if before is not None:
+        return Differences(compare(before, report), before=options.compare.stem, after="now")
+    return Report(report, everything=options.all)
+
+
+def doctor(kernel: str | None = None) -> Report:
+    """Examine this process's environment, or that of a kernel spec.
+
+    Parameters
+    ----------
+    kernel
+        The name of a kernel spec, as ``jupyter kernelspec list`` shows it.
+
+    Raises
+    ------
+    GpuPerfError
+        ``unknown_kernel``, or the examination itself failed; what it finds is no error.
+    """
+    return Report(_examine(kernel, here=kernel is None))
+
+
+def _examine(kernel: str | None, *, here: bool) -> DoctorReport:
+    if kernel is not None or not here:
+        return CheckRunner().run(target_of(kernel, server_facts()))
+    target = CheckTarget(
+        interpreter=sys.executable,
+        pid=os.getpid(),
+        live=kernel_facts(get_ipython()),
+        server=server_facts_of_kernel(),
+    )
+    return CheckRunner().run(target)

@@ -1,0 +1,172 @@
+"""Has an environment examined: by a worker in its own interpreter, which need not have this package."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import JobFailed, NotFound, Unavailable
+from jupyter_gpuperf.jobs.interpreter import interpreter_of
+from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.schemas import DoctorReport
+
+DEADLINE_SECONDS: Final = 60.0
+"""The checks have limits of their own; this is for a worker that hangs as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckTarget:
+    """What is examined.
+
+    Parameters
+    ----------
+    environment
+        Variables that a kernel spec sets.
+    folder
+        Where it works.
+    pid, live
+        A running kernel, and what it tells of itself.
+    server
+        What is known of the Jupyter server: see :func:`server_facts`.
+    """
+
+    interpreter: str = sys.executable
+    kernel_name: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: str = field(default_factory=os.getcwd)
+    pid: int | None = None
+    live: Mapping[str, Any] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self) -> dict[str, Any]:
+        """Return what the worker is told."""
+        # The supervisor gives the worker a temporary folder of its own: that is not what is asked about.
+        own = {"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}
+        facts = {
+            "kernel_name": self.kernel_name,
+            "folder": self.folder,
+            "live": dict(self.live),
+            "server": dict(self.server),
+            "environment": own,
+            "unset": [] if own else ["TMPDIR"],
+        }
+        return facts if self.pid is None else {**facts, "pid": self.pid}
+
+
+class CheckRunner:
+    """Examines environments, each in a worker of its own; safe to use from any thread."""
+
+    def __init__(self, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+        self._deadline_seconds = deadline_seconds
+        self._lock = threading.Lock()
+        self._running: set[WorkerProcess] = set()
+        self._closed = False
+
+    def run(self, target: CheckTarget) -> DoctorReport:
+        """Return the report; blocks until no process is left.
+
+        Raises
+        ------
+        GpuPerfError
+            The worker could not be started, died, or did not end.
+        """
+        tail = Tail()
+        order = Order(
+            task="doctor",
+            benchmark="",
+            parameters=target.told(),
+            interpreter=target.interpreter,
+            environment=target.environment,
+            deadline_seconds=self._deadline_seconds,
+        )
+        with self._lock:
+            if self._closed:
+                raise Unavailable(
+                    "shutting_down", "The server is shutting down.", "Start it again."
+                )
+            process = WorkerProcess(order, on_progress=lambda *_: None, tail=tail)
+            self._running.add(process)
+        try:
+            return process.wait_for(DoctorReport)
+        except Cancelled as error:
+            raise Unavailable(
+                "shutting_down", "The server is shutting down.", "Start it again."
+            ) from error
+        except JobFailed as error:
+            last = tail.text().strip().splitlines()[-1:]
+            error.hint = " ".join(filter(None, [error.hint, *last]))
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    def close(self) -> None:
+        """End what runs; later requests are refused."""
+        with self._lock:
+            self._closed = True
+            running = list(self._running)
+        for process in running:
+            process.cancel()
+
+
+def server_facts(output_bytes_per_second: float | None = None) -> dict[str, Any]:
+    """Return what is known of the Jupyter server of this very environment."""
+    from jupyter_core.paths import jupyter_config_path, jupyter_path
+
+    return {
+        "interpreter": sys.executable,
+        "prefix": sys.prefix,
+        "packages": list(sys.path),
+        "config_path": jupyter_config_path(),
+        "data_path": jupyter_path(),
+        "output_bytes_per_second": output_bytes_per_second,
+    }
+
+
+def server_facts_of_kernel() -> dict[str, Any]:
+    """Return what a kernel knows of its server: the same, where both share an environment; else nothing."""
+    pid = os.environ.get("JPY_PARENT_PID")
+    if pid is None:
+        return server_facts()  # no notebook: who asks is the environment that would serve one
+    with contextlib.suppress(OSError):
+        command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
+        found = shutil.which(command)  # started by its name, it came from the same PATH
+        if found is not None and Path(found).parent == Path(sys.executable).parent:
+            return server_facts()
+    return {}
+
+
+def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget:
+    """Return this environment, or that of a kernel spec.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_kernel``.
+    BadRequest
+        The spec starts no Python that is there.
+    """
+    if kernel_name is None:
+        return CheckTarget(server=server)
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        spec: Any = KernelSpecManager().get_kernel_spec(kernel_name)
+    except NoSuchKernel as error:
+        raise NotFound(
+            "unknown_kernel",
+            f"There is no kernel spec {kernel_name!r}.",
+            "jupyter kernelspec list shows those of this server.",
+        ) from error
+    interpreter, environment = interpreter_of(spec)
+    return CheckTarget(
+        interpreter=interpreter, environment=environment, kernel_name=kernel_name, server=server
+    )

@@ -1,0 +1,84 @@
+"""All checks at once: none raises, none hangs, and the report tells everything."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import types
+
+import msgspec
+
+from jupyter_gpuperf.checks import CHECKS, Check
+from jupyter_gpuperf.checks.declaration import broken, fine
+from jupyter_gpuperf.checks.probes.kernel import kernel_facts
+from jupyter_gpuperf.checks.probes.machine import Machine, run_command
+from jupyter_gpuperf.checks.runner import examine, run_request
+from jupyter_gpuperf.schemas import DoctorReport
+
+
+def check(name: str, run, seconds: float = 5.0) -> Check:
+    return Check(
+        name=name, label="l", why="w", expected="e", run=run, link="https://x", seconds=seconds
+    )
+
+
+def test_a_check_that_raises_or_hangs_is_not_known_and_hides_no_other():
+    never = threading.Event()
+
+    def raises(_machine):
+        raise ZeroDivisionError("by zero")
+
+    checks = [
+        check("raises", raises),
+        check("exits", lambda _: sys.exit("no licence")),
+        check("hangs", lambda _: never.wait() and fine(""), seconds=0.1),
+        check("works", lambda _: broken("It is broken.", fix="mend it")),
+    ]
+    findings = {each["id"]: each for each in examine(Machine(packages=[]), checks)["checks"]}
+    never.set()
+    assert findings["raises"]["status"] == "unknown"
+    assert "ZeroDivisionError: by zero" in findings["raises"]["found"]
+    assert "SystemExit: no licence" in findings["exits"]["found"]
+    assert findings["hangs"]["status"] == "unknown"
+    assert findings["hangs"]["seconds"] is None
+    assert (findings["works"]["status"], findings["works"]["fix"]) == ("fail", "mend it")
+    assert findings["works"]["expected"] == "e"
+
+
+def test_what_the_worker_says_has_the_shape_of_the_wire(make):
+    said = []
+    run_request(
+        {"parameters": {"kernel_name": "k", "folder": ".", "unset": ["TMPDIR"]}}, said.append
+    )
+    (message,) = json.loads(json.dumps(said))
+    report = msgspec.convert(message["result"], DoctorReport)
+    assert report.kernel_name == "k"
+    assert [each.id for each in report.checks] == [each.name for each in CHECKS]
+    assert report.packages["msgspec"]
+
+
+def test_a_program_that_does_not_end_is_ended_and_one_that_is_missing_is_told():
+    slow = run_command([sys.executable, "-c", "input(); import time; time.sleep(60)"], 0.5, {})
+    assert slow.code in (None, 1)  # it has no terminal to read from
+    hanging = run_command([sys.executable, "-c", "import time; time.sleep(60)"], 0.5, {})
+    assert hanging.code is None
+    assert "did not end" in hanging.err
+    assert "No such file" in run_command(["/gone/program"], 1.0, {}).err
+
+
+def test_a_program_is_asked_once_however_many_checks_want_its_answer(make):
+    machine, asked = make(), []
+    inner = machine.run_command
+    machine.run_command = lambda *words: asked.append(words[0][0]) or inner(*words)
+    examine(machine, CHECKS)
+    assert asked.count("nvidia-smi") == 1
+    assert len(asked) == len(set(asked)) + 1  # /env/bin/python for torch, and for CUDA
+
+
+def test_a_kernel_tells_of_its_torch_only_when_that_is_loaded(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert "torch" not in kernel_facts()
+    InlineBackend = type("InlineBackend", (), {"figure_formats": {"retina"}})  # noqa: N806
+    shell = types.SimpleNamespace(configurables=[InlineBackend()])
+    assert kernel_facts(shell)["inline_formats"] == ["retina"]
