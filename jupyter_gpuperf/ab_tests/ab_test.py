@@ -7,10 +7,11 @@ everything that the steps changed is put back. The time limit is for all of it: 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,13 +19,17 @@ from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
 from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, Plan, plan
 from jupyter_gpuperf.ab_tests.worker_pause import Stillness
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loops.wrapped import TimedIterable
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
+from jupyter_gpuperf.state.interrupts import uninterrupted
+from jupyter_gpuperf.state.roots import Roots
+from jupyter_gpuperf.state.snapshot import Snapshot
 from jupyter_gpuperf.training.other_loader import loader_with
-from jupyter_gpuperf.training.snapshot import Snapshot
-from jupyter_gpuperf.training.step_state import Reached, reached_by
 
 CACHED_BATCHES: Final = 4
+LOADERS: Final = ("the loader", "the changed loader")
+"""How they are called where something of them could not be put back: as no variable is."""
 TARGET_RATIO: Final = 0.02
 WARM_UP_RATIO: Final = 0.15
 """Of the time that is left, for each loop's first steps, once its workers have started."""
@@ -95,7 +100,7 @@ def headspace(
         if len(cached) < CACHED_BATCHES:
             cached.append(_on(bench.device, batch))
 
-    with bench:
+    with contextlib.closing(bench):
         # The batches to replay are those of the first steps: a start of the workers for them alone costs seconds.
         before = bench.loop(Endless(loader, keep), loader)
         after = bench.loop(itertools.cycle(cached))
@@ -123,7 +128,7 @@ def changed(
     """
     other = loader_with(torch, loader, settings)
     bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds, clock)
-    with bench:
+    with contextlib.closing(bench):
         variants = {
             "before": bench.loop(Endless(loader), loader),
             "after": bench.loop(Endless(other), other),
@@ -134,7 +139,7 @@ def changed(
 
 
 class _Bench:
-    """Runs blocks of steps; on leaving, all that they changed is as before."""
+    """Runs blocks of steps; when it is closed, all that they changed is as before."""
 
     def __init__(
         self,
@@ -148,30 +153,32 @@ class _Bench:
     ) -> None:
         self._clock, self._limit_seconds = clock, limit_seconds
         self._began = clock()
-        reached = reached_by(torch, step, state)
-        if not reached.modules:
+        named = {f"state[{place}]": each for place, each in enumerate(state)}
+        named |= zip(LOADERS, map(_unwrapped, loaders), strict=False)
+        self._snapshot = Snapshot(torch, Roots.of_step(step, named))
+        self._models = _of_the_step(self._snapshot.reached.modules)
+        if not self._models:
             raise BadRequest(
                 "no_state_found",
                 "The step reaches no model, so what it changes could not be put back.",
                 "Name what it changes: state=[model, optimizer].",
             )
-        self.device = _device_of(reached)
+        self._snapshot_seconds = clock() - self._began
+        self.device = self._device()
         self._torch, self._step, self._steps = torch, step, steps
-        self._reached, self._loaders = reached, loaders
         self._loops: list[Loop] = []
         self._stillness = Stillness()
 
-    def __enter__(self) -> None:
-        began = self._clock()
-        self._snapshot = Snapshot(self._torch, self._reached, self._loaders)
-        self._snapshot_seconds = self._clock() - began
-
-    def __exit__(self, *_: object) -> None:
-        self._stillness.close()  # first: then the workers of all loops finish their batches together
-        for each in self._loops:
-            each.close()
-        self._wait()
-        self._snapshot.restore()
+    def close(self) -> None:
+        """End all loops, and put back what they changed."""
+        try:
+            self._stillness.close()  # first: then the workers of all loops finish their batches together
+            for each in self._loops:
+                each.close()
+            self._wait()
+        finally:
+            with uninterrupted():
+                self._snapshot.restore()
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
         """Start a loop over batches, of this loader where it is one's, and see how fast it is."""
@@ -211,7 +218,9 @@ class _Bench:
             speedup=found.speedup("after", "before"),
             samples=found.samples,
             steps_per_block={name: each.steps for name, each in loops.items()},
-            restored=self._reached.names(),
+            restored=[
+                type(each).__name__ for each in _of_the_step(self._snapshot.reached.stateful())
+            ],
             doubt=" ".join(each for each in doubts if each) or None,
             cost_seconds=self._clock() - self._began,
             loader=loader,
@@ -219,7 +228,13 @@ class _Bench:
 
     def billed(self, found: Proof) -> Proof:
         """Return what was found with its cost, now that all is put back."""
-        return replace(found, cost_seconds=self._clock() - self._began)
+        lost = self._snapshot.not_restored
+        doubts = [found.doubt, f"Not put back: {', '.join(lost[:5])}." if lost else None]
+        return replace(
+            found,
+            doubt=" ".join(each for each in doubts if each) or None,
+            cost_seconds=self._clock() - self._began,
+        )
 
     def _left_seconds(self) -> float:
         """Return what is left of the limit, less what ending and putting back will take; below 0 when it is over."""
@@ -239,21 +254,31 @@ class _Bench:
             f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
         )
 
+    def _device(self) -> Any:
+        """Return where the models lie."""
+        for module in self._models:
+            for parameter in module.parameters():
+                return parameter.device
+        return None
+
     def _wait(self) -> None:
         if self.device is not None and self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
 
 
+def _of_the_step(found: Iterable[tuple[str, Any]]) -> list[Any]:
+    """Return what was not found by way of a loader, whose transforms may be models, too."""
+    return [each for path, each in found if not path.startswith(LOADERS)]
+
+
+def _unwrapped(loader: Any) -> Any:
+    """Return a loader without the shell that times it."""
+    return loader.unwrapped if isinstance(loader, TimedIterable) else loader
+
+
 def _prefetched(loader: Any) -> int:
     workers = getattr(loader, "num_workers", 0) or 0
     return 1 + workers * (getattr(loader, "prefetch_factor", None) or 0) if workers else 0
-
-
-def _device_of(reached: Reached) -> Any:
-    for module in reached.modules:
-        for parameter in module.parameters():
-            return parameter.device
-    return None
 
 
 def _on(device: Any, batch: Any) -> Any:

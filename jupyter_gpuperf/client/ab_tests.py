@@ -24,8 +24,8 @@ def headspace(
     """Measure how fast a training loop would be if data were free.
 
     Runs ``step`` on the loader's batches and on a few batches that lie on the device already, in turn and back. Models,
-    optimizers, tensors, variables and random states that the step reaches are put back to the bit afterwards; files that
-    it writes, and what it prints, are not.
+    optimizers, tensors, arrays, variables and random states that the step reaches are put back to the bit afterwards;
+    files that it writes, and what it prints, are not.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ def headspace(
     ------
     BadRequest
         ``no_state_found``, ``empty_loader``, ``no_torch``.
+    GpuPerfError
+        ``namespace_too_large``, ``snapshot_too_large``: too much to keep.
     """
     return _measured(
         ab_test.headspace,

@@ -95,7 +95,7 @@ def tune(
     batch_size
         In the place of the loader's own.
     step
-        Your training step, a function of a batch. It really runs: on a copy of the model, if that matters.
+        Your training step, a function of a batch. It really runs; what it changed is put back.
     target_rate
         Batches a second that your training takes, in the place of a step. With neither, the fastest loader wins.
     budget_seconds

@@ -20,7 +20,7 @@ BUDGET_SECONDS: Final = 60.0
 PREFIX: Final = "tune."
 OPTIONS: Final = (
     ("--tune", "try settings on LOADER and recommend the cheapest one that is fast enough"),
-    ("--step NAME", "the training step, a function of a batch: it really runs, on your model"),
+    ("--step NAME", "the training step, a function of a batch: it really runs, and is undone"),
     ("--target-rate R", "batches a second that the training takes, in the place of a step"),
     ("--budget-seconds S", f"time for all of it (default {BUDGET_SECONDS:g})"),
     ("--kept", "measure nothing: show what was found before for this data set on this machine"),

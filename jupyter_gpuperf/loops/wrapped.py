@@ -39,6 +39,11 @@ class TimedIterable:
     def __init__(self, inner: Any, new_clock: Callable[[], IteratorClock]) -> None:
         self._inner, self._new_clock = inner, new_clock
 
+    @property
+    def unwrapped(self) -> Any:
+        """The loader itself."""
+        return self._inner
+
     def __iter__(self) -> TimedIterator:
         return TimedIterator(iter(self._inner), self._new_clock())
 

@@ -1,16 +1,10 @@
-"""What a device computes in, and torch's switches for float32 products. Standard library only at module level."""
+"""What a device computes in. Standard library only."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
-OF_CUDA: Final = 3
-UNREADABLE: Final = "unreadable"
-"""Of a legacy switch that torch refuses to read, because the newer one beside it says otherwise."""
 
 
 def precisions_of(torch: Any, device: Any) -> list[str]:
@@ -20,85 +14,3 @@ def precisions_of(torch: Any, device: Any) -> list[str]:
     if torch.cuda.get_device_capability(device) >= (8, 0):
         return list(PRECISIONS)
     return ["fp32", "fp16"]
-
-
-@contextlib.contextmanager
-def float32_as(torch: Any, precision: str) -> Iterator[None]:
-    """Let float32 products be what ``precision`` says, and put the switches back.
-
-    ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
-    """
-    before = Float32Switches.read(torch)
-    set_float32(torch, tf32=precision == "tf32")
-    try:
-        yield
-    finally:
-        before.restore(torch)
-
-
-def set_float32(torch: Any, *, tf32: bool) -> None:
-    """Turn TF32 on or off for all float32 products, in torch's older and newer switches alike."""
-    # The older ones set the newer ones, too; the other way torch then refuses to read the older ones.
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
-    torch.backends.cudnn.allow_tf32 = tf32
-    for owner in _newer(torch)[:OF_CUDA]:  # a switch common to all would else still count
-        owner.fp32_precision = "tf32" if tf32 else "ieee"
-
-
-@dataclass(frozen=True, slots=True)
-class Float32Switches:
-    """All switches as they stood, readable or not."""
-
-    products: str
-    matmul: bool | str
-    cudnn: bool | str
-    newer: tuple[str, ...]
-
-    @classmethod
-    def read(cls, torch: Any) -> Float32Switches:
-        """Read them."""
-        return cls(
-            products=str(_readable(torch.get_float32_matmul_precision)),
-            matmul=_readable(lambda: bool(torch.backends.cuda.matmul.allow_tf32)),
-            cudnn=_readable(lambda: bool(torch.backends.cudnn.allow_tf32)),
-            newer=tuple(str(owner.fp32_precision) for owner in _newer(torch)),
-        )
-
-    def restore(self, torch: Any) -> None:
-        """Put them back; does nothing where nothing changed."""
-        if self == Float32Switches.read(torch):
-            return
-        # What can't be read contradicts the newer switch, so it is the opposite of that.
-        opposites = [text != "tf32" for text in self.newer] or [False, False]
-        matmul = opposites[0] if self.matmul == UNREADABLE else self.matmul
-        if self.products == UNREADABLE:
-            torch.set_float32_matmul_precision("high" if matmul else "highest")
-        else:
-            torch.set_float32_matmul_precision(self.products)
-        cudnn = opposites[1] if self.cudnn == UNREADABLE else self.cudnn
-        torch.backends.cudnn.allow_tf32 = cudnn
-        for owner, text in zip(_newer(torch), self.newer, strict=True):
-            owner.fp32_precision = text
-
-
-def tf32_is_on(torch: Any) -> tuple[bool, bool]:
-    """Tell whether matrix products, and whether convolutions, round float32 to TF32 on a GPU."""
-    now = Float32Switches.read(torch)
-    if now.newer:
-        return now.newer[0] == "tf32", now.newer[1] == "tf32"
-    return now.matmul is True, now.cudnn is True
-
-
-def _readable(read: Callable[[], bool | str]) -> bool | str:
-    try:
-        return read()
-    except RuntimeError:
-        return UNREADABLE
-
-
-def _newer(torch: Any) -> list[Any]:
-    """Return the owners of the newer switches, those of a GPU first; none before torch 2.9."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    if not hasattr(cudnn, "conv") or not hasattr(matmul, "fp32_precision"):
-        return []
-    return [matmul, cudnn.conv, cudnn.rnn, torch.backends.mkldnn.matmul]

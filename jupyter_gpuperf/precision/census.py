@@ -7,11 +7,11 @@ nothing is timed meanwhile.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.measure.precision import tf32_is_on
+from jupyter_gpuperf.state.switches import tf32_is_on
 
 CONVOLUTIONS: Final = ("convolution", "cudnn_convolution", "_slow_conv2d", "mkldnn_convolution")
 RECURRENT: Final = {
@@ -25,28 +25,10 @@ CASTS: Final = ("_to_copy", "_autocast_to_reduced_precision", "_autocast_to_full
 
 VIEWS: Final = frozenset(
     {
-        *(
-            "detach",
-            "t",
-            "view",
-            "_unsafe_view",
-            "expand",
-            "select",
-            "slice",
-            "unsqueeze",
-            "squeeze",
-        ),
-        *(
-            "transpose",
-            "permute",
-            "as_strided",
-            "split",
-            "alias",
-            "empty_like",
-            "unbind",
-            "reshape",
-        ),
-        *("chunk", "split_with_sizes", "_reshape_alias", "is_same_size", "equal"),
+        *("detach", "t", "view", "_unsafe_view", "expand", "select", "slice", "unsqueeze"),
+        *("squeeze", "transpose", "permute", "as_strided", "split", "alias", "empty_like"),
+        *("unbind", "reshape", "chunk", "split_with_sizes", "_reshape_alias", "is_same_size"),
+        "equal",
     }
 )
 """They compute nothing."""
@@ -117,15 +99,7 @@ class Census:
             "flop_shares": self.flop_shares(),
             "casts": self.casts,
             "cast_bytes": self.cast_bytes,
-            "operators": [
-                {
-                    "operator": each.operator,
-                    "dtype": each.dtype,
-                    "calls": each.calls,
-                    "flop": each.flop,
-                }
-                for each in self.operators.values()
-            ],
+            "operators": [asdict(each) for each in self.operators.values()],
             "stayed_float32": [
                 {"operator": name, "calls": calls, "why": why} for name, calls, why in self.stayed()
             ],
@@ -147,26 +121,35 @@ def why_float32(operator: str, flop: float) -> str:
 @contextlib.contextmanager
 def counting(torch: Any) -> Iterator[Census]:
     """Count what runs inside."""
+    from torch.utils._pytree import tree_leaves
+
     census = Census()
-    with _mode_of(torch, census):
+
+    def see(function: Any, args: Any, kwargs: Any, result: Any) -> None:
+        inputs = [
+            each
+            for each in tree_leaves((args, kwargs))
+            if isinstance(each, torch.Tensor) and each.is_floating_point()
+        ]
+        name = function.overloadpacket.__name__
+        if not inputs or name in VIEWS:
+            return
+        if name not in CASTS:
+            flop = _flop_of(function, name, args, kwargs, result)
+            census.count(name, _format(torch, name, inputs, flop), flop)
+        elif isinstance(result, torch.Tensor) and result.dtype != inputs[0].dtype:
+            census.casts += 1
+            census.cast_bytes += result.numel() * result.element_size()
+
+    with observed(see):
         yield census
 
 
-def _mode_of(torch: Any, census: Census) -> Any:
+def observed(see: Callable[[Any, Any, Any, Any], object]) -> Any:
+    """Return a context in which ``see`` takes each operator that ran: the function, its arguments, and the result."""
     from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils._pytree import tree_leaves
-    from torch.utils.flop_counter import flop_registry
 
-    def flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> float:
-        formula = flop_registry.get(function.overloadpacket)
-        if formula is not None:
-            with contextlib.suppress(Exception):  # a shape that the formula does not know
-                return float(formula(*args, **kwargs, out_val=result))
-        if name in RECURRENT:
-            return RECURRENT[name] * _recurrent_flop(args)
-        return 0.0
-
-    class Counting(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
+    class Observing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
         def __torch_dispatch__(
             self,
             func: Any,
@@ -174,26 +157,21 @@ def _mode_of(torch: Any, census: Census) -> Any:
             args: Any = (),
             kwargs: Any = None,
         ) -> Any:
-            kwargs = kwargs or {}
-            result = func(*args, **kwargs)
-            inputs = [
-                each
-                for each in tree_leaves((args, kwargs))
-                if isinstance(each, torch.Tensor) and each.is_floating_point()
-            ]
-            name = func.overloadpacket.__name__
-            if not inputs or name in VIEWS:
-                return result
-            if name in CASTS:
-                if isinstance(result, torch.Tensor) and result.dtype != inputs[0].dtype:
-                    census.casts += 1
-                    census.cast_bytes += result.numel() * result.element_size()
-                return result
-            flop = flop_of(func, name, args, kwargs, result)
-            census.count(name, _format(torch, name, inputs, flop), flop)
+            result = func(*args, **(kwargs or {}))
+            see(func, args, kwargs or {}, result)
             return result
 
-    return Counting()
+    return Observing()
+
+
+def _flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> float:
+    from torch.utils.flop_counter import flop_registry
+
+    formula = flop_registry.get(function.overloadpacket)
+    if formula is not None:
+        with contextlib.suppress(Exception):  # a shape that the formula does not know
+            return float(formula(*args, **kwargs, out_val=result))
+    return RECURRENT[name] * _recurrent_flop(args) if name in RECURRENT else 0.0
 
 
 def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:

@@ -10,7 +10,6 @@ from jupyter_gpuperf.measure.statistics import Interval, mean_interval
 from jupyter_gpuperf.precision import kernels as kernel_names
 from jupyter_gpuperf.precision.activity import TensorActivity
 from jupyter_gpuperf.precision.census import counting
-from jupyter_gpuperf.precision.modes import Around
 from jupyter_gpuperf.precision.numerics import Floors, compare, floors_of
 from jupyter_gpuperf.precision.session import Session
 from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced, traced
@@ -36,15 +35,14 @@ class Checking:
     def __init__(
         self,
         session: Session,
-        around: Around,
         *,
         steps: int,
-        steps_per_run: int,
         run_seconds: float,
         budget_seconds: float,
     ) -> None:
-        self._session, self._around = session, around
+        self._session = session
         self.warnings: list[str] = []
+        steps_per_run = max(1, session.steps_per_run)
         runs = math.ceil(steps / steps_per_run)
         curves = 2 + len(OTHER_SEEDS) + 3  # of fp32, and of three modes
         affordable = max(1, int(budget_seconds / max(run_seconds, 1e-6) / curves))
@@ -61,17 +59,15 @@ class Checking:
     def census(self, mode: str) -> dict[str, Any]:
         """Return which operator ran in which format, over one run."""
         session = self._session
-        session.fresh()
-        with session.mode(mode, self._around), counting(session.torch) as census:
+        with session.mode(mode), counting(session.torch) as census:
             session.run()
         return census.to_dict()
 
     def kernels(self, mode: str) -> dict[str, Any]:
         """Return what the GPU's kernels were, over one run; or the reason why that is not known."""
         session = self._session
-        session.fresh()
         try:
-            with session.mode(mode, self._around) as watch:
+            with session.mode(mode) as watch:
                 session.run()
                 before = watch.step_count
                 seconds = kernel_names.kernel_seconds(session.torch, session.run)
@@ -89,15 +85,8 @@ class Checking:
             return None
         if self._activity is None:
             self._activity = TensorActivity(uuid)
-        session = self._session
-
-        def run() -> None:
-            session.run()
-            session.synchronize()
-
-        session.fresh()
-        with session.mode(mode, self._around):
-            return self._activity.ratio(run)
+        with self._session.mode(mode):
+            return self._activity.ratio(self._session.timed_run)
 
     def numerics(self, mode: str) -> dict[str, Any]:
         """Return how a mode's numbers compare with fp32's."""
@@ -108,24 +97,19 @@ class Checking:
                 "sentence": "All other modes are held against this one.",
                 "against_floor": None,
                 "losses": reference.losses,
-                "floors": {
-                    "repeat": floors.repeat,
-                    "seed": floors.seed,
-                    "step": floors.progress,
-                    "gradient_repeat": floors.repeat_gradient,
-                },
+                "floors": floors.to_dict(),
             }
-        trace = traced(self._session, mode, self._around, runs=self._runs)
+        trace = traced(self._session, mode, runs=self._runs)
         mine = self._operators(mode)
         return compare(trace, reference, floors, (mine, operators)).to_dict()
 
     def _of_reference(self) -> tuple[Trace, Floors, list[Operator]]:
         if self._reference is None:
-            session, around, runs = self._session, self._around, self._runs
-            reference = traced(session, REFERENCE, around, runs=runs)
-            again = traced(session, REFERENCE, around, runs=runs)
+            session, runs = self._session, self._runs
+            reference = traced(session, REFERENCE, runs=runs)
+            again = traced(session, REFERENCE, runs=runs)
             others = [
-                traced(session, REFERENCE, around, runs=runs, details=False, seed=seed)
+                traced(session, REFERENCE, runs=runs, details=False, seed=seed)
                 for seed in OTHER_SEEDS
             ]
             floors = floors_of(reference, again, others)
@@ -134,8 +118,7 @@ class Checking:
 
     def _operators(self, mode: str) -> list[Operator]:
         session = self._session
-        session.fresh()
-        with session.mode(mode, self._around), operators_traced(session.torch) as operators:
+        with session.mode(mode), operators_traced(session.torch) as operators:
             session.run()
         return operators
 
@@ -145,12 +128,10 @@ class Checking:
         if step_seconds is None:
             return None
         watts: list[float] = []
-        session.fresh()
-        began = time.perf_counter()
-        with session.mode(mode, self._around):
+        with session.mode(mode):
+            began = time.perf_counter()
             while time.perf_counter() - began < POWER_SECONDS:
-                session.run()
-                session.synchronize()
+                session.timed_run()
                 if time.perf_counter() - began > SETTLE_SECONDS:
                     try:
                         watts.append(torch.cuda.power_draw() / 1000)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.state.roots import names_in
 
 MAGICS: Final = frozenset(
     {"system", "getoutput", "run_line_magic", "run_cell_magic", "run_cell", "magic"}
@@ -99,18 +100,12 @@ def refuse_what_must_not_repeat(effects: Effects) -> None:
 
 def mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
     """Return the names that code may use: its own, and those of the notebook's functions that it names."""
-    found: set[str] = set()
+    found: dict[str, None] = {}
     waiting = [code]
-    seen: set[types.CodeType] = set()
-    while waiting:
-        each = waiting.pop()
-        if each in seen:
-            continue
-        seen.add(each)
-        waiting += [inner for inner in each.co_consts if isinstance(inner, types.CodeType)]
-        for name in each.co_names:
+    for each in waiting:  # grows meanwhile
+        for name in names_in(each):
             if name not in found:
-                found.add(name)
+                found[name] = None
                 waiting += _codes_of(namespace.get(name), namespace)
     return frozenset(found)
 

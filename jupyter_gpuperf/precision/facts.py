@@ -4,51 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jupyter_gpuperf.amp.randomness import cuda_in_use
-from jupyter_gpuperf.precision.modes import Around
-from jupyter_gpuperf.precision.session import Ordinary, Session
+from jupyter_gpuperf.precision.session import Session
 
 MULTIPLE: Final = 8
 """Sizes that tensor cores of 16-bit formats like."""
 
 
-def device_of(torch: Any, session: Session) -> Any:
-    """Return the device that holds most of what the cell can reach: a GPU where anything lies on one."""
-    sizes: dict[str, int] = {}
-    for _, tensor in session.before.heap.tensors:
-        name = str(tensor.device)
-        sizes[name] = sizes.get(name, 0) + int(tensor.numel())
-    on_gpu = {name: size for name, size in sizes.items() if name.startswith("cuda")}
-    if on_gpu:
-        return torch.device(max(on_gpu, key=lambda name: on_gpu[name]))
-    grown = (
-        cuda_in_use(torch) and torch.cuda.max_memory_allocated() > session.allocated_before_bytes
-    )
-    return torch.device("cuda" if grown else "cpu")
-
-
-def warnings_of(
-    torch: Any,
-    session: Session,
-    ordinary: Ordinary,
-    around: Around,
-    device: Any,
-) -> list[str]:
+def warnings_of(session: Session) -> list[str]:
     """Return what a reader must know of how this was measured."""
     said = []
-    if device.type == "cpu":
+    if session.device.type == "cpu":
         said.append(
             "Nothing of the cell lies on the GPU: it was measured on the processor."
-            if torch.cuda.is_available()
+            if session.torch.cuda.is_available()
             else "This torch sees no GPU: the cell was measured on the processor."
         )
-    if around.own_autocast is not None:
+    if session.around.own_autocast is not None:
         said.append(
-            f"The cell enters autocast by itself ({around.own_autocast}): that wins over a mode, and only what is around it was varied."
+            f"The cell enters autocast by itself ({session.around.own_autocast}): that wins over a mode, and only what is around it was varied."
         )
-    if around.has_scaler:
+    if session.around.has_scaler:
         said.append("The cell's own GradScaler was used in every mode.")
-    for name, count in ordinary.replayed.items():
+    for name, count in session.replayed.items():
         said.append(
             f"{name} gave {count} item{'s' if count > 1 else ''}, replayed in every mode: its own time is not in the figures."
         )
@@ -58,22 +35,16 @@ def warnings_of(
     return said
 
 
-def facts_of(torch: Any, session: Session, ordinary: Ordinary, compiled: bool) -> dict[str, Any]:
+def facts_of(session: Session, compiled: bool) -> dict[str, Any]:
     """Return what advice rests on; see :func:`advice.explain`."""
-    heap = session.before.heap
-    used = session.names_used()
-    roots = [
-        (path, module)
-        for path, module in heap.root_modules()
-        if not used or path.partition(".")[0].partition("[")[0] in used
-    ]
+    torch, used, roots = session.torch, session.names_used(), session.models_used()
     namespace = session.subject.namespace
     loaders = [
         name for name in used if isinstance(namespace.get(name), torch.utils.data.DataLoader)
     ]
     return {
         "odd_shapes": [name for path, module in roots for name in _odd_layers(torch, path, module)],
-        "replayed": dict(ordinary.replayed),
+        "replayed": dict(session.replayed),
         "loads": bool(loaders),
         "compiled": compiled,
         "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),

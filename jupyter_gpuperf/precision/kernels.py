@@ -14,17 +14,8 @@ TENSOR_CORES: Final = re.compile(
 )
 """Of cuBLAS since CUDA 12.8 (nvjet) and before, CUTLASS, cuDNN and FlashAttention."""
 NO_TENSOR_CORES: Final = re.compile(r"sgemm|simt|ffma|dgemm|gemv")
-EXACT_ON_TENSOR_CORES: Final = re.compile(r"fmha_cutlass\w?_f32")
-"""torch's attention in float32: each product is three in TF32, which together are as exact."""
 NOT_KERNELS: Final = ("Memcpy", "Memset", "ProfilerStep", "Optimizer.")
 PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", re.IGNORECASE)
-FORMATS: Final = (
-    ("bfloat16", re.compile(r"bf16|bfloat16|16816.*bf|_tst_|_ttt?_")),
-    ("float16", re.compile(r"f16|half|fp16|hmma|h884|h1688|h16816|_hsh_|_hss_|_hhh_")),
-    ("tf32", re.compile(r"tf32|s1688|tensorop_s")),
-    ("float32", NO_TENSOR_CORES),
-    ("float32", EXACT_ON_TENSOR_CORES),
-)
 
 
 def kind_of(name: str) -> str:
@@ -35,12 +26,6 @@ def kind_of(name: str) -> str:
     if TENSOR_CORES.search(lowered):
         return "tensor"
     return "product" if PRODUCTS.search(lowered) else "other"
-
-
-def format_of(name: str) -> str | None:
-    """Return the format that a kernel's name tells, or ``None``."""
-    lowered = name.lower()
-    return next((each for each, pattern in FORMATS if pattern.search(lowered)), None)
 
 
 def shares(seconds: Mapping[str, float]) -> dict[str, Any]:

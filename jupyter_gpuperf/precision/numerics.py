@@ -63,6 +63,15 @@ class Floors:
         other, name = (self.seed, "seed") if self.is_random else (self.progress, "step")
         return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
 
+    def to_dict(self) -> dict[str, float]:
+        """Return them as plain data."""
+        return {
+            "repeat": self.repeat,
+            "seed": self.seed,
+            "step": self.progress,
+            "gradient_repeat": self.repeat_gradient,
+        }
+
 
 @dataclass(slots=True)
 class Numerics:
@@ -123,12 +132,7 @@ def compare(
             "reference_losses": theirs,
             "loss_difference": off,
             "first_loss_relative": _relative(mine, theirs),
-            "floors": {
-                "repeat": floors.repeat,
-                "seed": floors.seed,
-                "step": floors.progress,
-                "gradient_repeat": floors.repeat_gradient,
-            },
+            "floors": floors.to_dict(),
             "gradients": gradient_report(trace.gradients, reference.gradients),
             "update_cosine": cosine(trace.updates, reference.updates),
             "outputs": gradient_report(trace.outputs, reference.outputs),

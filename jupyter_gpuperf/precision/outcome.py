@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jupyter_gpuperf.measure.statistics import Interval
@@ -45,7 +45,7 @@ class ModeOutcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in the documented shape."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -87,19 +87,6 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in the documented shape: fresh, plain data."""
-        return {
-            "modes": [each.to_dict() for each in self.modes],
-            "recommended": self.recommended,
-            "code": self.code,
-            "now": None if self.now is None else self.now.to_dict(),
-            "same_as_now": self.same_as_now,
-            "sentence": self.sentence,
-            "code_checked": self.code_checked,
-            "why_not_more": list(self.why_not_more),
-            "next_steps": list(self.next_steps),
-            "warnings": list(self.warnings),
-            "environment": dict(self.environment),
-            "steps_per_run": self.steps_per_run,
-            "numerics_steps": self.numerics_steps,
-            "seconds": self.seconds,
-        }
+        found = asdict(self)
+        del found["cell"]
+        return found

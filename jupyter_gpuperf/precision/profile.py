@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import time
 import zlib
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
-from jupyter_gpuperf.measure.precision import tf32_is_on
+from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
 from jupyter_gpuperf.precision import advice, facts, rewriting
 from jupyter_gpuperf.precision.checking import Checking
@@ -22,8 +21,9 @@ from jupyter_gpuperf.precision.failing import described
 from jupyter_gpuperf.precision.modes import MODES, NOW, check
 from jupyter_gpuperf.precision.options import QUICK_SECONDS, Options
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.precision.session import Ordinary, Session, Subject
+from jupyter_gpuperf.precision.session import Session, Subject
 from jupyter_gpuperf.precision.timing import Stopwatch, Variant, VariantFailed, interval_or_none
+from jupyter_gpuperf.state.switches import tf32_is_on
 
 COMPILE_SHARE: Final = 0.5
 NUMERICS_SHARE: Final = 0.75
@@ -55,35 +55,24 @@ def run_profile(
     session = Session(torch, subject)
     with contextlib.closing(session):
         say(0.02, "running the cell once, as it is")
-        ordinary = session.ordinary_run()
-        profile = _Profiling(torch, session, ordinary, options, source, say).run()
+        session.ordinary_run()
+        profile = _Profiling(session, options, source, say).run()
     profile.warnings = [*session.warnings, *profile.warnings]
     profile.seconds = time.perf_counter() - began
     return profile
 
 
 class _Profiling:
-    def __init__(
-        self,
-        torch: Any,
-        session: Session,
-        ordinary: Ordinary,
-        options: Options,
-        source: str,
-        say: Say,
-    ) -> None:
-        self._torch, self._session, self._ordinary = torch, session, ordinary
+    def __init__(self, session: Session, options: Options, source: str, say: Say) -> None:
+        self._torch, self._session, self._device = session.torch, session, session.device
         self._options, self._source, self._say = options, source, say
-        self._device = facts.device_of(torch, session)
-        self._around = session.around(self._device.type, ordinary.watch)
-        self._steps_per_run = max(1, ordinary.watch.step_count)
-        self._stopwatch = Stopwatch(session, self._device, self._around, self._steps_per_run)
-        self._outcomes = {name: ModeOutcome(name) for name in self._wanted()}
-        self._now: ModeOutcome | None = None
-        self._profile = Profile(modes=[], now=None, same_as_now=self._same_as_now())
-
-    def _wanted(self) -> list[str]:
-        return [mode for mode in MODES if mode == REFERENCE or mode in self._options.modes]
+        self._stopwatch = Stopwatch(session)
+        wanted: list[str] = [mode for mode in MODES if mode == REFERENCE or mode in options.modes]
+        same_as_now = self._same_as_now()
+        if same_as_now not in wanted:
+            wanted.append(NOW)
+        self._outcomes = {name: ModeOutcome(name) for name in wanted}
+        self._profile = Profile(modes=[], now=None, same_as_now=same_as_now)
 
     def _same_as_now(self) -> str | None:
         if self._device.type != "cuda":
@@ -98,9 +87,7 @@ class _Profiling:
         self._peaks(variants)
         checking = Checking(
             self._session,
-            self._around,
             steps=options.steps,
-            steps_per_run=self._steps_per_run,
             run_seconds=variants[REFERENCE].run_seconds if REFERENCE in variants else 0.0,
             budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
@@ -110,15 +97,13 @@ class _Profiling:
             checking.forget()  # an interrupt, too, lets go of the driver
         if options.compile:
             self._compiled(variants)
+        profile.now = self._outcomes.pop(NOW, None)
         profile.modes = list(self._outcomes.values())
-        profile.now = self._now
         profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
-        profile.steps_per_run = self._ordinary.watch.step_count
+        profile.steps_per_run = self._session.steps_per_run
         profile.numerics_steps = checking.steps_compared
         profile.environment = self._environment()
-        profile.warnings += facts.warnings_of(
-            self._torch, self._session, self._ordinary, self._around, self._device
-        )
+        profile.warnings += facts.warnings_of(self._session)
         if found is not None and found.doubt:
             profile.warnings.append(found.doubt)
         profile.warnings += checking.warnings
@@ -126,16 +111,12 @@ class _Profiling:
         return profile
 
     def _warm_variants(self) -> dict[str, Variant]:
-        names = list(self._outcomes)
-        variants = {name: Variant(name, name) for name in names}
-        if self._profile.same_as_now not in names:
-            variants[NOW] = Variant(NOW, NOW)
-            self._now = ModeOutcome(NOW)
-        for place, name in enumerate(list(variants)):
+        variants = {name: Variant(name, name) for name in self._outcomes}
+        for place, name in enumerate(self._outcomes):
             self._say(0.05 + 0.15 * place / len(variants), f"warming up {name}")
             try:
                 if name != NOW:
-                    check(self._torch, name, self._device, self._around)
+                    check(self._torch, name, self._device, self._session.around)
                 self._stopwatch.warm_up(variants[name])
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(variants, name, error)
@@ -149,21 +130,9 @@ class _Profiling:
         return variants
 
     def _failed(self, variants: dict[str, Variant], name: str, error: Exception) -> None:
-        outcome = self._outcome(name)
-        outcome.error = described(error)
+        self._outcomes[name].error = described(error)
         variants.pop(name, None)
-        self._released()
-
-    def _released(self) -> None:
-        gc.collect()
-        if self._device.type == "cuda":
-            self._torch.cuda.empty_cache()
-
-    def _outcome(self, name: str) -> ModeOutcome:
-        if name == NOW:
-            assert self._now is not None
-            return self._now
-        return self._outcomes[name]
+        free(self._torch)
 
     def _timed(self, variants: dict[str, Variant]) -> Interleaved | None:
         rigorous = self._options.rigorous
@@ -181,7 +150,7 @@ class _Profiling:
                 self._failed(variants, error.name, error)
                 continue
             for name, variant in variants.items():
-                self._fill_times(self._outcome(name), name, variant, found)
+                self._fill_times(self._outcomes[name], name, variant, found)
             return found
         return None
 
@@ -202,17 +171,13 @@ class _Profiling:
     def _peaks(self, variants: dict[str, Variant]) -> None:
         for name, variant in list(variants.items()):
             try:
-                peak = self._stopwatch.peak(variant)
+                self._stopwatch.fill_peak(variant, self._outcomes[name])
             except VariantFailed as error:
                 self._failed(variants, name, error)
-                continue
-            if peak is not None:
-                outcome = self._outcome(name)
-                outcome.peak_allocated_bytes, outcome.peak_reserved_bytes = peak
 
     def _looked_into(self, variants: dict[str, Variant], checking: Checking) -> None:
         for place, name in enumerate(list(variants)):
-            outcome = self._outcome(name)
+            outcome = self._outcomes[name]
             self._say(0.6 + 0.25 * place / len(variants), f"looking into {name}")
             try:
                 outcome.dtypes = checking.census(name)
@@ -229,11 +194,11 @@ class _Profiling:
                     "verdict": "unknown",
                     "sentence": f"It could not be looked into: {described(error)['message']}",
                 }
-                self._released()
+                free(self._torch)
 
     def _compiled(self, variants: dict[str, Variant]) -> None:
         try:
-            compilation = Compilation(self._session, self._device)
+            compilation = Compilation(self._session)
         except GpuPerfError as error:
             self._profile.warnings.append(f"Nothing was compiled. {error.message} {error.hint}")
             return
@@ -247,12 +212,10 @@ class _Profiling:
                 compilation.begin()
                 outcome.compiled = compilation.measure(self._stopwatch, variant)
                 self._compiled_times(outcome, variant, variants)
-                peak = self._stopwatch.peak(variant)
-                if peak is not None:
-                    outcome.peak_allocated_bytes, outcome.peak_reserved_bytes = peak
+                self._stopwatch.fill_peak(variant, outcome)
             except VariantFailed as error:
                 outcome.error = described(error)
-                self._released()
+                free(self._torch)
             finally:
                 compilation.end()
 
@@ -276,14 +239,15 @@ class _Profiling:
         outcome.compiled["speedup_over_eager"] = found.speedup(variant.name, variant.mode)
 
     def _environment(self) -> dict[str, Any]:
-        found: dict[str, Any] = dict(describe(self._torch, self._device))
-        found["steps_per_run"] = self._ordinary.watch.step_count
-        return found
+        return {
+            **describe(self._torch, self._device),
+            "steps_per_run": self._session.steps_per_run,
+        }
 
     def _answer(self) -> None:
-        profile, torch, session = self._profile, self._torch, self._session
+        profile, session = self._profile, self._session
         advice.choose(profile)
-        known = facts.facts_of(torch, session, self._ordinary, self._options.compile)
+        known = facts.facts_of(session, self._options.compile)
         advice.explain(profile, known)
         mode, _, compiled = (profile.recommended or NOW).partition("+")
         if mode in (NOW, profile.same_as_now) and not compiled:
@@ -294,6 +258,6 @@ class _Profiling:
             mode,
             self._device.type,
             compiled=names,
-            has_scaler=self._around.has_scaler,
-            is_forward=rewriting.calls_of(session.subject.namespace, torch),
+            has_scaler=session.around.has_scaler,
+            is_forward=rewriting.calls_of(session.subject.namespace, session.torch),
         )

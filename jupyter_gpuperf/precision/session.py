@@ -7,21 +7,20 @@ it are both kept. Every other run starts from the first; in the end, or whenever
 from __future__ import annotations
 
 import contextlib
-import inspect
-import signal
-import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.amp.randomness import cuda_in_use
-from jupyter_gpuperf.amp.snapshot import Snapshot, fits_beside
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.precision.effects import mentioned
 from jupyter_gpuperf.precision.modes import NOW, Around, Watch, applied
-from jupyter_gpuperf.precision.replay import Iterators
+from jupyter_gpuperf.state.interrupts import uninterrupted
+from jupyter_gpuperf.state.iterators import Iterators
+from jupyter_gpuperf.state.randomness import cuda_in_use
+from jupyter_gpuperf.state.roots import Roots
+from jupyter_gpuperf.state.snapshot import Snapshot
 
 CLIPPING: Final = frozenset({"clip_grad_norm_", "clip_grad_value_", "clip_grad_norm"})
 WORTH_NAMING: Final = ("pandas", "h5py", "sqlite3", "polars")
@@ -60,16 +59,6 @@ class CellFailed(Exception):
     """The cell raised something; that is the cause."""
 
 
-@dataclass(slots=True)
-class Ordinary:
-    """What the ordinary run told."""
-
-    watch: Watch
-    seconds: float
-    replayed: dict[str, int] = field(default_factory=dict)
-    """Iterator's name → items that the run took of it."""
-
-
 class Session:
     """One profile of one cell; to be closed, whatever happens.
 
@@ -77,7 +66,20 @@ class Session:
     ----------
     warnings
         Sentences that go with the result.
+    device
+        Where most of what the cell reaches lies; this and what follows is known after the ordinary run.
+    around
+        What the modes need to know of the cell.
+    steps_per_run
+        Optimizer steps of a run.
+    replayed
+        Iterator's name → items that a run takes of it.
     """
+
+    device: Any
+    around: Around
+    steps_per_run: int
+    replayed: Mapping[str, int]
 
     def __init__(self, torch: Any, subject: Subject) -> None:
         self.torch, self.subject = torch, subject
@@ -87,35 +89,26 @@ class Session:
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
         self.allocated_before_bytes = _allocated(torch)
-        beside = fits_beside(torch, subject.namespace, subject.hidden, subject.roots)
-        if not beside:
+        self._iterators = Iterators(subject.namespace, subject.hidden, self._keep)
+        self.before = self._taken()
+        if self.before.on_host:
             self.warnings.append(
                 "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
             )
-        self._on_host = not beside
-        self._iterators = Iterators(subject.namespace, subject.hidden, self._keeper())
-        self.before = self._taken(on_host=self._on_host)
         _refuse_sharded(self.before)
-        self._live = [(path, each, _place(each)) for path, each in self.before.heap.iterators]
 
-    def _taken(self, *, on_host: bool) -> Snapshot:
-        return Snapshot(
-            self.torch,
-            self.subject.namespace,
-            hidden=self.subject.hidden,
-            roots=self.subject.roots,
-            passed_over=self._iterators.originals,
-            on_host=on_host,
+    def _taken(self, *, on_host: bool | None = None) -> Snapshot:
+        subject = self.subject
+        roots = Roots.of_notebook(
+            subject.namespace, hidden=subject.hidden, more=subject.roots, code=subject.code
         )
+        return Snapshot(self.torch, roots, passed_over=self._iterators.originals, on_host=on_host)
 
-    def _keeper(self) -> Callable[[Any], Callable[[], None]]:
-        def keep(item: Any) -> Callable[[], None]:
-            before = Snapshot(self.torch, {"item": item}, on_host=self._on_host)
-            return before.restore_contents
+    def _keep(self, item: Any) -> Callable[[], None]:
+        before = Snapshot(self.torch, Roots({"item": item}), on_host=self.before.on_host)
+        return before.restore_contents
 
-        return keep
-
-    def ordinary_run(self) -> Ordinary:
+    def ordinary_run(self) -> None:
         """Run the cell as the user would, and keep what it leaves.
 
         Raises
@@ -125,19 +118,19 @@ class Session:
         """
         torch, watch = self.torch, Watch()
         self._iterators.install()
-        began = time.perf_counter()
         try:
             with applied(torch, NOW, Around("cpu"), watch):
                 (self.subject.first or self.subject.body)()
             self.synchronize()
         except Exception as error:  # whatever the cell raises: it is told as the cell's
             raise CellFailed(str(error)) from error
-        seconds = time.perf_counter() - began
-        self._iterators.note_taken()
+        self.replayed = self._iterators.note_taken()
         self._iterators.remove()
         self._after = self._taken(on_host=cuda_in_use(torch))
         self._check_repeatable()
-        return Ordinary(watch=watch, seconds=seconds, replayed=dict(self._iterators.consumed()))
+        self.device = self._device_in_use()
+        self.around = self._around(watch)
+        self.steps_per_run = watch.step_count
 
     def fresh(self) -> None:
         """Put the state before the ordinary run back, with iterators at their beginning."""
@@ -145,10 +138,11 @@ class Session:
         self._iterators.install(fresh=True)
 
     @contextlib.contextmanager
-    def mode(self, mode: str, around: Around, watch: Watch | None = None) -> Iterator[Watch]:
-        """Let :meth:`run` run in a mode, with nothing shown."""
+    def mode(self, mode: str, watch: Watch | None = None) -> Iterator[Watch]:
+        """Let :meth:`run` run in a mode from the fresh state, with nothing shown."""
+        self.fresh()
         watch = Watch() if watch is None else watch
-        with self.subject.quiet(), applied(self.torch, mode, around, watch):
+        with self.subject.quiet(), applied(self.torch, mode, self.around, watch):
             yield watch
 
     def run(self) -> None:
@@ -156,6 +150,13 @@ class Session:
         self._iterators.install()
         self.torch.clear_autocast_cache()  # where a hand-written loop has left autocast
         self.subject.body()
+
+    def timed_run(self) -> float:
+        """Run the cell once, wait for the device, and return the seconds that took."""
+        began = time.perf_counter()
+        self.run()
+        self.synchronize()
+        return time.perf_counter() - began
 
     def synchronize(self) -> None:
         """Wait for the device."""
@@ -181,13 +182,27 @@ class Session:
                 f"Another mode took more items of {', '.join(drawn)} than an ordinary run: they were put before it again."
             )
 
-    def around(self, device_type: str, watch: Watch) -> Around:
-        """Return what the modes need to know of this cell."""
+    def _device_in_use(self) -> Any:
+        """Return the device that holds most of what the cell can reach: a GPU where anything lies on one."""
+        torch = self.torch
+        sizes: dict[str, int] = {}
+        for _, tensor in self.before.reached.tensors:
+            name = str(tensor.device)
+            sizes[name] = sizes.get(name, 0) + int(tensor.numel())
+        on_gpu = {name: size for name, size in sizes.items() if name.startswith("cuda")}
+        if on_gpu:
+            return torch.device(max(on_gpu, key=lambda name: on_gpu[name]))
+        grown = (
+            cuda_in_use(torch) and torch.cuda.max_memory_allocated() > self.allocated_before_bytes
+        )
+        return torch.device("cuda" if grown else "cpu")
+
+    def _around(self, watch: Watch) -> Around:
         names = self.names_used()
-        scalers = [each for _, each in self.before.heap.scalers if each.is_enabled()]
-        optimizers = tuple(each for _, each in self.before.heap.optimizers)
+        scalers = [each for _, each in self.before.reached.scalers if each.is_enabled()]
+        optimizers = tuple(each for _, each in self.before.reached.optimizers)
         return Around(
-            device_type,
+            self.device.type,
             has_scaler=bool(scalers) and "scale" in names,
             own_autocast=watch.own_autocast[0] if watch.own_autocast else None,
             clipped=optimizers if names & CLIPPING else (),
@@ -198,19 +213,27 @@ class Session:
         code = self.subject.code
         return frozenset() if code is None else mentioned(code, self.subject.namespace)
 
+    def models_used(self) -> list[tuple[str, Any]]:
+        """Return path and model of those that the cell names and that are no part of another one."""
+        used = self.names_used()
+        return [
+            (path, module)
+            for path, module in self.before.reached.root_modules()
+            if not used or path.partition(".")[0].partition("[")[0] in used
+        ]
+
     def not_restored(self) -> list[str]:
         """Return what could not be put back, by path."""
         used = self.names_used()
         opaque = [
             f"{path} ({type(each).__module__.partition('.')[0]})"
-            for path, each in self.before.heap.opaque
+            for path, each in self.before.reached.opaque
             if path in used and type(each).__module__.startswith(WORTH_NAMING)
         ]
         return [*self.before.not_restored, *opaque]
 
     def _check_repeatable(self) -> None:
-        moved = [path for path, each, place in self._live if _place(each) != place]
-        if moved:
+        if moved := self.before.used_up:
             raise BadRequest(
                 "iterator_not_replayable",
                 f"The cell uses up {', '.join(moved)}, which can't be run back: it was run once, and not profiled.",
@@ -218,36 +241,9 @@ class Session:
             )
 
 
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let an interrupt wait until what runs inside is done: half a state would be the worst of all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if waiting:
-        raise KeyboardInterrupt
-
-
-def _place(iterator: Any) -> object:
-    """Return how far an iterator is, as far as it tells."""
-    if inspect.isgenerator(iterator):
-        return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti, id(iterator)
-    yielded = getattr(iterator, "_num_yielded", None)  # a DataLoader's
-    if yielded is not None:
-        return yielded
-    hint = getattr(type(iterator), "__length_hint__", None)
-    return hint(iterator) if hint is not None else None
-
-
 def _refuse_sharded(before: Snapshot) -> None:
-    if before.heap.sharded:
-        path, module = before.heap.sharded[0]
+    if before.reached.sharded:
+        path, module = before.reached.sharded[0]
         raise GpuPerfError(
             "sharded_model",
             f"{path} is a {type(module).__name__}: its state lies on several processes, and one of them can't put it back.",

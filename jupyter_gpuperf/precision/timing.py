@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from typing import Any, Final
 
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval, median_interval
-from jupyter_gpuperf.precision.modes import Around, Watch
+from jupyter_gpuperf.precision.modes import Watch
+from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE
 from jupyter_gpuperf.precision.session import Session
 
@@ -32,16 +32,15 @@ class Variant:
     Parameters
     ----------
     prepare
-        A context around each use, such as one that lets models be compiled.
+        Called on the fresh state before each use, such as to let models be compiled.
     """
 
     name: str
     mode: str
-    prepare: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    prepare: Callable[[], object] = lambda: None
     host_seconds: list[float] = field(default_factory=list)
     device_seconds: list[float] = field(default_factory=list)
     steps_skipped: int = 0
-    steps_taken: int = 0
     run_seconds: float = 0.0
     scale: float = INITIAL_SCALE
     """What the last use left of a gradient scaler's: skipped steps are cheaper, and would look like speed."""
@@ -56,30 +55,20 @@ class VariantFailed(Exception):
 
 
 class Stopwatch:
-    """Measures runs of one session's cell.
+    """Measures runs of one session's cell."""
 
-    Parameters
-    ----------
-    steps_per_run
-        Optimizer steps that a run takes; 1 where it takes none.
-    """
-
-    def __init__(self, session: Session, device: Any, around: Around, steps_per_run: int) -> None:
-        self._session, self._device, self._around = session, device, around
-        self._steps = steps_per_run
+    def __init__(self, session: Session) -> None:
+        self._session, self._device = session, session.device
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
         """Surround runs of a variant, from the fresh state; what it raises names it."""
-        session = self._session
         try:
-            session.fresh()
-            fitting = Watch(initial_scale=variant.scale)
-            with variant.prepare(), session.mode(variant.mode, self._around, fitting) as watch:
+            with self._session.mode(variant.mode, Watch(initial_scale=variant.scale)) as watch:
+                variant.prepare()
                 yield
                 if watch.scaling is not None:
                     variant.steps_skipped += watch.scaling.skipped
-                    variant.steps_taken += watch.scaling.steps
                     variant.scale = watch.scaling.scale
         except Exception as error:  # whatever the cell raises: the other modes go on
             raise VariantFailed(variant.name, error) from error
@@ -91,10 +80,7 @@ class Stopwatch:
             began = time.perf_counter()
             seconds = []
             while True:
-                at = time.perf_counter()
-                session.run()
-                session.synchronize()
-                seconds.append(time.perf_counter() - at)
+                seconds.append(session.timed_run())
                 waited = time.perf_counter() - began
                 long_enough = self._device.type != "cuda" or waited >= WARM_UP_SECONDS
                 if waited >= LONG_RUN_SECONDS or (len(seconds) >= WARM_RUNS and long_enough):
@@ -120,7 +106,7 @@ class Stopwatch:
                 end.record()
             session.synchronize()
             seconds = time.perf_counter() - began
-        per_step = runs * self._steps
+        per_step = runs * max(1, session.steps_per_run)
         variant.host_seconds.append(launched / per_step)
         if start is not None:
             variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
@@ -143,16 +129,14 @@ class Stopwatch:
             progress=progress,
         )
 
-    def peak(self, variant: Variant) -> tuple[int, int] | None:
-        """Return the most bytes that tensors held, and that the allocator held, over two runs; on a GPU.
+    def fill_peak(self, variant: Variant, outcome: ModeOutcome) -> None:
+        """Fill in the most bytes that tensors held, and that the allocator held, over two runs; on a GPU.
 
         What the profile itself keeps there is not counted.
         """
         if self._device.type != "cuda":
-            return None
-        import torch
-
-        session = self._session
+            return
+        session, torch = self._session, self._session.torch
         with self.using(variant):
             torch.cuda.empty_cache()
             own = torch.cuda.memory_allocated(self._device) - session.allocated_before_bytes
@@ -160,23 +144,14 @@ class Stopwatch:
             session.run()
             session.run()
             session.synchronize()
-            allocated = torch.cuda.max_memory_allocated(self._device) - own
-            reserved = torch.cuda.max_memory_reserved(self._device) - own
-        return int(allocated), int(reserved)
+            outcome.peak_allocated_bytes = int(torch.cuda.max_memory_allocated(self._device) - own)
+            outcome.peak_reserved_bytes = int(torch.cuda.max_memory_reserved(self._device) - own)
 
     def _events(self) -> tuple[Any, Any]:
         if self._device.type != "cuda":
             return None, None
-        import torch
-
-        return torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-
-
-def launch_bound(variant: Variant) -> bool | None:
-    """Tell whether the device waits for the host; ``None`` where there is no device to wait."""
-    if not variant.device_seconds:
-        return None
-    return statistics.median(variant.host_seconds) > 0.9 * statistics.median(variant.device_seconds)
+        event = self._session.torch.cuda.Event
+        return event(enable_timing=True), event(enable_timing=True)
 
 
 def interval_or_none(samples: list[float]) -> Interval | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.precision.census import CASTS, VIEWS
-from jupyter_gpuperf.precision.modes import Around, Watch
+from jupyter_gpuperf.precision.census import CASTS, VIEWS, observed
+from jupyter_gpuperf.precision.modes import Watch
 from jupyter_gpuperf.precision.session import Session
 
 LARGEST_FP16: Final = 65_504.0
@@ -104,7 +104,6 @@ class Tracer:
 def traced(
     session: Session,
     mode: str,
-    around: Around,
     *,
     runs: int,
     details: bool = True,
@@ -119,14 +118,13 @@ def traced(
     seed
         Draw what is random in the cell anew.
     """
-    session.fresh()
-    if seed is not None:
-        session.before.randomness.reseed(seed)
     tracer = Tracer(
-        session.before.heap.parameter_names(), details=details, on_host=session.before.on_host
+        session.before.reached.parameter_names(), details=details, on_host=session.before.on_host
     )
-    known = {id(value) for value in session.subject.namespace.values()}
-    with session.mode(mode, around, tracer.watch()) as watch:
+    with session.mode(mode, tracer.watch()) as watch:
+        if seed is not None:
+            session.before.randomness.reseed(seed)
+        known = {id(value) for value in session.subject.namespace.values()}
         session.run()
         if not watch.backwards:
             tracer.trace.outputs = _outputs(session, known)
@@ -163,34 +161,23 @@ class Operator:
 @contextlib.contextmanager
 def operators_traced(torch: Any) -> Iterator[list[Operator]]:
     """Trace the norms of what each operator gives, in order; the list is filled at the end."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
     seen: list[tuple[str, str, tuple[int, ...], Any]] = []
 
-    class Tracing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
-        def __torch_dispatch__(
-            self,
-            func: Any,
-            types: Any,
-            args: Any = (),
-            kwargs: Any = None,
-        ) -> Any:
-            result = func(*args, **(kwargs or {}))
-            name = func.overloadpacket.__name__
-            first = result[0] if isinstance(result, (tuple, list)) and result else result
-            if (
-                isinstance(first, torch.Tensor)
-                and first.is_floating_point()
-                and name not in VIEWS
-                and name not in CASTS
-                and len(seen) < MOST_TRACED
-            ):
-                norm = first.detach().double().norm() if first.numel() else 0.0
-                dtype = str(first.dtype).removeprefix("torch.")
-                seen.append((name, dtype, tuple(first.shape), norm))
-            return result
+    def see(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
+        name = function.overloadpacket.__name__
+        first = result[0] if isinstance(result, (tuple, list)) and result else result
+        if (
+            isinstance(first, torch.Tensor)
+            and first.is_floating_point()
+            and name not in VIEWS
+            and name not in CASTS
+            and len(seen) < MOST_TRACED
+        ):
+            norm = first.detach().double().norm() if first.numel() else 0.0  # read at the end
+            dtype = str(first.dtype).removeprefix("torch.")
+            seen.append((name, dtype, tuple(first.shape), norm))
 
     done: list[Operator] = []
-    with Tracing():
+    with observed(see):
         yield done
     done += [Operator(name, dtype, shape, float(norm)) for name, dtype, shape, norm in seen]

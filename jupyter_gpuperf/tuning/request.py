@@ -17,7 +17,7 @@ class Wanted:
     Attributes
     ----------
     step
-        The training step, called with a batch; it really runs.
+        The training step, called with a batch; it really runs, and what it changed is put back.
     target_rate
         Batches a second that the training takes, in the place of a step.
     kept

@@ -9,13 +9,15 @@ import contextlib
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.benchmarks.workloads.own_loader import random_state_kept
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.state.roots import Roots
+from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import Budget, budget_here
 from jupyter_gpuperf.tuning.code_line import code_of
@@ -69,24 +71,27 @@ def tune_loader(
     Unavailable
         ``no_time``: the data set did not answer in time, or a batch takes longer than all the time there is.
     """
+    import torch
+
     clock = Countdown(wanted.budget_seconds, context)
     with (
+        # Outermost: nothing rings while all that the step changed, and the random states, are put back.
+        kept(torch, Roots.of_step(wanted.step)) as before,
         _quiet(),
         thrown_away_quietly(),
         Alarm(clock.look) as alarm,
-        random_state_kept(),
     ):
         clock.alarm = alarm
         try:
-            with alarm.within(wanted.budget_seconds):
+            with alarm.within(clock.left()):
                 subject = Subject(given, name, wanted.batch_size)
-                return _Tuning(subject, wanted, clock, on_trial).run()
+                outcome = _Tuning(subject, wanted, clock, on_trial).run()
         except TimeIsUp:
-            raise Unavailable(
-                "no_time",
-                f"The data set gave nothing to measure within {wanted.budget_seconds:.0f} s.",
-                "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
-            ) from None
+            raise _no_time(wanted.budget_seconds) from None
+    if lost := before.not_restored:
+        said = f"Of what the step changed, this was not put back: {', '.join(lost[:5])}."
+        outcome = replace(outcome, warnings=[*outcome.warnings, said])
+    return outcome
 
 
 class _Tuning:
@@ -111,7 +116,7 @@ class _Tuning:
         looked = self._looked()
         self._refuse_what_takes_too_long(looked)
         stream_limit = self._stream_limit(looked)
-        pinning = bool(torch.cuda.is_available()) and not looked.uses_cuda
+        pinning = torch.cuda.is_available() and not looked.uses_cuda
         bench = Bench(
             self._subject,
             looked,
@@ -270,6 +275,14 @@ def _failures(found: Found) -> list[str]:
         if each.error:
             first.setdefault(each.error, each.setting.words())
     return [f"{words}: {reason}" for reason, words in first.items()][:4]
+
+
+def _no_time(budget_seconds: float) -> Unavailable:
+    return Unavailable(
+        "no_time",
+        f"The data set gave nothing to measure within {budget_seconds:.0f} s.",
+        "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
+    )
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import torch
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.precision.effects import effects_of, mentioned, refuse_what_must_not_repeat
-from jupyter_gpuperf.precision.kernels import format_of, kind_of, shares
+from jupyter_gpuperf.precision.kernels import kind_of, shares
 from jupyter_gpuperf.precision.rewriting import calls_of, code_for
 
 CELL = """\
@@ -144,4 +144,3 @@ def test_shares_are_of_all_kernels_time():
     assert found["tensor_core_ratio"] == 0.6
     assert found["other_product_ratio"] == 0.2
     assert shares({}) == {"reason": "no kernels were seen"}
-    assert format_of("sm90_xmma_gemm_bf16bf16") == "bfloat16"

@@ -6,8 +6,7 @@ import signal
 
 import pytest
 import torch
-from namespaces import fingerprint
-from test_snapshot import notebook
+from namespaces import fingerprint, notebook
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.precision.options import Options

@@ -14,9 +14,9 @@ from jupyter_gpuperf.client.ab_tests import settings_of
 from jupyter_gpuperf.display.speedup_view import Proved
 from jupyter_gpuperf.display.tuning_view import Tuned
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.state.roots import Roots
+from jupyter_gpuperf.state.snapshot import Snapshot
 from jupyter_gpuperf.training.other_loader import loader_with
-from jupyter_gpuperf.training.snapshot import Snapshot
-from jupyter_gpuperf.training.step_state import reached_by
 
 torch = pytest.importorskip("torch")
 
@@ -112,7 +112,7 @@ def test_all_that_a_step_changes_is_put_back_to_the_bit(trainer, fresh):
     if fresh:  # an optimizer without a state yet
         trainer = Trainer()
     before, parameters = content(trainer), list(trainer.model.parameters())
-    snapshot = Snapshot(torch, reached_by(torch, trainer.step))
+    snapshot = Snapshot(torch, Roots.of_step(trainer.step))
     for batch in torch.utils.data.DataLoader(Slow(0.0, 32), batch_size=4, shuffle=True):
         trainer.step(batch)
     assert content(trainer) != before
@@ -125,7 +125,7 @@ def test_all_that_a_step_changes_is_put_back_to_the_bit(trainer, fresh):
 def test_training_goes_on_as_if_nothing_had_been(trainer):
     batches = list(torch.utils.data.DataLoader(Slow(0.0, 32), batch_size=4))
     alone = copy.deepcopy(content(trainer))
-    snapshot = Snapshot(torch, reached_by(torch, trainer.step))
+    snapshot = Snapshot(torch, Roots.of_step(trainer.step))
     for batch in batches:
         trainer.step(batch)
     once = content(trainer)
@@ -217,3 +217,30 @@ def test_a_finding_carries_its_settings():
     assert settings_of(tuned) == {"num_workers": 12, "pin_memory": True}
     with pytest.raises(BadRequest):
         settings_of(object())
+
+
+class Transformed(Slow):
+    """With a transform that is a model for torch, and random numbers of its own."""
+
+    def __init__(self):
+        super().__init__(0.0)
+        self.transform = torch.nn.Identity()
+        self.random = random.Random(4)
+        self.given = 0
+
+    def __getitem__(self, index):
+        self.given += 1
+        inputs, label = super().__getitem__(index)
+        return self.transform(inputs) * self.random.random(), label
+
+
+def test_what_the_data_set_changes_while_it_loads_is_put_back(trainer):
+    data = Transformed()
+    generator = torch.Generator()
+    loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True, generator=generator)
+    before = data.given, data.random.getstate(), generator.get_state().tolist()
+    found = headspace(torch, loader, trainer.step, steps=2, limit_seconds=1)
+    assert (data.given, data.random.getstate(), generator.get_state().tolist()) == before
+    assert "Identity" not in found.restored
+    with pytest.raises(BadRequest):  # the transform is no model of the step
+        headspace(torch, loader, lambda batch: None, steps=2, limit_seconds=1)

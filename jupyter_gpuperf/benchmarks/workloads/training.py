@@ -18,7 +18,8 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
     transformer,
 )
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.measure.precision import PRECISIONS, float32_as, precisions_of
+from jupyter_gpuperf.measure.precision import PRECISIONS, precisions_of
+from jupyter_gpuperf.state.switches import float32_as
 
 __all__ = [
     "NETWORKS",

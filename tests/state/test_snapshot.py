@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import random
 import sys
 
@@ -11,54 +10,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from namespaces import WIDTH, Odd, Slotted, fingerprint
+from namespaces import OPTIMIZERS, WIDTH, fingerprint, notebook
 
-from jupyter_gpuperf.amp.snapshot import Snapshot
 from jupyter_gpuperf.errors import GpuPerfError
-
-OPTIMIZERS = {
-    "sgd": lambda p: torch.optim.SGD(p, lr=0.05),
-    "momentum": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
-    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01),
-    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
-}
-
-
-def notebook(optimizer="adamw", *, dropout=True, tied=True):
-    torch.manual_seed(1)
-    random.seed(1)
-    np.random.seed(1)
-    model = Odd(dropout=dropout, tied=tied)
-    made = OPTIMIZERS[optimizer]([p for p in model.parameters() if p.requires_grad])
-    whole = torch.arange(24.0).reshape(4, WIDTH)
-    counter = [0]
-
-    def helper():
-        counter[0] += 1
-        return model(torch.randn(8, WIDTH))
-
-    return {
-        "model": model,
-        "optimizer": made,
-        "schedule": torch.optim.lr_scheduler.StepLR(made, step_size=1, gamma=0.5),
-        "scaler": torch.amp.GradScaler("cpu"),
-        "whole": whole,
-        "view": whole.t()[1:, ::2],
-        "half": torch.ones(3, dtype=torch.float16),
-        "empty": torch.empty(0, 3),
-        "losses": [],
-        "settings": {"lr": 0.1, "nested": {"deep": [1, 2]}},
-        "queue": collections.deque([1, 2], maxlen=3),
-        "names": {"a"},
-        "history": collections.defaultdict(list),
-        "array": np.arange(5.0),
-        "numbers": np.random.default_rng(3),
-        "draws": random.Random(5),
-        "seeds": torch.Generator().manual_seed(7),
-        "slotted": Slotted(model),
-        "helper": helper,
-        "__name__": "__main__",
-    }
+from jupyter_gpuperf.state.roots import Roots
+from jupyter_gpuperf.state.snapshot import Snapshot
 
 
 def train(ns):
@@ -69,6 +25,10 @@ def train(ns):
     ns["schedule"].step()
     ns["losses"].append(loss.item())
     ns["loss"] = loss
+
+
+def of_notebook(ns):
+    return Snapshot(torch, Roots.of_notebook(ns))
 
 
 DISTURBANCES = {
@@ -124,7 +84,7 @@ def test_whatever_a_cell_does_is_undone_bit_for_bit(optimizer, dropout, tied, be
     expected = fingerprint(ns)
     memory = {name: p.data_ptr() for name, p in ns["model"].named_parameters()}
     switches = torch.get_default_dtype(), torch.get_float32_matmul_precision()
-    snapshot = Snapshot(torch, ns)
+    snapshot = of_notebook(ns)
     for _ in range(2):
         for name in disturbances:
             try:
@@ -144,7 +104,7 @@ def test_training_goes_on_after_a_restore_as_if_nothing_had_been():
         train(plain)
     disturbed = notebook()
     train(disturbed)
-    snapshot = Snapshot(torch, disturbed)
+    snapshot = of_notebook(disturbed)
     for _ in range(4):
         train(disturbed)
     snapshot.restore()
@@ -156,7 +116,7 @@ def test_training_goes_on_after_a_restore_as_if_nothing_had_been():
 def test_a_graph_that_waits_for_its_backward_pass_is_not_spoilt():
     ns = notebook()
     ns["loss"] = ns["model"](torch.randn(8, WIDTH)).square().mean()
-    snapshot = Snapshot(torch, ns)
+    snapshot = of_notebook(ns)
     snapshot.restore()
     ns["loss"].backward()
     assert ns["model"].first.weight.grad is not None
@@ -169,7 +129,7 @@ def test_gradients_are_not_held_alive():
     gradient = ns["model"].first.weight.grad
     before = fingerprint(ns)
     held = sys.getrefcount(gradient)
-    snapshot = Snapshot(torch, ns)
+    snapshot = of_notebook(ns)
     assert sys.getrefcount(gradient) == held
     del gradient
     ns["optimizer"].zero_grad(set_to_none=True)
@@ -178,10 +138,9 @@ def test_gradients_are_not_held_alive():
 
 
 def test_large_data_is_watched_instead_of_copied(monkeypatch):
-    monkeypatch.setattr("jupyter_gpuperf.amp.tensors.LARGE_BYTES", 1000)
-    monkeypatch.setattr("jupyter_gpuperf.amp.snapshot.LARGE_ARRAY_BYTES", 1000)
+    monkeypatch.setattr("jupyter_gpuperf.state.copies.LARGE_BYTES", 1000)
     ns = {"data": torch.zeros(1000), "array": np.zeros(1000), "model": torch.nn.Linear(40, 40)}
-    snapshot = Snapshot(torch, ns)
+    snapshot = of_notebook(ns)
     weight = ns["model"].weight.detach().clone()
     ns["data"].add_(1)
     ns["array"] += 1
@@ -194,14 +153,14 @@ def test_large_data_is_watched_instead_of_copied(monkeypatch):
 def test_files_that_are_read_are_read_again(tmp_path):
     (tmp_path / "data.txt").write_text("one\ntwo\n")
     with (tmp_path / "data.txt").open() as file:
-        snapshot = Snapshot(torch, {"file": file})
+        snapshot = of_notebook({"file": file})
         assert file.readline() == "one\n"
         snapshot.restore()
         assert file.readline() == "one\n"
 
 
 def test_more_state_than_memory_is_refused(monkeypatch):
-    monkeypatch.setattr("jupyter_gpuperf.amp.snapshot.available_memory_bytes", lambda: 1000)
+    monkeypatch.setattr("jupyter_gpuperf.state.copies.available_memory_bytes", lambda: 1000)
     with pytest.raises(GpuPerfError) as failure:
-        Snapshot(torch, {"model": torch.nn.Linear(40, 40)})
+        of_notebook({"model": torch.nn.Linear(40, 40)})
     assert failure.value.code == "snapshot_too_large"

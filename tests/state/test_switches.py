@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from jupyter_gpuperf.measure.precision import Float32Switches, float32_as, tf32_is_on
+from jupyter_gpuperf.state.switches import Float32Switches, float32_as, tf32_is_on
 
 NEWER = hasattr(torch.backends.cuda.matmul, "fp32_precision")
 

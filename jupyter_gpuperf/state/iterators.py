@@ -5,11 +5,23 @@ So every mode sees the same batches, the iterator stands where one run leaves it
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from jupyter_gpuperf.amp.heap import is_live_iterator
+from jupyter_gpuperf.state.reachable import is_live_iterator
+
+
+def progress_of(iterator: Any) -> object:
+    """Return how far an iterator is, as far as it tells."""
+    if inspect.isgenerator(iterator):
+        return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti
+    yielded = getattr(iterator, "_num_yielded", None)  # a DataLoader's
+    if yielded is not None:
+        return yielded
+    hint = getattr(type(iterator), "__length_hint__", None)
+    return hint(iterator) if hint is not None else None
 
 
 class Replayed:
@@ -102,13 +114,11 @@ class Iterators:
             if self._namespace.get(name) is stand_in:
                 self._namespace[name] = original
 
-    def note_taken(self) -> None:
-        """Remember how many items the ordinary run took."""
-        self._taken = {name: stand_in.given() for name, (_, stand_in) in self._bound.items()}
-
-    def consumed(self) -> Mapping[str, int]:
-        """Return name → how many items the ordinary run took, of those it took any."""
-        return {name: count for name, count in self._taken.items() if count}
+    def note_taken(self) -> Mapping[str, int]:
+        """Remember how many items the ordinary run took; return them by name, where it took any."""
+        given = {name: stand_in.given() for name, (_, stand_in) in self._bound.items()}
+        self._taken = {name: count for name, count in given.items() if count}
+        return self._taken
 
     def give_back(self) -> list[str]:
         """Put items before the iterators that other runs took beyond the ordinary one; return the names."""

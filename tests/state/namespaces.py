@@ -6,6 +6,7 @@ import collections
 import random
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -44,6 +45,51 @@ class Slotted:
 
     def __init__(self, model) -> None:
         self.count, self.model = 0, model
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.05),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+}
+
+
+def notebook(optimizer="adamw", *, dropout=True, tied=True):
+    torch.manual_seed(1)
+    random.seed(1)
+    np.random.seed(1)
+    model = Odd(dropout=dropout, tied=tied)
+    made = OPTIMIZERS[optimizer]([p for p in model.parameters() if p.requires_grad])
+    whole = torch.arange(24.0).reshape(4, WIDTH)
+    counter = [0]
+
+    def helper():
+        counter[0] += 1
+        return model(torch.randn(8, WIDTH))
+
+    return {
+        "model": model,
+        "optimizer": made,
+        "schedule": torch.optim.lr_scheduler.StepLR(made, step_size=1, gamma=0.5),
+        "scaler": torch.amp.GradScaler("cpu"),
+        "whole": whole,
+        "view": whole.t()[1:, ::2],
+        "half": torch.ones(3, dtype=torch.float16),
+        "empty": torch.empty(0, 3),
+        "losses": [],
+        "settings": {"lr": 0.1, "nested": {"deep": [1, 2]}},
+        "queue": collections.deque([1, 2], maxlen=3),
+        "names": {"a"},
+        "history": collections.defaultdict(list),
+        "array": np.arange(5.0),
+        "numbers": np.random.default_rng(3),
+        "draws": random.Random(5),
+        "seeds": torch.Generator().manual_seed(7),
+        "slotted": Slotted(model),
+        "helper": helper,
+        "__name__": "__main__",
+    }
 
 
 def fingerprint(namespace) -> dict:
@@ -105,3 +151,15 @@ class _Picture:
         if isinstance(value, (set, frozenset)):
             return sorted(map(repr, value))
         return getattr(value, "__name__", None) or repr(value)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Let these tests run beside others, and put torch's switches back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+    torch.set_default_dtype(torch.float32)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.benchmark = False

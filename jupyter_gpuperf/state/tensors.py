@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-LARGE_BYTES: Final = 256 * 2**20
-"""Data larger than this is not copied, but watched: cells read it, and rarely write it."""
+from jupyter_gpuperf.state.copies import Copies, is_plain, place_of
+
 WATCHED_BYTES: Final = 4096
 """Bytes, spread over a large tensor, that are looked at again."""
 
@@ -24,47 +24,47 @@ class Tensors:
     ----------
     tensors
         Path and tensor.
-    always
-        Identities of tensors that are kept whatever their size: parameters, and an optimizer's state.
+    copies
+        What is copied; the rest is watched.
     on_host
         Whether the copies lie in the host's memory.
     """
 
     def __init__(
-        self,
-        torch: Any,
-        tensors: Iterable[tuple[str, Any]],
-        *,
-        always: frozenset[int],
-        on_host: bool,
+        self, torch: Any, tensors: Iterable[tuple[str, Any]], copies: Copies, *, on_host: bool
     ) -> None:
-        self._torch = torch
-        self._on_host = on_host
-        self._storages: dict[tuple[str, int], _Storage] = {}
+        self._torch, self._on_host = torch, on_host
+        self._storages: dict[object, _Storage] = {}
         self._tensors: list[_Tensor] = []
-        self.not_kept: list[str] = []
+        self._others: list[tuple[Any, Any, Any]] = []
+        self._not_kept: list[str] = []
         tensors = list(tensors)
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
-            self._keep(path, tensor, whole=id(tensor) in always or bool(tensor.requires_grad))
+            if is_plain(tensor):
+                self._keep(path, tensor, copied=place_of(tensor) in copies.places)
+            elif tensor.device.type != "meta":
+                self._keep_other(path, tensor)
 
-    def _keep(self, path: str, tensor: Any, *, whole: bool) -> None:
-        torch = self._torch
-        if tensor.layout != torch.strided or tensor.device.type == "meta" or _is_spread(tensor):
-            self.not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
-            return
+    def _keep(self, path: str, tensor: Any, *, copied: bool) -> None:
         alias = tensor.detach()
         kept = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
         if tensor.is_leaf or tensor.retains_grad:
             kept.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
         self._tensors.append(kept)
-        storage = alias.untyped_storage()
-        key = (str(storage.device), storage.data_ptr())
-        if key not in self._storages and storage.nbytes():
-            watched = storage.nbytes() > LARGE_BYTES and not whole
-            self._storages[key] = _Storage(torch, path, alias, watched, self._on_host)
-        elif whole and key in self._storages:
-            self._storages[key].keep(self._on_host)
+        if place_of(tensor) not in self._storages and alias.untyped_storage().nbytes():
+            storage = _Storage(self._torch, path, alias, copied=copied, on_host=self._on_host)
+            self._storages[place_of(tensor)] = storage
+
+    def _keep_other(self, path: str, tensor: Any) -> None:
+        """Keep a sparse one, or this process's part of one that is spread, as torch copies them."""
+        gradient = tensor.grad if tensor.is_leaf else None
+        try:
+            kept = [None if each is None else each.detach().clone() for each in (tensor, gradient)]
+        except (RuntimeError, NotImplementedError):
+            self._not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
+            return
+        self._others.append((tensor, kept[0], kept[1]))
 
     def restore(self) -> None:
         """Put everything back."""
@@ -75,10 +75,15 @@ class Tensors:
                 storage.restore()
             for each in self._tensors:
                 each.restore_gradient()
+            for tensor, kept, gradient in self._others:
+                tensor.copy_(kept)
+                if tensor.is_leaf:
+                    tensor.grad = None if gradient is None else gradient.clone()
 
-    def changed_unkept(self) -> list[str]:
-        """Return the paths of large tensors that were written meanwhile, and can't be put back."""
-        return [each.path for each in self._storages.values() if each.watched_change()]
+    def not_restored(self) -> list[str]:
+        """Return the paths of those that could not be kept, and of large ones that were written meanwhile."""
+        changed = [each.path for each in self._storages.values() if each.watched_change()]
+        return [*self._not_kept, *changed]
 
 
 @dataclass(slots=True)
@@ -91,13 +96,7 @@ class _Tensor:
     gradient_itself: Any = None
     gradient_address: int = 0
 
-    def keep_gradient(
-        self,
-        gradient: Any,
-        reached: frozenset[int],
-        *,
-        on_host: bool,
-    ) -> None:
+    def keep_gradient(self, gradient: Any, reached: frozenset[int], *, on_host: bool) -> None:
         if gradient is None:
             return
         if id(gradient) in reached:
@@ -105,8 +104,8 @@ class _Tensor:
             return
         # The gradient itself is not held: a step that lets go of it must get its memory back.
         held = gradient.detach()
-        self.gradient_address = int(held.data_ptr())
-        self.gradient = held.cpu() if on_host and held.device.type != "cpu" else held.clone()
+        self.gradient_address = int(held.data_ptr()) if is_plain(held) else 0
+        self.gradient = _copy_of(held, on_host)
 
     def restore_place(self) -> None:
         tensor, alias = self.tensor, self.alias
@@ -124,6 +123,7 @@ class _Tensor:
                 self.tensor.grad = self.gradient_itself
         elif (
             now is not None
+            and is_plain(now)
             and now.data_ptr() == self.gradient_address
             and _same_shape(now, self.gradient)
         ):
@@ -133,30 +133,13 @@ class _Tensor:
 
 
 class _Storage:
-    def __init__(
-        self,
-        torch: Any,
-        path: str,
-        alias: Any,
-        watched: bool,
-        on_host: bool,
-    ) -> None:
+    def __init__(self, torch: Any, path: str, alias: Any, *, copied: bool, on_host: bool) -> None:
         self.path = path
         self._torch, self._alias = torch, alias
         self._storage = alias.untyped_storage()
         self._nbytes = self._storage.nbytes()
-        self._copy: Any = None
-        self._seen: tuple[int, bytes] | None = None
-        if watched:
-            self._seen = self._look()
-        else:
-            self.keep(on_host)
-
-    def keep(self, on_host: bool) -> None:
-        if self._copy is None:
-            self._seen = None
-            to_host = on_host and self._storage.device.type != "cpu"
-            self._copy = self._storage.cpu() if to_host else self._storage.clone()
+        self._copy = _copy_of(self._storage, on_host) if copied else None
+        self._seen = None if copied else self._look()
 
     def restore(self) -> None:
         if self._copy is None:
@@ -180,15 +163,9 @@ class _Storage:
         return version, bytes(spread.cpu().tolist())
 
 
-def copied_bytes(tensors: Iterable[tuple[str, Any]], kind: str, always: frozenset[int]) -> int:
-    """Return how much memory the copies of tensors on this kind of device take, each storage once."""
-    sizes: dict[int, int] = {}
-    for _, tensor in tensors:
-        if tensor.device.type == kind and str(tensor.layout) == "torch.strided":
-            storage = tensor.untyped_storage()
-            if storage.nbytes() <= LARGE_BYTES or id(tensor) in always or tensor.requires_grad:
-                sizes[storage.data_ptr()] = storage.nbytes()
-    return sum(sizes.values())
+def _copy_of(held: Any, on_host: bool) -> Any:
+    """Return a copy of a tensor or a storage, in the host's memory or beside it."""
+    return held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 
 
 def _same_place(tensor: Any, alias: Any) -> bool:
@@ -205,7 +182,3 @@ def _same_shape(one: Any, other: Any) -> bool:
     return bool(
         one.shape == other.shape and one.stride() == other.stride() and one.dtype == other.dtype
     )
-
-
-def _is_spread(tensor: Any) -> bool:
-    return type(tensor).__name__ in ("DTensor", "FakeTensor", "FunctionalTensor")

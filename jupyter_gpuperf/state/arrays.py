@@ -1,0 +1,49 @@
+"""Keeps what NumPy arrays hold, and puts it back into the same memory; large ones are watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from jupyter_gpuperf.state.copies import Copies, place_of
+
+WATCHED_ITEMS: Final = 65_536
+"""Spread over a large array, that are looked at again."""
+
+
+class Arrays:
+    """What arrays held at one moment."""
+
+    def __init__(self, arrays: Iterable[tuple[str, Any]], copies: Copies) -> None:
+        self._kept: list[tuple[str, Any, Any]] = []
+        self._watched: list[tuple[str, Any, int]] = []
+        for path, array in arrays:
+            if place_of(array) in copies.places:
+                self._kept.append((path, array, array.copy(order="K")))
+            elif array.flags.writeable:
+                self._watched.append((path, array, _fingerprint(array)))
+
+    def restore(self) -> None:
+        """Put the contents back."""
+        for _, array, before in self._kept:
+            if _is_like(array, before):
+                array[...] = before
+
+    def not_restored(self) -> list[str]:
+        """Return the paths of those that have another shape now, and of large ones that were written meanwhile."""
+        return [
+            *(path for path, array, before in self._kept if not _is_like(array, before)),
+            *(path for path, array, before in self._watched if _fingerprint(array) != before),
+        ]
+
+
+def _is_like(array: Any, before: Any) -> bool:
+    return bool(
+        array.shape == before.shape and array.dtype == before.dtype and array.flags.writeable
+    )
+
+
+def _fingerprint(array: Any) -> int:
+    step = max(1, array.size // WATCHED_ITEMS)
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+    return hash(flat[::step].tobytes())

@@ -1,0 +1,182 @@
+"""Keeps which objects hang where: names, attributes, members of containers. Put back in place, touching only what differs."""
+
+from __future__ import annotations
+
+import array
+import collections
+import operator
+import types
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
+
+MISSING: Final = object()
+CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
+PLAIN: Final = (*CONTAINERS, tuple, frozenset)
+BUFFERS: Final = (bytearray, array.array)
+
+
+class Names:
+    """The bindings of a namespace, and of single names elsewhere.
+
+    Parameters
+    ----------
+    namespace
+        Names that are new afterwards go.
+    hidden
+        Its names that are left alone.
+    others
+        Namespaces of functions, each with a name that these use.
+    """
+
+    def __init__(
+        self,
+        namespace: MutableMapping[str, Any],
+        hidden: frozenset[str],
+        others: Iterable[tuple[dict[str, Any], str]],
+    ) -> None:
+        self._namespace, self._hidden = namespace, hidden
+        bound = [(namespace, name) for name in self._visible()]
+        self._before = [
+            (owner, name, owner.get(name, MISSING)) for owner, name in (*bound, *others)
+        ]
+
+    def _visible(self) -> list[str]:
+        return [name for name in self._namespace if name not in self._hidden]
+
+    def restore(self) -> None:
+        """Bind each name to what it stood for; those that came since go."""
+        before = {name for owner, name, _ in self._before if owner is self._namespace}
+        for name in self._visible():
+            if name not in before:
+                del self._namespace[name]
+        for owner, name, value in self._before:
+            if value is MISSING:
+                owner.pop(name, None)
+            elif owner.get(name, MISSING) is not value:
+                owner[name] = value
+
+
+class Containers:
+    """The members of lists, dictionaries, sets, queues and buffers."""
+
+    def __init__(self, containers: Iterable[Any]) -> None:
+        self._before = [(each, _members(each)) for each in containers]
+
+    def restore(self) -> None:
+        """Give each its members back."""
+        for container, members in self._before:
+            if not _same(_members(container), members):
+                _refill(container, members)
+
+
+class Attributes:
+    """The attributes of objects, and what closures hold."""
+
+    def __init__(self, objects: Iterable[tuple[str, Any]], cells: Iterable[types.CellType]) -> None:
+        self._before = [(path, each, attributes_of(each)) for path, each in objects]
+        self._cells = [(cell, content_of(cell)) for cell in cells]
+        self.not_restored: list[str] = []
+
+    def restore(self) -> None:
+        """Give each its attributes back."""
+        for path, value, before in self._before:
+            now = attributes_of(value)
+            for name in now.keys() | before.keys():
+                content = before.get(name, MISSING)
+                if now.get(name, MISSING) is not content:
+                    self._change(path, value, name, content)
+        for cell, content in self._cells:
+            if content_of(cell) is content:
+                continue
+            if content is MISSING:
+                del cell.cell_contents
+            else:
+                cell.cell_contents = content
+
+    def _change(self, path: str, value: Any, name: str, content: Any) -> None:
+        try:
+            own = getattr(value, "__dict__", None)
+            if isinstance(own, dict):  # past properties, and modules' own bookkeeping
+                if content is MISSING and name in own:
+                    del own[name]
+                    return
+                if content is not MISSING and (name in own or not hasattr(type(value), name)):
+                    own[name] = content
+                    return
+            # A class, or a slot; object's own way serves frozen data classes, too.
+            setter = type if isinstance(value, type) else object
+            if content is MISSING:
+                setter.__delattr__(value, name)
+            else:
+                setter.__setattr__(value, name, content)
+        except (AttributeError, TypeError) as error:
+            self.not_restored.append(f"{path}.{name} ({error})")
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """Return an object's own attributes, those in slots too."""
+    if isinstance(value, type):
+        return {
+            name: each
+            for name, each in vars(value).items()
+            if not (name.startswith("__") and name.endswith("__"))
+        }
+    found: dict[str, Any] = dict(getattr(value, "__dict__", {}))
+    for owner in type(value).__mro__:
+        slots = owner.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                place = owner.__dict__.get(
+                    f"_{owner.__name__.lstrip('_')}{name}" if name.startswith("__") else name
+                )
+                if isinstance(place, types.MemberDescriptorType):
+                    try:
+                        found[name] = place.__get__(value)
+                    except AttributeError:
+                        continue
+    return found
+
+
+def content_of(cell: types.CellType) -> Any:
+    """Return what a closure's cell holds; ``MISSING`` where that is nothing yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def plain_kind(value: object) -> Any:
+    """Return the built-in type of a container, ``None`` for anything else."""
+    if type(value) in PLAIN:
+        return type(value)
+    return next((kind for kind in PLAIN if isinstance(value, kind)), None)
+
+
+def _members(container: Any) -> Any:
+    """By the plain type's own ways: a subclass may count, check or refuse."""
+    if isinstance(container, BUFFERS):
+        return container[:]
+    kind = plain_kind(container)
+    if isinstance(container, dict):
+        return [*kind.keys(container), *kind.values(container)]
+    return list(kind.__iter__(container))
+
+
+def _same(now: Any, before: Any) -> bool:
+    if isinstance(before, BUFFERS):
+        return bool(now == before)
+    return len(now) == len(before) and all(map(operator.is_, now, before))
+
+
+def _refill(container: Any, members: Any) -> None:
+    kind = plain_kind(container)
+    if kind is None:
+        container[:] = members
+        return
+    kind.clear(container)
+    if isinstance(container, dict):
+        half = len(members) // 2
+        for key, value in zip(members[:half], members[half:], strict=True):
+            kind.__setitem__(container, key, value)
+    else:
+        (kind.update if kind is set else kind.extend)(container, members)

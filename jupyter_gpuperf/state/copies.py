@@ -1,0 +1,117 @@
+"""Which memory is copied, and which is only watched: what code computes with may be much larger than what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.measure.resources import available_memory_bytes
+from jupyter_gpuperf.state.randomness import cuda_in_use
+from jupyter_gpuperf.state.reached import Reached
+
+LARGE_BYTES: Final = 256 * 2**20
+"""Data larger than this is not copied, but watched: code reads it, and rarely writes it."""
+MOST_BYTES: Final = 512 * 2**20
+"""Of data in the host's memory, all in all: it is put back again and again."""
+HOST_SHARE: Final = 0.8
+
+
+@dataclass(slots=True)
+class Copies:
+    """What is copied.
+
+    Attributes
+    ----------
+    places
+        Where it lies, as :func:`place_of` says.
+    sizes_bytes
+        Kind of device → how much memory the copies take.
+    """
+
+    places: set[object] = field(default_factory=set)
+    sizes_bytes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, place: object, device: str, size_bytes: int) -> None:
+        """Add a memory, once."""
+        if place not in self.places:
+            self.places.add(place)
+            self.sizes_bytes[device] = self.sizes_bytes.get(device, 0) + size_bytes
+
+    def fit_beside(self, torch: Any) -> bool:
+        """Tell whether those of a GPU's tensors fit into its free memory, with as much left for the steps."""
+        if not cuda_in_use(torch):
+            return True
+        return bool(2 * self.sizes_bytes.get("cuda", 0) <= torch.cuda.mem_get_info()[0])
+
+    def refuse_what_does_not_fit(self, *, on_host: bool) -> None:
+        """Refuse what the host has no memory for.
+
+        Raises
+        ------
+        GpuPerfError
+            ``snapshot_too_large``.
+        """
+        needed = sum(
+            size for device, size in self.sizes_bytes.items() if on_host or device != "cuda"
+        )
+        free = available_memory_bytes()
+        if free is not None and needed > HOST_SHARE * free:
+            raise GpuPerfError(
+                "snapshot_too_large",
+                f"Keeping this notebook's state takes {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free.",
+                "Delete what is not needed, or take a smaller model of the same shape.",
+            )
+
+
+def copies_of(reached: Reached) -> Copies:
+    """Choose: parameters, buffers, and what optimizers keep, whatever their size; of the rest what is small enough."""
+    copies, always = Copies(), frozenset(map(id, _of_models(reached)))
+    tensors = [each for _, each in reached.tensors if is_plain(each)]
+    for each in tensors:
+        if id(each) in always or each.requires_grad:
+            copies.add(place_of(each), each.device.type, each.untyped_storage().nbytes())
+        if each.is_leaf and each.grad is not None:
+            copies.add(id(each), each.device.type, each.grad.nbytes)
+    data_bytes = 0
+    for each in (*tensors, *(array for _, array in reached.arrays if array.flags.writeable)):
+        is_tensor = hasattr(each, "untyped_storage")
+        device = each.device.type if is_tensor else "cpu"
+        size_bytes = each.untyped_storage().nbytes() if is_tensor else each.nbytes
+        in_all = data_bytes + size_bytes if device == "cpu" else 0
+        if (
+            place_of(each) not in copies.places
+            and size_bytes <= LARGE_BYTES
+            and in_all <= MOST_BYTES
+        ):
+            data_bytes = in_all if device == "cpu" else data_bytes
+            copies.add(place_of(each), device, size_bytes)
+    return copies
+
+
+def place_of(each: Any) -> object:
+    """Return what tells the memory of a tensor or an array from others; of an array, itself."""
+    if not hasattr(each, "untyped_storage"):
+        return id(each)
+    storage = each.untyped_storage()
+    return str(storage.device), storage.data_ptr()
+
+
+def is_plain(tensor: Any) -> bool:
+    """Tell whether a tensor lies in one piece of memory: not sparse, not spread over processes, not imagined."""
+    return bool(
+        str(tensor.layout) == "torch.strided"
+        and tensor.device.type != "meta"
+        and not hasattr(tensor, "__tensor_flatten__")  # made of others, such as DTensor
+        and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
+    )
+
+
+def _of_models(reached: Reached) -> Iterator[Any]:
+    for _, module in reached.modules:
+        yield from module.parameters(recurse=False)
+        yield from module.buffers(recurse=False)
+    for _, optimizer in reached.optimizers:
+        for state in optimizer.state.values():
+            yield from (each for each in dict(state).values() if hasattr(each, "untyped_storage"))

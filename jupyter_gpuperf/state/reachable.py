@@ -1,0 +1,260 @@
+"""Finds what code may change: everything that can be reached from its roots, by kind.
+
+Not only models and optimizers: also a counter in an object, a list that losses are appended to, a function's closure.
+What belongs to other libraries' inner workings (threads, files, widgets) is not entered.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+import types
+import weakref
+from collections.abc import Iterable
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.state.bindings import (
+    BUFFERS,
+    CONTAINERS,
+    MISSING,
+    PLAIN,
+    attributes_of,
+    content_of,
+    plain_kind,
+)
+from jupyter_gpuperf.state.randomness import is_generator
+from jupyter_gpuperf.state.reached import Reached
+from jupyter_gpuperf.state.roots import Roots, is_own, names_in
+
+MOST_OBJECTS: Final = 500_000
+MOST_MEMBERS: Final = 100_000
+"""Longer containers are taken for data: which members they have is kept, and the members are not entered."""
+ATOMS: Final = frozenset(
+    {
+        *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
+        *(weakref.ref, *weakref.ProxyTypes),
+    }
+)
+FOLLOWED_STANDARD: Final = frozenset({"builtins", "types", "collections", "functools", "argparse"})
+"""Modules of the standard library whose objects hold nothing but what one puts into them."""
+NOT_ENTERED: Final = frozenset(
+    {
+        *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
+        *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
+    }
+)
+NOT_ENTERED_OF_TORCH: Final = (
+    *("torch._", "torch.cuda", "torch.distributed", "torch.fx", "torch.jit", "torch.profiler"),
+    *("torch.utils.tensorboard", "torch.autograd", "torch.backends", "torch.multiprocessing"),
+)
+
+
+def reached_from(torch: Any, roots: Roots, passed_over: Iterable[Any] = ()) -> Reached:
+    """Return what can be reached from the roots; objects that are passed over are not entered.
+
+    Raises
+    ------
+    GpuPerfError
+        ``namespace_too_large``.
+    """
+    walker = _Walker(torch, roots, passed_over)
+    walker.run()
+    return walker.reached
+
+
+class _Walker:
+    def __init__(self, torch: Any, roots: Roots, passed_over: Iterable[Any]) -> None:
+        self.reached = Reached()
+        self._torch, self._roots = torch, roots
+        self._ndarray = getattr(sys.modules.get("numpy"), "ndarray", ())
+        self._seen = {id(MISSING), id(roots.namespace), *map(id, passed_over)}
+        # All that is found stays in it, so that no identity is given to another object meanwhile.
+        self._found: list[tuple[str, Any]] = []
+        name = str(roots.namespace.get("__name__", "__main__"))
+        self._is_own = functools.cache(lambda module: module == name or is_own(module))
+
+    def run(self) -> None:
+        for name, value in self._roots.values.items():
+            self._want(name, value)
+        if self._roots.code is not None:
+            self._use(self._roots.code, self._roots.namespace)
+        for path, value in self._found:  # grows meanwhile
+            is_plain = type(value) in PLAIN
+            if is_plain or not (self._is_leaf(path, value) or self._is_code(path, value)):
+                self._enter(path, value)
+
+    def _want(self, path: str, value: Any) -> None:
+        kind = type(value)
+        if kind in ATOMS or id(value) in self._seen:
+            return
+        if kind is tuple and all(type(each) in ATOMS for each in value):
+            return
+        self._seen.add(id(value))
+        self._found.append((path, value))
+        if len(self._found) > MOST_OBJECTS:
+            raise GpuPerfError(
+                "namespace_too_large",
+                f"More than {MOST_OBJECTS} objects hang together in this notebook, near {path}: too many to restore.",
+                "Delete the names that are not needed, or begin in a fresh notebook.",
+            )
+
+    def _is_leaf(self, path: str, value: Any) -> bool:
+        reached = self.reached
+        if isinstance(value, self._torch.Tensor):
+            reached.tensors.append((path, value))
+        elif is_generator(self._torch, value):
+            reached.generators.append(value)
+        elif isinstance(value, self._ndarray):
+            reached.arrays.append((path, value))
+            for place, each in enumerate(value.flat if value.dtype == object else ()):
+                self._want(f"{path}[{place}]", each)
+        elif isinstance(value, BUFFERS):
+            reached.containers.append(value)
+        elif isinstance(value, io.IOBase):
+            reached.files.append(value)
+        elif is_live_iterator(value) and not self._is_own(type(value).__module__):
+            reached.iterators.append((path, value))
+        else:
+            return isinstance(value, types.ModuleType)
+        return True
+
+    def _is_code(self, path: str, value: Any) -> bool:
+        parts = _parts_of(value)
+        for each in parts or ():
+            self._want(path, each)
+        if isinstance(value, types.FunctionType):
+            if self._is_own(value.__module__ or ""):
+                self._function(path, value)
+        elif isinstance(value, type):
+            if self._is_own(value.__module__):
+                self._class(path, value)
+        else:
+            return parts is not None or isinstance(value, types.CodeType)
+        return True
+
+    def _function(self, path: str, function: types.FunctionType) -> None:
+        self._attributes(path, function)
+        for each in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self._want(f"{path}()", each)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
+        for name, cell in cells:
+            self.reached.cells.append(cell)
+            self._want(f"{path}.{name}", content_of(cell))
+        # A decorator of a library's may bear the name of what it decorates; its globals are not the user's.
+        if self._is_own(str(function.__globals__.get("__name__", "__main__"))):
+            self._use(function.__code__, function.__globals__)
+
+    def _class(self, path: str, value: type) -> None:
+        self._attributes(path, value)
+        for each in vars(value).values():
+            if isinstance(each, (types.FunctionType, staticmethod, classmethod)):
+                self._want(path, each)  # __call__ and its like, too
+        for each in value.__mro__:
+            self._want(path, each)
+
+    def _use(self, code: types.CodeType, namespace: Any) -> None:
+        """Reach what code may use by name, in modules of the user's own too: ``train.model``."""
+        names, done, waiting = names_in(code), set(), [namespace]
+        for owner in waiting:  # grows meanwhile
+            if id(owner) in done:
+                continue
+            done.add(id(owner))
+            for name in names:
+                value = owner.get(name, MISSING)
+                if owner is not self._roots.namespace and (
+                    value is not MISSING or owner is namespace
+                ):
+                    self.reached.globals.append((owner, name))
+                self._want(name, value)
+                if isinstance(value, types.ModuleType) and self._is_own(value.__name__):
+                    waiting.append(vars(value))
+
+    def _enter(self, path: str, value: Any) -> None:
+        kind = plain_kind(value)
+        if kind in CONTAINERS:
+            self.reached.containers.append(value)
+        if kind is not None and kind.__len__(value) <= MOST_MEMBERS:
+            self._members(path, value, kind)
+        if type(value) is not kind or hasattr(value, "__dict__"):
+            self._object(path, value, is_container=kind is not None)
+
+    def _members(self, path: str, value: Any, kind: Any) -> None:
+        if not isinstance(value, dict):
+            for place, each in enumerate(list(kind.__iter__(value))):
+                if type(each) not in ATOMS:
+                    self._want(f"{path}[{place}]", each)
+            return
+        for key, each in list(kind.items(value)):
+            if type(each) not in ATOMS:
+                # Other keys, such as an optimizer's parameters, may take long to write out.
+                name = f"{key!r:.40}" if type(key) in ATOMS else type(key).__name__
+                self._want(f"{path}[{name}]", each)
+            self._want(path, key)
+
+    def _object(self, path: str, value: Any, *, is_container: bool) -> None:
+        reached, torch = self.reached, self._torch
+        if is_sharded(torch, value):
+            reached.sharded.append((path, value))
+        if isinstance(value, torch.nn.Module):
+            reached.modules.append((path, value))
+        elif isinstance(value, torch.optim.Optimizer):
+            reached.optimizers.append((path, value))
+        elif isinstance(value, torch.amp.GradScaler):
+            reached.scalers.append((path, value))
+        elif not is_container and not _is_entered(value):
+            reached.opaque.append((path, value))
+            return
+        self._want(path, type(value))
+        self._attributes(path, value)
+
+    def _attributes(self, path: str, value: Any) -> None:
+        self.reached.objects.append((path, value))
+        loader = isinstance(value, self._torch.utils.data.DataLoader)
+        for name, each in attributes_of(value).items():
+            # A loader's own iterator is begun anew by each loop.
+            if not (loader and is_live_iterator(each)):
+                self._want(f"{path}.{name}", each)
+
+
+def is_live_iterator(value: object) -> bool:
+    """Tell whether this gives each of its items once: it is used up by what loops over it."""
+    kind = type(value)
+    return (
+        hasattr(kind, "__next__") and hasattr(kind, "__iter__") and not isinstance(value, io.IOBase)
+    )
+
+
+def is_sharded(torch: Any, value: object) -> bool:
+    """Tell whether a model is spread over processes: DDP, FSDP."""
+    names = {each.__name__ for each in type(value).__mro__}
+    return isinstance(value, torch.nn.Module) and not names.isdisjoint(
+        {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
+    )
+
+
+def _is_entered(value: object) -> bool:
+    module = getattr(type(value), "__module__", "") or ""
+    root = module.partition(".")[0]
+    if root in sys.stdlib_module_names:
+        return root in FOLLOWED_STANDARD
+    if root == "torch":
+        return not module.startswith(NOT_ENTERED_OF_TORCH)
+    return root not in NOT_ENTERED
+
+
+def _parts_of(value: Any) -> tuple[Any, ...] | None:
+    """Return what a callable is made of that stands for another one; ``None`` for anything else."""
+    match value:
+        case types.MethodType():
+            return value.__self__, value.__func__
+        case types.BuiltinFunctionType():
+            return (value.__self__,)  # such as the list of its append
+        case functools.partial():
+            return value.func, *value.args, *value.keywords.values()
+        case staticmethod() | classmethod():
+            return (value.__func__,)
+        case property():
+            return value.fget, value.fset
+    return None

@@ -1,0 +1,61 @@
+"""What code can reach, by kind."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Reached:
+    """What was reached, each once, with the path by which a reader finds it."""
+
+    tensors: list[tuple[str, Any]] = field(default_factory=list)
+    arrays: list[tuple[str, Any]] = field(default_factory=list)
+    containers: list[Any] = field(default_factory=list)
+    objects: list[tuple[str, Any]] = field(default_factory=list)
+    """Whose attributes can change: instances, functions, and classes of the user's own."""
+    cells: list[types.CellType] = field(default_factory=list)
+    globals: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    """Names that code uses outside of the roots' namespace, bound or not."""
+    generators: list[Any] = field(default_factory=list)
+    """Sources of random numbers: of torch, NumPy and Python."""
+    files: list[Any] = field(default_factory=list)
+    iterators: list[tuple[str, Any]] = field(default_factory=list)
+    """Live ones: they can't be copied, and were not entered."""
+    opaque: list[tuple[str, Any]] = field(default_factory=list)
+    modules: list[tuple[str, Any]] = field(default_factory=list)
+    optimizers: list[tuple[str, Any]] = field(default_factory=list)
+    scalers: list[tuple[str, Any]] = field(default_factory=list)
+    sharded: list[tuple[str, Any]] = field(default_factory=list)
+    """Models whose state lies on several processes."""
+
+    def parameter_names(self) -> dict[int, str]:
+        """Return the identity of each parameter and buffer → a name such as ``model.fc.weight``."""
+        names: dict[int, str] = {}
+        for path, module in self.modules:
+            for kind in (module.named_parameters, module.named_buffers):
+                for name, tensor in kind():
+                    names.setdefault(id(tensor), f"{path}.{name}")
+        return names
+
+    def root_modules(self) -> list[tuple[str, Any]]:
+        """Return the models that are no part of another one."""
+        inner = {
+            id(child)
+            for _, module in self.modules
+            for child in module.modules()
+            if child is not module
+        }
+        return [(path, module) for path, module in self.modules if id(module) not in inner]
+
+    def stateful(self) -> list[tuple[str, Any]]:
+        """Return path and object of models, optimizers, schedulers and scalers: of what has a state of its own."""
+        known = {id(each) for _, each in (*self.modules, *self.optimizers)}
+        others = [
+            (path, each)
+            for path, each in self.objects
+            if id(each) not in known and hasattr(type(each), "load_state_dict")
+        ]
+        return [*self.root_modules(), *self.optimizers, *others]

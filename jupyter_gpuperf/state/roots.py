@@ -1,0 +1,83 @@
+"""Where the search for state begins: a notebook's names and a cell's code, or a step function."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import types
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final
+
+LIBRARIES: Final = tuple(
+    {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+LIBRARY_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
+NOT_OWN: Final = frozenset({"torch", "numpy", "jupyter_gpuperf"})
+"""Libraries also where they are installed from a working copy."""
+NOTHING: Final[Mapping[str, Any]] = types.MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """What is searched first.
+
+    Attributes
+    ----------
+    values
+        Name → value.
+    namespace
+        Names that are kept as a whole: those that are new afterwards go.
+    hidden
+        Names of the namespace that are left alone, such as the shell's own.
+    code
+        Code that runs in the namespace.
+    """
+
+    values: Mapping[str, Any]
+    namespace: MutableMapping[str, Any] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    code: types.CodeType | None = None
+
+    @classmethod
+    def of_notebook(
+        cls,
+        namespace: MutableMapping[str, Any],
+        *,
+        hidden: frozenset[str] = frozenset(),
+        more: Mapping[str, Any] = NOTHING,
+        code: types.CodeType | None = None,
+    ) -> Roots:
+        """Begin at all of a notebook's names, and at ``more``: a function with its closure, or its object."""
+        visible = {name: value for name, value in namespace.items() if name not in hidden}
+        return cls({**visible, **more}, namespace, hidden, code)
+
+    @classmethod
+    def of_step(cls, step: object, more: Mapping[str, Any] = NOTHING) -> Roots:
+        """Begin at a step, its closure, its defaults, its object, the globals that its code names, and ``more``."""
+        return cls({"step": step, **more})
+
+
+def is_own(module_name: str) -> bool:
+    """Tell whether a module is the notebook or a file of the user's, and no library.
+
+    A library's functions and classes keep their state in objects, which are found by themselves.
+    """
+    if module_name == "__main__":
+        return True
+    if module_name.partition(".")[0] in NOT_OWN | sys.stdlib_module_names:
+        return False
+    file = getattr(sys.modules.get(module_name), "__file__", None) or ""
+    return bool(file) and not (
+        file.startswith(LIBRARIES) or LIBRARY_FOLDERS.intersection(PurePath(file).parts)
+    )
+
+
+def names_in(code: types.CodeType) -> dict[str, None]:
+    """Return the names that code and the functions within it may use, in order: globals, and attributes too."""
+    names = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= names_in(constant)
+    return names

@@ -1,0 +1,114 @@
+"""The state of everything that code can reach, kept and put back: in place, jointly, into the same memory.
+
+Copies of models would not do: functions defined earlier go on using the old ones, and an optimizer's link to its
+parameters breaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from jupyter_gpuperf.state.arrays import Arrays
+from jupyter_gpuperf.state.bindings import Attributes, Containers, Names
+from jupyter_gpuperf.state.copies import copies_of
+from jupyter_gpuperf.state.interrupts import uninterrupted
+from jupyter_gpuperf.state.iterators import progress_of
+from jupyter_gpuperf.state.randomness import Randomness
+from jupyter_gpuperf.state.reachable import reached_from
+from jupyter_gpuperf.state.roots import Roots
+from jupyter_gpuperf.state.switches import Switches
+from jupyter_gpuperf.state.tensors import Tensors
+
+
+class Snapshot:
+    """The state at one moment; :meth:`restore` may be called any number of times.
+
+    Parameters
+    ----------
+    passed_over
+        Objects that are not entered, such as iterators that are recorded.
+    on_host
+        Whether copies of a GPU's tensors lie in the host's memory; ``None``: where they don't fit beside.
+
+    Raises
+    ------
+    GpuPerfError
+        ``namespace_too_large``, ``snapshot_too_large``.
+    """
+
+    def __init__(
+        self,
+        torch: Any,
+        roots: Roots,
+        *,
+        passed_over: Iterable[Any] = (),
+        on_host: bool | None = None,
+    ) -> None:
+        self.reached = reached = reached_from(torch, roots, passed_over)
+        copies = copies_of(reached)
+        self.on_host = not copies.fit_beside(torch) if on_host is None else on_host
+        copies.refuse_what_does_not_fit(on_host=self.on_host)
+        self._tensors = Tensors(torch, reached.tensors, copies, on_host=self.on_host)
+        self._arrays = Arrays(reached.arrays, copies)
+        self._names = Names(roots.namespace, roots.hidden, reached.globals)
+        self._containers = Containers(reached.containers)
+        self._attributes = Attributes(reached.objects, reached.cells)
+        self._switches = Switches(torch)
+        self._files = [
+            (file, place) for file in reached.files if (place := _place_in(file)) is not None
+        ]
+        self._iterators = [(path, each, progress_of(each)) for path, each in reached.iterators]
+        self.randomness = Randomness(torch, reached.generators)
+
+    def restore(self) -> None:
+        """Put everything back, and let go of what came since."""
+        self._names.restore()
+        self.restore_contents()
+        self._switches.restore()
+        for file, place in self._files:
+            if not file.closed:
+                file.seek(place)
+        self.randomness.restore()
+
+    def restore_contents(self) -> None:
+        """Put back what tensors, arrays and containers hold, and nothing of the process."""
+        self._attributes.restore()
+        self._containers.restore()
+        self._tensors.restore()
+        self._arrays.restore()
+
+    @property
+    def used_up(self) -> list[str]:
+        """The live iterators that have given items since, by path: they can't be run back."""
+        return [path for path, each, before in self._iterators if progress_of(each) != before]
+
+    @property
+    def not_restored(self) -> list[str]:
+        """What could not be kept, or was changed without a copy of it, by path."""
+        return [
+            *self._tensors.not_restored(),
+            *self._arrays.not_restored(),
+            *self._attributes.not_restored,
+            *self.used_up,
+        ]
+
+
+@contextlib.contextmanager
+def kept(torch: Any, roots: Roots) -> Iterator[Snapshot]:
+    """Put back what runs inside changed, however it ends."""
+    snapshot = Snapshot(torch, roots)
+    try:
+        yield snapshot
+    finally:
+        with uninterrupted():
+            snapshot.restore()
+
+
+def _place_in(file: Any) -> int | None:
+    """Return how far a file was read or written; ``None`` where that can't be told or set."""
+    with contextlib.suppress(OSError, ValueError):  # between two lines of a loop, or detached
+        if not file.closed and file.seekable():
+            return int(file.tell())
+    return None
