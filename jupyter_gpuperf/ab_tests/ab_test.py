@@ -19,13 +19,13 @@ from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
 from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, Plan, plan
 from jupyter_gpuperf.ab_tests.worker_pause import Stillness
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.arguments import loader_with
 from jupyter_gpuperf.loops.wrapped import TimedIterable
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import Snapshot
-from jupyter_gpuperf.training.other_loader import loader_with
 
 CACHED_BATCHES: Final = 4
 LOADERS: Final = ("the loader", "the changed loader")
@@ -124,9 +124,9 @@ def changed(
     Raises
     ------
     BadRequest
-        ``unknown_setting``, ``not_a_plain_loader``, ``no_state_found``.
+        ``unknown_setting``, ``not_rebuildable``, ``no_state_found``.
     """
-    other = loader_with(torch, loader, settings)
+    other = loader_with(loader, settings)
     bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds, clock)
     with contextlib.closing(bench):
         variants = {

@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.loader_timing import measure_loader
-from jupyter_gpuperf.benchmarks.workloads.own_loader import (
-    loader_like,
-    random_state_kept,
-    settings_of,
-)
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.endless import loader_like, settings_of
+from jupyter_gpuperf.loaders.sampling import random_state_kept
+from jupyter_gpuperf.loaders.timing import measure_loader
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import first_device, started_device
 from jupyter_gpuperf.measure.environment import describe

@@ -10,7 +10,7 @@ from jupyter_gpuperf.ab_tests import ab_test
 from jupyter_gpuperf.client.watch_session import session
 from jupyter_gpuperf.display.speedup_view import Proved
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.training.other_loader import SETTINGS
+from jupyter_gpuperf.loaders.setting import SETTINGS
 
 
 def headspace(

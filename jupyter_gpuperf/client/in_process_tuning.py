@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -57,8 +58,8 @@ def tune_here(
     BenchmarkError
         It was refused, or no item came.
     """
+    from jupyter_gpuperf.loaders.setting import Setting
     from jupyter_gpuperf.tuning.request import Wanted
-    from jupyter_gpuperf.tuning.setting import Setting
 
     try:
         mark = fingerprint(subject, name, batch_size)
@@ -103,8 +104,8 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
     """
     import torch
 
+    from jupyter_gpuperf.loaders.subject import Subject
     from jupyter_gpuperf.tuning.budget import budget_here
-    from jupyter_gpuperf.tuning.subject import Subject
     from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
     try:
@@ -148,6 +149,7 @@ def _tuned(
             wanted,
             context,
             lambda trial: view.add(trial.setting.words(), trial.batches_per_second),
+            notebook_names(),
         )
         data = outcome.to_dict()
         finished = finish(as_result(data, wanted, mark))
@@ -224,13 +226,16 @@ def _transforms(data: object) -> str:
 
 def name_in_notebook(subject: object) -> str:
     """Return what the notebook calls an object; ``loader`` where it has no name there."""
-    import sys
-
-    if "IPython" in sys.modules:
-        from IPython import get_ipython
-
-        namespace = getattr(get_ipython(), "user_ns", {})
-        for name, value in namespace.items():
-            if value is subject and not name.startswith("_"):
-                return str(name)
+    for name, value in (notebook_names() or {}).items():
+        if value is subject and not name.startswith("_"):
+            return name
     return "loader"
+
+
+def notebook_names() -> Mapping[str, Any] | None:
+    """Return the notebook's variables; ``None`` where this is no notebook."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "user_ns", None)

@@ -14,6 +14,7 @@ from IPython import get_ipython
 
 from jupyter_gpuperf.client.running import runtime_directories
 from jupyter_gpuperf.kernel_link.client import SERVER_PID_VARIABLE, find_server
+from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import Teller, Watching
 from jupyter_gpuperf.loops.watching import in_child
@@ -35,7 +36,7 @@ class Session:
     """What is watched in this kernel."""
 
     def __init__(self) -> None:
-        self.watching = Watching(name_of=name_in_notebook)
+        self.watching = Watching(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
         self.teller: Teller | None = None
         self.listeners: list[Callable[[Word], None]] = []
         self._kernel_id = _kernel_id()
@@ -132,19 +133,25 @@ def name_in_notebook(sampler: Any) -> str | None:
     """Return the variable that holds a loader, by the loader or by its index sampler."""
     shell = get_ipython()
     names = {} if shell is None else shell.user_ns
-    loader_class = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", None)
     for name, value in list(names.items()):
         if name.startswith("_"):
             continue
-        if value is sampler:
-            return str(name)
-        if (
-            loader_class is not None
-            and isinstance(value, loader_class)
-            and value._index_sampler is sampler
-        ):
+        if value is sampler or (_is_loader(value) and value._index_sampler is sampler):
             return str(name)
     return None
+
+
+def arguments_in_notebook(name: str) -> list[str] | None:
+    """Return what makes a named loader again, for a finding's code; ``None`` where it is no DataLoader."""
+    shell = get_ipython()
+    names = {} if shell is None else shell.user_ns
+    loader = names.get(name)
+    return arguments_as_code(loader, name, names) if _is_loader(loader) else None
+
+
+def _is_loader(value: Any) -> bool:
+    loader_class = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", None)
+    return loader_class is not None and isinstance(value, loader_class)
 
 
 def _kernel_id() -> str | None:

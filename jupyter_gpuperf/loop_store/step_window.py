@@ -97,6 +97,7 @@ def steps_of(
         prefetch_factor=loader.prefetch_factor,
         pin_memory=loader.pin_memory,
         persistent_workers=loader.persistent_workers,
+        arguments=loader.arguments,
         worker_threads=loader.worker_threads,
         is_training=2 * whole.training_count >= whole.count,
         epoch_batches=whole.epoch_batches,

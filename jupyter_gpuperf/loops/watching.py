@@ -42,8 +42,9 @@ class Watching:
         *,
         torch: Callable[[], Any] = lambda: sys.modules.get("torch"),
         name_of: Callable[[Any], str | None] = lambda sampler: None,
+        arguments_of: Callable[[str], list[str] | None] = lambda name: None,
     ) -> None:
-        self.name_of = name_of
+        self.name_of, self._arguments_of = name_of, arguments_of
         self.given = Given()
         self.everything = False
         self.patch = Patch(self._begin)
@@ -170,6 +171,8 @@ class Watching:
         info = self._described(iterator, sampler)
         if clock is None or reference is None or reference() is not sampler:
             clock = self._of_before(info) or LoaderClock(self._numbered(info), self.given)
+            arguments = self._arguments_of(info.name)
+            clock.info = msgspec.structs.replace(clock.info, arguments=arguments)
             self._clocks[id(sampler)] = (_reference(sampler), clock)
             while len(self._clocks) > MOST_LOADERS:
                 self._clocks.pop(next(iter(self._clocks)))
@@ -238,7 +241,13 @@ def _is_torchs(loader: object) -> bool:
 
 
 def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
-    found_later = {"device_uuid": None, "worker_threads": None, "rank": None, "ranks_count": None}
+    found_later = {
+        "arguments": None,
+        "device_uuid": None,
+        "worker_threads": None,
+        "rank": None,
+        "ranks_count": None,
+    }
     return msgspec.structs.replace(one, id=0, **found_later) == other
 
 

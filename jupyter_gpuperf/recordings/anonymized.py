@@ -49,7 +49,9 @@ def anonymized_training(message: bytes) -> bytes:
                 replace(
                     notebook,
                     notebook_path=None,
-                    loaders=[replace(each, notebook="") for each in notebook.loaders],
+                    loaders=[
+                        replace(each, notebook="", arguments=None) for each in notebook.loaders
+                    ],
                 )
                 for notebook in now.notebooks
             ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.diagnose.changes import WATCH, more_workers
+from jupyter_gpuperf.loaders.code_suggestions import WATCH, more_workers
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO

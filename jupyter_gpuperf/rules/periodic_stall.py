@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from jupyter_gpuperf.diagnose.changes import loader_with
+from jupyter_gpuperf.loaders.code_suggestions import loader_with
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.view import View

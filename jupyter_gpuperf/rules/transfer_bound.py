@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.diagnose.changes import NON_BLOCKING, loader_with
+from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_with
 from jupyter_gpuperf.rules.rule import Finding, Rule
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold

@@ -26,6 +26,9 @@ class WatchedLoader(Struct, frozen=True, kw_only=True):
     prefetch_factor: int | None = None
     pin_memory: bool = False
     persistent_workers: bool = False
+    arguments: list[str] | None = None
+    """As code in its notebook, what makes it again but for the settings above; empty where nothing makes an equal one;
+    ``None`` where it has no name, or nobody looked."""
     worker_threads: int | None = None
     """Threads that computed in one of its workers during the last seconds."""
     rank: int | None = None
@@ -159,6 +162,8 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     rank: int | None = None
     """The process's number among those that train together; ``None`` where it is alone."""
     ranks_count: int | None = None
+    arguments: list[str] | None = None
+    """Those of :class:`WatchedLoader`; recordings leave it out."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.workloads.loader_timing import BLOCK_SECONDS, NOTHING, Batches, Take
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, Take
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.statistics import Interval, mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
@@ -16,9 +18,7 @@ from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
-from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.space import in_the_way
-from jupyter_gpuperf.tuning.subject import Subject
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower, interval_of
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from jupyter_gpuperf.tuning.cloudpickling import by_value, pickled_bytes
+from jupyter_gpuperf.loaders.cloudpickling import by_value, pickled_bytes
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method, noting_context, of_kind
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
 from jupyter_gpuperf.tuning.safety import close, failure_words
-from jupyter_gpuperf.tuning.subject import Subject, default_start_method, noting_context, of_kind
 
 FEWEST_ITEMS: Final = 8
 
@@ -141,6 +141,7 @@ def _watched(subject: Subject) -> Watched:
         indices,
         subject.batch_size,
         subject.worker_init_function(),
+        is_batched=subject.is_batched,
     )
 
 

@@ -29,6 +29,18 @@ class Record(NamedTuple):
     storage_bytes: int
     threads: int
 
+    def each_of(self, count: int) -> Record:
+        """Return one item's share of what ``count`` items took together."""
+        count = max(1, count)
+        return self._replace(
+            wall_seconds=self.wall_seconds / count,
+            thread_seconds=self.thread_seconds / count,
+            process_seconds=self.process_seconds / count,
+            bytes=self.bytes // count,
+            read_bytes=self.read_bytes // count,
+            storage_bytes=self.storage_bytes // count,
+        )
+
 
 class Watched:
     """A data set of records: its n-th item is what the n-th item of the user's took."""
@@ -40,7 +52,10 @@ class Watched:
         indices: list[Any],
         batch_size: int,
         begin: Callable[[int], object] | None,
+        *,
+        is_batched: bool,
     ) -> None:
+        self._is_batched = is_batched
         self._dataset, self._collate, self._indices = dataset, collate, indices
         self._batch_size, self._begin = batch_size, begin
         self._records: Iterator[Record] | None = None
@@ -63,23 +78,34 @@ class Watched:
 
     def records(self) -> Iterator[Record]:
         """Return the records of single items, then of collating them."""
-        taken = []
-        for item, record in timed(self._items()):
-            taken.append(item)
-            yield record
+        taken: list[Any] = []
+        for found, record in timed(self._calls()):
+            items = found if self._is_whole else [found]
+            taken += items
+            yield from itertools.repeat(record.each_of(len(items)), len(items))
             if len(taken) >= max(1, self._batch_size):
                 break
         if self._batch_size and taken:
             for _, record in timed(iter([lambda: self._collate(taken)]), kind="batch"):
                 yield record
 
-    def _items(self) -> Iterator[Callable[[], Any]]:
+    @property
+    def _is_whole(self) -> bool:
+        """Whether torch asks the data set for whole batches, and gets lists of items."""
+        has_batches = bool(getattr(self._dataset, "__getitems__", None))
+        return bool(self._indices) and self._is_batched and has_batches
+
+    def _calls(self) -> Iterator[Callable[[], Any]]:
+        """Return the calls by which torch gets items."""
         if not self._indices:  # a stream
             items = iter(self._dataset)
             while True:
                 yield lambda: next(items, NOTHING)
         for batch in self._indices:
-            for index in batch if isinstance(batch, (list, tuple)) else [batch]:
+            if self._is_whole:
+                yield functools.partial(self._dataset.__getitems__, batch)
+                continue
+            for index in batch if self._is_batched else [batch]:
                 yield functools.partial(self._dataset.__getitem__, index)
 
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.consumer import Step
-from jupyter_gpuperf.tuning.setting import Setting
 
 
 @dataclass(frozen=True, kw_only=True)

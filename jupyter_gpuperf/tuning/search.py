@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.final_round import Finals
-from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, Tried

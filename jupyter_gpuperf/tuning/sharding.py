@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method, noting_context
 from jupyter_gpuperf.tuning.safety import close
-from jupyter_gpuperf.tuning.subject import Subject, default_start_method, noting_context
 
 ITEMS: Final = 3
 SEED: Final = 20_260

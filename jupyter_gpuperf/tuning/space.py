@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method
 from jupyter_gpuperf.tuning.budget import Budget, gib
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
-from jupyter_gpuperf.tuning.setting import Setting, golden
-from jupyter_gpuperf.tuning.subject import Subject, default_start_method
 from jupyter_gpuperf.tuning.trial import Trial
 
 MOST_WORKERS: Final = 64

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure.statistics import (
     STUDENT_T,
     Interval,
@@ -20,7 +21,6 @@ from jupyter_gpuperf.measure.statistics import (
     mean_of_few,
 )
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
-from jupyter_gpuperf.tuning.setting import Setting
 
 FEWEST_TIMED: Final = 3
 """Blocks of a trial, however long they take."""

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.space import Space
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, clearly_slower
 

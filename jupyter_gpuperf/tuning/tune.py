@@ -14,13 +14,15 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.loaders.printed_code import refusal
+from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method
 from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import Budget, budget_here
-from jupyter_gpuperf.tuning.code_line import code_of
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
@@ -28,7 +30,6 @@ from jupyter_gpuperf.tuning.request import Wanted
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space, space_here
-from jupyter_gpuperf.tuning.subject import Subject, default_start_method
 from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
 from jupyter_gpuperf.tuning.time_limit import Alarm, Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
@@ -41,6 +42,7 @@ from jupyter_gpuperf.tuning.verdict import (
 )
 
 PROBE_SHARE: Final = 0.05
+CODE_SECONDS: Final = 10.0
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 
 
@@ -50,6 +52,7 @@ def tune_loader(
     wanted: Wanted,
     context: Context,
     on_trial: Callable[[Trial], object] = lambda trial: None,
+    names: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Tune; see the module.
 
@@ -61,11 +64,13 @@ def tune_loader(
         What the notebook calls it.
     on_trial
         Takes each trial of a rate when it has ended.
+    names
+        The notebook's: the code calls the user's objects by them.
 
     Raises
     ------
     BadRequest
-        ``not_a_loader``, ``batch_size_is_fixed``, or what was asked for is out of range.
+        ``not_a_loader``, ``batch_size_is_fixed``, ``sampler_not_copied``, or what was asked for is out of range.
     GpuPerfError
         ``data_set_failed``: no item came; with the reason.
     Unavailable
@@ -84,7 +89,7 @@ def tune_loader(
         clock.alarm = alarm
         try:
             with alarm.within(clock.left()):
-                subject = Subject(given, name, wanted.batch_size)
+                subject = Subject(given, name, wanted.batch_size, names)
                 outcome = _Tuning(subject, wanted, clock, on_trial).run()
         except TimeIsUp:
             raise _no_time(wanted.budget_seconds) from None
@@ -236,7 +241,7 @@ class _Tuning:
             loader=subject.name,
             trials=[each.to_dict(space.batches, space.step_seconds) for each in found.trials],
             recommended=best.setting.to_dict(),
-            code=code_of(subject, best.setting),
+            code=self._code(best.setting),
             regime=regime,
             regime_summary=regime_said,
             summary=summary_of(best, found, space),
@@ -253,6 +258,13 @@ class _Tuning:
             environment=environment_of(subject, self._budget),
             seconds=self._clock.passed(),
         )
+
+    def _code(self, setting: Setting) -> str:
+        try:
+            with self._clock.alarm.within(CODE_SECONDS):
+                return self._subject.code(setting)
+        except TimeIsUp:  # what was measured is not lost for it
+            return refusal("The time was up before a loader like yours was built.", setting)
 
 
 def environment_of(subject: Subject, budget: Budget) -> Mapping[str, Any]:

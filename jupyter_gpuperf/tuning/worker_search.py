@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import Model, fit
-from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, Tried, load_seconds
 

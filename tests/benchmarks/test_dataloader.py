@@ -11,8 +11,8 @@ from jupyter_gpuperf.benchmarks.dataloader import (
     _check_room,
     _warn_of_settings,
 )
-from jupyter_gpuperf.benchmarks.workloads.loader_timing import STARTS
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.timing import STARTS
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 SMALL = {"items": 64, "batch_size": 8, "prefetch_factor": 2, "time_limit_seconds": 1.0}
@@ -92,7 +92,7 @@ def test_starting_the_workers_takes_longer_than_a_batch(result):
 
 
 def test_starting_the_workers_is_timed_without_ending_them(monkeypatch):
-    from jupyter_gpuperf.benchmarks.workloads import loader_timing
+    from jupyter_gpuperf.loaders import timing as loader_timing
 
     clock = iter([10.0, 11.0])
     order = []

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from jupyter_gpuperf.tuning.setting import Setting
-from jupyter_gpuperf.tuning.subject import Subject
+from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
 NAME = "dataloader_param_helper"

@@ -35,14 +35,14 @@ from param_helper import from_param_helper
 from tuner_loads import LOADS, WAITING
 
 from jupyter_gpuperf.benchmarks.declaration import Context
+from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.measure.statistics import welch_ratio
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import budget_here
 from jupyter_gpuperf.tuning.probe import probe
 from jupyter_gpuperf.tuning.request import Wanted
-from jupyter_gpuperf.tuning.setting import Setting, golden
-from jupyter_gpuperf.tuning.subject import Subject
 from jupyter_gpuperf.tuning.time_limit import Alarm
 from jupyter_gpuperf.tuning.tune import tune_loader
 

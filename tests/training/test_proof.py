@@ -14,9 +14,9 @@ from jupyter_gpuperf.client.ab_tests import settings_of
 from jupyter_gpuperf.display.speedup_view import Proved
 from jupyter_gpuperf.display.tuning_view import Tuned
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.arguments import loader_with
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import Snapshot
-from jupyter_gpuperf.training.other_loader import loader_with
 
 torch = pytest.importorskip("torch")
 
@@ -179,7 +179,7 @@ def test_a_changed_loader_differs_in_what_was_asked_alone():
     loader = torch.utils.data.DataLoader(
         data, batch_size=5, sampler=sampler, drop_last=True, num_workers=2, prefetch_factor=4
     )
-    other = loader_with(torch, loader, {"pin_memory": True})
+    other = loader_with(loader, {"pin_memory": True})
     assert other.sampler is sampler
     assert (other.batch_size, other.drop_last, other.num_workers, other.prefetch_factor) == (
         5,
@@ -187,9 +187,9 @@ def test_a_changed_loader_differs_in_what_was_asked_alone():
         2,
         4,
     )
-    assert loader_with(torch, loader, {"num_workers": 0}).prefetch_factor is None
+    assert loader_with(loader, {"num_workers": 0}).prefetch_factor is None
     # More than torch suggests: it would warn, and here every warning is an error.
-    assert loader_with(torch, loader, {"num_workers": 512}).num_workers == 512
+    assert loader_with(loader, {"num_workers": 512}).num_workers == 512
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_changed_loader_differs_in_what_was_asked_alone():
 )
 def test_what_would_change_the_batches_is_not_tried(settings, code):
     with pytest.raises(BadRequest) as error:
-        loader_with(torch, torch.utils.data.DataLoader(Slow(0.0)), settings)
+        loader_with(torch.utils.data.DataLoader(Slow(0.0)), settings)
     assert error.value.code == code
 
 

@@ -14,6 +14,7 @@ import pytest
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops.events import EventLane
 from jupyter_gpuperf.loops.tallies import bin_of, tally_of
+from jupyter_gpuperf.loops.watching import Watching
 
 torch = pytest.importorskip("torch")
 ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter
@@ -328,3 +329,19 @@ def test_step_times_fall_into_bins_of_a_quarter_octave():
     assert bin_of(1e-6 * 2**5) == 20
     assert bin_of(1e-6 * 2**5.24) == 20
     assert bin_of(1e-6 * 2**5.26) == 21
+
+
+def test_what_makes_a_loader_again_is_told_with_it(loader):
+    asked = []
+    watching = Watching(
+        name_of=lambda sampler: "mine", arguments_of=lambda name: asked.append(name) or ["mine"]
+    )
+    watching.watch_everything()
+    try:
+        again = loader()
+        for _ in range(2):
+            list(again)
+        assert [each.info.arguments for each in watching.clocks] == [["mine"]]
+        assert asked == ["mine"]  # once, not in each epoch
+    finally:
+        watching.stop()

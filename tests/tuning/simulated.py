@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import random
 
+from jupyter_gpuperf.loaders.setting import Setting, golden
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.search import search
-from jupyter_gpuperf.tuning.setting import Setting, golden
 from jupyter_gpuperf.tuning.space import Space
 from jupyter_gpuperf.tuning.trial import Trial
 

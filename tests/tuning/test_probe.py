@@ -10,14 +10,14 @@ import numpy
 import pytest
 import torch
 from data_sets import Items, Shards, Stream, compute, wait
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from jupyter_gpuperf.tuning.cloudpickling import by_value
+from jupyter_gpuperf.loaders.cloudpickling import by_value
+from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.loaders.subject import Subject, of_kind
 from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.records import bytes_of
-from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.sharding import is_repeated
-from jupyter_gpuperf.tuning.subject import Subject, of_kind
 
 
 def probed(data, **options):
@@ -112,3 +112,41 @@ def test_a_fresh_process_gets_the_data_set(monkeypatch):
 def test_a_stream_stays_a_stream_when_it_is_sent():
     sent = of_kind(by_value(Stream(), "data set"), is_stream=True)
     assert isinstance(sent, torch.utils.data.IterableDataset)
+
+
+class Many(Dataset):
+    """Gives whole batches, and no single items."""
+
+    def __len__(self):
+        return 100
+
+    def __getitems__(self, indices):
+        wait(0.01)(indices)
+        return [torch.tensor(index) for index in indices]
+
+
+class Both(Many):
+    def __getitem__(self, index):
+        raise AssertionError("torch never asks for single items here")
+
+
+@pytest.mark.parametrize("data", [Many(), Both()])
+def test_a_data_set_of_whole_batches_is_asked_as_torch_asks_it(data):
+    found = probed(data)
+    assert found.items == 8
+    assert found.batch_bytes == 8 * 8
+    assert 0.01 <= found.items * found.item_seconds < 0.1
+
+
+class Chunks(Dataset):
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, indices):
+        return torch.tensor(indices)
+
+
+def test_a_data_set_that_makes_its_batches_is_given_the_indices_of_one():
+    batches = BatchSampler(range(100), 4, False)
+    own = DataLoader(Chunks(), batch_size=None, sampler=batches)
+    assert probe(Subject(own, "mine"), 2.0, 30.0).items == 1

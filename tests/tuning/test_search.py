@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simulated import SimulatedBench, found, scaling
 
-from jupyter_gpuperf.tuning.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, golden
 from jupyter_gpuperf.tuning.trial_log import slower
 
 CURVES = {

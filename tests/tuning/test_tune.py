@@ -34,8 +34,8 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Rando
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.request import Wanted
-from jupyter_gpuperf.tuning.setting import Setting
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 SHORT_SECONDS = 6.0
@@ -89,11 +89,11 @@ def test_the_code_makes_a_loader_in_the_recommended_setting():
             "ignore"
         )  # torch has its own opinion of how many workers there should be
         exec(answer.code, names)
-    made = names["train_loader"]
+    own, made = train_loader, names["train_loader"]
     assert made is not train_loader
     assert made.num_workers == answer.recommended["num_workers"]
     assert made.collate_fn is train_loader.collate_fn
-    assert made.batch_size == 4
+    assert made.batch_sampler is own.batch_sampler
 
 
 def test_a_target_rate_takes_the_place_of_a_step():

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from simulated import BUDGET, PROBE
 
-from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import limit_of, summary_of

@@ -689,6 +689,7 @@ export interface KeptResult {
  * via the `definition` "LoaderSteps".
  */
 export interface LoaderSteps {
+  arguments?: string[] | null;
   batch_size: number | null;
   batches_per_epoch: number | null;
   bins: StepBin[];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.tuning.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, golden
 
 
 def test_without_workers_there_is_nothing_that_only_workers_have():

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from jupyter_gpuperf.benchmarks.declaration import Context, Measured
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
 from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
@@ -25,13 +24,27 @@ BLOCK_SECONDS: Final = 0.1
 """Shortest block: long against the clock's resolution and the scheduler's time slice."""
 
 
+class Listener(Protocol):
+    """Hears how far it is, and of doubts: a benchmark's context."""
+
+    @property
+    def progress(self) -> Callable[[float, str], None]:
+        """Takes the share that is done, and words."""
+        ...
+
+    @property
+    def warn(self) -> Callable[[str], None]:
+        """Takes a sentence."""
+        ...
+
+
 def measure_loader(
     loader: torch.utils.data.DataLoader[Any],
     parameters: Mapping[str, Any],
-    context: Context,
+    context: Listener,
     *,
     things: str,
-) -> Measured:
+) -> dict[str, Any]:
     """Return the figures and samples of a loader.
 
     Parameters
@@ -62,7 +75,7 @@ def measure_loader(
 
 
 def _start_seconds(
-    loader: torch.utils.data.DataLoader[Any], context: Context, number: int
+    loader: torch.utils.data.DataLoader[Any], context: Listener, number: int
 ) -> float:
     context.progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
     began = time.perf_counter()
@@ -73,7 +86,7 @@ def _start_seconds(
 
 
 def _time_blocks(
-    loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Context
+    loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Listener
 ) -> list[float]:
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
     batches = Batches(loader, prefetched=1 + workers * prefetch)
@@ -90,7 +103,8 @@ def _time_blocks(
             0.1 + 0.9 * ratio, f"{1000 * sum(blocks) / len(blocks):.1f} ms a batch so far"
         ),
     )
-    context.doubt(rule.doubt())
+    if doubt := rule.doubt():
+        context.warn(doubt)
     return rule.blocks
 
 

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from kinds import Fabric, OneShot, OtherMake, Pipeline
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -18,12 +19,12 @@ from torch.utils.data import (
 
 from jupyter_gpuperf.benchmarks import Context
 from jupyter_gpuperf.benchmarks.dataloader import run_on
-from jupyter_gpuperf.benchmarks.workloads.own_loader import (
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.endless import (
     loader_like,
-    random_state_kept,
     settings_of,
 )
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.sampling import random_state_kept
 
 DATA = TensorDataset(torch.arange(10))
 LIMITS = {"rigorous": False, "time_limit_seconds": 1.0}
@@ -127,3 +128,34 @@ def test_data_that_ends_too_soon_is_refused(items):
     with pytest.raises(BadRequest) as refusal:
         measured(DataLoader(Stream(items), batch_size=4))
     assert refusal.value.code == "data_too_short"
+
+
+@pytest.mark.parametrize("wrap", [Fabric, Pipeline])
+def test_the_loader_within_a_wrapper_is_taken(wrap):
+    own = DataLoader(DATA, batch_size=4, drop_last=True)
+    assert settings_of(wrap(own), {})["batch_size"] == 4
+    assert first(like(wrap(own)), 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+@pytest.mark.parametrize("subject", [OtherMake(DATA), iter([1]), (each for each in DATA), {1, 2}])
+def test_what_can_be_iterated_is_not_taken_for_a_data_set(subject):
+    with pytest.raises(BadRequest) as refusal:
+        settings_of(subject, {})
+    assert refusal.value.code == "not_a_loader"
+    assert refusal.value.hint
+
+
+def test_a_sampler_that_can_not_be_copied_is_refused_with_the_reason():
+    own = DataLoader(DATA, batch_size=2, sampler=OneShot(10))
+    with pytest.raises(BadRequest) as refusal:
+        like(own)
+    assert refusal.value.code == "sampler_not_copied"
+    assert "OneShot can't be copied (cannot pickle 'generator' object)" in refusal.value.message
+    assert own.sampler.drawn == 0
+
+
+@pytest.mark.parametrize("data", [DATA, Stream(9)])
+def test_a_loader_that_does_not_batch_gets_no_batch_size(data):
+    with pytest.raises(BadRequest) as refusal:
+        like(DataLoader(data, batch_size=None), batch_size=4)
+    assert refusal.value.code == "batch_size_is_fixed"

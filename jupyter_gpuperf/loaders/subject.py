@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.workloads.own_loader import KEPT, loader_like, settings_of
-from jupyter_gpuperf.tuning.cloudpickling import by_value
-from jupyter_gpuperf.tuning.setting import Setting
+from jupyter_gpuperf.loaders.cloudpickling import by_value
+from jupyter_gpuperf.loaders.comparison import length_of
+from jupyter_gpuperf.loaders.endless import batch_size_of, endless_arguments, loader_and_data
+from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
+from jupyter_gpuperf.loaders.setting import Setting, fitting
 
-INNER_LOADERS: Final = ("_dataloader", "base_dataloader", "dataloader")
-"""Where wrappers that are no DataLoader themselves keep theirs, Lightning's Fabric for one."""
 SHARDS: Final = ("num_shards", "n_shards")
 """How streams of Hugging Face say into how many parts they can be cut."""
 KILL_FIRST: Final = "1000"
+DATA_ALONE_BATCH_SIZE: Final = 64
 
 
 class Subject:
@@ -33,44 +34,51 @@ class Subject:
         What the notebook calls it.
     batch_size
         In the place of the loader's own.
+    names
+        The notebook's; where there are none, ``name`` is taken for the name of what was given.
 
     Raises
     ------
     BadRequest
-        ``not_a_loader`` or ``batch_size_is_fixed``.
+        ``not_a_loader``, ``batch_size_is_fixed`` or ``sampler_not_copied``.
     """
 
-    def __init__(self, given: object, name: str, batch_size: int | None = None) -> None:
-        from torch.utils.data import DataLoader, IterableDataset
+    def __init__(
+        self,
+        given: object,
+        name: str,
+        batch_size: int | None = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        from torch.utils.data import IterableDataset
 
-        own = unwrapped(given)
-        wanted = {} if batch_size is None else {"batch_size": batch_size}
-        self.settings = settings_of(own, wanted)
-        self.own: Any = own if isinstance(own, DataLoader) else None
-        self.name = name
-        self._like = loader_like(own, {**self.settings, "workers": 0, "pin_memory": False}, 0.0)
-        self.dataset: Any = self._like.dataset
+        self._given, self.name, self._names = given, name, names
+        self.own, self.dataset = loader_and_data(given)
+        self._own_batch_size = (
+            DATA_ALONE_BATCH_SIZE if self.own is None else batch_size_of(self.own)
+        )
+        self.batch_size = self._own_batch_size if batch_size is None else batch_size
+        """Items in a batch; 0 where nothing tells."""
+        self._arguments = endless_arguments(self.own, self.dataset, self.batch_size)
         self.is_stream = isinstance(self.dataset, IterableDataset)
         self.batches_drawn = 0
         self._indices: Iterator[Any] | None = None
 
     @property
-    def batch_size(self) -> int:
-        """Items in a batch; 0 where nothing tells."""
-        return int(self.settings["batch_size"] or 0)
+    def is_batched(self) -> bool:
+        """Whether torch makes the batches, of single items; else the data set does."""
+        return self.own is None or self.own.batch_sampler is not None
 
     @property
     def items(self) -> int | None:
         """Items in the data set; ``None`` where it does not tell."""
-        return _length(self.dataset)
+        return length_of(self.dataset)
 
     @property
     def batches_per_epoch(self) -> int | None:
         """Batches in an epoch, as the user's own loader counts them."""
-        if self.own is not None and self.settings["batch_size"] == settings_of(self.own, {}).get(
-            "batch_size"
-        ):
-            return _length(self.own)
+        if self.own is not None and self.batch_size == self._own_batch_size:
+            return length_of(self.own)
         items = self.items
         return items // self.batch_size if items and self.batch_size else None
 
@@ -97,13 +105,22 @@ class Subject:
         found = (getattr(self.dataset, name, None) for name in SHARDS)
         return next((each for each in found if isinstance(each, int) and each > 0), None)
 
+    def code(self, setting: Setting) -> str:
+        """Return the code that makes the user's loader anew in this setting, or says why there is none."""
+        if self.own is None:
+            return code_of_data(self.name, self.batch_size, setting, is_stream=self.is_stream)
+        size = None if self.batch_size == self._own_batch_size else self.batch_size
+        return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
+
     def index_batches(self) -> Iterator[Any]:
         """Return the one row of index batches that all trials share: each takes up where the last one stopped.
 
         So no trial reads what an earlier one has brought into the system's cache, as long as the epoch lasts.
         """
         if self._indices is None:
-            self._indices = self._counted(_source(self._like))
+            batched = "batch_sampler" in self._arguments
+            source = self._arguments["batch_sampler" if batched else "sampler"]
+            self._indices = self._counted(source)
         return self._indices
 
     def loader(self, setting: Setting, timeout_seconds: float) -> tuple[Any, list[Any]]:
@@ -114,50 +131,25 @@ class Subject:
         GpuPerfError
             Workers that are not forked can't have the data; see :func:`by_value`.
         """
-        options = {name: getattr(self._like, name) for name in KEPT if hasattr(self._like, name)}
-        options = {name: value for name, value in options.items() if value not in (None, "")}
-        own_init = options.pop("worker_init_fn", None)
-        dataset, processes = self.dataset, list[Any]()
+        from torch.utils.data import DataLoader
+
+        options, processes = {**self._arguments, **setting.arguments()}, list[Any]()
+        for name in {"batch_sampler", "sampler"} & options.keys():
+            options[name] = _GoingOn(self.index_batches)
         if setting.num_workers:
+            own_init = options.get("worker_init_fn")
             method = setting.start_method or default_start_method()
             if method != "fork":
-                dataset = of_kind(by_value(dataset, "data set"), is_stream=self.is_stream)
-                options["collate_fn"] = by_value(self._like.collate_fn, "collate function")
+                data = by_value(self.dataset, "data set")
+                options["dataset"] = of_kind(data, is_stream=self.is_stream)
+                options["collate_fn"] = by_value(self.collate_function(), "collate function")
                 own_init = by_value(own_init, "worker_init_fn")
             options |= {
                 "multiprocessing_context": noting_context(method, processes),
                 "worker_init_fn": _Begin(own_init),
-                "timeout": max(timeout_seconds, self._own_timeout),
-                "prefetch_factor": setting.prefetch_factor,
-                "persistent_workers": setting.persistent_workers,
+                "timeout": max(timeout_seconds, float(options.get("timeout") or 0.0)),
             }
-            if not setting.in_order:
-                options["in_order"] = False
-        return self._made(dataset, setting, options), processes
-
-    @property
-    def _own_timeout(self) -> float:
-        return float(getattr(self.own, "timeout", 0.0) or 0.0)
-
-    def _made(self, dataset: Any, setting: Setting, options: dict[str, Any]) -> Any:
-        from torch.utils.data import DataLoader
-
-        if not setting.num_workers:
-            for name in ("timeout", "multiprocessing_context", "in_order"):
-                options.pop(name, None)
-        if self.is_stream:
-            options |= {"batch_size": self._like.batch_size, "drop_last": self._like.drop_last}
-        elif self._like.batch_sampler is not None:
-            options["batch_sampler"] = _GoingOn(self.index_batches)
-        else:
-            options |= {"sampler": _GoingOn(self.index_batches), "batch_size": None}
-        return DataLoader(
-            dataset,
-            num_workers=setting.num_workers,
-            pin_memory=setting.pin_memory,
-            generator=self._like.generator,
-            **options,
-        )
+        return DataLoader(**fitting(options)), processes
 
     def _counted(self, batches: Iterable[Any]) -> Iterator[Any]:
         for indices in batches:
@@ -166,11 +158,14 @@ class Subject:
 
     def worker_init_function(self) -> Callable[[int], object] | None:
         """Return what the user has each worker do first."""
-        return self._like.worker_init_fn  # type: ignore[no-any-return]
+        return self._arguments.get("worker_init_fn")
 
     def collate_function(self) -> Callable[[Any], Any]:
         """Return what makes a batch of items."""
-        return self._like.collate_fn  # type: ignore[no-any-return]
+        from torch.utils.data import default_collate
+
+        found: Callable[[Any], Any] = self._arguments.get("collate_fn", default_collate)
+        return found
 
 
 class _GoingOn:
@@ -196,17 +191,6 @@ class _Begin:
             self._own(worker)
 
 
-def unwrapped(given: object) -> object:
-    """Return the DataLoader within a wrapper, or what was given."""
-    from torch.utils.data import DataLoader
-
-    if not isinstance(given, DataLoader):
-        for name in INNER_LOADERS:
-            if isinstance(inner := getattr(given, name, None), DataLoader):
-                return inner
-    return given
-
-
 def default_start_method() -> str:
     """Return how Python starts workers here unless told otherwise."""
     return str(multiprocessing.get_start_method())
@@ -225,11 +209,6 @@ def noting_context(method: str, processes: list[Any]) -> Any:
     return Noting()
 
 
-def _source(loader: Any) -> Iterable[Any]:
-    found: Iterable[Any] = loader.batch_sampler
-    return loader.sampler if found is None else found
-
-
 def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
     """Return what torch takes for a data set of the same kind; it asks by the class."""
     from torch.utils.data import Dataset, IterableDataset
@@ -246,12 +225,3 @@ def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
             return wrapped.__reduce__()
 
     return Sent()
-
-
-def _length(value: object) -> int | None:
-    if not isinstance(value, Sized):
-        return None
-    try:
-        return len(value)
-    except Exception:  # the user's own code, or a stream that has none  # noqa: BLE001
-        return None

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
+"""What may be changed: none of it changes which batches the model sees."""
+WORKERS_ALONE: Final = (
+    "prefetch_factor",
+    "persistent_workers",
+    "timeout",
+    "multiprocessing_context",
+)
+"""What torch refuses without workers."""
 GOLDEN_PREFETCH: Final = 3
 MOST_GOLDEN_WORKERS: Final = 32
 """The recipe says twice the cores; on a machine of a hundred nobody means that."""
@@ -62,6 +72,14 @@ class Setting:
         """Return the names that DataLoader has for them, and ``start_method``."""
         return dataclasses.asdict(self)
 
+    def arguments(self) -> dict[str, Any]:
+        """Return them as DataLoader takes them; ``None`` leaves one to torch."""
+        return {
+            **{name: getattr(self, name) for name in SETTINGS},
+            "multiprocessing_context": self.start_method,
+            "in_order": None if self.in_order else False,
+        }
+
     def words(self) -> str:
         """Return it for people: ``4 workers · prefetch 3 · pinned``."""
         count = self.num_workers
@@ -93,3 +111,13 @@ def golden(cpus: int, *, start_method: str | None = None) -> Setting:
         persistent_workers=True,
         start_method=start_method,
     )
+
+
+def fitting(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments without those that are left to torch, and those that it refuses without workers."""
+    workers = arguments.get("num_workers")
+    return {
+        name: each
+        for name, each in arguments.items()
+        if (each is not None or name == "batch_size") and (workers or name not in WORKERS_ALONE)
+    }

@@ -1,1 +1,0 @@
-"""Code that a finding suggests."""

@@ -1,0 +1,153 @@
+"""What a DataLoader was made of, and the same loader with other settings. Standard library only at module level."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.comparison import difference
+from jupyter_gpuperf.loaders.sampling import random_state_kept
+from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
+
+KEPT: Final = (
+    "collate_fn",
+    "worker_init_fn",
+    "generator",
+    "timeout",
+    "multiprocessing_context",
+    "pin_memory_device",
+    "in_order",
+)
+"""What a new loader takes from the old one as it is; those that this torch has."""
+
+
+def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
+    """Return a loader of the same class that differs from ``loader`` in these settings alone.
+
+    Raises
+    ------
+    BadRequest
+        ``unknown_setting``, or ``not_rebuildable``: a loader made like it is not equal.
+    """
+    unknown = [name for name in settings if name not in SETTINGS]
+    if unknown or not settings:
+        raise BadRequest(
+            "unknown_setting",
+            f"{unknown[0]!r} can't be tried." if unknown else "There is no setting to try.",
+            f"Give some of {', '.join(SETTINGS)}.",
+        )
+    kind = type(loader)
+    return rebuilt(loader, settings, lambda dataset, **others: kind(dataset, **others))
+
+
+def rebuilt(
+    loader: Any, changes: Mapping[str, Any], make: Callable[..., Any], *, draws: bool = True
+) -> Any:
+    """Return what ``make`` makes of the loader's arguments with changes; it is equal but for these.
+
+    Parameters
+    ----------
+    changes
+        Arguments in the place of the loader's own; ``None`` leaves one to torch.
+    draws
+        Whether indices of torch's samplers are compared, too.
+
+    Raises
+    ------
+    BadRequest
+        ``not_rebuildable``, with the first difference.
+    """
+    from torch.utils.data import DataLoader
+
+    kind = type(loader)
+    if DataLoader not in kind.__mro__:  # Accelerate's say that they are one
+        raise _not_rebuildable(loader, "it is no DataLoader itself")
+    known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
+    arguments = fitting(
+        {name: merged[name] for name in merged if name in known or name == "dataset"}
+    )
+    tries = [arguments]
+    if kind is not DataLoader:  # it may hand a collate function of its own to torch
+        tries.insert(0, {name: each for name, each in arguments.items() if name != "collate_fn"})
+    reason = ""
+    for each in tries:
+        try:
+            with _quiet(), random_state_kept():
+                made = make(**each)
+            reason = difference(loader, made, changes, draws=draws)
+        except Exception as error:  # the class's own code  # noqa: BLE001
+            reason = f"{type(error).__name__}: {error}"
+        if not reason:
+            return made
+    raise _not_rebuildable(loader, reason)
+
+
+def _not_rebuildable(loader: Any, reason: str) -> BadRequest:
+    return BadRequest(
+        "not_rebuildable",
+        f"A {type(loader).__name__} can't be built anew from its settings: {reason.rstrip('.')}.",
+        "Set them where the loader is made, before anything wraps or prepares it.",
+    )
+
+
+def arguments_of(loader: Any) -> dict[str, Any]:
+    """Return the arguments that make a loader like this, without those that are as torch has them by default."""
+    from torch.utils.data import DataLoader
+
+    parameters = parameters_of(type(loader))
+    torchs = inspect.signature(DataLoader).parameters
+    found = {"dataset": loader.dataset, **_sampling(loader)}
+    for name in (*KEPT, *SETTINGS, *(each for each in parameters if each not in torchs)):
+        if name not in parameters or not hasattr(loader, name):
+            continue
+        value, default = getattr(loader, name), parameters[name].default
+        is_torchs = isinstance(value, (int, float, str)) and value == default
+        if value is not None and not is_torchs and not _is_made_inside(loader, value):
+            found[name] = value
+    return found
+
+
+def _sampling(loader: Any) -> dict[str, Any]:
+    """Return what decides the batches: torch keeps no batch size where a batch sampler was given."""
+    from torch.utils.data import IterableDataset
+
+    size, batches = loader.batch_size, loader.batch_sampler
+    if size is None and batches is not None:
+        return {"batch_sampler": batches}
+    found = {"batch_size": size}
+    if not isinstance(loader.dataset, IterableDataset):  # its sampler is torch's own
+        found["sampler"] = loader.sampler
+    return found | ({"drop_last": True} if loader.drop_last else {})
+
+
+def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
+    """Return what a class of loaders can be given, through to torch's as far as each hands on what it is given."""
+    found: dict[str, inspect.Parameter] = {}
+    for each in kind.__mro__:
+        if "__init__" not in vars(each):
+            continue
+        own = dict(inspect.signature(vars(each)["__init__"]).parameters)
+        found = {**own, **found}
+        if not any(one.kind is one.VAR_KEYWORD for one in own.values()):
+            break
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {name: each for name, each in found.items() if each.kind in named and name != "self"}
+
+
+def _is_made_inside(loader: Any, value: Any) -> bool:
+    """Tell what nobody gave: torch's own collating, and methods of the loader."""
+    module = str(getattr(value, "__module__", ""))
+    owner = getattr(value, "__self__", None)
+    return owner is loader or module.startswith("torch.utils.data._utils")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # torch's opinion of so many workers, or of pinning here: what they give is measured.
+        warnings.simplefilter("ignore", UserWarning)
+        yield

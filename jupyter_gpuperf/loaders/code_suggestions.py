@@ -1,0 +1,86 @@
+"""What a finding suggests, as code: there is no object here, only what the step clock told of a loader.
+
+That has the settings' names of DataLoader, ``loader`` (the variable's name, or the data set's type), ``batch_size``, and
+``arguments`` as code: empty where nothing makes an equal loader, ``None`` where none are known.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
+
+FIRST_WORKERS: Final = 4
+"""Where there are none yet; the tuner finds how many are enough."""
+
+WATCH: Final = """\
+import jupyter_gpuperf as gpuperf
+
+# Then run the loop: the step clock tells what it waits for.
+loader = gpuperf.watch(loader)
+"""
+
+LOWER_PRECISION: Final = """\
+import torch
+
+torch.set_float32_matmul_precision("high")  # TF32 for matrix products
+with torch.autocast("cuda", dtype=torch.bfloat16):  # around the forward pass and the loss
+    loss = ...
+"""
+
+FEWER_LAUNCHES: Final = """\
+import torch
+
+model = torch.compile(model, mode="reduce-overhead")  # fuses kernels, and launches them as CUDA graphs
+"""
+
+FUSED: Final = """\
+import torch
+
+model = torch.compile(model)  # fuses elementwise kernels, so that memory is read and written less often
+"""
+
+NON_BLOCKING: Final = """\
+batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memory
+"""
+
+
+def more_workers(loader: Any, cores_limit: float | None) -> str:
+    """Return the loader with more workers, as many as the machine's cores allow."""
+    wanted = max(FIRST_WORKERS, 2 * loader.num_workers)
+    if cores_limit is not None:
+        wanted = max(1, min(wanted, int(cores_limit) - 1))
+    return loader_with(loader, num_workers=wanted, pin_memory=True, persistent_workers=True)
+
+
+def loader_with(loader: Any, **changes: int | bool) -> str:
+    """Return code that makes the same loader with other settings; comments where none makes an equal one."""
+    own = {name: getattr(loader, name) for name in SETTINGS}
+    settings = fitting({name: each for name, each in own.items() if each} | changes)
+    settings.setdefault("num_workers", loader.num_workers)
+    given = [f"{name}={value}" for name, value in settings.items()]
+    if loader.arguments is not None and not loader.arguments:
+        return (
+            "# This loader can't be built anew from its settings. Give it where it is made,\n"
+            f"# before anything wraps or prepares it: {', '.join(given)}\n"
+        )
+    # What the step clock gives may be the data set's type: no variable starts with a capital.
+    named = loader.arguments or (loader.loader.isidentifier() and loader.loader[0].islower())
+    name, note = loader.loader if named else "loader", ""
+    if loader.arguments:
+        arguments = list(loader.arguments)
+    else:
+        note = (
+            "# For a map-style data set. A stream takes no sampler; your own batch_sampler goes in the place of\n"
+            "# batch_size, sampler and drop_last.\n"
+        )
+        arguments = [
+            f"{name}.dataset",
+            f"batch_size={loader.batch_size or f'{name}.batch_size'}",
+            *(
+                f"{each}={name}.{each}"
+                for each in ("sampler", "drop_last", "collate_fn", "worker_init_fn", "generator")
+            ),
+        ]
+    lines = "".join(f"    {each},\n" for each in [*arguments, *given])
+    return f"from torch.utils.data import DataLoader\n\n{note}{name} = DataLoader(\n{lines})\n"

@@ -1,0 +1,116 @@
+"""Is a loader the same as another but for its settings? Nothing of either moves. Standard library only at module level.
+
+torch's own samplers are copied, and a thousand of their indices compared. Others may be one-shot or keep a state: of
+those, nothing is drawn; their parts are compared.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from types import MethodType
+from typing import Any, Final
+
+from jupyter_gpuperf.loaders.sampling import copied, nested, random_state_kept
+from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
+
+BY_IDENTITY: Final[Any] = object.__eq__
+MOST_INDICES: Final = 1000
+BATCHING: Final = frozenset({"batch_size", "batch_sampler", "sampler"})
+
+
+def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool = True) -> str:
+    """Return in what ``made`` is not like ``own`` but for the changes; empty where it is.
+
+    Parameters
+    ----------
+    changes
+        DataLoader's arguments that are to differ; ``None`` where torch decides.
+    """
+    if type(made) is not type(own):
+        return f"its class would be {type(made).__name__}"
+    missed = [
+        name
+        for name in ("num_workers", "pin_memory", *(WORKERS_ALONE if made.num_workers else ()))
+        if name in SETTINGS and changes.get(name) not in (None, getattr(made, name))
+    ]
+    if missed:
+        return f"its {missed[0]} would be {getattr(made, missed[0])}"
+    rebatched = not BATCHING.isdisjoint(changes)
+    skipped = {*changes, *(BATCHING if rebatched else ())}
+    if not own.num_workers or not made.num_workers:
+        skipped.update(WORKERS_ALONE)
+    for name in {**vars(own), **vars(made), "multiprocessing_context": None}:
+        if not name.startswith("_") and name not in skipped and not _same_part(own, made, name):
+            return f"its {name} would differ"
+    if not rebatched and length_of(own) != length_of(made):
+        return f"its length would be {length_of(made)}, not {length_of(own)}"
+    other_indices = draws and same_indices(own, made) is False
+    return "its indices would differ" if other_indices else ""
+
+
+def _same_part(own: Any, made: Any, name: str) -> bool:
+    mine, other = getattr(own, name, None), getattr(made, name, None)
+    if hasattr(mine, "__next__") and hasattr(other, "__next__"):
+        return True  # where an iterator stands is not part of a loader
+    return alike(mine, other, frozenset({id(own)}))  # its own methods are alike, too
+
+
+def same_indices(own: Any, made: Any) -> bool | None:
+    """Tell whether both draw the same indices from the same random state; ``None`` where none are drawn."""
+    mine, other = own._index_sampler, made._index_sampler
+    if mine is other:
+        return True
+    if not all(is_torchs(each) for holder in (mine, other) for each in nested(holder)):
+        return None
+    drawn = []
+    for loader in (own, made):
+        with random_state_kept():
+            sampler = copied(loader._index_sampler, loader.dataset)
+            drawn.append(list(itertools.islice(_flat(sampler), MOST_INDICES)))
+    shortest = min(map(len, drawn))  # other batches may drop more at the end
+    return drawn[0][:shortest] == drawn[1][:shortest]
+
+
+def is_torchs(sampler: Any) -> bool:
+    """Tell whether a sampler is one of torch's, or plain indices: drawn from a copy, it tells nobody."""
+    kind = type(sampler)
+    return kind in (list, tuple, range) or kind.__module__.startswith("torch.utils.data")
+
+
+def alike(one: Any, other: Any, seen: frozenset[int] = frozenset()) -> bool:
+    """Tell whether two objects are the same, or made of the same parts."""
+    if one is other or id(one) in seen:
+        return True
+    if type(one) is not type(other) or hasattr(one, "__next__"):
+        return False
+    within = seen | {id(one)}
+    if isinstance(one, MethodType):
+        return one.__func__ is other.__func__ and alike(one.__self__, other.__self__, within)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(
+            alike(*pair, within) for pair in zip(one, other, strict=True)
+        )
+    parts = one if isinstance(one, dict) else getattr(one, "__dict__", None)
+    if not parts:
+        try:
+            return bool(one == other) or (parts == {} and type(one).__eq__ is BY_IDENTITY)
+        except Exception:  # the user's own, or a tensor of several values  # noqa: BLE001
+            return False
+    others = other if isinstance(one, dict) else vars(other)
+    return parts.keys() == others.keys() and all(
+        alike(parts[name], others[name], within) for name in parts
+    )
+
+
+def length_of(value: Any) -> int | None:
+    """Return its length; ``None`` where it does not tell."""
+    try:
+        return len(value)
+    except Exception:  # the user's own code, or a stream that has none  # noqa: BLE001
+        return None
+
+
+def _flat(batches: Any) -> Iterator[Any]:
+    for batch in batches:
+        yield from batch if isinstance(batch, (list, tuple)) else [batch]

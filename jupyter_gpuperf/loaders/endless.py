@@ -1,0 +1,163 @@
+"""An endless loader like the user's own, to measure with: the user's iterator, sampler and generators are never touched.
+
+It is a plain DataLoader whatever class the user's is: what a class does to a batch behind torch's part is not measured.
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.arguments import KEPT
+from jupyter_gpuperf.loaders.sampling import Again, Generators, copied
+from jupyter_gpuperf.loaders.setting import fitting
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+
+def loader_and_data(given: Any) -> tuple[Any, Any]:
+    """Return the DataLoader that was given, or that a wrapper has, and its data set; ``None`` and a data set alone.
+
+    Raises
+    ------
+    BadRequest
+        ``not_a_loader``.
+    """
+    from torch.utils.data import DataLoader, IterableDataset
+
+    if isinstance(given, DataLoader):
+        return given, given.dataset
+    within = [each for each in _held_by(given) if isinstance(each, DataLoader)]
+    if len(within) == 1:  # Lightning's Fabric, webdataset's WebLoader
+        return within[0], within[0].dataset
+    # Asked of the class: other makers' loaders hand on whatever they don't have to their data set.
+    has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
+    if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
+        return None, given
+    raise BadRequest(
+        "not_a_loader",
+        f"A {type(given).__name__} is neither a torch DataLoader nor a data set.",
+        "Name a DataLoader of this notebook, or a data set with __getitem__ and __len__.",
+    )
+
+
+def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a loader like ``subject`` has, with what was given in their place.
+
+    Parameters
+    ----------
+    subject
+        A torch DataLoader, something that wraps one, or a data set.
+    given
+        ``batch_size``, ``workers``, ``prefetch_factor``, ``pin_memory``: those that were asked for.
+
+    Raises
+    ------
+    BadRequest
+        ``not_a_loader``.
+    """
+    own, _ = loader_and_data(subject)
+    found = {"batch_size": 64, "workers": 4, "prefetch_factor": 2, "pin_memory": False}
+    if own is not None:
+        found = {
+            "batch_size": batch_size_of(own),
+            "workers": own.num_workers,
+            "prefetch_factor": own.prefetch_factor or 2,
+            "pin_memory": own.pin_memory,
+        }
+    return {**found, **{name: given[name] for name in found if name in given}}
+
+
+def batch_size_of(loader: Any) -> int:
+    """Return the batch size; 0 where the loader does not batch, or its batch sampler does not tell."""
+    return int(loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 0)
+
+
+def loader_like(
+    subject: object, settings: Mapping[str, Any], hang_seconds: float
+) -> DataLoader[Any]:
+    """Return a new loader over the same data, endless where the data set has a length.
+
+    Parameters
+    ----------
+    settings
+        As :func:`settings_of` returns them.
+    hang_seconds
+        A batch that takes workers longer than this is an error, unless the user's loader says otherwise.
+
+    Raises
+    ------
+    BadRequest
+        ``batch_size_is_fixed``: the loader's own batch sampler decides it; ``sampler_not_copied``.
+    """
+    from torch.utils.data import DataLoader
+
+    found = endless_arguments(*loader_and_data(subject), settings["batch_size"])
+    found |= {
+        "num_workers": settings["workers"],
+        "prefetch_factor": settings["prefetch_factor"],
+        "pin_memory": settings["pin_memory"],
+        "timeout": found.get("timeout") or hang_seconds,
+    }
+    return DataLoader(**fitting(found))
+
+
+def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]:
+    """Return the arguments of a plain loader like ``own`` that never ends; of one that shuffles where there is none.
+
+    Raises
+    ------
+    BadRequest
+        ``batch_size_is_fixed``, ``sampler_not_copied``.
+    """
+    from torch.utils.data import BatchSampler, IterableDataset, RandomSampler
+
+    batches = None if own is None else rebatched(own, batch_size)
+    found: dict[str, Any] = {
+        name: value for name in KEPT if (value := getattr(own, name, None)) not in (None, "")
+    }
+    generators = Generators()
+    found |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
+    if isinstance(dataset, IterableDataset):
+        drops = bool(batch_size) and getattr(own, "drop_last", False)
+        return found | {"batch_size": batch_size or None, "drop_last": drops}
+    if own is None:
+        batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
+    elif own.batch_sampler is None:  # without automatic batching: the data set makes the batches
+        sampler = Again(copied(own.sampler, dataset, generators))
+        return found | {"sampler": sampler, "batch_size": None}
+    else:
+        batches = copied(batches, dataset, generators)
+    return found | {"batch_sampler": Again(batches)}
+
+
+def rebatched(loader: Any, batch_size: int) -> Any:
+    """Return a loader's batch sampler, or one that makes batches of this size of the same sampler's indices.
+
+    Raises
+    ------
+    BadRequest
+        ``batch_size_is_fixed``.
+    """
+    from torch.utils.data import BatchSampler
+
+    own = loader.batch_sampler
+    if batch_size == batch_size_of(loader):
+        return own
+    if type(own) is not BatchSampler:
+        decides = "data set" if own is None else type(own).__name__
+        raise BadRequest(
+            "batch_size_is_fixed",
+            f"This loader's {decides} decides the size of its batches.",
+            "Leave --batch-size out, or make a loader with the other size.",
+        )
+    return BatchSampler(own.sampler, batch_size, own.drop_last)
+
+
+def _held_by(given: Any) -> list[Any]:
+    """Return what an object has, and what lies in its lists."""
+    values = list(getattr(given, "__dict__", {}).values())
+    return values + [each for one in values if isinstance(one, (list, tuple)) for each in one[:8]]

@@ -1,0 +1,181 @@
+"""A loader in another setting, as code that runs as it stands: built and compared before it is shown.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.arguments import arguments_of, parameters_of, rebuilt
+from jupyter_gpuperf.loaders.comparison import length_of, same_indices
+from jupyter_gpuperf.loaders.endless import rebatched
+from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, fitting
+
+SHORT: Final = 8
+PLAIN: tuple[type, ...] = (bool, int, float, str, type(None))
+
+
+def code_of(
+    given: Any,
+    own: Any,
+    name: str,
+    setting: Setting,
+    names: Mapping[str, Any] | None,
+    *,
+    batch_size: int | None = None,
+) -> str:
+    """Return the line that makes a loader anew, below notes on it; or comments that say why there is none.
+
+    Parameters
+    ----------
+    given, own
+        What the notebook has, and the DataLoader in it: the same but for a wrapper.
+    names
+        The notebook's; ``None`` where they are not known.
+    batch_size
+        In the place of the loader's own.
+    """
+    import torch
+
+    scope = {**({name: given} if names is None else names), "torch": torch}
+    if _value(name, scope) is not given:
+        return refusal("The loader has no name in this notebook.", setting)
+    changes = setting.arguments()
+    if batch_size is not None:
+        changes |= (
+            {"batch_size": batch_size}
+            if own.batch_size is not None
+            else {"batch_sampler": rebatched(own, batch_size)}
+        )
+    writer = _Writer(own, name, {} if names is None else names)
+    try:
+        made = rebuilt(given, changes, lambda **arguments: eval(writer.call(arguments), scope))
+    except BadRequest as error:
+        return refusal(error.message, setting)
+    if same_indices(own, made) is None:
+        writer.notes.append("Its order was compared by its parts: only torch's samplers are drawn.")
+    if hasattr(own, "state_dict"):
+        writer.notes.append("It begins anew: load_state_dict() takes over where yours stands.")
+    return "\n".join([*(f"# {each}" for each in writer.notes), f"{name} = {writer.text}"])
+
+
+def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that make a plain loader again, but for its settings.
+
+    Empty for other classes: they are not built while they are watched. Nothing is drawn.
+    """
+    from torch.utils.data import DataLoader
+
+    if type(own) is not DataLoader:
+        return []
+    writer = _Writer(own, name, names)
+    try:
+        rebuilt(own, {}, DataLoader, draws=False)
+        others = {each: value for each, value in arguments_of(own).items() if each not in SETTINGS}
+        writer.call(others)
+    except Exception:  # the user's own objects; the loop that is watched goes on  # noqa: BLE001
+        return []
+    return writer.parts[1:]
+
+
+def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: bool) -> str:
+    """Return the line that makes a loader of a data set."""
+    parts = [name, f"batch_size={batch_size}", *([] if is_stream else ["shuffle=True"])]
+    parts += [f"{each}={value!r}" for each, value in fitting(setting.arguments()).items()]
+    return f"loader = torch.utils.data.DataLoader({', '.join(parts)})"
+
+
+def refusal(reason: str, setting: Setting) -> str:
+    """Return comments in the place of a line."""
+    given = [f"{name}={value!r}" for name, value in fitting(setting.arguments()).items()]
+    return f"# {' '.join(reason.split())}\n# Give it where it is made, before anything wraps or prepares it: {', '.join(given)}"
+
+
+class _Writer:
+    """Writes the call that makes a loader.
+
+    Attributes
+    ----------
+    parts, notes
+        Of the last call: what is called, and its arguments.
+    """
+
+    def __init__(self, own: Any, name: str, names: Mapping[str, Any]) -> None:
+        self._own, self._name, self._names = own, name, names
+        self.parts, self.notes = [""], list[str]()
+
+    def call(self, arguments: Mapping[str, Any]) -> str:
+        """Return it, with the user's own objects by their names."""
+        from torch.utils.data import DataLoader
+
+        self.notes = []
+        kind = type(self._own)
+        if kind is DataLoader:
+            made_by = "torch.utils.data.DataLoader"
+        else:
+            made_by = self._named(kind) or f"type({self._name})"
+        parts = [self._argument(*each) for each in arguments.items()]
+        self.parts = [made_by, *(each for each in parts if each)]
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """The call, on a line."""
+        made_by, *arguments = self.parts
+        return f"{made_by}({', '.join(arguments)})"
+
+    def _argument(self, argument: str, value: Any) -> str:
+        if argument == "dataset":
+            return f"{self._name}.dataset"
+        if argument == "sampler" and (usual := self._usual(value)) is not None:
+            return usual
+        if argument == "batch_sampler" and value is not self._own.batch_sampler:
+            within = self._reference("batch_sampler.sampler", value.sampler)
+            size = f"{value.batch_size}, {value.drop_last}"
+            return f"batch_sampler=torch.utils.data.BatchSampler({within}, {size})"
+        return f"{argument}={self._reference(argument, value)}"
+
+    def _usual(self, sampler: Any) -> str | None:
+        """Return how torch is asked for the sampler that it makes itself; ``None`` where it would make another."""
+        from torch.utils.data import RandomSampler, SequentialSampler
+
+        if getattr(sampler, "data_source", None) is not self._own.dataset:
+            return None
+        if type(sampler) is SequentialSampler:
+            return ""
+        shuffles = type(sampler) is RandomSampler and "shuffle" in parameters_of(type(self._own))
+        if not shuffles or sampler.replacement or sampler.generator is not self._own.generator:
+            return None
+        return "shuffle=True" if sampler.num_samples == length_of(self._own.dataset) else None
+
+    def _reference(self, attribute: str, value: Any) -> str:
+        if isinstance(value, PLAIN):
+            return repr(value)
+        if found := self._named(value):
+            return found
+        if isinstance(value, (list, tuple)) and _is_short(value):
+            return repr(value)
+        kind = "lambda" if getattr(value, "__name__", "") == "<lambda>" else type(value).__name__
+        self.notes.append(
+            f"{attribute}: a {kind} without a name of its own, taken from {self._name}."
+        )
+        return f"{self._name}.{attribute}"
+
+    def _named(self, value: Any) -> str | None:
+        """Return the variable that holds a value."""
+        found = (name for name, each in self._names.items() if each is value)
+        return next((each for each in found if not each.startswith("_")), None)
+
+
+def _is_short(values: Sequence[Any]) -> bool:
+    return len(values) <= SHORT and all(isinstance(each, PLAIN) for each in values)
+
+
+def _value(expression: str, scope: dict[str, Any]) -> Any:
+    try:
+        return eval(expression, scope)
+    except (NameError, AttributeError, SyntaxError):
+        return None

@@ -1,0 +1,106 @@
+"""Samplers like the user's own, to draw from: copied with their state, so that the user's never move.
+
+Standard library only at module level.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from jupyter_gpuperf.errors import BadRequest
+
+
+class Again:
+    """A sampler without an end: begins anew when the inner one ends, so that no restart falls into what is timed."""
+
+    def __init__(self, inner: Any) -> None:  # any iterable of indices
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            is_empty = True
+            for indices in self._inner:
+                is_empty = False
+                yield indices
+            if is_empty:
+                return
+
+
+class Generators:
+    """Copies of random generators; a loader and its sampler that share one share its copy."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, Any] = {}
+
+    def of(self, generator: Any) -> Any:
+        """Return a generator in the same state, which the user's does not notice."""
+        import torch
+
+        if generator is None:
+            return None
+        if id(generator) not in self._copies:
+            own = torch.Generator(device=generator.device)
+            own.set_state(generator.get_state())
+            self._copies[id(generator)] = own
+        return self._copies[id(generator)]
+
+
+def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> Any:
+    """Copy a sampler and its state, but not the data that it knows of.
+
+    Raises
+    ------
+    BadRequest
+        ``sampler_not_copied``.
+    """
+    generators = generators or Generators()
+    memo: dict[int, Any] = {id(dataset): dataset}
+    for holder in nested(sampler):
+        for name in ("data_source", "dataset"):
+            if (data := getattr(holder, name, None)) is not None:
+                memo[id(data)] = data
+        if (generator := getattr(holder, "generator", None)) is not None:
+            memo[id(generator)] = generators.of(generator)
+    try:
+        return copy.deepcopy(sampler, memo)
+    except Exception as error:  # the user's own: generators, files and locks can't be copied
+        *_, own = nested(sampler)  # the user's is the innermost
+        raise BadRequest(
+            "sampler_not_copied",
+            f"Its {type(own).__name__} can't be copied ({error}), and your own is never drawn from.",
+            "Make what can't be copied in the sampler's __iter__, not in its __init__.",
+        ) from error
+
+
+def nested(sampler: Any) -> Iterator[Any]:
+    """Return a sampler and those within it: some cut another one's batches into shards."""
+    waiting, seen = [sampler], set()
+    while waiting:
+        holder = waiting.pop()
+        if holder is None or id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        yield holder
+        waiting += [getattr(holder, name, None) for name in ("sampler", "batch_sampler")]
+
+
+@contextlib.contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put the random states of torch, NumPy and Python back: samplers and transforms draw from them."""
+    import torch
+
+    python, drawn = random.getstate(), torch.get_rng_state()
+    numpy: Any = sys.modules.get("numpy")
+    numpy_state = numpy.random.get_state() if numpy is not None else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        torch.set_rng_state(drawn)
+        if numpy_state is not None:
+            numpy.random.set_state(numpy_state)

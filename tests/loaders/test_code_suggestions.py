@@ -1,0 +1,83 @@
+"""The code of a finding makes the user's loader in other settings, from what the step clock told alone."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from kinds import Items, Stateful, Stream
+from torch.utils.data import BatchSampler, DataLoader, WeightedRandomSampler
+
+from jupyter_gpuperf.loaders.code_suggestions import loader_with, more_workers
+from jupyter_gpuperf.loaders.comparison import difference
+from jupyter_gpuperf.loaders.printed_code import arguments_as_code
+
+WEIGHTED = WeightedRandomSampler([1.0] * 400, 400)
+
+
+@dataclass
+class Told:
+    loader: str = "mine"
+    batch_size: int | None = 20
+    num_workers: int = 0
+    prefetch_factor: int | None = None
+    pin_memory: bool = False
+    persistent_workers: bool = False
+    arguments: list[str] | None = field(default=None)
+
+
+def told(own):
+    names = ("batch_size", "num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
+    found = {name: getattr(own, name) for name in names}
+    arguments = arguments_as_code(own, "mine", {"mine": own, "weighted": WEIGHTED})
+    return Told(**found, arguments=arguments)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        DataLoader(Items(), batch_size=20, shuffle=True, drop_last=True),
+        DataLoader(Items(), batch_size=20, sampler=WEIGHTED),
+        DataLoader(Items(), batch_sampler=BatchSampler(WEIGHTED, 20, False)),
+        DataLoader(Items(), batch_size=None),
+        DataLoader(Stream(), batch_size=4, drop_last=True),
+        DataLoader(Items(), num_workers=1, timeout=9, generator=torch.Generator(), in_order=False),
+    ],
+    ids=["shuffled", "weighted", "own batches", "no batching", "stream", "workers"],
+)
+def test_it_is_equal_but_for_the_settings(own):
+    drawn = torch.get_rng_state()
+    scope = {"mine": own, "weighted": WEIGHTED}
+    exec(loader_with(told(own), num_workers=2, persistent_workers=True), scope)
+    made = scope["mine"]
+    assert difference(own, made, {"num_workers": 2, "persistent_workers": True}) == ""
+    assert made.num_workers == 2
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_the_settings_that_stay_are_kept():
+    code = loader_with(
+        Told(num_workers=2, prefetch_factor=4, pin_memory=True, persistent_workers=True),
+        num_workers=3,
+    )
+    for each in ("prefetch_factor=4", "pin_memory=True", "persistent_workers=True"):
+        assert each in code
+
+
+def test_of_a_class_of_its_own_the_settings_alone_are_said():
+    code = loader_with(told(Stateful(Items(), batch_size=20)), num_workers=3)
+    assert "num_workers=3" in code
+    assert ast.parse(code).body == []
+
+
+def test_what_is_not_known_is_said():
+    code = loader_with(Told(), num_workers=3)
+    assert "# For a map-style data set." in code
+    ast.parse(code)
+
+
+def test_more_workers_stay_below_the_cores():
+    assert "num_workers=4" in more_workers(Told(num_workers=1), None)
+    assert "num_workers=2" in more_workers(Told(num_workers=8), 3.0)
