@@ -31,6 +31,10 @@ export default tseslint.config(
     }
   },
   {
+    files: ['style/**'],
+    languageOptions: { globals: { document: 'readonly' } }
+  },
+  {
     files: ['scripts/**', '*.mjs'],
     languageOptions: { globals: { console: 'readonly', process: 'readonly' } },
     rules: { 'no-console': 'off' }

@@ -1,15 +1,14 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { KernelAPI } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { KernelInfo } from '../api/generated';
-import type { IKernelActions } from '../view/processes';
+import type { IKernelActions } from '../view/context';
+import { trans } from '../translation';
 
 /** Open, interrupt, restart and shut down, by the server's own routes. */
 export function kernelActions(
   app: JupyterFrontEnd,
-  trans: TranslationBundle,
   done: () => void
 ): IKernelActions {
   const settings = app.serviceManager.serverSettings;

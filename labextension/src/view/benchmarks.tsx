@@ -4,6 +4,7 @@ import * as React from 'react';
 import type { JobInfo, SuiteInfo } from '../api/generated';
 import type { Refusal } from '../api/rest';
 import { isActive } from '../model/jobs';
+import { trans } from '../translation';
 import type { IPanelContext } from './context';
 import { BenchmarkForm } from './form';
 import { Job } from './job';
@@ -19,7 +20,6 @@ export function BenchmarksSection({
   live,
   jobs,
   rest,
-  trans,
   state,
   kernelspecs,
   insertCode
@@ -51,7 +51,6 @@ export function BenchmarksSection({
         suite={each}
         rest={rest}
         isNewest={isNewest}
-        trans={trans}
         onCancel={() => void jobs.cancelSuite(each.id)}
       />
     ) : (
@@ -61,7 +60,6 @@ export function BenchmarksSection({
         jobs={jobs.jobs}
         rest={rest}
         isNewest={isNewest}
-        trans={trans}
         insertCode={insertCode}
         onCancel={() => void jobs.cancel(each.id)}
       />
@@ -81,7 +79,6 @@ export function BenchmarksSection({
           kernels={kernels}
           defaultKernel={defaultOf(kernelspecs, kernels)}
           devices={devices}
-          trans={trans}
           state={state}
           onRun={request => void jobs.run(request)}
         >
@@ -106,12 +103,11 @@ export function BenchmarksSection({
           kernels={kernels}
           defaultKernel={defaultOf(kernelspecs, kernels)}
           devices={devices}
-          trans={trans}
           state={state}
           onRun={request => void jobs.runSuite(request)}
         />
       ) : null}
-      {refusal ? <Refused refusal={refusal} trans={trans} /> : null}
+      {refusal ? <Refused refusal={refusal} /> : null}
       {recent.map(show)}
       {older.length > 0 ? (
         <details className="jp-GpuPerf-all">
@@ -125,16 +121,13 @@ export function BenchmarksSection({
   );
 }
 
-function Refused(props: {
-  refusal: Refusal;
-  trans: IPanelContext['trans'];
-}): JSX.Element {
-  const { refusal, trans } = props;
+function Refused(props: { refusal: Refusal }): JSX.Element {
+  const { refusal } = props;
   return (
     <div className="jp-GpuPerf-failure" data-error={refusal.code} role="alert">
-      <p>{said(trans, refusal.message)}</p>
+      <p>{said(refusal.message)}</p>
       {refusal.hint ? (
-        <p className="jp-GpuPerf-note">{said(trans, refusal.hint)}</p>
+        <p className="jp-GpuPerf-note">{said(refusal.hint)}</p>
       ) : null}
     </div>
   );

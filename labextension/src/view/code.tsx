@@ -1,16 +1,15 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { trans } from '../translation';
 
 interface ICodeProps {
   readonly code: string;
-  readonly trans: TranslationBundle;
   /** Put it into a new cell of the notebook. */
   insertCode(code: string): Promise<void>;
 }
 
 /** Code to take over: to copy, or right into the notebook. */
 export function Code(props: ICodeProps): JSX.Element {
-  const { code, trans, insertCode } = props;
+  const { code, insertCode } = props;
   const [copied, setCopied] = React.useState(false);
   return (
     <>

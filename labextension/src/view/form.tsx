@@ -1,5 +1,4 @@
 import type { IStateDB } from '@jupyterlab/statedb';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type {
@@ -16,6 +15,7 @@ import {
   problemOf,
   Typed
 } from '../model/form';
+import { trans, translated } from '../translation';
 import { Fold, useRemembered } from './section';
 import { problemInWords } from './words';
 
@@ -26,7 +26,6 @@ interface IFormProps {
   readonly defaultKernel: string;
   /** The devices to choose from. */
   readonly devices: readonly DeviceInfo[];
-  readonly trans: TranslationBundle;
   readonly state: IStateDB | null;
   /** What stands beside the button: the choice of the benchmark. */
   readonly children: React.ReactNode;
@@ -35,7 +34,7 @@ interface IFormProps {
 
 /** A benchmark's form, built from its parameters. */
 export function BenchmarkForm(props: IFormProps): JSX.Element {
-  const { benchmark, kernels, defaultKernel, devices, trans, onRun } = props;
+  const { benchmark, kernels, defaultKernel, devices, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
   const [kernel, setKernel] = React.useState('');
   const [uuid, setUuid] = React.useState('');
@@ -77,7 +76,6 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
             parameter={parameter}
             value={typed[parameter.name]}
             problem={problems[index]}
-            trans={trans}
             onChange={value => setTyped({ ...typed, [parameter.name]: value })}
           />
         ))}
@@ -89,12 +87,7 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
           options={kernels}
           onChange={setKernel}
         />
-        <DeviceChoice
-          devices={devices}
-          value={uuid}
-          trans={trans}
-          onChange={setUuid}
-        />
+        <DeviceChoice devices={devices} value={uuid} onChange={setUuid} />
       </details>
     </form>
   );
@@ -136,10 +129,9 @@ export function Choice(props: IChoiceProps): JSX.Element {
 export function DeviceChoice(props: {
   devices: readonly DeviceInfo[];
   value: string;
-  trans: TranslationBundle;
   onChange(uuid: string): void;
 }): JSX.Element | null {
-  const { devices, value, trans, onChange } = props;
+  const { devices, value, onChange } = props;
   return devices.length > 1 ? (
     <Choice
       name="device"
@@ -163,7 +155,6 @@ interface IFieldProps {
   readonly label?: string;
   readonly value: string | boolean;
   readonly problem: Problem | null;
-  readonly trans: TranslationBundle;
   onChange(value: string | boolean): void;
 }
 
@@ -172,15 +163,12 @@ export function Field({
   label,
   value,
   problem,
-  trans,
   onChange
 }: IFieldProps): JSX.Element {
   const help = trans.__(parameter.help);
   return (
     <label className="jp-GpuPerf-field" title={help}>
-      <span>
-        {label ?? fieldLabelOf(parameter.name, words => trans.__(words))}
-      </span>
+      <span>{label ?? fieldLabelOf(parameter.name, translated)}</span>
       <Input
         parameter={parameter}
         value={value}
@@ -190,7 +178,7 @@ export function Field({
       />
       {problem ? (
         <span className="jp-GpuPerf-problem" role="alert">
-          {problemInWords(trans, problem, parameter)}
+          {problemInWords(problem, parameter)}
         </span>
       ) : null}
     </label>
@@ -203,7 +191,7 @@ function Input({
   problem,
   help,
   onChange
-}: Omit<IFieldProps, 'trans' | 'label'> & { help: string }): JSX.Element {
+}: Omit<IFieldProps, 'label'> & { help: string }): JSX.Element {
   if (typeof value === 'boolean') {
     return (
       <input

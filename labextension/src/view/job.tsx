@@ -1,9 +1,9 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { JobInfo } from '../api/generated';
 import type { Rest } from '../api/rest';
 import { isActive } from '../model/jobs';
+import { trans } from '../translation';
 import { settingsInWords } from './changed';
 import { Progress } from './progress';
 import { Result } from './result';
@@ -15,14 +15,13 @@ interface IJobProps {
   readonly jobs: readonly JobInfo[];
   readonly rest: Rest;
   readonly isNewest: boolean;
-  readonly trans: TranslationBundle;
   insertCode(code: string): Promise<void>;
   onCancel(): void;
 }
 
 /** One job: its progress while it runs, then its result or what went wrong. */
 export function Job(props: IJobProps): JSX.Element {
-  const { job, jobs, rest, isNewest, trans, insertCode, onCancel } = props;
+  const { job, jobs, rest, isNewest, insertCode, onCancel } = props;
   return (
     <article
       className="jp-GpuPerf-job"
@@ -32,18 +31,15 @@ export function Job(props: IJobProps): JSX.Element {
       <header>
         <strong>{job.benchmark}</strong>
         <span className="jp-GpuPerf-note">
-          {settingsInWords(trans, job.parameters)}
+          {settingsInWords(job.parameters)}
         </span>
-        <span className="jp-GpuPerf-state">
-          {stateInWords(job.state, trans)}
-        </span>
+        <span className="jp-GpuPerf-state">{stateInWords(job.state)}</span>
       </header>
       {isActive(job) ? (
         <Progress
           of={job}
           name={job.benchmark}
-          words={queueInWords(job, jobs, trans)}
-          trans={trans}
+          words={queueInWords(job, jobs)}
           onCancel={onCancel}
         />
       ) : null}
@@ -52,24 +48,17 @@ export function Job(props: IJobProps): JSX.Element {
           result={job.result}
           id={job.result_id ?? null}
           rest={rest}
-          trans={trans}
           isNewest={isNewest}
           insertCode={insertCode}
         />
       ) : null}
-      {job.error ? (
-        <Failure error={job.error} log={job.log_tail} trans={trans} />
-      ) : null}
+      {job.error ? <Failure error={job.error} log={job.log_tail} /> : null}
     </article>
   );
 }
 
 /** What a waiting job waits for; what a running one does. */
-function queueInWords(
-  job: JobInfo,
-  jobs: readonly JobInfo[],
-  trans: TranslationBundle
-): string {
+function queueInWords(job: JobInfo, jobs: readonly JobInfo[]): string {
   const before = (job.waits_for ?? []).map(
     id => jobs.find(each => each.id === id)?.benchmark ?? '…'
   );
@@ -79,21 +68,20 @@ function queueInWords(
         before.length,
         before.join(', ')
       )
-    : said(trans, job.progress_message);
+    : said(job.progress_message);
 }
 
 /** What went wrong, what to do, and the last that the worker wrote. */
 export function Failure(props: {
   error: NonNullable<JobInfo['error']>;
   log: string;
-  trans: TranslationBundle;
 }): JSX.Element {
-  const { error, log, trans } = props;
+  const { error, log } = props;
   return (
     <div className="jp-GpuPerf-failure" data-error={error.code}>
-      <p>{said(trans, error.message)}</p>
+      <p>{said(error.message)}</p>
       {error.hint ? (
-        <p className="jp-GpuPerf-note">{said(trans, error.hint)}</p>
+        <p className="jp-GpuPerf-note">{said(error.hint)}</p>
       ) : null}
       {log.trim() ? (
         <details className="jp-GpuPerf-all">
@@ -105,10 +93,7 @@ export function Failure(props: {
   );
 }
 
-export function stateInWords(
-  state: JobInfo['state'],
-  trans: TranslationBundle
-): string {
+export function stateInWords(state: JobInfo['state']): string {
   const words: Record<JobInfo['state'], string> = {
     queued: trans.__('waiting'),
     running: trans.__('running'),

@@ -1,10 +1,10 @@
 import { UseSignal } from '@jupyterlab/ui-components';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RecordingInfo } from '../api/generated';
 import { formatBytes } from '../format';
 import type { RecordingsModel } from '../model/recordings';
+import { trans } from '../translation';
 import type { IPanelContext } from './context';
 import { ageInWords } from './processes';
 import { said } from './said';
@@ -15,14 +15,14 @@ const MOST_SHOWN = 8;
 
 /** Record the readings, and what was recorded. Folded at first: most people never need it. */
 export function RecordingsSection(context: IPanelContext): JSX.Element {
-  const { recordings, trans, state } = context;
+  const { recordings, state } = context;
   return (
     <UseSignal signal={recordings.changed}>
       {() => (
         <Section
           id="recordings"
           title={trans.__('Recordings')}
-          note={noteOf(recordings, trans)}
+          note={noteOf(recordings)}
           state={state}
           initiallyOpen={false}
         >
@@ -33,10 +33,7 @@ export function RecordingsSection(context: IPanelContext): JSX.Element {
   );
 }
 
-function noteOf(
-  recordings: RecordingsModel,
-  trans: TranslationBundle
-): string | undefined {
+function noteOf(recordings: RecordingsModel): string | undefined {
   if (recordings.running) {
     return trans.__('● recording');
   }
@@ -44,11 +41,7 @@ function noteOf(
   return count > 0 ? String(count) : undefined;
 }
 
-function Recordings({
-  recordings,
-  trans,
-  confirm
-}: IPanelContext): JSX.Element {
+function Recordings({ recordings, confirm }: IPanelContext): JSX.Element {
   const { running } = recordings;
   const shown = recordings.recordings.slice(0, MOST_SHOWN);
   const remaining = recordings.recordings.length - shown.length;
@@ -65,8 +58,7 @@ function Recordings({
       </button>
       {recordings.trouble ? (
         <p className="jp-GpuPerf-problem" role="alert">
-          {said(trans, recordings.trouble.message)}{' '}
-          {said(trans, recordings.trouble.hint)}
+          {said(recordings.trouble.message)} {said(recordings.trouble.hint)}
         </p>
       ) : null}
       {shown.length === 0 ? (
@@ -82,7 +74,6 @@ function Recordings({
             key={each.id}
             recording={each}
             url={recordings.downloadUrl(each.id)}
-            trans={trans}
             discard={async () => {
               if (
                 await confirm(
@@ -114,10 +105,9 @@ function Recordings({
 function Recording(props: {
   recording: RecordingInfo;
   url: string;
-  trans: TranslationBundle;
   discard: () => void;
 }): JSX.Element {
-  const { recording, url, trans, discard } = props;
+  const { recording, url, discard } = props;
   const began = new Date(1000 * recording.started_seconds);
   const size = formatBytes(recording.size_bytes);
   const name = recording.label || began.toLocaleString();
@@ -148,8 +138,7 @@ function Recording(props: {
       )}
       {recording.error ? (
         <p className="jp-GpuPerf-problem">
-          {said(trans, recording.error.message)}{' '}
-          {said(trans, recording.error.hint)}
+          {said(recording.error.message)} {said(recording.error.hint)}
         </p>
       ) : null}
     </li>

@@ -1,19 +1,16 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { formatReading, labelOf, significant } from '../format';
 import { percent } from '../model/export';
 import type { IRoof } from '../model/limits';
+import { trans, translated } from '../translation';
 import { Behind } from './behind';
 
 const HEIGHT = 60;
 
 /** Figures beside what memory and the units allow, on logarithmic axes. */
-export function Roofline(props: {
-  roofs: readonly IRoof[];
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { roofs, trans } = props;
+export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
+  const { roofs } = props;
   const all = roofs.flatMap(each => [
     each.intensity,
     each.peak / each.bandwidth
@@ -57,7 +54,7 @@ export function Roofline(props: {
         <p className="jp-GpuPerf-note" key={each.name}>
           {trans.__(
             '%1: %2 FLOP a byte, %3; %4 of what that allows.',
-            labelOf(each.name, words => trans.__(words)),
+            labelOf(each.name, translated),
             significant(each.intensity),
             bound(each),
             percent(each.achieved / each.attainable)

@@ -40,11 +40,15 @@ const HEIGHT = 150;
 const AXIS_WIDTH = 76;
 const AXIS_HEIGHT = 26;
 
-interface IPlotOptions {
-  readonly host: HTMLElement;
+/** What one chart shows. */
+export interface ITimeChartProps {
   readonly model: DashboardModel;
   readonly metric: MetricInfo;
   readonly curves: readonly ICurve[];
+}
+
+interface IPlotOptions extends ITimeChartProps {
+  readonly host: HTMLElement;
   /** Top of the scale, where it is known. */
   top(): number | null;
 }
