@@ -1,4 +1,4 @@
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type {
   Alert,
@@ -39,6 +39,10 @@ const SILENT_INTERVALS = 3;
  * watches and the page is visible, and comes back by itself after an interruption.
  */
 export class LiveModel {
+  /** The same for what is read as figures: not more often than one can read. */
+  readonly changedCalmly = new Signal<this, void>(this);
+  /** Something to draw changed. */
+  readonly changed = new Signal<this, void>(this);
   readonly tracks = new Tracks(WINDOW_SECONDS);
   connection: Connection = 'paused';
   catalog: Catalog = { metrics: [] };
@@ -51,9 +55,7 @@ export class LiveModel {
   problem: string | null = null;
 
   private readonly watchers = new Set<object>();
-  private readonly calmSignal = new Signal<this, void>(this);
   private calming: ReturnType<typeof setTimeout> | undefined;
-  private readonly changedSignal = new Signal<this, void>(this);
   private socket: WebSocket | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
@@ -67,17 +69,7 @@ export class LiveModel {
     private readonly world: IWorld = BROWSER
   ) {
     world.onVisibilityChange(() => this.update());
-    this.changedSignal.connect(this.calm, this);
-  }
-
-  /** Something to draw changed. */
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
-  }
-
-  /** The same for what is read as figures: not more often than one can read. */
-  get changedCalmly(): ISignal<this, void> {
-    return this.calmSignal;
+    this.changed.connect(this.calm, this);
   }
 
   get alerts(): readonly Alert[] {
@@ -211,7 +203,7 @@ export class LiveModel {
       this.problem = this.poller.running ? refusalInWords(error) : null;
       throw error;
     } finally {
-      this.changedSignal.emit();
+      this.changed.emit();
     }
   }
 
@@ -252,7 +244,7 @@ export class LiveModel {
         console.warn(`GPU readings: ${message.message} ${message.hint}`);
         break;
     }
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
   private greet(hello: Hello): void {
@@ -278,7 +270,7 @@ export class LiveModel {
   private calm(): void {
     // At once, then after a pause whatever came meanwhile.
     if (this.calming === undefined) {
-      this.calmSignal.emit();
+      this.changedCalmly.emit();
       this.calming = setTimeout(() => {
         this.calming = undefined;
         if (this.unread) {
@@ -293,6 +285,6 @@ export class LiveModel {
 
   private setConnection(connection: Connection): void {
     this.connection = connection;
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 }

@@ -2,14 +2,13 @@ import type { KernelSpec } from '@jupyterlab/services';
 import * as React from 'react';
 
 import type { JobInfo, SuiteInfo } from '../api/generated';
-import type { Refusal } from '../api/rest';
 import { isActive } from '../model/jobs';
 import { trans } from '../translation';
 import type { IPanelContext } from './context';
 import { BenchmarkForm } from './form';
 import { Job } from './job';
-import { said } from './said';
-import { Section } from './section';
+import { Failure } from './refusal';
+import { More, Section } from './section';
 import { SuiteForm } from './suiteform';
 import { Suite } from './suites';
 
@@ -107,29 +106,16 @@ export function BenchmarksSection({
           onRun={request => void jobs.runSuite(request)}
         />
       ) : null}
-      {refusal ? <Refused refusal={refusal} /> : null}
+      <Failure error={refusal} role="alert" />
       {recent.map(show)}
       {older.length > 0 ? (
-        <details className="jp-GpuPerf-all">
-          <summary>
-            {trans._n('%1 earlier run', '%1 earlier runs', older.length)}
-          </summary>
+        <More
+          title={trans._n('%1 earlier run', '%1 earlier runs', older.length)}
+        >
           {older.map(show)}
-        </details>
+        </More>
       ) : null}
     </Section>
-  );
-}
-
-function Refused(props: { refusal: Refusal }): JSX.Element {
-  const { refusal } = props;
-  return (
-    <div className="jp-GpuPerf-failure" data-error={refusal.code} role="alert">
-      <p>{said(refusal.message)}</p>
-      {refusal.hint ? (
-        <p className="jp-GpuPerf-note">{said(refusal.hint)}</p>
-      ) : null}
-    </div>
   );
 }
 

@@ -1,5 +1,11 @@
 import type { FigureChange } from '../api/generated';
-import { formatInterval, labelOf, significant, wordsOf } from '../format';
+import {
+  formatInterval,
+  labelOf,
+  plain,
+  significant,
+  wordsOf
+} from '../format';
 import { trans, translated } from '../translation';
 
 /** What changed in a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
@@ -41,8 +47,7 @@ export function ratioInWords({ ratio }: FigureChange): string {
 /** Both values in short: `11.2 ms → 11.6 ms`. */
 export function bothInWords({ figure, before, after }: FigureChange): string {
   return [before, after]
-    .map(each => formatInterval(figure, each))
-    .map(each => `${each.text} ${each.unit}`.trim())
+    .map(each => plain(formatInterval(figure, each)))
     .join(' → ');
 }
 

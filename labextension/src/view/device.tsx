@@ -6,6 +6,7 @@ import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 import { Chart } from './chart';
 import { Figure, flagsInWords, Readings, topOf } from './figure';
+import { More } from './section';
 import { familyInWords, stateInWords } from './words';
 
 /** The metrics that a card shows large; all others are in the table below. */
@@ -182,8 +183,7 @@ function AllReadings({ readings, live }: IReadingsProps): JSX.Element {
     metric => metric.scope === 'device'
   );
   return (
-    <details className="jp-GpuPerf-all">
-      <summary>{trans.__('All readings')}</summary>
+    <More title={trans.__('All readings')}>
       <table>
         <tbody>
           {metrics.map((metric, i) => (
@@ -207,7 +207,7 @@ function AllReadings({ readings, live }: IReadingsProps): JSX.Element {
           ))}
         </tbody>
       </table>
-    </details>
+    </More>
   );
 }
 

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import type { Interval } from '../api/generated';
-import { formatReading, labelOf, unitOf } from '../format';
+import { formatReading, labelOf, plain, unitOf } from '../format';
 import { binsOf } from '../model/bins';
 import { trans, translated } from '../translation';
 import { Behind } from './behind';
@@ -23,10 +23,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
     return null;
   }
   const { low, high, counts } = bins;
-  const words = (value: number) => {
-    const { text, unit } = formatReading(value, unitOf(name));
-    return `${text} ${unit}`.trim();
-  };
+  const words = (value: number) => plain(formatReading(value, unitOf(name)));
   const edge = (place: number) => low + ((high - low) * place) / counts.length;
   const most = Math.max(...counts);
   const width = 100 / counts.length;

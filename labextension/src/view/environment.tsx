@@ -1,4 +1,3 @@
-import { Clipboard } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
@@ -6,9 +5,11 @@ import type { CheckFinding } from '../api/generated';
 import type { DoctorModel } from '../model/doctor';
 import { trans } from '../translation';
 import { pythonsOf } from './benchmarks';
+import { CopyButton } from './code';
 import type { IPanelContext } from './context';
+import { Failure } from './refusal';
 import { said } from './said';
-import { Section } from './section';
+import { More, Section } from './section';
 
 const SIGNS: Record<CheckFinding['status'], string> = {
   fail: '✕',
@@ -60,7 +61,6 @@ function Environment({
   writeInTerminal
 }: IPanelContext): JSX.Element {
   const wrong = doctor.with('fail', 'warn');
-  const { trouble } = doctor;
   return (
     <>
       <div className="jp-GpuPerf-chooser">
@@ -91,12 +91,7 @@ function Environment({
           ? trans.__('Looking at packages, driver and settings…')
           : doctor.report?.interpreter}
       </p>
-      {trouble ? (
-        <div className="jp-GpuPerf-failure" role="alert">
-          <p>{said(trouble.message)}</p>
-          <p className="jp-GpuPerf-note">{said(trouble.hint)}</p>
-        </div>
-      ) : null}
+      <Failure error={doctor.trouble} role="alert" />
       <Findings findings={wrong} write={writeInTerminal} />
       <Quiet
         title={trans.__('As it should be')}
@@ -121,12 +116,9 @@ interface IFindings {
 function Quiet(props: IFindings & { title: string }): JSX.Element | null {
   const { title, findings, write } = props;
   return findings.length === 0 ? null : (
-    <details className="jp-GpuPerf-all">
-      <summary>
-        {title} ({findings.length})
-      </summary>
+    <More title={`${title} (${findings.length})`}>
       <Findings findings={findings} write={write} />
-    </details>
+    </More>
   );
 }
 
@@ -189,7 +181,6 @@ function Finding(props: IFinding): JSX.Element {
 function Fix(props: IFinding): JSX.Element {
   const { finding, write } = props;
   const line = lineOf(finding.fix);
-  const [copied, setCopied] = React.useState(false);
   return (
     <div className="jp-GpuPerf-fix">
       <header>
@@ -198,15 +189,7 @@ function Fix(props: IFinding): JSX.Element {
             ? trans.__('If you like, type')
             : trans.__('To mend it, type')}
         </span>
-        <button
-          className="jp-mod-styled"
-          onClick={() => {
-            Clipboard.copyToSystem(finding.fix);
-            setCopied(true);
-          }}
-        >
-          {copied ? trans.__('Copied') : trans.__('Copy')}
-        </button>
+        <CopyButton text={finding.fix} />
         {line === null ? null : (
           <button
             className="jp-mod-styled"

@@ -5,6 +5,7 @@ import {
   formatReading,
   formatShare,
   IFigure,
+  plain,
   widestOf,
   widestReading
 } from '../format';
@@ -78,7 +79,7 @@ export function figureInWords(
     return flagsInWords(metric, reading);
   }
   const top = share ? topOf(metric, readings) : null;
-  return joined(figureOf(metric, reading, top));
+  return plain(figureOf(metric, reading, top));
 }
 
 /** Short of the top: that `100 %` comes up now and then is not worth a digit's place. */
@@ -95,11 +96,7 @@ export function widestInWords(
     top === null || metric.kind === 'flags'
       ? widestReading(metric.unit)
       : figureOf(metric, USUAL_RATIO * top, share ? top : null);
-  return widest === null ? '' : joined(widest);
-}
-
-function joined({ text, unit }: IFigure): string {
-  return `${text} ${unit}`.trimEnd();
+  return widest === null ? '' : plain(widest);
 }
 
 /** The top of a metric's scale, where it is known. */

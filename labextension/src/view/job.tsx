@@ -6,6 +6,7 @@ import { isActive } from '../model/jobs';
 import { trans } from '../translation';
 import { settingsInWords } from './changed';
 import { Progress } from './progress';
+import { Failure } from './refusal';
 import { Result } from './result';
 import { said } from './said';
 
@@ -52,7 +53,7 @@ export function Job(props: IJobProps): JSX.Element {
           insertCode={insertCode}
         />
       ) : null}
-      {job.error ? <Failure error={job.error} log={job.log_tail} /> : null}
+      <Failure error={job.error} log={job.log_tail} />
     </article>
   );
 }
@@ -69,28 +70,6 @@ function queueInWords(job: JobInfo, jobs: readonly JobInfo[]): string {
         before.join(', ')
       )
     : said(job.progress_message);
-}
-
-/** What went wrong, what to do, and the last that the worker wrote. */
-export function Failure(props: {
-  error: NonNullable<JobInfo['error']>;
-  log: string;
-}): JSX.Element {
-  const { error, log } = props;
-  return (
-    <div className="jp-GpuPerf-failure" data-error={error.code}>
-      <p>{said(error.message)}</p>
-      {error.hint ? (
-        <p className="jp-GpuPerf-note">{said(error.hint)}</p>
-      ) : null}
-      {log.trim() ? (
-        <details className="jp-GpuPerf-all">
-          <summary>{trans.__('End of the log')}</summary>
-          <pre>{log}</pre>
-        </details>
-      ) : null}
-    </div>
-  );
 }
 
 export function stateInWords(state: JobInfo['state']): string {

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { formatReading, unitOf } from '../format';
+import { formatReading, plain, unitOf } from '../format';
 import { percent } from '../model/export';
 import { shareOf } from '../model/limits';
 import { trans } from '../translation';
@@ -17,8 +17,7 @@ interface ILimitProps {
 export function Limit(props: ILimitProps): JSX.Element {
   const { name, value, limit, best } = props;
   const share = shareOf(name, value, limit);
-  const { text, unit } = formatReading(limit, unitOf(name));
-  const whole = `${text} ${unit}`.trim();
+  const whole = plain(formatReading(limit, unitOf(name)));
   const said = [
     name.endsWith('_seconds')
       ? trans.__('at least %2, %1 reached', percent(share), whole)

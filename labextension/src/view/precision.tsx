@@ -5,7 +5,7 @@ import type {
   PrecisionMode,
   PrecisionProfile
 } from '../api/generated';
-import { formatBytes, formatInterval, formatSeconds } from '../format';
+import { formatBytes, formatInterval, formatSeconds, plain } from '../format';
 import { trans } from '../translation';
 import { Code } from './code';
 import { said } from './said';
@@ -77,9 +77,7 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
         <th scope="row">
           {name}
           {peak === null ? null : (
-            <span className="jp-GpuPerf-note">
-              {peak.text} {peak.unit}
-            </span>
+            <span className="jp-GpuPerf-note">{plain(peak)}</span>
           )}
         </th>
         <Measured name="step_seconds" interval={step_seconds} />
@@ -128,9 +126,7 @@ function notesOf(mode: PrecisionMode): string {
     mode.verdict === 'reference'
       ? trans.__('what the others are held against')
       : `${SIGNS[mode.verdict ?? ''] ?? ''} ${said(mode.numbers)}`,
-    compiling === null
-      ? ''
-      : trans.__('compiled in %1', `${compiling.text} ${compiling.unit}`),
+    compiling === null ? '' : trans.__('compiled in %1', plain(compiling)),
     mode.steps_skipped > 0
       ? trans._n(
           'the scaler skipped %1 step',

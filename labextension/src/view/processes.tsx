@@ -1,11 +1,11 @@
 import * as React from 'react';
 
 import type { KernelInfo } from '../api/generated';
-import { formatBytes } from '../format';
+import { formatBytes, plain } from '../format';
 import type { IHolder } from '../model/processes';
 import { trans } from '../translation';
 import type { IKernelActions, IPanelContext } from './context';
-import { said } from './said';
+import { Problem } from './refusal';
 import { Section } from './section';
 import { reasonInWords } from './words';
 
@@ -47,7 +47,7 @@ export function ProcessesSection({
         </p>
       ))}
       {processes.trouble ? (
-        <p className="jp-GpuPerf-problem">{said(processes.trouble.message)}</p>
+        <Problem of={processes.trouble} />
       ) : holders.length === 0 && reasons.length === 0 ? (
         <p className="jp-GpuPerf-note">
           {trans.__('Nobody uses a GPU of this machine now.')}
@@ -190,11 +190,9 @@ function nameOf({ kernel, processes }: IHolder) {
 }
 
 function memoryInWords(bytes: number | null): string {
-  if (bytes === null) {
-    return trans.__('memory not known');
-  }
-  const figure = formatBytes(bytes);
-  return `${figure.text} ${figure.unit}`;
+  return bytes === null
+    ? trans.__('memory not known')
+    : plain(formatBytes(bytes));
 }
 
 /** `45 s`, `40 min`, `3 h`, `2 d`. */

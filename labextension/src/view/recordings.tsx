@@ -2,12 +2,12 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { RecordingInfo } from '../api/generated';
-import { formatBytes } from '../format';
+import { formatBytes, plain } from '../format';
 import type { RecordingsModel } from '../model/recordings';
 import { trans } from '../translation';
 import type { IPanelContext } from './context';
 import { ageInWords } from './processes';
-import { said } from './said';
+import { Problem } from './refusal';
 import { Section } from './section';
 
 /** More than these would push all else away; the folder has them all. */
@@ -56,11 +56,7 @@ function Recordings({ recordings, confirm }: IPanelContext): JSX.Element {
       >
         {running ? trans.__('Stop') : trans.__('Record')}
       </button>
-      {recordings.trouble ? (
-        <p className="jp-GpuPerf-problem" role="alert">
-          {said(recordings.trouble.message)} {said(recordings.trouble.hint)}
-        </p>
-      ) : null}
+      <Problem of={recordings.trouble} role="alert" />
       {shown.length === 0 ? (
         <p className="jp-GpuPerf-note">
           {trans.__(
@@ -109,13 +105,13 @@ function Recording(props: {
 }): JSX.Element {
   const { recording, url, discard } = props;
   const began = new Date(1000 * recording.started_seconds);
-  const size = formatBytes(recording.size_bytes);
   const name = recording.label || began.toLocaleString();
   return (
     <li data-recording={recording.id} data-state={recording.state}>
       <strong title={recording.path}>{name}</strong>
       <span className="jp-GpuPerf-note">
-        {ageInWords(recording.duration_seconds)} · {size.text} {size.unit}
+        {ageInWords(recording.duration_seconds)} ·{' '}
+        {plain(formatBytes(recording.size_bytes))}
       </span>
       {recording.state === 'recording' ? null : (
         <span className="jp-GpuPerf-actions">
@@ -136,11 +132,7 @@ function Recording(props: {
           </button>
         </span>
       )}
-      {recording.error ? (
-        <p className="jp-GpuPerf-problem">
-          {said(recording.error.message)} {said(recording.error.hint)}
-        </p>
-      ) : null}
+      <Problem of={recording.error} />
     </li>
   );
 }

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { BenchmarkResult, Interval } from '../api/generated';
 import type { Rest } from '../api/rest';
-import { formatInterval, labelOf, rowLabelOf } from '../format';
+import { formatInterval, labelOf } from '../format';
 import { csvOf, markdownOf } from '../model/export';
 import { roofsOf } from '../model/limits';
 import { trans, translated } from '../translation';
@@ -11,8 +11,9 @@ import { Distribution } from './distribution';
 import { Limit } from './limit';
 import { Precision } from './precision';
 import { Roofline } from './roofline';
+import { Rows } from './rows';
 import { said } from './said';
-import { Fold } from './section';
+import { More } from './section';
 import { Standing, useStanding } from './standing';
 
 interface IResultProps {
@@ -45,32 +46,22 @@ export function Result(props: IResultProps): JSX.Element {
       ))}
       <Exports result={result} />
       {id === null ? null : (
-        <details className="jp-GpuPerf-all" open={open}>
-          <Fold open={open} onChange={setOpen}>
-            {trans.__('History and comparison')}
-          </Fold>
-          {open ? <Standing {...standing} /> : null}
-        </details>
+        <More
+          title={trans.__('History and comparison')}
+          open={open}
+          onChange={setOpen}
+        >
+          <Standing {...standing} />
+        </More>
       )}
       {roofs.length > 0 ? (
-        <details className="jp-GpuPerf-all">
-          <summary>{trans.__('Roofline')}</summary>
+        <More title={trans.__('Roofline')}>
           <Roofline roofs={roofs} />
-        </details>
+        </More>
       ) : null}
-      <details className="jp-GpuPerf-all">
-        <summary>{trans.__('Measured on')}</summary>
-        <table>
-          <tbody>
-            {Object.entries(result.environment).map(([name, value]) => (
-              <tr key={name}>
-                <th scope="row">{rowLabelOf(name, translated)}</th>
-                <td>{value === null ? '–' : String(value)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </details>
+      <More title={trans.__('Measured on')}>
+        <Rows rows={Object.entries(result.environment)} />
+      </More>
     </>
   );
 }

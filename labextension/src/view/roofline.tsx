@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { formatReading, labelOf, significant } from '../format';
+import { formatReading, labelOf, plain, significant } from '../format';
 import { percent } from '../model/export';
 import type { IRoof } from '../model/limits';
 import { trans, translated } from '../translation';
@@ -22,10 +22,8 @@ export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
     (100 * Math.log(value / left)) / Math.log(right / left);
   const y = (value: number) =>
     HEIGHT * (1 - Math.log(value / bottom) / Math.log(top / bottom));
-  const rate = (value: number) => {
-    const { text, unit } = formatReading(value, 'flops_per_second');
-    return `${text} ${unit}`;
-  };
+  const rate = (value: number) =>
+    plain(formatReading(value, 'flops_per_second'));
   const bound = (each: IRoof) =>
     each.boundByMemory
       ? trans.__('bound by memory traffic')

@@ -2,11 +2,13 @@ import * as React from 'react';
 
 import type { EnvironmentChange, ResultComparison } from '../api/generated';
 import type { Refusal, Rest } from '../api/rest';
-import { labelOf, rowLabelOf } from '../format';
+import { labelOf } from '../format';
 import { asRefusal } from '../model/jobs';
 import { trans, translated } from '../translation';
 import { changeInWords, ratioInWords } from './changed';
-import { said } from './said';
+import { Problem } from './refusal';
+import { Rows } from './rows';
+import { More } from './section';
 import { HistoryList, Trend, whenInWords } from './trend';
 
 export interface IStanding {
@@ -76,11 +78,7 @@ export function Standing(props: IStanding): JSX.Element {
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
   return (
     <div className="jp-GpuPerf-standing">
-      {trouble ? (
-        <p className="jp-GpuPerf-problem" role="alert">
-          {said(trouble.message)} {said(trouble.hint)}
-        </p>
-      ) : null}
+      <Problem of={trouble} role="alert" />
       {comparison === null ? null : (
         <div aria-live="polite">
           <Against {...props} comparison={comparison} />
@@ -170,27 +168,14 @@ export function EnvironmentChanges(props: {
 }): JSX.Element | null {
   const { changes } = props;
   return changes.length === 0 ? null : (
-    <details className="jp-GpuPerf-all">
-      <summary>
-        {trans._n(
-          '%1 difference in the environment',
-          '%1 differences in the environment',
-          changes.length
-        )}
-      </summary>
-      <table>
-        <tbody>
-          {changes.map(({ name, before, after }) => (
-            <tr key={name}>
-              <th scope="row">{rowLabelOf(name, translated)}</th>
-              <td>
-                {before === null ? '–' : String(before)} →{' '}
-                {after === null ? '–' : String(after)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </details>
+    <More
+      title={trans._n(
+        '%1 difference in the environment',
+        '%1 differences in the environment',
+        changes.length
+      )}
+    >
+      <Rows rows={changes.map(each => [each.name, each.before, each.after])} />
+    </More>
   );
 }

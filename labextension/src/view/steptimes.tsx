@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import type { LoaderSteps } from '../api/generated';
-import { formatSeconds } from '../format';
+import { formatSeconds, plain } from '../format';
 import { trans } from '../translation';
 
 /** Bars that hold fewer steps than this share are still seen. */
@@ -53,6 +53,5 @@ export function StepTimes({ steps }: IStepTimesProps): JSX.Element {
 }
 
 function inWords(seconds: number): string {
-  const { text, unit } = formatSeconds(seconds);
-  return `${text} ${unit}`;
+  return plain(formatSeconds(seconds));
 }

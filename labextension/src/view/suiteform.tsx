@@ -10,7 +10,7 @@ import type {
 import { problemOf } from '../model/form';
 import { trans } from '../translation';
 import { Choice, DeviceChoice, Field } from './form';
-import { Fold, useRemembered } from './section';
+import { Fold, More, useRemembered } from './section';
 
 const NUMBER: Omit<ParameterInfo, 'name' | 'help'> = {
   type: 'number',
@@ -113,10 +113,13 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
             }
           />
         ))}
-        <details className="jp-GpuPerf-all">
-          <summary>
-            {trans.__('%1 of %2 benchmarks', chosen.length, benchmarks.length)}
-          </summary>
+        <More
+          title={trans.__(
+            '%1 of %2 benchmarks',
+            chosen.length,
+            benchmarks.length
+          )}
+        >
           {benchmarks.map(({ name, label }) => (
             <label key={name} className="jp-GpuPerf-check">
               <input
@@ -143,7 +146,7 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
           >
             {left.length > 0 ? trans.__('All') : trans.__('None')}
           </button>
-        </details>
+        </More>
         <button
           className="jp-mod-styled jp-mod-accept"
           type="submit"

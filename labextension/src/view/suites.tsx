@@ -11,11 +11,12 @@ import {
   ratioInWords,
   settingsInWords
 } from './changed';
-import { Failure, stateInWords } from './job';
+import { stateInWords } from './job';
 import { Progress } from './progress';
+import { Failure, troubleInWords } from './refusal';
 import { Figures } from './result';
 import { said } from './said';
-import { Fold } from './section';
+import { More } from './section';
 import { EnvironmentChanges } from './standing';
 
 interface ISuiteProps {
@@ -61,27 +62,27 @@ export function Suite(props: ISuiteProps): JSX.Element {
           {trans.__('The time was up: another round would not have fitted.')}
         </p>
       ) : null}
-      {suite.error ? <Failure error={suite.error} log="" /> : null}
+      <Failure error={suite.error ?? null} />
       {measured ? (
-        <details className="jp-GpuPerf-all" open={open}>
-          <Fold open={open} onChange={setOpen}>
-            {titles.length > 1 ? trans.__('Comparison') : trans.__('Results')}
-          </Fold>
-          {open ? <Found suite={suite} rest={rest} /> : null}
-        </details>
+        <More
+          title={
+            titles.length > 1 ? trans.__('Comparison') : trans.__('Results')
+          }
+          open={open}
+          onChange={setOpen}
+        >
+          <Found suite={suite} rest={rest} />
+        </More>
       ) : null}
       {left.length > 0 ? (
-        <details className="jp-GpuPerf-all">
-          <summary>
-            {trans._n('%1 left out', '%1 left out', left.length)}
-          </summary>
+        <More title={trans._n('%1 left out', '%1 left out', left.length)}>
           {left.map(({ title, benchmark, error }) => (
             <p key={`${title} ${benchmark}`} data-left-out={benchmark}>
               {titles.length > 1 ? `${title} · ${benchmark}` : benchmark}:{' '}
-              {said(error.message)} {said(error.hint)}
+              {troubleInWords(error)}
             </p>
           ))}
-        </details>
+        </More>
       ) : null}
     </article>
   );

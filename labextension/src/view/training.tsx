@@ -1,14 +1,14 @@
 import * as React from 'react';
 
 import type { LoaderSteps, NotebookTraining } from '../api/generated';
-import { formatSeconds, grouped } from '../format';
+import { formatSeconds, grouped, plain } from '../format';
 import { splitOf } from '../model/training';
 import { trans } from '../translation';
 import { Band } from './band';
 import type { IPanelContext } from './context';
 import { placeOf } from './place';
 import { ageInWords } from './processes';
-import { said } from './said';
+import { Problem } from './refusal';
 import { Section } from './section';
 import { StepTimes } from './steptimes';
 
@@ -40,9 +40,7 @@ export function TrainingSection(context: IPanelContext): JSX.Element {
       {notebooks.map(notebook => (
         <Notebook key={notebook.key} {...context} notebook={notebook} />
       ))}
-      {trouble ? (
-        <p className="jp-GpuPerf-problem">{said(trouble.message)}</p>
-      ) : null}
+      <Problem of={trouble} />
     </Section>
   );
 }
@@ -275,14 +273,13 @@ function Loader({ steps, place }: IPlacedProps): JSX.Element {
 
 /** An evaluation, another rank, or whatever else draws batches: a line. */
 function OtherLoop({ steps, place }: IPlacedProps): JSX.Element {
-  const step = formatSeconds(steps.step_seconds);
   // Of a rank it matters whom it waits for: the others may wait for it.
   const waits = place === null ? [] : splitInWords(steps);
   return (
     <p className="jp-GpuPerf-note" data-rank={steps.rank ?? undefined}>
       <code>{steps.loader}</code> · {place === null ? '' : `${place} · `}
       {steps.is_training ? '' : `${trans.__('without gradients')} · `}
-      {trans.__('step %1', `${step.text} ${step.unit}`)}
+      {trans.__('step %1', plain(formatSeconds(steps.step_seconds)))}
       {waits.map(({ words }) => ` · ${words}`)}
     </p>
   );

@@ -7,7 +7,7 @@ import type { DashboardModel } from '../../model/dashboard';
 import { HOST } from '../../model/timeline';
 import { trans } from '../../translation';
 import { NoDevice } from '../nodevice';
-import { said } from '../said';
+import { troubleInWords } from '../refusal';
 import { SeenWidget } from '../seen';
 import { connectionInWords } from '../words';
 import type { ICurve } from './plot';
@@ -47,9 +47,7 @@ export class Dashboard extends SeenWidget {
 
 function Trouble({ model }: IDashboardProps): JSX.Element | null {
   const { live, trouble } = model;
-  const words = trouble
-    ? `${said(trouble.message)} ${said(trouble.hint)}`
-    : connectionInWords(live);
+  const words = trouble ? troubleInWords(trouble) : connectionInWords(live);
   return words ? (
     <p className="jp-GpuPerf-problem" role="status">
       {words}
