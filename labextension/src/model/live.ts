@@ -12,9 +12,9 @@ import type {
 } from '../api/generated';
 import { refusalInWords, Rest } from '../api/rest';
 import { Attention } from './attention';
-import { Tracks } from './buffer';
 import type { Message } from './message';
 import { Poller } from './poller';
+import { Timeline } from './timeline';
 import { BROWSER, IWorld } from './world';
 
 /** How the page gets its readings now. */
@@ -43,7 +43,7 @@ export class LiveModel {
   readonly changedCalmly = new Signal<this, void>(this);
   /** Something to draw changed. */
   readonly changed = new Signal<this, void>(this);
-  readonly tracks = new Tracks(WINDOW_SECONDS);
+  readonly tracks = new Timeline(0);
   connection: Connection = 'paused';
   catalog: Catalog = { metrics: [] };
   devices: Devices | null = null;
@@ -263,7 +263,8 @@ export class LiveModel {
     const kept = this.catalog.metrics.filter(metric => metric.overview);
     this.tracks.push(
       frame,
-      kept.map(metric => metric.name)
+      kept.map(metric => metric.name),
+      frame.time_seconds - WINDOW_SECONDS
     );
   }
 

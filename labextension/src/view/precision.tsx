@@ -65,8 +65,9 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const { mode, profile } = props;
   const { step_seconds, speedup, peak_bytes } = mode;
   const peak = peak_bytes === null ? null : formatBytes(peak_bytes);
-  const plain = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
-  const name = mode.mode === profile.now ? trans.__('%1 (now)', plain) : plain;
+  const breakable = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
+  const name =
+    mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
   const notes = mode.error ? said(mode.error) : notesOf(mode);
   return (
     <tbody
