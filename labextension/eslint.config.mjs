@@ -31,6 +31,11 @@ export default tseslint.config(
     }
   },
   {
+    files: ['*.cjs'],
+    languageOptions: { globals: { require: 'readonly', module: 'writable' } },
+    rules: { '@typescript-eslint/no-require-imports': 'off' }
+  },
+  {
     files: ['style/**'],
     languageOptions: { globals: { document: 'readonly' } }
   },

@@ -4,29 +4,17 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 
 import { chipIcon } from '../icon';
 import { CommandIDs, IGpuPerf } from '../tokens';
 import { trans } from '../translation';
 import { GpuPanel } from '../view/panel';
+import { confirm } from './confirm';
 import { codeInserter } from './insertCode';
 import { terminalWriter } from './terminal';
 import { kernelActions } from './kernelActions';
-
-async function confirm(
-  title: string,
-  body: string,
-  accept: string
-): Promise<boolean> {
-  const answer = await showDialog({
-    title,
-    body,
-    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: accept })]
-  });
-  return answer.button.accept;
-}
 
 /** After Lab's own panels. */
 const RANK = 700;

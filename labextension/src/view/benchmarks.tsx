@@ -5,7 +5,7 @@ import type { JobInfo, SuiteInfo } from '../api/generated';
 import { isActive } from '../model/jobs';
 import { trans } from '../translation';
 import type { IPanelContext } from './context';
-import { BenchmarkForm } from './form';
+import { BenchmarkForm, Select } from './form';
 import { Job } from './job';
 import { Failure } from './refusal';
 import { More, Section } from './section';
@@ -81,19 +81,16 @@ export function BenchmarksSection({
           state={state}
           onRun={request => void jobs.run(request)}
         >
-          <select
-            className="jp-mod-styled"
+          <Select
             name="benchmark"
-            aria-label={trans.__('Benchmark')}
+            label={trans.__('Benchmark')}
             value={benchmark.name}
-            onChange={event => setChosen(event.target.value)}
-          >
-            {jobs.benchmarks.map(each => (
-              <option key={each.name} value={each.name}>
-                {trans.__(each.label)}
-              </option>
-            ))}
-          </select>
+            options={jobs.benchmarks.map(({ name, label }) => [
+              name,
+              trans.__(label)
+            ])}
+            onChange={setChosen}
+          />
         </BenchmarkForm>
       ) : null}
       {benchmark ? (

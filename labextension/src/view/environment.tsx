@@ -7,6 +7,7 @@ import { trans } from '../translation';
 import { pythonsOf } from './benchmarks';
 import { CopyButton } from './code';
 import type { IPanelContext } from './context';
+import { Select } from './form';
 import { Failure } from './refusal';
 import { said } from './said';
 import { More, Section } from './section';
@@ -64,20 +65,16 @@ function Environment({
   return (
     <>
       <div className="jp-GpuPerf-chooser">
-        <select
-          className="jp-mod-styled"
+        <Select
           name="environment"
-          aria-label={trans.__('The environment to look at')}
+          label={trans.__('The environment to look at')}
           value={doctor.kernel}
-          onChange={event => doctor.choose(event.target.value)}
-        >
-          <option value="">{trans.__('Jupyter server')}</option>
-          {Object.entries(pythonsOf(kernelspecs)).map(([name, title]) => (
-            <option key={name} value={name}>
-              {title}
-            </option>
-          ))}
-        </select>
+          options={[
+            ['', trans.__('Jupyter server')],
+            ...Object.entries(pythonsOf(kernelspecs))
+          ]}
+          onChange={kernel => doctor.choose(kernel)}
+        />
         <button
           className="jp-mod-styled"
           disabled={doctor.busy}

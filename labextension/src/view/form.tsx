@@ -93,6 +93,34 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
   );
 }
 
+/** One of several, as it is said to the reader. */
+export function Select(props: {
+  name: string;
+  label?: string;
+  help?: string;
+  value: string;
+  /** Values, and what people call them. */
+  options: readonly (readonly [string, string])[];
+  onChange(value: string): void;
+}): JSX.Element {
+  return (
+    <select
+      className="jp-mod-styled"
+      name={props.name}
+      aria-label={props.label}
+      aria-description={props.help}
+      value={props.value}
+      onChange={event => props.onChange(event.target.value)}
+    >
+      {props.options.map(([value, words]) => (
+        <option key={value} value={value}>
+          {words}
+        </option>
+      ))}
+    </select>
+  );
+}
+
 interface IChoiceProps {
   readonly name: string;
   readonly label: string;
@@ -108,19 +136,13 @@ export function Choice(props: IChoiceProps): JSX.Element {
   return (
     <label className="jp-GpuPerf-field" title={help}>
       <span>{label}</span>
-      <select
-        className="jp-mod-styled"
+      <Select
         name={name}
-        aria-description={help}
+        help={help}
         value={value}
-        onChange={event => onChange(event.target.value)}
-      >
-        {Object.entries(options).map(([key, title]) => (
-          <option key={key} value={key}>
-            {title}
-          </option>
-        ))}
-      </select>
+        options={Object.entries(options)}
+        onChange={onChange}
+      />
     </label>
   );
 }
@@ -205,17 +227,13 @@ function Input({
   }
   if (parameter.type === 'choice') {
     return (
-      <select
-        className="jp-mod-styled"
+      <Select
         name={parameter.name}
-        aria-description={help}
+        help={help}
         value={value}
-        onChange={event => onChange(event.target.value)}
-      >
-        {parameter.choices.map(choice => (
-          <option key={choice}>{choice}</option>
-        ))}
-      </select>
+        options={parameter.choices.map(each => [each, each])}
+        onChange={onChange}
+      />
     );
   }
   return (

@@ -39,22 +39,19 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
       </button>
       {several ? (
         <div role="group" aria-label={trans.__('Devices')}>
-          <button
-            className="jp-mod-styled"
-            data-layout="overlay"
-            aria-pressed={model.layout === 'overlay'}
-            onClick={() => (model.layout = 'overlay')}
-          >
-            {trans.__('Overlaid')}
-          </button>
-          <button
-            className="jp-mod-styled"
-            data-layout="columns"
-            aria-pressed={model.layout === 'columns'}
-            onClick={() => (model.layout = 'columns')}
-          >
-            {trans.__('Side by side')}
-          </button>
+          {(['overlay', 'columns'] as const).map(layout => (
+            <button
+              className="jp-mod-styled"
+              key={layout}
+              data-layout={layout}
+              aria-pressed={model.layout === layout}
+              onClick={() => (model.layout = layout)}
+            >
+              {layout === 'overlay'
+                ? trans.__('Overlaid')
+                : trans.__('Side by side')}
+            </button>
+          ))}
         </div>
       ) : null}
       <MetricPicker model={model} />
