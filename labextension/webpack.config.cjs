@@ -7,7 +7,6 @@ module.exports = {
       new rspack.SwcJsMinimizerRspackPlugin({
         minimizerOptions: {
           ecma: 2021,
-          module: true,
           compress: { passes: 4, ecma: 2021, unsafe_arrows: true },
           format: { comments: false }
         }
