@@ -4,8 +4,8 @@ import { Signal } from '@lumino/signaling';
 
 import type { Frame, MetricInfo } from '../api/generated';
 import type { Refusal, Rest } from '../api/rest';
-import { asRefusal } from './jobs';
 import { NAMESPACE } from '../tokens';
+import { asRefusal } from './jobs';
 import type { LiveModel } from './live';
 import { Timeline } from './timeline';
 

@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
+
 import { trans } from '../translation';
 
 const INSERT = 'notebook:insert-cell-below';

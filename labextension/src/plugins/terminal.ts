@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { Terminal } from '@jupyterlab/services';
+
 import { trans } from '../translation';
 
 const CREATE = 'terminal:create-new';

@@ -1,5 +1,6 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
+
 import { trans } from '../translation';
 
 interface ICodeProps {
