@@ -31,6 +31,15 @@ export default tseslint.config(
     }
   },
   {
+    files: ['*.cjs'],
+    languageOptions: { globals: { require: 'readonly', module: 'writable' } },
+    rules: { '@typescript-eslint/no-require-imports': 'off' }
+  },
+  {
+    files: ['style/**'],
+    languageOptions: { globals: { document: 'readonly' } }
+  },
+  {
     files: ['scripts/**', '*.mjs'],
     languageOptions: { globals: { console: 'readonly', process: 'readonly' } },
     rules: { 'no-console': 'off' }

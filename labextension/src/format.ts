@@ -6,6 +6,11 @@ export interface IFigure {
   readonly unit: string;
 }
 
+/** A figure as plain text: `57.0 GB/s`. */
+export function plain({ text, unit }: IFigure): string {
+  return `${text} ${unit}`.trim();
+}
+
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P'];
 /** Rates are given in powers of a thousand, as links and data sheets are. */

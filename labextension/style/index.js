@@ -1,8 +1,6 @@
-import 'uplot/dist/uPlot.min.css';
-import './base.css';
-import './statusbar.css';
-import './findings.css';
-import './precision.css';
-import './recordings.css';
-import './training.css';
-import './dashboard.css';
+// All style sheets in one, minified by the build: loaders of Lab's builder keep comments and blanks.
+import css from '../lib/style.raw.css';
+
+const style = document.createElement('style');
+style.textContent = css;
+document.head.append(style);

@@ -111,8 +111,8 @@ test('curves begin with the server’s history, and missing is not zero', () => 
   sockets[0].receive(frame);
   const track = live.tracks.of('A');
   assert.deepEqual(track.times, [100, 101, 102]);
-  assert.deepEqual(track.values.get('power_watts'), [1, 2, 300]);
-  assert.deepEqual(track.values.get('temperature_celsius'), [null, null, null]);
+  assert.deepEqual(track.of('power_watts').mean, [1, 2, 300]);
+  assert.deepEqual(track.of('temperature_celsius').mean, [null, null, null]);
   live.watch(viewer, false);
 });
 
@@ -221,7 +221,7 @@ test('after the clock was set back the curve begins anew', () => {
   sockets[0].receive({ ...frame, time_seconds: 51 });
   const track = live.tracks.of('A');
   assert.deepEqual(track.times, [50, 51]);
-  assert.deepEqual(track.values.get('power_watts'), [300, 300]);
+  assert.deepEqual(track.of('power_watts').mean, [300, 300]);
   live.watch(viewer, false);
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { setTranslation } from '../src/translation';
 import { learn, said } from '../src/view/said';
 
 const PATH = '../jupyter_gpuperf/locale/zh_CN/LC_MESSAGES/jupyter_gpuperf.json';
@@ -16,41 +17,41 @@ learn(
   ) as string[]
 );
 /** As Lab's own does it. */
-const trans = {
+setTranslation({
   __: (text: string, ...parts: string[]) =>
     (catalogue[text]?.[0] ?? text).replace(
       /%(\d+)/g,
       (_, place) => parts[Number(place) - 1]
     )
-} as unknown as TranslationBundle;
+} as unknown as TranslationBundle);
 
 test('the figures of a sentence are put into its translation', () => {
   assert.equal(
-    said(trans, 'Memory is nearly full: 78.2 of 79.6 GiB.'),
+    said('Memory is nearly full: 78.2 of 79.6 GiB.'),
     '显存即将用尽：78.2 / 79.6 GiB。'
   );
 });
 
 test('words that are filled in are translated, too', () => {
   assert.equal(
-    said(trans, 'The driver reported XID 79: the device fell off the bus.'),
+    said('The driver reported XID 79: the device fell off the bus.'),
     '驱动报告了 XID 79：设备从总线上脱落。'
   );
   assert.equal(
-    said(trans, 'host to device pinned: 55.3 GB/s'),
+    said('host to device pinned: 55.3 GB/s'),
     '主机到设备（锁页）：55.3 GB/s'
   );
 });
 
 test('what nobody translated stays as it came', () => {
-  assert.equal(said(trans, 'KeyError: epoch'), 'KeyError: epoch');
-  assert.equal(said(trans, 'Bad file /tmp/a%20b'), 'Bad file /tmp/a%20b');
-  assert.equal(said(trans, ''), '');
+  assert.equal(said('KeyError: epoch'), 'KeyError: epoch');
+  assert.equal(said('Bad file /tmp/a%20b'), 'Bad file /tmp/a%20b');
+  assert.equal(said(''), '');
 });
 
 test('a path with a percent sign is not taken for a place', () => {
   assert.equal(
-    said(trans, 'The recording /data/a%20b holds no GPU.'),
+    said('The recording /data/a%20b holds no GPU.'),
     '录制 /data/a%20b 中没有 GPU。'
   );
 });

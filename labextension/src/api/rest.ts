@@ -107,10 +107,7 @@ export class Rest {
 
   /** Have a notebook profile its next steps; the result shows below its running cell. */
   explain(request: ExplainRequest): Promise<ExplainRequest> {
-    return this.call<ExplainRequest>('training/explain', {
-      method: 'POST',
-      body: JSON.stringify(request)
-    });
+    return this.post<ExplainRequest>('training/explain', request);
   }
 
   benchmarks(): Promise<Benchmarks> {
@@ -122,10 +119,7 @@ export class Rest {
   }
 
   run(request: JobRequest): Promise<JobInfo> {
-    return this.call<JobInfo>('jobs', {
-      method: 'POST',
-      body: JSON.stringify(request)
-    });
+    return this.post<JobInfo>('jobs', request);
   }
 
   cancel(jobId: string): Promise<JobInfo> {
@@ -148,10 +142,7 @@ export class Rest {
   }
 
   runSuite(request: SuiteRequest): Promise<SuiteInfo> {
-    return this.call<SuiteInfo>('suites', {
-      method: 'POST',
-      body: JSON.stringify(request)
-    });
+    return this.post<SuiteInfo>('suites', request);
   }
 
   cancelSuite(id: string): Promise<SuiteInfo> {
@@ -173,10 +164,7 @@ export class Rest {
   }
 
   startRecording(request: RecordingRequest = {}): Promise<RecordingInfo> {
-    return this.call<RecordingInfo>('recordings', {
-      method: 'POST',
-      body: JSON.stringify(request)
-    });
+    return this.post<RecordingInfo>('recordings', request);
   }
 
   /** End it and keep its file. */
@@ -212,6 +200,10 @@ export class Rest {
   private tokenQuery(): Record<string, string> {
     const { appendToken, token } = this.settings;
     return appendToken && token !== '' ? { token } : {};
+  }
+
+  private post<T>(path: string, body: object): Promise<T> {
+    return this.call<T>(path, { method: 'POST', body: JSON.stringify(body) });
   }
 
   private async call<T>(path: string, init: RequestInit = {}): Promise<T> {

@@ -1,10 +1,11 @@
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { IStateDB } from '@jupyterlab/statedb';
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type { Frame, MetricInfo } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import type { Refusal, Rest } from '../api/rest';
 import { NAMESPACE } from '../tokens';
+import { asRefusal } from './jobs';
 import type { LiveModel } from './live';
 import { Timeline } from './timeline';
 
@@ -50,13 +51,13 @@ export interface ISpan {
  * at `drawn`; `changed` is for what React shows.
  */
 export class DashboardModel {
+  readonly drawn = new Signal<this, void>(this);
+  readonly changed = new Signal<this, void>(this);
   timeline = new Timeline(SHORTEST_STEP_SECONDS);
   /** Null: the newest, live. Else it was paused, zoomed or moved. */
   span: ISpan | null = null;
   trouble: Refusal | null = null;
 
-  private readonly changedSignal = new Signal<this, void>(this);
-  private readonly drawnSignal = new Signal<this, void>(this);
   private rangeValue: number = RANGES[1];
   private layoutValue: Layout | null = null;
   private chosen: readonly string[] | null = null;
@@ -71,14 +72,6 @@ export class DashboardModel {
     private readonly state: IStateDB | null
   ) {
     void this.remember();
-  }
-
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
-  }
-
-  get drawn(): ISignal<this, void> {
-    return this.drawnSignal;
   }
 
   get rangeSeconds(): number {
@@ -101,7 +94,7 @@ export class DashboardModel {
   set layout(value: Layout) {
     this.layoutValue = value;
     this.keep();
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
   /** Whether the least and most of each step are worth drawing. */
@@ -210,7 +203,7 @@ export class DashboardModel {
 
   /** Ask for the past anew: of the span, or of the range up to now. */
   async load(): Promise<void> {
-    this.changedSignal.emit();
+    this.changed.emit();
     if (!this.watching || this.live.catalog.metrics.length === 0) {
       return; // the first words of the stream bring it here again
     }
@@ -238,19 +231,16 @@ export class DashboardModel {
       this.timeline.seed(history);
       this.trouble = null;
     } catch (error) {
-      this.trouble =
-        error instanceof Refusal
-          ? error
-          : new Refusal('unexpected', String(error), '');
+      this.trouble = asRefusal(error);
     }
-    this.changedSignal.emit();
-    this.drawnSignal.emit();
+    this.changed.emit();
+    this.drawn.emit();
   }
 
   private take(): void {
     const frame = this.live.latest;
     if (frame === null || frame === this.seen) {
-      this.changedSignal.emit(); // devices, alerts, the connection
+      this.changed.emit(); // devices, alerts, the connection
       return;
     }
     const first = this.seen === null;
@@ -261,13 +251,13 @@ export class DashboardModel {
     }
     const names = this.metrics.map(metric => metric.name);
     this.timeline.push(frame, names, this.visible.from - 1);
-    this.drawnSignal.emit();
+    this.drawn.emit();
   }
 
   private setSpan(span: ISpan): void {
     this.span = span;
-    this.changedSignal.emit();
-    this.drawnSignal.emit();
+    this.changed.emit();
+    this.drawn.emit();
   }
 
   private keep(): void {

@@ -1,7 +1,8 @@
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type { CheckFinding, DoctorReport } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import type { Refusal, Rest } from '../api/rest';
+import { asRefusal } from './jobs';
 import { BROWSER, IWorld } from './world';
 
 /** The page loads first: importing torch takes seconds of the server's processors. */
@@ -9,13 +10,13 @@ const FIRST_LOOK_MS = 3000;
 
 /** What an environment is like; asked for once when somebody looks, and again when told to. */
 export class DoctorModel {
+  readonly changed = new Signal<this, void>(this);
   report: DoctorReport | null = null;
   trouble: Refusal | null = null;
   busy = false;
   /** The kernel spec that is examined; empty for the server's own Python. */
   kernel = '';
 
-  private readonly changedSignal = new Signal<this, void>(this);
   private turn = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watching = false;
@@ -29,10 +30,6 @@ export class DoctorModel {
     private readonly firstLookMs = FIRST_LOOK_MS
   ) {
     world.onVisibilityChange(() => this.update());
-  }
-
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
   }
 
   /** The checks that came out like this. */
@@ -66,23 +63,20 @@ export class DoctorModel {
     clearTimeout(this.timer);
     this.busy = true;
     this.trouble = null;
-    this.changedSignal.emit();
+    this.changed.emit();
     let report: DoctorReport | null = null;
     let trouble: Refusal | null = null;
     try {
       report = await this.rest.doctor(this.kernel, anew);
     } catch (error) {
-      trouble =
-        error instanceof Refusal
-          ? error
-          : new Refusal('unexpected', String(error), '');
+      trouble = asRefusal(error);
     }
     if (turn === this.turn) {
       // else another environment was chosen meanwhile
       this.busy = false;
       this.report = report ?? this.report;
       this.trouble = trouble;
-      this.changedSignal.emit();
+      this.changed.emit();
     }
   }
 }

@@ -3,6 +3,7 @@ import {
   formatInterval,
   formatReading,
   labelOf,
+  plain,
   rowLabelOf,
   Translate,
   unitOf,
@@ -24,16 +25,14 @@ export function markdownOf(
   const settings = Object.entries(result.parameters)
     .filter(([, value]) => value !== false && value !== '')
     .map(([name, value]) => `${translate(wordsOf(name))} ${value}`);
-  const limitOf = (name: string) => {
-    const { text, unit } = formatReading(result.limits[name], unitOf(name));
-    return `${text} ${unit}`;
-  };
+  const limitOf = (name: string) =>
+    plain(formatReading(result.limits[name], unitOf(name)));
   const rows = Object.entries(result.figures).map(([name, interval]) => {
     const figure = formatInterval(name, interval);
     const limit = result.limits[name];
     return [
       labelOf(name, translate),
-      `${figure.text} ${figure.unit}`.trim(),
+      plain(figure),
       figure.range,
       String(result.samples[name]?.length ?? ''),
       limit === undefined

@@ -1,4 +1,4 @@
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type {
   Alert,
@@ -12,9 +12,9 @@ import type {
 } from '../api/generated';
 import { refusalInWords, Rest } from '../api/rest';
 import { Attention } from './attention';
-import { Tracks } from './buffer';
 import type { Message } from './message';
 import { Poller } from './poller';
+import { Timeline } from './timeline';
 import { BROWSER, IWorld } from './world';
 
 /** How the page gets its readings now. */
@@ -39,7 +39,11 @@ const SILENT_INTERVALS = 3;
  * watches and the page is visible, and comes back by itself after an interruption.
  */
 export class LiveModel {
-  readonly tracks = new Tracks(WINDOW_SECONDS);
+  /** The same for what is read as figures: not more often than one can read. */
+  readonly changedCalmly = new Signal<this, void>(this);
+  /** Something to draw changed. */
+  readonly changed = new Signal<this, void>(this);
+  readonly tracks = new Timeline(0);
   connection: Connection = 'paused';
   catalog: Catalog = { metrics: [] };
   devices: Devices | null = null;
@@ -51,9 +55,7 @@ export class LiveModel {
   problem: string | null = null;
 
   private readonly watchers = new Set<object>();
-  private readonly calmSignal = new Signal<this, void>(this);
   private calming: ReturnType<typeof setTimeout> | undefined;
-  private readonly changedSignal = new Signal<this, void>(this);
   private socket: WebSocket | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
@@ -67,17 +69,7 @@ export class LiveModel {
     private readonly world: IWorld = BROWSER
   ) {
     world.onVisibilityChange(() => this.update());
-    this.changedSignal.connect(this.calm, this);
-  }
-
-  /** Something to draw changed. */
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
-  }
-
-  /** The same for what is read as figures: not more often than one can read. */
-  get changedCalmly(): ISignal<this, void> {
-    return this.calmSignal;
+    this.changed.connect(this.calm, this);
   }
 
   get alerts(): readonly Alert[] {
@@ -211,7 +203,7 @@ export class LiveModel {
       this.problem = this.poller.running ? refusalInWords(error) : null;
       throw error;
     } finally {
-      this.changedSignal.emit();
+      this.changed.emit();
     }
   }
 
@@ -252,7 +244,7 @@ export class LiveModel {
         console.warn(`GPU readings: ${message.message} ${message.hint}`);
         break;
     }
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
   private greet(hello: Hello): void {
@@ -271,14 +263,15 @@ export class LiveModel {
     const kept = this.catalog.metrics.filter(metric => metric.overview);
     this.tracks.push(
       frame,
-      kept.map(metric => metric.name)
+      kept.map(metric => metric.name),
+      frame.time_seconds - WINDOW_SECONDS
     );
   }
 
   private calm(): void {
     // At once, then after a pause whatever came meanwhile.
     if (this.calming === undefined) {
-      this.calmSignal.emit();
+      this.changedCalmly.emit();
       this.calming = setTimeout(() => {
         this.calming = undefined;
         if (this.unread) {
@@ -293,6 +286,6 @@ export class LiveModel {
 
   private setConnection(connection: Connection): void {
     this.connection = connection;
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 }

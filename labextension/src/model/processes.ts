@@ -1,4 +1,4 @@
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type {
   KernelInfo,
@@ -6,7 +6,8 @@ import type {
   Processes,
   ProcessInfo
 } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import type { Refusal, Rest } from '../api/rest';
+import { asRefusal } from './jobs';
 import { BROWSER, IWorld } from './world';
 
 const POLL_MS = 2000;
@@ -29,10 +30,10 @@ interface IOnDevice {
 
 /** Who uses the devices; asked for while somebody looks. */
 export class ProcessesModel {
+  readonly changed = new Signal<this, void>(this);
   processes: Processes | null = null;
   trouble: Refusal | null = null;
 
-  private readonly changedSignal = new Signal<this, void>(this);
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watching = false;
   private following = false;
@@ -45,10 +46,6 @@ export class ProcessesModel {
     > = BROWSER
   ) {
     world.onVisibilityChange(() => this.update());
-  }
-
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
   }
 
   /** Notebooks first, those that hold most first; then processes without one. */
@@ -93,12 +90,9 @@ export class ProcessesModel {
       this.processes = await this.rest.processes();
       this.trouble = null;
     } catch (error) {
-      this.trouble =
-        error instanceof Refusal
-          ? error
-          : new Refusal('unexpected', String(error), '');
+      this.trouble = asRefusal(error);
     }
-    this.changedSignal.emit();
+    this.changed.emit();
     if (this.following) {
       this.timer = setTimeout(() => void this.refresh(), POLL_MS);
     }

@@ -5,6 +5,9 @@ type Value = number | null;
 /** The host's key beside the devices' UUIDs. */
 export const HOST = 'host';
 
+/** Ticks may come twice, but not from this long ago: then the server's clock was set back. */
+const CLOCK_SET_BACK_SECONDS = 5;
+
 /** A paused chart keeps what it shows; but not for ever. */
 const MOST_STEPS = 6000;
 
@@ -52,12 +55,14 @@ export class Steps {
     metrics: readonly string[]
   ): void {
     const newest = this.times[this.times.length - 1] ?? -Infinity;
-    if (time < newest) {
-      this.clear(); // the server's clock was set back
-    }
-    const begins = time > newest || this.times.length === 0;
-    if (begins) {
+    if (newest - time > CLOCK_SET_BACK_SECONDS) {
+      this.times.length = 0; // the curve begins anew
+      this.series.clear();
       this.times.push(time);
+    } else if (time > newest) {
+      this.times.push(time);
+    } else if (time < newest) {
+      return; // a tick that the history held already
     }
     const last = this.times.length - 1;
     for (const metric of metrics) {
@@ -86,11 +91,6 @@ export class Steps {
       }
     }
   }
-
-  private clear(): void {
-    this.times.length = 0;
-    this.series.clear();
-  }
 }
 
 function add(series: ISeries, place: number, value: Value): void {
@@ -112,6 +112,7 @@ function add(series: ISeries, place: number, value: Value): void {
 export class Timeline {
   private readonly tracks = new Map<string, Steps>();
 
+  /** @param stepSeconds zero: each tick is a step of its own */
   constructor(readonly stepSeconds: number) {}
 
   of(key: string): Steps {
@@ -144,8 +145,10 @@ export class Timeline {
   }
 
   push(frame: Frame, metrics: readonly string[], oldest: number): void {
+    const { stepSeconds } = this;
+    const time = frame.time_seconds;
     const step =
-      Math.floor(frame.time_seconds / this.stepSeconds) * this.stepSeconds;
+      stepSeconds > 0 ? Math.floor(time / stepSeconds) * stepSeconds : time;
     for (const [uuid, readings] of Object.entries(frame.devices)) {
       this.of(uuid).push(step, readings, metrics);
     }

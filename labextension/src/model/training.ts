@@ -1,4 +1,4 @@
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type {
   Columns,
@@ -7,7 +7,8 @@ import type {
   Training,
   TrainingNow
 } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import type { Refusal, Rest } from '../api/rest';
+import { asRefusal } from './jobs';
 import type { LiveModel } from './live';
 
 /** How far back the band reaches. */
@@ -30,11 +31,11 @@ export interface IBandPoint {
 
 /** The watched training loops: what they do now, and their last two minutes. */
 export class TrainingModel {
+  readonly changed = new Signal<this, void>(this);
   now: TrainingNow | null = null;
   trouble: Refusal | null = null;
 
   private readonly bands = new Map<string, IBandPoint[]>();
-  private readonly changedSignal = new Signal<this, void>(this);
   private watching = false;
   private askedAt = -Infinity;
 
@@ -42,10 +43,6 @@ export class TrainingModel {
     private readonly rest: Rest,
     private readonly live: LiveModel
   ) {}
-
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
-  }
 
   get notebooks(): readonly NotebookTraining[] {
     return this.now?.notebooks ?? [];
@@ -74,12 +71,9 @@ export class TrainingModel {
       await this.rest.explain({ key, steps: 5 });
       this.trouble = null;
     } catch (error) {
-      this.trouble =
-        error instanceof Refusal
-          ? error
-          : new Refusal('unexpected', String(error), '');
+      this.trouble = asRefusal(error);
     }
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
   private take(): void {
@@ -129,7 +123,7 @@ export class TrainingModel {
       );
     }
     this.now = now;
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 }
 

@@ -10,11 +10,11 @@ import {
 } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { IStateDB } from '@jupyterlab/statedb';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { chipIcon } from '../icon';
 import { DashboardModel } from '../model/dashboard';
-import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
+import { CommandIDs, IGpuPerf } from '../tokens';
+import { trans } from '../translation';
 import { Dashboard } from '../view/dashboard/dashboard';
 
 const WIDGET_ID = 'jp-gpuperf-dashboard';
@@ -25,30 +25,22 @@ export const dashboardPlugin: JupyterFrontEndPlugin<void> = {
   description: 'The GPU dashboard.',
   autoStart: true,
   requires: [IGpuPerf],
-  optional: [
-    ITranslator,
-    IStateDB,
-    ILayoutRestorer,
-    ICommandPalette,
-    ILauncher
-  ],
+  optional: [IStateDB, ILayoutRestorer, ICommandPalette, ILauncher],
   activate: (
     app: JupyterFrontEnd,
     gpuperf: IGpuPerf,
-    translator: ITranslator | null,
     state: IStateDB | null,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load(NAMESPACE);
     const tracker = new WidgetTracker<MainAreaWidget<Dashboard>>({
       namespace: 'gpuperf-dashboard'
     });
     const create = () => {
       const model = new DashboardModel(gpuperf.live, gpuperf.rest, state);
       const widget = new MainAreaWidget({
-        content: new Dashboard({ model, trans })
+        content: new Dashboard({ model })
       });
       widget.id = WIDGET_ID;
       widget.title.label = trans.__('GPU Dashboard');

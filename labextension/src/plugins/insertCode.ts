@@ -1,14 +1,14 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { trans } from '../translation';
 
 const INSERT = 'notebook:insert-cell-below';
 const WRITE = 'notebook:replace-selection';
 
 /** Puts code into a new cell below the active one, by the notebook's own commands. */
 export function codeInserter(
-  app: JupyterFrontEnd,
-  trans: TranslationBundle
+  app: JupyterFrontEnd
 ): (code: string) => Promise<void> {
   return async code => {
     const { commands } = app;

@@ -1,15 +1,15 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { showErrorMessage } from '@jupyterlab/apputils';
 import { KernelAPI } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { KernelInfo } from '../api/generated';
-import type { IKernelActions } from '../view/processes';
+import type { IKernelActions } from '../view/context';
+import { confirm } from './confirm';
+import { trans } from '../translation';
 
 /** Open, interrupt, restart and shut down, by the server's own routes. */
 export function kernelActions(
   app: JupyterFrontEnd,
-  trans: TranslationBundle,
   done: () => void
 ): IKernelActions {
   const settings = app.serviceManager.serverSettings;
@@ -21,21 +21,19 @@ export function kernelActions(
     }
     done();
   };
-  const confirmed = async (
+  const lose = async (
     kernel: KernelInfo,
     title: string,
-    accept: string
-  ): Promise<boolean> => {
-    const name = kernel.notebook_path ?? kernel.kernel_name;
-    const answer = await showDialog({
-      title,
-      body: trans.__(
-        'All variables of %1 are lost, and the memory that it holds is freed.',
-        name
-      ),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: accept })]
-    });
-    return answer.button.accept;
+    accept: string,
+    action: typeof KernelAPI.shutdownKernel
+  ): Promise<void> => {
+    const body = trans.__(
+      'All variables of %1 are lost, and the memory that it holds is freed.',
+      kernel.notebook_path ?? kernel.kernel_name
+    );
+    if (await confirm(title, body, accept)) {
+      await attempt(() => action(kernel.kernel_id, settings));
+    }
   };
   return {
     open: path => {
@@ -44,21 +42,13 @@ export function kernelActions(
     interrupt: kernel => {
       void attempt(() => KernelAPI.interruptKernel(kernel.kernel_id, settings));
     },
-    restart: async kernel => {
+    restart: kernel => {
       const title = trans.__('Restart the kernel?');
-      if (await confirmed(kernel, title, trans.__('Restart'))) {
-        await attempt(() =>
-          KernelAPI.restartKernel(kernel.kernel_id, settings)
-        );
-      }
+      void lose(kernel, title, trans.__('Restart'), KernelAPI.restartKernel);
     },
-    shutDown: async kernel => {
+    shutDown: kernel => {
       const title = trans.__('Shut down the kernel?');
-      if (await confirmed(kernel, title, trans.__('Shut down'))) {
-        await attempt(() =>
-          KernelAPI.shutdownKernel(kernel.kernel_id, settings)
-        );
-      }
+      void lose(kernel, title, trans.__('Shut down'), KernelAPI.shutdownKernel);
     }
   };
 }

@@ -15,6 +15,7 @@ import { ProcessesModel } from '../model/processes';
 import { RecordingsModel } from '../model/recordings';
 import { TrainingModel } from '../model/training';
 import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
+import { setTranslation } from '../translation';
 import { learn, said } from '../view/said';
 import { translateSettings } from './settingsWords';
 
@@ -31,7 +32,7 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     settings: ISettingRegistry | null,
     translator: ITranslator | null
   ): IGpuPerf => {
-    const trans = (translator ?? nullTranslator).load(NAMESPACE);
+    setTranslation((translator ?? nullTranslator).load(NAMESPACE));
     const rest = new Rest(app.serviceManager.serverSettings);
     if ((translator?.languageCode ?? 'en') !== 'en') {
       rest.sentences().then(learn, () => undefined); // they stay in English then
@@ -39,7 +40,7 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     const live = new LiveModel(rest);
     const notices = new Notices(live, alert => {
       const words = [alert.summary, alert.advice]
-        .map(each => said(trans, each))
+        .map(each => said(each))
         .join(' ');
       const options = { autoClose: 15000 as const };
       if (alert.severity === 'critical') {
@@ -49,7 +50,7 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
       }
     });
     if (settings !== null) {
-      translateSettings(settings, trans); // before anything loads them
+      translateSettings(settings); // before anything loads them
       settings
         .load(PLUGIN_ID)
         .then(loaded => {

@@ -4,29 +4,17 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { chipIcon } from '../icon';
-import { CommandIDs, IGpuPerf, NAMESPACE } from '../tokens';
+import { CommandIDs, IGpuPerf } from '../tokens';
+import { trans } from '../translation';
 import { GpuPanel } from '../view/panel';
+import { confirm } from './confirm';
 import { codeInserter } from './insertCode';
 import { terminalWriter } from './terminal';
 import { kernelActions } from './kernelActions';
-
-async function confirm(
-  title: string,
-  body: string,
-  accept: string
-): Promise<boolean> {
-  const answer = await showDialog({
-    title,
-    body,
-    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: accept })]
-  });
-  return answer.button.accept;
-}
 
 /** After Lab's own panels. */
 const RANK = 700;
@@ -37,36 +25,27 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   description: 'The GPU panel.',
   autoStart: true,
   requires: [IGpuPerf],
-  optional: [
-    ITranslator,
-    IStateDB,
-    ILayoutRestorer,
-    ICommandPalette,
-    ILabShell
-  ],
+  optional: [IStateDB, ILayoutRestorer, ICommandPalette, ILabShell],
   activate: (
     app: JupyterFrontEnd,
     gpuperf: IGpuPerf,
-    translator: ITranslator | null,
     state: IStateDB | null,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
     labShell: ILabShell | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load(NAMESPACE);
     const kernelspecs = app.serviceManager.kernelspecs;
-    const actions = kernelActions(app, trans, () => {
+    const actions = kernelActions(app, () => {
       void gpuperf.processes.refresh();
     });
     const panel = new GpuPanel({
       ...gpuperf,
-      trans,
       state,
       kernelspecs,
       actions,
       confirm,
-      insertCode: codeInserter(app, trans),
-      writeInTerminal: terminalWriter(app, trans),
+      insertCode: codeInserter(app),
+      writeInTerminal: terminalWriter(app),
       openDashboard: () => void app.commands.execute(CommandIDs.openDashboard)
     });
     // Notebook 7 keeps its left side for the table of contents alone.

@@ -1,8 +1,8 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
 
 import { PLUGIN_ID } from '../tokens';
+import { trans } from '../translation';
 
 /** The parts of a schema that are words. */
 const WORDS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
@@ -11,15 +11,12 @@ const WORDS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
  * Have the settings' titles and descriptions shown in the reader's language. Lab's server does
  * that out of its own language pack alone, which does not know us.
  */
-export function translateSettings(
-  settings: ISettingRegistry,
-  trans: TranslationBundle
-): void {
+export function translateSettings(settings: ISettingRegistry): void {
   settings.transform(PLUGIN_ID, {
     fetch: plugin => ({
       ...plugin,
       schema: {
-        ...(translated(plugin.schema, trans) as ISettingRegistry.ISchema),
+        ...(inLanguage(plugin.schema) as ISettingRegistry.ISchema),
         title: trans._p('schema', plugin.schema.title ?? ''),
         description: trans._p('schema', plugin.schema.description ?? '')
       }
@@ -28,16 +25,13 @@ export function translateSettings(
 }
 
 /** A copy of a part of a schema with its words in another language; values stay as they are. */
-export function translated(
-  part: PartialJSONObject,
-  trans: Pick<TranslationBundle, '_p'>
-): PartialJSONObject {
+function inLanguage(part: PartialJSONObject): PartialJSONObject {
   return Object.fromEntries(
     Object.entries(part).map(([key, value]) => {
       if (typeof value === 'string' && WORDS.includes(key)) {
         return [key, trans._p('settings', value)];
       }
-      return [key, isPart(key, value) ? translated(value, trans) : value];
+      return [key, isPart(key, value) ? inLanguage(value) : value];
     })
   );
 }

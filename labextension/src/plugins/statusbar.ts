@@ -4,10 +4,9 @@ import {
 } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { statusBarSettingsOf } from '../model/statusbar';
-import { CommandIDs, IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
+import { CommandIDs, IGpuPerf, PLUGIN_ID } from '../tokens';
 import { StatusItem } from '../view/statusitem';
 
 const ITEM_ID = 'jupyter-gpuperf:status';
@@ -18,21 +17,19 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
   description: 'The GPU in the status bar.',
   autoStart: true,
   requires: [IGpuPerf],
-  optional: [IStatusBar, ISettingRegistry, ITranslator],
+  optional: [IStatusBar, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     gpuperf: IGpuPerf,
     statusBar: IStatusBar | null,
-    settings: ISettingRegistry | null,
-    translator: ITranslator | null
+    settings: ISettingRegistry | null
   ): void => {
     if (statusBar === null) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load(NAMESPACE);
     let shown = settings === null;
     const open = () => void app.commands.execute(CommandIDs.openPanel);
-    const item = new StatusItem(gpuperf.live, trans, open);
+    const item = new StatusItem(gpuperf.live, open);
     statusBar.registerStatusItem(ITEM_ID, {
       item,
       align: 'left',

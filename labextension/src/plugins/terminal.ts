@@ -1,7 +1,8 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { Terminal } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { trans } from '../translation';
 
 const CREATE = 'terminal:create-new';
 /** A shell that is slow to start gets the line anyway. */
@@ -13,8 +14,7 @@ interface ITerminalWidget {
 
 /** Writes a line at the prompt of a new terminal. It runs when the user presses Enter, and not before. */
 export function terminalWriter(
-  app: JupyterFrontEnd,
-  trans: TranslationBundle
+  app: JupyterFrontEnd
 ): (line: string) => Promise<void> {
   return async line => {
     const { commands } = app;

@@ -1,7 +1,7 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Alert, Finding } from '../api/generated';
+import { trans } from '../translation';
 
 type IUrgent = Pick<Alert, 'severity'>;
 
@@ -16,7 +16,6 @@ const SHAPES = {
 export function AlertDot(props: {
   alerts: readonly Alert[];
   findings: readonly Finding[];
-  trans: TranslationBundle;
 }): JSX.Element {
   const alerts = props.alerts.filter(isUrgent);
   const findings = props.findings.filter(isUrgent);
@@ -28,10 +27,7 @@ export function AlertDot(props: {
         ? 'critical'
         : 'warning';
   const words =
-    [
-      alertsInWords(alerts.length, props.trans),
-      findingsInWords(findings.length, props.trans)
-    ]
+    [alertsInWords(alerts.length), findingsInWords(findings.length)]
       .filter(each => each !== null)
       .join(', ') || null;
   return (
@@ -53,17 +49,11 @@ export function isUrgent(alert: IUrgent): boolean {
 }
 
 /** `2 alerts`; null when there is none. */
-export function alertsInWords(
-  count: number,
-  trans: TranslationBundle
-): string | null {
+export function alertsInWords(count: number): string | null {
   return count === 0 ? null : trans._n('%1 alert', '%1 alerts', count);
 }
 
 /** `2 findings`; null when there is none. */
-export function findingsInWords(
-  count: number,
-  trans: TranslationBundle
-): string | null {
+export function findingsInWords(count: number): string | null {
   return count === 0 ? null : trans._n('%1 finding', '%1 findings', count);
 }

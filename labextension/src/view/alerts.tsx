@@ -1,8 +1,8 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Alert } from '../api/generated';
 import type { LiveModel } from '../model/live';
+import { trans } from '../translation';
 import { said } from './said';
 
 export const SIGNS: Record<Alert['severity'], string> = {
@@ -12,11 +12,8 @@ export const SIGNS: Record<Alert['severity'], string> = {
 };
 
 /** What needs attention now; nothing at all when nothing does. */
-export function Alerts(props: {
-  live: LiveModel;
-  trans: TranslationBundle;
-}): JSX.Element | null {
-  const { live, trans } = props;
+export function Alerts(props: { live: LiveModel }): JSX.Element | null {
+  const { live } = props;
   if (live.alerts.length === 0) {
     return null;
   }
@@ -31,16 +28,16 @@ export function Alerts(props: {
           <span
             className="jp-GpuPerf-sign"
             role="img"
-            aria-label={severityInWords(trans, alert.severity)}
+            aria-label={severityInWords(alert.severity)}
           >
             {SIGNS[alert.severity]}
           </span>
           <div>
             <strong>
-              {placeOf(alert, live, trans)}
-              {said(trans, alert.summary)}
+              {placeOf(alert, live)}
+              {said(alert.summary)}
             </strong>
-            <p className="jp-GpuPerf-note">{said(trans, alert.advice)}</p>
+            <p className="jp-GpuPerf-note">{said(alert.advice)}</p>
           </div>
         </li>
       ))}
@@ -51,8 +48,7 @@ export function Alerts(props: {
 /** Which device it is about, where there are several and its words do not begin with it: `GPU 3: `. */
 export function placeOf(
   alert: Pick<Alert, 'device' | 'summary'>,
-  live: LiveModel,
-  trans: TranslationBundle
+  live: LiveModel
 ): string {
   const devices = live.devices?.devices ?? [];
   const device = devices.find(each => each.uuid === alert.device);
@@ -64,10 +60,7 @@ export function placeOf(
 }
 
 /** How bad it is. */
-export function severityInWords(
-  trans: TranslationBundle,
-  severity: Alert['severity']
-): string {
+export function severityInWords(severity: Alert['severity']): string {
   const words: Record<Alert['severity'], string> = {
     info: trans.__('Note'),
     warning: trans.__('Warning'),

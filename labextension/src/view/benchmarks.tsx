@@ -2,13 +2,13 @@ import type { KernelSpec } from '@jupyterlab/services';
 import * as React from 'react';
 
 import type { JobInfo, SuiteInfo } from '../api/generated';
-import type { Refusal } from '../api/rest';
 import { isActive } from '../model/jobs';
+import { trans } from '../translation';
 import type { IPanelContext } from './context';
-import { BenchmarkForm } from './form';
+import { BenchmarkForm, Select } from './form';
 import { Job } from './job';
-import { said } from './said';
-import { Section } from './section';
+import { Failure } from './refusal';
+import { More, Section } from './section';
 import { SuiteForm } from './suiteform';
 import { Suite } from './suites';
 
@@ -19,7 +19,6 @@ export function BenchmarksSection({
   live,
   jobs,
   rest,
-  trans,
   state,
   kernelspecs,
   insertCode
@@ -53,7 +52,6 @@ export function BenchmarksSection({
         suite={each}
         rest={rest}
         isNewest={isNewest}
-        trans={trans}
         onCancel={() => void jobs.cancelSuite(each.id)}
       />
     ) : (
@@ -63,7 +61,6 @@ export function BenchmarksSection({
         jobs={jobs.jobs}
         rest={rest}
         isNewest={isNewest}
-        trans={trans}
         insertCode={insertCode}
         onCancel={() => void jobs.cancel(each.id)}
       />
@@ -83,23 +80,19 @@ export function BenchmarksSection({
           kernels={kernels}
           defaultKernel={defaultOf(kernelspecs, kernels)}
           devices={devices}
-          trans={trans}
           state={state}
           onRun={request => void jobs.run(request)}
         >
-          <select
-            className="jp-mod-styled"
+          <Select
             name="benchmark"
-            aria-label={trans.__('Benchmark')}
+            label={trans.__('Benchmark')}
             value={benchmark.name}
-            onChange={event => setChosen(event.target.value)}
-          >
-            {jobs.benchmarks.map(each => (
-              <option key={each.name} value={each.name}>
-                {trans.__(each.label)}
-              </option>
-            ))}
-          </select>
+            options={jobs.benchmarks.map(({ name, label }) => [
+              name,
+              trans.__(label)
+            ])}
+            onChange={setChosen}
+          />
         </BenchmarkForm>
       ) : null}
       {benchmark ? (
@@ -108,37 +101,20 @@ export function BenchmarksSection({
           kernels={kernels}
           defaultKernel={defaultOf(kernelspecs, kernels)}
           devices={devices}
-          trans={trans}
           state={state}
           onRun={request => void jobs.runSuite(request)}
         />
       ) : null}
-      {refusal ? <Refused refusal={refusal} trans={trans} /> : null}
+      <Failure error={refusal} role="alert" />
       {recent.map(show)}
       {older.length > 0 ? (
-        <details className="jp-GpuPerf-all">
-          <summary>
-            {trans._n('%1 earlier run', '%1 earlier runs', older.length)}
-          </summary>
+        <More
+          title={trans._n('%1 earlier run', '%1 earlier runs', older.length)}
+        >
           {older.map(show)}
-        </details>
+        </More>
       ) : null}
     </Section>
-  );
-}
-
-function Refused(props: {
-  refusal: Refusal;
-  trans: IPanelContext['trans'];
-}): JSX.Element {
-  const { refusal, trans } = props;
-  return (
-    <div className="jp-GpuPerf-failure" data-error={refusal.code} role="alert">
-      <p>{said(trans, refusal.message)}</p>
-      {refusal.hint ? (
-        <p className="jp-GpuPerf-note">{said(trans, refusal.hint)}</p>
-      ) : null}
-    </div>
   );
 }
 

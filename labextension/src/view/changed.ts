@@ -1,13 +1,20 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
-
 import type { FigureChange } from '../api/generated';
-import { formatInterval, labelOf, significant, wordsOf } from '../format';
+import {
+  formatInterval,
+  labelOf,
+  plain,
+  significant,
+  wordsOf
+} from '../format';
+import { trans, translated } from '../translation';
 
 /** What changed in a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
-export function changeInWords(
-  trans: TranslationBundle,
-  { figure, unit, ratio, verdict }: FigureChange
-): string {
+export function changeInWords({
+  figure,
+  unit,
+  ratio,
+  verdict
+}: FigureChange): string {
   if (verdict === 'same') {
     return trans.__('no difference seen');
   }
@@ -40,23 +47,18 @@ export function ratioInWords({ ratio }: FigureChange): string {
 /** Both values in short: `11.2 ms → 11.6 ms`. */
 export function bothInWords({ figure, before, after }: FigureChange): string {
   return [before, after]
-    .map(each => formatInterval(figure, each))
-    .map(each => `${each.text} ${each.unit}`.trim())
+    .map(each => plain(formatInterval(figure, each)))
     .join(' → ');
 }
 
 /** Which figure of which benchmark, with what it was set to. */
-export function figureInWords(
-  trans: TranslationBundle,
-  change: FigureChange
-): string {
-  const label = labelOf(change.figure, words => trans.__(words));
+export function figureInWords(change: FigureChange): string {
+  const label = labelOf(change.figure, translated);
   return `${change.benchmark} · ${label}`;
 }
 
 /** Parameters as people read them, without those that say only how sure to be. */
 export function settingsInWords(
-  trans: TranslationBundle,
   parameters: FigureChange['parameters']
 ): string {
   return Object.entries(parameters)

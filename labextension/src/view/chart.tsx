@@ -38,8 +38,7 @@ export function Chart(props: IChartProps): JSX.Element {
         return; // hidden: nobody sees it, and the status bar may go on streaming
       }
       const track = live.tracks.of(uuid);
-      const values = track.values.get(metric) ?? track.times.map(() => null);
-      plot.setData([track.times, values]);
+      plot.setData([track.times, track.of(metric).mean]);
     };
     const resizer = new ResizeObserver(() => {
       width = element.clientWidth;

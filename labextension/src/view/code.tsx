@@ -1,32 +1,22 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
+import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
+
+import { trans } from '../translation';
 
 interface ICodeProps {
   readonly code: string;
-  readonly trans: TranslationBundle;
   /** Put it into a new cell of the notebook. */
   insertCode(code: string): Promise<void>;
 }
 
 /** Code to take over: to copy, or right into the notebook. */
 export function Code(props: ICodeProps): JSX.Element {
-  const { code, trans, insertCode } = props;
-  const [copied, setCopied] = React.useState(false);
+  const { code, insertCode } = props;
   return (
     <>
       <pre className="jp-GpuPerf-code">{code.trimEnd()}</pre>
       <div className="jp-GpuPerf-findingActions">
-        <button
-          className="jp-mod-styled"
-          data-action="copy"
-          onClick={() => {
-            void navigator.clipboard
-              .writeText(code)
-              .then(() => setCopied(true));
-          }}
-        >
-          {copied ? trans.__('Copied') : trans.__('Copy')}
-        </button>
+        <CopyButton text={code} />
         <button
           className="jp-mod-styled"
           data-action="insert"
@@ -37,5 +27,19 @@ export function Code(props: ICodeProps): JSX.Element {
         </button>
       </div>
     </>
+  );
+}
+
+/** Copies a text, and says so. */
+export function CopyButton({ text }: { text: string }): JSX.Element {
+  const [copied, setCopied] = React.useState(false);
+  const copy = () => {
+    Clipboard.copyToSystem(text);
+    setCopied(true);
+  };
+  return (
+    <button className="jp-mod-styled" data-action="copy" onClick={copy}>
+      {copied ? trans.__('Copied') : trans.__('Copy')}
+    </button>
   );
 }

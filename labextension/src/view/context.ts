@@ -1,13 +1,19 @@
 import type { KernelSpec } from '@jupyterlab/services';
 import type { IStateDB } from '@jupyterlab/statedb';
-import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { KernelInfo } from '../api/generated';
 import type { IGpuPerf } from '../tokens';
-import type { IKernelActions } from './processes';
+
+/** What can be done with a notebook's kernel; each asks first where something is lost. */
+export interface IKernelActions {
+  open(path: string): void;
+  interrupt(kernel: KernelInfo): void;
+  restart(kernel: KernelInfo): void;
+  shutDown(kernel: KernelInfo): void;
+}
 
 /** What every part of the panel may use. */
 export interface IPanelContext extends IGpuPerf {
-  readonly trans: TranslationBundle;
   readonly kernelspecs: KernelSpec.IManager;
   readonly actions: IKernelActions;
   openDashboard(): void;

@@ -1,11 +1,12 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { DeviceInfo, MetricInfo } from '../api/generated';
 import { shortName } from '../format';
 import type { LiveModel } from '../model/live';
+import { trans } from '../translation';
 import { Chart } from './chart';
 import { Figure, flagsInWords, Readings, topOf } from './figure';
+import { More } from './section';
 import { familyInWords, stateInWords } from './words';
 
 /** The metrics that a card shows large; all others are in the table below. */
@@ -23,13 +24,12 @@ const IDLE_FLAG = 1;
 interface IDeviceProps {
   readonly device: DeviceInfo;
   readonly live: LiveModel;
-  readonly trans: TranslationBundle;
 }
 
 /** A device with its main figures, a minute's curve for each, and all readings on demand. */
-export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
+export function DeviceCard({ device, live }: IDeviceProps): JSX.Element {
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
-  const shared = { uuid: device.uuid, readings, live, trans };
+  const shared = { uuid: device.uuid, readings, live };
   const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
   const lines = LINE_METRICS.map(name => live.metric(name)).filter(isMetric);
   return (
@@ -46,7 +46,7 @@ export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
             : trans.__('GPU %1', device.index)}
         </span>
       </header>
-      <State device={device} trans={trans} />
+      <State device={device} />
       <div className="jp-GpuPerf-tiles">
         {main.map(metric => (
           <Tile key={metric.name} metric={metric} height={34} {...shared} />
@@ -61,18 +61,15 @@ export function DeviceCard({ device, live, trans }: IDeviceProps): JSX.Element {
           />
         ))}
       </div>
-      <HeldBack readings={readings} live={live} trans={trans} />
-      <AllReadings readings={readings} live={live} trans={trans} />
+      <HeldBack readings={readings} live={live} />
+      <AllReadings readings={readings} live={live} />
     </article>
   );
 }
 
 /** What is the matter with the device, when something is. */
-function State({
-  device,
-  trans
-}: Pick<IDeviceProps, 'device' | 'trans'>): JSX.Element | null {
-  const trouble = stateInWords(trans, device.state);
+function State({ device }: Pick<IDeviceProps, 'device'>): JSX.Element | null {
+  const trouble = stateInWords(device.state);
   if (trouble !== null) {
     return (
       <p className="jp-GpuPerf-failure" data-state={device.state}>
@@ -97,7 +94,7 @@ interface ITileProps extends IReadingsProps {
 
 /** A reading and its last minute. */
 function Tile(props: ITileProps): JSX.Element {
-  const { uuid, metric, height, line, readings, live, trans } = props;
+  const { uuid, metric, height, line, readings, live } = props;
   return (
     <div
       className={`jp-GpuPerf-tile${line ? ' jp-mod-line' : ''}`}
@@ -105,7 +102,7 @@ function Tile(props: ITileProps): JSX.Element {
       title={trans.__(metric.help)}
     >
       <span className="jp-GpuPerf-label">{trans.__(metric.label)}</span>
-      <Figure metric={metric} readings={readings} trans={trans} />
+      <Figure metric={metric} readings={readings} />
       <Chart
         live={live}
         uuid={uuid}
@@ -119,7 +116,7 @@ function Tile(props: ITileProps): JSX.Element {
 }
 
 /** A device as one line, for machines with many; it unfolds into its card. */
-export function DeviceRow({ device, live, trans }: IDeviceProps): JSX.Element {
+export function DeviceRow({ device, live }: IDeviceProps): JSX.Element {
   const [open, setOpen] = React.useState(false);
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
   const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
@@ -143,19 +140,14 @@ export function DeviceRow({ device, live, trans }: IDeviceProps): JSX.Element {
             key={metric.name}
             title={trans.__(metric.label)}
           >
-            <Figure
-              metric={metric}
-              readings={readings}
-              trans={trans}
-              focusable={false}
-            />
+            <Figure metric={metric} readings={readings} focusable={false} />
           </span>
         ))}
         <span className="jp-GpuPerf-rowBar" aria-hidden="true">
           <span style={{ width: `${typeof busy === 'number' ? busy : 0}%` }} />
         </span>
       </button>
-      {open ? <DeviceCard device={device} live={live} trans={trans} /> : null}
+      {open ? <DeviceCard device={device} live={live} /> : null}
     </div>
   );
 }
@@ -163,14 +155,9 @@ export function DeviceRow({ device, live, trans }: IDeviceProps): JSX.Element {
 interface IReadingsProps {
   readonly readings: Readings;
   readonly live: LiveModel;
-  readonly trans: TranslationBundle;
 }
 
-function HeldBack({
-  readings,
-  live,
-  trans
-}: IReadingsProps): JSX.Element | null {
+function HeldBack({ readings, live }: IReadingsProps): JSX.Element | null {
   const metric = live.metric('clock_event_flags');
   const mask = readings['clock_event_flags'];
   if (
@@ -185,19 +172,18 @@ function HeldBack({
       {trans.__(
         '%1: %2',
         trans.__(metric.label),
-        flagsInWords(metric, mask & ~IDLE_FLAG, trans)
+        flagsInWords(metric, mask & ~IDLE_FLAG)
       )}
     </p>
   );
 }
 
-function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
+function AllReadings({ readings, live }: IReadingsProps): JSX.Element {
   const metrics = live.catalog.metrics.filter(
     metric => metric.scope === 'device'
   );
   return (
-    <details className="jp-GpuPerf-all">
-      <summary>{trans.__('All readings')}</summary>
+    <More title={trans.__('All readings')}>
       <table>
         <tbody>
           {metrics.map((metric, i) => (
@@ -205,7 +191,7 @@ function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
               {metric.family !== metrics[i - 1]?.family ? (
                 <tr className="jp-GpuPerf-family">
                   <th colSpan={2} scope="colgroup">
-                    {familyInWords(trans, metric.family)}
+                    {familyInWords(metric.family)}
                   </th>
                 </tr>
               ) : null}
@@ -214,19 +200,14 @@ function AllReadings({ readings, live, trans }: IReadingsProps): JSX.Element {
                   {trans.__(metric.label)}
                 </th>
                 <td>
-                  <Figure
-                    metric={metric}
-                    readings={readings}
-                    trans={trans}
-                    share={false}
-                  />
+                  <Figure metric={metric} readings={readings} share={false} />
                 </td>
               </tr>
             </React.Fragment>
           ))}
         </tbody>
       </table>
-    </details>
+    </More>
   );
 }
 

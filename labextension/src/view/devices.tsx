@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { trans } from '../translation';
 import type { IPanelContext } from './context';
 import { DeviceCard, DeviceRow, isMetric } from './device';
 import { Figure, Readings } from './figure';
@@ -10,11 +11,7 @@ import { Section } from './section';
 const MANY = 4;
 
 /** All devices, or why there is none, and the machine around them. */
-export function DevicesSection({
-  live,
-  trans,
-  state
-}: IPanelContext): JSX.Element {
+export function DevicesSection({ live, state }: IPanelContext): JSX.Element {
   const devices = live.devices?.devices ?? [];
   const reason = live.devices?.reason ?? null;
   const Device = devices.length >= MANY ? DeviceRow : DeviceCard;
@@ -27,18 +24,15 @@ export function DevicesSection({
   return (
     <Section id="devices" title={trans.__('Devices')} note={note} state={state}>
       {devices.map(device => (
-        <Device key={device.uuid} device={device} live={live} trans={trans} />
+        <Device key={device.uuid} device={device} live={live} />
       ))}
-      {reason ? <NoDevice reason={reason} trans={trans} /> : null}
-      <Host live={live} trans={trans} />
+      {reason ? <NoDevice reason={reason} /> : null}
+      <Host live={live} />
     </Section>
   );
 }
 
-function Host({
-  live,
-  trans
-}: Pick<IPanelContext, 'live' | 'trans'>): JSX.Element | null {
+function Host({ live }: Pick<IPanelContext, 'live'>): JSX.Element | null {
   const readings: Readings = live.latest?.host ?? {};
   const metrics = ['host_cpu_percent', 'host_memory_used_bytes']
     .map(name => live.metric(name))
@@ -56,7 +50,7 @@ function Host({
           title={trans.__(metric.help)}
         >
           <span className="jp-GpuPerf-label">{trans.__(metric.label)} </span>
-          <Figure metric={metric} readings={readings} trans={trans} />
+          <Figure metric={metric} readings={readings} />
         </span>
       ))}
     </div>

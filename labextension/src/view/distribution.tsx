@@ -1,9 +1,9 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Interval } from '../api/generated';
-import { formatReading, labelOf, unitOf } from '../format';
+import { formatReading, labelOf, plain, unitOf } from '../format';
 import { binsOf } from '../model/bins';
+import { trans, translated } from '../translation';
 import { Behind } from './behind';
 
 const HEIGHT = 24;
@@ -13,21 +13,17 @@ interface IDistributionProps {
   readonly samples: readonly number[];
   /** The estimate, where it is one of the same quantity. */
   readonly interval: Interval | undefined;
-  readonly trans: TranslationBundle;
 }
 
 /** How a figure's samples lie, with the estimate and its interval; nothing where there is nothing to see. */
 export function Distribution(props: IDistributionProps): JSX.Element | null {
-  const { name, samples, interval, trans } = props;
+  const { name, samples, interval } = props;
   const bins = binsOf(samples);
   if (bins === null) {
     return null;
   }
   const { low, high, counts } = bins;
-  const words = (value: number) => {
-    const { text, unit } = formatReading(value, unitOf(name));
-    return `${text} ${unit}`.trim();
-  };
+  const words = (value: number) => plain(formatReading(value, unitOf(name)));
   const edge = (place: number) => low + ((high - low) * place) / counts.length;
   const most = Math.max(...counts);
   const width = 100 / counts.length;
@@ -35,7 +31,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
     Math.max(0, Math.min(100, (100 * (value - low)) / (high - low)));
   const label = trans.__(
     'Distribution: %1, %2 samples',
-    labelOf(name, each => trans.__(each)),
+    labelOf(name, translated),
     samples.length
   );
   return (

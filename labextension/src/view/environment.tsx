@@ -1,14 +1,16 @@
-import { Clipboard } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { CheckFinding } from '../api/generated';
 import type { DoctorModel } from '../model/doctor';
+import { trans } from '../translation';
 import { pythonsOf } from './benchmarks';
+import { CopyButton } from './code';
 import type { IPanelContext } from './context';
+import { Select } from './form';
+import { Failure } from './refusal';
 import { said } from './said';
-import { Section } from './section';
+import { More, Section } from './section';
 
 const SIGNS: Record<CheckFinding['status'], string> = {
   fail: '✕',
@@ -19,14 +21,14 @@ const SIGNS: Record<CheckFinding['status'], string> = {
 
 /** What the doctor found, what is wrong first. */
 export function EnvironmentSection(context: IPanelContext): JSX.Element {
-  const { doctor, trans, state } = context;
+  const { doctor, state } = context;
   return (
     <UseSignal signal={doctor.changed}>
       {() => (
         <Section
           id="environment"
           title={trans.__('Environment')}
-          note={noteOf(doctor, trans)}
+          note={noteOf(doctor)}
           state={state}
         >
           <Environment {...context} />
@@ -37,7 +39,7 @@ export function EnvironmentSection(context: IPanelContext): JSX.Element {
 }
 
 /** `66 checks, 1 failure, 2 warnings` */
-function noteOf(doctor: DoctorModel, trans: TranslationBundle): string {
+function noteOf(doctor: DoctorModel): string {
   if (doctor.report === null) {
     return doctor.busy ? trans.__('looking…') : '';
   }
@@ -56,29 +58,23 @@ function noteOf(doctor: DoctorModel, trans: TranslationBundle): string {
 
 function Environment({
   doctor,
-  trans,
   kernelspecs,
   writeInTerminal
 }: IPanelContext): JSX.Element {
   const wrong = doctor.with('fail', 'warn');
-  const { trouble } = doctor;
   return (
     <>
       <div className="jp-GpuPerf-chooser">
-        <select
-          className="jp-mod-styled"
+        <Select
           name="environment"
-          aria-label={trans.__('The environment to look at')}
+          label={trans.__('The environment to look at')}
           value={doctor.kernel}
-          onChange={event => doctor.choose(event.target.value)}
-        >
-          <option value="">{trans.__('Jupyter server')}</option>
-          {Object.entries(pythonsOf(kernelspecs)).map(([name, title]) => (
-            <option key={name} value={name}>
-              {title}
-            </option>
-          ))}
-        </select>
+          options={[
+            ['', trans.__('Jupyter server')],
+            ...Object.entries(pythonsOf(kernelspecs))
+          ]}
+          onChange={kernel => doctor.choose(kernel)}
+        />
         <button
           className="jp-mod-styled"
           disabled={doctor.busy}
@@ -92,23 +88,16 @@ function Environment({
           ? trans.__('Looking at packages, driver and settings…')
           : doctor.report?.interpreter}
       </p>
-      {trouble ? (
-        <div className="jp-GpuPerf-failure" role="alert">
-          <p>{said(trans, trouble.message)}</p>
-          <p className="jp-GpuPerf-note">{said(trans, trouble.hint)}</p>
-        </div>
-      ) : null}
-      <Findings findings={wrong} trans={trans} write={writeInTerminal} />
+      <Failure error={doctor.trouble} role="alert" />
+      <Findings findings={wrong} write={writeInTerminal} />
       <Quiet
         title={trans.__('As it should be')}
         findings={doctor.with('ok')}
-        trans={trans}
         write={writeInTerminal}
       />
       <Quiet
         title={trans.__('Not known here')}
         findings={doctor.with('unknown')}
-        trans={trans}
         write={writeInTerminal}
       />
     </>
@@ -117,29 +106,25 @@ function Environment({
 
 interface IFindings {
   readonly findings: readonly CheckFinding[];
-  readonly trans: TranslationBundle;
   /** Write a line at the prompt of a new terminal. */
   readonly write: (line: string) => Promise<void>;
 }
 
 function Quiet(props: IFindings & { title: string }): JSX.Element | null {
-  const { title, findings, trans, write } = props;
+  const { title, findings, write } = props;
   return findings.length === 0 ? null : (
-    <details className="jp-GpuPerf-all">
-      <summary>
-        {title} ({findings.length})
-      </summary>
-      <Findings findings={findings} trans={trans} write={write} />
-    </details>
+    <More title={`${title} (${findings.length})`}>
+      <Findings findings={findings} write={write} />
+    </More>
   );
 }
 
-function Findings({ findings, trans, write }: IFindings): JSX.Element {
+function Findings({ findings, write }: IFindings): JSX.Element {
   return (
     <ul className="jp-GpuPerf-checks">
       {findings.map(each => (
         <li key={each.id} data-check={each.id} data-status={each.status}>
-          <Finding finding={each} trans={trans} write={write} />
+          <Finding finding={each} write={write} />
         </li>
       ))}
     </ul>
@@ -152,8 +137,8 @@ interface IFinding extends Omit<IFindings, 'findings'> {
 
 /** A line that opens to what was found, what should be, why, and what to type. */
 function Finding(props: IFinding): JSX.Element {
-  const { finding, trans } = props;
-  const words = (text: string) => said(trans, text);
+  const { finding } = props;
+  const words = (text: string) => said(text);
   const known = finding.status !== 'unknown';
   const rows: [string, string][] = [
     [known ? trans.__('Found') : trans.__('Not known'), words(finding.found)],
@@ -166,7 +151,7 @@ function Finding(props: IFinding): JSX.Element {
         <span
           className="jp-GpuPerf-sign"
           role="img"
-          aria-label={statusInWords(trans, finding.status)}
+          aria-label={statusInWords(finding.status)}
         >
           {SIGNS[finding.status]}
         </span>{' '}
@@ -191,9 +176,8 @@ function Finding(props: IFinding): JSX.Element {
 
 /** What to type; with buttons that spare it. A choice of several lines is the reader's. */
 function Fix(props: IFinding): JSX.Element {
-  const { finding, trans, write } = props;
+  const { finding, write } = props;
   const line = lineOf(finding.fix);
-  const [copied, setCopied] = React.useState(false);
   return (
     <div className="jp-GpuPerf-fix">
       <header>
@@ -202,15 +186,7 @@ function Fix(props: IFinding): JSX.Element {
             ? trans.__('If you like, type')
             : trans.__('To mend it, type')}
         </span>
-        <button
-          className="jp-mod-styled"
-          onClick={() => {
-            Clipboard.copyToSystem(finding.fix);
-            setCopied(true);
-          }}
-        >
-          {copied ? trans.__('Copied') : trans.__('Copy')}
-        </button>
+        <CopyButton text={finding.fix} />
         {line === null ? null : (
           <button
             className="jp-mod-styled"
@@ -236,10 +212,7 @@ function lineOf(fix: string): string | null {
     : lines.filter(Boolean).join(' && ');
 }
 
-function statusInWords(
-  trans: TranslationBundle,
-  status: CheckFinding['status']
-): string {
+function statusInWords(status: CheckFinding['status']): string {
   const words: Record<CheckFinding['status'], string> = {
     fail: trans.__('Does not work'),
     warn: trans.__('Warning'),

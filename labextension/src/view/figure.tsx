@@ -1,4 +1,3 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { MetricInfo } from '../api/generated';
@@ -6,9 +5,11 @@ import {
   formatReading,
   formatShare,
   IFigure,
+  plain,
   widestOf,
   widestReading
 } from '../format';
+import { trans } from '../translation';
 import { reasonInWords } from './words';
 
 export type Readings = Record<string, number | string>;
@@ -16,7 +17,6 @@ export type Readings = Record<string, number | string>;
 interface IFigureProps {
   readonly metric: MetricInfo;
   readonly readings: Readings;
-  readonly trans: TranslationBundle;
   /** False inside a button, which has the focus itself. */
   readonly focusable?: boolean;
   /** Whether to say what it is of: `542 of 700 W`. */
@@ -27,20 +27,19 @@ interface IFigureProps {
 export function Figure({
   metric,
   readings,
-  trans,
   focusable = true,
   share = true
 }: IFigureProps): JSX.Element {
   const reading = readings[metric.name];
   if (typeof reading !== 'number') {
-    const words = reasonInWords(trans, String(reading ?? ''));
+    const words = reasonInWords(String(reading ?? ''));
     return <Missing words={words} focusable={focusable} />;
   }
   if (metric.kind === 'flags') {
-    return <span>{flagsInWords(metric, reading, trans)}</span>;
+    return <span>{flagsInWords(metric, reading)}</span>;
   }
   const top = topOf(metric, readings);
-  const figure = figureOf(metric, reading, share ? top : null, trans);
+  const figure = figureOf(metric, reading, share ? top : null);
   // Where something stands beside it, the style sheet keeps this much place.
   const place = {
     '--jp-GpuPerf-widest': `${widestOf(top, metric.unit)}ch`
@@ -59,8 +58,7 @@ export function Figure({
 function figureOf(
   metric: MetricInfo,
   value: number,
-  whole: number | null,
-  trans: TranslationBundle
+  whole: number | null
 ): IFigure {
   return metric.maximum_metric && whole !== null && metric.unit !== 'mhz'
     ? formatShare(value, whole, metric.unit, of => trans.__('of %1', of))
@@ -71,7 +69,6 @@ function figureOf(
 export function figureInWords(
   metric: MetricInfo,
   readings: Readings,
-  trans: TranslationBundle,
   share = true
 ): string | null {
   const reading = readings[metric.name];
@@ -79,10 +76,10 @@ export function figureInWords(
     return null;
   }
   if (metric.kind === 'flags') {
-    return flagsInWords(metric, reading, trans);
+    return flagsInWords(metric, reading);
   }
   const top = share ? topOf(metric, readings) : null;
-  return joined(figureOf(metric, reading, top, trans));
+  return plain(figureOf(metric, reading, top));
 }
 
 /** Short of the top: that `100 %` comes up now and then is not worth a digit's place. */
@@ -92,19 +89,14 @@ const USUAL_RATIO = 0.99;
 export function widestInWords(
   metric: MetricInfo,
   readings: Readings,
-  trans: TranslationBundle,
   share = true
 ): string {
   const top = topOf(metric, readings);
   const widest =
     top === null || metric.kind === 'flags'
       ? widestReading(metric.unit)
-      : figureOf(metric, USUAL_RATIO * top, share ? top : null, trans);
-  return widest === null ? '' : joined(widest);
-}
-
-function joined({ text, unit }: IFigure): string {
-  return `${text} ${unit}`.trimEnd();
+      : figureOf(metric, USUAL_RATIO * top, share ? top : null);
+  return widest === null ? '' : plain(widest);
 }
 
 /** The top of a metric's scale, where it is known. */
@@ -132,11 +124,7 @@ function Missing(props: { words: string; focusable: boolean }): JSX.Element {
 }
 
 /** The set bits of a mask, in words. */
-export function flagsInWords(
-  metric: MetricInfo,
-  mask: number,
-  trans: TranslationBundle
-): string {
+export function flagsInWords(metric: MetricInfo, mask: number): string {
   const set = Object.entries(metric.flags).filter(
     ([bit]) => (mask & Number(bit)) !== 0
   );

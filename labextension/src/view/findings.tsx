@@ -1,9 +1,9 @@
 import { UseSignal } from '@jupyterlab/ui-components';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Finding } from '../api/generated';
 import { formatReading, grouped, labelOf, unitOf } from '../format';
+import { trans, translated } from '../translation';
 import { isUrgent } from './alertdot';
 import { placeOf, severityInWords, SIGNS } from './alerts';
 import { Code } from './code';
@@ -13,7 +13,7 @@ import { Section } from './section';
 
 /** Why the work is slow; nothing at all when nothing stands out. */
 export function FindingsSection(context: IPanelContext): JSX.Element {
-  const { live, trans, state } = context;
+  const { live, state } = context;
   return (
     <UseSignal signal={live.attention.changed}>
       {() => {
@@ -44,7 +44,7 @@ export function FindingsSection(context: IPanelContext): JSX.Element {
 function Notes(
   props: IPanelContext & { findings: readonly Finding[] }
 ): JSX.Element | null {
-  const { findings, trans } = props;
+  const { findings } = props;
   return findings.length === 0 ? null : (
     <details className="jp-GpuPerf-all" data-part="notes">
       <summary>{trans._n('%1 note', '%1 notes', findings.length)}</summary>
@@ -60,7 +60,7 @@ function Notes(
 type Shown = 'evidence' | 'fix' | null;
 
 function Card(props: IPanelContext & { finding: Finding }): JSX.Element {
-  const { finding, live, trans } = props;
+  const { finding, live } = props;
   const [shown, setShown] = React.useState<Shown>(null);
   const toggle = (part: Shown) => setShown(shown === part ? null : part);
   return (
@@ -68,16 +68,16 @@ function Card(props: IPanelContext & { finding: Finding }): JSX.Element {
       <span
         className="jp-GpuPerf-sign"
         role="img"
-        aria-label={severityInWords(trans, finding.severity)}
+        aria-label={severityInWords(finding.severity)}
       >
         {SIGNS[finding.severity]}
       </span>
       <div>
         <strong>
-          {placeOf(finding, live, trans)}
-          {said(trans, finding.summary)}
+          {placeOf(finding, live)}
+          {said(finding.summary)}
         </strong>
-        <p className="jp-GpuPerf-note">{noteOf(finding, trans)}</p>
+        <p className="jp-GpuPerf-note">{noteOf(finding)}</p>
         <div className="jp-GpuPerf-findingActions">
           <Toggle
             open={shown === 'evidence'}
@@ -128,45 +128,40 @@ function Toggle(props: {
 }
 
 function Evidence({
-  finding,
-  trans
+  finding
 }: IPanelContext & { finding: Finding }): JSX.Element {
   return (
     <div data-part="evidence">
       <dl className="jp-GpuPerf-evidence">
         {Object.entries(finding.evidence).map(([name, value]) => (
           <div key={name} data-evidence={name}>
-            <dt>{labelOf(name, words => trans.__(words))}</dt>
-            <dd>{valueInWords(name, value, trans)}</dd>
+            <dt>{labelOf(name, translated)}</dt>
+            <dd>{valueInWords(name, value)}</dd>
           </div>
         ))}
       </dl>
       <p className="jp-GpuPerf-note">
-        {trans.__('What would refute it: %1', said(trans, finding.refuted_by))}
+        {trans.__('What would refute it: %1', said(finding.refuted_by))}
       </p>
     </div>
   );
 }
 
 function Fix(props: IPanelContext & { finding: Finding }): JSX.Element {
-  const { finding, trans, insertCode } = props;
+  const { finding, insertCode } = props;
   const { change } = finding;
   return (
     <div data-part="fix">
-      <p>{said(trans, finding.advice)}</p>
-      {change === null ? null : (
-        <Code code={change} trans={trans} insertCode={insertCode} />
-      )}
+      <p>{said(finding.advice)}</p>
+      {change === null ? null : <Code code={change} insertCode={insertCode} />}
     </div>
   );
 }
 
 /** What it costs, whose it is, and how sure it is. */
-function noteOf(finding: Finding, trans: TranslationBundle): string {
+function noteOf(finding: Finding): string {
   return [
-    finding.cost === null
-      ? null
-      : said(trans, finding.cost).replace(/[.。]$/, ''),
+    finding.cost === null ? null : said(finding.cost).replace(/[.。]$/, ''),
     finding.notebook,
     finding.confidence === 'confirmed'
       ? trans.__('confirmed')
@@ -177,11 +172,7 @@ function noteOf(finding: Finding, trans: TranslationBundle): string {
     .join(' · ');
 }
 
-function valueInWords(
-  name: string,
-  value: number | string,
-  trans: TranslationBundle
-): string {
+function valueInWords(name: string, value: number | string): string {
   if (typeof value === 'string') {
     return value === 'unknown' ? trans.__('unknown') : value;
   }

@@ -1,5 +1,4 @@
 import type { IStateDB } from '@jupyterlab/statedb';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type {
@@ -16,6 +15,7 @@ import {
   problemOf,
   Typed
 } from '../model/form';
+import { trans, translated } from '../translation';
 import { Fold, useRemembered } from './section';
 import { problemInWords } from './words';
 
@@ -26,7 +26,6 @@ interface IFormProps {
   readonly defaultKernel: string;
   /** The devices to choose from. */
   readonly devices: readonly DeviceInfo[];
-  readonly trans: TranslationBundle;
   readonly state: IStateDB | null;
   /** What stands beside the button: the choice of the benchmark. */
   readonly children: React.ReactNode;
@@ -35,7 +34,7 @@ interface IFormProps {
 
 /** A benchmark's form, built from its parameters. */
 export function BenchmarkForm(props: IFormProps): JSX.Element {
-  const { benchmark, kernels, defaultKernel, devices, trans, onRun } = props;
+  const { benchmark, kernels, defaultKernel, devices, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
   const [kernel, setKernel] = React.useState('');
   const [uuid, setUuid] = React.useState('');
@@ -77,7 +76,6 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
             parameter={parameter}
             value={typed[parameter.name]}
             problem={problems[index]}
-            trans={trans}
             onChange={value => setTyped({ ...typed, [parameter.name]: value })}
           />
         ))}
@@ -89,14 +87,37 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
           options={kernels}
           onChange={setKernel}
         />
-        <DeviceChoice
-          devices={devices}
-          value={uuid}
-          trans={trans}
-          onChange={setUuid}
-        />
+        <DeviceChoice devices={devices} value={uuid} onChange={setUuid} />
       </details>
     </form>
+  );
+}
+
+/** One of several, as it is said to the reader. */
+export function Select(props: {
+  name: string;
+  label?: string;
+  help?: string;
+  value: string;
+  /** Values, and what people call them. */
+  options: readonly (readonly [string, string])[];
+  onChange(value: string): void;
+}): JSX.Element {
+  return (
+    <select
+      className="jp-mod-styled"
+      name={props.name}
+      aria-label={props.label}
+      aria-description={props.help}
+      value={props.value}
+      onChange={event => props.onChange(event.target.value)}
+    >
+      {props.options.map(([value, words]) => (
+        <option key={value} value={value}>
+          {words}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -115,19 +136,13 @@ export function Choice(props: IChoiceProps): JSX.Element {
   return (
     <label className="jp-GpuPerf-field" title={help}>
       <span>{label}</span>
-      <select
-        className="jp-mod-styled"
+      <Select
         name={name}
-        aria-description={help}
+        help={help}
         value={value}
-        onChange={event => onChange(event.target.value)}
-      >
-        {Object.entries(options).map(([key, title]) => (
-          <option key={key} value={key}>
-            {title}
-          </option>
-        ))}
-      </select>
+        options={Object.entries(options)}
+        onChange={onChange}
+      />
     </label>
   );
 }
@@ -136,10 +151,9 @@ export function Choice(props: IChoiceProps): JSX.Element {
 export function DeviceChoice(props: {
   devices: readonly DeviceInfo[];
   value: string;
-  trans: TranslationBundle;
   onChange(uuid: string): void;
 }): JSX.Element | null {
-  const { devices, value, trans, onChange } = props;
+  const { devices, value, onChange } = props;
   return devices.length > 1 ? (
     <Choice
       name="device"
@@ -163,7 +177,6 @@ interface IFieldProps {
   readonly label?: string;
   readonly value: string | boolean;
   readonly problem: Problem | null;
-  readonly trans: TranslationBundle;
   onChange(value: string | boolean): void;
 }
 
@@ -172,15 +185,12 @@ export function Field({
   label,
   value,
   problem,
-  trans,
   onChange
 }: IFieldProps): JSX.Element {
   const help = trans.__(parameter.help);
   return (
     <label className="jp-GpuPerf-field" title={help}>
-      <span>
-        {label ?? fieldLabelOf(parameter.name, words => trans.__(words))}
-      </span>
+      <span>{label ?? fieldLabelOf(parameter.name, translated)}</span>
       <Input
         parameter={parameter}
         value={value}
@@ -190,7 +200,7 @@ export function Field({
       />
       {problem ? (
         <span className="jp-GpuPerf-problem" role="alert">
-          {problemInWords(trans, problem, parameter)}
+          {problemInWords(problem, parameter)}
         </span>
       ) : null}
     </label>
@@ -203,7 +213,7 @@ function Input({
   problem,
   help,
   onChange
-}: Omit<IFieldProps, 'trans' | 'label'> & { help: string }): JSX.Element {
+}: Omit<IFieldProps, 'label'> & { help: string }): JSX.Element {
   if (typeof value === 'boolean') {
     return (
       <input
@@ -217,17 +227,13 @@ function Input({
   }
   if (parameter.type === 'choice') {
     return (
-      <select
-        className="jp-mod-styled"
+      <Select
         name={parameter.name}
-        aria-description={help}
+        help={help}
         value={value}
-        onChange={event => onChange(event.target.value)}
-      >
-        {parameter.choices.map(choice => (
-          <option key={choice}>{choice}</option>
-        ))}
-      </select>
+        options={parameter.choices.map(each => [each, each])}
+        onChange={onChange}
+      />
     );
   }
   return (

@@ -1,11 +1,12 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { JobInfo } from '../api/generated';
 import type { Rest } from '../api/rest';
 import { isActive } from '../model/jobs';
+import { trans } from '../translation';
 import { settingsInWords } from './changed';
 import { Progress } from './progress';
+import { Failure } from './refusal';
 import { Result } from './result';
 import { said } from './said';
 
@@ -15,14 +16,13 @@ interface IJobProps {
   readonly jobs: readonly JobInfo[];
   readonly rest: Rest;
   readonly isNewest: boolean;
-  readonly trans: TranslationBundle;
   insertCode(code: string): Promise<void>;
   onCancel(): void;
 }
 
 /** One job: its progress while it runs, then its result or what went wrong. */
 export function Job(props: IJobProps): JSX.Element {
-  const { job, jobs, rest, isNewest, trans, insertCode, onCancel } = props;
+  const { job, jobs, rest, isNewest, insertCode, onCancel } = props;
   return (
     <article
       className="jp-GpuPerf-job"
@@ -32,18 +32,15 @@ export function Job(props: IJobProps): JSX.Element {
       <header>
         <strong>{job.benchmark}</strong>
         <span className="jp-GpuPerf-note">
-          {settingsInWords(trans, job.parameters)}
+          {settingsInWords(job.parameters)}
         </span>
-        <span className="jp-GpuPerf-state">
-          {stateInWords(job.state, trans)}
-        </span>
+        <span className="jp-GpuPerf-state">{stateInWords(job.state)}</span>
       </header>
       {isActive(job) ? (
         <Progress
           of={job}
           name={job.benchmark}
-          words={queueInWords(job, jobs, trans)}
-          trans={trans}
+          words={queueInWords(job, jobs)}
           onCancel={onCancel}
         />
       ) : null}
@@ -52,24 +49,17 @@ export function Job(props: IJobProps): JSX.Element {
           result={job.result}
           id={job.result_id ?? null}
           rest={rest}
-          trans={trans}
           isNewest={isNewest}
           insertCode={insertCode}
         />
       ) : null}
-      {job.error ? (
-        <Failure error={job.error} log={job.log_tail} trans={trans} />
-      ) : null}
+      <Failure error={job.error} log={job.log_tail} />
     </article>
   );
 }
 
 /** What a waiting job waits for; what a running one does. */
-function queueInWords(
-  job: JobInfo,
-  jobs: readonly JobInfo[],
-  trans: TranslationBundle
-): string {
+function queueInWords(job: JobInfo, jobs: readonly JobInfo[]): string {
   const before = (job.waits_for ?? []).map(
     id => jobs.find(each => each.id === id)?.benchmark ?? '…'
   );
@@ -79,36 +69,10 @@ function queueInWords(
         before.length,
         before.join(', ')
       )
-    : said(trans, job.progress_message);
+    : said(job.progress_message);
 }
 
-/** What went wrong, what to do, and the last that the worker wrote. */
-export function Failure(props: {
-  error: NonNullable<JobInfo['error']>;
-  log: string;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { error, log, trans } = props;
-  return (
-    <div className="jp-GpuPerf-failure" data-error={error.code}>
-      <p>{said(trans, error.message)}</p>
-      {error.hint ? (
-        <p className="jp-GpuPerf-note">{said(trans, error.hint)}</p>
-      ) : null}
-      {log.trim() ? (
-        <details className="jp-GpuPerf-all">
-          <summary>{trans.__('End of the log')}</summary>
-          <pre>{log}</pre>
-        </details>
-      ) : null}
-    </div>
-  );
-}
-
-export function stateInWords(
-  state: JobInfo['state'],
-  trans: TranslationBundle
-): string {
+export function stateInWords(state: JobInfo['state']): string {
   const words: Record<JobInfo['state'], string> = {
     queued: trans.__('waiting'),
     running: trans.__('running'),

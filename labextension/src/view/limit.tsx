@@ -1,9 +1,9 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { formatReading, unitOf } from '../format';
+import { formatReading, plain, unitOf } from '../format';
 import { percent } from '../model/export';
 import { shareOf } from '../model/limits';
+import { trans } from '../translation';
 
 interface ILimitProps {
   readonly name: string;
@@ -11,15 +11,13 @@ interface ILimitProps {
   readonly limit: number;
   /** The best ever kept here; undefined while it is not known. */
   readonly best: number | undefined;
-  readonly trans: TranslationBundle;
 }
 
 /** A figure as a bar against the chip's limit, with a mark at the best here. */
 export function Limit(props: ILimitProps): JSX.Element {
-  const { name, value, limit, best, trans } = props;
+  const { name, value, limit, best } = props;
   const share = shareOf(name, value, limit);
-  const { text, unit } = formatReading(limit, unitOf(name));
-  const whole = `${text} ${unit}`.trim();
+  const whole = plain(formatReading(limit, unitOf(name)));
   const said = [
     name.endsWith('_seconds')
       ? trans.__('at least %2, %1 reached', percent(share), whole)

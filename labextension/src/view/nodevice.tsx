@@ -1,7 +1,7 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { NoDevices } from '../api/generated';
+import { trans } from '../translation';
 import { said } from './said';
 
 /** In parts: where it is broken when the panel is narrow. */
@@ -13,17 +13,14 @@ const REPLAY_COMMAND = [
 ];
 
 /** Why there is no device: what was looked for, and what to type. */
-export function NoDevice(props: {
-  reason: NoDevices;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { reason, trans } = props;
+export function NoDevice(props: { reason: NoDevices }): JSX.Element {
+  const { reason } = props;
   return (
     <div className="jp-GpuPerf-absent" data-reason={reason.code}>
       <p>
-        <strong>{said(trans, reason.message)}</strong>
+        <strong>{said(reason.message)}</strong>
       </p>
-      {reason.hint ? <p>{said(trans, reason.hint)}</p> : null}
+      {reason.hint ? <p>{said(reason.hint)}</p> : null}
       {reason.code === 'starting' ? null : (
         <p className="jp-GpuPerf-note">
           {trans.__(

@@ -2,6 +2,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
+import { trans } from '../translation';
 import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
 import type { IPanelContext } from './context';
@@ -21,7 +22,7 @@ export class GpuPanel extends SeenWidget {
     super();
     this.id = 'jp-gpuperf-panel';
     this.title.icon = chipIcon;
-    this.title.caption = context.trans.__('GPU performance');
+    this.title.caption = trans.__('GPU performance');
     this.addClass('jp-GpuPerf-panel');
   }
 
@@ -74,8 +75,8 @@ export class GpuPanel extends SeenWidget {
 }
 
 /** Where the readings come from, when there is something to say about it. */
-function Status({ live, trans, openDashboard }: IPanelContext): JSX.Element {
-  const trouble = connectionInWords(trans, live);
+function Status({ live, openDashboard }: IPanelContext): JSX.Element {
+  const trouble = connectionInWords(live);
   return (
     <div
       className="jp-GpuPerf-status"
@@ -100,7 +101,7 @@ function Status({ live, trans, openDashboard }: IPanelContext): JSX.Element {
         <span className="jp-GpuPerf-problem">
           {live.problem
             .split('\n')
-            .map(each => said(trans, each))
+            .map(each => said(each))
             .join(' ')}
         </span>
       ) : null}

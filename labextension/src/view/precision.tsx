@@ -1,4 +1,3 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type {
@@ -6,13 +5,13 @@ import type {
   PrecisionMode,
   PrecisionProfile
 } from '../api/generated';
-import { formatBytes, formatInterval, formatSeconds } from '../format';
+import { formatBytes, formatInterval, formatSeconds, plain } from '../format';
+import { trans } from '../translation';
 import { Code } from './code';
 import { said } from './said';
 
 interface IPrecisionProps {
   readonly profile: PrecisionProfile;
-  readonly trans: TranslationBundle;
   insertCode(code: string): Promise<void>;
 }
 
@@ -25,11 +24,11 @@ const SIGNS: Record<string, string> = {
 
 /** A cell under every precision: which to use, each mode's figures, what keeps it from more, the code. */
 export function Precision(props: IPrecisionProps): JSX.Element {
-  const { profile, trans, insertCode } = props;
+  const { profile, insertCode } = props;
   return (
     <div className="jp-GpuPerf-precision">
       <p>
-        <strong>{said(trans, profile.sentence)}</strong>
+        <strong>{said(profile.sentence)}</strong>
       </p>
       <table>
         <thead>
@@ -46,17 +45,15 @@ export function Precision(props: IPrecisionProps): JSX.Element {
       <Sentences
         title={trans.__('What keeps it from gaining more')}
         sentences={profile.why_not_more}
-        trans={trans}
       />
       <Sentences
         title={trans.__('What to try next')}
         sentences={profile.next_steps}
-        trans={trans}
       />
       {profile.code ? (
         <>
           <h4>{trans.__('The cell for %1', profile.recommended ?? '')}</h4>
-          <Code code={profile.code} trans={trans} insertCode={insertCode} />
+          <Code code={profile.code} insertCode={insertCode} />
         </>
       ) : null}
     </div>
@@ -65,12 +62,13 @@ export function Precision(props: IPrecisionProps): JSX.Element {
 
 /** Its figures, and below them what they can't say. */
 function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
-  const { mode, profile, trans } = props;
+  const { mode, profile } = props;
   const { step_seconds, speedup, peak_bytes } = mode;
   const peak = peak_bytes === null ? null : formatBytes(peak_bytes);
-  const plain = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
-  const name = mode.mode === profile.now ? trans.__('%1 (now)', plain) : plain;
-  const notes = mode.error ? said(trans, mode.error) : notesOf(mode, trans);
+  const breakable = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
+  const name =
+    mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
+  const notes = mode.error ? said(mode.error) : notesOf(mode);
   return (
     <tbody
       data-mode={mode.mode}
@@ -80,9 +78,7 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
         <th scope="row">
           {name}
           {peak === null ? null : (
-            <span className="jp-GpuPerf-note">
-              {peak.text} {peak.unit}
-            </span>
+            <span className="jp-GpuPerf-note">{plain(peak)}</span>
           )}
         </th>
         <Measured name="step_seconds" interval={step_seconds} />
@@ -124,16 +120,14 @@ function Measured(props: {
   );
 }
 
-function notesOf(mode: PrecisionMode, trans: TranslationBundle): string {
+function notesOf(mode: PrecisionMode): string {
   const compiling =
     mode.compile_seconds === null ? null : formatSeconds(mode.compile_seconds);
   return [
     mode.verdict === 'reference'
       ? trans.__('what the others are held against')
-      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${said(trans, mode.numbers)}`,
-    compiling === null
-      ? ''
-      : trans.__('compiled in %1', `${compiling.text} ${compiling.unit}`),
+      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${said(mode.numbers)}`,
+    compiling === null ? '' : trans.__('compiled in %1', plain(compiling)),
     mode.steps_skipped > 0
       ? trans._n(
           'the scaler skipped %1 step',
@@ -150,15 +144,14 @@ function notesOf(mode: PrecisionMode, trans: TranslationBundle): string {
 function Sentences(props: {
   title: string;
   sentences: readonly string[];
-  trans: TranslationBundle;
 }): JSX.Element | null {
-  const { title, sentences, trans } = props;
+  const { title, sentences } = props;
   return sentences.length === 0 ? null : (
     <>
       <h4>{title}</h4>
       <ul>
         {sentences.map(each => (
-          <li key={each}>{said(trans, each)}</li>
+          <li key={each}>{said(each)}</li>
         ))}
       </ul>
     </>

@@ -1,30 +1,21 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { KernelInfo } from '../api/generated';
-import { formatBytes } from '../format';
+import { formatBytes, plain } from '../format';
 import type { IHolder } from '../model/processes';
-import type { IPanelContext } from './context';
-import { said } from './said';
+import { trans } from '../translation';
+import type { IKernelActions, IPanelContext } from './context';
+import { Problem } from './refusal';
 import { Section } from './section';
 import { reasonInWords } from './words';
 
 /** Idle for so long, a kernel that holds memory is pointed out. */
 const IDLE_SECONDS = 60;
 
-/** What can be done with a notebook's kernel; each asks first where something is lost. */
-export interface IKernelActions {
-  open(path: string): void;
-  interrupt(kernel: KernelInfo): void;
-  restart(kernel: KernelInfo): void;
-  shutDown(kernel: KernelInfo): void;
-}
-
 /** Who holds which memory, notebooks first. */
 export function ProcessesSection({
   processes,
   live,
-  trans,
   state,
   actions
 }: IPanelContext): JSX.Element {
@@ -47,19 +38,16 @@ export function ProcessesSection({
           key={holder.id}
           holder={holder}
           indices={indices.size > 1 ? indices : null}
-          trans={trans}
           actions={actions}
         />
       ))}
       {[...new Set(reasons)].map(reason => (
         <p className="jp-GpuPerf-note" key={reason}>
-          {reasonInWords(trans, reason)}
+          {reasonInWords(reason)}
         </p>
       ))}
       {processes.trouble ? (
-        <p className="jp-GpuPerf-problem">
-          {said(trans, processes.trouble.message)}
-        </p>
+        <Problem of={processes.trouble} />
       ) : holders.length === 0 && reasons.length === 0 ? (
         <p className="jp-GpuPerf-note">
           {trans.__('Nobody uses a GPU of this machine now.')}
@@ -73,15 +61,14 @@ interface IHolderProps {
   readonly holder: IHolder;
   /** UUID → index, where there are several devices. */
   readonly indices: Map<string, number> | null;
-  readonly trans: TranslationBundle;
   readonly actions: IKernelActions;
 }
 
 function Holder(props: IHolderProps): JSX.Element {
-  const { holder, indices, trans, actions } = props;
+  const { holder, indices, actions } = props;
   const { kernel } = holder;
   const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
-  const held = memoryInWords(holder.memoryBytes, trans);
+  const held = memoryInWords(holder.memoryBytes);
   const item = (
     { device }: { readonly device: string },
     pid: number,
@@ -106,7 +93,7 @@ function Holder(props: IHolderProps): JSX.Element {
     >
       <header>
         <strong title={kernel?.notebook_path ?? undefined}>
-          {nameOf(holder, trans)}
+          {nameOf(holder)}
         </strong>
         <span className="jp-GpuPerf-number">{held}</span>
       </header>
@@ -142,7 +129,7 @@ function Holder(props: IHolderProps): JSX.Element {
             [
               trans.__(
                 'says so itself: %1 in tensors',
-                memoryInWords(report.allocated_bytes, trans)
+                memoryInWords(report.allocated_bytes)
               )
             ],
             trans.__('Nothing here tells which of the other processes it is.')
@@ -150,7 +137,7 @@ function Holder(props: IHolderProps): JSX.Element {
         )}
       </ul>
       {kernel ? (
-        <Actions kernel={kernel} idle={idle} trans={trans} actions={actions} />
+        <Actions kernel={kernel} idle={idle} actions={actions} />
       ) : null}
     </article>
   );
@@ -159,10 +146,9 @@ function Holder(props: IHolderProps): JSX.Element {
 function Actions(props: {
   kernel: KernelInfo;
   idle: boolean;
-  trans: TranslationBundle;
   actions: IKernelActions;
 }): JSX.Element {
-  const { kernel, idle, trans, actions } = props;
+  const { kernel, idle, actions } = props;
   const path = kernel.notebook_path;
   return (
     <div className="jp-GpuPerf-actions">
@@ -192,7 +178,7 @@ function Actions(props: {
   );
 }
 
-function nameOf({ kernel, processes }: IHolder, trans: TranslationBundle) {
+function nameOf({ kernel, processes }: IHolder) {
   if (kernel === null) {
     return processes[0].command ?? trans.__('Another process');
   }
@@ -203,12 +189,10 @@ function nameOf({ kernel, processes }: IHolder, trans: TranslationBundle) {
   );
 }
 
-function memoryInWords(bytes: number | null, trans: TranslationBundle): string {
-  if (bytes === null) {
-    return trans.__('memory not known');
-  }
-  const figure = formatBytes(bytes);
-  return `${figure.text} ${figure.unit}`;
+function memoryInWords(bytes: number | null): string {
+  return bytes === null
+    ? trans.__('memory not known')
+    : plain(formatBytes(bytes));
 }
 
 /** `45 s`, `40 min`, `3 h`, `2 d`. */

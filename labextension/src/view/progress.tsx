@@ -1,20 +1,19 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { JobInfo } from '../api/generated';
+import { trans } from '../translation';
 
 interface IProgressProps {
   readonly of: Pick<JobInfo, 'state' | 'progress_ratio' | 'remaining_seconds'>;
   readonly name: string;
   /** What it does now, or what it waits for. */
   readonly words: string;
-  readonly trans: TranslationBundle;
   onCancel(): void;
 }
 
 /** How far a job or a suite is, how long it still takes where that can be said, and what ends it. */
 export function Progress(props: IProgressProps): JSX.Element {
-  const { of, name, words, trans, onCancel } = props;
+  const { of, name, words, onCancel } = props;
   const left = of.remaining_seconds ?? null;
   return (
     <div className="jp-GpuPerf-progress">

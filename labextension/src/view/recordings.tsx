@@ -1,13 +1,13 @@
 import { UseSignal } from '@jupyterlab/ui-components';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RecordingInfo } from '../api/generated';
-import { formatBytes } from '../format';
+import { formatBytes, plain } from '../format';
 import type { RecordingsModel } from '../model/recordings';
+import { trans } from '../translation';
 import type { IPanelContext } from './context';
 import { ageInWords } from './processes';
-import { said } from './said';
+import { Problem } from './refusal';
 import { Section } from './section';
 
 /** More than these would push all else away; the folder has them all. */
@@ -15,14 +15,14 @@ const MOST_SHOWN = 8;
 
 /** Record the readings, and what was recorded. Folded at first: most people never need it. */
 export function RecordingsSection(context: IPanelContext): JSX.Element {
-  const { recordings, trans, state } = context;
+  const { recordings, state } = context;
   return (
     <UseSignal signal={recordings.changed}>
       {() => (
         <Section
           id="recordings"
           title={trans.__('Recordings')}
-          note={noteOf(recordings, trans)}
+          note={noteOf(recordings)}
           state={state}
           initiallyOpen={false}
         >
@@ -33,10 +33,7 @@ export function RecordingsSection(context: IPanelContext): JSX.Element {
   );
 }
 
-function noteOf(
-  recordings: RecordingsModel,
-  trans: TranslationBundle
-): string | undefined {
+function noteOf(recordings: RecordingsModel): string | undefined {
   if (recordings.running) {
     return trans.__('● recording');
   }
@@ -44,11 +41,7 @@ function noteOf(
   return count > 0 ? String(count) : undefined;
 }
 
-function Recordings({
-  recordings,
-  trans,
-  confirm
-}: IPanelContext): JSX.Element {
+function Recordings({ recordings, confirm }: IPanelContext): JSX.Element {
   const { running } = recordings;
   const shown = recordings.recordings.slice(0, MOST_SHOWN);
   const remaining = recordings.recordings.length - shown.length;
@@ -63,12 +56,7 @@ function Recordings({
       >
         {running ? trans.__('Stop') : trans.__('Record')}
       </button>
-      {recordings.trouble ? (
-        <p className="jp-GpuPerf-problem" role="alert">
-          {said(trans, recordings.trouble.message)}{' '}
-          {said(trans, recordings.trouble.hint)}
-        </p>
-      ) : null}
+      <Problem of={recordings.trouble} role="alert" />
       {shown.length === 0 ? (
         <p className="jp-GpuPerf-note">
           {trans.__(
@@ -82,7 +70,6 @@ function Recordings({
             key={each.id}
             recording={each}
             url={recordings.downloadUrl(each.id)}
-            trans={trans}
             discard={async () => {
               if (
                 await confirm(
@@ -114,18 +101,17 @@ function Recordings({
 function Recording(props: {
   recording: RecordingInfo;
   url: string;
-  trans: TranslationBundle;
   discard: () => void;
 }): JSX.Element {
-  const { recording, url, trans, discard } = props;
+  const { recording, url, discard } = props;
   const began = new Date(1000 * recording.started_seconds);
-  const size = formatBytes(recording.size_bytes);
   const name = recording.label || began.toLocaleString();
   return (
     <li data-recording={recording.id} data-state={recording.state}>
       <strong title={recording.path}>{name}</strong>
       <span className="jp-GpuPerf-note">
-        {ageInWords(recording.duration_seconds)} · {size.text} {size.unit}
+        {ageInWords(recording.duration_seconds)} ·{' '}
+        {plain(formatBytes(recording.size_bytes))}
       </span>
       {recording.state === 'recording' ? null : (
         <span className="jp-GpuPerf-actions">
@@ -146,12 +132,7 @@ function Recording(props: {
           </button>
         </span>
       )}
-      {recording.error ? (
-        <p className="jp-GpuPerf-problem">
-          {said(trans, recording.error.message)}{' '}
-          {said(trans, recording.error.hint)}
-        </p>
-      ) : null}
+      <Problem of={recording.error} />
     </li>
   );
 }

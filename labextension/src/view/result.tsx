@@ -1,18 +1,19 @@
 import { Clipboard } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { BenchmarkResult, Interval } from '../api/generated';
 import type { Rest } from '../api/rest';
-import { formatInterval, labelOf, rowLabelOf } from '../format';
+import { formatInterval, labelOf } from '../format';
 import { csvOf, markdownOf } from '../model/export';
 import { roofsOf } from '../model/limits';
+import { trans, translated } from '../translation';
 import { Distribution } from './distribution';
 import { Limit } from './limit';
 import { Precision } from './precision';
 import { Roofline } from './roofline';
+import { Rows } from './rows';
 import { said } from './said';
-import { Fold } from './section';
+import { More } from './section';
 import { Standing, useStanding } from './standing';
 
 interface IResultProps {
@@ -20,7 +21,6 @@ interface IResultProps {
   /** Its number among the kept ones; null where it was not kept. */
   readonly id: number | null;
   readonly rest: Rest;
-  readonly trans: TranslationBundle;
   /** Whether to say at once how it stands. */
   readonly isNewest: boolean;
   insertCode(code: string): Promise<void>;
@@ -28,60 +28,40 @@ interface IResultProps {
 
 /** What was measured: each figure with its samples, limits and past. */
 export function Result(props: IResultProps): JSX.Element {
-  const { result, id, rest, trans, isNewest, insertCode } = props;
+  const { result, id, rest, isNewest, insertCode } = props;
   const [open, setOpen] = React.useState(isNewest);
   const standing = useStanding(rest, id, open);
   const roofs = roofsOf(result);
   return (
     <>
       {result.precision ? (
-        <Precision
-          profile={result.precision}
-          trans={trans}
-          insertCode={insertCode}
-        />
+        <Precision profile={result.precision} insertCode={insertCode} />
       ) : (
-        <Figures
-          result={result}
-          best={standing.comparison?.best ?? {}}
-          trans={trans}
-        />
+        <Figures result={result} best={standing.comparison?.best ?? {}} />
       )}
       {result.warnings.map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
-          {said(trans, warning)}
+          {said(warning)}
         </p>
       ))}
-      <Exports result={result} trans={trans} />
+      <Exports result={result} />
       {id === null ? null : (
-        <details className="jp-GpuPerf-all" open={open}>
-          <Fold open={open} onChange={setOpen}>
-            {trans.__('History and comparison')}
-          </Fold>
-          {open ? <Standing {...standing} trans={trans} /> : null}
-        </details>
+        <More
+          title={trans.__('History and comparison')}
+          open={open}
+          onChange={setOpen}
+        >
+          <Standing {...standing} />
+        </More>
       )}
       {roofs.length > 0 ? (
-        <details className="jp-GpuPerf-all">
-          <summary>{trans.__('Roofline')}</summary>
-          <Roofline roofs={roofs} trans={trans} />
-        </details>
+        <More title={trans.__('Roofline')}>
+          <Roofline roofs={roofs} />
+        </More>
       ) : null}
-      <details className="jp-GpuPerf-all">
-        <summary>{trans.__('Measured on')}</summary>
-        <table>
-          <tbody>
-            {Object.entries(result.environment).map(([name, value]) => (
-              <tr key={name}>
-                <th scope="row">
-                  {rowLabelOf(name, words => trans.__(words))}
-                </th>
-                <td>{value === null ? '–' : String(value)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </details>
+      <More title={trans.__('Measured on')}>
+        <Rows rows={Object.entries(result.environment)} />
+      </More>
     </>
   );
 }
@@ -89,11 +69,10 @@ export function Result(props: IResultProps): JSX.Element {
 interface IFiguresProps {
   readonly result: BenchmarkResult;
   readonly best: Record<string, number>;
-  readonly trans: TranslationBundle;
 }
 
 /** The figures; samples of another quantity than any figure's stand behind them. */
-export function Figures({ result, best, trans }: IFiguresProps): JSX.Element {
+export function Figures({ result, best }: IFiguresProps): JSX.Element {
   const { figures, samples, limits } = result;
   const names = Object.keys(figures);
   const others = Object.keys(samples).filter(name => !(name in figures));
@@ -104,14 +83,9 @@ export function Figures({ result, best, trans }: IFiguresProps): JSX.Element {
         const values = samples[name] ?? [];
         return (
           <div key={name} data-figure={name}>
-            <dt>{labelOf(name, words => trans.__(words))}</dt>
+            <dt>{labelOf(name, translated)}</dt>
             {interval ? (
-              <Value
-                name={name}
-                interval={interval}
-                count={values.length}
-                trans={trans}
-              />
+              <Value name={name} interval={interval} count={values.length} />
             ) : null}
             {name in limits && interval ? (
               <dd className="jp-mod-wide">
@@ -120,7 +94,6 @@ export function Figures({ result, best, trans }: IFiguresProps): JSX.Element {
                   value={interval.value}
                   limit={limits[name]}
                   best={best[name]}
-                  trans={trans}
                 />
               </dd>
             ) : null}
@@ -130,7 +103,6 @@ export function Figures({ result, best, trans }: IFiguresProps): JSX.Element {
                   name={name}
                   samples={values}
                   interval={interval}
-                  trans={trans}
                 />
               </dd>
             ) : null}
@@ -145,9 +117,8 @@ function Value(props: {
   name: string;
   interval: Interval;
   count: number;
-  trans: TranslationBundle;
 }): JSX.Element {
-  const { name, interval, count, trans } = props;
+  const { name, interval, count } = props;
   const figure = formatInterval(name, interval);
   return (
     <>
@@ -166,17 +137,14 @@ function Value(props: {
   );
 }
 
-function Exports(props: {
-  result: BenchmarkResult;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { result, trans } = props;
+function Exports(props: { result: BenchmarkResult }): JSX.Element {
+  const { result } = props;
   const [copied, setCopied] = React.useState(false);
   const copy = () => {
     Clipboard.copyToSystem(
       markdownOf(
         result,
-        words => trans.__(words),
+        translated,
         (share, limit) => trans.__('%1 of %2', share, limit),
         [
           trans.__('figure'),

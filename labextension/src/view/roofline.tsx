@@ -1,19 +1,16 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { formatReading, labelOf, significant } from '../format';
+import { formatReading, labelOf, plain, significant } from '../format';
 import { percent } from '../model/export';
 import type { IRoof } from '../model/limits';
+import { trans, translated } from '../translation';
 import { Behind } from './behind';
 
 const HEIGHT = 60;
 
 /** Figures beside what memory and the units allow, on logarithmic axes. */
-export function Roofline(props: {
-  roofs: readonly IRoof[];
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { roofs, trans } = props;
+export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
+  const { roofs } = props;
   const all = roofs.flatMap(each => [
     each.intensity,
     each.peak / each.bandwidth
@@ -25,10 +22,8 @@ export function Roofline(props: {
     (100 * Math.log(value / left)) / Math.log(right / left);
   const y = (value: number) =>
     HEIGHT * (1 - Math.log(value / bottom) / Math.log(top / bottom));
-  const rate = (value: number) => {
-    const { text, unit } = formatReading(value, 'flops_per_second');
-    return `${text} ${unit}`;
-  };
+  const rate = (value: number) =>
+    plain(formatReading(value, 'flops_per_second'));
   const bound = (each: IRoof) =>
     each.boundByMemory
       ? trans.__('bound by memory traffic')
@@ -57,7 +52,7 @@ export function Roofline(props: {
         <p className="jp-GpuPerf-note" key={each.name}>
           {trans.__(
             '%1: %2 FLOP a byte, %3; %4 of what that allows.',
-            labelOf(each.name, words => trans.__(words)),
+            labelOf(each.name, translated),
             significant(each.intensity),
             bound(each),
             percent(each.achieved / each.attainable)

@@ -1,4 +1,4 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
+import { trans } from '../translation';
 
 interface IPattern {
   /** As a translator sees it: `Memory is nearly full: %1 of %2 GiB.` */
@@ -20,12 +20,8 @@ export function learn(templates: readonly string[]): void {
  * sentences: those known are recognised by what stands around the figures, which are put into the
  * translation. What is not known is shown as it came.
  */
-export function said(
-  trans: TranslationBundle,
-  sentence: string,
-  depth = 0
-): string {
-  const whole = lookedUp(trans, sentence);
+export function said(sentence: string, depth = 0): string {
+  const whole = lookedUp(sentence);
   if (whole !== sentence || depth > 2) {
     return whole;
   }
@@ -34,7 +30,7 @@ export function said(
     if (found !== null) {
       const parts: string[] = [];
       places.forEach((place, i) => {
-        parts[place - 1] = said(trans, found[i + 1], depth + 1);
+        parts[place - 1] = said(found[i + 1], depth + 1);
       });
       const isSaid = /\p{L}/u.test(template) || !parts.every(isFrom(sentence));
       return isSaid ? trans.__(template, ...parts) : sentence;
@@ -44,7 +40,7 @@ export function said(
 }
 
 /** A sentence that has no figures; a `%1` in a path would be taken for a place. */
-function lookedUp(trans: TranslationBundle, sentence: string): string {
+function lookedUp(sentence: string): string {
   return sentence === '' || /%\d/.test(sentence)
     ? sentence
     : trans.__(sentence);

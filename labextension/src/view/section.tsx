@@ -47,6 +47,29 @@ export function Fold({ open, children, onChange }: IFoldProps): JSX.Element {
   return <summary onClick={toggle}>{children}</summary>;
 }
 
+/** More about it, folded: always there, or made only while it is open where `onChange` says so. */
+export function More(props: {
+  title: React.ReactNode;
+  open?: boolean;
+  onChange?: (open: boolean) => void;
+  children: React.ReactNode;
+}): JSX.Element {
+  const { title, open = false, onChange, children } = props;
+  return onChange ? (
+    <details className="jp-GpuPerf-all" open={open}>
+      <Fold open={open} onChange={onChange}>
+        {title}
+      </Fold>
+      {open ? children : null}
+    </details>
+  ) : (
+    <details className="jp-GpuPerf-all">
+      <summary>{title}</summary>
+      {children}
+    </details>
+  );
+}
+
 /** Words, because Lab's state database loses `false` when the page is loaded again. */
 const ON = 'on';
 const OFF = 'off';

@@ -1,12 +1,14 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { EnvironmentChange, ResultComparison } from '../api/generated';
 import type { Refusal, Rest } from '../api/rest';
-import { labelOf, rowLabelOf } from '../format';
+import { labelOf } from '../format';
 import { asRefusal } from '../model/jobs';
+import { trans, translated } from '../translation';
 import { changeInWords, ratioInWords } from './changed';
-import { said } from './said';
+import { Problem } from './refusal';
+import { Rows } from './rows';
+import { More } from './section';
 import { HistoryList, Trend, whenInWords } from './trend';
 
 export interface IStanding {
@@ -71,18 +73,12 @@ export function useStanding(
 }
 
 /** How a result stands: against another one, and among those like it. */
-export function Standing(
-  props: IStanding & { trans: TranslationBundle }
-): JSX.Element {
-  const { comparison, trouble, trans } = props;
+export function Standing(props: IStanding): JSX.Element {
+  const { comparison, trouble } = props;
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
   return (
     <div className="jp-GpuPerf-standing">
-      {trouble ? (
-        <p className="jp-GpuPerf-problem" role="alert">
-          {said(trans, trouble.message)} {said(trans, trouble.hint)}
-        </p>
-      ) : null}
+      <Problem of={trouble} role="alert" />
       {comparison === null ? null : (
         <div aria-live="polite">
           <Against {...props} comparison={comparison} />
@@ -101,7 +97,6 @@ export function Standing(
             figure={figure}
             current={comparison.id}
             against={comparison.against?.id ?? null}
-            trans={trans}
             onCompare={props.compare}
             onBaseline={props.mark}
           />
@@ -114,9 +109,8 @@ export function Standing(
 function Against(props: {
   comparison: ResultComparison;
   chosen: boolean;
-  trans: TranslationBundle;
 }): JSX.Element {
-  const { comparison, chosen, trans } = props;
+  const { comparison, chosen } = props;
   const { against } = comparison;
   if (against === null) {
     return (
@@ -148,8 +142,8 @@ function Against(props: {
             data-verdict={each.verdict}
             title={ratioInWords(each)}
           >
-            {labelOf(each.figure, words => trans.__(words))}:{' '}
-            <strong>{changeInWords(trans, each)}</strong>
+            {labelOf(each.figure, translated)}:{' '}
+            <strong>{changeInWords(each)}</strong>
             {['better', 'worse'].includes(each.verdict)
               ? `, ${trans.__('intervals part')}`
               : null}
@@ -163,7 +157,7 @@ function Against(props: {
           )}
         </p>
       ) : null}
-      <EnvironmentChanges changes={comparison.environment} trans={trans} />
+      <EnvironmentChanges changes={comparison.environment} />
     </>
   );
 }
@@ -171,31 +165,17 @@ function Against(props: {
 /** What is not the same in two environments. */
 export function EnvironmentChanges(props: {
   changes: readonly EnvironmentChange[];
-  trans: TranslationBundle;
 }): JSX.Element | null {
-  const { changes, trans } = props;
+  const { changes } = props;
   return changes.length === 0 ? null : (
-    <details className="jp-GpuPerf-all">
-      <summary>
-        {trans._n(
-          '%1 difference in the environment',
-          '%1 differences in the environment',
-          changes.length
-        )}
-      </summary>
-      <table>
-        <tbody>
-          {changes.map(({ name, before, after }) => (
-            <tr key={name}>
-              <th scope="row">{rowLabelOf(name, words => trans.__(words))}</th>
-              <td>
-                {before === null ? '–' : String(before)} →{' '}
-                {after === null ? '–' : String(after)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </details>
+    <More
+      title={trans._n(
+        '%1 difference in the environment',
+        '%1 differences in the environment',
+        changes.length
+      )}
+    >
+      <Rows rows={changes.map(each => [each.name, each.before, each.after])} />
+    </More>
   );
 }

@@ -1,5 +1,3 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
-
 import type { Alert, DeviceInfo, Finding } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import {
@@ -7,6 +5,7 @@ import {
   IStatusBarSettings,
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
+import { trans } from '../translation';
 import { alertsInWords, findingsInWords, isUrgent } from './alertdot';
 import { placeOf } from './alerts';
 import { isMetric } from './device';
@@ -17,16 +16,15 @@ import { connectionInWords, stateInWords } from './words';
 /** The status bar's tooltip: what is wrong, each device in a line, and what a click does. */
 export function captionOf(
   live: LiveModel,
-  settings: IStatusBarSettings,
-  trans: TranslationBundle
+  settings: IStatusBarSettings
 ): string {
   const devices = live.devices?.devices ?? [];
-  const trouble = live.stale ? connectionInWords(trans, live) : null;
+  const trouble = live.stale ? connectionInWords(live) : null;
   const blocks = [
     trouble ? [trouble] : [],
-    alertLines(live, trans),
-    devices.map(device => deviceLine(device, live, trans)),
-    wrongSettings(live, settings, trans),
+    alertLines(live),
+    devices.map(device => deviceLine(device, live)),
+    wrongSettings(live, settings),
     [trans.__('Click to open the GPU panel')]
   ];
   return blocks
@@ -35,14 +33,14 @@ export function captionOf(
     .join('\n\n');
 }
 
-function alertLines(live: LiveModel, trans: TranslationBundle): string[] {
+function alertLines(live: LiveModel): string[] {
   const alerts = live.alerts.filter(isUrgent);
   const findings = live.attention.findings.filter(isUrgent);
   const lines = (all: readonly (Alert | Finding)[]) =>
-    all.map(each => placeOf(each, live, trans) + said(trans, each.summary));
+    all.map(each => placeOf(each, live) + said(each.summary));
   const heads = [
-    alertsInWords(alerts.length, trans),
-    findingsInWords(findings.length, trans)
+    alertsInWords(alerts.length),
+    findingsInWords(findings.length)
   ];
   return [heads[0], ...lines(alerts), heads[1], ...lines(findings)].filter(
     line => line !== null
@@ -50,31 +48,26 @@ function alertLines(live: LiveModel, trans: TranslationBundle): string[] {
 }
 
 /** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; of one that is lost, that it is. */
-function deviceLine(
-  device: DeviceInfo,
-  live: LiveModel,
-  trans: TranslationBundle
-): string {
+function deviceLine(device: DeviceInfo, live: LiveModel): string {
   const readings = live.latest?.devices[device.uuid] ?? {};
   const figures = STATUS_BAR_DEFAULTS.metrics
     .map(name => live.metric(name))
     .filter(isMetric)
     .map(metric => {
-      const figure = figureInWords(metric, readings, trans) ?? '–';
+      const figure = figureInWords(metric, readings) ?? '–';
       return `${trans.__(metric.label)} ${figure}`;
     });
   return trans.__(
     '%1: %2',
     `${trans.__('GPU %1', device.index)} ${device.name}`,
-    stateInWords(trans, device.state) ?? figures.join(' · ')
+    stateInWords(device.state) ?? figures.join(' · ')
   );
 }
 
 /** What the settings name and nobody knows: it is left out, and said. */
 function wrongSettings(
   live: LiveModel,
-  settings: IStatusBarSettings,
-  trans: TranslationBundle
+  settings: IStatusBarSettings
 ): string[] {
   const devices = live.devices?.devices ?? [];
   const known = live.catalog.metrics.length > 0;

@@ -1,5 +1,4 @@
 import { UseSignal } from '@jupyterlab/ui-components';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
@@ -14,7 +13,6 @@ import { StatusLine } from './statusline';
 export class StatusItem extends SeenWidget {
   constructor(
     private readonly live: LiveModel,
-    private readonly trans: TranslationBundle,
     private readonly open: () => void
   ) {
     super();
@@ -27,23 +25,19 @@ export class StatusItem extends SeenWidget {
   }
 
   protected render(): JSX.Element {
-    const { live, trans, settingsValue: settings } = this;
+    const { live, settingsValue: settings } = this;
     return (
       <UseSignal signal={live.changedCalmly}>
         {() => (
           <button
             onClick={this.open}
-            title={captionOf(live, settings, trans)}
+            title={captionOf(live, settings)}
             data-connection={live.connection}
             data-stale={live.stale}
           >
             <chipIcon.react tag="span" height="14px" width="14px" />
-            <AlertDot
-              alerts={live.alerts}
-              findings={live.attention.findings}
-              trans={trans}
-            />
-            <StatusLine live={live} settings={settings} trans={trans} />
+            <AlertDot alerts={live.alerts} findings={live.attention.findings} />
+            <StatusLine live={live} settings={settings} />
           </button>
         )}
       </UseSignal>

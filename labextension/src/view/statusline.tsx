@@ -1,4 +1,3 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { DeviceInfo, MetricInfo } from '../api/generated';
@@ -11,6 +10,7 @@ import {
   levelOf,
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
+import { trans } from '../translation';
 import { isMetric } from './device';
 import { Figure, Readings, widestInWords } from './figure';
 
@@ -19,12 +19,11 @@ const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
 interface IStatusLineProps {
   readonly live: LiveModel;
   readonly settings: IStatusBarSettings;
-  readonly trans: TranslationBundle;
 }
 
 /** `H100 · 63 % · 12.3 of 80 GiB · 48 °C · 542 W`. */
 export function StatusLine(props: IStatusLineProps): JSX.Element {
-  const { live, settings, trans } = props;
+  const { live, settings } = props;
   const before = React.useRef<string>();
   const devices = live.devices?.devices ?? [];
   const device =
@@ -44,7 +43,7 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
   const more = devices.length - 1;
   return (
     <>
-      <span data-device={device.uuid}>{nameOf(device, settings, trans)}</span>
+      <span data-device={device.uuid}>{nameOf(device, settings)}</span>
       {metrics.map(metric => (
         <React.Fragment key={metric.name}>
           <span className="jp-GpuPerf-separator">{' · '}</span>
@@ -52,7 +51,6 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
             metric={metric}
             readings={readings}
             level={levelOf(metric, readings, settings.thresholds)}
-            trans={trans}
           />
         </React.Fragment>
       ))}
@@ -67,11 +65,7 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
 }
 
 /** Where it is not simply the first of several, its number tells which one it is. */
-function nameOf(
-  device: DeviceInfo,
-  settings: IStatusBarSettings,
-  trans: TranslationBundle
-): string {
+function nameOf(device: DeviceInfo, settings: IStatusBarSettings): string {
   const name = shortName(device.name);
   return settings.device === 'first'
     ? name
@@ -82,26 +76,24 @@ interface IStatusFigureProps {
   readonly metric: MetricInfo;
   readonly readings: Readings;
   readonly level: Level | null;
-  readonly trans: TranslationBundle;
 }
 
 function StatusFigure(props: IStatusFigureProps): JSX.Element {
-  const { metric, readings, level, trans } = props;
+  const { metric, readings, level } = props;
   const share = metric.unit === 'bytes'; // power's limit would make it long
   // The usual figures are known by their units; two of `40 %` would not be told apart.
   const usual = STATUS_BAR_DEFAULTS.metrics.includes(metric.name);
   return (
     <span data-metric={metric.name} data-level={level ?? undefined}>
       {usual ? null : <span>{trans.__(metric.label)} </span>}
-      {level ? <Sign level={level} trans={trans} /> : null}
+      {level ? <Sign level={level} /> : null}
       <span
         className="jp-GpuPerf-place"
-        data-widest={widestInWords(metric, readings, trans, share) || undefined}
+        data-widest={widestInWords(metric, readings, share) || undefined}
       >
         <Figure
           metric={metric}
           readings={readings}
-          trans={trans}
           focusable={false}
           share={share}
         />
@@ -110,8 +102,8 @@ function StatusFigure(props: IStatusFigureProps): JSX.Element {
   );
 }
 
-function Sign(props: { level: Level; trans: TranslationBundle }): JSX.Element {
-  const { level, trans } = props;
+function Sign(props: { level: Level }): JSX.Element {
+  const { level } = props;
   return (
     <span
       className="jp-GpuPerf-levelSign"

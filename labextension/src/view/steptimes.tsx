@@ -1,19 +1,18 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { LoaderSteps } from '../api/generated';
-import { formatSeconds } from '../format';
+import { formatSeconds, plain } from '../format';
+import { trans } from '../translation';
 
 /** Bars that hold fewer steps than this share are still seen. */
 const LEAST_HEIGHT = 0.06;
 
 interface IStepTimesProps {
   readonly steps: LoaderSteps;
-  readonly trans: TranslationBundle;
 }
 
 /** How long the last steps took: the mean, and how they spread. */
-export function StepTimes({ steps, trans }: IStepTimesProps): JSX.Element {
+export function StepTimes({ steps }: IStepTimesProps): JSX.Element {
   const most = Math.max(1, ...steps.bins.map(bin => bin.count));
   const first = steps.bins[0]?.low_seconds ?? steps.step_seconds;
   const last = steps.bins[steps.bins.length - 1]?.high_seconds ?? first;
@@ -54,6 +53,5 @@ export function StepTimes({ steps, trans }: IStepTimesProps): JSX.Element {
 }
 
 function inWords(seconds: number): string {
-  const { text, unit } = formatSeconds(seconds);
-  return `${text} ${unit}`;
+  return plain(formatSeconds(seconds));
 }

@@ -1,5 +1,4 @@
 import type { IStateDB } from '@jupyterlab/statedb';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type {
@@ -9,8 +8,9 @@ import type {
   SuiteRequest
 } from '../api/generated';
 import { problemOf } from '../model/form';
+import { trans } from '../translation';
 import { Choice, DeviceChoice, Field } from './form';
-import { Fold, useRemembered } from './section';
+import { Fold, More, useRemembered } from './section';
 
 const NUMBER: Omit<ParameterInfo, 'name' | 'help'> = {
   type: 'number',
@@ -26,14 +26,13 @@ interface ISuiteFormProps {
   readonly kernels: Record<string, string>;
   readonly defaultKernel: string;
   readonly devices: readonly DeviceInfo[];
-  readonly trans: TranslationBundle;
   readonly state: IStateDB | null;
   onRun(request: SuiteRequest): void;
 }
 
 /** Many benchmarks at once: in one kernel, or by turns in two that are held against each other. */
 export function SuiteForm(props: ISuiteFormProps): JSX.Element {
-  const { benchmarks, kernels, defaultKernel, devices, trans, onRun } = props;
+  const { benchmarks, kernels, defaultKernel, devices, onRun } = props;
   const [open, setOpen] = useRemembered(props.state, 'suite', false);
   const [kernel, setKernel] = React.useState('');
   const [other, setOther] = React.useState('');
@@ -101,12 +100,7 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
           options={{ '': trans.__('no other'), ...kernels }}
           onChange={setOther}
         />
-        <DeviceChoice
-          devices={devices}
-          value={uuid}
-          trans={trans}
-          onChange={setUuid}
-        />
+        <DeviceChoice devices={devices} value={uuid} onChange={setUuid} />
         {fields.map((field, i) => (
           <Field
             key={field.name}
@@ -114,16 +108,18 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
             label={labels[field.name]}
             value={typed[field.name as keyof typeof typed]}
             problem={problems[i]}
-            trans={trans}
             onChange={value =>
               setTyped({ ...typed, [field.name]: String(value) })
             }
           />
         ))}
-        <details className="jp-GpuPerf-all">
-          <summary>
-            {trans.__('%1 of %2 benchmarks', chosen.length, benchmarks.length)}
-          </summary>
+        <More
+          title={trans.__(
+            '%1 of %2 benchmarks',
+            chosen.length,
+            benchmarks.length
+          )}
+        >
           {benchmarks.map(({ name, label }) => (
             <label key={name} className="jp-GpuPerf-check">
               <input
@@ -150,7 +146,7 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
           >
             {left.length > 0 ? trans.__('All') : trans.__('None')}
           </button>
-        </details>
+        </More>
         <button
           className="jp-mod-styled jp-mod-accept"
           type="submit"

@@ -1,9 +1,9 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { SuiteInfo, SuiteReport } from '../api/generated';
 import type { Rest } from '../api/rest';
 import { isActive } from '../model/jobs';
+import { trans } from '../translation';
 import {
   bothInWords,
   changeInWords,
@@ -11,24 +11,24 @@ import {
   ratioInWords,
   settingsInWords
 } from './changed';
-import { Failure, stateInWords } from './job';
+import { stateInWords } from './job';
 import { Progress } from './progress';
+import { Failure, troubleInWords } from './refusal';
 import { Figures } from './result';
 import { said } from './said';
-import { Fold } from './section';
+import { More } from './section';
 import { EnvironmentChanges } from './standing';
 
 interface ISuiteProps {
   readonly suite: SuiteInfo;
   readonly rest: Rest;
   readonly isNewest: boolean;
-  readonly trans: TranslationBundle;
   onCancel(): void;
 }
 
 /** One suite: its progress over the whole, and what it found so far. */
 export function Suite(props: ISuiteProps): JSX.Element {
-  const { suite, rest, isNewest, trans, onCancel } = props;
+  const { suite, rest, isNewest, onCancel } = props;
   const [open, setOpen] = React.useState(isNewest);
   const measured = suite.sides.every(side => side.result_ids.length > 0);
   const titles = suite.sides.map(side => side.title);
@@ -47,16 +47,13 @@ export function Suite(props: ISuiteProps): JSX.Element {
           {titles.join(' ⇄ ')} ·{' '}
           {trans.__('%1 of %2 rounds', suite.rounds_done, suite.rounds)}
         </span>
-        <span className="jp-GpuPerf-state">
-          {stateInWords(suite.state, trans)}
-        </span>
+        <span className="jp-GpuPerf-state">{stateInWords(suite.state)}</span>
       </header>
       {isActive(suite) ? (
         <Progress
           of={suite}
           name={trans.__('Suite')}
-          words={said(trans, suite.progress_message)}
-          trans={trans}
+          words={said(suite.progress_message)}
           onCancel={onCancel}
         />
       ) : null}
@@ -65,39 +62,35 @@ export function Suite(props: ISuiteProps): JSX.Element {
           {trans.__('The time was up: another round would not have fitted.')}
         </p>
       ) : null}
-      {suite.error ? (
-        <Failure error={suite.error} log="" trans={trans} />
-      ) : null}
+      <Failure error={suite.error ?? null} />
       {measured ? (
-        <details className="jp-GpuPerf-all" open={open}>
-          <Fold open={open} onChange={setOpen}>
-            {titles.length > 1 ? trans.__('Comparison') : trans.__('Results')}
-          </Fold>
-          {open ? <Found suite={suite} rest={rest} trans={trans} /> : null}
-        </details>
+        <More
+          title={
+            titles.length > 1 ? trans.__('Comparison') : trans.__('Results')
+          }
+          open={open}
+          onChange={setOpen}
+        >
+          <Found suite={suite} rest={rest} />
+        </More>
       ) : null}
       {left.length > 0 ? (
-        <details className="jp-GpuPerf-all">
-          <summary>
-            {trans._n('%1 left out', '%1 left out', left.length)}
-          </summary>
+        <More title={trans._n('%1 left out', '%1 left out', left.length)}>
           {left.map(({ title, benchmark, error }) => (
             <p key={`${title} ${benchmark}`} data-left-out={benchmark}>
               {titles.length > 1 ? `${title} · ${benchmark}` : benchmark}:{' '}
-              {said(trans, error.message)} {said(trans, error.hint)}
+              {troubleInWords(error)}
             </p>
           ))}
-        </details>
+        </More>
       ) : null}
     </article>
   );
 }
 
 /** What it found, asked for anew when there is more. */
-function Found(
-  props: Pick<ISuiteProps, 'suite' | 'rest' | 'trans'>
-): JSX.Element | null {
-  const { suite, rest, trans } = props;
+function Found(props: Pick<ISuiteProps, 'suite' | 'rest'>): JSX.Element | null {
+  const { suite, rest } = props;
   const [report, setReport] = React.useState<SuiteReport | null>(null);
   const results = suite.sides.reduce(
     (sum, side) => sum + side.result_ids.length,
@@ -122,16 +115,14 @@ function Found(
   }
   return (
     <>
-      {report.comparison ? (
-        <Comparison comparison={report.comparison} trans={trans} />
-      ) : null}
+      {report.comparison ? <Comparison comparison={report.comparison} /> : null}
       {report.results.map(result => (
         <details key={result.benchmark} data-benchmark={result.benchmark}>
           <summary>{result.benchmark}</summary>
-          <Figures result={result} best={{}} trans={trans} />
+          <Figures result={result} best={{}} />
           {result.warnings.map(warning => (
             <p className="jp-GpuPerf-warning" key={warning}>
-              {said(trans, warning)}
+              {said(warning)}
             </p>
           ))}
         </details>
@@ -151,9 +142,8 @@ function Found(
 
 function Comparison(props: {
   comparison: NonNullable<SuiteReport['comparison']>;
-  trans: TranslationBundle;
 }): JSX.Element {
-  const { comparison, trans } = props;
+  const { comparison } = props;
   const { figures } = comparison;
   const count = (verdict: string) =>
     figures.filter(each => each.verdict === verdict).length;
@@ -182,14 +172,13 @@ function Comparison(props: {
             data-change={each.figure}
             data-verdict={each.verdict}
             title={[
-              settingsInWords(trans, each.parameters),
-              ...each.warnings.map(words => said(trans, words))
+              settingsInWords(each.parameters),
+              ...each.warnings.map(words => said(words))
             ]
               .filter(words => words !== '')
               .join('\n')}
           >
-            {figureInWords(trans, each)}:{' '}
-            <strong>{changeInWords(trans, each)}</strong>
+            {figureInWords(each)}: <strong>{changeInWords(each)}</strong>
             <span className="jp-GpuPerf-note">
               {bothInWords(each)}
               {each.ratio.value > 0 ? ` · ${ratioInWords(each)}` : ''}
@@ -198,7 +187,7 @@ function Comparison(props: {
           </li>
         ))}
       </ul>
-      <EnvironmentChanges changes={comparison.environment} trans={trans} />
+      <EnvironmentChanges changes={comparison.environment} />
     </>
   );
 }

@@ -1,14 +1,14 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { LoaderSteps, NotebookTraining } from '../api/generated';
-import { formatSeconds, grouped } from '../format';
+import { formatSeconds, grouped, plain } from '../format';
 import { splitOf } from '../model/training';
+import { trans } from '../translation';
 import { Band } from './band';
 import type { IPanelContext } from './context';
 import { placeOf } from './place';
 import { ageInWords } from './processes';
-import { said } from './said';
+import { Problem } from './refusal';
 import { Section } from './section';
 import { StepTimes } from './steptimes';
 
@@ -22,7 +22,7 @@ const WATCH = '%gpuwatch on';
 
 /** Per watched notebook: how fast it trains, and what its steps wait for. */
 export function TrainingSection(context: IPanelContext): JSX.Element {
-  const { training, trans, state } = context;
+  const { training, state } = context;
   const { notebooks, trouble } = training;
   return (
     <Section
@@ -40,9 +40,7 @@ export function TrainingSection(context: IPanelContext): JSX.Element {
       {notebooks.map(notebook => (
         <Notebook key={notebook.key} {...context} notebook={notebook} />
       ))}
-      {trouble ? (
-        <p className="jp-GpuPerf-problem">{said(trans, trouble.message)}</p>
-      ) : null}
+      <Problem of={trouble} />
     </Section>
   );
 }
@@ -52,7 +50,7 @@ interface INotebookProps extends IPanelContext {
 }
 
 function Notebook(props: INotebookProps): JSX.Element {
-  const { notebook, training, trans } = props;
+  const { notebook, training } = props;
   const [main] = notebook.loaders;
   const now = training.now?.time_seconds ?? 0;
   const stands = main === undefined ? null : standsFor(main, now);
@@ -63,8 +61,8 @@ function Notebook(props: INotebookProps): JSX.Element {
       data-stands={stands !== null}
     >
       <header>
-        <Name notebook={notebook} trans={trans} />
-        {main === undefined ? null : <Rate steps={main} trans={trans} />}
+        <Name notebook={notebook} />
+        {main === undefined ? null : <Rate steps={main} />}
       </header>
       {stands === null ? null : (
         <p className="jp-GpuPerf-idle">
@@ -87,8 +85,8 @@ function Notebook(props: INotebookProps): JSX.Element {
   );
 }
 
-function Name(props: Pick<INotebookProps, 'notebook' | 'trans'>): JSX.Element {
-  const { notebook, trans } = props;
+function Name(props: Pick<INotebookProps, 'notebook'>): JSX.Element {
+  const { notebook } = props;
   return (
     <strong title={notebook.notebook_path ?? undefined}>
       {notebook.notebook_path?.split('/').pop() ??
@@ -100,7 +98,7 @@ function Name(props: Pick<INotebookProps, 'notebook' | 'trans'>): JSX.Element {
 function Explain(
   props: INotebookProps & { main: LoaderSteps }
 ): JSX.Element | null {
-  const { notebook, training, trans, main } = props;
+  const { notebook, training, main } = props;
   // A rank has no cell below which its profile could appear.
   return typeof main.rank === 'number' ? null : (
     <button
@@ -117,35 +115,30 @@ function Explain(
 
 /** The main loop in full, the others in a line each. */
 function Loops(props: INotebookProps & { now: number }): JSX.Element {
-  const { notebook, training, trans, now } = props;
+  const { notebook, training, now } = props;
   const [main, ...others] = notebook.loaders;
-  const label = splitInWords(main, trans)
+  const label = splitInWords(main)
     .map(part => part.words)
     .join(', ');
   return (
     <>
       <Band points={training.band(notebook.key)} now={now} label={label} />
-      <Split steps={main} trans={trans} />
-      <Epoch steps={main} trans={trans} />
-      <StepTimes steps={main} trans={trans} />
-      <Loader
-        steps={main}
-        trans={trans}
-        place={placeOf(main, props.live, trans)}
-      />
+      <Split steps={main} />
+      <Epoch steps={main} />
+      <StepTimes steps={main} />
+      <Loader steps={main} place={placeOf(main, props.live)} />
       {others.map(each => (
         <OtherLoop
           key={`${each.pid} ${each.loader_id}`}
           steps={each}
-          trans={trans}
-          place={placeOf(each, props.live, trans)}
+          place={placeOf(each, props.live)}
         />
       ))}
     </>
   );
 }
 
-function Rate({ steps, trans }: IStepsProps): JSX.Element {
+function Rate({ steps }: IStepsProps): JSX.Element {
   return (
     <span className="jp-GpuPerf-number" data-figure="samples_per_second">
       {steps.samples_per_second === null
@@ -163,7 +156,6 @@ function standsFor(steps: LoaderSteps, now: number): number | null {
 
 interface IStepsProps {
   readonly steps: LoaderSteps;
-  readonly trans: TranslationBundle;
 }
 
 interface IPart {
@@ -171,7 +163,7 @@ interface IPart {
   readonly words: string;
 }
 
-function splitInWords(steps: LoaderSteps, trans: TranslationBundle): IPart[] {
+function splitInWords(steps: LoaderSteps): IPart[] {
   const { busy, data, host, of } = splitOf(steps);
   const percent = (share: number) => (100 * share).toFixed(0);
   if (of === 'host') {
@@ -206,11 +198,11 @@ function splitInWords(steps: LoaderSteps, trans: TranslationBundle): IPart[] {
 }
 
 /** The band's legend, with the figures of now. */
-function Split({ steps, trans }: IStepsProps): JSX.Element {
+function Split({ steps }: IStepsProps): JSX.Element {
   return (
     <>
       <ul className="jp-GpuPerf-split">
-        {splitInWords(steps, trans).map(({ part, words }) => (
+        {splitInWords(steps).map(({ part, words }) => (
           <li key={part} data-part={part}>
             {words}
           </li>
@@ -231,7 +223,7 @@ function Split({ steps, trans }: IStepsProps): JSX.Element {
   );
 }
 
-function Epoch({ steps, trans }: IStepsProps): JSX.Element | null {
+function Epoch({ steps }: IStepsProps): JSX.Element | null {
   const { batches_per_epoch: all, epoch_batches: done } = steps;
   if (all === null || all === 0) {
     return null;
@@ -258,7 +250,7 @@ interface IPlacedProps extends IStepsProps {
   readonly place: string | null;
 }
 
-function Loader({ steps, trans, place }: IPlacedProps): JSX.Element {
+function Loader({ steps, place }: IPlacedProps): JSX.Element {
   const facts = [
     place,
     steps.batch_size === null ? null : trans.__('batch %1', steps.batch_size),
@@ -280,15 +272,14 @@ function Loader({ steps, trans, place }: IPlacedProps): JSX.Element {
 }
 
 /** An evaluation, another rank, or whatever else draws batches: a line. */
-function OtherLoop({ steps, trans, place }: IPlacedProps): JSX.Element {
-  const step = formatSeconds(steps.step_seconds);
+function OtherLoop({ steps, place }: IPlacedProps): JSX.Element {
   // Of a rank it matters whom it waits for: the others may wait for it.
-  const waits = place === null ? [] : splitInWords(steps, trans);
+  const waits = place === null ? [] : splitInWords(steps);
   return (
     <p className="jp-GpuPerf-note" data-rank={steps.rank ?? undefined}>
       <code>{steps.loader}</code> · {place === null ? '' : `${place} · `}
       {steps.is_training ? '' : `${trans.__('without gradients')} · `}
-      {trans.__('step %1', `${step.text} ${step.unit}`)}
+      {trans.__('step %1', plain(formatSeconds(steps.step_seconds)))}
       {waits.map(({ words }) => ` · ${words}`)}
     </p>
   );

@@ -1,8 +1,8 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { ResultSummary } from '../api/generated';
 import { formatInterval } from '../format';
+import { trans } from '../translation';
 
 const HEIGHT = 36;
 
@@ -60,14 +60,13 @@ export function Trend(props: ITrendProps): JSX.Element | null {
 }
 
 interface IHistoryProps extends ITrendProps {
-  readonly trans: TranslationBundle;
   onCompare(id: number): void;
   onBaseline(id: number): void;
 }
 
 /** The results like it, newest first: each can be compared with, or made the baseline. */
 export function HistoryList(props: IHistoryProps): JSX.Element {
-  const { history, figure, current, against, trans } = props;
+  const { history, figure, current, against } = props;
   const shown = history.filter(each => figure in each.figures);
   return (
     <div className="jp-GpuPerf-history">

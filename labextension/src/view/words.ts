@@ -1,14 +1,10 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
-
 import type { DeviceInfo, ParameterInfo } from '../api/generated';
 import type { Problem } from '../model/form';
 import type { Connection } from '../model/live';
+import { trans } from '../translation';
 
 /** Why a reading is missing, in words. */
-export function reasonInWords(
-  trans: TranslationBundle,
-  reason: string
-): string {
+export function reasonInWords(reason: string): string {
   const words: Record<string, string> = {
     not_supported: trans.__('This device or driver has no such reading.'),
     no_permission: trans.__(
@@ -31,10 +27,7 @@ export function reasonInWords(
 }
 
 /** What is the matter with a device, in words; null when it works. */
-export function stateInWords(
-  trans: TranslationBundle,
-  state: DeviceInfo['state']
-): string | null {
+export function stateInWords(state: DeviceInfo['state']): string | null {
   switch (state) {
     case 'not_answering':
       return trans.__(
@@ -50,10 +43,13 @@ export function stateInWords(
 }
 
 /** How the page gets its readings, in words; null when all is well. */
-export function connectionInWords(
-  trans: TranslationBundle,
-  { connection, stale }: { connection: Connection; stale: boolean }
-): string | null {
+export function connectionInWords({
+  connection,
+  stale
+}: {
+  connection: Connection;
+  stale: boolean;
+}): string | null {
   const words: Record<Connection, string | null> = {
     live: null,
     paused: trans.__('Paused while hidden'),
@@ -66,7 +62,6 @@ export function connectionInWords(
 
 /** What is wrong with what was typed, in words. */
 export function problemInWords(
-  trans: TranslationBundle,
   problem: Problem,
   { minimum, maximum }: ParameterInfo
 ): string {
@@ -85,10 +80,7 @@ export function problemInWords(
 }
 
 /** The heading of a family of metrics; another package's family is its own name. */
-export function familyInWords(
-  trans: TranslationBundle,
-  family: string
-): string {
+export function familyInWords(family: string): string {
   const words: Record<string, string> = {
     activity: trans.__('Activity'),
     memory: trans.__('Memory'),

@@ -1,4 +1,3 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
@@ -6,8 +5,9 @@ import type { DeviceInfo, MetricInfo } from '../../api/generated';
 import { shortName } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
 import { HOST } from '../../model/timeline';
+import { trans } from '../../translation';
 import { NoDevice } from '../nodevice';
-import { said } from '../said';
+import { troubleInWords } from '../refusal';
 import { SeenWidget } from '../seen';
 import { connectionInWords } from '../words';
 import type { ICurve } from './plot';
@@ -16,7 +16,6 @@ import { Toolbar } from './toolbar';
 
 interface IDashboardProps {
   readonly model: DashboardModel;
-  readonly trans: TranslationBundle;
 }
 
 /** The charts of all devices, in the main area. Streams only while it is seen. */
@@ -27,14 +26,14 @@ export class Dashboard extends SeenWidget {
   }
 
   protected render(): JSX.Element {
-    const { model, trans } = this.context;
+    const { model } = this.context;
     return (
       <UseSignal signal={model.changed}>
         {() => (
           <div className="jp-GpuPerf-content" tabIndex={-1}>
-            <Toolbar model={model} trans={trans} />
-            <Trouble model={model} trans={trans} />
-            <Charts model={model} trans={trans} />
+            <Toolbar model={model} />
+            <Trouble model={model} />
+            <Charts model={model} />
           </div>
         )}
       </UseSignal>
@@ -46,11 +45,9 @@ export class Dashboard extends SeenWidget {
   }
 }
 
-function Trouble({ model, trans }: IDashboardProps): JSX.Element | null {
+function Trouble({ model }: IDashboardProps): JSX.Element | null {
   const { live, trouble } = model;
-  const words = trouble
-    ? `${said(trans, trouble.message)} ${said(trans, trouble.hint)}`
-    : connectionInWords(trans, live);
+  const words = trouble ? troubleInWords(trouble) : connectionInWords(live);
   return words ? (
     <p className="jp-GpuPerf-problem" role="status">
       {words}
@@ -58,7 +55,7 @@ function Trouble({ model, trans }: IDashboardProps): JSX.Element | null {
   ) : null;
 }
 
-function Charts({ model, trans }: IDashboardProps): JSX.Element {
+function Charts({ model }: IDashboardProps): JSX.Element {
   const { devices: known } = model.live;
   const devices = known?.devices ?? [];
   const ofDevices = model.metrics.filter(metric => metric.scope === 'device');
@@ -67,24 +64,23 @@ function Charts({ model, trans }: IDashboardProps): JSX.Element {
   const groups = overlaid ? [devices] : devices.map(each => [each]);
   return (
     <>
-      {known?.reason ? <NoDevice reason={known.reason} trans={trans} /> : null}
+      {known?.reason ? <NoDevice reason={known.reason} /> : null}
       <div className="jp-GpuPerf-groups" data-layout={model.layout}>
         {groups
           .filter(group => group.length > 0)
           .map(group => (
             <Group
               key={group[0].uuid}
-              title={overlaid ? '' : nameOf(group[0], trans)}
+              title={overlaid ? '' : nameOf(group[0])}
               metrics={ofDevices}
               curves={group.map(device => ({
                 key: device.uuid,
                 label: overlaid
                   ? trans.__('GPU %1', device.index)
-                  : nameOf(device, trans),
+                  : nameOf(device),
                 place: devices.indexOf(device)
               }))}
               model={model}
-              trans={trans}
             />
           ))}
       </div>
@@ -93,7 +89,6 @@ function Charts({ model, trans }: IDashboardProps): JSX.Element {
         metrics={ofHost}
         curves={[{ key: HOST, label: trans.__('Host'), place: 0 }]}
         model={model}
-        trans={trans}
       />
     </>
   );
@@ -106,7 +101,7 @@ function Group(
     curves: readonly ICurve[];
   }
 ): JSX.Element {
-  const { title, metrics, curves, model, trans } = props;
+  const { title, metrics, curves, model } = props;
   return (
     <div className="jp-GpuPerf-group">
       {title ? <h2>{title}</h2> : null}
@@ -117,7 +112,6 @@ function Group(
             metric={metric}
             curves={curves}
             model={model}
-            trans={trans}
           />
         ))}
       </div>
@@ -125,7 +119,7 @@ function Group(
   );
 }
 
-function nameOf(device: DeviceInfo, trans: TranslationBundle): string {
+function nameOf(device: DeviceInfo): string {
   return trans.__(
     '%1 · %2',
     trans.__('GPU %1', device.index),

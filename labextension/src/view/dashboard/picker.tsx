@@ -1,16 +1,14 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { DashboardModel } from '../../model/dashboard';
+import { trans } from '../../translation';
 import { familyInWords, reasonInWords } from '../words';
 
 /** Which metrics are shown, by family; what no device has is there, too, and says why. */
 export function MetricPicker({
-  model,
-  trans
+  model
 }: {
   model: DashboardModel;
-  trans: TranslationBundle;
 }): JSX.Element {
   const shown = new Set(model.metrics.map(metric => metric.name));
   const { offered } = model;
@@ -21,12 +19,12 @@ export function MetricPicker({
       <div>
         {families.map(family => (
           <fieldset key={family}>
-            <legend>{familyInWords(trans, family)}</legend>
+            <legend>{familyInWords(family)}</legend>
             {offered
               .filter(metric => metric.family === family)
               .map(metric => {
                 const reason = model.reasonOf(metric.name);
-                const why = reason === null ? '' : reasonInWords(trans, reason);
+                const why = reason === null ? '' : reasonInWords(reason);
                 return (
                   <label
                     key={metric.name}

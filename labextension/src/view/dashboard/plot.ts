@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
 
 import type { MetricInfo } from '../../api/generated';
-import { formatReading } from '../../format';
+import { formatReading, plain } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
 import { Axes } from './axes';
 import { levelled } from './curve';
@@ -40,11 +40,15 @@ const HEIGHT = 150;
 const AXIS_WIDTH = 76;
 const AXIS_HEIGHT = 26;
 
-interface IPlotOptions {
-  readonly host: HTMLElement;
+/** What one chart shows. */
+export interface ITimeChartProps {
   readonly model: DashboardModel;
   readonly metric: MetricInfo;
   readonly curves: readonly ICurve[];
+}
+
+interface IPlotOptions extends ITimeChartProps {
+  readonly host: HTMLElement;
   /** Top of the scale, where it is known. */
   top(): number | null;
 }
@@ -247,9 +251,5 @@ export function colourOf(place: number): string {
 }
 
 export function inWords(value: number | null, unit: string): string {
-  if (value === null || value === undefined) {
-    return '–';
-  }
-  const figure = formatReading(value, unit);
-  return `${figure.text} ${figure.unit}`.trimEnd();
+  return typeof value === 'number' ? plain(formatReading(value, unit)) : '–';
 }

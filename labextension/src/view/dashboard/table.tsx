@@ -1,8 +1,8 @@
 import * as React from 'react';
 
 import { summaryOf } from '../../model/timeline';
-import { inWords } from './plot';
-import type { ITimeChartProps } from './timechart';
+import { trans } from '../../translation';
+import { inWords, ITimeChartProps } from './plot';
 
 function clock(seconds: number): string {
   return new Date(1000 * seconds).toLocaleTimeString(undefined, {
@@ -14,12 +14,7 @@ function clock(seconds: number): string {
 const REFRESH_MS = 1000;
 
 /** What a chart shows, as figures: for who can't see it, and for who wants to copy them. */
-export function Table({
-  model,
-  metric,
-  curves,
-  trans
-}: ITimeChartProps): JSX.Element {
+export function Table({ model, metric, curves }: ITimeChartProps): JSX.Element {
   const [, refresh] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {
     const timer = setInterval(refresh, REFRESH_MS);

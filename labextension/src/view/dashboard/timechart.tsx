@@ -1,26 +1,18 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { MetricInfo } from '../../api/generated';
 import type { DashboardModel } from '../../model/dashboard';
+import { trans } from '../../translation';
 import { topOf } from '../figure';
-import { HIGH_CONTRAST, ICurve, Plot } from './plot';
+import { HIGH_CONTRAST, ITimeChartProps, Plot } from './plot';
 import { Table } from './table';
 
 /** How far an arrow key moves, and how much plus and minus zoom. */
 const PAN_SHARE = 0.25;
 const ZOOM_FACTOR = 2;
 
-export interface ITimeChartProps {
-  readonly model: DashboardModel;
-  readonly metric: MetricInfo;
-  readonly curves: readonly ICurve[];
-  readonly trans: TranslationBundle;
-}
-
 /** A chart with its heading, and its table on demand. */
 export function TimeChart(props: ITimeChartProps): JSX.Element {
-  const { model, metric, curves, trans } = props;
+  const { model, metric, curves } = props;
   const [tabled, setTabled] = React.useState(false);
   const label = trans.__(metric.label);
   return (
@@ -41,15 +33,13 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
         </button>
       </header>
       <Curves {...props} label={label} />
-      {tabled ? (
-        <Table model={model} metric={metric} curves={curves} trans={trans} />
-      ) : null}
+      {tabled ? <Table model={model} metric={metric} curves={curves} /> : null}
     </section>
   );
 }
 
 function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
-  const { model, metric, curves, trans, label } = props;
+  const { model, metric, curves, label } = props;
   const host = React.useRef<HTMLDivElement>(null);
   // What makes another plot; new points do not.
   const shape = [

@@ -1,17 +1,11 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { DashboardModel, RANGES } from '../../model/dashboard';
+import { trans } from '../../translation';
 import { MetricPicker } from './picker';
 
 /** The span, pause, the layout and the metrics. */
-export function Toolbar({
-  model,
-  trans
-}: {
-  model: DashboardModel;
-  trans: TranslationBundle;
-}): JSX.Element {
+export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
   const several = (model.live.devices?.devices.length ?? 0) > 1;
   const still = model.span !== null;
   return (
@@ -29,7 +23,7 @@ export function Toolbar({
             aria-pressed={!still && seconds === model.rangeSeconds}
             onClick={() => (model.rangeSeconds = seconds)}
           >
-            {spanInWords(seconds, trans)}
+            {spanInWords(seconds)}
           </button>
         ))}
       </div>
@@ -45,30 +39,27 @@ export function Toolbar({
       </button>
       {several ? (
         <div role="group" aria-label={trans.__('Devices')}>
-          <button
-            className="jp-mod-styled"
-            data-layout="overlay"
-            aria-pressed={model.layout === 'overlay'}
-            onClick={() => (model.layout = 'overlay')}
-          >
-            {trans.__('Overlaid')}
-          </button>
-          <button
-            className="jp-mod-styled"
-            data-layout="columns"
-            aria-pressed={model.layout === 'columns'}
-            onClick={() => (model.layout = 'columns')}
-          >
-            {trans.__('Side by side')}
-          </button>
+          {(['overlay', 'columns'] as const).map(layout => (
+            <button
+              className="jp-mod-styled"
+              key={layout}
+              data-layout={layout}
+              aria-pressed={model.layout === layout}
+              onClick={() => (model.layout = layout)}
+            >
+              {layout === 'overlay'
+                ? trans.__('Overlaid')
+                : trans.__('Side by side')}
+            </button>
+          ))}
         </div>
       ) : null}
-      <MetricPicker model={model} trans={trans} />
+      <MetricPicker model={model} />
     </div>
   );
 }
 
-function spanInWords(seconds: number, trans: TranslationBundle): string {
+function spanInWords(seconds: number): string {
   return seconds < 3600
     ? trans.__('%1 min', seconds / 60)
     : trans.__('%1 h', seconds / 3600);

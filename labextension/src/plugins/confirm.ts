@@ -1,0 +1,11 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+
+/** Ask before something is lost. */
+export async function confirm(
+  title: string,
+  body: string,
+  accept: string
+): Promise<boolean> {
+  const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: accept })];
+  return (await showDialog({ title, body, buttons })).button.accept;
+}

@@ -1,0 +1,47 @@
+import * as React from 'react';
+
+import type { ErrorInfo } from '../api/generated';
+import { trans } from '../translation';
+import { said } from './said';
+import { More } from './section';
+
+type IRefused = Pick<ErrorInfo, 'code' | 'message' | 'hint'>;
+
+/** What happened, and what to do. */
+export function troubleInWords({ message, hint }: IRefused): string {
+  return `${said(message)} ${said(hint)}`.trim();
+}
+
+/** The same as a line; nothing when nothing happened. */
+export function Problem(props: {
+  of: IRefused | null;
+  role?: 'alert';
+}): JSX.Element | null {
+  return props.of ? (
+    <p className="jp-GpuPerf-problem" role={props.role}>
+      {troubleInWords(props.of)}
+    </p>
+  ) : null;
+}
+
+/** What went wrong, what to do, and the last that a worker wrote; nothing when nothing went wrong. */
+export function Failure(props: {
+  error: IRefused | null;
+  log?: string;
+  role?: 'alert';
+}): JSX.Element | null {
+  const { error, log, role } = props;
+  return error ? (
+    <div className="jp-GpuPerf-failure" data-error={error.code} role={role}>
+      <p>{said(error.message)}</p>
+      {error.hint ? (
+        <p className="jp-GpuPerf-note">{said(error.hint)}</p>
+      ) : null}
+      {log?.trim() ? (
+        <More title={trans.__('End of the log')}>
+          <pre>{log}</pre>
+        </More>
+      ) : null}
+    </div>
+  ) : null;
+}

@@ -1,0 +1,24 @@
+import * as React from 'react';
+
+import { rowLabelOf } from '../format';
+import { translated } from '../translation';
+
+type Value = string | number | boolean | null;
+
+/** Names and what they are, a row each; several values are before and after. */
+export function Rows(props: {
+  rows: readonly (readonly [string, ...Value[]])[];
+}): JSX.Element {
+  return (
+    <table>
+      <tbody>
+        {props.rows.map(([name, ...values]) => (
+          <tr key={name}>
+            <th scope="row">{rowLabelOf(name, translated)}</th>
+            <td>{values.map(each => String(each ?? '–')).join(' → ')}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

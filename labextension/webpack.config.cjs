@@ -1,0 +1,16 @@
+// Added by Lab's builder to its own configuration: the minifier looks several times, and takes ES2021 as it is.
+const { rspack } = require('@rspack/core');
+
+module.exports = {
+  optimization: {
+    minimizer: [
+      new rspack.SwcJsMinimizerRspackPlugin({
+        minimizerOptions: {
+          ecma: 2021,
+          compress: { passes: 4, ecma: 2021, unsafe_arrows: true },
+          format: { comments: false }
+        }
+      })
+    ]
+  }
+};
