@@ -36,12 +36,12 @@ def driver(services, monkeypatch):
 
 
 @pytest.fixture
-def kernel_socket(jp_serverapp, jp_asyncio_loop):
+def kernel_listener(jp_serverapp, jp_asyncio_loop):
     """Listen to kernels, as a server does once it runs."""
     (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
-    jp_asyncio_loop.run_until_complete(app.parts.kernel_socket.start())
-    yield app.parts.kernel_socket
-    jp_asyncio_loop.run_until_complete(app.parts.kernel_socket.stop())
+    jp_asyncio_loop.run_until_complete(app.parts.kernel_listener.start())
+    yield app.parts.kernel_listener
+    jp_asyncio_loop.run_until_complete(app.parts.kernel_listener.stop())
 
 
 def process(pid):
@@ -70,16 +70,16 @@ async def test_a_notebooks_kernel_is_named_with_its_process(jp_serverapp, jp_fet
 
 
 HOLDS = f"""
-from jupyter_gpuperf.kernel_link.holding import Held, Holding
-from jupyter_gpuperf.client.holding_here import HoldingTeller
-held = Holding(devices={{"{GPU}": Held(allocated_bytes=1e9, reserved_bytes=2e9)}})
-teller = HoldingTeller(held=lambda: held, look_seconds=0.05)
-teller.start()
+from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
+from jupyter_gpuperf.kernel_link.memory_reporter import MemoryReporter
+held = MemoryReport(devices={{"{GPU}": TorchMemory(allocated_bytes=1e9, reserved_bytes=2e9)}})
+reporter = MemoryReporter(memory=lambda: held, look_seconds=0.05)
+reporter.start()
 """
 
 
 async def test_a_notebook_tells_itself_what_the_drivers_list_does_not(
-    jp_serverapp, jp_fetch, get, driver, kernel_socket
+    jp_serverapp, jp_fetch, get, driver, kernel_listener
 ):
     driver.listed = {GPU: [process(2**22 + 1)]}  # a number that no process here can have
     answer = await jp_fetch("api", "kernels", method="POST", body=json.dumps({"name": "python3"}))

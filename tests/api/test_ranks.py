@@ -15,16 +15,16 @@ import pytest
 from made import device, window
 from msgspec import structs
 
-from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.kernel_link.listener import KernelListener
+from jupyter_gpuperf.kernel_link.router import KernelMessageRouter
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.rules import RULES, judge
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import encode
-from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.server.kernel_socket import KernelSocket
-from jupyter_gpuperf.server.kernel_words import KernelWords
+from jupyter_gpuperf.schemas.training import CellRan, Steps
 
 torch = pytest.importorskip("torch")
 
@@ -57,18 +57,14 @@ def store():
 @contextlib.asynccontextmanager
 async def listening(store, tmp_path):
     """A server's socket, where the ranks look for it."""
-    manager = JobManager(devices=list, deadline_seconds=60, lock_directory=tmp_path)
-    served = KernelSocket(
-        manager=manager,
-        runtime_directory=tmp_path,
-        words=KernelWords(KernelHoldings(), store),
-    )
+    training = KernelTraining(store)
+    router = KernelMessageRouter({Steps: training.steps, CellRan: training.cell_ran})
+    served = KernelListener(router, runtime_directory=tmp_path)
     await served.start()
     try:
         yield
     finally:
         await served.stop()
-        manager.close()
 
 
 @contextlib.contextmanager

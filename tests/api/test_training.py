@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 from recorded_training import with_training
 
-from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.kernel_link.client import server_file_name
+from jupyter_gpuperf.kernel_link.address import server_file_name
+from jupyter_gpuperf.kernel_link.listener import KernelListener
+from jupyter_gpuperf.kernel_link.router import KernelMessageRouter
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import TrainingNow, encode
 from jupyter_gpuperf.schemas.training import CellRan, Steps
-from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.server.kernel_socket import KernelSocket
-from jupyter_gpuperf.server.kernel_words import KernelWords
 
 
 async def test_a_server_that_nobody_told_anything_answers_that_there_is_nothing(get):
@@ -75,12 +74,9 @@ def store():
 
 
 async def test_a_kernels_words_reach_the_store_until_it_hangs_up(store, tmp_path):
-    manager = JobManager(devices=list, deadline_seconds=60, lock_directory=tmp_path)
-    served = KernelSocket(
-        manager=manager,
-        runtime_directory=tmp_path,
-        words=KernelWords(KernelHoldings(), store),
-    )
+    training = KernelTraining(store)
+    router = KernelMessageRouter({Steps: training.steps, CellRan: training.cell_ran})
+    served = KernelListener(router, runtime_directory=tmp_path)
     await served.start()
     try:
         address = json.loads((tmp_path / server_file_name(os.getpid())).read_bytes())["socket"]
@@ -114,7 +110,6 @@ async def test_a_kernels_words_reach_the_store_until_it_hangs_up(store, tmp_path
             await asyncio.sleep(0.01)
     finally:
         await served.stop()
-        manager.close()
 
 
 def shown(store) -> TrainingNow:

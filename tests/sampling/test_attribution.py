@@ -10,7 +10,8 @@ import textwrap
 import psutil
 import pytest
 
-from jupyter_gpuperf.processes.attribution import Attribution, Reported, RunningKernel
+from jupyter_gpuperf.kernel_link.memory_reports import ReportedMemory
+from jupyter_gpuperf.processes.attribution import Attribution, RunningKernel
 from jupyter_gpuperf.processes.pid_namespace import INITIAL_PID_NAMESPACE
 from jupyter_gpuperf.processes.process_table import ProcessTable
 from jupyter_gpuperf.schemas import KernelInfo, ListedProcess
@@ -26,8 +27,8 @@ def on_device(pid: int) -> dict:
     return {GPU: [process]}
 
 
-def held_by(pid: int, reserved_bytes: float) -> Reported:
-    return Reported(pid=pid, device=GPU, allocated_bytes=GIB, reserved_bytes=reserved_bytes)
+def held_by(pid: int, reserved_bytes: float) -> ReportedMemory:
+    return ReportedMemory(pid=pid, device=GPU, allocated_bytes=GIB, reserved_bytes=reserved_bytes)
 
 
 def kernel(pid: int | None, kernel_id: str = "k1", path: str | None = "train.ipynb"):

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.kernel_link import peer
-from jupyter_gpuperf.kernel_link.client import find_server, server_file_name
-from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.server.kernel_socket import LONGEST_LINE_BYTES, KernelSocket
-from jupyter_gpuperf.server.kernel_words import KernelWords
+from jupyter_gpuperf.kernel_link.address import find_server, server_file_name
+from jupyter_gpuperf.kernel_link.listener import KernelListener
+from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
+from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, KernelMessageRouter
+from jupyter_gpuperf.schemas.kernel_link import Cancel, MemoryReport, RunRequest
 
 LONG_JOB = {"benchmark": "dataloader", "parameters": {"workers": 0, "rigorous": True}}
 
@@ -30,9 +32,15 @@ def manager(tmp_path):
     manager.close()
 
 
+def listener(manager, directory, **options):
+    jobs = KernelJobs(manager)
+    router = KernelMessageRouter({RunRequest: jobs.run, Cancel: jobs.cancel})
+    return KernelListener(router, runtime_directory=directory, **options)
+
+
 @pytest.fixture
 def served(manager, tmp_path, jp_asyncio_loop):
-    served = KernelSocket(manager=manager, runtime_directory=tmp_path, version="1")
+    served = listener(manager, tmp_path, version="1")
     jp_asyncio_loop.run_until_complete(served.start())
     yield served
     jp_asyncio_loop.run_until_complete(served.stop())
@@ -114,7 +122,7 @@ async def test_nothing_is_left_after_stop(served, tmp_path):
 
 async def test_a_long_runtime_directory_gets_a_short_private_socket(manager, tmp_path):
     directory = tmp_path / ("long" * 30)
-    served = KernelSocket(manager=manager, runtime_directory=directory)
+    served = listener(manager, directory)
     await served.start()
     path = Path(announced(directory)["socket"])
 
@@ -135,7 +143,7 @@ async def test_files_of_servers_that_were_killed_are_cleaned_at_start(manager, t
     living = tmp_path / server_file_name(os.getppid())
     living.write_text(json.dumps({"socket": "/nowhere", "pid": os.getppid(), "version": "1"}))
 
-    served = KernelSocket(manager=manager, runtime_directory=tmp_path)
+    served = listener(manager, tmp_path)
     await served.start()
 
     assert not stale.exists()
@@ -150,7 +158,7 @@ async def test_a_stale_file_can_not_name_a_victim(manager, tmp_path, dead_pid):
     stale = tmp_path / server_file_name(dead_pid)
     stale.write_text(json.dumps({"socket": str(precious), "pid": dead_pid, "version": "1"}))
 
-    served = KernelSocket(manager=manager, runtime_directory=tmp_path)
+    served = listener(manager, tmp_path)
     await served.start()
     await served.stop()
 
@@ -220,9 +228,7 @@ async def test_stop_cancels_what_runs(served, kernel, manager):
 
 
 async def test_another_users_connection_is_closed_unheard(manager, tmp_path):
-    served = KernelSocket(
-        manager=manager, runtime_directory=tmp_path, same_user=lambda _connection: False
-    )
+    served = listener(manager, tmp_path, same_user=lambda _connection: False)
     await served.start()
     stranger = await Kernel.of(tmp_path)
 
@@ -235,8 +241,9 @@ async def test_another_users_connection_is_closed_unheard(manager, tmp_path):
 async def test_what_a_kernel_holds_is_known_while_it_is_connected(
     manager, tmp_path, jp_asyncio_loop
 ):
-    holdings = KernelHoldings()
-    served = KernelSocket(manager=manager, runtime_directory=tmp_path, words=KernelWords(holdings))
+    holdings = MemoryReports()
+    router = KernelMessageRouter({MemoryReport: holdings.take})
+    served = KernelListener(router, runtime_directory=tmp_path)
     await served.start()
     kernel = await Kernel.of(tmp_path)
     held = {"allocated_bytes": 1.0, "reserved_bytes": 2.0}

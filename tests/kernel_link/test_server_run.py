@@ -6,18 +6,13 @@ import json
 import os
 import socket
 import threading
-from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
-from jupyter_gpuperf.kernel_link.client import (
-    ServerRun,
-    carried,
-    find_server,
-    server_file_name,
-    uuid_of,
-)
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed
+from jupyter_gpuperf.kernel_link.address import find_server, server_file_name
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.server_run import ServerRun, carried
 from jupyter_gpuperf.schemas import JobInfo, JobRequest, encode
 
 PID = 4242
@@ -75,7 +70,7 @@ def server(tmp_path):
 @pytest.fixture
 def run(server):
     run = ServerRun(
-        server.path,
+        ServerLink(lambda: server.path),
         JobRequest(benchmark="compute", parameters={"rounds": 3}, device="GPU-1"),
         interpreter="/opt/python",
         environment={"PYTHONPATH": "/mine", "AWS_SECRET_ACCESS_KEY": "hush", "LD_PRELOAD": "x.so"},
@@ -112,7 +107,8 @@ def test_a_server_that_was_killed_is_not_found(tmp_path):
     dead.close()
     announce(tmp_path, dead.path)
 
-    assert find_server([tmp_path], ENVIRONMENT) is None
+    link = ServerLink(lambda: find_server([tmp_path], ENVIRONMENT))
+    assert not link.connect()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"socket": 1}'])
@@ -126,15 +122,6 @@ def test_a_file_of_another_server_is_passed_over(server, tmp_path):
     announce(tmp_path, server.path, pid=PID + 1)
 
     assert find_server([tmp_path], ENVIRONMENT) is None
-
-
-def test_a_device_may_be_named_by_its_index():
-    devices = [SimpleNamespace(index=0, uuid="GPU-a"), SimpleNamespace(index=1, uuid="GPU-b")]
-
-    assert uuid_of("1", devices) == "GPU-b"
-    assert uuid_of("GPU-a", devices) == "GPU-a"
-    assert uuid_of("7", devices) == "7"  # for the job manager to refuse
-    assert uuid_of(None, devices) is None
 
 
 def test_the_request_carries_the_kernels_python_and_no_secret(run, server):
@@ -201,9 +188,3 @@ def test_a_server_that_hangs_up_is_a_coded_failure(run, server):
     assert error.value.code == "server_gone"
     closing.join()
     run.cancel()  # nothing to tell, nobody to tell it to
-
-
-def test_a_socket_that_is_gone_is_a_coded_refusal(tmp_path):
-    with pytest.raises(Unavailable) as error:
-        ServerRun(tmp_path / "gone.sock", JobRequest(benchmark="compute"))
-    assert error.value.code == "server_not_reachable"

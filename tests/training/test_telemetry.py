@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from jupyter_gpuperf.loops import Teller
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.loops import TelemetryThread
 from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint
 
@@ -72,18 +73,18 @@ def heard():
 
 
 @pytest.fixture
-def teller(watching, server, heard):
-    teller = Teller(
+def telemetry(watching, server, heard):
+    telemetry = TelemetryThread(
         watching,
-        find=lambda: server.path if server.path.exists() else None,
+        ServerLink(lambda: server.path if server.path.exists() else None),
         hear=heard.append,
         kernel_id="k1",
         notebook_path="train.ipynb",
         look_seconds=0.02,
     )
-    teller.start()
-    yield teller
-    teller.stop(10)
+    telemetry.start()
+    yield telemetry
+    telemetry.stop(10)
 
 
 def wait_until(condition):
@@ -94,7 +95,7 @@ def wait_until(condition):
 
 
 def test_that_one_watches_is_told_before_the_first_step_then_the_steps(
-    watching, server, teller, loader
+    watching, server, telemetry, loader
 ):
     server.accept()
     first = server.hear("steps")
@@ -111,7 +112,7 @@ def test_that_one_watches_is_told_before_the_first_step_then_the_steps(
     assert before - 1 < tally["began_seconds"] <= tally["ended_seconds"] < time.time() + 1
 
 
-def test_a_server_that_came_back_is_told_again(watching, server, teller, loader):
+def test_a_server_that_came_back_is_told_again(watching, server, telemetry, loader):
     watching.watch_everything()
     server.accept()
     server.hear("steps")
@@ -121,7 +122,7 @@ def test_a_server_that_came_back_is_told_again(watching, server, teller, loader)
     assert server.hear_tallies()["tallies"]
 
 
-def test_a_cell_is_told_and_answered(server, teller, heard):
+def test_a_cell_is_told_and_answered(server, telemetry, heard):
     server.accept()
     cell = CellRan(
         kernel_id="k1",
@@ -131,7 +132,7 @@ def test_a_cell_is_told_and_answered(server, teller, heard):
         ended_seconds=2.0,
         device_uuids=[],
     )
-    teller.cell_ran(cell)
+    telemetry.cell_ran(cell)
     assert server.hear("cell")["number"] == 3
     answer = Footprint(number=3, busy_percent=50.0, busy_metric=None, energy_joules=None)
     server.connection.sendall(b'{"type": "of a newer server"}\n')
@@ -142,31 +143,31 @@ def test_a_cell_is_told_and_answered(server, teller, heard):
 
 
 def test_a_server_that_reads_nothing_stops_neither_the_thread_nor_the_loop(
-    watching, server, teller, loader, monkeypatch
+    watching, server, telemetry, loader, monkeypatch
 ):
-    monkeypatch.setattr("jupyter_gpuperf.loops.telling.SEND_SECONDS", 0.05)
+    monkeypatch.setattr("jupyter_gpuperf.kernel_link.link.SEND_SECONDS", 0.05)
     server.accept()
     server.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
     watching.watch_everything()
-    looks = teller._looks
+    looks = telemetry._looks
     again = loader(items=400, batch_size=1)
     until = time.monotonic() + 1
     while time.monotonic() < until:
         list(again)
-    wait_until(lambda: teller._looks > looks + 3)
-    assert teller.is_alive()
-    assert len(teller.recent) > 0  # for %gpuwatch itself
+    wait_until(lambda: telemetry._looks > looks + 3)
+    assert telemetry.is_alive()
+    assert len(telemetry.recent) > 0  # for %gpuwatch itself
 
 
 def test_without_a_server_the_notebook_still_knows_its_steps(watching, loader):
-    teller = Teller(watching, find=lambda: None, look_seconds=0.02)
-    teller.start()
+    telemetry = TelemetryThread(watching, ServerLink(lambda: None), look_seconds=0.02)
+    telemetry.start()
     watching.watch_everything()
     list(loader())
-    wait_until(lambda: teller.recent)
-    teller.stop(10)
-    assert not teller.connected
-    assert sum(tally.count for tally in teller.recent) == 3
+    wait_until(lambda: telemetry.recent)
+    telemetry.stop(10)
+    assert not telemetry.link.connected
+    assert sum(tally.count for tally in telemetry.recent) == 3
 
 
 def test_whatever_goes_wrong_the_thread_goes_on(watching):
@@ -176,21 +177,20 @@ def test_whatever_goes_wrong_the_thread_goes_on(watching):
         asked.release()
         raise RuntimeError("odd today")
 
-    teller = Teller(watching, find=find, look_seconds=0.01)
-    teller._retry_seconds = 0.0
-    teller.start()
+    telemetry = TelemetryThread(watching, ServerLink(find), look_seconds=0.01)
+    telemetry.link._retry_seconds = 0.0
+    telemetry.start()
     assert asked.acquire(timeout=10)
     assert asked.acquire(timeout=10)
-    teller.stop(10)
+    telemetry.stop(10)
 
 
-def test_a_forked_child_lets_go_of_its_parents_connection(server, teller, watching, loader):
+def test_a_forked_child_lets_go_of_its_parents_connection(server, telemetry, watching, loader):
     server.accept()
-    wait_until(lambda: teller.connected)
-    held = teller._connection.fileno()
+    wait_until(lambda: telemetry.link.connected)
+    held = telemetry.link._socket.fileno()
     child = os.fork()
     if child == 0:
-        teller.forget_connection()
         try:
             os.fstat(held)
         except OSError:

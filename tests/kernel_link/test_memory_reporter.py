@@ -12,11 +12,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.client.holding_here import HoldingTeller, held_here
-from jupyter_gpuperf.kernel_link.holding import Held, Holding
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.memory_reporter import MemoryReporter, memory_report
+from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
 
-ONE = Holding(devices={"GPU-1": Held(allocated_bytes=1.0, reserved_bytes=2.0)})
-MORE = Holding(devices={"GPU-1": Held(allocated_bytes=3.0, reserved_bytes=4.0)})
+ONE = MemoryReport(devices={"GPU-1": TorchMemory(allocated_bytes=1.0, reserved_bytes=2.0)})
+MORE = MemoryReport(devices={"GPU-1": TorchMemory(allocated_bytes=3.0, reserved_bytes=4.0)})
 
 
 class Server:
@@ -56,47 +57,47 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def tell(server):
-    """Start telling what ``state.held`` is; return the state."""
-    state = SimpleNamespace(held=Holding())
-    teller = HoldingTeller(
-        held=lambda: state.held,
-        find=lambda: server.path if server.path.exists() else None,
+def report(server):
+    """Start reporting what ``state.held`` is; return the state."""
+    state = SimpleNamespace(held=MemoryReport())
+    reporter = MemoryReporter(
+        ServerLink(lambda: server.path if server.path.exists() else None),
+        memory=lambda: state.held,
         look_seconds=0.02,
     )
-    state.teller = teller
-    teller.start()
+    state.reporter = reporter
+    reporter.start()
     yield state
-    teller.stop()
+    reporter.stop()
 
 
 def heard(lines):
     return json.loads(lines.readline())["devices"]
 
 
-def test_what_is_held_is_told_when_it_changes(server, tell):
-    tell.held = ONE
+def test_what_is_held_is_told_when_it_changes(server, report):
+    report.held = ONE
     lines = server.accept()
     assert heard(lines) == {"GPU-1": {"allocated_bytes": 1.0, "reserved_bytes": 2.0}}
-    tell.held = MORE
+    report.held = MORE
     assert heard(lines)["GPU-1"]["reserved_bytes"] == 4.0
-    tell.held = Holding()
+    report.held = MemoryReport()
     assert heard(lines) == {}
 
 
-def test_a_server_that_came_back_is_told_again(server, tell):
-    tell.held = ONE
+def test_a_server_that_came_back_is_told_again(server, report):
+    report.held = ONE
     assert heard(server.accept())
     server.hang_up()
     lines = server.accept()
     assert heard(lines)["GPU-1"]["reserved_bytes"] == 2.0
 
 
-def test_stopping_hangs_up(server, tell):
-    tell.held = ONE
+def test_stopping_hangs_up(server, report):
+    report.held = ONE
     lines = server.accept()
     assert heard(lines)
-    tell.teller.stop()
+    report.reporter.stop()
     assert lines.readline() == b""
 
 
@@ -107,11 +108,11 @@ def test_whatever_goes_wrong_the_notebook_does_not_hear_of_it(server):
         asked.release()
         raise RuntimeError("torch is odd today")
 
-    teller = HoldingTeller(held=fails, find=lambda: server.path, look_seconds=0.01)
-    teller.start()
+    reporter = MemoryReporter(ServerLink(lambda: server.path), memory=fails, look_seconds=0.01)
+    reporter.start()
     assert asked.acquire(timeout=5)
     assert asked.acquire(timeout=5)  # it went on
-    teller.stop()
+    reporter.stop()
 
 
 class Cuda:
@@ -137,13 +138,15 @@ class Cuda:
 
 
 def test_devices_carry_the_drivers_uuid_and_those_without_memory_are_left_out():
-    found = held_here(SimpleNamespace(cuda=Cuda(0, 4096)))
-    assert found.devices == {"GPU-aaaa-1": Held(allocated_bytes=2048.0, reserved_bytes=4096.0)}
+    found = memory_report(SimpleNamespace(cuda=Cuda(0, 4096)))
+    assert found.devices == {
+        "GPU-aaaa-1": TorchMemory(allocated_bytes=2048.0, reserved_bytes=4096.0)
+    }
 
 
 @pytest.mark.parametrize("torch", [None, SimpleNamespace(cuda=Cuda(4096, initialized=False))])
 def test_a_notebook_without_cuda_says_nothing_and_starts_no_context(torch):
-    assert held_here(torch) == Holding()
+    assert memory_report(torch) == MemoryReport()
 
 
 LOADS = """
@@ -152,7 +155,7 @@ from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "jupyter_gpuperf")
 shell.run_line_magic("reload_ext", "jupyter_gpuperf")
-print(sum(thread.name == "gpuperf-holding" for thread in threading.enumerate()))
+print(sum(thread.name == "gpuperf-memory" for thread in threading.enumerate()))
 """
 
 
