@@ -13,10 +13,14 @@ from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.check_runner import CheckRunner
 from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.run_hooks import Around
-from jupyter_gpuperf.jobs.told import ToldJobs
+from jupyter_gpuperf.kernel_link.listener import KernelListener
+from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
+from jupyter_gpuperf.kernel_link.router import KernelMessageRouter
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.processes.attribution import Attribution
@@ -28,11 +32,18 @@ from jupyter_gpuperf.routes.processes import kernels_of
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING, Attention
-from jupyter_gpuperf.schemas import API_VERSION, SHORTEST_INTERVAL_MS, Processes, Version
+from jupyter_gpuperf.schemas import (
+    API_VERSION,
+    SHORTEST_INTERVAL_MS,
+    Processes,
+    RecordingsChanged,
+    SuitesChanged,
+    Version,
+)
+from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport, RunRequest
+from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
-from jupyter_gpuperf.server.kernel_holdings import KernelHoldings
-from jupyter_gpuperf.server.kernel_socket import KernelSocket
-from jupyter_gpuperf.server.kernel_words import KernelWords
+from jupyter_gpuperf.server.live_lists import LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
@@ -96,9 +107,9 @@ class Parts:
             subscribers=self.subscribers,
         )
         self.check_runner = CheckRunner()
-        holdings, told = KernelHoldings(), ToldJobs()
+        memory = MemoryReports()
         processes = ProcessReader(
-            self.sampler, Attribution(table=ProcessTable(), reports=holdings.now)
+            self.sampler, Attribution(table=ProcessTable(), reports=memory.now)
         )
 
         async def listed() -> Processes:
@@ -111,13 +122,27 @@ class Parts:
             subscribers=self.subscribers,
             processes=listed,
         )
+        lists = {
+            "jobs": LiveList("jobs", self.jobs),
+            "suites": LiveList(
+                "suites", WholeList(self.suites.all, lambda suites: SuitesChanged(suites=suites))
+            ),
+            "recordings": LiveList(
+                "recordings",
+                WholeList(
+                    self.recordings.all, lambda recordings: RecordingsChanged(recordings=recordings)
+                ),
+            ),
+        }
+        self.jobs.on_change = lists["jobs"].changed
+        self.suites.on_change = lists["suites"].changed
+        self.recordings.on_change = lists["recordings"].changed
         self.services = Services(
             catalog=catalog_of(metrics),
             history=self.history,
             subscribers=self.subscribers,
             sampler=self.sampler,
             jobs=self.jobs,
-            told=told,
             results=results,
             suites=self.suites,
             processes=processes,
@@ -126,27 +151,35 @@ class Parts:
             recordings=self.recordings,
             doctor=Examinations(self.check_runner),
             training=training,
+            lists=lists,
         )
-        self.kernel_socket = KernelSocket(
-            manager=self.jobs,
+        kernel_jobs = KernelJobs(self.jobs, self.services.fresh)
+        kernel_training = KernelTraining(training, self.sampler.wait_for_tick)
+        self.kernel_listener = KernelListener(
+            KernelMessageRouter(
+                {
+                    RunRequest: kernel_jobs.run,
+                    Cancel: kernel_jobs.cancel,
+                    JobReport: kernel_jobs.report,
+                    MemoryReport: memory.take,
+                    Steps: kernel_training.steps,
+                    CellRan: kernel_training.cell_ran,
+                }
+            ),
             runtime_directory=Path(server.runtime_dir),
-            devices=lambda: self.sampler.devices.devices,
-            ready=self.services.fresh,
-            words=KernelWords(holdings, training, wait_for_tick=self.sampler.wait_for_tick),
-            told=told,
             version=package_version(),
         )
 
     async def start(self) -> None:
         """Listen to kernels, and sample."""
-        await self.kernel_socket.start()
+        await self.kernel_listener.start()
         self.sampler.start()
         self.diagnosis.start()
         await in_thread(_load_benchmarks)
 
     async def stop(self) -> None:
         """End the workers, the socket and the sampler."""
-        await self.kernel_socket.stop()
+        await self.kernel_listener.stop()
         self.suites.close()
         self.check_runner.close()
         await self.diagnosis.stop()
@@ -159,6 +192,7 @@ class Parts:
 
 def _load_benchmarks() -> None:
     """Import what the first page asks for, away from the event loop."""
+    import jupyter_gpuperf.benchmarks  # noqa: F401
 
 
 def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
 ELSEWHERE = frozenset(
     {
         *("magics", "commands", "client", "display", "cli", "tuning"),
-        *("kernel_connection.py", "client.py", "in_process.py"),
+        *("kernel_link", "kernel_jobs.py", "in_process.py"),
     }
 )
 """What these say, the panel never shows."""

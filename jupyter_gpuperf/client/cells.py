@@ -10,8 +10,9 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from jupyter_gpuperf.client.watch_session import Session, Word
+from jupyter_gpuperf.client.watch_session import Session
 from jupyter_gpuperf.display.cell_line import Cell, FootprintLine
+from jupyter_gpuperf.loops.telemetry import Answer
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
@@ -87,7 +88,7 @@ class CellLog:
         # The allocator's peak is of the whole session: it is this cell's only where this cell raised it.
         return peak if peak > self._held_before else held
 
-    def _hear(self, word: Word) -> None:
+    def _hear(self, word: Answer) -> None:
         if not isinstance(word, Footprint):
             return
         cell = self._waiting.pop(word.number, None)

@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from jupyter_gpuperf.display.progress import View, status_words
+from jupyter_gpuperf.jobs.job import new_job
 from jupyter_gpuperf.schemas import JobInfo
 
 
@@ -20,22 +21,7 @@ class ProgressHere:
     def __init__(self, name: str, view: View) -> None:
         self._view = view
         now = time.time()
-        self._job = JobInfo(
-            id="here",
-            benchmark=name,
-            parameters={},
-            kernel_name=None,
-            device=None,
-            state="running",
-            progress_ratio=0.0,
-            progress_message="",
-            created_seconds=now,
-            started_seconds=now,
-            ended_seconds=None,
-            result=None,
-            error=None,
-            log_tail="",
-        )
+        self._job = new_job(name, {}, created_seconds=now, started_seconds=now, state="running")
 
     def say(self, ratio: float, message: str) -> None:
         """Show it.

@@ -16,7 +16,7 @@ import msgspec
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
-from jupyter_gpuperf.client.telling import PanelTeller, ToldView
+from jupyter_gpuperf.client.reporting_view import ReportingView
 from jupyter_gpuperf.client.watch_session import session
 from jupyter_gpuperf.display.comparison_view import when_words
 from jupyter_gpuperf.display.progress import View
@@ -75,7 +75,7 @@ def tune_here(
         )
     except GpuPerfError as error:
         raise BenchmarkError.of(error) from None
-    view = ToldView(new_view(), PanelTeller(), {"loader": name})
+    view = ReportingView(new_view(), {"loader": name})
     progress = ProgressHere(NAME, view)
     final: Tuned | None = None
     finished: Finished | None = None
@@ -90,7 +90,7 @@ def tune_here(
         raise BenchmarkError.of(error) from None
     finally:
         view.end(final if display_result else None, progress.last_words(final is not None))
-        view.tell_end(progress.ended(final is not None), finished, failure)
+        view.report_end(progress.ended(final is not None), finished, failure)
     return final
 
 
@@ -134,7 +134,7 @@ def _tuned(
     name: str,
     wanted: Any,
     progress: ProgressHere,
-    view: ToldView,
+    view: ReportingView,
     mark: str,
     before: KeptResult | None,
 ) -> tuple[Tuned, Finished]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
 from jupyter_gpuperf.client.precision_as_result import kept, parameters_of
-from jupyter_gpuperf.client.telling import PanelTeller, ToldView
+from jupyter_gpuperf.client.reporting_view import ReportingView
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import View, view_here
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
@@ -106,7 +106,7 @@ def _run(
     *,
     display_result: bool = False,
 ) -> AmpProfile:
-    view = ToldView(new_view(), PanelTeller(), parameters_of(options))
+    view = ReportingView(new_view(), parameters_of(options))
     progress = ProgressHere(NAME, view)
     final: AmpProfile | None = None
     finished: Finished | None = None
@@ -126,7 +126,7 @@ def _run(
         raise BenchmarkCancelled(NAME) from None
     finally:
         view.end(final if display_result else None, progress.last_words(final is not None))
-        view.tell_end(progress.ended(final is not None), finished, failure)
+        view.report_end(progress.ended(final is not None), finished, failure)
         if final is not None and display_result:
             from jupyter_gpuperf.display import show_once as shown
 

@@ -71,7 +71,7 @@ def watch(loader: T) -> T:
     from jupyter_gpuperf.client.watch_session import session
 
     watched = session().watching.watch(loader)
-    session().tell()
+    session().report()
     return watched
 
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
-
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.display.progress import View, status_words
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.kernel_link.client import ServerRun, find_server, uuid_of
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.server_run import ServerRun
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
 
 if TYPE_CHECKING:
@@ -100,9 +99,8 @@ class LocalRun:
 
 def start(request: JobRequest, *, local: bool = False) -> Run:
     """Start a benchmark on this kernel's server; here where there is none, or where ``local``."""
-    address = None if local else find_server(runtime_directories())
-    if address is not None:
-        return ServerRun(address, request)
+    if not local and (link := ServerLink()).connect():
+        return ServerRun(link, request)
     return _start_here(request)
 
 
@@ -128,8 +126,7 @@ def _start_here(request: JobRequest) -> LocalRun:
                 watcher=Watcher(sampler, subscribers, knows_before=False),
             ),
         )
-        named = msgspec.structs.replace(request, device=uuid_of(request.device, devices))
-        return LocalRun(manager, named, ended=sampler.stop)
+        return LocalRun(manager, request, ended=sampler.stop)
     except BaseException:
         sampler.stop()
         raise
@@ -157,19 +154,6 @@ def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False
         run.close()
         view.end(final if display_result else None, words)
     return final
-
-
-def runtime_directories() -> list[Path]:
-    """Return where this kernel's server may have left its address."""
-    directories = []
-    if "ipykernel" in sys.modules:
-        from ipykernel.connect import get_connection_file
-
-        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but this is no kernel
-            directories.append(Path(get_connection_file()).parent)
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    return [*directories, Path(jupyter_runtime_dir())]
 
 
 def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> JobInfo:

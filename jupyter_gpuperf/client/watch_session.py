@@ -1,4 +1,4 @@
-"""This kernel's one watch: its loaders, its cells, and the thread that tells the server of them."""
+"""This kernel's one watch: its loaders, its cells, and the thread that reports them to the server."""
 
 from __future__ import annotations
 
@@ -12,24 +12,17 @@ from typing import Any, Final
 
 from IPython import get_ipython
 
-from jupyter_gpuperf.client.running import runtime_directories
-from jupyter_gpuperf.kernel_link.client import SERVER_PID_VARIABLE, find_server
+from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE
+from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops import Teller, Watching
+from jupyter_gpuperf.loops import TelemetryThread, Watching
+from jupyter_gpuperf.loops.telemetry import Answer
 from jupyter_gpuperf.loops.watching import in_child
-from jupyter_gpuperf.schemas.training import (
-    CellRan,
-    ExplainNow,
-    Footprint,
-    LoaderSteps,
-    StepTally,
-)
+from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
 
 NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
 KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
-
-Word = Footprint | ExplainNow
 
 
 class Session:
@@ -37,8 +30,8 @@ class Session:
 
     def __init__(self) -> None:
         self.watching = Watching(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
-        self.teller: Teller | None = None
-        self.listeners: list[Callable[[Word], None]] = []
+        self.telemetry: TelemetryThread | None = None
+        self.listeners: list[Callable[[Answer], None]] = []
         self._kernel_id = _kernel_id()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
@@ -51,33 +44,32 @@ class Session:
     @property
     def connected(self) -> bool:
         """Whether a server listens."""
-        return self.teller is not None and self.teller.connected
+        return self.telemetry is not None and self.telemetry.link.connected
 
-    def tell(self) -> None:
-        """Start the thread that tells, unless it runs."""
-        if self.teller is not None and self.teller.is_alive():
+    def report(self) -> None:
+        """Start the thread that reports, unless it runs."""
+        if self.telemetry is not None and self.telemetry.is_alive():
             return
-        directories = runtime_directories()  # now: its imports would hold the loop up later
-        self.teller = Teller(
+        self.telemetry = TelemetryThread(
             self.watching,
-            find=lambda: find_server(directories),
+            ServerLink(),
             hear=self._hear,
             kernel_id=self._kernel_id,
             notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
         )
-        self.teller.start()
+        self.telemetry.start()
 
     def stop(self) -> None:
-        """Watch nothing, and tell nothing."""
+        """Watch nothing, and report nothing."""
         self.watching.stop()
-        if self.teller is not None:
-            self.teller.stop()
-        self.teller = None
+        if self.telemetry is not None:
+            self.telemetry.stop()
+        self.telemetry = None
 
     def cell_ran(self, number: int, began_seconds: float, ended_seconds: float) -> None:
         """Tell the server of a cell, and ask it for the cell's footprint."""
-        if self.teller is not None:
-            self.teller.cell_ran(
+        if self.telemetry is not None:
+            self.telemetry.cell_ran(
                 CellRan(
                     kernel_id=self._kernel_id,
                     notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
@@ -90,10 +82,10 @@ class Session:
 
     def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
         """Return what each loader's steps since then come to, as far as this kernel remembers them."""
-        if self.teller is None:
+        if self.telemetry is None:
             return []
         told: dict[int, list[StepTally]] = {}
-        for tally in list(self.teller.recent):
+        for tally in list(self.telemetry.recent):
             if tally.ended_seconds >= since_seconds:
                 told.setdefault(tally.loader, []).append(tally)
         found = [
@@ -108,15 +100,13 @@ class Session:
         ]
         return [each for each in found if each is not None]
 
-    def _hear(self, word: Word) -> None:
+    def _hear(self, word: Answer) -> None:
         for listener in list(self.listeners):
             listener(word)
 
     def _in_child(self) -> None:
         in_child(self.watching)
-        if self.teller is not None:
-            self.teller.forget_connection()
-        self.teller = None
+        self.telemetry = None
 
 
 _session: list[Session] = []

@@ -41,6 +41,8 @@ def place_of(
 
     Parameters
     ----------
+    device
+        UUID, or the index, as people type it.
     environment
         The worker's variables: ``CUDA_VISIBLE_DEVICES`` says what CUDA would show.
 
@@ -70,26 +72,28 @@ def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
 
 
 def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
-    known = {each.uuid: each for each in devices}
-    if device not in known:
+    known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
+    if known is None:
         raise NotFound(
             "unknown_device",
             f"There is no device {device!r}.",
-            f"There are: {', '.join(known) or 'none'}.",
+            f"There are: {', '.join(each.uuid for each in devices) or 'none'}.",
         )
-    if known[device].replayed:
+    if known.replayed:
         raise BadRequest(
             "device_is_a_recording",
             f"{device} is a recording: nothing can be measured on it.",
             "Leave the device out to measure on this machine.",
         )
-    if not known[device].is_usable:
+    if not known.is_usable:
         raise BadRequest(
             "device_is_elsewhere",
-            f"{device} is in another machine ({known[device].host}): nothing can be measured on it from here.",
+            f"{device} is in another machine ({known.host}): nothing can be measured on it from here.",
             "Leave the device out to measure on this machine.",
         )
-    return Place(key=device, device=device, environment={"CUDA_VISIBLE_DEVICES": device})
+    return Place(
+        key=known.uuid, device=known.uuid, environment={"CUDA_VISIBLE_DEVICES": known.uuid}
+    )
 
 
 def _first_visible(visible: str, real: Sequence[DeviceInfo]) -> str | None:

@@ -1,120 +1,105 @@
-"""One job's state. Changed by its manager alone, under the manager's lock."""
+"""One job's state. Changed by its registry and manager alone, under their lock."""
 
 from __future__ import annotations
 
-import logging
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any
 
-from jupyter_gpuperf.errors import GpuPerfError
+import msgspec
+
 from jupyter_gpuperf.jobs.device_assignment import Place
-from jupyter_gpuperf.jobs.process import WorkerProcess
+from jupyter_gpuperf.jobs.process import Order, WorkerProcess
 from jupyter_gpuperf.jobs.remaining import Remaining
 from jupyter_gpuperf.jobs.tail import Tail
-from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, JobInfo, JobState, Scalar
-
-logger = logging.getLogger(__name__)
+from jupyter_gpuperf.schemas import JobInfo, Scalar
 
 Listener = Callable[[JobInfo], None]
+ENDED = ("done", "failed", "cancelled")
 
-SHORTEST_NEWS_SECONDS: Final = 0.05
-"""Progress that comes faster is told together."""
+
+def new_job(
+    benchmark: str, parameters: Mapping[str, Scalar], *, created_seconds: float, **known: Any
+) -> JobInfo:
+    """Return the state of a job that has just been asked for, under a new id."""
+    fresh: dict[str, Any] = {
+        "id": uuid.uuid4().hex[:12],
+        "kernel_name": None,
+        "device": None,
+        "state": "queued",
+        "progress_ratio": 0.0,
+        "progress_message": "",
+        "started_seconds": None,
+        "ended_seconds": None,
+        "result": None,
+        "error": None,
+        "log_tail": "",
+    }
+    return JobInfo(
+        benchmark=benchmark,
+        parameters=dict(parameters),
+        created_seconds=created_seconds,
+        **{**fresh, **known},
+    )
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Job:
-    """A benchmark that was asked for."""
+    """A job as it is known, whoever runs it.
 
-    id: str
-    benchmark: str
-    parameters: dict[str, Scalar]
-    kernel_name: str | None
-    place: Place
-    interpreter: str
-    environment: Mapping[str, str]
-    created_seconds: float
-    suite: str | None = None
-    state: JobState = "queued"
-    progress_ratio: float = 0.0
-    progress_message: str = ""
-    started_seconds: float | None = None
-    ended_seconds: float | None = None
-    result: BenchmarkResult | None = None
-    result_id: int | None = None
-    error: ErrorInfo | None = None
-    tail: Tail = field(default_factory=Tail)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    process: WorkerProcess | None = None
+    Parameters
+    ----------
+    stop
+        Asks whoever runs it to end it.
+    version
+        Number of its last change among all jobs' changes.
+    """
+
+    known: JobInfo
+    stop: Callable[[], object]
     listeners: list[Listener] = field(default_factory=list)
+    version: int = 0
     told_at: float = 0.0
     late_news: threading.Timer | None = None
-    remaining: Remaining = field(default_factory=Remaining)
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        return self.known.id
 
     @property
     def has_ended(self) -> bool:
         """Tell whether nothing will change any more."""
-        return self.state in ("done", "failed", "cancelled")
+        return self.known.state in ENDED
 
-    def fail(self, error: GpuPerfError) -> None:
-        """Note what went wrong."""
-        self.state = "failed"
-        self.error = ErrorInfo(**error.to_dict())
+    def change(self, **changes: Any) -> None:
+        """Note what is otherwise now."""
+        self.known = msgspec.structs.replace(self.known, **changes)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
         """Return what goes over the wire."""
-        return JobInfo(
-            id=self.id,
-            benchmark=self.benchmark,
-            parameters=self.parameters,
-            kernel_name=self.kernel_name,
-            device=self.place.device,
-            state=self.state,
-            progress_ratio=self.progress_ratio,
-            progress_message=self.progress_message,
-            created_seconds=self.created_seconds,
-            started_seconds=self.started_seconds,
-            ended_seconds=self.ended_seconds,
-            result=self.result,
-            result_id=self.result_id,
-            remaining_seconds=(
-                self.remaining.seconds(now_seconds) if self.state == "running" else None
-            ),
+        return self.known
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class WorkerJob(Job):
+    """A benchmark that runs in a worker process of this server."""
+
+    place: Place
+    order: Order
+    tail: Tail = field(default_factory=Tail)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    process: WorkerProcess | None = None
+    remaining: Remaining = field(default_factory=Remaining)
+
+    def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
+        """Return what goes over the wire."""
+        runs = self.known.state == "running"
+        return msgspec.structs.replace(
+            self.known,
+            remaining_seconds=self.remaining.seconds(now_seconds) if runs else None,
             waits_for=list(waits_for),
-            suite=self.suite,
-            error=self.error,
             log_tail=self.tail.text(),
         )
-
-    def tell(self, now_seconds: float) -> None:
-        """Tell all listeners how it is now."""
-        self.told_at = now_seconds
-        info = self.info(now_seconds)
-        for listener in tuple(self.listeners):
-            try:
-                listener(info)
-            except Exception:  # a listener's defect must not end the job
-                logger.exception("A listener of job %s failed.", self.id)
-
-    def tell_soon(self, lock: AbstractContextManager[object], clock: Callable[[], float]) -> None:
-        """Tell now; when the last news is very new, a moment later, once for all that comes until then.
-
-        The last of a burst is told, too: what comes after it may take minutes.
-        """
-        wait_seconds = self.told_at + SHORTEST_NEWS_SECONDS - clock()
-        if wait_seconds <= 0:
-            self.tell(clock())
-        elif self.late_news is None:
-            # At most this long, also when somebody set the clock back.
-            wait_seconds = min(wait_seconds, SHORTEST_NEWS_SECONDS)
-            self.late_news = threading.Timer(wait_seconds, self._tell_late, (lock, clock))
-            self.late_news.daemon = True
-            self.late_news.start()
-
-    def _tell_late(self, lock: AbstractContextManager[object], clock: Callable[[], float]) -> None:
-        with lock:
-            self.late_news = None
-            if not self.has_ended:  # the end is the last that is told
-                self.tell(clock())

@@ -11,18 +11,19 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.device_assignment import Place, place_of, place_of_all
-from jupyter_gpuperf.jobs.job import Job, Listener
-from jupyter_gpuperf.jobs.job_list import JobList
+from jupyter_gpuperf.jobs.job import WorkerJob, new_job
 from jupyter_gpuperf.jobs.locking import lock, release
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.results.aggregate_runs import combined, runs_of
-from jupyter_gpuperf.schemas import DeviceInfo, JobInfo, JobRequest
+from jupyter_gpuperf.schemas import DeviceInfo, ErrorInfo, JobInfo, JobRequest
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.benchmarks import Benchmark
@@ -32,8 +33,10 @@ logger = logging.getLogger(__name__)
 LONGEST_QUEUE: Final = 100
 
 
-class JobManager:
-    """Thread-safe; every method but :meth:`close` returns at once.
+class JobManager(JobRegistry):
+    """The registry of jobs, with the queues and workers of those that run here.
+
+    Thread-safe; every method but :meth:`close` returns at once.
 
     Parameters
     ----------
@@ -59,16 +62,13 @@ class JobManager:
         worker: Sequence[str] = WORKER,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(clock)
         self._devices = devices
         self._deadline_seconds = deadline_seconds
         self._around = around or Around()
         self._lock_directory = lock_directory
         self._worker = worker
-        self._clock = clock
-        # Listeners are called under the lock, so that they hear of changes in their order.
-        self._lock = threading.RLock()
-        self._jobs = JobList()
-        self._queues: dict[str, deque[Job]] = {}
+        self._queues: dict[str, deque[WorkerJob]] = {}
         self._lanes: dict[str, threading.Thread] = {}
         self._closed = False
 
@@ -103,16 +103,25 @@ class JobManager:
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
         place = self.place(benchmark, request.device, environment or {})
-        job = Job(
-            id=uuid.uuid4().hex[:12],
-            benchmark=benchmark.name,
-            parameters=parameters,
-            kernel_name=request.kernel_name,
+        job: WorkerJob = WorkerJob(
+            known=new_job(
+                benchmark.name,
+                parameters,
+                created_seconds=self._clock(),
+                kernel_name=request.kernel_name,
+                device=place.device,
+                suite=suite,
+            ),
+            stop=lambda: self._cancel(job),
             place=place,
-            interpreter=interpreter,
-            environment={**(environment or {}), **place.environment},
-            created_seconds=self._clock(),
-            suite=suite,
+            order=Order(
+                benchmark=benchmark.name,
+                parameters=parameters,
+                interpreter=interpreter,
+                environment={**(environment or {}), **place.environment},
+                deadline_seconds=self._deadline_seconds,
+                worker=self._worker,
+            ),
         )
         with self._lock:
             self._enqueue(job)
@@ -127,53 +136,18 @@ class JobManager:
         chosen = {**os.environ, **environment}  # a kernel may have chosen its device
         return place_of(device, self._devices(), chosen)
 
-    def get(self, job_id: str) -> JobInfo:
-        """Return a job; ``NotFound`` (``unknown_job``) when there is none of this id."""
-        with self._lock:
-            return self._info(self._jobs.find(job_id))
-
-    def list(self) -> list[JobInfo]:
-        """Return all remembered jobs, newest first."""
-        with self._lock:
-            return [self._info(job) for job in reversed(tuple(self._jobs))]
-
-    def cancel(self, job_id: str) -> JobInfo:
-        """End a job; one that has ended stays as it is."""
-        with self._lock:
-            job = self._jobs.find(job_id)
-            self._cancel(job)
-            return self._info(job)
-
-    def subscribe(self, job_id: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with the job's state now and at each change, until the returned is called.
-
-        It is called from any thread, and must neither block nor call this manager.
-        """
-        with self._lock:
-            job = self._jobs.find(job_id)
-            job.listeners.append(listener)
-            listener(self._info(job))
-
-        def unsubscribe() -> None:
-            with self._lock, contextlib.suppress(ValueError):
-                job.listeners.remove(listener)
-
-        return unsubscribe
-
     def close(self) -> None:
         """Cancel everything; return when no process is left. Later submissions are refused."""
         with self._lock:
             self._closed = True
-            for job in self._jobs:
-                self._cancel(job)
+            for job in tuple(self._jobs.values()):  # ending one may forget another
+                if isinstance(job, WorkerJob):
+                    self._cancel(job)
             lanes = list(self._lanes.values())
         for lane in lanes:
             lane.join()
 
-    def _info(self, job: Job) -> JobInfo:
-        return job.info(self._clock(), self._jobs.before(job))
-
-    def _enqueue(self, job: Job) -> None:
+    def _enqueue(self, job: WorkerJob) -> None:
         if self._closed:
             raise Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
         queue = self._queues.setdefault(job.place.key, deque())
@@ -181,8 +155,9 @@ class JobManager:
             raise Unavailable("queue_full", "Too many jobs wait.", "Cancel some of them.")
         queue.append(job)
         if len(queue) > 1 or job.place.key in self._lanes:
-            job.progress_message = "Waiting for the benchmark before it"
-        self._jobs.add(job)
+            progress_message = "Waiting for the benchmark before it"
+            job.change(progress_message=progress_message)
+        self.add(job)
         if job.place.key not in self._lanes:
             lane = threading.Thread(
                 target=self._run_lane, args=(job.place.key,), name="gpuperf-jobs", daemon=True
@@ -190,13 +165,13 @@ class JobManager:
             self._lanes[job.place.key] = lane
             lane.start()
 
-    def _cancel(self, job: Job) -> None:
+    def _cancel(self, job: WorkerJob) -> None:
         if job.has_ended:
             return
         job.cancelled.set()
         if job.process is not None:
             job.process.cancel()  # the lane notes the end, once nothing is left
-        elif job.started_seconds is None:
+        elif job.known.started_seconds is None:
             with contextlib.suppress(ValueError):
                 self._queues[job.place.key].remove(job)
             self._end(job)
@@ -210,34 +185,36 @@ class JobManager:
                 job = self._queues[key].popleft()
             self._run(job)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: WorkerJob) -> None:
         descriptors: tuple[int, ...] = ()
         try:
             descriptors = self._lock_devices(job)
             with self._around.run(job.place.device) as finish:
-                runs = runs_of(job.parameters)
+                runs = runs_of(job.known.parameters)
                 results = [
                     self._start(job, descriptors, number, runs).wait() for number in range(runs)
                 ]
                 finished = finish(combined(results))
             with self._lock:
-                job.result, job.result_id = finished
-                job.state, job.progress_ratio = "done", 1.0
+                job.change(
+                    result=finished.result,
+                    result_id=finished.number,
+                    state="done",
+                    progress_ratio=1.0,
+                )
         except Cancelled:
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
-            with self._lock:
-                job.fail(error)
+            self._fail(job, error)
         except Exception as error:  # one job's defect must not end the queue of its device
             logger.exception("Job %s failed in the server.", job.id)
-            with self._lock:
-                job.fail(JobFailed("internal_error", f"{error}", "See the server's log."))
+            self._fail(job, JobFailed("internal_error", f"{error}", "See the server's log."))
         finally:
             release(descriptors)
             with self._lock:
                 self._end(job)
 
-    def _lock_devices(self, job: Job) -> tuple[int, ...]:
+    def _lock_devices(self, job: WorkerJob) -> tuple[int, ...]:
         """Wait until no other server measures there; return the descriptors that keep them off."""
 
         def wait(seconds: float) -> None:
@@ -248,13 +225,13 @@ class JobManager:
         return lock(job.place.locks, self._lock_directory, wait=wait)
 
     def _start(
-        self, job: Job, descriptors: tuple[int, ...], number: int, runs: int
+        self, job: WorkerJob, descriptors: tuple[int, ...], number: int, runs: int
     ) -> WorkerProcess:
         with self._lock:
             if job.cancelled.is_set():
                 raise Cancelled
             job.process = WorkerProcess(
-                self._order(job, descriptors),
+                replace(job.order, lock_descriptors=descriptors, mark=uuid.uuid4().hex),
                 on_progress=lambda ratio, message: self._progress(
                     job,
                     (number + ratio) / runs,
@@ -262,37 +239,33 @@ class JobManager:
                 ),
                 tail=job.tail,
             )
-            job.state, job.progress_message = "running", "Starting"
-            if job.started_seconds is None:
-                job.started_seconds = self._clock()
-            job.tell(self._clock())
+            started_seconds = job.known.started_seconds
+            job.change(
+                state="running",
+                progress_message="Starting",
+                started_seconds=self._clock() if started_seconds is None else started_seconds,
+            )
+            self.tell(job)
             return job.process
 
-    def _order(self, job: Job, descriptors: tuple[int, ...]) -> Order:
-        return Order(
-            benchmark=job.benchmark,
-            parameters=job.parameters,
-            interpreter=job.interpreter,
-            environment=job.environment,
-            deadline_seconds=self._deadline_seconds,
-            lock_descriptors=descriptors,
-            worker=self._worker,
-        )
-
-    def _progress(self, job: Job, ratio: float, message: str) -> None:
+    def _progress(self, job: WorkerJob, ratio: float, message: str) -> None:
         with self._lock:
-            changed = (job.progress_ratio, job.progress_message) != (ratio, message)
-            job.progress_ratio, job.progress_message = ratio, message
+            changed = (job.known.progress_ratio, job.known.progress_message) != (ratio, message)
+            job.change(progress_ratio=ratio, progress_message=message)
             job.remaining.observe(self._clock(), ratio)
             if changed:
-                job.tell_soon(self._lock, self._clock)
+                self.tell_soon(job)
 
-    def _end(self, job: Job) -> None:
-        if not job.has_ended:
-            job.state = "cancelled"
-        if job.ended_seconds is None:
-            job.ended_seconds = self._clock()
+    def _fail(self, job: WorkerJob, error: GpuPerfError) -> None:
+        with self._lock:
+            job.change(state="failed", error=ErrorInfo(**error.to_dict()))
+
+    def _end(self, job: WorkerJob) -> None:
+        if job.known.ended_seconds is None:
             job.process = None
-            job.progress_message = ""
-            job.tell(self._clock())
-            self._jobs.forget_old()
+            job.change(
+                state=job.known.state if job.has_ended else "cancelled",
+                ended_seconds=self._clock(),
+                progress_message="",
+            )
+            self.tell(job)

@@ -1,4 +1,4 @@
-"""Who is at the other end of a local socket. The one place of :mod:`api` with POSIX-only calls."""
+"""Who is at the other end of a local socket, and where one may lie. The one place here with POSIX-only calls."""
 
 from __future__ import annotations
 

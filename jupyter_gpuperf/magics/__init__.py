@@ -10,12 +10,15 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.client import holding_here
     from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpurecord, gpuwatch
+    from jupyter_gpuperf.processes.pid_namespace import is_nested
 
     gpubench.register(ipython)
     gpudoctor.register(ipython)
     gpurecord.register(ipython)
     gpuwatch.register(ipython)
     amp_profile.register(ipython)
-    holding_here.tell_server_where_needed()
+    if is_nested():  # the driver numbers processes otherwise: only the kernel knows what it holds
+        from jupyter_gpuperf.kernel_link.memory_reporter import start_memory_reporter
+
+        start_memory_reporter()

@@ -62,7 +62,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             session().listeners.append(_explain_when_asked)
         self.log.quiet = given.quiet
         session().watching.watch_everything()
-        session().tell()
+        session().report()
         print(  # noqa: T201
             "Watching every torch DataLoader of this notebook. %gpuwatch report sums up; "
             "%gpuwatch off ends it."

@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from msgspec import Struct
 
+from jupyter_gpuperf.kernel_link.memory_reports import ReportedMemory
 from jupyter_gpuperf.processes.process_table import Described, ProcessTable
 from jupyter_gpuperf.schemas import (
     DeviceProcesses,
@@ -37,23 +38,6 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
     pid: int | None
 
 
-class Reported(Struct, frozen=True, kw_only=True):
-    """What a process says that it holds on a device.
-
-    Parameters
-    ----------
-    pid
-        Its number here.
-    device
-        UUID.
-    """
-
-    pid: int
-    device: str
-    allocated_bytes: float
-    reserved_bytes: float
-
-
 class Attribution(Struct, frozen=True, kw_only=True):
     """Matches the driver's processes with kernels.
 
@@ -72,7 +56,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
     """
 
     table: ProcessTable
-    reports: Callable[[], Sequence[Reported]] = tuple
+    reports: Callable[[], Sequence[ReportedMemory]] = tuple
     wall_clock: Callable[[], float] = time.time
 
     def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:

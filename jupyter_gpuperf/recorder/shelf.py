@@ -113,6 +113,8 @@ class RecordingShelf:
         self._directory = directory
         self._sampler = sampler
         self._subscribers = subscribers
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when a recording was started, stopped or discarded."""
         self._lock = threading.Lock()
         self._recorders: dict[str, tuple[Recorder, str]] = {}
         self._of_before: dict[Path, tuple[float, RecordingInfo]] = {}
@@ -144,6 +146,7 @@ class RecordingShelf:
                 subscribers=self._subscribers,
             )
             self._recorders[identifier] = (recorder, request.label)
+        self.on_change()
         return self.get(identifier)
 
     def all(self) -> list[RecordingInfo]:
@@ -187,6 +190,7 @@ class RecordingShelf:
         running = self._recorders.get(identifier)
         if running is not None:
             running[0].stop()
+        self.on_change()
         return self.get(identifier)
 
     def discard(self, identifier: str) -> RecordingInfo:
@@ -201,6 +205,7 @@ class RecordingShelf:
         with self._lock:
             Path(info.path).unlink(missing_ok=True)
             self._recorders.pop(identifier, None)
+        self.on_change()
         return info
 
     def close(self) -> None:

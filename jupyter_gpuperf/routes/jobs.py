@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import operation
 from jupyter_gpuperf.schemas import Benchmarks, JobInfo, JobRequest, Jobs
 from jupyter_gpuperf.server.threads import in_thread
-
-if TYPE_CHECKING:
-    from jupyter_gpuperf.jobs.manager import JobManager
-    from jupyter_gpuperf.jobs.told import ToldJobs
 
 
 class BenchmarksHandler(GpuPerfHandler):
@@ -31,9 +25,7 @@ class JobsHandler(GpuPerfHandler):
     @operation(Jobs)
     def get(self) -> Jobs:
         """All jobs, newest first, those that a kernel runs itself among them; the last 50 that ended are kept."""
-        jobs = [*self.services.jobs.list(), *self.services.told.list()]
-        jobs.sort(key=lambda job: job.created_seconds, reverse=True)
-        return Jobs(jobs=jobs)
+        return Jobs(jobs=self.services.jobs.list())
 
     @operation(JobInfo, status=202, takes=JobRequest)
     async def post(self, request: JobRequest) -> JobInfo:
@@ -51,13 +43,9 @@ class JobHandler(GpuPerfHandler):
     @operation(JobInfo)
     def get(self, job_id: str) -> JobInfo:
         """Its state, progress, result or error, the end of its log, and what it waits for."""
-        return self._keeper(job_id).get(job_id)
+        return self.services.jobs.get(job_id)
 
     @operation(JobInfo)
     def delete(self, job_id: str) -> JobInfo:
         """Cancel it; a job that ended stays as it is."""
-        return self._keeper(job_id).cancel(job_id)
-
-    def _keeper(self, job_id: str) -> JobManager | ToldJobs:
-        """Return who knows this job: those that kernels run themselves have names of their own."""
-        return self.services.told if job_id.startswith("told-") else self.services.jobs
+        return self.services.jobs.cancel(job_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,6 +20,7 @@ from jupyter_gpuperf.routes.operation import Operation, Query, declared_as
 from jupyter_gpuperf.schemas import (
     LONGEST_INTERVAL_MS,
     SHORTEST_INTERVAL_MS,
+    Follow,
     Hello,
     SetInterval,
     SocketError,
@@ -29,6 +30,7 @@ from jupyter_gpuperf.server.threads import in_thread
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.sampling import Subscription
+    from jupyter_gpuperf.server.fanout import Outbox
     from jupyter_gpuperf.server.services import Services
 
 HELLO_SECONDS: Final = 120.0
@@ -46,7 +48,7 @@ INTERVAL: Final = Query(
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
-    """The live socket. Messages both ways are :data:`schemas.LiveMessage` and ``SetInterval``."""
+    """The live socket. Messages both ways: :data:`schemas.LiveMessage`; ``SetInterval`` and ``Follow``."""
 
     auth_resource = AUTH_RESOURCE
 
@@ -54,6 +56,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         """Take the services."""
         self.services = services()
         self.subscription: Subscription | None = None
+        self.outbox: Outbox | None = None
         self.interval_ms = DEFAULT_INTERVAL_MS
 
     @declared_as(
@@ -80,7 +83,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await self.services.fresh()
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
-            outbox = self.services.fanout.add(self._start_to_send)
+            outbox = self.outbox = self.services.fanout.add(self._start_to_send)
             outbox.offer(encode(self.services.alerts.told), "alerts")
             outbox.offer(encode(self.services.diagnosis.told), "findings")
             if self.services.training.latest.notebooks:
@@ -88,9 +91,12 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
 
     async def on_message(self, message: str | bytes) -> None:
-        """Change the interval; answer what can't be understood with an error frame."""
+        """Change the interval or what is followed; answer what can't be understood with an error frame."""
         try:
-            wish = msgspec.json.decode(message, type=SetInterval)
+            wish = msgspec.json.decode(message, type=SetInterval | Follow)
+            if isinstance(wish, Follow):
+                self._follow(wish.topics)
+                return
             self.interval_ms = int(INTERVAL.parse(str(wish.interval_ms)))
             if self.subscription is not None:
                 self.services.subscribers.change_interval(self.subscription, self.interval_ms)
@@ -103,10 +109,16 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
 
     def on_close(self) -> None:
         """Stop listening."""
+        self._follow([])
         if self.subscription is not None:
             self.services.subscribers.remove(self.subscription)
             self.subscription = None
         super().on_close()
+
+    def _follow(self, topics: Sequence[str]) -> None:
+        if self.outbox is not None:
+            for topic, live_list in self.services.lists.items():
+                (live_list.follow if topic in topics else live_list.leave)(self.outbox)
 
     def _hello(self) -> Hello:
         services = self.services

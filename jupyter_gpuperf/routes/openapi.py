@@ -10,7 +10,7 @@ import msgspec
 
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import Operation, Query, operation, operations_of
-from jupyter_gpuperf.schemas import API_VERSION, ErrorInfo, LiveMessage, SetInterval
+from jupyter_gpuperf.schemas import API_VERSION, ErrorInfo, Follow, LiveMessage, SetInterval
 from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.version import package_version
 
@@ -82,7 +82,7 @@ def shapes_of(routes: Iterable[tuple[str, type]]) -> list[Any]:
     declared = [each for _, handler in routes for each in operations_of(handler).values()]
     shapes = [shape for each in declared for shape in (each.answers, each.takes)]
     structs = [each for each in shapes if isinstance(each, type)]
-    return [*structs, ErrorInfo, SetInterval, LiveMessage]
+    return [*structs, ErrorInfo, SetInterval, Follow, LiveMessage]
 
 
 def path_of(pattern: str) -> str:

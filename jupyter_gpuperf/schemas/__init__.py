@@ -29,6 +29,7 @@ from jupyter_gpuperf.schemas.jobs import Benchmarks as Benchmarks
 from jupyter_gpuperf.schemas.jobs import JobInfo as JobInfo
 from jupyter_gpuperf.schemas.jobs import JobRequest as JobRequest
 from jupyter_gpuperf.schemas.jobs import Jobs as Jobs
+from jupyter_gpuperf.schemas.jobs import JobsChanged as JobsChanged
 from jupyter_gpuperf.schemas.jobs import JobState as JobState
 from jupyter_gpuperf.schemas.jobs import KeptResult as KeptResult
 from jupyter_gpuperf.schemas.jobs import ParameterInfo as ParameterInfo
@@ -56,6 +57,7 @@ from jupyter_gpuperf.schemas.readings import DeviceInfo as DeviceInfo
 from jupyter_gpuperf.schemas.readings import Devices as Devices
 from jupyter_gpuperf.schemas.readings import DevicesChanged as DevicesChanged
 from jupyter_gpuperf.schemas.readings import DeviceState as DeviceState
+from jupyter_gpuperf.schemas.readings import Follow as Follow
 from jupyter_gpuperf.schemas.readings import Frame as Frame
 from jupyter_gpuperf.schemas.readings import Hello as Hello
 from jupyter_gpuperf.schemas.readings import History as History
@@ -71,6 +73,7 @@ from jupyter_gpuperf.schemas.readings import Version as Version
 from jupyter_gpuperf.schemas.recordings import RecordingInfo as RecordingInfo
 from jupyter_gpuperf.schemas.recordings import RecordingRequest as RecordingRequest
 from jupyter_gpuperf.schemas.recordings import Recordings as Recordings
+from jupyter_gpuperf.schemas.recordings import RecordingsChanged as RecordingsChanged
 from jupyter_gpuperf.schemas.suites import SUITE_FORMAT as SUITE_FORMAT
 from jupyter_gpuperf.schemas.suites import SUITE_VERSION as SUITE_VERSION
 from jupyter_gpuperf.schemas.suites import EnvironmentChange as EnvironmentChange
@@ -83,6 +86,7 @@ from jupyter_gpuperf.schemas.suites import SuiteInfo as SuiteInfo
 from jupyter_gpuperf.schemas.suites import SuiteReport as SuiteReport
 from jupyter_gpuperf.schemas.suites import SuiteRequest as SuiteRequest
 from jupyter_gpuperf.schemas.suites import Suites as Suites
+from jupyter_gpuperf.schemas.suites import SuitesChanged as SuitesChanged
 from jupyter_gpuperf.schemas.suites import SuiteSide as SuiteSide
 from jupyter_gpuperf.schemas.suites import Verdict as Verdict
 from jupyter_gpuperf.schemas.training import CellMark as CellMark

@@ -125,6 +125,15 @@ class JobInfo(Struct, frozen=True, kw_only=True):
     log_tail: str
 
 
+class JobsChanged(Struct, frozen=True, kw_only=True, tag="jobs"):
+    """On the live socket, for those who follow the jobs: what they don't know yet."""
+
+    jobs: list[JobInfo]
+    """Those that changed, and all that wait or run; newest first."""
+    ids: list[str]
+    """All that the server remembers, newest first."""
+
+
 class Jobs(Struct, frozen=True, kw_only=True):
     """Answer of ``GET jobs``, newest first."""
 

@@ -174,6 +174,12 @@ class DevicesChanged(Struct, frozen=True, kw_only=True, tag="devices"):
     version: Version
 
 
+class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fields=True):
+    """A page's wish on the live socket: which lists to follow from now on, beside the readings."""
+
+    topics: list[Literal["jobs", "suites", "recordings"]]
+
+
 class SocketError(Struct, frozen=True, kw_only=True, tag="error"):
     """A refusal on the live socket; the socket stays open."""
 

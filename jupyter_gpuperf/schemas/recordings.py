@@ -39,3 +39,7 @@ class Recordings(Struct, frozen=True, kw_only=True):
     """Answer of ``GET recordings``, newest first."""
 
     recordings: list[RecordingInfo]
+
+
+class RecordingsChanged(Recordings, frozen=True, kw_only=True, tag="recordings"):
+    """All recordings, on the live socket, for those who follow them."""

@@ -143,6 +143,10 @@ class Suites(Struct, frozen=True, kw_only=True):
     suites: list[SuiteInfo]
 
 
+class SuitesChanged(Suites, frozen=True, kw_only=True, tag="suites"):
+    """All suites, on the live socket, for those who follow them."""
+
+
 class SuiteReport(Struct, frozen=True, kw_only=True):
     """Answer of ``GET suites/<id>``: what it has found so far."""
 

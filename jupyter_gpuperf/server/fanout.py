@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from tornado.ioloop import IOLoop
+
+logger = logging.getLogger(__name__)
+
+Message = bytes | Callable[[], bytes | None]
+"""A message, or what makes it when it is the client's turn; ``None``: there is nothing to say any more."""
 
 LONGEST_GAP_SECONDS: Final = 0.002
 """Pause between two clients' messages. One message takes the loop about 0.1 ms, so a request that
@@ -35,11 +41,11 @@ class Outbox:
         self._fanout = fanout
         self.send = send
         # Changed by the fan-out alone, under its lock.
-        self.waiting: dict[str, bytes] = {}
+        self.waiting: dict[str, Message] = {}
         self.queued = False
         self.sending = False
 
-    def offer(self, message: bytes, topic: str) -> None:
+    def offer(self, message: Message, topic: str) -> None:
         """Hand over a message; returns at once. Any thread."""
         self._fanout.offer(self, message, topic)
 
@@ -62,7 +68,7 @@ class Fanout:
         self._loop = IOLoop.current()
         return Outbox(self, send)
 
-    def offer(self, outbox: Outbox, message: bytes, topic: str) -> None:
+    def offer(self, outbox: Outbox, message: Message, topic: str) -> None:
         """Send ``message`` as soon as it is this client's turn. Any thread."""
         with self._lock:
             outbox.waiting[topic] = message
@@ -89,12 +95,26 @@ class Fanout:
         if remaining:
             gap_seconds = min(LONGEST_GAP_SECONDS, ROUND_SECONDS / remaining)
             self._loop.call_later(gap_seconds, self._next)
-        outbox.send(message).add_done_callback(lambda future: self._sent(outbox, future))
+        made = message if isinstance(message, bytes) else _made(message)
+        if made is None:
+            self._free(outbox)
+        else:
+            outbox.send(made).add_done_callback(lambda future: self._sent(outbox, future))
 
     def _sent(self, outbox: Outbox, future: asyncio.Future[None]) -> None:
         # A client that left is its handler's business; its error is only taken note of here.
-        left = future.cancelled() or future.exception() is not None
+        self._free(outbox, left=future.cancelled() or future.exception() is not None)
+
+    def _free(self, outbox: Outbox, *, left: bool = False) -> None:
         with self._lock:
             outbox.sending = False
             if outbox.waiting and not left:
                 self._enqueue(outbox)
+
+
+def _made(make: Callable[[], bytes | None]) -> bytes | None:
+    try:
+        return make()
+    except Exception:  # one list's defect must not end the readings of all
+        logger.exception("A message for the live socket could not be made.")
+        return None

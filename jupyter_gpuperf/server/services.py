@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +11,6 @@ from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.told import ToldJobs
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recorder.shelf import RecordingShelf
 from jupyter_gpuperf.results.store import ResultStore
@@ -18,6 +18,7 @@ from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.schemas import Catalog
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.fanout import Fanout
+from jupyter_gpuperf.server.live_lists import LiveList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.suites.manager import SuiteManager
@@ -34,7 +35,6 @@ class Services:
     subscribers: Subscribers
     sampler: Sampler
     jobs: JobManager
-    told: ToldJobs
     processes: ProcessReader
     recordings: RecordingShelf
     results: ResultStore
@@ -43,6 +43,8 @@ class Services:
     alerts: AlertWatch
     diagnosis: LiveDiagnosis
     training: TrainingStore
+    lists: Mapping[str, LiveList]
+    """Topic of the live socket → a list that pages follow."""
     fanout: Fanout = field(default_factory=Fanout)
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:

@@ -51,6 +51,8 @@ class SuiteManager:
         results: ResultStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.on_change: Callable[[], object] = lambda: None
+        """Called, from any thread, whenever a suite has changed."""
         self._jobs, self._results, self._clock = jobs, results, clock
         self._store = SuiteStore(results)
         self._lock = threading.RLock()
@@ -86,6 +88,7 @@ class SuiteManager:
                     target=self._run_all, name="gpuperf-suites", daemon=True
                 )
                 self._thread.start()
+        self.on_change()
         return suite.info
 
     def get(self, suite_id: str) -> SuiteInfo:
@@ -151,6 +154,7 @@ class SuiteManager:
             parameters=request.parameters,
             jobs=self._jobs,
             keep=self._keep,
+            changed=lambda: self.on_change(),
             clock=self._clock,
         )
 

@@ -53,6 +53,8 @@ class RunningSuite:
         Benchmark → parameters other than the defaults.
     keep
         Takes the state after each result, and at the end.
+    changed
+        Called whenever the state has changed.
     """
 
     def __init__(
@@ -64,11 +66,12 @@ class RunningSuite:
         parameters: Mapping[str, Mapping[str, Any]],
         jobs: JobManager,
         keep: Callable[[SuiteInfo], None],
+        changed: Callable[[], object],
         clock: Callable[[], float],
     ) -> None:
         self._info = info
         self._benchmarks, self._sides, self._parameters = benchmarks, sides, parameters
-        self._jobs, self._keep, self._clock = jobs, keep, clock
+        self._jobs, self._keep, self._changed, self._clock = jobs, keep, changed, clock
         self._lock = threading.RLock()
         self._cancelled = False
         self._job_id: str | None = None
@@ -206,3 +209,4 @@ class RunningSuite:
 
     def _change(self, **changes: Any) -> None:
         self._info = msgspec.structs.replace(self._info, **changes)
+        self._changed()

@@ -1,11 +1,41 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
+import { Signal } from '@lumino/signaling';
+
 import type { JobInfo, Jobs } from '../src/api/generated';
 import { Refusal, Rest } from '../src/api/rest';
+import type { Live } from '../src/model/follower';
 import { JobsModel } from '../src/model/jobs';
+import { LiveLists, ListMessage } from '../src/model/lists';
 
 const job = { id: 'a', state: 'running' } as JobInfo;
+
+/** The live socket, as far as lists are concerned. */
+class FakeLive {
+  connection = 'connecting';
+  readonly changed = new Signal<this, void>(this);
+  followed: readonly string[] = [];
+  readonly lists = new LiveLists(({ topics }) => {
+    this.followed = topics;
+  });
+  tell(...messages: object[]): void {
+    this.connection = 'live';
+    for (const message of messages) {
+      this.lists.take(message as ListMessage);
+    }
+  }
+  lose(): void {
+    this.connection = 'reconnecting';
+    this.changed.emit();
+  }
+}
+
+const noSuites = { type: 'suites', suites: [] };
+
+function told(jobs: Partial<JobInfo>[], ids: string[]): object {
+  return { type: 'jobs', jobs, ids };
+}
 
 function setUp(answer: () => Promise<Jobs>) {
   let visible = true;
@@ -30,7 +60,9 @@ function setUp(answer: () => Promise<Jobs>) {
     visible = value;
     onVisibility();
   };
-  return { model: new JobsModel(rest, world), show, asked: () => asked };
+  const live = new FakeLive();
+  const model = new JobsModel(rest, live as unknown as Live, world);
+  return { model, show, live, asked: () => asked };
 }
 
 async function flush(): Promise<void> {
@@ -106,4 +138,80 @@ test('a refusal to run stays until the next try', async () => {
   await model.run({ benchmark: 'compute' });
   assert.equal(model.refusal?.code, 'unknown_device');
   assert.equal(model.trouble, null);
+});
+
+test('what the live socket tells is shown, and nothing is asked for meanwhile', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const { model, live, asked } = setUp(() => Promise.resolve({ jobs: [] }));
+  model.watch(true);
+  assert.deepEqual(live.followed, ['jobs', 'suites']);
+  await flush();
+  live.tell(noSuites, told([{ id: 'b', state: 'queued' }, job], ['b', 'a']));
+  assert.deepEqual(
+    model.jobs.map(each => each.id),
+    ['b', 'a']
+  );
+  assert.equal(model.hasActive, true);
+  mock.timers.tick(60_000);
+  await flush();
+  assert.equal(asked(), 1);
+  model.watch(false);
+  assert.deepEqual(live.followed, []);
+  mock.timers.reset();
+});
+
+test('a change takes the place of what was known, and what is forgotten goes', async () => {
+  const { model, live } = setUp(() => Promise.resolve({ jobs: [] }));
+  model.watch(true);
+  await flush();
+  live.tell(noSuites, told([{ id: 'b', state: 'done' }, job], ['b', 'a']));
+  const [done] = model.jobs;
+  live.tell(told([{ id: 'c' }, { id: 'a', state: 'failed' }], ['c', 'b', 'a']));
+  assert.deepEqual(
+    model.jobs.map(each => `${each.id} ${each.state}`),
+    ['c undefined', 'b done', 'a failed']
+  );
+  assert.equal(model.jobs[1], done);
+  live.tell(told([], ['c']));
+  assert.deepEqual(
+    model.jobs.map(each => each.id),
+    ['c']
+  );
+  model.watch(false);
+});
+
+test('it asks by REST while the socket is down, and until that has told of all', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const { model, live, asked } = setUp(() => Promise.resolve({ jobs: [job] }));
+  model.watch(true);
+  await flush();
+  live.tell(noSuites); // of the jobs not yet, as by an older server
+  mock.timers.tick(500);
+  await flush();
+  assert.equal(asked(), 2);
+  live.tell(told([job], ['a']));
+  mock.timers.tick(60_000);
+  await flush();
+  assert.equal(asked(), 2);
+  live.lose();
+  mock.timers.tick(500);
+  await flush();
+  assert.equal(asked(), 3);
+  model.watch(false);
+  mock.timers.reset();
+});
+
+test('an answer that is older than what was told is dropped', async () => {
+  const answers: ((jobs: Jobs) => void)[] = [];
+  const { model, live } = setUp(
+    () => new Promise(resolve => answers.push(resolve))
+  );
+  model.watch(true);
+  await flush();
+  live.tell(noSuites, told([job], ['a']));
+  answers[0]({ jobs: [] });
+  await flush();
+  assert.deepEqual(model.jobs, [job]);
+  assert.equal(model.benchmarks.length, 1);
+  model.watch(false);
 });

@@ -231,3 +231,30 @@ async function flush(): Promise<void> {
     await Promise.resolve();
   }
 }
+
+test('lists that are followed are asked for on every new socket', () => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { live, sockets } = setUp();
+  const heard: string[] = [];
+  live.lists.told.connect((_, message) => {
+    heard.push(message.type);
+  });
+  const follower = {};
+  const wish = (...topics: string[]) =>
+    JSON.stringify({ type: 'follow', topics });
+  live.lists.follow(follower, ['jobs']); // there is no socket yet
+  live.watch(viewer, true);
+  sockets[0].receive(hello);
+  assert.deepEqual(sockets[0].sent.slice(-1), [wish('jobs')]);
+  live.lists.follow({}, ['recordings', 'jobs']);
+  assert.deepEqual(sockets[0].sent.slice(-1), [wish('jobs', 'recordings')]);
+  sockets[0].receive({ type: 'jobs', jobs: [], ids: [] });
+  assert.deepEqual(heard, ['jobs']);
+  sockets[0].onclose?.();
+  mock.timers.tick(2000);
+  sockets[1].receive(hello);
+  assert.deepEqual(sockets[1].sent, [wish('jobs', 'recordings')]);
+  live.lists.follow(follower, []);
+  live.watch(viewer, false);
+  mock.timers.reset();
+});

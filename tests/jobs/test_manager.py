@@ -118,7 +118,7 @@ def test_an_unknown_job_is_not_found(manager):
 
 
 def test_jobs_are_listed_newest_first_and_old_ones_are_forgotten(manager, monkeypatch):
-    monkeypatch.setattr("jupyter_gpuperf.jobs.job_list.KEPT_JOBS", 3)
+    monkeypatch.setattr("jupyter_gpuperf.jobs.registry.KEPT_JOBS", 3)
     jobs = [manager.submit(request()) for _ in range(6)]
     newest = [job.id for job in reversed(jobs[3:])]
     # A job has ended a moment before older ones are forgotten for it.

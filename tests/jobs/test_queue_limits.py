@@ -8,8 +8,8 @@ import pytest
 from job_tools import NUMBERS, device, follow, request, wait_until
 
 from jupyter_gpuperf.errors import NotFound, Unavailable
-from jupyter_gpuperf.jobs.job_list import KEPT_JOBS
 from jupyter_gpuperf.jobs.manager import LONGEST_QUEUE
+from jupyter_gpuperf.jobs.registry import KEPT_JOBS
 from jupyter_gpuperf.schemas import JobRequest
 
 

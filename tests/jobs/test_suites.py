@@ -193,7 +193,7 @@ def test_a_file_that_cannot_be_written_does_not_stop_it(make_manager, tmp_path):
 def test_the_many_jobs_of_suites_push_out_nothing_that_was_asked_for_by_hand(
     suites, jobs, monkeypatch
 ):
-    monkeypatch.setattr("jupyter_gpuperf.jobs.job_list.KEPT_JOBS", 2)
+    monkeypatch.setattr("jupyter_gpuperf.jobs.registry.KEPT_JOBS", 2)
     mine = jobs.submit(request())
     wait_until(lambda: jobs.get(mine.id).state == "done")
     ended(suites, suites.start(asked(rounds=4), sides("old")))

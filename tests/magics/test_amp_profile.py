@@ -10,7 +10,7 @@ import pytest
 import jupyter_gpuperf as gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.client.precision_as_result import as_benchmark
-from jupyter_gpuperf.client.telling import for_the_panel
+from jupyter_gpuperf.client.reporting_view import shortened
 from jupyter_gpuperf.display.language import Words
 from jupyter_gpuperf.magics.amp_profile import MANUAL
 from jupyter_gpuperf.precision import advice
@@ -241,5 +241,5 @@ def test_a_huge_cell_is_told_to_the_panel_without_its_code():
     profile.code = "x = 1\n" * 20_000
     result = msgspec.convert(as_benchmark(profile, Options()), BenchmarkResult)
     assert result.precision.code == profile.code
-    assert for_the_panel(result).precision.code == ""
-    assert for_the_panel(result).precision.sentence == profile.sentence
+    assert shortened(result).precision.code == ""
+    assert shortened(result).precision.sentence == profile.sentence

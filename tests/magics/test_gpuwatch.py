@@ -24,7 +24,7 @@ for batch in train_loader:
 @pytest.fixture
 def shell(shell, monkeypatch):
     monkeypatch.setattr(watching_here, "_session", [])
-    monkeypatch.setattr(watching_here, "runtime_directories", list)
+    monkeypatch.setattr("jupyter_gpuperf.kernel_link.link.runtime_directories", list)
     yield shell
     shell.run_cell("%gpuwatch off")
 
@@ -55,7 +55,7 @@ def test_nothing_is_watched_until_one_says_so_and_it_says_how(run):
 def test_a_loop_is_reported_under_its_variables_name_and_the_cells_beside_it(run, shell):
     run("%gpuwatch on")
     run(LOOP)
-    session().teller.stop(10)
+    session().telemetry.stop(10)
     report = shell.run_line_magic("gpuwatch", "report")
     (loop,) = report.loops
     assert (loop.loader, loop.count, loop.batch_size) == ("train_loader", 8, 8)
@@ -106,7 +106,7 @@ def test_one_loader_can_be_watched_alone(run, shell):
     shell.user_ns["gpuperf"] = gpuperf
     run(LOOP)
     run("for batch in gpuperf.watch(train_loader): pass")
-    session().teller.stop(10)
+    session().telemetry.stop(10)
     (loop,) = shell.run_line_magic("gpuwatch", "").loops
     assert (loop.loader, loop.count) == ("train_loader", 8)
 

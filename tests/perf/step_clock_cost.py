@@ -22,7 +22,8 @@ from pathlib import Path
 
 import torch
 
-from jupyter_gpuperf.loops import Teller, Watching
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.loops import TelemetryThread, Watching
 from jupyter_gpuperf.loops.tallies import tally_of
 
 BLOCK = 200
@@ -105,7 +106,7 @@ def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
     ):
 
         def loop(watched: bool) -> float:
-            teller = Teller(watching, find=lambda: address)
+            teller = TelemetryThread(watching, ServerLink(lambda: address))
             if watched:
                 watching.watch_everything()
                 teller.start()
@@ -154,7 +155,7 @@ def hold_ups_ms(loader, watching, address) -> dict[str, float]:
 
 def slowest_batch(loader, watching, address, watched: bool) -> float:
     """Return the seconds of the slowest of many batches."""
-    teller = Teller(watching, find=lambda: address)
+    teller = TelemetryThread(watching, ServerLink(lambda: address))
     if watched:
         watching.watch_everything()
         teller.start()

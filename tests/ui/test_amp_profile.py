@@ -39,13 +39,13 @@ JOB = f"{PANEL} .jp-GpuPerf-job"
 # What a kernel with an H100 would tell: here none of it can be measured.
 TOLD = """\
 import msgspec
+from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.client.in_process_progress import ProgressHere
-from jupyter_gpuperf.client.telling import PanelTeller
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 
-class Told:
+class Reporting:
     def show(self, job):
-        PANEL.tell(msgspec.structs.replace(job, state="done", result=RESULT), always=True)
+        PANEL.report(msgspec.structs.replace(job, state="done", result=RESULT))
     def cancel_wanted(self):
         return False
 
@@ -77,8 +77,8 @@ RESULT = msgspec.convert({
         "code": "with torch.autocast('cuda', dtype=torch.bfloat16):\\n    loss = model(batch)\\n",
     },
 }, BenchmarkResult)
-PANEL = PanelTeller()
-ProgressHere("amp_profile", Told()).say(1.0, "")
+PANEL = JobReporter()
+ProgressHere("amp_profile", Reporting()).say(1.0, "")
 """
 
 

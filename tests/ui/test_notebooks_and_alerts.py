@@ -56,11 +56,11 @@ def __getattr__(name):
 
 SAYS = """
 import os
-from jupyter_gpuperf.kernel_link.holding import Held, Holding
-from jupyter_gpuperf.client.holding_here import HoldingTeller
+from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
+from jupyter_gpuperf.kernel_link.memory_reporter import MemoryReporter
 
-held = Holding(devices={{"{uuid}": Held(allocated_bytes=10 * 2.0**30, reserved_bytes=11 * 2.0**30)}})
-HoldingTeller(held=lambda: held, look_seconds=0.1).start()
+held = MemoryReport(devices={{"{uuid}": TorchMemory(allocated_bytes=10 * 2.0**30, reserved_bytes=11 * 2.0**30)}})
+MemoryReporter(memory=lambda: held, look_seconds=0.1).start()
 print(os.getpid())
 """
 

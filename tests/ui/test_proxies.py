@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from test_lab import PANEL, open_panel
+from test_lab import PANEL, fill, open_panel, run
 from tls_proxy import proxied
 
 pytestmark = pytest.mark.ui
@@ -48,6 +48,8 @@ def test_behind_a_proxy_without_websockets_the_panel_asks_by_rest_and_says_so(
         expect(page.locator(".jp-GpuPerf-status")).to_have_attribute("data-stale", "false")
         values_change(page)
         assert proxy.refused_count >= 2
+        fill(page, items=64, batch_size=16, workers=0, time_limit_seconds=1)
+        expect(run(page)).to_have_attribute("data-job-state", "done", timeout=60_000)
         page.context.close()
 
 

@@ -532,6 +532,16 @@ export interface FindingsChanged {
   type: "findings";
 }
 /**
+ * A page's wish on the live socket: which lists to follow from now on, beside the readings.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Follow".
+ */
+export interface Follow {
+  topics: ("jobs" | "recordings" | "suites")[];
+  type: "follow";
+}
+/**
  * All readings of one tick: device UUID → metric name → value or reason.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -671,6 +681,17 @@ export interface Jobs {
   jobs: JobInfo[];
 }
 /**
+ * On the live socket, for those who follow the jobs: what they don't know yet.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "JobsChanged".
+ */
+export interface JobsChanged {
+  ids: string[];
+  jobs: JobInfo[];
+  type: "jobs";
+}
+/**
  * A result in the user's file.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -792,6 +813,16 @@ export interface RecordingRequest {
  */
 export interface Recordings {
   recordings: RecordingInfo[];
+}
+/**
+ * All recordings, on the live socket, for those who follow them.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RecordingsChanged".
+ */
+export interface RecordingsChanged {
+  recordings: RecordingInfo[];
+  type: "recordings";
 }
 /**
  * Answer of ``GET results/<id>/comparison``: what a kept result is held against.
@@ -957,6 +988,16 @@ export interface SuiteRequest {
  */
 export interface Suites {
   suites: SuiteInfo[];
+}
+/**
+ * All suites, on the live socket, for those who follow them.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SuitesChanged".
+ */
+export interface SuitesChanged {
+  suites: SuiteInfo[];
+  type: "suites";
 }
 /**
  * Answer of ``GET training``.

@@ -4,11 +4,13 @@ import type {
   BenchmarkInfo,
   JobInfo,
   JobRequest,
+  JobsChanged,
   SuiteInfo,
   SuiteRequest
 } from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
-import { BROWSER, IWorld } from './world';
+import { Follower, Live, Visibility } from './follower';
+import type { ListMessage, Topic } from './lists';
 
 const BUSY_POLL_MS = 500;
 /** Magics start jobs too: look now and then while the panel is visible. */
@@ -16,6 +18,7 @@ const IDLE_POLL_MS = 5000;
 
 /** The benchmarks, and the jobs and suites that run them; the server's lists are the truth. */
 export class JobsModel {
+  readonly topics: readonly Topic[] = ['jobs', 'suites'];
   benchmarks: BenchmarkInfo[] = [];
   jobs: JobInfo[] = [];
   suites: SuiteInfo[] = [];
@@ -25,19 +28,15 @@ export class JobsModel {
   trouble: Refusal | null = null;
 
   private readonly changedSignal = new Signal<this, void>(this);
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private watching = false;
-  private following = false;
+  private readonly follower: Follower;
   private turn = 0;
 
   constructor(
     private readonly rest: Rest,
-    private readonly world: Pick<
-      IWorld,
-      'isVisible' | 'onVisibilityChange'
-    > = BROWSER
+    live: Live,
+    world?: Visibility
   ) {
-    world.onVisibilityChange(() => this.update());
+    this.follower = new Follower(this, live, world);
   }
 
   /** Something to draw changed. */
@@ -51,62 +50,41 @@ export class JobsModel {
 
   /** Follow the jobs while somebody looks. */
   watch(watching: boolean): void {
-    this.watching = watching;
-    this.update();
-  }
-
-  private update(): void {
-    const following = this.watching && this.world.isVisible();
-    if (following === this.following) {
-      return;
-    }
-    this.following = following;
-    clearTimeout(this.timer);
-    if (following) {
-      void this.refresh();
-    }
+    this.follower.watch(watching);
   }
 
   /** Start a benchmark; a refusal is kept for the form to show. */
-  async run(request: JobRequest): Promise<void> {
-    await this.attempt(async () => {
-      await this.rest.run(request);
-    });
+  run(request: JobRequest): Promise<void> {
+    return this.attempt(() => this.rest.run(request));
   }
 
   /** End a job. */
-  async cancel(jobId: string): Promise<void> {
-    await this.attempt(async () => {
-      await this.rest.cancel(jobId);
-    });
+  cancel(jobId: string): Promise<void> {
+    return this.attempt(() => this.rest.cancel(jobId));
   }
 
   /** Start a suite; a refusal is kept for the form to show. */
-  async runSuite(request: SuiteRequest): Promise<void> {
-    await this.attempt(async () => {
-      await this.rest.runSuite(request);
-    });
+  runSuite(request: SuiteRequest): Promise<void> {
+    return this.attempt(() => this.rest.runSuite(request));
   }
 
   /** End a suite, with the job that it runs. */
-  async cancelSuite(id: string): Promise<void> {
-    await this.attempt(async () => {
-      await this.rest.cancelSuite(id);
-    });
+  cancelSuite(id: string): Promise<void> {
+    return this.attempt(() => this.rest.cancelSuite(id));
   }
 
-  private async attempt(action: () => Promise<void>): Promise<void> {
-    try {
-      this.refusal = null;
-      await action();
-    } catch (error) {
-      this.refusal = asRefusal(error);
+  take(message: ListMessage): void {
+    if (message.type === 'jobs') {
+      this.jobs = merged(this.jobs, message);
+    } else if (message.type === 'suites') {
+      this.suites = message.suites;
     }
-    await this.refresh();
+    this.trouble = null;
+    this.turn += 1;
+    this.changedSignal.emit();
   }
 
-  private async refresh(): Promise<void> {
-    clearTimeout(this.timer);
+  async ask(): Promise<void> {
     this.turn += 1;
     const turn = this.turn;
     let trouble: Refusal | null = null;
@@ -122,18 +100,32 @@ export class JobsModel {
     } catch (error) {
       trouble = asRefusal(error);
     }
-    if (turn !== this.turn) {
-      return; // asked again meanwhile: this answer is older than the one to come
+    if (turn === this.turn) {
+      // Else this answer is older than what was told, or asked for, meanwhile.
+      Object.assign(this, { jobs, suites, trouble });
     }
-    this.jobs = jobs;
-    this.suites = suites;
-    this.trouble = trouble;
     this.changedSignal.emit();
-    if (this.following) {
-      const wait = this.hasActive ? BUSY_POLL_MS : IDLE_POLL_MS;
-      this.timer = setTimeout(() => void this.refresh(), wait);
-    }
   }
+
+  pauseMs(): number {
+    return this.hasActive ? BUSY_POLL_MS : IDLE_POLL_MS;
+  }
+
+  private async attempt(action: () => Promise<unknown>): Promise<void> {
+    try {
+      this.refusal = null;
+      await action();
+    } catch (error) {
+      this.refusal = asRefusal(error);
+    }
+    await this.follower.refresh();
+  }
+}
+
+/** The list with what has changed, in the server's order, without what it has forgotten. */
+function merged(known: readonly JobInfo[], told: JobsChanged): JobInfo[] {
+  const byId = new Map([...known, ...told.jobs].map(job => [job.id, job]));
+  return told.ids.flatMap(id => byId.get(id) ?? []);
 }
 
 /** Whether a job or a suite waits or runs. */

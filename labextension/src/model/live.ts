@@ -12,6 +12,8 @@ import type {
 } from '../api/generated';
 import { refusalInWords, Rest } from '../api/rest';
 import { Attention } from './attention';
+import { Calm } from './calm';
+import { LiveLists } from './lists';
 import type { Message } from './message';
 import { Poller } from './poller';
 import { Timeline } from './timeline';
@@ -50,17 +52,17 @@ export class LiveModel {
   version: Version | null = null;
   latest: Frame | null = null;
   readonly attention = new Attention();
+  readonly lists = new LiveLists(wish => this.say(wish));
   training: TrainingNow | null = null;
   /** What happened, and in a second line what to do. */
   problem: string | null = null;
 
   private readonly watchers = new Set<object>();
-  private calming: ReturnType<typeof setTimeout> | undefined;
+  private readonly calm = new Calm(() => this.changedCalmly.emit(), CALM_MS);
   private socket: WebSocket | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private readonly poller = new Poller(() => this.ask());
-  private unread = false;
   private failures = 0;
   private intervalMsValue = 1000;
 
@@ -69,7 +71,7 @@ export class LiveModel {
     private readonly world: IWorld = BROWSER
   ) {
     world.onVisibilityChange(() => this.update());
-    this.changed.connect(this.calm, this);
+    this.changed.connect(() => this.calm.news());
   }
 
   get alerts(): readonly Alert[] {
@@ -85,10 +87,7 @@ export class LiveModel {
       return;
     }
     this.intervalMsValue = value;
-    if (this.socket?.readyState === 1) {
-      const wish = { type: 'set_interval', interval_ms: value };
-      this.socket.send(JSON.stringify(wish));
-    }
+    this.say({ type: 'set_interval', interval_ms: value });
   }
 
   /** Whether what is shown is of the past, because no reading comes. */
@@ -111,6 +110,12 @@ export class LiveModel {
       this.watchers.delete(watcher);
     }
     this.update();
+  }
+
+  private say(wish: object): void {
+    if (this.socket?.readyState === 1) {
+      this.socket.send(JSON.stringify(wish));
+    }
   }
 
   private get wanted(): boolean {
@@ -243,6 +248,9 @@ export class LiveModel {
       case 'error':
         console.warn(`GPU readings: ${message.message} ${message.hint}`);
         break;
+      default:
+        this.lists.take(message);
+        return;
     }
     this.changed.emit();
   }
@@ -256,6 +264,7 @@ export class LiveModel {
     this.version = hello.version;
     this.tracks.seed(hello.history);
     this.connection = 'live';
+    this.lists.greet();
   }
 
   private show(frame: Frame): void {
@@ -266,22 +275,6 @@ export class LiveModel {
       kept.map(metric => metric.name),
       frame.time_seconds - WINDOW_SECONDS
     );
-  }
-
-  private calm(): void {
-    // At once, then after a pause whatever came meanwhile.
-    if (this.calming === undefined) {
-      this.changedCalmly.emit();
-      this.calming = setTimeout(() => {
-        this.calming = undefined;
-        if (this.unread) {
-          this.unread = false;
-          this.calm();
-        }
-      }, CALM_MS);
-    } else {
-      this.unread = true;
-    }
   }
 
   private setConnection(connection: Connection): void {

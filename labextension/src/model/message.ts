@@ -6,7 +6,14 @@ import type {
   TrainingNow
 } from '../api/generated';
 import type { News } from './attention';
+import type { ListMessage } from './lists';
 
 /** What comes over the live socket. */
 export type Message =
-  Hello | Frame | DevicesChanged | News | TrainingNow | SocketError;
+  | Hello
+  | Frame
+  | DevicesChanged
+  | News
+  | TrainingNow
+  | ListMessage
+  | SocketError;

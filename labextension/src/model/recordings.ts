@@ -2,31 +2,30 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import type { RecordingInfo } from '../api/generated';
 import { Refusal, Rest } from '../api/rest';
-import { BROWSER, IWorld } from './world';
+import { Follower, Live, Visibility } from './follower';
+import { asRefusal } from './jobs';
+import type { ListMessage, Topic } from './lists';
 
 /** While one is being written, its size and length grow. */
 const RECORDING_POLL_MS = 1000;
 /** Else only other pages and shells change the list. */
 const IDLE_POLL_MS = 10000;
 
-/** The server's recordings; asked for while somebody looks. */
+/** The server's recordings; followed while somebody looks. */
 export class RecordingsModel {
+  readonly topics: readonly Topic[] = ['recordings'];
   recordings: readonly RecordingInfo[] = [];
   trouble: Refusal | null = null;
 
   private readonly changedSignal = new Signal<this, void>(this);
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private watching = false;
-  private following = false;
+  private readonly follower: Follower;
 
   constructor(
     private readonly rest: Rest,
-    private readonly world: Pick<
-      IWorld,
-      'isVisible' | 'onVisibilityChange'
-    > = BROWSER
+    live: Live,
+    world?: Visibility
   ) {
-    world.onVisibilityChange(() => this.update());
+    this.follower = new Follower(this, live, world);
   }
 
   get changed(): ISignal<this, void> {
@@ -39,8 +38,7 @@ export class RecordingsModel {
   }
 
   watch(watching: boolean): void {
-    this.watching = watching;
-    this.update();
+    this.follower.watch(watching);
   }
 
   /** Where the browser downloads one. */
@@ -60,21 +58,27 @@ export class RecordingsModel {
     return this.act(() => this.rest.discardRecording(id));
   }
 
-  async refresh(): Promise<void> {
-    clearTimeout(this.timer);
+  take(message: ListMessage): void {
+    if (message.type === 'recordings') {
+      this.recordings = message.recordings;
+      this.changedSignal.emit();
+    }
+  }
+
+  async ask(): Promise<void> {
     await this.attempt(async () => {
       this.recordings = (await this.rest.recordings()).recordings;
     });
     this.changedSignal.emit();
-    if (this.following) {
-      const pause = this.running ? RECORDING_POLL_MS : IDLE_POLL_MS;
-      this.timer = setTimeout(() => void this.refresh(), pause);
-    }
+  }
+
+  pauseMs(): number {
+    return this.running ? RECORDING_POLL_MS : IDLE_POLL_MS;
   }
 
   private async act(action: () => Promise<unknown>): Promise<void> {
     if (await this.attempt(action)) {
-      await this.refresh();
+      await this.follower.refresh();
     } else {
       this.changedSignal.emit();
     }
@@ -86,22 +90,8 @@ export class RecordingsModel {
       this.trouble = null;
       return true;
     } catch (error) {
-      this.trouble =
-        error instanceof Refusal
-          ? error
-          : new Refusal('unexpected', String(error), '');
+      this.trouble = asRefusal(error);
       return false;
-    }
-  }
-
-  private update(): void {
-    const following = this.watching && this.world.isVisible();
-    if (following !== this.following) {
-      this.following = following;
-      clearTimeout(this.timer);
-      if (following) {
-        void this.refresh();
-      }
     }
   }
 }

@@ -71,9 +71,9 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     return {
       rest,
       live,
-      jobs: new JobsModel(rest),
+      jobs: new JobsModel(rest, live),
       processes: new ProcessesModel(rest),
-      recordings: new RecordingsModel(rest),
+      recordings: new RecordingsModel(rest, live),
       doctor: new DoctorModel(rest),
       training: new TrainingModel(rest, live)
     };

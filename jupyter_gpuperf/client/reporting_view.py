@@ -1,0 +1,84 @@
+"""A view that the panel sees, too: it reports what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.jobs.run_hooks import Finished
+from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
+from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
+
+LONGEST_CODE_CHARACTERS: Final = 8000
+"""With up to four bytes each, they leave half of the server's longest line to the rest."""
+
+
+class ReportingView:
+    """Shows a job here and in the panel, with the trials so far as figures of its result."""
+
+    def __init__(
+        self, view: View, parameters: Mapping[str, Scalar], reporter: JobReporter | None = None
+    ) -> None:
+        self._view, self._parameters = view, dict(parameters)
+        self._reporter = reporter or JobReporter()
+        self._figures: dict[str, Interval] = {}
+
+    def show(self, job: JobInfo) -> None:
+        """Show it on both sides."""
+        self._view.show(job)
+        self._reporter.report(self._with_result(job, self._partial(job)))
+
+    def cancel_wanted(self) -> bool:
+        """Tell whether it was cancelled on either side."""
+        return self._view.cancel_wanted() or self._reporter.cancel_wanted()
+
+    def add(self, setting: str, rate: Mapping[str, float] | None) -> None:
+        """Take a trial."""
+        if rate is not None:
+            self._figures[f"{setting}_batches_per_second"] = Interval(**rate)
+
+    def end(self, final: object | None, words: str) -> None:
+        """End the notebook's view."""
+        self._view.end(final, words)
+
+    def report_end(
+        self, job: JobInfo, finished: Finished | None, failure: ErrorInfo | None
+    ) -> None:
+        """Report to the panel how it ended, and hang up."""
+        if failure is not None:
+            job = msgspec.structs.replace(job, state="failed", error=failure)
+        short = None
+        if finished is not None:
+            job = msgspec.structs.replace(job, result_id=finished.number)
+            short = shortened(finished.result)
+        self._reporter.end(self._with_result(job, short))
+
+    def _with_result(self, job: JobInfo, result: BenchmarkResult | None) -> JobInfo:
+        return msgspec.structs.replace(job, parameters=self._parameters, result=result)
+
+    def _partial(self, job: JobInfo) -> BenchmarkResult | None:
+        if not self._figures:
+            return None
+        return BenchmarkResult(
+            benchmark=job.benchmark,
+            parameters=self._parameters,
+            unit="seconds",
+            figures=dict(self._figures),
+            samples={},
+            environment={},
+            limits={},
+            warnings=[],
+        )
+
+
+def shortened(result: BenchmarkResult) -> BenchmarkResult:
+    """Return a result short enough for a line: the kept one has all of it."""
+    environment = {name: value for name, value in result.environment.items() if name != "tuning"}
+    short = msgspec.structs.replace(result, samples={}, environment=environment)
+    if short.precision is not None and len(short.precision.code) > LONGEST_CODE_CHARACTERS:
+        without = msgspec.structs.replace(short.precision, code="")
+        return msgspec.structs.replace(short, precision=without)
+    return short

@@ -1,0 +1,87 @@
+"""Jobs of kernels: those that they ask the server for, and those that they run themselves and report."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.jobs.job import ENDED, Job
+from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.kernel_link.router import KernelSession
+from jupyter_gpuperf.kernel_link.server_run import carried
+from jupyter_gpuperf.schemas import JobInfo, JobRequest
+from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, JobUpdate, RunRequest
+
+
+class KernelJobs:
+    """Takes kernels' messages about jobs; a kernel that hangs up ends its own.
+
+    Parameters
+    ----------
+    ready
+        Awaited before each job that is asked for: what must be known before it may choose its device.
+    """
+
+    def __init__(
+        self, manager: JobManager, ready: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._manager, self._ready = manager, ready
+        self._asked_for: dict[KernelSession, str] = {}
+        self._reported: dict[KernelSession, Job] = {}
+
+    async def run(self, session: KernelSession, request: RunRequest) -> None:
+        """Queue a benchmark, and send its states."""
+        if session in self._asked_for:
+            raise BadRequest(
+                "job_running",
+                "This connection's job has not ended yet.",
+                "Cancel it, or open another connection.",
+            )
+        if self._ready is not None:
+            await self._ready()
+        job = self._manager.submit(
+            JobRequest(
+                benchmark=request.benchmark, parameters=request.parameters, device=request.device
+            ),
+            interpreter=request.interpreter or sys.executable,
+            environment=carried(request.environment),
+        )
+
+        def changed(now: JobInfo) -> None:
+            if now.state in ENDED:  # before it is told: the next request may follow at once
+                self._asked_for.pop(session, None)
+            session.send(JobUpdate(**msgspec.structs.asdict(now)))
+
+        self._asked_for[session] = job.id
+        unsubscribe = self._manager.subscribe(job.id, changed)
+        session.on_close(unsubscribe)
+        session.on_close(lambda: self.cancel(session))
+
+    def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:
+        """End what this kernel asked for."""
+        job_id = self._asked_for.get(session)
+        if job_id is not None:
+            self._manager.cancel(job_id)
+
+    def report(self, session: KernelSession, report: JobReport) -> None:
+        """Keep the state of a job that the kernel runs itself."""
+        job = self._reported.get(session)
+        if job is not None:
+            self._manager.report(job, report.job)
+            return
+        # A name of the server's own: no kernel can speak of another job.
+        known = msgspec.structs.replace(report.job, id=uuid.uuid4().hex[:12])
+        job = self._reported[session] = Job(known=known, stop=lambda: session.send(Cancel()))
+        self._manager.add(job)
+        session.on_close(lambda: self._hung_up(session))
+
+    def _hung_up(self, session: KernelSession) -> None:
+        job = self._reported.pop(session)
+        if not job.has_ended:
+            ended = {"state": "cancelled", "ended_seconds": time.time()}
+            self._manager.report(job, msgspec.structs.replace(job.known, **ended))

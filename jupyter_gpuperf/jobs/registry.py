@@ -1,0 +1,180 @@
+"""All jobs that are remembered, whoever runs them: those that wait or run, and the last that ended."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.jobs.job import Job, Listener, WorkerJob
+from jupyter_gpuperf.schemas import JobInfo, JobsChanged
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_NEWS_SECONDS: Final = 0.05
+"""News of a job come no more often."""
+KEPT_JOBS: Final = 50  # ended ones that are remembered
+
+
+class JobRegistry:
+    """Jobs by id; thread-safe, and every method returns at once."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.on_change: Callable[[], object] = lambda: None
+        """Called, from any thread, whenever a job has changed."""
+        self._clock = clock
+        # Listeners are called under the lock, so that they hear of changes in their order.
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._version = 0
+
+    def get(self, job_id: str) -> JobInfo:
+        """Return a job; ``NotFound`` (``unknown_job``) when there is none of this id."""
+        with self._lock:
+            return self._info(self._find(job_id))
+
+    def list(self) -> list[JobInfo]:
+        """Return all remembered jobs, newest first."""
+        with self._lock:
+            found = [self._info(job) for job in reversed(self._jobs.values())]
+        return sorted(found, key=lambda job: job.created_seconds, reverse=True)
+
+    def refresh(self) -> None:
+        """All is known here at any time."""
+
+    def changes(self, since: int) -> tuple[int, JobsChanged] | None:
+        """Return the present version, and what a page does not know that knows the version ``since``.
+
+        What waits or runs is always among it: the time that is left changes without news.
+        """
+        with self._lock:
+            infos = self.list()
+            new = {
+                job.id for job in self._jobs.values() if job.version > since or not job.has_ended
+            }
+            if not new and since == self._version:
+                return None
+            changed = [info for info in infos if info.id in new]
+            return self._version, JobsChanged(jobs=changed, ids=[info.id for info in infos])
+
+    @property
+    def active(self) -> bool:
+        """Whether any job waits or runs."""
+        with self._lock:
+            return not all(job.has_ended for job in self._jobs.values())
+
+    def add(self, job: Job) -> None:
+        """Remember a job."""
+        with self._lock:
+            self._jobs[job.id] = job
+            self._forget_old()
+            self.tell(job)
+
+    def cancel(self, job_id: str) -> JobInfo:
+        """End a job; one that has ended stays as it is."""
+        with self._lock:
+            job = self._find(job_id)
+            if not job.has_ended:
+                job.stop()
+            return self._info(job)
+
+    def subscribe(self, job_id: str, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with the job's state now and at each change, until the returned is called.
+
+        It is called from any thread, and must neither block nor call this registry.
+        """
+        with self._lock:
+            job = self._find(job_id)
+            job.listeners.append(listener)
+            listener(self._info(job))
+
+        def unsubscribe() -> None:
+            with self._lock, contextlib.suppress(ValueError):
+                job.listeners.remove(listener)
+
+        return unsubscribe
+
+    def report(self, job: Job, known: JobInfo) -> None:
+        """Take the state of a job that somebody else runs; it keeps its id."""
+        with self._lock:
+            job.known = msgspec.structs.replace(known, id=job.id)
+            self.tell(job)
+
+    def tell(self, job: Job) -> None:
+        """Tell all listeners that a job has changed."""
+        with self._lock:
+            self._version += 1
+            job.version, job.told_at = self._version, self._clock()
+            info = job.info(job.told_at)
+            for listener in tuple(job.listeners):
+                try:
+                    listener(info)
+                except Exception:  # a listener's defect must not end the job
+                    logger.exception("A listener of job %s failed.", job.id)
+            if job.has_ended:
+                self._forget_old()
+            self.on_change()
+
+    def tell_soon(self, job: Job) -> None:
+        """Tell now; where the last news is very new, a moment later, once for all that comes until then.
+
+        The last of a burst is told, too: what comes after it may take minutes.
+        """
+        with self._lock:
+            # At most this long, also when somebody set the clock back.
+            wait_seconds = min(job.told_at - self._clock(), 0.0) + SHORTEST_NEWS_SECONDS
+            if wait_seconds <= 0:
+                self.tell(job)
+            elif job.late_news is None:
+                job.late_news = threading.Timer(wait_seconds, self._tell_late, (job,))
+                job.late_news.daemon = True
+                job.late_news.start()
+
+    def _tell_late(self, job: Job) -> None:
+        with self._lock:
+            job.late_news = None
+            if not job.has_ended:  # the end is the last that is told
+                self.tell(job)
+
+    def _info(self, job: Job) -> JobInfo:
+        return job.info(self._clock(), self._before(job))
+
+    def _find(self, job_id: str) -> Job:
+        if job_id not in self._jobs:
+            raise NotFound(
+                "unknown_job",
+                f"There is no job {job_id!r}.",
+                f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept.",
+            )
+        return self._jobs[job_id]
+
+    def _before(self, job: Job) -> Sequence[str]:
+        """Return the ids of the jobs that a waiting one waits for, the next one first."""
+        if not isinstance(job, WorkerJob) or job.known.state != "queued":
+            return []
+        before: builtins.list[str] = []
+        for each in self._jobs.values():
+            if each is job:
+                return before
+            same = isinstance(each, WorkerJob) and each.place.key == job.place.key
+            if same and not each.has_ended:
+                before.append(each.id)
+        return []
+
+    def _forget_old(self) -> None:
+        # The oldest that ended; a suite's many must not push out what was asked for by hand.
+        for of_suites in (False, True):
+            ended = [
+                job.id
+                for job in self._jobs.values()
+                if job.has_ended and (job.known.suite is not None) == of_suites
+            ]
+            for job_id in ended[: max(0, len(ended) - KEPT_JOBS)]:
+                del self._jobs[job_id]

@@ -1,0 +1,87 @@
+"""Where a server listens for its kernels, and how a kernel finds it.
+
+The server writes ``gpuperf-<server pid>.json`` into Jupyter's runtime directory. The kernel knows that pid, because
+jupyter_client puts ``JPY_PARENT_PID`` into its environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.kernel_link import peer
+from jupyter_gpuperf.schemas import encode
+from jupyter_gpuperf.schemas.kernel_link import ServerAddress
+
+SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
+
+
+def server_file_name(pid: int) -> str:
+    """Return the name of the file in which the server with this pid says where it listens."""
+    return f"gpuperf-{pid}.json"
+
+
+def runtime_directories() -> list[Path]:
+    """Return where this kernel's server may have left its address."""
+    directories = []
+    if "ipykernel" in sys.modules:
+        from ipykernel.connect import get_connection_file
+
+        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but this is no kernel
+            directories.append(Path(get_connection_file()).parent)
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    return [*directories, Path(jupyter_runtime_dir())]
+
+
+def find_server(
+    directories: Iterable[Path], environment: Mapping[str, str] = os.environ
+) -> Path | None:
+    """Return the socket of the server that started this kernel, or ``None`` where there is none.
+
+    A server that was killed leaves its file behind: only connecting tells whether somebody listens.
+    """
+    pid = environment.get(SERVER_PID_VARIABLE, "")
+    if not pid.isdecimal() or not peer.sockets_exist():
+        return None
+    for directory in directories:
+        found = _read(directory / server_file_name(int(pid)))
+        if found is not None and found.pid == int(pid):
+            return Path(found.socket)
+    return None
+
+
+def announce(directory: Path, address: ServerAddress) -> None:
+    """Write where kernels find this server: complete or not at all, for this user alone."""
+    target = directory / server_file_name(address.pid)
+    draft = target.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(encode(address))
+    draft.replace(target)
+
+
+def remove_stale_files(directory: Path) -> None:
+    """Remove what servers that were killed left behind."""
+    from psutil import pid_exists  # here: most of what it brings, a server's start has no use for
+
+    for file in directory.glob("gpuperf-*.json"):
+        found = _read(file)
+        if found is None or file.name != server_file_name(found.pid) or pid_exists(found.pid):
+            continue
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+            peer.remove_socket(Path(found.socket))
+
+
+def _read(file: Path) -> ServerAddress | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=ServerAddress)
+    except (OSError, msgspec.MsgspecError):
+        return None

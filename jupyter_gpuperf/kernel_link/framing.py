@@ -1,0 +1,34 @@
+"""Lines out of a stream of bytes, in bounded memory."""
+
+from __future__ import annotations
+
+
+class LineBuffer:
+    """Cuts what comes in into lines.
+
+    Parameters
+    ----------
+    longest_bytes
+        A longer line is not kept: its rest is skipped unread.
+    """
+
+    def __init__(self, longest_bytes: int) -> None:
+        self._longest_bytes = longest_bytes
+        self._rest = bytearray()
+        self._skipping = False
+
+    def feed(self, chunk: bytes) -> list[bytes | None]:
+        """Return the lines that are complete now, without their ends; ``None`` stands for one that is too long."""
+        lines: list[bytes | None] = []
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            if not self._skipping:  # else it was told when it grew too long
+                line = bytes(self._rest + part)
+                lines.append(None if len(line) > self._longest_bytes else line)
+            self._rest, self._skipping = bytearray(), False
+        if not self._skipping:
+            self._rest += rest
+            if len(self._rest) > self._longest_bytes:
+                self._rest, self._skipping = bytearray(), True
+                lines.append(None)
+        return lines

@@ -1,0 +1,172 @@
+"""A kernel's line to its server: one transport for all that a kernel says.
+
+Nothing here waits for the server unless a caller says how long. What can't be sent now waits in bounded memory; a
+server that reads nothing for a while is hung up on, and asked again later.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import weakref
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_gpuperf.kernel_link import peer
+from jupyter_gpuperf.kernel_link.address import find_server, runtime_directories
+from jupyter_gpuperf.kernel_link.framing import LineBuffer
+from jupyter_gpuperf.schemas import encode
+from jupyter_gpuperf.schemas.kernel_link import FromServer
+
+SEND_SECONDS: Final = 2.0
+"""A server that takes nothing for so long is hung up on."""
+LONGEST_UNSENT_BYTES: Final = 1 << 20
+LONGEST_LINE_BYTES: Final = 16 << 20
+"""What a job's state, with all samples of its result, may come to."""
+FIRST_RETRY_SECONDS: Final = 1.0
+LONGEST_RETRY_SECONDS: Final = 30.0
+
+_decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)
+
+
+class ServerLink:
+    """One connection at a time to this kernel's server; used by one thread.
+
+    It connects when something is to be sent. After a failure it tries again, later each time. In a forked child it is
+    closed for good, since the connection is its parent's; a child may open its own. At exit the system hangs up.
+
+    Parameters
+    ----------
+    find
+        Returns the server's socket, or ``None`` while there is none; by default that of this kernel's server.
+    """
+
+    def __init__(self, find: Callable[[], Path | None] | None = None) -> None:
+        # The directories now: what finds them is slow to import, and would hold others up later.
+        self._find = find or partial(find_server, runtime_directories())
+        self._socket: socket.socket | None = None
+        self._closed = False
+        self._lines = LineBuffer(LONGEST_LINE_BYTES)
+        self._unsent = bytearray()
+        self._sent_at = self._connected_at = 0.0
+        self._retry_at, self._retry_seconds = 0.0, FIRST_RETRY_SECONDS
+        _links.add(self)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a server is at the other end, as far as is known."""
+        return self._socket is not None
+
+    def connect(self) -> bool:
+        """Connect, unless that failed a moment ago; tell whether there is a connection."""
+        if self._socket is None and not self._closed and time.monotonic() >= self._retry_at:
+            self._retry_at = time.monotonic() + self._retry_seconds
+            self._retry_seconds = min(LONGEST_RETRY_SECONDS, 2 * self._retry_seconds)
+            address = self._find()
+            self._socket = None if address is None else _connected(address)
+            self._connected_at = self._sent_at = time.monotonic()
+        return self._socket is not None
+
+    def send(self, message: Struct, wait_seconds: float = 0.0) -> bool:
+        """Send a message, waiting at most so long; tell whether it is on its way.
+
+        It is lost where there is no server, or where the server hangs up before it has read it.
+        """
+        if not self.connect():
+            return False
+        self._unsent += encode(message) + b"\n"
+        self._flush(wait_seconds)
+        return self.connected
+
+    def receive(self, wait_seconds: float = 0.0) -> list[FromServer | None]:
+        """Return what has come, after waiting at most so long for something to come; send what still waits.
+
+        ``None`` stands for a message that can't be understood, as of a newer server. That the server has hung up shows
+        in :attr:`connected` afterwards.
+        """
+        if self._unsent:
+            self._flush(0.0)
+        return [_decoded(line) for line in self._lines.feed(self._read(wait_seconds))]
+
+    def close(self) -> None:
+        """Hang up for good."""
+        self._closed = True
+        self._hang_up()
+
+    def _flush(self, wait_seconds: float) -> None:
+        assert self._socket is not None  # the caller has connected
+        until = time.monotonic() + wait_seconds
+        try:
+            while self._unsent:
+                self._socket.settimeout(max(0.0, until - time.monotonic()))
+                del self._unsent[: self._socket.send(self._unsent)]
+                self._sent_at = time.monotonic()
+        except (BlockingIOError, TimeoutError):
+            stuck = time.monotonic() - self._sent_at > SEND_SECONDS
+            if stuck or len(self._unsent) > LONGEST_UNSENT_BYTES:
+                self._hang_up()
+        except OSError:
+            self._hang_up()
+
+    def _read(self, wait_seconds: float) -> bytes:
+        if self._socket is None:
+            return b""
+        try:
+            # Not select(): a notebook may have more than the 1024 files that it can wait for.
+            self._socket.settimeout(wait_seconds)
+            chunk = self._socket.recv(1 << 16)
+        except (BlockingIOError, TimeoutError):
+            return b""
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._hang_up()
+        return chunk
+
+    def _hang_up(self) -> None:
+        if self._socket is None:
+            return
+        self._socket.close()
+        self._socket = None
+        self._lines = LineBuffer(LONGEST_LINE_BYTES)
+        self._unsent.clear()
+        if time.monotonic() - self._connected_at > LONGEST_RETRY_SECONDS:
+            self._retry_seconds = FIRST_RETRY_SECONDS  # not one that hangs up again and again
+
+
+_links: weakref.WeakSet[ServerLink] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for link in tuple(_links):
+        link.close()  # without a word to the server: the parent still holds the connection
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_all)
+
+
+def _decoded(line: bytes | None) -> FromServer | None:
+    try:
+        return _decoder.decode(line or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _connected(path: Path) -> socket.socket | None:
+    """Return a connection to the server; ``None`` where nobody listens, or somebody who is not this user."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)  # a stopped server with a full backlog would hold us up
+    try:
+        if connection.connect_ex(str(path)) == 0 and peer.same_user(connection):
+            return connection
+    except OSError:  # the path is too long, or the peer has gone
+        pass
+    connection.close()
+    return None

@@ -1,0 +1,136 @@
+"""Where a server listens for its kernels: a Unix socket for this user alone. Needs asyncio, and no kernel loads it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from jupyter_gpuperf.kernel_link import address, peer
+from jupyter_gpuperf.kernel_link.framing import LineBuffer
+from jupyter_gpuperf.kernel_link.router import (
+    LONGEST_LINE_BYTES,
+    KernelMessageRouter,
+    KernelSession,
+)
+from jupyter_gpuperf.schemas.kernel_link import ServerAddress
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES: Final = 1 << 16
+
+
+class KernelListener:
+    """Serves kernels on the running event loop.
+
+    Parameters
+    ----------
+    router
+        Takes what kernels say.
+    runtime_directory
+        Jupyter's runtime directory, where kernels look for this server's file.
+    process_id
+        Under which kernels know this server.
+    same_user
+        Tells whether a connection comes from this process's user; others are not heard.
+    """
+
+    def __init__(
+        self,
+        router: KernelMessageRouter,
+        *,
+        runtime_directory: Path,
+        process_id: int | None = None,
+        version: str = "",
+        same_user: Callable[[socket.socket], bool] = peer.same_user,
+    ) -> None:
+        self._router = router
+        self._directory = runtime_directory
+        self._pid = os.getpid() if process_id is None else process_id
+        self._version = version
+        self._same_user = same_user
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen. Where that is impossible the server goes on, and magics run their own worker."""
+        if not peer.sockets_exist() or self._server is not None:
+            return
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            address.remove_stale_files(self._directory)
+            self._path = peer.socket_path(self._directory, self._pid)
+            self._server = await asyncio.start_unix_server(
+                self._accept, sock=peer.listening(self._path), limit=CHUNK_BYTES
+            )
+            here = ServerAddress(socket=str(self._path), pid=self._pid, version=self._version)
+            address.announce(self._directory, here)
+        except OSError as error:
+            logger.warning("Kernels can't reach this server (%s); their magics run locally.", error)
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Hang up on everybody, which cancels their jobs, and remove the files."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in tuple(self._connections):
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        (self._directory / address.server_file_name(self._pid)).unlink(missing_ok=True)
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                peer.remove_socket(self._path)
+            self._path = None
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._connections.add(task)
+        try:
+            connection = writer.get_extra_info("socket")
+            if self._same_user(connection):
+                await self._serve(peer.process_id(connection), reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # hung up, or the server stops; the job is cancelled either way
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _serve(
+        self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        loop, unsent = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
+                loop.call_soon_threadsafe(unsent.set)
+
+        lines = LineBuffer(LONGEST_LINE_BYTES)
+        with contextlib.closing(self._router.session(pid, wake)) as session:
+            sender = asyncio.create_task(_send(session, unsent, writer))
+            try:
+                while chunk := await reader.read(CHUNK_BYTES):
+                    for line in lines.feed(chunk):
+                        await session.take(line)
+            finally:
+                sender.cancel()
+
+
+async def _send(
+    session: KernelSession, unsent: asyncio.Event, writer: asyncio.StreamWriter
+) -> None:
+    """Send what the session has for its kernel, no faster than it reads."""
+    with contextlib.suppress(ConnectionError):  # whoever reads notices, too
+        while await unsent.wait():
+            unsent.clear()
+            while (line := session.next_unsent()) is not None:
+                writer.write(line)
+                await writer.drain()

@@ -1,0 +1,49 @@
+"""A thread of the kernel that looks at something now and then, and reports it to the server."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from jupyter_gpuperf.kernel_link.link import ServerLink
+
+
+class ReportingThread(threading.Thread):
+    """Calls :meth:`look` until it is stopped, or the process ends; then hangs up.
+
+    Whatever the server does, is dead, stopped or slow, this thread alone notices.
+    """
+
+    def __init__(self, name: str, link: ServerLink, look_seconds: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self.link = link
+        self._look_seconds = look_seconds
+        self._stopping = False
+        self._wake = threading.Event()
+
+    def look(self) -> None:
+        """Look, and report."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Look now and then, and a last time at the end."""
+        stopping = False
+        while not stopping:
+            stopping = self._stopping
+            # Whatever torch or the socket does, the notebook must not hear of it.
+            with contextlib.suppress(Exception):
+                self.look()
+            if not stopping:
+                self._wake.wait(self._look_seconds)
+                self._wake.clear()
+        self.link.close()
+
+    def wake(self) -> None:
+        """Have it look soon."""
+        self._wake.set()
+
+    def stop(self, patience_seconds: float = 0.5) -> None:
+        """Report what is left, and end."""
+        self._stopping = True
+        self._wake.set()
+        self.join(patience_seconds)

@@ -1,0 +1,144 @@
+"""The server's side of a kernel's messages: each goes to the service that takes its kind. Knows no transport."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.schemas import SocketError, encode
+from jupyter_gpuperf.schemas.kernel_link import FromKernel
+
+logger = logging.getLogger(__name__)
+
+LONGEST_LINE_BYTES: Final = 1 << 16
+MOST_UNSENT: Final = 16
+
+UNEXPECTED: Final = SocketError(
+    code="internal_error",
+    message="Something went wrong in the server.",
+    hint="The server's log holds the details; please report it.",
+)
+
+_decoder: msgspec.json.Decoder[FromKernel] = msgspec.json.Decoder(FromKernel)
+
+Handler = Callable[["KernelSession", Any], Awaitable[None] | None]
+"""Takes a message on the event loop. What it raises as a ``GpuPerfError`` is the kernel's answer."""
+
+
+class KernelMessageRouter:
+    """Makes a session for each connection of a kernel.
+
+    Parameters
+    ----------
+    handlers
+        Kind of message → what takes it; others are not listened to.
+    """
+
+    def __init__(self, handlers: Mapping[type[Struct], Handler]) -> None:
+        self._handlers = handlers
+
+    def session(self, pid: int | None, wake: Callable[[], None]) -> KernelSession:
+        """Return the session of a new connection.
+
+        Parameters
+        ----------
+        pid
+            Who is at its other end, as the operating system tells: a kernel can't speak for another.
+        wake
+            Called, from any thread, when there is something to send.
+        """
+        return KernelSession(self._handlers, pid, wake)
+
+
+class KernelSession:
+    """One connection of a kernel, until it hangs up."""
+
+    def __init__(
+        self,
+        handlers: Mapping[type[Struct], Handler],
+        pid: int | None,
+        wake: Callable[[], None],
+    ) -> None:
+        self.pid = pid
+        self._handlers, self._wake = handlers, wake
+        self._at_end = contextlib.ExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lock = threading.Lock()
+        self._unsent: dict[tuple[type[Struct], Hashable], Struct] = {}
+
+    def send(self, message: Struct, topic: Hashable = None) -> None:
+        """Send a message soon, from any thread.
+
+        Of each kind and topic only the newest waits, so that a kernel which does not read fills no memory.
+        """
+        with self._lock:
+            self._unsent[type(message), topic] = message
+            if len(self._unsent) > MOST_UNSENT:
+                del self._unsent[next(iter(self._unsent))]
+        self._wake()
+
+    def next_unsent(self) -> bytes | None:
+        """Return the line to be sent next, once; ``None`` when there is none."""
+        with self._lock:
+            if not self._unsent:
+                return None
+            message = self._unsent.pop(next(iter(self._unsent)))
+        return encode(message) + b"\n"
+
+    def on_close(self, call: Callable[[], object]) -> None:
+        """Call this when the kernel has hung up."""
+        self._at_end.callback(call)
+
+    def later(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Work on an answer while other messages are taken; dropped when the kernel hangs up."""
+        task = asyncio.ensure_future(answer)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def take(self, line: bytes | None) -> None:
+        """Take a line, ``None`` for one that was too long; what is wrong with it is answered."""
+        try:
+            message = _decoded(line)
+            handler = self._handlers.get(type(message))
+            done = None if handler is None else handler(self, message)
+            if inspect.isawaitable(done):
+                await done
+        except GpuPerfError as error:
+            self.send(SocketError(**error.to_dict()))
+        except Exception:  # a defect must not end the connection
+            logger.exception("Unexpected error while serving a kernel")
+            self.send(UNEXPECTED)
+
+    def close(self) -> None:
+        """The kernel has hung up."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._at_end.close()
+
+
+def _decoded(line: bytes | None) -> FromKernel:
+    if line is None:
+        raise BadRequest(
+            "line_too_long",
+            f"A request line is longer than {LONGEST_LINE_BYTES} bytes.",
+            "Send one JSON object a line.",
+        )
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise BadRequest(
+            "invalid_request", f"{error}.", 'Send {"type": "run", …} or {"type": "cancel"}.'
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(
+            "malformed_json", f"The line is not JSON: {error}.", "Send one JSON object a line."
+        ) from error

@@ -1,0 +1,112 @@
+"""A benchmark that the server runs for this kernel, seen from the kernel."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed
+from jupyter_gpuperf.kernel_link.link import SEND_SECONDS, ServerLink
+from jupyter_gpuperf.schemas import JobInfo, JobRequest, SocketError
+from jupyter_gpuperf.schemas.kernel_link import Cancel, FromServer, JobUpdate, RunRequest
+
+CARRIED_VARIABLES: Final = (
+    # which packages the interpreter finds
+    "PATH",
+    "PYTHONPATH",
+    "PYTHONNOUSERSITE",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    # which native libraries it loads
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    # which devices and how many threads it may use
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "PYTORCH_CUDA_ALLOC_CONF",
+)
+"""The variables of the kernel that travel with a job, so that its worker sees the same packages,
+libraries and devices as the notebook. All else the worker has from the server; secrets never travel."""
+
+
+def carried(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return those variables that a worker needs to see what its kernel sees."""
+    return {name: environment[name] for name in CARRIED_VARIABLES if name in environment}
+
+
+class ServerRun:
+    """One benchmark on the server's worker, over a link that is connected.
+
+    :meth:`close` hangs up, which cancels a job that has not ended.
+    """
+
+    def __init__(
+        self,
+        link: ServerLink,
+        request: JobRequest,
+        *,
+        interpreter: str = sys.executable,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._link = link
+        self._received: deque[FromServer | None] = deque()
+        asked = RunRequest(
+            benchmark=request.benchmark,
+            parameters=request.parameters,
+            device=request.device,
+            interpreter=interpreter,
+            environment=carried(environment),
+        )
+        self._link.send(asked, SEND_SECONDS)
+
+    def next(self, timeout_seconds: float) -> JobInfo | None:
+        """Return the job's next state, or ``None`` when nothing changed in the time given.
+
+        Raises
+        ------
+        GpuPerfError
+            The server refused the job, with the server's own code, message and hint.
+        JobFailed
+            ``server_gone``: it hung up; ``server_not_understood``.
+        """
+        until = time.monotonic() + timeout_seconds
+        while not self._received:
+            if not self._link.connected:
+                raise JobFailed(
+                    "server_gone",
+                    "The Jupyter server hung up before the benchmark had ended.",
+                    "Run it again; add --local to run it without the server.",
+                )
+            left_seconds = until - time.monotonic()
+            self._received += self._link.receive(max(0.0, left_seconds))
+            if not self._received and self._link.connected and left_seconds <= 0:
+                return None
+        message = self._received.popleft()
+        if isinstance(message, SocketError):
+            raise GpuPerfError(message.code, message.message, message.hint)
+        if not isinstance(message, JobUpdate):
+            raise JobFailed(
+                "server_not_understood",
+                "The Jupyter server's answer could not be read.",
+                "Kernel and server may hold different versions of jupyter_gpuperf; "
+                "restart both, or add --local.",
+            )
+        return message
+
+    def cancel(self) -> None:
+        """Ask the server to cancel; the job's last state still comes through :meth:`next`."""
+        if self._link.connected:  # another connection's job it would not be
+            self._link.send(Cancel())
+
+    def close(self) -> None:
+        """Hang up."""
+        self._link.close()

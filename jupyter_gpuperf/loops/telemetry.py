@@ -1,0 +1,107 @@
+"""A thread that adds up what the clocks saw and reports it to the server; the loop never waits for it.
+
+What can't be reported is kept only for ``%gpuwatch`` itself, in bounded memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
+from jupyter_gpuperf.loops.tallies import tally_of
+from jupyter_gpuperf.loops.watching import Watching
+from jupyter_gpuperf.loops.worker_threads import WorkerThreads
+from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps, StepTally
+
+LOOK_SECONDS: Final = 0.5
+SLOW_LOOKS: Final = 6
+"""The device and the workers' threads are looked at once in so many looks."""
+KEPT_TALLIES: Final = 7200
+KEPT_CELLS: Final = 64
+COURTESY_SECONDS: Final = 0.0005
+"""Between two tallies: the loop may want the interpreter."""
+
+Answer = Footprint | ExplainNow
+
+
+class TelemetryThread(ReportingThread):
+    """Reports steps and cells.
+
+    Parameters
+    ----------
+    hear
+        Called in this thread with what the server says.
+    """
+
+    def __init__(
+        self,
+        watching: Watching,
+        link: ServerLink,
+        *,
+        hear: Callable[[Answer], None] = lambda message: None,
+        kernel_id: str | None = None,
+        notebook_path: str | None = None,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        super().__init__("gpuperf-steps", link, look_seconds)
+        self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
+        """The newest tallies, for what the notebook itself shows."""
+        self._watching, self._hear = watching, hear
+        self._kernel_id, self._notebook_path = kernel_id, notebook_path
+        self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
+        self._threads: dict[int, WorkerThreads] = {}
+        self._looks = 0
+
+    def cell_ran(self, cell: CellRan) -> None:
+        """Report a cell soon."""
+        self._cells.append(cell)
+        self.wake()
+
+    def look(self) -> None:
+        """Add up, hear what the server says, and report."""
+        if self._looks % SLOW_LOOKS == 0:
+            self._watching.find_device()
+            self._watching.find_rank()
+            self._look_at_workers()
+        self._looks += 1
+        tallies = self._tally()
+        self.recent.extend(tallies)
+        for message in self.link.receive():
+            if isinstance(message, Answer):
+                self._hear(message)
+        if tallies or not self.link.connected:  # that one watches, before the first step
+            self.link.send(self._steps(tallies))
+        while self._cells and self.link.send(self._cells[0]):
+            self._cells.popleft()
+
+    def _tally(self) -> list[StepTally]:
+        tallies = []
+        offset = time.time() - time.perf_counter()
+        for clock in self._watching.clocks:
+            while (tally := tally_of(clock, offset)) is not None:
+                tallies.append(tally)
+                time.sleep(COURTESY_SECONDS)
+        return tallies
+
+    def _look_at_workers(self) -> None:
+        for clock in self._watching.clocks:
+            if clock.worker_pids:
+                looker = self._threads.setdefault(clock.info.id, WorkerThreads())
+                threads = looker.look(clock.worker_pids[0])
+                if threads is not None:
+                    clock.info = msgspec.structs.replace(clock.info, worker_threads=threads)
+
+    def _steps(self, tallies: list[StepTally]) -> Steps:
+        told = {tally.loader for tally in tallies}
+        return Steps(
+            kernel_id=self._kernel_id,
+            notebook_path=self._notebook_path,
+            loaders=[each.info for each in self._watching.clocks if each.info.id in told],
+            tallies=tallies,
+        )
