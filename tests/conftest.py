@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ with contextlib.suppress(ImportError):  # a machine with a GPU may have only wha
         "any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("any pace")
+
+# Tests in several processes at once: each has its own temporary folder, where locks of devices lie.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    folder = Path(tempfile.gettempdir(), worker)
+    folder.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
 
 TESTS = Path(__file__).parent
 RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"

@@ -29,9 +29,22 @@ def ranks():
     ]
 
 
-def test_bandwidth_by_size_and_latency(run_on_the_processor):
-    said = run_on_the_processor("allreduce", processes=3, **SMALL)
-    result = msgspec.convert(said[-1]["result"], BenchmarkResult)
+@pytest.fixture(scope="module")
+def result(_torch):
+    """The one real run: three processes where there is no GPU."""
+    warnings = []
+    context = Context(progress=lambda ratio, words: None, warn=warnings.append)
+    benchmark = find("allreduce")
+    parameters = benchmark.check({**SMALL, "processes": 3})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.cuda.is_available", lambda: False)
+        measured = benchmark.run(parameters, context)
+    assert ranks() == []
+    said = {"benchmark": "allreduce", "parameters": parameters, "warnings": warnings}
+    return msgspec.convert({"limits": {}, **said, **measured}, BenchmarkResult)
+
+
+def test_bandwidth_by_size_and_latency(result):
     assert set(result.figures) == {
         "latency_seconds",
         "bus_1_mib_bytes_per_second",
@@ -42,12 +55,11 @@ def test_bandwidth_by_size_and_latency(run_on_the_processor):
     assert any("nothing about links" in warning for warning in result.warnings)
 
 
-def test_the_bus_carries_the_message_twice_but_for_the_own_part():
-    found = run(processes=2, backend="gloo", largest_mib=1)
-    (seconds,) = (values for name, values in found["samples"].items() if "mib" in name)
-    bandwidth = found["figures"]["bus_1_mib_bytes_per_second"]["value"]
-    assert bandwidth == pytest.approx((1 << 20) / median(seconds) * 2 * (2 - 1) / 2)
-    assert ranks() == []
+@pytest.mark.parametrize("mib", [1, 4])
+def test_the_bus_carries_the_message_twice_but_for_the_own_part(result, mib):
+    (seconds,) = (values for name, values in result.samples.items() if f"_{mib}_mib" in name)
+    bandwidth = result.figures[f"bus_{mib}_mib_bytes_per_second"].value
+    assert bandwidth == pytest.approx((mib << 20) / median(seconds) * 2 * (3 - 1) / 3)
 
 
 def test_a_rank_that_dies_is_said_with_its_last_words_and_none_is_left(monkeypatch, tmp_path):

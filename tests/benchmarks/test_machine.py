@@ -6,13 +6,14 @@ import contextlib
 import importlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
 
-from jupyter_gpuperf.benchmarks import blas, startup
+from jupyter_gpuperf.benchmarks import Context, blas, startup
 from jupyter_gpuperf.benchmarks.pandas import write_table
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
 from jupyter_gpuperf.benchmarks.workloads.images import images_in, readers, write_photographs
@@ -40,11 +41,17 @@ def converted(said):
 
 
 @pytest.fixture(scope="module", params=SMALL)
-def result(request, run_on_the_processor):
-    return converted(run_on_the_processor(request.param, **SMALL[request.param]))
+def result(request, run_on_the_processor, tmp_path_factory):
+    """What each benchmark's one real run gives; it leaves nothing in the temporary folder."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        said = run_on_the_processor(request.param, **SMALL[request.param])
+    return converted(said), folder
 
 
 def test_each_figure_has_its_interval(result):
+    result, _ = result
     assert FIGURES[result.benchmark] <= set(result.figures)
     for name, interval in result.figures.items():
         # Grouping a small table may fit into memory that the process has already.
@@ -53,6 +60,7 @@ def test_each_figure_has_its_interval(result):
 
 
 def test_the_environment_says_what_was_measured(result):
+    result, _ = result
     expected = {
         "imread": ("images", "page_cache"),
         "io": ("filesystem", "read_bytes"),
@@ -62,11 +70,9 @@ def test_the_environment_says_what_was_measured(result):
     assert all(result.environment[name] for name in expected[result.benchmark])
 
 
-def test_nothing_is_left_in_the_temporary_folder(run_on_the_processor, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for benchmark in ("io", "pandas"):
-        run_on_the_processor(benchmark, **SMALL[benchmark])
-    assert list(tmp_path.iterdir()) == []
+def test_nothing_is_left_in_the_temporary_folder(result):
+    _, folder = result
+    assert list(folder.iterdir()) == []
 
 
 class TestImages:
@@ -82,9 +88,9 @@ class TestImages:
         said = run_on_the_processor("imread", folder=str(tmp_path), **SMALL["imread"])
         assert said[-1]["code"] == "images_not_readable"
 
-    def test_a_folder_without_images_is_refused(self, run_on_the_processor, tmp_path):
-        said = run_on_the_processor("imread", folder=str(tmp_path), **SMALL["imread"])
-        assert said[-1]["code"] == "no_images"
+    def test_a_folder_without_images_is_refused(self, refusal_of, tmp_path):
+        error = refusal_of("imread", folder=str(tmp_path), **SMALL["imread"])
+        assert error["code"] == "no_images"
 
     def test_photographs_differ_and_are_found_below_the_folder(self, tmp_path):
         (tmp_path / "class").mkdir()
@@ -147,10 +153,10 @@ class TestDisk:
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
     @pytest.mark.parametrize("name", ["empty", "missing"])
-    def test_a_folder_without_files_is_refused(self, run_on_the_processor, tmp_path, name):
+    def test_a_folder_without_files_is_refused(self, refusal_of, tmp_path, name):
         (tmp_path / "empty").mkdir()
-        said = run_on_the_processor("io", folder=str(tmp_path / name), **SMALL["io"])
-        assert said[-1]["code"] in ("no_files", "no_folder")
+        error = refusal_of("io", folder=str(tmp_path / name), **SMALL["io"])
+        assert error["code"] in ("no_files", "no_folder")
 
     def test_more_than_the_disk_has_is_refused(self, refusal_of, monkeypatch):
         from jupyter_gpuperf.benchmarks import io
@@ -211,12 +217,20 @@ class TestStartUp:
         )
         assert startup.shares_of([]) == {}
 
-    def test_a_real_server_answers_and_is_ended(self, run_on_the_processor):
-        result = converted(run_on_the_processor("startup", rounds=2))
+    def test_a_real_server_answers_and_is_ended(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        warnings = []
+        quiet = Context(progress=lambda ratio, words: None, warn=warnings.append)
+        # One round, which a user can't ask for: what is started is the same in each.
+        parameters = {"rounds": 1, "server": True, "page": True}
+        measured = startup.run(parameters, quiet)
+        said = {"benchmark": "startup", "parameters": parameters, "warnings": warnings}
+        result = msgspec.convert({"limits": {}, **said, **measured}, BenchmarkResult)
         assert result.figures["server_seconds"].value > 0
         assert result.figures["import_torch_seconds"].value > 0
         assert result.figures["extension_jupyterlab_seconds"].value >= 0
-        assert len(result.samples["server_seconds"]) == 2
+        assert len(result.samples["server_seconds"]) == 1
+        assert list(tmp_path.iterdir()) == []
         if find_browser():
             assert result.figures["page_seconds"].value > 0
         else:
@@ -224,7 +238,7 @@ class TestStartUp:
         left = [
             each
             for each in psutil.process_iter(["cmdline"])
-            if any("gpuperf-startup" in part for part in each.info["cmdline"] or ())
+            if any(str(tmp_path) in part for part in each.info["cmdline"] or ())
         ]
         assert left == []
 

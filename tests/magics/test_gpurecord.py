@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.metrics import METRICS
@@ -19,6 +20,16 @@ from jupyter_gpuperf.recordings.load import load_recording
 def _replayed(monkeypatch, tmp_path, training_recording):
     monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", f"replay:{training_recording}")
     monkeypatch.chdir(tmp_path)
+
+
+def frames_of(file):
+    """Wait until a running recording's first frame is on the disk; return what is there."""
+
+    def frames():
+        with contextlib.suppress(OSError, EOFError, ValueError):
+            return load_recording(Path(file), METRICS).seconds
+
+    return wait_until(frames, "A frame on the disk")
 
 
 def recorders(process=None):
@@ -32,7 +43,7 @@ def test_start_status_stop(shell, tmp_path):
     assert len(recorders()) == 1
     with pytest.raises(GpuPerfError, match="runs already"):
         shell.run_line_magic("gpurecord", "start other.jsonl.gz")
-    time.sleep(0.6)  # a user's run: whatever came in by then is kept
+    frames_of("run.jsonl.gz")
     ended = shell.run_line_magic("gpurecord", "stop")
     assert ended.summary["error"] is None
     recording = load_recording(Path(ended.file), METRICS)
@@ -42,8 +53,9 @@ def test_start_status_stop(shell, tmp_path):
 
 
 def test_a_cell_is_recorded_also_when_it_fails(shell, capsys):
+    shell.user_ns["frames_of"] = frames_of
     recording = shell.run_cell_magic(
-        "gpurecord", "cell.jsonl.gz", "import time; x = 7; time.sleep(0.5); 1 / 0"
+        "gpurecord", "cell.jsonl.gz", "x = 7; frames_of('cell.jsonl.gz'); 1 / 0"
     )
     assert shell.user_ns["x"] == 7
     assert "ZeroDivisionError" in "".join(capsys.readouterr())
@@ -80,7 +92,7 @@ def test_a_killed_kernel_leaves_a_whole_recording_and_no_process(tmp_path):
     kernel = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
     assert kernel.stdout.readline().strip() == "ready"
     (process,) = recorders(psutil.Process(kernel.pid))
-    time.sleep(0.5)
+    frames_of("killed.jsonl.gz")
     kernel.kill()
     kernel.wait()
     kernel.stdout.close()

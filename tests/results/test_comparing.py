@@ -56,7 +56,7 @@ def test_what_was_derived_is_not_compared_twice():
 
 def test_equal_environments_are_hardly_ever_called_different():
     named = 0
-    for seed in range(100):
+    for seed in range(50):
         draw = random.Random(seed)
 
         def one_side(draw=draw):
@@ -71,7 +71,7 @@ def test_equal_environments_are_hardly_ever_called_different():
         changes = compare(one_side(), one_side()).figures
         assert len(changes) == 10
         named += any(each.verdict in ("better", "worse") for each in changes)
-    assert named <= 10  # 5 are to be expected
+    assert named <= 5  # 2 or 3 are to be expected
 
 
 def test_what_differs_in_the_environment_is_named_and_what_changes_by_itself_is_not():

@@ -11,8 +11,8 @@ import pytest
 
 from jupyter_gpuperf.jobs.job import Job, new_job
 from jupyter_gpuperf.jobs.registry import JobRegistry
-from jupyter_gpuperf.server import live_lists
 from jupyter_gpuperf.schemas import JobsChanged, LiveMessage, RecordingsChanged, SuitesChanged
+from jupyter_gpuperf.server import live_lists
 from jupyter_gpuperf.server.fanout import Fanout
 from jupyter_gpuperf.server.live_lists import LiveList
 

@@ -5,6 +5,7 @@ Which setting wins depends on what else runs here: that is for ``test_search.py`
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -51,6 +52,14 @@ def tuned(subject, *, said=None, **wanted):
     return tune_loader(subject, "train_loader", Wanted(**wanted), context)
 
 
+def tuned_at_last(subject, *, budget_seconds=SHORT_SECONDS, **wanted):
+    """Tune, and where a busy machine gets nothing done within the budget with a longer one."""
+    for longer in (1, 3):
+        with contextlib.suppress(GpuPerfError):
+            return tuned(subject, budget_seconds=longer * budget_seconds, **wanted)
+    return tuned(subject, budget_seconds=10 * budget_seconds, **wanted)
+
+
 def workers_left():
     return [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
 
@@ -82,7 +91,7 @@ def test_the_code_makes_a_loader_in_the_recommended_setting():
         batch_sampler=BatchSampler(RandomSampler(range(4000)), 4, drop_last=True),
         collate_fn=lambda items: torch.stack(items),
     )
-    answer = tuned(train_loader)
+    answer = tuned_at_last(train_loader)
     names = {"torch": torch, "train_loader": train_loader}
     with warnings.catch_warnings():
         warnings.simplefilter(
@@ -97,7 +106,7 @@ def test_the_code_makes_a_loader_in_the_recommended_setting():
 
 
 def test_a_target_rate_takes_the_place_of_a_step():
-    answer = tuned(DataLoader(Items(), batch_size=2, num_workers=2), target_rate=2.0)
+    answer = tuned_at_last(DataLoader(Items(), batch_size=2, num_workers=2), target_rate=2.0)
     assert answer.step_seconds == 0.5
     assert answer.enough is not None  # it was held against the rate
     assert "of its 500 ms" in answer.summary[0]
@@ -111,7 +120,7 @@ def test_the_users_own_step_runs_on_real_batches_and_what_it_changed_is_put_back
         seen.append(batch)
         time.sleep(0.02)
 
-    answer = tuned(DataLoader(Items(), batch_size=4), step=step)
+    answer = tuned_at_last(DataLoader(Items(), batch_size=4), step=step)
     assert seen == []
     assert answer.step_seconds >= 0.02
     assert answer.trial("recommended")["wait_ratio"] is not None
@@ -182,7 +191,7 @@ def test_batches_too_slow_to_compare_are_refused_with_the_time_they_need():
 
 
 def test_a_stream_that_is_not_divided_gets_one_worker_and_a_warning():
-    answer = tuned(DataLoader(Stream(), batch_size=4, num_workers=2))
+    answer = tuned_at_last(DataLoader(Stream(), batch_size=4, num_workers=2))
     assert answer.recommended["num_workers"] <= 1
     assert any("comes twice" in warning for warning in answer.warnings)
     present = answer.trial("present")
@@ -213,7 +222,7 @@ def test_a_divided_stream_may_have_more_up_to_its_shards():
     ids=["DistributedSampler", "Accelerate", "Fabric", "no batching"],
 )
 def test_loaders_of_all_kinds_are_tuned(own):
-    answer = tuned(own(), budget_seconds=3.0)
+    answer = tuned_at_last(own(), budget_seconds=3.0)
     assert answer.trial("recommended")["batches_per_second"]["value"] > 0
     assert answer.trial("present") is not None
 
