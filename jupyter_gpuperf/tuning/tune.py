@@ -16,14 +16,13 @@ from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.loaders.printed_code import refusal
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method
-from jupyter_gpuperf.measure.device import started_device
-from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.budget import budget_here
 from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
+from jupyter_gpuperf.tuning.environment import environment_of
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.request import Wanted
@@ -265,19 +264,6 @@ class _Tuning:
                 return self._subject.code(setting)
         except TimeIsUp:  # what was measured is not lost for it
             return refusal("The time was up before a loader like yours was built.", setting)
-
-
-def environment_of(subject: Subject, budget: Budget) -> Mapping[str, Any]:
-    """Return where it was measured, and what tells this data set from another."""
-    import torch
-
-    return {
-        **describe(torch, started_device(torch)),
-        "start_method": default_start_method(),
-        "data_set": f"{type(subject.dataset).__module__}.{type(subject.dataset).__qualname__}",
-        "data_set_items": subject.items,
-        "memory_limit_bytes": budget.memory_limit_bytes,
-    }
 
 
 def _failures(found: Found) -> list[str]:
