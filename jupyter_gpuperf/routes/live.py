@@ -93,7 +93,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     async def on_message(self, message: str | bytes) -> None:
         """Change the interval or what is followed; answer what can't be understood with an error frame."""
         try:
-            wish = msgspec.json.decode(message, type=SetInterval | Follow)
+            wish = _wish_in(message)
             if isinstance(wish, Follow):
                 self._follow(wish.topics)
                 return
@@ -146,3 +146,12 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             closed.set_exception(error)
             return closed
+
+
+def _wish_in(message: str | bytes) -> SetInterval | Follow:
+    try:
+        return msgspec.json.decode(message, type=SetInterval | Follow)
+    except msgspec.ValidationError as error:
+        if "missing required field `type`" not in str(error):
+            raise
+        return msgspec.json.decode(message, type=SetInterval)  # older pages leave it out

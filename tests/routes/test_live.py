@@ -88,10 +88,13 @@ async def test_a_message_that_cannot_be_understood_is_answered_and_the_socket_st
     assert await next_of(socket, Frame)
 
 
-async def test_a_client_may_change_its_pace(live):
+@pytest.mark.parametrize(
+    "wish", ['{"type": "set_interval", "interval_ms": 100}', '{"interval_ms": 100}']
+)
+async def test_a_client_may_change_its_pace(live, wish):
     socket = await live(interval_ms=60_000)
     await message(socket)
-    await socket.write_message('{"type": "set_interval", "interval_ms": 100}')
+    await socket.write_message(wish)
     assert await next_of(socket, Frame)
     assert await next_of(socket, Frame)
 
