@@ -147,6 +147,15 @@ def test_an_interrupt_in_the_middle_leaves_what_one_ordinary_run_leaves(after_ru
     assert not torch.is_autocast_enabled("cpu")
 
 
+@pytest.fixture
+def python_s_interrupts():
+    """As in a notebook; a shell that starts tests in the background has interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_s_interrupts")
 def test_an_interrupt_while_the_state_is_put_back_waits_until_it_is():
     done = []
 
