@@ -19,6 +19,8 @@ class Proxy(socketserver.ThreadingTCPServer):
     """Passes requests on to ``target_port``; answers 400 to any wish to upgrade, and counts them."""
 
     daemon_threads = True
+    request_queue_size = 128
+    """A page opens dozens of connections at once; the default of 5 turns some away."""
 
     def __init__(self, target_port: int) -> None:
         super().__init__(("127.0.0.1", 0), OneRequest)
