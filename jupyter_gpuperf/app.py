@@ -75,4 +75,4 @@ class GpuPerf(Settings, ExtensionApp):
 
 def _load_wiring() -> None:
     """Import what the routes call, away from the event loop."""
-    import jupyter_gpuperf.wiring  # noqa: F401
+    import jupyter_gpuperf.wiring  # noqa: F401  (to have it loaded)

@@ -33,12 +33,10 @@ from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING, Attention
 from jupyter_gpuperf.schemas import (
-    API_VERSION,
     SHORTEST_INTERVAL_MS,
     Processes,
     RecordingsChanged,
     SuitesChanged,
-    Version,
 )
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport, RunRequest
 from jupyter_gpuperf.schemas.training import CellRan, Steps
@@ -86,7 +84,6 @@ class Parts:
             history=self.history,
             subscribers=self.subscribers,
             idle_interval_ms=settings.idle_interval_ms if settings.sample_when_idle else None,
-            version=_version,
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
             observers={
                 ALERTS: alerts.observe,
@@ -192,7 +189,7 @@ class Parts:
 
 def _load_benchmarks() -> None:
     """Import what the first page asks for, away from the event loop."""
-    import jupyter_gpuperf.benchmarks  # noqa: F401
+    import jupyter_gpuperf.benchmarks  # noqa: F401  (to have it loaded)
 
 
 def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
@@ -203,7 +200,3 @@ def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
         device_metrics=[metric.name for metric in changing if metric.scope == "device"],
         host_metrics=[metric.name for metric in changing if metric.scope == "host"],
     )
-
-
-def _version(source_kind: str) -> Version:
-    return Version(version=package_version(), api_version=API_VERSION, source=source_kind)

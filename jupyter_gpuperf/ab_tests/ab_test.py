@@ -286,6 +286,7 @@ def _on(device: Any, batch: Any) -> Any:
     if hasattr(batch, "to"):
         return batch.to(device)
     if isinstance(batch, Mapping):
+        # Its own kind, as transformers' BatchEncoding: they take a dictionary, which no type says.
         return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(_on(device, each) for each in batch))

@@ -85,7 +85,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     answers
         The shape of the answer, or its media type where it is no JSON.
     takes
-        The shape of the body; without a default in ``optional_body`` there must be one.
+        The shape of the body; ``None`` where there is none.
+    optional_body
+        Whether the body may be left out; the shape's defaults are taken then.
     """
 
     answers: type[msgspec.Struct] | str

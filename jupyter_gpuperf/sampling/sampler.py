@@ -18,6 +18,7 @@ from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.present import Present, frame_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import (
+    API_VERSION,
     Devices,
     DevicesChanged,
     Frame,
@@ -28,6 +29,7 @@ from jupyter_gpuperf.schemas import (
 )
 from jupyter_gpuperf.sources import Source
 from jupyter_gpuperf.sources.local import COURTESY_SECONDS
+from jupyter_gpuperf.version import package_version
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +67,6 @@ class Sampler:
     idle_interval_ms
         Time between ticks while nobody listens; ``None`` to read nothing then, and to close the
         source, so that the GPU of a laptop can sleep. Listeners set the pace otherwise.
-    version
-        Makes the answer of ``GET version`` for a kind of source.
     prepare
         Called once in the thread, before anything is read.
     observers
@@ -82,7 +82,6 @@ class Sampler:
         history: HistoryStore,
         subscribers: Subscribers,
         idle_interval_ms: int | None,
-        version: Callable[[str], Version],
         prepare: Callable[[], None] = lambda: None,
         observers: Mapping[str, Observer] | None = None,
         wall_clock: Callable[[], float] = time.time,
@@ -92,7 +91,6 @@ class Sampler:
         self._history = history
         self._subscribers = subscribers
         self._idle_interval_ms = idle_interval_ms
-        self._version = version
         self._prepare = prepare
         self._observers = observers or {}
         self._wall_clock = wall_clock
@@ -126,7 +124,7 @@ class Sampler:
     @property
     def version(self) -> Version:
         """Answer of ``GET version``."""
-        return self._version(self._kind)
+        return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
 
     def news(self, topic: str) -> Struct | None:
         """Return what an observer told last; ``None`` where it had nothing to tell yet."""

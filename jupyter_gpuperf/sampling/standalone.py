@@ -9,9 +9,7 @@ from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Observer, Sampler
 from jupyter_gpuperf.sampling.subscribers import Subscribers
-from jupyter_gpuperf.schemas import API_VERSION, Version
 from jupyter_gpuperf.sources import source_from
-from jupyter_gpuperf.version import package_version
 
 IDLE_INTERVAL_MS: Final = 1000
 
@@ -45,9 +43,6 @@ def standalone_sampler(
         ),
         subscribers=subscribers,
         idle_interval_ms=IDLE_INTERVAL_MS,
-        version=lambda kind: Version(
-            version=package_version(), api_version=API_VERSION, source=kind
-        ),
         observers=observers,
     )
     return sampler, subscribers

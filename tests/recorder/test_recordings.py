@@ -23,7 +23,7 @@ from jupyter_gpuperf.recorder.shelf import RecordingShelf, start_recorder
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import FINDINGS
-from jupyter_gpuperf.schemas import Frame, ListedProcess, RecordingRequest, Version, encode
+from jupyter_gpuperf.schemas import Frame, ListedProcess, RecordingRequest, encode
 from jupyter_gpuperf.sources import source_from
 from jupyter_gpuperf.sources.replay import ReplaySource
 
@@ -42,7 +42,6 @@ def sampled(training_recording, starved_recording):
         ),
         subscribers=subscribers,
         idle_interval_ms=60_000,
-        version=lambda kind: Version(version="0", api_version=1, source=kind),
     )
     sampler.start()
     assert sampler.wait_for_tick(10)

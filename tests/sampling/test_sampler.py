@@ -14,7 +14,6 @@ from jupyter_gpuperf.schemas import (
     Devices,
     DevicesChanged,
     Frame,
-    Version,
 )
 from jupyter_gpuperf.sources import Sample
 
@@ -79,7 +78,6 @@ def sampled():
         history=history,
         subscribers=subscribers,
         idle_interval_ms=60_000,
-        version=lambda kind: Version(version="0", api_version=1, source=kind),
     )
     yield source, subscribers, history, sampler
     sampler.stop()
@@ -194,7 +192,6 @@ def test_without_idle_ticks_nothing_is_read_and_the_source_is_closed(monkeypatch
         history=history,
         subscribers=subscribers,
         idle_interval_ms=None,
-        version=lambda kind: Version(version="1", api_version=1, source=kind),
     )
     sampler.start()
     assert sampler.wait_for_tick(5)
@@ -223,7 +220,6 @@ def test_what_an_observer_returns_is_told_and_one_that_fails_holds_up_nothing(ca
         ),
         subscribers=subscribers,
         idle_interval_ms=60_000,
-        version=lambda kind: Version(version="0", api_version=1, source=kind),
         observers={"failing": fails, "training": lambda frame: news},
     )
     told: queue.Queue = queue.Queue()
