@@ -36,6 +36,11 @@ BESIDE = ("jobs", "loaders", "rules", "tuning", "ui", "recordings", "sources", "
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their argument: compressed ones differ from process to process (gzip's time)."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _results_of_the_tests(tmp_path_factory):
     """Keep what tests measure out of the results of whoever runs them; processes inherit it."""

@@ -360,6 +360,7 @@ def test_refusals(shelf, tmp_path, sampled):
         (gzip.compress(b'{"trace": "x", "static": {}}\n'), "no readings"),
         (gzip.compress(b"x" * 10_000)[:20], "nothing"),
     ],
+    ids=["empty", "text", "newer format", "header alone", "trace header alone", "cut short"],
 )
 def test_a_file_that_is_no_recording_says_what_is_wrong(tmp_path, content, said):
     path = tmp_path / "a.jsonl.gz"
