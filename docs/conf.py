@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -12,6 +14,7 @@ from doctor_pages import write_doctor_pages
 from reference_pages import write_reference_pages
 
 import jupyter_gpuperf
+from jupyter_gpuperf.rules import RULES
 
 project = "jupyter_gpuperf"
 copyright = "the jupyter_gpuperf maintainers"
@@ -31,3 +34,15 @@ suppress_warnings = ["misc.highlighting_failure"]
 
 write_reference_pages(HERE / "reference")
 write_doctor_pages(HERE / "reference" / "doctor")
+
+
+def link_findings(_app: Any, name: str, source: list[str]) -> None:
+    """Make a finding's code a link to its page: here the page exists, in the repository it does not."""
+    if not name.startswith("reference/"):
+        codes = "|".join(re.escape(rule.code) for rule in RULES if not rule.notify)
+        source[0] = re.sub(rf"`({codes})`", r"[\1](/reference/findings/\1.md)", source[0])
+
+
+def setup(app: Any) -> None:
+    """Register what is done to the sources as they are read."""
+    app.connect("source-read", link_findings)
