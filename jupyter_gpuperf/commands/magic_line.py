@@ -1,0 +1,36 @@
+"""The words behind a magic, as a shell would split them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from IPython.utils.process import arg_split
+
+from jupyter_gpuperf.errors import BadRequest
+
+BEFORE_COMMENT: Final = re.compile(
+    r"""(?:[^\s"'#]|\s+(?!\#)|"(?:\\.|[^"\\])*"|'[^']*'|(?<=\S)\#)*"""
+)
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a magic's line; a comment (`` # …``) is left out.
+
+    Raises
+    ------
+    BadRequest
+        A quotation mark has no partner.
+    """
+    found = BEFORE_COMMENT.match(line.strip())
+    assert found is not None  # it matches the empty text, too
+    rest = line.strip()[found.end() :]
+    text = found.group() if not rest or rest.lstrip().startswith("#") else line
+    try:
+        return list(arg_split(text, posix=True))
+    except ValueError as error:
+        raise BadRequest(
+            "usage",
+            f"{line.strip()!r} is not understood: {str(error).lower()}.",
+            "Close the quotation mark.",
+        ) from None
