@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import AT_ONCE, Finding, HoldOff, Rule
-from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.rule import AT_ONCE, Finding, HoldOff, Rule, View
 
 XID_SECONDS: Final = 600.0
 """For how long an XID error is shown."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, Rule
-from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, Rule, View
 from jupyter_gpuperf.units import GIB
 
 SHM_RATIO: Final = 0.9

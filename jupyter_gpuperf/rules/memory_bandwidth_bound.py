@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import FUSED
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 WARNING_PERCENT = Threshold(
     75.0,
@@ -76,6 +75,5 @@ RULE = Rule(
     code="memory-bandwidth-bound",
     title="Bound by memory traffic",
     meaning="The GPU computes faster than its memory delivers. For many kernels that is as it must be.",
-    needs=("utilization_percent",),
     check=_check,
 )
