@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -21,6 +22,12 @@ MOST_LOADERS: Final = 16
 KEPT_CELLS: Final = 200
 
 STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
+
+WINDOW_SECONDS: Final = 10.0
+"""What is shown as now: long enough for the driver's slow counters."""
+
+FORGOTTEN_SECONDS: Final = 600.0
+"""A loader without steps for so long is not shown any more, nor a notebook that hung up."""
 
 SKEW_SECONDS: Final = 1.0
 """So much may a step be ahead of the server's clock."""
@@ -63,12 +70,8 @@ class ToldLoader:
 
     def since(self, time_seconds: float) -> list[StepTally]:
         """Return the tallies that ended from this time on, oldest first."""
-        found: list[StepTally] = []
-        for tally in reversed(self.tallies):
-            if tally.ended_seconds < time_seconds:
-                break
-            found.append(tally)
-        return found[::-1]
+        newest_first = reversed(self.tallies)
+        return [*takewhile(lambda each: each.ended_seconds >= time_seconds, newest_first)][::-1]
 
 
 class ToldNotebook:
@@ -117,13 +120,18 @@ class ToldNotebook:
         """Mark when a cell ran."""
         self.path = self.path or cell.notebook_path
         self.seen_seconds = max(self.seen_seconds, cell.ended_seconds)
-        self.cells.append(
-            CellMark(
-                number=cell.number,
-                began_seconds=cell.began_seconds,
-                ended_seconds=cell.ended_seconds,
-            )
-        )
+        self.cells.append(msgspec.convert(cell, CellMark, from_attributes=True))
+
+    def recent_loaders(
+        self, now: float
+    ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
+        """Return each loader that gave a batch lately: its process, what it is, and its tallies of the window."""
+        return [
+            # Steps may be longer than the window: the newest tally is shown with its age.
+            (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
+            for (pid, _), loader in self.loaders.items()
+            if loader.tallies and now - loader.tallies[-1].ended_seconds < FORGOTTEN_SECONDS
+        ]
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
         """Add to the track, unless no step came since: a loop that stands leaves a gap, not a flat line."""
@@ -174,46 +182,33 @@ def _notebook_of(dump: NotebookDump) -> ToldNotebook:
     return notebook
 
 
-class ToldNotebooks:
-    """All notebooks that ever told something, the oldest forgotten."""
-
-    def __init__(self) -> None:
-        self._notebooks: OrderedDict[str, ToldNotebook] = OrderedDict()
-
-    def __iter__(self) -> Iterator[ToldNotebook]:
-        return iter(list(self._notebooks.values()))
+class ToldNotebooks(dict[str, ToldNotebook]):
+    """All notebooks that ever told something, by key, the oldest forgotten."""
 
     def dump(self, *, full: bool) -> TrainingDump:
         """Return a copy of their past; ``full``: not the coarse steps alone."""
         return TrainingDump(
-            steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self]
+            steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self.values()]
         )
 
-    def take_past(self, earlier: Sequence[ToldNotebook]) -> None:
-        """Put what was kept before those that spoke since."""
-        here = self._notebooks
-        self._notebooks = OrderedDict((each.key, each) for each in earlier[-MOST_NOTEBOOKS:])
-        for key, notebook in here.items():
-            if (before := self._notebooks.pop(key, None)) is not None:
-                notebook.take_past(before)
-            self._notebooks[key] = notebook
-
-    def find(self, key: str) -> ToldNotebook | None:
-        """Return a notebook, or ``None``."""
-        return self._notebooks.get(key)
+    def after(self, earlier: Sequence[ToldNotebook]) -> ToldNotebooks:
+        """Return what was kept, then those that spoke since."""
+        before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
+        for key, notebook in self.items():
+            if key in before:
+                notebook.take_past(before.pop(key))
+        return ToldNotebooks(before | self)
 
     def of(self, key: str) -> ToldNotebook:
         """Return a notebook, a new one where there is none."""
-        notebook = self._notebooks.get(key)
-        if notebook is None:
-            notebook = self._notebooks[key] = ToldNotebook(key)
-            for old in self:
-                if len(self._notebooks) > MOST_NOTEBOOKS and not old.connections:
-                    del self._notebooks[old.key]
-            self._notebooks.setdefault(key, notebook)
-        return notebook
+        if key not in self:
+            silent = [each for each, notebook in self.items() if not notebook.connections]
+            for old in silent[: max(0, len(self) + 1 - MOST_NOTEBOOKS)]:
+                del self[old]
+            self[key] = ToldNotebook(key)
+        return self[key]
 
     @property
     def connections(self) -> int:
         """How many processes are connected."""
-        return sum(len(each.connections) for each in self)
+        return sum(len(each.connections) for each in self.values())

@@ -10,6 +10,8 @@ from typing import Final
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.notebook_sessions import (
+    FORGOTTEN_SECONDS,
+    WINDOW_SECONDS,
     Say,
     ToldNotebook,
     ToldNotebooks,
@@ -17,12 +19,6 @@ from jupyter_gpuperf.loop_store.notebook_sessions import (
     notebooks_of,
 )
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loop_store.visible_loaders import (
-    FORGOTTEN_SECONDS,
-    WINDOW_SECONDS,
-    main_first,
-    recent_loaders,
-)
 from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.schemas import Frame
@@ -86,12 +82,8 @@ class TrainingStore:
         self._told_at_seconds = 0.0
         self._replayed: TrainingNow | None = None
         self._replay_later_seconds = 0.0
-        self._latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
-
-    @property
-    def latest(self) -> TrainingNow:
+        self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
         """What was told last."""
-        return self._latest
 
     def connected(self, key: str, pid: int | None, say: Say) -> None:
         """A kernel has come; ``say`` sends it a message."""
@@ -120,7 +112,7 @@ class TrainingStore:
     def name(self, key: str, path: str | None) -> None:
         """Say which notebook a kernel serves: the server knows it after a rename, too."""
         with self._lock:
-            notebook = self._notebooks.find(key)
+            notebook = self._notebooks.get(key)
             if notebook is not None and path is not None:
                 notebook.path = path
 
@@ -151,7 +143,7 @@ class TrainingStore:
         NotFound
             ``notebook_not_watching``.
         """
-        notebook = self._notebooks.find(key)
+        notebook = self._notebooks.get(key)
         if notebook is None or not notebook.connections:
             raise NotFound(
                 "notebook_not_watching",
@@ -167,7 +159,7 @@ class TrainingStore:
         with self._lock:
             asked = [
                 (notebook, pid, loader.info, tallies)
-                for notebook in self._notebooks
+                for notebook in self._notebooks.values()
                 for (pid, _), loader in notebook.loaders.items()
                 if (tallies := loader.since(since))
             ]
@@ -190,7 +182,15 @@ class TrainingStore:
             return None
         self._changed = False
         self._told_at_seconds = frame.time_seconds
-        return self._take(self._present())
+        self.latest = now = self._present()
+        with self._lock:
+            for shown in now.notebooks:
+                notebook = self._notebooks.of(shown.key)
+                for main in shown.loaders[:1]:
+                    known = {name: getattr(main, name) for name in SERIES}
+                    values = {name: each for name, each in known.items() if each is not None}
+                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
+        return now
 
     def training(self, *, seconds: float, step_seconds: float) -> Training:
         """Return what all notebooks do now, and the last ``seconds`` in steps."""
@@ -198,10 +198,10 @@ class TrainingStore:
         oldest = now.time_seconds - seconds
         with self._lock:
             pieces = {
-                each.key: list(each.track.pieces(oldest, step_seconds, SERIES))
-                for each in self._notebooks
+                key: list(each.track.pieces(oldest, step_seconds, SERIES))
+                for key, each in self._notebooks.items()
             }
-            paths = {each.key: each.path for each in self._notebooks}
+            paths = {key: each.path for key, each in self._notebooks.items()}
         columns = {key: columns_of(each, SERIES, step_seconds) for key, each in pieces.items()}
         history = {key: each for key, each in columns.items() if each.times_seconds}
         return Training(now=now, history=history, paths={key: paths[key] for key in history})
@@ -223,29 +223,16 @@ class TrainingStore:
 
         def take() -> None:
             with self._lock:
-                self._notebooks.take_past(earlier)
+                self._notebooks = self._notebooks.after(earlier)
 
         return take
-
-    def _take(self, now: TrainingNow) -> TrainingNow:
-        with self._lock:
-            for shown in now.notebooks:
-                notebook = self._notebooks.of(shown.key)
-                main = shown.loaders[0] if shown.loaders else None
-                if main is not None:
-                    values = {
-                        name: value for name in SERIES if (value := getattr(main, name)) is not None
-                    }
-                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
-        self._latest = now
-        return now
 
     def _present(self) -> TrainingNow:
         now = self._now()
         with self._lock:
             asked = [
-                (notebook, recent_loaders(notebook, now), list(notebook.cells)[-SHOWN_CELLS:])
-                for notebook in self._notebooks
+                (notebook, notebook.recent_loaders(now), list(notebook.cells)[-SHOWN_CELLS:])
+                for notebook in self._notebooks.values()
                 if notebook.connections or now - notebook.seen_seconds < FORGOTTEN_SECONDS
             ]
         return TrainingNow(
@@ -257,7 +244,7 @@ class TrainingStore:
                     pid=notebook.pid,
                     notebook_path=notebook.path,
                     connected=bool(notebook.connections),
-                    loaders=main_first([self._steps(notebook, *item) for item in items]),
+                    loaders=_main_first([self._steps(notebook, *item) for item in items]),
                     cells=cells,
                 )
                 for notebook, items, cells in asked
@@ -277,12 +264,23 @@ class TrainingStore:
         info: WatchedLoader,
         tallies: Sequence[StepTally],
     ) -> LoaderSteps | None:
-        name = notebook.path or notebook.key
         return steps_of(
             info,
             tallies,
             pid=pid,
-            notebook=name,
+            notebook=notebook.path or notebook.key,
             notebook_key=notebook.key,
             busy=self._share.busy,
         )
+
+
+def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
+    """Return the known ones in the order in which they are shown: what trains, and lately, first."""
+    return sorted(
+        (each for each in loaders if each is not None),
+        key=lambda each: (
+            not each.is_training,
+            -round(each.last_seconds / WINDOW_SECONDS),
+            each.rank or 0,  # always the same one first: the band is of one rank
+        ),
+    )
