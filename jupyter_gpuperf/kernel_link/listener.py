@@ -13,11 +13,7 @@ from typing import Final
 
 from jupyter_gpuperf.kernel_link import address, peer
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
-from jupyter_gpuperf.kernel_link.router import (
-    LONGEST_LINE_BYTES,
-    KernelMessageRouter,
-    KernelSession,
-)
+from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, Handlers, KernelSession
 from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 
 logger = logging.getLogger(__name__)
@@ -30,8 +26,8 @@ class KernelListener:
 
     Parameters
     ----------
-    router
-        Takes what kernels say.
+    handlers
+        What takes each kind of message.
     runtime_directory
         Jupyter's runtime directory, where kernels look for this server's file.
     process_id
@@ -42,14 +38,14 @@ class KernelListener:
 
     def __init__(
         self,
-        router: KernelMessageRouter,
+        handlers: Handlers,
         *,
         runtime_directory: Path,
         process_id: int | None = None,
         version: str = "",
         same_user: Callable[[socket.socket], bool] = peer.same_user,
     ) -> None:
-        self._router = router
+        self._handlers = handlers
         self._directory = runtime_directory
         self._pid = os.getpid() if process_id is None else process_id
         self._version = version
@@ -114,7 +110,7 @@ class KernelListener:
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
-        with contextlib.closing(self._router.session(pid, wake)) as session:
+        with contextlib.closing(KernelSession(self._handlers, pid, wake)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
                 while chunk := await reader.read(CHUNK_BYTES):
