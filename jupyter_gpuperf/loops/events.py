@@ -7,7 +7,6 @@ what it stood idle because data was late, whatever the host waited.
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections import deque
 from typing import Any, Final
@@ -56,7 +55,9 @@ class EventLane:
         for _ in range(READS_A_STEP):
             if not pending or not pending[0][1].query():
                 break
-            self._take(pending.popleft())
+            first, second, step_seconds = pending.popleft()
+            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it gives ms
+            self._free.append((first, second))
         pair = self._pair()
         if pair is not None:
             pair[0].record(self._stream_now())
@@ -73,20 +74,6 @@ class EventLane:
     def drop(self, pair: Pair) -> None:
         """The step does not count."""
         self._free.append(pair)
-
-    def drain(self, patience_seconds: float) -> None:
-        """Read what is under way, waiting for it at most so long; for tests and figures."""
-        until = time.monotonic() + patience_seconds
-        while self._pending and time.monotonic() < until:
-            if self._pending[0][1].query():
-                self._take(self._pending.popleft())
-            else:
-                time.sleep(1e-3)
-
-    def _take(self, entry: tuple[Any, Any, float]) -> None:
-        first, second, step_seconds = entry
-        self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it gives ms
-        self._free.append((first, second))
 
     def _pair(self) -> Pair | None:
         if self._free:
