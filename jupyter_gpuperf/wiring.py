@@ -30,7 +30,7 @@ from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.routes.processes import kernels_of
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING, Attention
+from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
 from jupyter_gpuperf.schemas import (
     SHORTEST_INTERVAL_MS,
     Processes,
@@ -66,7 +66,7 @@ class Parts:
         training = TrainingStore(
             DeviceShare(self.history, now=time.time),
             played=source.read_training,
-            on_active=Attention(self.subscribers).pay,
+            on_active=self.subscribers.pay_attention,
         )
         rules = all_rules()
         alerts = AlertWatch(rules)

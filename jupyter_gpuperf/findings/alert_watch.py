@@ -30,12 +30,8 @@ class AlertWatch:
         self._kept: dict[str, _Kept] = {}
         """Times, and the columns of what the rules look at: of each device, and of the machine."""
         self._looked_seconds = -math.inf
-        self._told = AlertsChanged(alerts=[])
-
-    @property
-    def told(self) -> AlertsChanged:
+        self.told = AlertsChanged(alerts=[])
         """All alerts that hold now, the worst first."""
-        return self._told
 
     def observe(self, frame: Frame) -> AlertsChanged | None:
         """Look at a frame, and return all alerts where one came, went or changed its severity."""
@@ -52,8 +48,8 @@ class AlertWatch:
             found += self._look(uuid, "device", readings, now)
         changed = self._holding.take(found, now, present={None, *frame.devices})
         # A new one each time: a request may read it in another thread.
-        self._told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
-        return self._told if changed else None
+        self.told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
+        return self.told if changed else None
 
     def _look(
         self, uuid: str, scope: str, readings: Mapping[str, Reading], now: float

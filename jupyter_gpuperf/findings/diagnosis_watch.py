@@ -72,20 +72,16 @@ class DiagnosisWatch:
         self._holding = Holding(self._rules)
         self._told_seconds = -math.inf
         self._telling = threading.Lock()
-        self._told = FindingsChanged(findings=[])
-
-    @property
-    def told(self) -> FindingsChanged:
+        self.told = FindingsChanged(findings=[])
         """All findings that hold now, the worst first."""
-        return self._told
 
     def observe(self, _frame: Frame) -> FindingsChanged | None:
         """Return all findings where an alert that says the same as one has come or gone; called with each tick."""
         with self._telling:
-            marked = self._marked(self._told.findings)
-            if marked == self._told:
+            marked = self._marked(self.told.findings)
+            if marked == self.told:
                 return None
-            self._told = marked
+            self.told = marked
             return marked
 
     def look(
@@ -107,15 +103,15 @@ class DiagnosisWatch:
         self._keep(listed, now)
         everything = self._input(latest, infos)
         changed = self._holding.take(
-            self._judged(everything) if everything else (),
+            self._judged(everything) if everything.devices else (),
             now,
             present={info.uuid for info in infos},
-            working=_working(everything) if everything else (),
+            working=_working(everything),
         )
-        if changed or (self._told.findings and now - self._told_seconds >= REFRESH_SECONDS):
+        if changed or (self.told.findings and now - self._told_seconds >= REFRESH_SECONDS):
             self._told_seconds = now
             with self._telling:
-                self._told = self._marked([finding_of(*each) for each in self._holding.told])
+                self.told = self._marked([finding_of(*each) for each in self._holding.told])
             return True
         return False
 
@@ -140,20 +136,14 @@ class DiagnosisWatch:
     def _judged(self, everything: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in everything.devices)
         short_seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
-        horizons = {"long": everything, "short": _last(everything, short_seconds)}
-        return [
-            finding
-            for horizon, part in horizons.items()
-            for finding in judge(
-                part, [rule for rule in self._rules if rule.horizon == horizon], live=True
-            )
-        ]
+        long_ones = [rule for rule in self._rules if rule.horizon == "long"]
+        short_ones = [rule for rule in self._rules if rule.horizon == "short"]
+        recent = _last(everything, short_seconds)
+        return judge(everything, long_ones, live=True) + judge(recent, short_ones, live=True)
 
-    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput | None:
-        devices, host = self._history.recent(LONG_SECONDS)
+    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
         everything = input_of_history(
-            devices,
-            host,
+            *self._history.recent(LONG_SECONDS),
             latest=latest,
             infos=infos,
             listings=self._listings,
@@ -162,7 +152,7 @@ class DiagnosisWatch:
         enough = tuple(
             each for each in everything.devices if len(each.series.times_seconds) >= FEWEST_READINGS
         )
-        return replace(everything, devices=enough) if enough else None
+        return replace(everything, devices=enough)
 
 
 def _courteous(rule: Rule) -> Rule:
@@ -175,12 +165,9 @@ def _courteous(rule: Rule) -> Rule:
 
 
 def _working(everything: RuleInput) -> set[str]:
-    working = set()
-    for device in everything.devices:
-        busy = device.series.last(WORKING_SECONDS).mean("utilization_percent")
-        if busy is not None and busy >= WORKING_PERCENT:
-            working.add(device.uuid)
-    return working
+    recent = {each.uuid: each.series.last(WORKING_SECONDS) for each in everything.devices}
+    busy = {uuid: part.mean("utilization_percent") or 0.0 for uuid, part in recent.items()}
+    return {uuid for uuid, percent in busy.items() if percent >= WORKING_PERCENT}
 
 
 def _last(everything: RuleInput, seconds: float) -> RuleInput:

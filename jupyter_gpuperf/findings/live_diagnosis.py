@@ -113,10 +113,10 @@ class LiveDiagnosis:
         self._listed_at = time.monotonic()
         try:
             listed = await self._processes()
-            devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
-            return listings_of(devices, listed.time_seconds)
         except GpuPerfError:
             return {}  # a driver that hangs: the readings say so themselves
+        devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
+        return listings_of(devices, listed.time_seconds)
 
 
 def _is_in_use(readings: Mapping[str, Reading]) -> bool:

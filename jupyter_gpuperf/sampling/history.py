@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
+from statistics import fmean
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +16,9 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, TrackDump
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
+
+HERE: Final = ""
+"""The server's own machine, among the hosts."""
 
 MOST_STEPS: Final = 10_000
 """The longest answer, in steps."""
@@ -56,13 +61,13 @@ class HistoryStore:
         self.seconds = seconds
         self.reach_seconds = max([seconds, *(size.seconds for size in coarse)])
         self._coarse = coarse
-        self._capacity = max(2, math.ceil(seconds / shortest_interval_seconds))
+        capacity = max(2, math.ceil(seconds / shortest_interval_seconds))
+        self._new_track = partial(Track, capacity, coarse)
         self._device_metrics = tuple(device_metrics)
         self._host_metrics = tuple(host_metrics)
         self._lock = threading.Lock()
         self._devices: dict[str, Track] = {}
-        self._hosts: dict[str, Track] = {}
-        self._host = Track(self._capacity, coarse)
+        self._hosts = {HERE: self._new_track()}
         self._newest_seconds = 0.0
 
     def append(self, frame: Frame, now: float | None = None) -> None:
@@ -79,15 +84,14 @@ class HistoryStore:
         now = frame.time_seconds if now is None else now
         with self._lock:
             if now < self._newest_seconds:
-                for track in (self._host, *self._hosts.values(), *self._devices.values()):
+                for track in (*self._hosts.values(), *self._devices.values()):
                     track.forget_from(now)
             self._newest_seconds = now
-            if frame.host:
-                self._host.append(frame.time_seconds, frame.host)
-            for tracks, told in ((self._devices, frame.devices), (self._hosts, frame.hosts)):
+            hosts = {HERE: frame.host, **frame.hosts} if frame.host else frame.hosts
+            for tracks, told in ((self._devices, frame.devices), (self._hosts, hosts)):
                 for name, readings in told.items():
                     if name not in tracks:
-                        tracks[name] = Track(self._capacity, self._coarse)
+                        tracks[name] = self._new_track()
                     tracks[name].append(frame.time_seconds, readings)
 
     def query(
@@ -111,23 +115,21 @@ class HistoryStore:
         of_host = [name for name in self._host_metrics if name in wanted]
         with self._lock:
             oldest = self._newest_seconds - min(seconds, self.reach_seconds)
-            devices = {
-                uuid: list(track.pieces(oldest, step_seconds, of_device))
-                for uuid, track in self._devices.items()
-            }
-            host, *others = (
-                list(track.pieces(oldest, step_seconds, of_host))
-                for track in (self._host, *self._hosts.values())
+            devices, hosts = (
+                {
+                    key: list(each.pieces(oldest, step_seconds, names))
+                    for key, each in tracks.items()
+                }
+                for tracks, names in ((self._devices, of_device), (self._hosts, of_host))
             )
-            hosts = dict(zip(self._hosts, others, strict=True))
+        shown = {name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()}
         return History(
             step_seconds=step_seconds,
             devices={
-                uuid: columns_of(pieces, of_device, step_seconds)
-                for uuid, pieces in devices.items()
+                uuid: columns_of(each, of_device, step_seconds) for uuid, each in devices.items()
             },
-            host=columns_of(host, of_host, step_seconds),
-            hosts={name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()},
+            host=shown.pop(HERE),
+            hosts=shown,
         )
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
@@ -141,17 +143,18 @@ class HistoryStore:
                 uuid: track.fine(oldest, self._device_metrics)
                 for uuid, track in self._devices.items()
             }
-            return devices, self._host.fine(oldest, self._host_metrics)
+            return devices, self._hosts[HERE].fine(oldest, self._host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
         """Return a copy of what is kept; ``full``: every tick, too, not the coarse steps alone."""
         with self._lock:
+            hosts = {name: track.dump(full=full) for name, track in self._hosts.items()}
             return HistoryDump(
                 newest_seconds=self._newest_seconds,
                 steps_seconds=[size.step_seconds for size in self._coarse],
                 devices={uuid: track.dump(full=full) for uuid, track in self._devices.items()},
-                host=self._host.dump(full=full),
-                hosts={name: track.dump(full=full) for name, track in self._hosts.items()},
+                host=hosts.pop(HERE),
+                hosts=hosts,
             )
 
     def prepared(self, dump: HistoryDump) -> Callable[[], None]:
@@ -164,19 +167,20 @@ class HistoryStore:
         """
         if dump.steps_seconds != [size.step_seconds for size in self._coarse]:
             raise ValueError("other resolutions")
-        devices = {uuid: self._restored(each) for uuid, each in dump.devices.items()}
-        hosts = {name: self._restored(each) for name, each in dump.hosts.items()}
-        host = self._restored(dump.host)
+        devices, hosts = (
+            {name: self._restored(each) for name, each in dumps.items()}
+            for dumps in (dump.devices, {HERE: dump.host, **dump.hosts})
+        )
 
         def take() -> None:
             with self._lock:
-                self._devices, self._hosts, self._host = devices, hosts, host
+                self._devices, self._hosts = devices, hosts
                 self._newest_seconds = dump.newest_seconds
 
         return take
 
     def _restored(self, dump: TrackDump) -> Track:
-        track = Track(self._capacity, self._coarse)
+        track = self._new_track()
         track.restore(dump)
         return track
 
@@ -214,7 +218,7 @@ def _series(pieces: Sequence[Piece], name: str, bounds: Sequence[tuple[int, int]
     lowest, mean, highest = (_joined(pieces, name, place) for place in range(3))
     return Series(
         min=[_of(min, lowest[start:end]) for start, end in bounds],
-        mean=[_of(_mean, mean[start:end]) for start, end in bounds],
+        mean=[_of(fmean, mean[start:end]) for start, end in bounds],
         max=[_of(max, highest[start:end]) for start, end in bounds],
     )
 
@@ -230,7 +234,3 @@ def _joined(pieces: Sequence[Piece], name: str, place: int) -> list[float]:
 def _of(statistic: Callable[[Sequence[float]], float], values: Sequence[float]) -> float | None:
     known = [value for value in values if not math.isnan(value)]
     return statistic(known) if known else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

@@ -35,9 +35,9 @@ class Present:
 
     def take(self, samples: Iterable[Sample], devices: Devices) -> None:
         """Take what is new; a machine without devices has gone."""
-        self._newest.update((each.host, each) for each in samples)
+        newest = self._newest | {each.host: each for each in samples}
         there = {None, *(each.host for each in devices.devices)}
-        self._newest = {host: each for host, each in self._newest.items() if host in there}
+        self._newest = {host: each for host, each in newest.items() if host in there}
 
     def frame(self, now: float) -> Frame:
         """Return the frame of this moment."""

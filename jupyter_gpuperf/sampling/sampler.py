@@ -64,6 +64,8 @@ class Sampler:
 
     Parameters
     ----------
+    history
+        Keeps the readings; ``None`` where nobody asks for the past.
     idle_interval_ms
         Time between ticks while nobody listens; ``None`` to read nothing then, and to close the
         source, so that the GPU of a laptop can sleep. Listeners set the pace otherwise.
@@ -79,7 +81,7 @@ class Sampler:
         self,
         source: Source,
         *,
-        history: HistoryStore,
+        history: HistoryStore | None,
         subscribers: Subscribers,
         idle_interval_ms: int | None,
         prepare: Callable[[], None] = lambda: None,
@@ -105,30 +107,19 @@ class Sampler:
         self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
         self._present = Present()
-        self._latest: Frame | None = None
-        self._devices = STARTING
-        self._kind = "starting"
-        self._news: dict[str, Struct] = {}
-        subscribers.on_change = self._wake.set
-
-    @property
-    def latest(self) -> Frame | None:
+        self.latest: Frame | None = None
         """The newest frame, or ``None`` before the first tick."""
-        return self._latest
-
-    @property
-    def devices(self) -> Devices:
+        self.devices = STARTING
         """The devices, or why there are none."""
-        return self._devices
+        self._kind = "starting"
+        self.news: dict[str, Struct] = {}
+        """What each observer told last, by topic."""
+        subscribers.on_change = self._wake.set
 
     @property
     def version(self) -> Version:
         """Answer of ``GET version``."""
         return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
-
-    def news(self, topic: str) -> Struct | None:
-        """Return what an observer told last; ``None`` where it had nothing to tell yet."""
-        return self._news.get(topic)
 
     def start(self) -> None:
         """Start the thread, unless it runs; the source is opened there, so this returns at once."""
@@ -147,7 +138,7 @@ class Sampler:
     def is_fresh(self, oldest_seconds: float) -> bool:
         """Tell whether there is a frame, at most ``oldest_seconds`` old."""
         age_seconds = self._monotonic() - self._ticked_at
-        return self._latest is not None and age_seconds <= oldest_seconds
+        return self.latest is not None and age_seconds <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
         """Have the devices read now; block until it is done, and tell whether it came in time.
@@ -175,7 +166,7 @@ class Sampler:
         while not self._stopping.is_set():
             self._wake.clear()
             ticked = self._guarded(self._tick)
-            if not ticked and self._latest is None:
+            if not ticked and self.latest is None:
                 self._guarded(partial(self._notice, FAILED))
             due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
         self._guarded(self._source.close)
@@ -196,10 +187,11 @@ class Sampler:
         time.sleep(COURTESY_SECONDS)
         for sample in samples:
             seconds = now if sample.time_seconds is None else sample.time_seconds
-            self._history.append(frame_of([sample], seconds), now)
+            if self._history is not None:
+                self._history.append(frame_of([sample], seconds), now)
         time.sleep(COURTESY_SECONDS)
         self._present.take(samples, devices)
-        self._latest = frame = self._present.frame(now)
+        self.latest = frame = self._present.frame(now)
         self._notice(devices)
         with self._ticked:
             self._ticked_at = began
@@ -209,16 +201,15 @@ class Sampler:
             self._guarded(partial(self._tell, topic, observe, frame))
 
     def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
-        news = observe(frame)
-        if news is not None:
-            self._news[topic] = news
+        if (news := observe(frame)) is not None:
+            self.news[topic] = news
             self._subscribers.announce(encode(news), topic)
 
     def _notice(self, devices: Devices) -> None:
         kind = self._source.kind
-        if (devices, kind) == (self._devices, self._kind):
+        if (devices, kind) == (self.devices, self._kind):
             return
-        self._devices, self._kind = devices, kind
+        self.devices, self._kind = devices, kind
         logger.info(
             "Sampling %d GPUs from %s%s",
             len(devices.devices),
@@ -252,9 +243,7 @@ class Sampler:
 
     def _list_processes(self) -> None:
         # Everybody who has asked so far shares one reading.
-        waiting: list[Future[ListedProcesses]] = []
-        while not self._requests.empty():
-            waiting.append(self._requests.get())
+        waiting = [self._requests.get() for _ in range(self._requests.qsize())]
         if not waiting:
             return
         try:
@@ -263,9 +252,9 @@ class Sampler:
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)
-        else:
-            for each in waiting:
-                each.set_result(listed)
+            return
+        for each in waiting:
+            each.set_result(listed)
 
     def _rest(self) -> None:
         # Somebody who looks once usually looks again: so not at once.
