@@ -133,8 +133,8 @@ def _exchanging(view: View) -> Finding | None:
 
 def _has_busy_peers(view: View) -> bool:
     start, end = view.series.times_seconds[0], view.series.times_seconds[-1]
-    means = [each.series.between(start, end).mean("utilization_percent") for each in view.peers]
-    return any(mean is not None and mean / 100 >= BUSY_RATIO for mean in means)
+    means = (each.series.between(start, end).mean("utilization_percent") for each in view.peers)
+    return any((mean or 0.0) / 100 >= BUSY_RATIO for mean in means)
 
 
 def _pcie_ratio(series: Series, work: Workload) -> float | None:

@@ -128,13 +128,13 @@ class HoldOff:
         Whether what is critical is told when it is first found.
     """
 
-    after_seconds: float
-    until_seconds: float
+    after_seconds: float = 0.0
+    until_seconds: float = 0.0
     until_working_seconds: float | None = None
     critical_at_once: bool = False
 
 
-AT_ONCE: Final = HoldOff(after_seconds=0.0, until_seconds=0.0)
+AT_ONCE: Final = HoldOff()
 A_WHILE: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
 TWO_LOOKS: Final = HoldOff(
     after_seconds=1.5, until_seconds=15.0, until_working_seconds=5.0, critical_at_once=True
@@ -190,3 +190,24 @@ class Rule:
     is_of_loop: bool = False
     title: str = ""
     meaning: str = ""
+
+
+def alert(
+    code: str,
+    check: Callable[[View], Finding | None],
+    *,
+    needs: tuple[str, ...] = (),
+    reads: tuple[str, ...] = (),
+    holds_off: HoldOff = AT_ONCE,
+    scope: Literal["device", "host"] = "device",
+) -> Rule:
+    """Return a rule that is an alert; what it needs and reads is enough for it to look."""
+    return Rule(
+        code=code,
+        check=check,
+        needs=needs,
+        reads=reads,
+        notify=True,
+        holds_off=holds_off,
+        scope=scope,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.rules.power_capped import bit_ratio, clock_lost
-from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
 
@@ -104,14 +104,12 @@ RULE = Rule(
     check=_check,
     alert="throttled",
 )
-ALERT = Rule(
-    code="throttled",
-    needs=(),
+ALERT = alert(
+    "throttled",
+    _alert,
     reads=(
         *(metric for metric, _ in (HARDWARE, DRIVER, POWER_BRAKE)),
         *("clock_event_flags", "clock_sm_mhz", "clock_sm_max_mhz", "utilization_percent"),
     ),
-    check=_alert,
-    notify=True,
     holds_off=HoldOff(after_seconds=ALERT_SECONDS, until_seconds=30.0),
 )
