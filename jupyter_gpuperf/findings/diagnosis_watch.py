@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -41,6 +41,7 @@ COURTESY_SECONDS: Final = 0.0002
 """After each rule: a request of the server may want the interpreter, and would wait 5 ms for it."""
 
 
+@dataclass(eq=False)
 class DiagnosisWatch:
     """Keeps the findings of all devices; looks from one thread at a time.
 
@@ -56,18 +57,14 @@ class DiagnosisWatch:
         Gives the alerts that hold now: what one says already is marked, so that it is shown once.
     """
 
-    def __init__(
-        self,
-        rules: Sequence[Rule],
-        history: HistoryStore,
-        steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: (),
-        alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[]),
-    ) -> None:
-        self._rules = tuple(_courteous(rule) for rule in rules if not rule.notify)
-        self._alert_of = {rule.code: rule.alert for rule in rules}
-        self._history = history
-        self._steps = steps
-        self._alerts = alerts
+    rules: Sequence[Rule]
+    history: HistoryStore
+    steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: ()
+    alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[])
+
+    def __post_init__(self) -> None:
+        self._rules = tuple(_courteous(rule) for rule in self.rules if not rule.notify)
+        self._alert_of = {rule.code: rule.alert for rule in self.rules}
         self._listings: dict[str, list[Listing]] = {}
         self._holding = Holding(self._rules)
         self._told_seconds = -math.inf
@@ -117,7 +114,7 @@ class DiagnosisWatch:
 
     def _marked(self, findings: Sequence[WireFinding]) -> FindingsChanged:
         """Return findings with the alert that tells the same trouble of the same device now."""
-        alerts = {(each.code, each.device) for each in self._alerts().alerts} if findings else set()
+        alerts = {(each.code, each.device) for each in self.alerts().alerts} if findings else set()
 
         def marked(finding: WireFinding) -> WireFinding:
             alert = self._alert_of[finding.code]
@@ -143,11 +140,11 @@ class DiagnosisWatch:
 
     def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
         everything = input_of_history(
-            *self._history.recent(LONG_SECONDS),
+            *self.history.recent(LONG_SECONDS),
             latest=latest,
             infos=infos,
             listings=self._listings,
-            steps=self._steps(SHORT_SECONDS),
+            steps=self.steps(SHORT_SECONDS),
         )
         enough = tuple(
             each for each in everything.devices if len(each.series.times_seconds) >= FEWEST_READINGS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import NotFound
@@ -51,6 +52,7 @@ SERIES: Final = (
 """What is kept over time, of each notebook's main loop."""
 
 
+@dataclass(eq=False)
 class TrainingStore:
     """Keeps what kernels tell; written on the event loop and by the sampler, read from any thread.
 
@@ -64,18 +66,12 @@ class TrainingStore:
         Called with whether any notebook watches, when that changes: devices are then read more often.
     """
 
-    def __init__(
-        self,
-        share: DeviceShare,
-        *,
-        played: Callable[[], TrainingNow | None] = lambda: None,
-        on_active: Callable[[bool], None] = lambda active: None,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._share = share
-        self._played = played
-        self._on_active = on_active
-        self._now = now
+    share: DeviceShare
+    played: Callable[[], TrainingNow | None] = lambda: None
+    on_active: Callable[[bool], None] = lambda active: None
+    now: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._notebooks = ToldNotebooks()
         self._changed = False
@@ -92,7 +88,7 @@ class TrainingStore:
             first = self._notebooks.connections == 1
             self._changed = True
         if first:
-            self._on_active(True)
+            self.on_active(True)
 
     def hung_up(self, key: str, say: Say) -> None:
         """A kernel has gone; what it told stays for a while."""
@@ -101,7 +97,7 @@ class TrainingStore:
             last = self._notebooks.connections == 0
             self._changed = True
         if last:
-            self._on_active(False)
+            self.on_active(False)
 
     def keep(self, key: str, pid: int | None, steps: Steps) -> None:
         """Take what a kernel tells."""
@@ -125,8 +121,8 @@ class TrainingStore:
     def footprint(self, cell: CellRan) -> Footprint:
         """Return what the devices did while a cell ran; looks into the history, so not on the event loop."""
         span = (cell.began_seconds, cell.ended_seconds)
-        busy = [found for uuid in cell.device_uuids if (found := self._share.busy(uuid, *span))]
-        energy = [self._share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
+        busy = [found for uuid in cell.device_uuids if (found := self.share.busy(uuid, *span))]
+        energy = [self.share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
         known = [each for each in energy if each is not None]
         return Footprint(
             number=cell.number,
@@ -155,7 +151,7 @@ class TrainingStore:
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
         """Return what each loader's steps of the last ``seconds`` come to; those without a step are left out."""
-        since = self._now() - seconds
+        since = self.now() - seconds
         with self._lock:
             asked = [
                 (notebook, pid, loader.info, tallies)
@@ -173,10 +169,10 @@ class TrainingStore:
 
     def observe(self, frame: Frame) -> TrainingNow | None:
         """After each tick of the sampler: return what is to be told to the pages, or ``None``."""
-        played = self._played()
+        played = self.played()
         if played is not None and played is not self._replayed:
             self._replayed = played
-            self._replay_later_seconds = self._now() - played.time_seconds
+            self._replay_later_seconds = self.now() - played.time_seconds
             self._changed = True
         if not self._changed or frame.time_seconds - self._told_at_seconds < TOLD_SECONDS:
             return None
@@ -228,7 +224,7 @@ class TrainingStore:
         return take
 
     def _present(self) -> TrainingNow:
-        now = self._now()
+        now = self.now()
         with self._lock:
             asked = [
                 (notebook, notebook.recent_loaders(now), list(notebook.cells)[-SHOWN_CELLS:])
@@ -270,7 +266,7 @@ class TrainingStore:
             pid=pid,
             notebook=notebook.path or notebook.key,
             notebook_key=notebook.key,
-            busy=self._share.busy,
+            busy=self.share.busy,
         )
 
 

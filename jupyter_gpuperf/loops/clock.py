@@ -47,19 +47,19 @@ class Given:
         self.count = 0
 
 
+@dataclass(eq=False)
 class LoaderClock:
     """All epochs of one loader."""
 
-    def __init__(self, info: WatchedLoader, given: Given) -> None:
-        self.info = info
-        self.given = given
-        self.steps: deque[RawStep] = deque(maxlen=MOST_WAITING)
-        self.lane: EventLane | None = None
-        self.worker_pids: tuple[int, ...] = ()
-        self.newest: IteratorClock | None = None
-        self.last_epoch_batches = 0
-        self.error: str | None = None
-        """Why it went quiet: something of ours failed, and the loop must not hear of it."""
+    info: WatchedLoader
+    given: Given
+    steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    lane: EventLane | None = None
+    worker_pids: tuple[int, ...] = ()
+    newest: IteratorClock | None = None
+    last_epoch_batches: int = 0
+    error: str | None = None
+    """Why it went quiet: something of ours failed, and the loop must not hear of it."""
 
     @property
     def epoch_batches(self) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -29,6 +30,7 @@ FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ran
 """What is not known of a loader when its first batch is asked for."""
 
 
+@dataclass(eq=False)
 class Watching:
     """The watched loaders and their clocks.
 
@@ -40,18 +42,14 @@ class Watching:
         Gives the notebook's name for a loader whose index sampler is this; ``None``: its data set's class.
     """
 
-    def __init__(
-        self,
-        *,
-        torch: Callable[[], Any] = lambda: sys.modules.get("torch"),
-        name_of: Callable[[Any], str | None] = lambda sampler: None,
-        arguments_of: Callable[[str], list[str] | None] = lambda name: None,
-    ) -> None:
-        self.name_of, self._arguments_of = name_of, arguments_of
+    torch: Callable[[], Any] = lambda: sys.modules.get("torch")
+    name_of: Callable[[Any], str | None] = lambda sampler: None
+    arguments_of: Callable[[str], list[str] | None] = lambda name: None
+
+    def __post_init__(self) -> None:
         self.given = Given()
         self.everything = False
         self.patch = Patch(self._begin)
-        self._torch = torch
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
         self._wrapped: list[LoaderClock] = []
@@ -114,7 +112,7 @@ class Watching:
 
     def find_device(self) -> None:
         """Give each clock its events, once the notebook uses CUDA; starts no context itself."""
-        torch = self._torch()
+        torch = self.torch()
         device = None if torch is None else device_in_use(torch)
         if device is None:
             return
@@ -126,14 +124,14 @@ class Watching:
 
     def find_rank(self) -> None:
         """Give each clock its rank, once this process has met those that it trains with."""
-        rank, count = _rank_in(self._torch()) or (None, None)
+        rank, count = _rank_in(self.torch()) or (None, None)
         for clock in self.clocks:
             if clock.info.rank != rank or clock.info.ranks_count != count:
                 clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
 
     def devices(self) -> list[str]:
         """Return the UUIDs of all devices on which torch holds memory here."""
-        return list(memory_report(self._torch()).devices)
+        return list(memory_report(self.torch()).devices)
 
     def forget(self) -> None:
         """Forget all loaders and their steps."""
@@ -156,7 +154,7 @@ class Watching:
         return fresh
 
     def _grad_enabled(self) -> Callable[[], bool]:
-        found = getattr(self._torch(), "is_grad_enabled", None)
+        found = getattr(self.torch(), "is_grad_enabled", None)
         return (lambda: True) if found is None else found
 
     def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
@@ -164,7 +162,7 @@ class Watching:
         info = self._described(iterator, sampler)
         if clock is None or reference() is not sampler:
             clock = self._of_before(info) or LoaderClock(self._numbered(info), self.given)
-            arguments = self._arguments_of(info.name)
+            arguments = self.arguments_of(info.name)
             clock.info = msgspec.structs.replace(clock.info, arguments=arguments)
             self._clocks[id(sampler)] = (_reference(sampler), clock)
             while len(self._clocks) > MOST_LOADERS:

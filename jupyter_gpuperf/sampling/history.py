@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from statistics import fmean
@@ -34,6 +35,7 @@ class HistoryDump(Struct, frozen=True, kw_only=True):
     hosts: dict[str, TrackDump] = {}
 
 
+@dataclass(eq=False, kw_only=True)
 class HistoryStore:
     """History of all devices and the host; written by the sampler, read from any thread.
 
@@ -49,22 +51,16 @@ class HistoryStore:
         The metrics' names.
     """
 
-    def __init__(
-        self,
-        *,
-        seconds: float,
-        shortest_interval_seconds: float,
-        device_metrics: Sequence[str],
-        host_metrics: Sequence[str],
-        coarse: Sequence[TierSize] = COARSE,
-    ) -> None:
-        self.seconds = seconds
-        self.reach_seconds = max([seconds, *(size.seconds for size in coarse)])
-        self._coarse = coarse
-        capacity = max(2, math.ceil(seconds / shortest_interval_seconds))
-        self._new_track = partial(Track, capacity, coarse)
-        self._device_metrics = tuple(device_metrics)
-        self._host_metrics = tuple(host_metrics)
+    seconds: float
+    shortest_interval_seconds: float
+    device_metrics: Sequence[str]
+    host_metrics: Sequence[str]
+    coarse: Sequence[TierSize] = COARSE
+
+    def __post_init__(self) -> None:
+        self.reach_seconds = max([self.seconds, *(size.seconds for size in self.coarse)])
+        capacity = max(2, math.ceil(self.seconds / self.shortest_interval_seconds))
+        self._new_track = partial(Track, capacity, self.coarse)
         self._lock = threading.Lock()
         self._devices: dict[str, Track] = {}
         self._hosts = {HERE: self._new_track()}
@@ -110,9 +106,9 @@ class HistoryStore:
             ``unknown_metric``, or ``too_many_steps`` (more than :data:`MOST_STEPS`).
         """
         self._check(seconds, step_seconds, metrics)
-        wanted = metrics if metrics is not None else (*self._device_metrics, *self._host_metrics)
-        of_device = [name for name in self._device_metrics if name in wanted]
-        of_host = [name for name in self._host_metrics if name in wanted]
+        wanted = metrics if metrics is not None else (*self.device_metrics, *self.host_metrics)
+        of_device = [name for name in self.device_metrics if name in wanted]
+        of_host = [name for name in self.host_metrics if name in wanted]
         with self._lock:
             oldest = self._newest_seconds - min(seconds, self.reach_seconds)
             devices, hosts = (
@@ -140,10 +136,10 @@ class HistoryStore:
         with self._lock:
             oldest = self._newest_seconds - seconds
             devices = {
-                uuid: track.fine(oldest, self._device_metrics)
+                uuid: track.fine(oldest, self.device_metrics)
                 for uuid, track in self._devices.items()
             }
-            return devices, self._hosts[HERE].fine(oldest, self._host_metrics)
+            return devices, self._hosts[HERE].fine(oldest, self.host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
         """Return a copy of what is kept; ``full``: every tick, too, not the coarse steps alone."""
@@ -151,7 +147,7 @@ class HistoryStore:
             hosts = {name: track.dump(full=full) for name, track in self._hosts.items()}
             return HistoryDump(
                 newest_seconds=self._newest_seconds,
-                steps_seconds=[size.step_seconds for size in self._coarse],
+                steps_seconds=[size.step_seconds for size in self.coarse],
                 devices={uuid: track.dump(full=full) for uuid, track in self._devices.items()},
                 host=hosts.pop(HERE),
                 hosts=hosts,
@@ -165,7 +161,7 @@ class HistoryStore:
         ValueError
             It does not fit together, or was taken at other resolutions.
         """
-        if dump.steps_seconds != [size.step_seconds for size in self._coarse]:
+        if dump.steps_seconds != [size.step_seconds for size in self.coarse]:
             raise ValueError("other resolutions")
         devices, hosts = (
             {name: self._restored(each) for name, each in dumps.items()}
@@ -185,7 +181,7 @@ class HistoryStore:
         return track
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
-        known = {*self._device_metrics, *self._host_metrics}
+        known = {*self.device_metrics, *self.host_metrics}
         unknown = [name for name in metrics or () if name not in known]
         if unknown:
             raise BadRequest(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -59,6 +60,7 @@ FAILED: Final = Devices(
 )
 
 
+@dataclass(eq=False)
 class Sampler:
     """Reads ``source`` in a thread of its own.
 
@@ -77,26 +79,16 @@ class Sampler:
         Give Unix time, and a time that never jumps, in seconds.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        *,
-        history: HistoryStore | None,
-        subscribers: Subscribers,
-        idle_interval_ms: int | None,
-        prepare: Callable[[], None] = lambda: None,
-        observers: Mapping[str, Observer] | None = None,
-        wall_clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._source = source
-        self._history = history
-        self._subscribers = subscribers
-        self._idle_interval_ms = idle_interval_ms
-        self._prepare = prepare
-        self._observers = observers or {}
-        self._wall_clock = wall_clock
-        self._monotonic = monotonic
+    source: Source
+    history: HistoryStore | None
+    subscribers: Subscribers
+    idle_interval_ms: int | None
+    prepare: Callable[[], None] = lambda: None
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    wall_clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._starting = threading.Lock()
@@ -114,7 +106,7 @@ class Sampler:
         self._kind = "starting"
         self.news: dict[str, Struct] = {}
         """What each observer told last, by topic."""
-        subscribers.on_change = self._wake.set
+        self.subscribers.on_change = self._wake.set
 
     @property
     def version(self) -> Version:
@@ -137,7 +129,7 @@ class Sampler:
 
     def is_fresh(self, oldest_seconds: float) -> bool:
         """Tell whether there is a frame, at most ``oldest_seconds`` old."""
-        age_seconds = self._monotonic() - self._ticked_at
+        age_seconds = self.monotonic() - self._ticked_at
         return self.latest is not None and age_seconds <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
@@ -146,7 +138,7 @@ class Sampler:
         For who asks once instead of listening: between the ticks of an idle sampler the newest
         frame may be seconds old.
         """
-        asked_at = self._monotonic()
+        asked_at = self.monotonic()
         with self._ticked:
             self._hurry = True
             self._wake.set()
@@ -160,16 +152,16 @@ class Sampler:
         return asked
 
     def _run(self) -> None:
-        self._guarded(self._prepare)
-        self._guarded(self._source.open)
-        due = self._monotonic()
+        self._guarded(self.prepare)
+        self._guarded(self.source.open)
+        due = self.monotonic()
         while not self._stopping.is_set():
             self._wake.clear()
             ticked = self._guarded(self._tick)
             if not ticked and self.latest is None:
                 self._guarded(partial(self._notice, FAILED))
             due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
-        self._guarded(self._source.close)
+        self._guarded(self.source.close)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         try:
@@ -181,14 +173,14 @@ class Sampler:
 
     def _tick(self) -> None:
         self._hurry = False  # before reading: who asks from now on gets the next tick
-        began = self._monotonic()
-        samples, devices = self._source.read(), self._source.devices()
-        now = self._wall_clock()
+        began = self.monotonic()
+        samples, devices = self.source.read(), self.source.devices()
+        now = self.wall_clock()
         time.sleep(COURTESY_SECONDS)
         for sample in samples:
             seconds = now if sample.time_seconds is None else sample.time_seconds
-            if self._history is not None:
-                self._history.append(frame_of([sample], seconds), now)
+            if self.history is not None:
+                self.history.append(frame_of([sample], seconds), now)
         time.sleep(COURTESY_SECONDS)
         self._present.take(samples, devices)
         self.latest = frame = self._present.frame(now)
@@ -196,17 +188,17 @@ class Sampler:
         with self._ticked:
             self._ticked_at = began
             self._ticked.notify_all()
-        self._subscribers.publish(lambda: encode(frame), began)
-        for topic, observe in self._observers.items():
+        self.subscribers.publish(lambda: encode(frame), began)
+        for topic, observe in self.observers.items():
             self._guarded(partial(self._tell, topic, observe, frame))
 
     def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
         if (news := observe(frame)) is not None:
             self.news[topic] = news
-            self._subscribers.announce(encode(news), topic)
+            self.subscribers.announce(encode(news), topic)
 
     def _notice(self, devices: Devices) -> None:
-        kind = self._source.kind
+        kind = self.source.kind
         if (devices, kind) == (self.devices, self._kind):
             return
         self.devices, self._kind = devices, kind
@@ -217,7 +209,7 @@ class Sampler:
             f": {devices.reason.message}" if devices.reason else "",
         )
         news = DevicesChanged(devices=devices, version=self.version)
-        self._subscribers.announce(encode(news), DEVICES)
+        self.subscribers.announce(encode(news), DEVICES)
 
     def _pause_until_due(self, began_seconds: float) -> float:
         """Wait for the next tick, and return when it was due.
@@ -228,18 +220,18 @@ class Sampler:
         # A listener that comes or goes changes the interval, so look again when woken.
         while not self._stopping.is_set() and not self._hurry:
             self._list_processes()
-            interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
+            interval_ms = self.subscribers.shortest_interval_ms() or self.idle_interval_ms
             if interval_ms is None:
                 self._rest()
                 break
             due = began_seconds + interval_ms / 1000
-            remaining_seconds = due - self._monotonic()
+            remaining_seconds = due - self.monotonic()
             if remaining_seconds <= 0:
                 # Far behind, what was missed is not made up for.
-                return due if -remaining_seconds < interval_ms / 2000 else self._monotonic()
+                return due if -remaining_seconds < interval_ms / 2000 else self.monotonic()
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
-        return self._monotonic()
+        return self.monotonic()
 
     def _list_processes(self) -> None:
         # Everybody who has asked so far shares one reading.
@@ -247,7 +239,7 @@ class Sampler:
         if not waiting:
             return
         try:
-            listed = self._source.read_processes()
+            listed = self.source.read_processes()
         except Exception as error:
             logger.exception("The processes could not be listed.")
             for each in waiting:
@@ -261,8 +253,8 @@ class Sampler:
         if self._wake.wait(REST_AFTER_SECONDS):
             self._wake.clear()
             return
-        self._guarded(self._source.close)
+        self._guarded(self.source.close)
         self._wake.wait()
         self._wake.clear()
         if not self._stopping.is_set():
-            self._guarded(self._source.open)
+            self._guarded(self.source.open)

@@ -36,6 +36,6 @@ def standalone_sampler(
         history=None,
         subscribers=subscribers,
         idle_interval_ms=IDLE_INTERVAL_MS,
-        observers=observers,
+        observers=observers or {},
     )
     return sampler, subscribers
