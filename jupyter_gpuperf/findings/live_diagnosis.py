@@ -83,7 +83,7 @@ class LiveDiagnosis:
             if latest.time_seconds == self._seen_seconds:
                 return  # while nobody watches, readings come rarely
             self._seen_seconds = latest.time_seconds
-            listed = await self._listed() if self._is_worth_listing(latest) else {}
+            listed = await self._listed(latest)
             infos = self.sampler.devices.devices
             began = time.monotonic()
             news = await asyncio.to_thread(self.watch.look, latest, infos, listed)
@@ -100,12 +100,10 @@ class LiveDiagnosis:
             except Exception:  # a defect must not end the looking
                 logger.exception("The diagnosis failed; it goes on.")
 
-    def _is_worth_listing(self, latest: Frame) -> bool:
-        if time.monotonic() - self._listed_at < LISTING_SECONDS:
-            return False
-        return any(_is_in_use(readings) for readings in latest.devices.values())
-
-    async def _listed(self) -> dict[str, Listing]:
+    async def _listed(self, latest: Frame) -> dict[str, Listing]:
+        is_due = time.monotonic() - self._listed_at >= LISTING_SECONDS
+        if not is_due or not any(map(_is_in_use, latest.devices.values())):
+            return {}
         self._listed_at = time.monotonic()
         try:
             listed = await self.processes()

@@ -162,10 +162,7 @@ class TrainingStore:
         found = [self._steps(*each) for each in asked]
         # A recording holds what was shown: sums over a few seconds, good enough for a rule.
         played = [each for notebook in self._of_replay() for each in notebook.loaders]
-        return [
-            *(each for each in found if each is not None),
-            *(each for each in played if each.last_seconds >= since),
-        ]
+        return [each for each in (*found, *played) if each and each.last_seconds >= since]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
         """After each tick of the sampler: return what is to be told to the pages, or ``None``."""

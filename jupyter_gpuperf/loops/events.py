@@ -40,9 +40,9 @@ class EventLane:
         """(idle seconds, step seconds) of each pair that the device has passed."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
-        # Tells whether the stream is the one of before, for a tenth of what asking for it costs.
-        self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", None)
-        self._raw: int | None = None
+        # Tells whether the stream is the one of before, for a tenth of what asking for it costs; without it, it never is.
+        self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
+        self._raw: object = None
         self._stream: Any = None
         self._free: list[Pair] = []
         self._made: list[Pair] = []
@@ -84,9 +84,6 @@ class EventLane:
         return self._made[-1]
 
     def _stream_now(self) -> Any:
-        if self._raw_stream is None:
-            self._stream = self._current_stream(self.device)
-            return self._stream
         raw = self._raw_stream(self.device)
         if raw != self._raw:
             self._raw, self._stream = raw, self._current_stream(self.device)

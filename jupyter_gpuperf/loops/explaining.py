@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -140,12 +141,10 @@ def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def _between(
     spans: Sequence[tuple[float, float]], began: float, ended: float
 ) -> list[tuple[float, float]]:
-    gaps, at = [], began
-    for first, last in spans:
-        if first > at:
-            gaps.append((at, first))
-        at = max(at, last)
-    return [*gaps, (at, ended)] if ended > at else gaps
+    """Return what united spans leave free."""
+    edges = [began, *itertools.chain.from_iterable(spans), ended]
+    gaps = zip(edges[::2], edges[1::2], strict=True)
+    return [(first, last) for first, last in gaps if last > first]
 
 
 def _overlap(ones: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:

@@ -91,7 +91,9 @@ def steady_part(series: Series, job: Span) -> Span | None:
     """Return the steady part of a job; ``None`` where it was too short for one."""
     interval = series.interval_seconds
     start = job.start_seconds
-    if not _began_before(series, job):
+    first = series.times_seconds[0]
+    # Where its memory is there from the first reading on, it only rested then.
+    if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
     filled = _filled_at(series, job)
     if filled is not None:
@@ -122,12 +124,6 @@ def _goes_on(series: Series, job: Span) -> bool:
     return rest <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
         rest <= HELD_PAUSE_SECONDS and _is_held(series, job.end_seconds, job)
     )
-
-
-def _began_before(series: Series, job: Span) -> bool:
-    first = series.times_seconds[0]
-    # Or its memory is there from the first reading on: it only rested then.
-    return job.start_seconds <= first + 2 * series.interval_seconds or _is_held(series, first, job)
 
 
 def _is_held(series: Series, since_seconds: float, job: Span) -> bool:

@@ -71,7 +71,8 @@ class View:
     @property
     def is_held_up(self) -> bool:
         """Whether it waits for another rank: what it does meanwhile tells nothing of its own work."""
-        return self.straggler is not None and self.straggler.holds_up(self.device.uuid)
+        waiting = self.straggler.waiting if self.straggler else ()
+        return any(each.device.uuid == self.device.uuid for each in waiting)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -93,10 +93,6 @@ class Straggler:
     lost_ratio: float
     waiting: tuple[Rank, ...]
 
-    def holds_up(self, uuid: str) -> bool:
-        """Tell whether this device waits for it."""
-        return any(each.device.uuid == uuid for each in self.waiting)
-
 
 def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
     """Return the loader whose steps take most of the time; training goes before evaluation."""

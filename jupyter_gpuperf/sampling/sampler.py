@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.present import Present, frame_of
+from jupyter_gpuperf.sampling.present import frame_of, newest_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import (
     API_VERSION,
@@ -28,7 +28,7 @@ from jupyter_gpuperf.schemas import (
     Version,
     encode,
 )
-from jupyter_gpuperf.sources import Source
+from jupyter_gpuperf.sources import Sample, Source
 from jupyter_gpuperf.sources.local import COURTESY_SECONDS
 from jupyter_gpuperf.version import package_version
 
@@ -98,7 +98,7 @@ class Sampler:
         self._hurry = False
         self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
-        self._present = Present()
+        self._newest: list[Sample] = []
         self.latest: Frame | None = None
         """The newest frame, or ``None`` before the first tick."""
         self.devices = STARTING
@@ -182,8 +182,8 @@ class Sampler:
             if self.history is not None:
                 self.history.append(frame_of([sample], seconds), now)
         time.sleep(COURTESY_SECONDS)
-        self._present.take(samples, devices)
-        self.latest = frame = self._present.frame(now)
+        self._newest = newest_of([*self._newest, *samples], devices)
+        self.latest = frame = frame_of(self._newest, now)
         self._notice(devices)
         with self._ticked:
             self._ticked_at = began
