@@ -30,11 +30,11 @@ class KernelTraining:
     _keys: dict[KernelSession, str] = field(default_factory=dict, init=False)
 
     def steps(self, session: KernelSession, steps: Steps) -> None:
-        """Take steps."""
+        """Store the steps that a kernel reports."""
         self.store.keep(self._key(session, steps.kernel_id), session.pid, steps)
 
     def cell_ran(self, session: KernelSession, cell: CellRan) -> None:
-        """Mark a cell, and answer with its footprint."""
+        """Store when a cell ran, and answer with its footprint."""
         self.store.cell_ran(self._key(session, cell.kernel_id), cell)
         session.later(self._answer(session, cell))
 

@@ -62,7 +62,7 @@ class ToldLoader:
         self.tallies: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
 
     def add(self, tally: StepTally) -> None:
-        """Take a tally; short ones are added up."""
+        """Store a tally; short ones are merged."""
         if self.tallies and tally.ended_seconds - self.tallies[-1].began_seconds < TALLY_SECONDS:
             self.tallies[-1] = merged(self.tallies[-1], tally)
         else:
@@ -75,7 +75,7 @@ class ToldLoader:
 
 
 class ToldNotebook:
-    """One watching notebook; each of its processes speaks over a connection of its own."""
+    """One watching notebook; each of its processes has its own connection."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -90,7 +90,7 @@ class ToldNotebook:
         self.connections: list[tuple[int | None, Say]] = []
 
     def connected(self, pid: int | None, say: Say) -> None:
-        """A process has come; what others told that are gone is of before a restart."""
+        """Add a process; what processes reported that are gone is from before a restart."""
         self.connections.append((pid, say))
         self.pid = self.connections[0][0]  # those that come later are its children
         alive = {each for each, _ in self.connections}
@@ -98,11 +98,11 @@ class ToldNotebook:
             del self.loaders[key]
 
     def hung_up(self, say: Say) -> None:
-        """A process has gone; what it told stays."""
+        """Remove a process; what it reported stays."""
         self.connections = [each for each in self.connections if each[1] is not say]
 
     def keep(self, pid: int | None, steps: Steps) -> None:
-        """Take what a process tells."""
+        """Store what a process reports."""
         self.path = self.path or steps.notebook_path
         for info in steps.loaders:
             loader = self.loaders.setdefault((pid, info.id), ToldLoader(info))
@@ -117,7 +117,7 @@ class ToldNotebook:
                 self.seen_seconds = max(self.seen_seconds, tally.ended_seconds)
 
     def cell_ran(self, cell: CellRan) -> None:
-        """Mark when a cell ran."""
+        """Store when a cell ran."""
         self.path = self.path or cell.notebook_path
         self.seen_seconds = max(self.seen_seconds, cell.ended_seconds)
         self.cells.append(msgspec.convert(cell, CellMark, from_attributes=True))
@@ -154,7 +154,7 @@ class ToldNotebook:
         )
 
     def take_past(self, earlier: ToldNotebook) -> None:
-        """Take what was kept: this kernel spoke before the file was read."""
+        """Prepend what was kept in the file: this kernel reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
@@ -183,7 +183,7 @@ def _notebook_of(dump: NotebookDump) -> ToldNotebook:
 
 
 class ToldNotebooks(dict[str, ToldNotebook]):
-    """All notebooks that ever told something, by key, the oldest forgotten."""
+    """All notebooks that ever reported, by key; the oldest are forgotten."""
 
     def dump(self, *, full: bool) -> TrainingDump:
         """Return a copy of their past; ``full``: not the coarse steps alone."""
@@ -192,7 +192,7 @@ class ToldNotebooks(dict[str, ToldNotebook]):
         )
 
     def after(self, earlier: Sequence[ToldNotebook]) -> ToldNotebooks:
-        """Return what was kept, then those that spoke since."""
+        """Return the kept notebooks, then those that have reported since."""
         before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
         for key, notebook in self.items():
             if key in before:

@@ -54,12 +54,12 @@ SERIES: Final = (
 
 @dataclass(eq=False)
 class TrainingStore:
-    """Keeps what kernels tell; written on the event loop and by the sampler, read from any thread.
+    """Keeps what kernels report; written on the event loop and by the sampler, read from any thread.
 
     Parameters
     ----------
     share
-        Tells what the devices did meanwhile.
+        Knows what the devices did meanwhile.
     played
         Gives the training of a replayed recording at this moment; ``None`` where there is none.
     on_active
@@ -79,10 +79,10 @@ class TrainingStore:
         self._replayed: TrainingNow | None = None
         self._replay_later_seconds = 0.0
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
-        """What was told last."""
+        """What pages were sent last."""
 
     def connected(self, key: str, pid: int | None, say: Say) -> None:
-        """A kernel has come; ``say`` sends it a message."""
+        """Add a kernel's connection; ``say`` sends it a message."""
         with self._lock:
             self._notebooks.of(key).connected(pid, say)
             first = self._notebooks.connections == 1
@@ -91,7 +91,7 @@ class TrainingStore:
             self.on_active(True)
 
     def hung_up(self, key: str, say: Say) -> None:
-        """A kernel has gone; what it told stays for a while."""
+        """Remove a kernel's connection; what it reported stays for a while."""
         with self._lock:
             self._notebooks.of(key).hung_up(say)
             last = self._notebooks.connections == 0
@@ -100,20 +100,20 @@ class TrainingStore:
             self.on_active(False)
 
     def keep(self, key: str, pid: int | None, steps: Steps) -> None:
-        """Take what a kernel tells."""
+        """Store what a kernel reports."""
         with self._lock:
             self._notebooks.of(key).keep(pid, steps)
             self._changed = True
 
     def name(self, key: str, path: str | None) -> None:
-        """Say which notebook a kernel serves: the server knows it after a rename, too."""
+        """Set which notebook a kernel serves; the server knows it after a rename, too."""
         with self._lock:
             notebook = self._notebooks.get(key)
             if notebook is not None and path is not None:
                 notebook.path = path
 
     def cell_ran(self, key: str, cell: CellRan) -> None:
-        """Mark when a cell ran."""
+        """Store when a cell ran."""
         with self._lock:
             self._notebooks.of(key).cell_ran(cell)
             self._changed = True
@@ -165,7 +165,7 @@ class TrainingStore:
         return [each for each in (*found, *played) if each and each.last_seconds >= since]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
-        """After each tick of the sampler: return what is to be told to the pages, or ``None``."""
+        """Return what pages are to be sent after a tick of the sampler, or ``None``."""
         played = self.played()
         if played is not None and played is not self._replayed:
             self._replayed = played

@@ -1,6 +1,6 @@
 """The step clock: a few hundred nanoseconds beside each batch, and no reference to it.
 
-What happens at every batch stands here; all arithmetic waits for :mod:`training.tallies`, in a thread.
+This module holds what runs at every batch; all arithmetic is left to :mod:`loops.tallies`, in a thread.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RawStep = tuple[float, float, float, int, bool, bool]
 
 
 class Given:
-    """Batches that all loops of this process were given: tells who ran within whose step."""
+    """Counts the batches given to all loops of this process; shows which loop ran within another's step."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -59,11 +59,11 @@ class LoaderClock:
     newest: IteratorClock | None = None
     last_epoch_batches: int = 0
     error: str | None = None
-    """Why it went quiet: something of ours failed, and the loop must not hear of it."""
+    """Why it stopped measuring: our own code failed, and the user's loop must not notice."""
 
     @property
     def epoch_batches(self) -> int:
-        """Batches of the epoch that runs, or of the one that ended."""
+        """Batches of the current epoch, or of the last one that ended."""
         return (self.newest and self.newest.batches) or self.last_epoch_batches
 
 
@@ -80,7 +80,7 @@ class IteratorClock:
     _loader: LoaderClock
     _grad_enabled: Callable[[], bool]
     batches: int = 0
-    """Given in the running epoch."""
+    """Batches given in the current epoch."""
     _began: float = 0.0
     _given: float = 0.0
     _count: int = 0
@@ -99,7 +99,7 @@ class IteratorClock:
         self._loader.newest = self
 
     def ask(self, now: float) -> None:
-        """The loop asks for a batch, which ends the step of the batch before."""
+        """Note that the loop asks for a batch, which ends the previous batch's step."""
         try:
             given = self._given
             if given:
@@ -123,7 +123,7 @@ class IteratorClock:
             self._go_quiet(error)
 
     def give(self, now: float, batch: Any) -> None:
-        """The batch is in hand."""
+        """Note that the loop has its batch."""
         try:
             self._given = now
             if self._pair is not None and self._lane is not None:
@@ -138,7 +138,7 @@ class IteratorClock:
             self._go_quiet(error)
 
     def end(self) -> None:
-        """There was no batch: the loader has ended, or raised."""
+        """Note that there was no batch: the loader is exhausted, or raised an error."""
         self._loader.last_epoch_batches = self.batches
         self.batches = 0
         self._given = 0.0

@@ -50,7 +50,7 @@ class EventLane:
         self._pending: deque[tuple[Any, Any, float]] = deque()
 
     def ask(self) -> Pair | None:
-        """Record that the loop asks for a batch; ``None`` while all pairs are under way."""
+        """Record that the loop asks for a batch; ``None`` while all pairs are in use."""
         pending = self._pending
         for _ in range(READS_A_STEP):
             if not pending or not pending[0][1].query():
@@ -64,15 +64,15 @@ class EventLane:
         return pair
 
     def give(self, pair: Pair) -> None:
-        """Record that the batch is in hand; on the stream on which it was asked for."""
+        """Record that the loop has its batch, on the stream that was current when it asked."""
         pair[1].record(self._stream)
 
     def end(self, pair: Pair, step_seconds: float) -> None:
-        """The step has ended: its pair is read when the device has passed it."""
+        """End the step: its pair is read once the device has passed it."""
         self._pending.append((*pair, step_seconds))
 
     def drop(self, pair: Pair) -> None:
-        """The step does not count."""
+        """Discard the step."""
         self._free.append(pair)
 
     def _pair(self) -> Pair | None:

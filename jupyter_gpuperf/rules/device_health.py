@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
@@ -89,14 +90,9 @@ def _link(view: View) -> Finding | None:
     busy = recent.mean("utilization_percent") or 0.0
     _, generation_max, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
     generations = recent.values(LINK_METRICS[0])
-    narrow = lanes is not None and lanes_max is not None and lanes < lanes_max
+    narrow = lanes is not None and lanes < (lanes_max or 0.0)
     # An idle device lowers the generation by itself: only under load does it tell something.
-    slow = (
-        busy >= BUSY_PERCENT
-        and bool(generations)
-        and generation_max is not None
-        and max(generations) < generation_max
-    )
+    slow = busy >= BUSY_PERCENT and max(generations, default=math.inf) < (generation_max or 0.0)
     if not narrow and not slow:
         return None
     return Finding(

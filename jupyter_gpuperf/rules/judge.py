@@ -1,4 +1,4 @@
-"""Judges devices with rules: each job in its steady state, or whatever a rule looks at."""
+"""Runs the rules on each device: on every job's steady state, or on whatever a rule looks at."""
 
 from __future__ import annotations
 

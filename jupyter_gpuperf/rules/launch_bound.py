@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES, WATCH
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -38,6 +40,15 @@ NO_FILL_RATIO = Threshold(
 )
 
 
+_bound = partial(
+    Finding,
+    advice="Launch less: torch.compile or CUDA graphs, a larger batch, and no .item(), .cpu() or print of a tensor "
+    "in the loop. More workers would not help.",
+    refuted_by="Double the batch size: if a step takes twice as long, the GPU was the limit; if it hardly takes longer, "
+    "the host is.",
+)
+
+
 def _check(view: View) -> Finding | None:
     if (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35:
         return None  # the host waits for copies, which keeps its core as busy
@@ -53,7 +64,7 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
         lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)
     if lost < LOST_INFO_RATIO:
         return None
-    return Finding(
+    return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
         summary=f"The GPU waits for the host {lost:.0%} of the time, and not for data: kernels are launched too slowly.",
@@ -64,8 +75,6 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
             **_figures(view.work),
         },
         lost_ratio=lost,
-        advice=ADVICE,
-        refuted_by=REFUTED_BY,
         change=FEWER_LAUNCHES,
     )
 
@@ -75,7 +84,7 @@ def _suspected(view: View) -> Finding | None:
     severity = _severity(view)
     if severity is None:
         return None
-    return Finding(
+    return _bound(
         severity=severity,
         confidence="suspected",
         summary=f"The GPU works {work.busy_ratio:.0%} of the time, in tiny kernels: the host can't launch them fast enough."
@@ -83,8 +92,6 @@ def _suspected(view: View) -> Finding | None:
         else f"The GPU works {work.busy_ratio:.0%} of the time, with gaps too short to be waits for a slow loader: the host can't launch work fast enough.",
         evidence=_figures(work),
         lost_ratio=work.idle_ratio,
-        advice=ADVICE,
-        refuted_by=REFUTED_BY,
         change=WATCH,
     )
 
@@ -106,16 +113,6 @@ def _severity(view: View) -> Severity | None:
     else:
         tiny = work.traffic_ratio is not None and work.traffic_ratio < NO_TRAFFIC_RATIO
     return "warning" if tiny or copying_ratio(view) is not None else "info"
-
-
-ADVICE = (
-    "Launch less: torch.compile or CUDA graphs, a larger batch, and no .item(), .cpu() or print of a tensor "
-    "in the loop. More workers would not help."
-)
-REFUTED_BY = (
-    "Double the batch size: if a step takes twice as long, the GPU was the limit; if it hardly takes longer, "
-    "the host is."
-)
 
 
 def _figures(work: Workload) -> dict[str, float | None]:

@@ -170,7 +170,7 @@ def _notebook(steps: LoaderSteps) -> str:
 
 
 def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
-    """Two trainings of one notebook may have steps alike; but not twice the same rank in one."""
+    """Tell whether they belong to one training, in which no rank occurs twice; two may have equal steps."""
     if not _notebook(steps[0]):
         return False
     known = [each.rank for each in steps if each.rank is not None]
@@ -201,7 +201,7 @@ def _latest(
 
 
 def _computes_less(late: Rank, waiting: Sequence[Rank]) -> bool:
-    """The others fill more of the chip than a wait does: then it is not they who wait."""
+    """Tell whether the others fill more of the chip than a waiting rank would: then they don't wait."""
     usual = fill_of(waiting)
     if late.fill_ratio is None or usual is None:
         return False

@@ -36,7 +36,7 @@ class Subscription:
         self._due_seconds = 0.0
 
     def is_due(self, now_seconds: float) -> bool:
-        """Tell whether a frame of this moment is for this listener, and note that it got it."""
+        """Tell whether this listener is due for a frame now, and note that it got one."""
         if now_seconds < self._due_seconds:
             return False
         self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
@@ -74,7 +74,7 @@ class Subscribers:
         self.on_change()
 
     def pay_attention(self, active: bool) -> None:
-        """Have the devices read often, or no longer, for something that takes no frames itself."""
+        """Have the devices read often while something needs it that takes no frames itself."""
         with self._lock:
             if active:
                 self._subscriptions.add(self._attention)
