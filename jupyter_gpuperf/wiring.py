@@ -18,7 +18,6 @@ from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
-from jupyter_gpuperf.kernel_link.router import KernelMessageRouter
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
@@ -31,7 +30,7 @@ from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.routes.processes import kernels_of
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING, Attention
+from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
 from jupyter_gpuperf.schemas import (
     SHORTEST_INTERVAL_MS,
     Processes,
@@ -67,7 +66,7 @@ class Parts:
         training = TrainingStore(
             DeviceShare(self.history, now=time.time),
             played=source.read_training,
-            on_active=Attention(self.subscribers).pay,
+            on_active=self.subscribers.pay_attention,
         )
         rules = all_rules()
         alerts = AlertWatch(rules)
@@ -153,16 +152,14 @@ class Parts:
         kernel_jobs = KernelJobs(self.jobs, self.services.fresh)
         kernel_training = KernelTraining(training, self.sampler.wait_for_tick)
         self.kernel_listener = KernelListener(
-            KernelMessageRouter(
-                {
-                    RunRequest: kernel_jobs.run,
-                    Cancel: kernel_jobs.cancel,
-                    JobReport: kernel_jobs.report,
-                    MemoryReport: memory.take,
-                    Steps: kernel_training.steps,
-                    CellRan: kernel_training.cell_ran,
-                }
-            ),
+            {
+                RunRequest: kernel_jobs.run,
+                Cancel: kernel_jobs.cancel,
+                JobReport: kernel_jobs.report,
+                MemoryReport: memory.take,
+                Steps: kernel_training.steps,
+                CellRan: kernel_training.cell_ran,
+            },
             runtime_directory=Path(server.runtime_dir),
             version=package_version(),
         )

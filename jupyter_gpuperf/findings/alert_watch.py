@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jupyter_gpuperf.findings.holding import Holding
 from jupyter_gpuperf.findings.wire import alert_of
 from jupyter_gpuperf.rules import Device, Finding, Rule, RuleInput, Series, View
-from jupyter_gpuperf.rules.judge import checked
+from jupyter_gpuperf.rules.judge import found_by
 from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading
 
 SPACING_SECONDS: Final = 1.0
@@ -18,22 +18,7 @@ KEPT: Final = 600
 """Readings that are kept per device: ten minutes."""
 HOST: Final = ""
 
-
-class _Kept:
-    """The newest readings of one device, or of the machine."""
-
-    def __init__(self, metrics: Sequence[str]) -> None:
-        self.times: list[float] = []
-        self.columns: dict[str, list[Reading]] = {name: [] for name in metrics}
-
-    def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> Series:
-        """Take a tick's readings, and return all that are kept."""
-        self.times.append(time_seconds)
-        for name, column in self.columns.items():
-            column.append(readings.get(name, "not_recorded"))
-            del column[:-KEPT]
-        del self.times[:-KEPT]
-        return Series(times_seconds=self.times, columns=self.columns)
+_Kept = tuple[list[float], dict[str, list[Reading]]]
 
 
 class AlertWatch:
@@ -43,13 +28,10 @@ class AlertWatch:
         self._rules = [rule for rule in rules if rule.notify]
         self._holding = Holding(self._rules)
         self._kept: dict[str, _Kept] = {}
+        """Times, and the columns of what the rules look at: of each device, and of the machine."""
         self._looked_seconds = -math.inf
-        self._told = AlertsChanged(alerts=[])
-
-    @property
-    def told(self) -> AlertsChanged:
+        self.told = AlertsChanged(alerts=[])
         """All alerts that hold now, the worst first."""
-        return self._told
 
     def observe(self, frame: Frame) -> AlertsChanged | None:
         """Look at a frame, and return all alerts where one came, went or changed its severity."""
@@ -61,24 +43,26 @@ class AlertWatch:
         self._looked_seconds = now
         for gone in self._kept.keys() - {HOST, *frame.devices}:
             del self._kept[gone]
-        found = [*self._look(HOST, "host", frame.host, now)]
+        found = self._look(HOST, "host", frame.host, now)
         for uuid, readings in frame.devices.items():
             found += self._look(uuid, "device", readings, now)
         changed = self._holding.take(found, now, present={None, *frame.devices})
         # A new one each time: a request may read it in another thread.
-        self._told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
-        return self._told if changed else None
+        self.told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
+        return self.told if changed else None
 
     def _look(
         self, uuid: str, scope: str, readings: Mapping[str, Reading], now: float
-    ) -> Iterator[Finding]:
+    ) -> list[Finding]:
         rules = [rule for rule in self._rules if rule.scope == scope]
-        if uuid not in self._kept:
-            self._kept[uuid] = _Kept(
-                [name for rule in rules for name in (*rule.needs, *rule.reads)]
-            )
-        series = self._kept[uuid].append(now, readings)
+        times, columns = self._kept.setdefault(uuid, ([], {}))
+        times.append(now)
+        del times[:-KEPT]
+        for name in {name for rule in rules for name in (*rule.needs, *rule.reads)}:
+            column = columns.setdefault(name, [])
+            column.append(readings.get(name, "not_recorded"))
+            del column[:-KEPT]
+        series = Series(times_seconds=times, columns=columns)
         device = Device(uuid=uuid, index=0, name=uuid, series=series)
         view = View(everything=RuleInput(), device=device, series=series, host_series=series)
-        findings = (checked(rule, view) for rule in rules)
-        yield from (each for each in findings if each is not None)
+        return found_by(rules, view)

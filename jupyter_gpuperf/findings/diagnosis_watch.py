@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -41,6 +41,7 @@ COURTESY_SECONDS: Final = 0.0002
 """After each rule: a request of the server may want the interpreter, and would wait 5 ms for it."""
 
 
+@dataclass(eq=False)
 class DiagnosisWatch:
     """Keeps the findings of all devices; looks from one thread at a time.
 
@@ -56,36 +57,28 @@ class DiagnosisWatch:
         Gives the alerts that hold now: what one says already is marked, so that it is shown once.
     """
 
-    def __init__(
-        self,
-        rules: Sequence[Rule],
-        history: HistoryStore,
-        steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: (),
-        alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[]),
-    ) -> None:
-        self._rules = tuple(_courteous(rule) for rule in rules if not rule.notify)
-        self._alert_of = {rule.code: rule.alert for rule in rules}
-        self._history = history
-        self._steps = steps
-        self._alerts = alerts
+    rules: Sequence[Rule]
+    history: HistoryStore
+    steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: ()
+    alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[])
+
+    def __post_init__(self) -> None:
+        self._rules = tuple(_courteous(rule) for rule in self.rules if not rule.notify)
+        self._alert_of = {rule.code: rule.alert for rule in self.rules}
         self._listings: dict[str, list[Listing]] = {}
         self._holding = Holding(self._rules)
         self._told_seconds = -math.inf
         self._telling = threading.Lock()
-        self._told = FindingsChanged(findings=[])
-
-    @property
-    def told(self) -> FindingsChanged:
+        self.told = FindingsChanged(findings=[])
         """All findings that hold now, the worst first."""
-        return self._told
 
     def observe(self, _frame: Frame) -> FindingsChanged | None:
         """Return all findings where an alert that says the same as one has come or gone; called with each tick."""
         with self._telling:
-            marked = self._marked(self._told.findings)
-            if marked == self._told:
+            marked = self._marked(self.told.findings)
+            if marked == self.told:
                 return None
-            self._told = marked
+            self.told = marked
             return marked
 
     def look(
@@ -107,21 +100,21 @@ class DiagnosisWatch:
         self._keep(listed, now)
         everything = self._input(latest, infos)
         changed = self._holding.take(
-            self._judged(everything) if everything else (),
+            self._judged(everything) if everything.devices else (),
             now,
             present={info.uuid for info in infos},
-            working=_working(everything) if everything else (),
+            working=_working(everything),
         )
-        if changed or (self._told.findings and now - self._told_seconds >= REFRESH_SECONDS):
+        if changed or (self.told.findings and now - self._told_seconds >= REFRESH_SECONDS):
             self._told_seconds = now
             with self._telling:
-                self._told = self._marked([finding_of(*each) for each in self._holding.told])
+                self.told = self._marked([finding_of(*each) for each in self._holding.told])
             return True
         return False
 
     def _marked(self, findings: Sequence[WireFinding]) -> FindingsChanged:
         """Return findings with the alert that tells the same trouble of the same device now."""
-        alerts = {(each.code, each.device) for each in self._alerts().alerts} if findings else set()
+        alerts = {(each.code, each.device) for each in self.alerts().alerts} if findings else set()
 
         def marked(finding: WireFinding) -> WireFinding:
             alert = self._alert_of[finding.code]
@@ -140,29 +133,23 @@ class DiagnosisWatch:
     def _judged(self, everything: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in everything.devices)
         short_seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
-        horizons = {"long": everything, "short": _last(everything, short_seconds)}
-        return [
-            finding
-            for horizon, part in horizons.items()
-            for finding in judge(
-                part, [rule for rule in self._rules if rule.horizon == horizon], live=True
-            )
-        ]
+        long_ones = [rule for rule in self._rules if rule.horizon == "long"]
+        short_ones = [rule for rule in self._rules if rule.horizon == "short"]
+        recent = _last(everything, short_seconds)
+        return judge(everything, long_ones, live=True) + judge(recent, short_ones, live=True)
 
-    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput | None:
-        devices, host = self._history.recent(LONG_SECONDS)
+    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
         everything = input_of_history(
-            devices,
-            host,
+            *self.history.recent(LONG_SECONDS),
             latest=latest,
             infos=infos,
             listings=self._listings,
-            steps=self._steps(SHORT_SECONDS),
+            steps=self.steps(SHORT_SECONDS),
         )
         enough = tuple(
             each for each in everything.devices if len(each.series.times_seconds) >= FEWEST_READINGS
         )
-        return replace(everything, devices=enough) if enough else None
+        return replace(everything, devices=enough)
 
 
 def _courteous(rule: Rule) -> Rule:
@@ -175,12 +162,9 @@ def _courteous(rule: Rule) -> Rule:
 
 
 def _working(everything: RuleInput) -> set[str]:
-    working = set()
-    for device in everything.devices:
-        busy = device.series.last(WORKING_SECONDS).mean("utilization_percent")
-        if busy is not None and busy >= WORKING_PERCENT:
-            working.add(device.uuid)
-    return working
+    recent = {each.uuid: each.series.last(WORKING_SECONDS) for each in everything.devices}
+    busy = {uuid: part.mean("utilization_percent") or 0.0 for uuid, part in recent.items()}
+    return {uuid for uuid, percent in busy.items() if percent >= WORKING_PERCENT}
 
 
 def _last(everything: RuleInput, seconds: float) -> RuleInput:

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -30,6 +31,7 @@ STALE_SECONDS: Final = 12.0
 """Without newer readings nobody samples, and a device that sleeps must not be woken for this."""
 
 
+@dataclass(eq=False)
 class LiveDiagnosis:
     """Looks while there are readings; runs on the event loop, and works away from it.
 
@@ -39,18 +41,12 @@ class LiveDiagnosis:
         Lists the processes with their notebooks, so that a finding names its notebook.
     """
 
-    def __init__(
-        self,
-        watch: DiagnosisWatch,
-        *,
-        sampler: Sampler,
-        subscribers: Subscribers,
-        processes: Callable[[], Awaitable[Processes]],
-    ) -> None:
-        self._watch = watch
-        self._sampler = sampler
-        self._subscribers = subscribers
-        self._processes = processes
+    watch: DiagnosisWatch
+    sampler: Sampler
+    subscribers: Subscribers
+    processes: Callable[[], Awaitable[Processes]]
+
+    def __post_init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
         self._looked_at = -math.inf
@@ -61,7 +57,7 @@ class LiveDiagnosis:
     @property
     def told(self) -> FindingsChanged:
         """All findings that hold now."""
-        return self._watch.told
+        return self.watch.told
 
     def start(self) -> None:
         """Begin to look, unless it does; on the event loop."""
@@ -81,19 +77,19 @@ class LiveDiagnosis:
             if time.monotonic() - self._looked_at < LOOK_SECONDS / 2:
                 return
             self._looked_at = time.monotonic()
-            latest = self._sampler.latest
-            if latest is None or not self._sampler.is_fresh(STALE_SECONDS):
+            latest = self.sampler.latest
+            if latest is None or not self.sampler.is_fresh(STALE_SECONDS):
                 return
             if latest.time_seconds == self._seen_seconds:
                 return  # while nobody watches, readings come rarely
             self._seen_seconds = latest.time_seconds
-            listed = await self._listed() if self._is_worth_listing(latest) else {}
-            infos = self._sampler.devices.devices
+            listed = await self._listed(latest)
+            infos = self.sampler.devices.devices
             began = time.monotonic()
-            news = await asyncio.to_thread(self._watch.look, latest, infos, listed)
+            news = await asyncio.to_thread(self.watch.look, latest, infos, listed)
             self._look_seconds = time.monotonic() - began
             if news:
-                self._subscribers.announce(encode(self.told), FINDINGS)
+                self.subscribers.announce(encode(self.told), FINDINGS)
 
     async def _run(self) -> None:
         while True:
@@ -104,19 +100,17 @@ class LiveDiagnosis:
             except Exception:  # a defect must not end the looking
                 logger.exception("The diagnosis failed; it goes on.")
 
-    def _is_worth_listing(self, latest: Frame) -> bool:
-        if time.monotonic() - self._listed_at < LISTING_SECONDS:
-            return False
-        return any(_is_in_use(readings) for readings in latest.devices.values())
-
-    async def _listed(self) -> dict[str, Listing]:
+    async def _listed(self, latest: Frame) -> dict[str, Listing]:
+        is_due = time.monotonic() - self._listed_at >= LISTING_SECONDS
+        if not is_due or not any(map(_is_in_use, latest.devices.values())):
+            return {}
         self._listed_at = time.monotonic()
         try:
-            listed = await self._processes()
-            devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
-            return listings_of(devices, listed.time_seconds)
+            listed = await self.processes()
         except GpuPerfError:
             return {}  # a driver that hangs: the readings say so themselves
+        devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
+        return listings_of(devices, listed.time_seconds)
 
 
 def _is_in_use(readings: Mapping[str, Reading]) -> bool:

@@ -50,7 +50,12 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
     return RuleInput(
         host=Series(times_seconds=times, columns=host),
         devices=tuple(
-            _device(uuid, infos.get(uuid), times, columns[uuid], listings.get(uuid, ()))
+            _device(
+                uuid,
+                infos.get(uuid),
+                Series(times_seconds=times, columns=columns[uuid]),
+                listings.get(uuid, ()),
+            )
             for uuid in columns
         ),
         steps=_steps_in(recording),
@@ -117,15 +122,18 @@ def input_of_history(
         The newest frame: its limits, which have no history, hold for all of the time.
     """
     known = {info.uuid: info for info in infos}
-    devices = []
-    for uuid, piece in past.items():
-        if uuid in known:
-            times = piece.times_seconds
-            readings = _with_limits(piece, latest.devices.get(uuid, {}))
-            devices.append(_device(uuid, known[uuid], times, readings, listings.get(uuid, ())))
     return RuleInput(
-        host=Series(times_seconds=host.times_seconds, columns=_with_limits(host, latest.host)),
-        devices=tuple(devices),
+        host=_with_limits(host, latest.host),
+        devices=tuple(
+            _device(
+                uuid,
+                known[uuid],
+                _with_limits(piece, latest.devices.get(uuid, {})),
+                listings.get(uuid, ()),
+            )
+            for uuid, piece in past.items()
+            if uuid in known
+        ),
         steps=tuple(steps),
     )
 
@@ -137,25 +145,22 @@ def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], pl
 
 
 def _device(
-    uuid: str,
-    info: DeviceInfo | None,
-    times: Sequence[float],
-    columns: Mapping[str, Sequence[Reading]],
-    listings: Sequence[Listing],
+    uuid: str, info: DeviceInfo | None, series: Series, listings: Sequence[Listing]
 ) -> Device:
     return Device(
         uuid=uuid,
         index=info.index if info else 0,
         name=info.name if info else uuid,
-        series=Series(times_seconds=times, columns=columns),
+        series=series,
         listings=tuple(listings),
     )
 
 
-def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> dict[str, Sequence[Reading]]:
+def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> Series:
     count = len(piece.times_seconds)
     limits: dict[str, Sequence[Reading]] = {
         name: [value] * count for name, value in readings.items() if name not in piece.metrics
     }
     # At full rate least, mean and most are the same.
-    return {**limits, **{name: mean for name, (_, mean, _) in piece.metrics.items()}}
+    means = {name: mean for name, (_, mean, _) in piece.metrics.items()}
+    return Series(times_seconds=piece.times_seconds, columns=limits | means)

@@ -26,9 +26,8 @@ def cost_of(finding: Finding) -> str | None:
     if lost is None or lost < 0.005:
         return None
     if seconds is None:
-        if f"{lost:.0%}" in finding.summary or f"{1 - lost:.0%}" in finding.summary:
-            return None
-        return f"{lost:.0%} of the time."
+        is_told = f"{lost:.0%}" in finding.summary or f"{1 - lost:.0%}" in finding.summary
+        return None if is_told else f"{lost:.0%} of the time."
     if seconds >= 90:
         return f"{lost:.0%} of the time, {seconds / 60:.0f} min an epoch."
     return f"{lost:.0%} of the time, {seconds:.0f} s an epoch."

@@ -50,11 +50,8 @@ def find_server(
     pid = environment.get(SERVER_PID_VARIABLE, "")
     if not pid.isdecimal() or not peer.sockets_exist():
         return None
-    for directory in directories:
-        found = _read(directory / server_file_name(int(pid)))
-        if found is not None and found.pid == int(pid):
-            return Path(found.socket)
-    return None
+    found = (_read(directory / server_file_name(int(pid))) for directory in directories)
+    return next((Path(each.socket) for each in found if each and each.pid == int(pid)), None)
 
 
 def announce(directory: Path, address: ServerAddress) -> None:

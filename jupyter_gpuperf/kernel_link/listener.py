@@ -8,16 +8,13 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.kernel_link import address, peer
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
-from jupyter_gpuperf.kernel_link.router import (
-    LONGEST_LINE_BYTES,
-    KernelMessageRouter,
-    KernelSession,
-)
+from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, Handlers, KernelSession
 from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 
 logger = logging.getLogger(__name__)
@@ -25,13 +22,14 @@ logger = logging.getLogger(__name__)
 CHUNK_BYTES: Final = 1 << 16
 
 
+@dataclass(eq=False)
 class KernelListener:
     """Serves kernels on the running event loop.
 
     Parameters
     ----------
-    router
-        Takes what kernels say.
+    handlers
+        What takes each kind of message.
     runtime_directory
         Jupyter's runtime directory, where kernels look for this server's file.
     process_id
@@ -40,20 +38,13 @@ class KernelListener:
         Tells whether a connection comes from this process's user; others are not heard.
     """
 
-    def __init__(
-        self,
-        router: KernelMessageRouter,
-        *,
-        runtime_directory: Path,
-        process_id: int | None = None,
-        version: str = "",
-        same_user: Callable[[socket.socket], bool] = peer.same_user,
-    ) -> None:
-        self._router = router
-        self._directory = runtime_directory
-        self._pid = os.getpid() if process_id is None else process_id
-        self._version = version
-        self._same_user = same_user
+    handlers: Handlers
+    runtime_directory: Path
+    process_id: int = field(default_factory=os.getpid)
+    version: str = ""
+    same_user: Callable[[socket.socket], bool] = peer.same_user
+
+    def __post_init__(self) -> None:
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -63,14 +54,14 @@ class KernelListener:
         if not peer.sockets_exist() or self._server is not None:
             return
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            address.remove_stale_files(self._directory)
-            self._path = peer.socket_path(self._directory, self._pid)
+            self.runtime_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            address.remove_stale_files(self.runtime_directory)
+            self._path = peer.socket_path(self.runtime_directory, self.process_id)
             self._server = await asyncio.start_unix_server(
                 self._accept, sock=peer.listening(self._path), limit=CHUNK_BYTES
             )
-            here = ServerAddress(socket=str(self._path), pid=self._pid, version=self._version)
-            address.announce(self._directory, here)
+            here = ServerAddress(socket=str(self._path), pid=self.process_id, version=self.version)
+            address.announce(self.runtime_directory, here)
         except OSError as error:
             logger.warning("Kernels can't reach this server (%s); their magics run locally.", error)
             await self.stop()
@@ -83,7 +74,7 @@ class KernelListener:
         for connection in tuple(self._connections):
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        (self._directory / address.server_file_name(self._pid)).unlink(missing_ok=True)
+        (self.runtime_directory / address.server_file_name(self.process_id)).unlink(missing_ok=True)
         if self._path is not None:
             with contextlib.suppress(OSError):
                 peer.remove_socket(self._path)
@@ -96,7 +87,7 @@ class KernelListener:
         self._connections.add(task)
         try:
             connection = writer.get_extra_info("socket")
-            if self._same_user(connection):
+            if self.same_user(connection):
                 await self._serve(peer.process_id(connection), reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass  # hung up, or the server stops; the job is cancelled either way
@@ -114,7 +105,7 @@ class KernelListener:
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
-        with contextlib.closing(self._router.session(pid, wake)) as session:
+        with contextlib.closing(KernelSession(self.handlers, pid, wake)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
                 while chunk := await reader.read(CHUNK_BYTES):

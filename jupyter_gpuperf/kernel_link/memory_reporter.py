@@ -6,25 +6,23 @@ touching the device. It holds no lock of ours, so that workers can be forked at 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
+from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
 
 LOOK_SECONDS: Final = 5.0
-UUID_PREFIX: Final = "GPU-"
-
-_started: list[MemoryReporter] = []
 
 
+@functools.cache
 def start_memory_reporter() -> None:
     """Start reporting, once per process."""
-    if not _started:
-        _started.append(MemoryReporter())
-        _started[0].start()
+    MemoryReporter().start()
 
 
 def memory_report(torch: Any) -> MemoryReport:  # the module, if the notebook imported it
@@ -37,10 +35,9 @@ def memory_report(torch: Any) -> MemoryReport:  # the module, if the notebook im
         return MemoryReport()
     devices = {}
     for index in range(cuda.device_count()):
-        uuid = getattr(cuda.get_device_properties(index), "uuid", None)
         reserved_bytes = float(cuda.memory_reserved(index))
-        if uuid is not None and reserved_bytes:
-            devices[UUID_PREFIX + str(uuid).removeprefix(UUID_PREFIX)] = TorchMemory(
+        if reserved_bytes and (uuid := uuid_of(torch, index)) is not None:
+            devices[uuid] = TorchMemory(
                 allocated_bytes=float(cuda.memory_allocated(index)), reserved_bytes=reserved_bytes
             )
     return MemoryReport(devices=devices)

@@ -29,8 +29,7 @@ def same_user(connection: socket.socket) -> bool:
     """
     if sys.platform != "linux":
         return True
-    _pid, user_id, _group_id = _credentials(connection)
-    return user_id == os.getuid()
+    return _credentials(connection)[1] == os.getuid()
 
 
 def process_id(connection: socket.socket) -> int | None:
@@ -40,12 +39,10 @@ def process_id(connection: socket.socket) -> int | None:
     return _credentials(connection)[0] or None  # 0 from a namespace that can't be seen from here
 
 
-def _credentials(connection: socket.socket) -> tuple[int, int, int]:
+def _credentials(connection: socket.socket) -> tuple[int, ...]:
+    """Return its process, user and group."""
     size = struct.calcsize("3i")
-    pid, user_id, group_id = struct.unpack(
-        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    )
-    return pid, user_id, group_id
+    return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
 
 
 def socket_path(directory: Path, pid: int) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
@@ -34,40 +33,22 @@ Handler = Callable[["KernelSession", Any], Awaitable[None] | None]
 """Takes a message on the event loop. What it raises as a ``GpuPerfError`` is the kernel's answer."""
 
 
-class KernelMessageRouter:
-    """Makes a session for each connection of a kernel.
-
-    Parameters
-    ----------
-    handlers
-        Kind of message → what takes it; others are not listened to.
-    """
-
-    def __init__(self, handlers: Mapping[type[Struct], Handler]) -> None:
-        self._handlers = handlers
-
-    def session(self, pid: int | None, wake: Callable[[], None]) -> KernelSession:
-        """Return the session of a new connection.
-
-        Parameters
-        ----------
-        pid
-            Who is at its other end, as the operating system tells: a kernel can't speak for another.
-        wake
-            Called, from any thread, when there is something to send.
-        """
-        return KernelSession(self._handlers, pid, wake)
+Handlers = Mapping[type[Struct], Handler]
+"""Kind of message → what takes it; others are not listened to."""
 
 
 class KernelSession:
-    """One connection of a kernel, until it hangs up."""
+    """One connection of a kernel, until it hangs up.
 
-    def __init__(
-        self,
-        handlers: Mapping[type[Struct], Handler],
-        pid: int | None,
-        wake: Callable[[], None],
-    ) -> None:
+    Parameters
+    ----------
+    pid
+        Who is at its other end, as the operating system tells: a kernel can't speak for another.
+    wake
+        Called, from any thread, when there is something to send.
+    """
+
+    def __init__(self, handlers: Handlers, pid: int | None, wake: Callable[[], None]) -> None:
         self.pid = pid
         self._handlers, self._wake = handlers, wake
         self._at_end = contextlib.ExitStack()
@@ -109,9 +90,8 @@ class KernelSession:
         try:
             message = _decoded(line)
             handler = self._handlers.get(type(message))
-            done = None if handler is None else handler(self, message)
-            if inspect.isawaitable(done):
-                await done
+            if handler and (answer := handler(self, message)) is not None:
+                await answer
         except GpuPerfError as error:
             self.send(SocketError(**error.to_dict()))
         except Exception:  # a defect must not end the connection

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed
@@ -43,30 +44,28 @@ def carried(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name] for name in CARRIED_VARIABLES if name in environment}
 
 
+@dataclass(eq=False)
 class ServerRun:
     """One benchmark on the server's worker, over a link that is connected.
 
     :meth:`close` hangs up, which cancels a job that has not ended.
     """
 
-    def __init__(
-        self,
-        link: ServerLink,
-        request: JobRequest,
-        *,
-        interpreter: str = sys.executable,
-        environment: Mapping[str, str] = os.environ,
-    ) -> None:
-        self._link = link
+    link: ServerLink
+    request: JobRequest
+    interpreter: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def __post_init__(self) -> None:
         self._received: deque[FromServer | None] = deque()
         asked = RunRequest(
-            benchmark=request.benchmark,
-            parameters=request.parameters,
-            device=request.device,
-            interpreter=interpreter,
-            environment=carried(environment),
+            benchmark=self.request.benchmark,
+            parameters=self.request.parameters,
+            device=self.request.device,
+            interpreter=self.interpreter,
+            environment=carried(self.environment),
         )
-        self._link.send(asked, SEND_SECONDS)
+        self.link.send(asked, SEND_SECONDS)
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
         """Return the job's next state, or ``None`` when nothing changed in the time given.
@@ -80,15 +79,15 @@ class ServerRun:
         """
         until = time.monotonic() + timeout_seconds
         while not self._received:
-            if not self._link.connected:
+            if not self.link.connected:
                 raise JobFailed(
                     "server_gone",
                     "The Jupyter server hung up before the benchmark had ended.",
                     "Run it again; add --local to run it without the server.",
                 )
             left_seconds = until - time.monotonic()
-            self._received += self._link.receive(max(0.0, left_seconds))
-            if not self._received and self._link.connected and left_seconds <= 0:
+            self._received += self.link.receive(max(0.0, left_seconds))
+            if not self._received and self.link.connected and left_seconds <= 0:
                 return None
         message = self._received.popleft()
         if isinstance(message, SocketError):
@@ -104,9 +103,9 @@ class ServerRun:
 
     def cancel(self) -> None:
         """Ask the server to cancel; the job's last state still comes through :meth:`next`."""
-        if self._link.connected:  # another connection's job it would not be
-            self._link.send(Cancel())
+        if self.link.connected:  # another connection's job it would not be
+            self.link.send(Cancel())
 
     def close(self) -> None:
         """Hang up."""
-        self._link.close()
+        self.link.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Final, NamedTuple
 
 from jupyter_gpuperf.errors import BadRequest
@@ -54,14 +54,13 @@ class DeviceShare:
             _between(columns, metric, began_seconds, ended_seconds) for metric in BUSY_METRICS
         )
         if ended_seconds - began_seconds < LONG_SECONDS and quick:
-            mean = mean_within(slow, began_seconds, ended_seconds)
-            return (
-                Busy(_mean(quick), BUSY_METRICS[1]) if mean is None else Busy(mean, BUSY_METRICS[0])
-            )
-        for metric, values in zip(BUSY_METRICS, (slow, quick), strict=True):
-            if values:
-                return Busy(_mean(values), metric)
-        return None
+            percent = mean_within(slow, began_seconds, ended_seconds)
+        else:
+            percent = _mean(slow)
+        if percent is not None:
+            return Busy(percent, BUSY_METRICS[0])
+        percent = _mean(quick)
+        return None if percent is None else Busy(percent, BUSY_METRICS[1])
 
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
         """Return mean power × time, or ``None`` without a reading of power in that time.
@@ -69,10 +68,8 @@ class DeviceShare:
         The driver's own counter of energy is dear to read, so it is read too rarely for a cell.
         """
         columns = self._columns(uuid, began_seconds, ended_seconds, (POWER,))
-        values = _between(columns, POWER, began_seconds, ended_seconds)
-        if not values:
-            return None
-        return _mean(values) * (ended_seconds - began_seconds)
+        watts = _mean(_between(columns, POWER, began_seconds, ended_seconds))
+        return None if watts is None else watts * (ended_seconds - began_seconds)
 
     def _columns(
         self, uuid: str, began_seconds: float, ended_seconds: float, metrics: Sequence[str]
@@ -93,14 +90,13 @@ class DeviceShare:
 def _between(
     columns: Columns | None, metric: str, began_seconds: float, ended_seconds: float
 ) -> list[tuple[float, float]]:
-    if columns is None:
-        return []
+    means = zip(columns.times_seconds, columns.metrics[metric].mean, strict=True) if columns else ()
     return [
         (time, value)
-        for time, value in zip(columns.times_seconds, columns.metrics[metric].mean, strict=True)
+        for time, value in means
         if value is not None and began_seconds <= time <= ended_seconds
     ]
 
 
-def _mean(shown: Sequence[tuple[float, float]]) -> float:
-    return math.fsum(value for _, value in shown) / len(shown)
+def _mean(shown: Sequence[tuple[float, float]]) -> float | None:
+    return fmean(value for _, value in shown) if shown else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from jupyter_gpuperf.kernel_link.router import KernelSession
@@ -14,6 +15,7 @@ TICK_SECONDS: Final = 2.0
 """How long a cell's footprint waits for a reading taken after the cell."""
 
 
+@dataclass(eq=False)
 class KernelTraining:
     """Takes kernels' messages about training.
 
@@ -23,21 +25,17 @@ class KernelTraining:
         Blocks until the devices were read anew, at most so many seconds.
     """
 
-    def __init__(
-        self,
-        store: TrainingStore,
-        wait_for_tick: Callable[[float], bool] = lambda seconds: True,
-    ) -> None:
-        self._store, self._wait_for_tick = store, wait_for_tick
-        self._keys: dict[KernelSession, str] = {}
+    store: TrainingStore
+    wait_for_tick: Callable[[float], bool] = lambda seconds: True
+    _keys: dict[KernelSession, str] = field(default_factory=dict, init=False)
 
     def steps(self, session: KernelSession, steps: Steps) -> None:
-        """Take steps."""
-        self._store.keep(self._key(session, steps.kernel_id), session.pid, steps)
+        """Store the steps that a kernel reports."""
+        self.store.keep(self._key(session, steps.kernel_id), session.pid, steps)
 
     def cell_ran(self, session: KernelSession, cell: CellRan) -> None:
-        """Mark a cell, and answer with its footprint."""
-        self._store.cell_ran(self._key(session, cell.kernel_id), cell)
+        """Store when a cell ran, and answer with its footprint."""
+        self.store.cell_ran(self._key(session, cell.kernel_id), cell)
         session.later(self._answer(session, cell))
 
     def _key(self, session: KernelSession, kernel_id: str | None) -> str:
@@ -45,13 +43,13 @@ class KernelTraining:
         if key is None:
             key = self._keys[session] = kernel_id or str(session.pid)
             say = session.send  # once: the store knows the connection by it
-            self._store.connected(key, session.pid, say)
-            session.on_close(lambda: self._store.hung_up(self._keys.pop(session), say))
+            self.store.connected(key, session.pid, say)
+            session.on_close(lambda: self.store.hung_up(self._keys.pop(session), say))
         return key
 
     async def _answer(self, session: KernelSession, cell: CellRan) -> None:
         def read() -> Footprint:
-            self._wait_for_tick(TICK_SECONDS)
-            return self._store.footprint(cell)
+            self.wait_for_tick(TICK_SECONDS)
+            return self.store.footprint(cell)
 
         session.send(await asyncio.to_thread(read), topic=cell.number)

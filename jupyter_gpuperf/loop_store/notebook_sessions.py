@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -21,6 +22,12 @@ MOST_LOADERS: Final = 16
 KEPT_CELLS: Final = 200
 
 STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
+
+WINDOW_SECONDS: Final = 10.0
+"""What is shown as now: long enough for the driver's slow counters."""
+
+FORGOTTEN_SECONDS: Final = 600.0
+"""A loader without steps for so long is not shown any more, nor a notebook that hung up."""
 
 SKEW_SECONDS: Final = 1.0
 """So much may a step be ahead of the server's clock."""
@@ -55,7 +62,7 @@ class ToldLoader:
         self.tallies: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
 
     def add(self, tally: StepTally) -> None:
-        """Take a tally; short ones are added up."""
+        """Store a tally; short ones are merged."""
         if self.tallies and tally.ended_seconds - self.tallies[-1].began_seconds < TALLY_SECONDS:
             self.tallies[-1] = merged(self.tallies[-1], tally)
         else:
@@ -63,16 +70,12 @@ class ToldLoader:
 
     def since(self, time_seconds: float) -> list[StepTally]:
         """Return the tallies that ended from this time on, oldest first."""
-        found: list[StepTally] = []
-        for tally in reversed(self.tallies):
-            if tally.ended_seconds < time_seconds:
-                break
-            found.append(tally)
-        return found[::-1]
+        newest_first = reversed(self.tallies)
+        return [*takewhile(lambda each: each.ended_seconds >= time_seconds, newest_first)][::-1]
 
 
 class ToldNotebook:
-    """One watching notebook; each of its processes speaks over a connection of its own."""
+    """One watching notebook; each of its processes has its own connection."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -87,7 +90,7 @@ class ToldNotebook:
         self.connections: list[tuple[int | None, Say]] = []
 
     def connected(self, pid: int | None, say: Say) -> None:
-        """A process has come; what others told that are gone is of before a restart."""
+        """Add a process; what processes reported that are gone is from before a restart."""
         self.connections.append((pid, say))
         self.pid = self.connections[0][0]  # those that come later are its children
         alive = {each for each, _ in self.connections}
@@ -95,11 +98,11 @@ class ToldNotebook:
             del self.loaders[key]
 
     def hung_up(self, say: Say) -> None:
-        """A process has gone; what it told stays."""
+        """Remove a process; what it reported stays."""
         self.connections = [each for each in self.connections if each[1] is not say]
 
     def keep(self, pid: int | None, steps: Steps) -> None:
-        """Take what a process tells."""
+        """Store what a process reports."""
         self.path = self.path or steps.notebook_path
         for info in steps.loaders:
             loader = self.loaders.setdefault((pid, info.id), ToldLoader(info))
@@ -114,16 +117,21 @@ class ToldNotebook:
                 self.seen_seconds = max(self.seen_seconds, tally.ended_seconds)
 
     def cell_ran(self, cell: CellRan) -> None:
-        """Mark when a cell ran."""
+        """Store when a cell ran."""
         self.path = self.path or cell.notebook_path
         self.seen_seconds = max(self.seen_seconds, cell.ended_seconds)
-        self.cells.append(
-            CellMark(
-                number=cell.number,
-                began_seconds=cell.began_seconds,
-                ended_seconds=cell.ended_seconds,
-            )
-        )
+        self.cells.append(msgspec.convert(cell, CellMark, from_attributes=True))
+
+    def recent_loaders(
+        self, now: float
+    ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
+        """Return each loader that gave a batch lately: its process, what it is, and its tallies of the window."""
+        return [
+            # Steps may be longer than the window: the newest tally is shown with its age.
+            (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
+            for (pid, _), loader in self.loaders.items()
+            if loader.tallies and now - loader.tallies[-1].ended_seconds < FORGOTTEN_SECONDS
+        ]
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
         """Add to the track, unless no step came since: a loop that stands leaves a gap, not a flat line."""
@@ -146,7 +154,7 @@ class ToldNotebook:
         )
 
     def take_past(self, earlier: ToldNotebook) -> None:
-        """Take what was kept: this kernel spoke before the file was read."""
+        """Prepend what was kept in the file: this kernel reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
@@ -174,46 +182,33 @@ def _notebook_of(dump: NotebookDump) -> ToldNotebook:
     return notebook
 
 
-class ToldNotebooks:
-    """All notebooks that ever told something, the oldest forgotten."""
-
-    def __init__(self) -> None:
-        self._notebooks: OrderedDict[str, ToldNotebook] = OrderedDict()
-
-    def __iter__(self) -> Iterator[ToldNotebook]:
-        return iter(list(self._notebooks.values()))
+class ToldNotebooks(dict[str, ToldNotebook]):
+    """All notebooks that ever reported, by key; the oldest are forgotten."""
 
     def dump(self, *, full: bool) -> TrainingDump:
         """Return a copy of their past; ``full``: not the coarse steps alone."""
         return TrainingDump(
-            steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self]
+            steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self.values()]
         )
 
-    def take_past(self, earlier: Sequence[ToldNotebook]) -> None:
-        """Put what was kept before those that spoke since."""
-        here = self._notebooks
-        self._notebooks = OrderedDict((each.key, each) for each in earlier[-MOST_NOTEBOOKS:])
-        for key, notebook in here.items():
-            if (before := self._notebooks.pop(key, None)) is not None:
-                notebook.take_past(before)
-            self._notebooks[key] = notebook
-
-    def find(self, key: str) -> ToldNotebook | None:
-        """Return a notebook, or ``None``."""
-        return self._notebooks.get(key)
+    def after(self, earlier: Sequence[ToldNotebook]) -> ToldNotebooks:
+        """Return the kept notebooks, then those that have reported since."""
+        before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
+        for key, notebook in self.items():
+            if key in before:
+                notebook.take_past(before.pop(key))
+        return ToldNotebooks(before | self)
 
     def of(self, key: str) -> ToldNotebook:
         """Return a notebook, a new one where there is none."""
-        notebook = self._notebooks.get(key)
-        if notebook is None:
-            notebook = self._notebooks[key] = ToldNotebook(key)
-            for old in self:
-                if len(self._notebooks) > MOST_NOTEBOOKS and not old.connections:
-                    del self._notebooks[old.key]
-            self._notebooks.setdefault(key, notebook)
-        return notebook
+        if key not in self:
+            silent = [each for each, notebook in self.items() if not notebook.connections]
+            for old in silent[: max(0, len(self) + 1 - MOST_NOTEBOOKS)]:
+                del self[old]
+            self[key] = ToldNotebook(key)
+        return self[key]
 
     @property
     def connections(self) -> int:
         """How many processes are connected."""
-        return sum(len(each.connections) for each in self)
+        return sum(len(each.connections) for each in self.values())

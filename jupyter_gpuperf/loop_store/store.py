@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.notebook_sessions import (
+    FORGOTTEN_SECONDS,
+    WINDOW_SECONDS,
     Say,
     ToldNotebook,
     ToldNotebooks,
@@ -17,12 +20,6 @@ from jupyter_gpuperf.loop_store.notebook_sessions import (
     notebooks_of,
 )
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loop_store.visible_loaders import (
-    FORGOTTEN_SECONDS,
-    WINDOW_SECONDS,
-    main_first,
-    recent_loaders,
-)
 from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.schemas import Frame
@@ -55,77 +52,68 @@ SERIES: Final = (
 """What is kept over time, of each notebook's main loop."""
 
 
+@dataclass(eq=False)
 class TrainingStore:
-    """Keeps what kernels tell; written on the event loop and by the sampler, read from any thread.
+    """Keeps what kernels report; written on the event loop and by the sampler, read from any thread.
 
     Parameters
     ----------
     share
-        Tells what the devices did meanwhile.
+        Knows what the devices did meanwhile.
     played
         Gives the training of a replayed recording at this moment; ``None`` where there is none.
     on_active
         Called with whether any notebook watches, when that changes: devices are then read more often.
     """
 
-    def __init__(
-        self,
-        share: DeviceShare,
-        *,
-        played: Callable[[], TrainingNow | None] = lambda: None,
-        on_active: Callable[[bool], None] = lambda active: None,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._share = share
-        self._played = played
-        self._on_active = on_active
-        self._now = now
+    share: DeviceShare
+    played: Callable[[], TrainingNow | None] = lambda: None
+    on_active: Callable[[bool], None] = lambda active: None
+    now: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._notebooks = ToldNotebooks()
         self._changed = False
         self._told_at_seconds = 0.0
         self._replayed: TrainingNow | None = None
         self._replay_later_seconds = 0.0
-        self._latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
-
-    @property
-    def latest(self) -> TrainingNow:
-        """What was told last."""
-        return self._latest
+        self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
+        """What pages were sent last."""
 
     def connected(self, key: str, pid: int | None, say: Say) -> None:
-        """A kernel has come; ``say`` sends it a message."""
+        """Add a kernel's connection; ``say`` sends it a message."""
         with self._lock:
             self._notebooks.of(key).connected(pid, say)
             first = self._notebooks.connections == 1
             self._changed = True
         if first:
-            self._on_active(True)
+            self.on_active(True)
 
     def hung_up(self, key: str, say: Say) -> None:
-        """A kernel has gone; what it told stays for a while."""
+        """Remove a kernel's connection; what it reported stays for a while."""
         with self._lock:
             self._notebooks.of(key).hung_up(say)
             last = self._notebooks.connections == 0
             self._changed = True
         if last:
-            self._on_active(False)
+            self.on_active(False)
 
     def keep(self, key: str, pid: int | None, steps: Steps) -> None:
-        """Take what a kernel tells."""
+        """Store what a kernel reports."""
         with self._lock:
             self._notebooks.of(key).keep(pid, steps)
             self._changed = True
 
     def name(self, key: str, path: str | None) -> None:
-        """Say which notebook a kernel serves: the server knows it after a rename, too."""
+        """Set which notebook a kernel serves; the server knows it after a rename, too."""
         with self._lock:
-            notebook = self._notebooks.find(key)
+            notebook = self._notebooks.get(key)
             if notebook is not None and path is not None:
                 notebook.path = path
 
     def cell_ran(self, key: str, cell: CellRan) -> None:
-        """Mark when a cell ran."""
+        """Store when a cell ran."""
         with self._lock:
             self._notebooks.of(key).cell_ran(cell)
             self._changed = True
@@ -133,8 +121,8 @@ class TrainingStore:
     def footprint(self, cell: CellRan) -> Footprint:
         """Return what the devices did while a cell ran; looks into the history, so not on the event loop."""
         span = (cell.began_seconds, cell.ended_seconds)
-        busy = [found for uuid in cell.device_uuids if (found := self._share.busy(uuid, *span))]
-        energy = [self._share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
+        busy = [found for uuid in cell.device_uuids if (found := self.share.busy(uuid, *span))]
+        energy = [self.share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
         known = [each for each in energy if each is not None]
         return Footprint(
             number=cell.number,
@@ -151,7 +139,7 @@ class TrainingStore:
         NotFound
             ``notebook_not_watching``.
         """
-        notebook = self._notebooks.find(key)
+        notebook = self._notebooks.get(key)
         if notebook is None or not notebook.connections:
             raise NotFound(
                 "notebook_not_watching",
@@ -163,34 +151,39 @@ class TrainingStore:
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
         """Return what each loader's steps of the last ``seconds`` come to; those without a step are left out."""
-        since = self._now() - seconds
+        since = self.now() - seconds
         with self._lock:
             asked = [
                 (notebook, pid, loader.info, tallies)
-                for notebook in self._notebooks
+                for notebook in self._notebooks.values()
                 for (pid, _), loader in notebook.loaders.items()
                 if (tallies := loader.since(since))
             ]
         found = [self._steps(*each) for each in asked]
         # A recording holds what was shown: sums over a few seconds, good enough for a rule.
         played = [each for notebook in self._of_replay() for each in notebook.loaders]
-        return [
-            *(each for each in found if each is not None),
-            *(each for each in played if each.last_seconds >= since),
-        ]
+        return [each for each in (*found, *played) if each and each.last_seconds >= since]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
-        """After each tick of the sampler: return what is to be told to the pages, or ``None``."""
-        played = self._played()
+        """Return what pages are to be sent after a tick of the sampler, or ``None``."""
+        played = self.played()
         if played is not None and played is not self._replayed:
             self._replayed = played
-            self._replay_later_seconds = self._now() - played.time_seconds
+            self._replay_later_seconds = self.now() - played.time_seconds
             self._changed = True
         if not self._changed or frame.time_seconds - self._told_at_seconds < TOLD_SECONDS:
             return None
         self._changed = False
         self._told_at_seconds = frame.time_seconds
-        return self._take(self._present())
+        self.latest = now = self._present()
+        with self._lock:
+            for shown in now.notebooks:
+                notebook = self._notebooks.of(shown.key)
+                for main in shown.loaders[:1]:
+                    known = {name: getattr(main, name) for name in SERIES}
+                    values = {name: each for name, each in known.items() if each is not None}
+                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
+        return now
 
     def training(self, *, seconds: float, step_seconds: float) -> Training:
         """Return what all notebooks do now, and the last ``seconds`` in steps."""
@@ -198,10 +191,10 @@ class TrainingStore:
         oldest = now.time_seconds - seconds
         with self._lock:
             pieces = {
-                each.key: list(each.track.pieces(oldest, step_seconds, SERIES))
-                for each in self._notebooks
+                key: list(each.track.pieces(oldest, step_seconds, SERIES))
+                for key, each in self._notebooks.items()
             }
-            paths = {each.key: each.path for each in self._notebooks}
+            paths = {key: each.path for key, each in self._notebooks.items()}
         columns = {key: columns_of(each, SERIES, step_seconds) for key, each in pieces.items()}
         history = {key: each for key, each in columns.items() if each.times_seconds}
         return Training(now=now, history=history, paths={key: paths[key] for key in history})
@@ -223,29 +216,16 @@ class TrainingStore:
 
         def take() -> None:
             with self._lock:
-                self._notebooks.take_past(earlier)
+                self._notebooks = self._notebooks.after(earlier)
 
         return take
 
-    def _take(self, now: TrainingNow) -> TrainingNow:
-        with self._lock:
-            for shown in now.notebooks:
-                notebook = self._notebooks.of(shown.key)
-                main = shown.loaders[0] if shown.loaders else None
-                if main is not None:
-                    values = {
-                        name: value for name in SERIES if (value := getattr(main, name)) is not None
-                    }
-                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
-        self._latest = now
-        return now
-
     def _present(self) -> TrainingNow:
-        now = self._now()
+        now = self.now()
         with self._lock:
             asked = [
-                (notebook, recent_loaders(notebook, now), list(notebook.cells)[-SHOWN_CELLS:])
-                for notebook in self._notebooks
+                (notebook, notebook.recent_loaders(now), list(notebook.cells)[-SHOWN_CELLS:])
+                for notebook in self._notebooks.values()
                 if notebook.connections or now - notebook.seen_seconds < FORGOTTEN_SECONDS
             ]
         return TrainingNow(
@@ -257,7 +237,7 @@ class TrainingStore:
                     pid=notebook.pid,
                     notebook_path=notebook.path,
                     connected=bool(notebook.connections),
-                    loaders=main_first([self._steps(notebook, *item) for item in items]),
+                    loaders=_main_first([self._steps(notebook, *item) for item in items]),
                     cells=cells,
                 )
                 for notebook, items, cells in asked
@@ -277,12 +257,23 @@ class TrainingStore:
         info: WatchedLoader,
         tallies: Sequence[StepTally],
     ) -> LoaderSteps | None:
-        name = notebook.path or notebook.key
         return steps_of(
             info,
             tallies,
             pid=pid,
-            notebook=name,
+            notebook=notebook.path or notebook.key,
             notebook_key=notebook.key,
-            busy=self._share.busy,
+            busy=self.share.busy,
         )
+
+
+def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
+    """Return the known ones in the order in which they are shown: what trains, and lately, first."""
+    return sorted(
+        (each for each in loaders if each is not None),
+        key=lambda each: (
+            not each.is_training,
+            -round(each.last_seconds / WINDOW_SECONDS),
+            each.rank or 0,  # always the same one first: the band is of one rank
+        ),
+    )

@@ -5,6 +5,6 @@ done at each batch, :mod:`events` times the device, :mod:`tallies` and :mod:`tel
 """
 
 from jupyter_gpuperf.loops.telemetry import TelemetryThread
-from jupyter_gpuperf.loops.watching import Watching, quiet_in_children
+from jupyter_gpuperf.loops.watching import Watching
 
-__all__ = ["TelemetryThread", "Watching", "quiet_in_children"]
+__all__ = ["TelemetryThread", "Watching"]

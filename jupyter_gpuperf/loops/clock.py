@@ -1,12 +1,13 @@
 """The step clock: a few hundred nanoseconds beside each batch, and no reference to it.
 
-What happens at every batch stands here; all arithmetic waits for :mod:`training.tallies`, in a thread.
+This module holds what runs at every batch; all arithmetic is left to :mod:`loops.tallies`, in a thread.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.batches import size_of
@@ -40,33 +41,33 @@ RawStep = tuple[float, float, float, int, bool, bool]
 
 
 class Given:
-    """Batches that all loops of this process were given: tells who ran within whose step."""
+    """Counts the batches given to all loops of this process; shows which loop ran within another's step."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
+@dataclass(eq=False)
 class LoaderClock:
     """All epochs of one loader."""
 
-    def __init__(self, info: WatchedLoader, given: Given) -> None:
-        self.info = info
-        self.given = given
-        self.steps: deque[RawStep] = deque(maxlen=MOST_WAITING)
-        self.lane: EventLane | None = None
-        self.worker_pids: tuple[int, ...] = ()
-        self.newest: IteratorClock | None = None
-        self.last_epoch_batches = 0
-        self.error: str | None = None
-        """Why it went quiet: something of ours failed, and the loop must not hear of it."""
+    info: WatchedLoader
+    given: Given
+    steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    lane: EventLane | None = None
+    worker_pids: tuple[int, ...] = ()
+    newest: IteratorClock | None = None
+    last_epoch_batches: int = 0
+    error: str | None = None
+    """Why it stopped measuring: our own code failed, and the user's loop must not notice."""
 
     @property
     def epoch_batches(self) -> int:
-        """Batches of the epoch that runs, or of the one that ended."""
-        running = 0 if self.newest is None else self.newest.batches
-        return running or self.last_epoch_batches
+        """Batches of the current epoch, or of the last one that ended."""
+        return (self.newest and self.newest.batches) or self.last_epoch_batches
 
 
+@dataclass(slots=True, eq=False)
 class IteratorClock:
     """One epoch, or more where the iterator begins again.
 
@@ -76,40 +77,29 @@ class IteratorClock:
         torch's; what tells training from evaluation.
     """
 
-    __slots__ = (
-        "_append",
-        "_began",
-        "_count",
-        "_given",
-        "_grad_enabled",
-        "_lane",
-        "_loader",
-        "_pair",
-        "_samples",
-        "_samples_fixed",
-        "_shared",
-        "_training",
-        "batches",
-    )
+    _loader: LoaderClock
+    _grad_enabled: Callable[[], bool]
+    batches: int = 0
+    """Batches given in the current epoch."""
+    _began: float = 0.0
+    _given: float = 0.0
+    _count: int = 0
+    _training: bool = True
+    _pair: Pair | None = None
+    _lane: EventLane | None = None
+    _shared: Given = field(init=False)
+    _append: Callable[[RawStep], None] = field(init=False)
+    _samples_fixed: int = field(init=False)
+    _samples: int = field(init=False)
 
-    def __init__(self, loader: LoaderClock, grad_enabled: Callable[[], bool]) -> None:
-        self.batches = 0
-        """Given in the running epoch."""
-        self._loader = loader
-        self._shared = loader.given
-        self._append = loader.steps.append
-        self._grad_enabled = grad_enabled
-        self._samples_fixed = loader.info.batch_size or 0
-        self._samples = self._samples_fixed
-        self._began = self._given = 0.0
-        self._count = 0
-        self._training = True
-        self._pair: Pair | None = None
-        self._lane: EventLane | None = None
-        loader.newest = self
+    def __post_init__(self) -> None:
+        self._shared = self._loader.given
+        self._append = self._loader.steps.append
+        self._samples_fixed = self._samples = self._loader.info.batch_size or 0
+        self._loader.newest = self
 
     def ask(self, now: float) -> None:
-        """The loop asks for a batch, which ends the step of the batch before."""
+        """Note that the loop asks for a batch, which ends the previous batch's step."""
         try:
             given = self._given
             if given:
@@ -117,8 +107,13 @@ class IteratorClock:
                 # A bare tuple: a named one takes longer to make than all the rest.
                 self._append((self._began, given, now, self._samples, nested, self._training))
                 self._given = 0.0
-                if self._pair is not None:
-                    self._end_pair(now, nested)
+                pair = self._pair
+                if pair is not None and self._lane is not None:
+                    self._pair = None
+                    if nested:
+                        self._lane.drop(pair)
+                    else:
+                        self._lane.end(pair, now - self._began)
             self._began = now
             lane = self._loader.lane
             if lane is not None:
@@ -128,7 +123,7 @@ class IteratorClock:
             self._go_quiet(error)
 
     def give(self, now: float, batch: Any) -> None:
-        """The batch is in hand."""
+        """Note that the loop has its batch."""
         try:
             self._given = now
             if self._pair is not None and self._lane is not None:
@@ -143,23 +138,13 @@ class IteratorClock:
             self._go_quiet(error)
 
     def end(self) -> None:
-        """There was no batch: the loader has ended, or raised."""
+        """Note that there was no batch: the loader is exhausted, or raised an error."""
         self._loader.last_epoch_batches = self.batches
         self.batches = 0
         self._given = 0.0
         if self._pair is not None and self._lane is not None:
             self._lane.drop(self._pair)
         self._pair = None
-
-    def _end_pair(self, now: float, nested: bool) -> None:
-        pair, lane = self._pair, self._lane
-        self._pair = None
-        if pair is None or lane is None:
-            return
-        if nested:
-            lane.drop(pair)
-        else:
-            lane.end(pair, now - self._began)
 
     def _go_quiet(self, error: Exception) -> None:
         self._loader.error = f"{type(error).__name__}: {error}"

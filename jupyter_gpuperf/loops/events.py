@@ -7,7 +7,6 @@ what it stood idle because data was late, whatever the host waited.
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections import deque
 from typing import Any, Final
@@ -41,9 +40,9 @@ class EventLane:
         """(idle seconds, step seconds) of each pair that the device has passed."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
-        # Tells whether the stream is the one of before, for a tenth of what asking for it costs.
-        self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", None)
-        self._raw: int | None = None
+        # Tells whether the stream is the one of before, for a tenth of what asking for it costs; without it, it never is.
+        self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
+        self._raw: object = None
         self._stream: Any = None
         self._free: list[Pair] = []
         self._made: list[Pair] = []
@@ -51,42 +50,30 @@ class EventLane:
         self._pending: deque[tuple[Any, Any, float]] = deque()
 
     def ask(self) -> Pair | None:
-        """Record that the loop asks for a batch; ``None`` while all pairs are under way."""
+        """Record that the loop asks for a batch; ``None`` while all pairs are in use."""
         pending = self._pending
         for _ in range(READS_A_STEP):
             if not pending or not pending[0][1].query():
                 break
-            self._take(pending.popleft())
+            first, second, step_seconds = pending.popleft()
+            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it gives ms
+            self._free.append((first, second))
         pair = self._pair()
         if pair is not None:
             pair[0].record(self._stream_now())
         return pair
 
     def give(self, pair: Pair) -> None:
-        """Record that the batch is in hand; on the stream on which it was asked for."""
+        """Record that the loop has its batch, on the stream that was current when it asked."""
         pair[1].record(self._stream)
 
     def end(self, pair: Pair, step_seconds: float) -> None:
-        """The step has ended: its pair is read when the device has passed it."""
+        """End the step: its pair is read once the device has passed it."""
         self._pending.append((*pair, step_seconds))
 
     def drop(self, pair: Pair) -> None:
-        """The step does not count."""
+        """Discard the step."""
         self._free.append(pair)
-
-    def drain(self, patience_seconds: float) -> None:
-        """Read what is under way, waiting for it at most so long; for tests and figures."""
-        until = time.monotonic() + patience_seconds
-        while self._pending and time.monotonic() < until:
-            if self._pending[0][1].query():
-                self._take(self._pending.popleft())
-            else:
-                time.sleep(1e-3)
-
-    def _take(self, entry: tuple[Any, Any, float]) -> None:
-        first, second, step_seconds = entry
-        self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it gives ms
-        self._free.append((first, second))
 
     def _pair(self) -> Pair | None:
         if self._free:
@@ -97,9 +84,6 @@ class EventLane:
         return self._made[-1]
 
     def _stream_now(self) -> Any:
-        if self._raw_stream is None:
-            self._stream = self._current_stream(self.device)
-            return self._stream
         raw = self._raw_stream(self.device)
         if raw != self._raw:
             self._raw, self._stream = raw, self._current_stream(self.device)

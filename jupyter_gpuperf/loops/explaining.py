@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -85,15 +86,15 @@ def explained(
         return None
     count = len(steps)
     began, ended = min(each.began for each in steps), max(each.ended for each in steps)
-    inside = [each for each in everything if each.ended > began and each.began < ended]
-    on_host = [each for each in inside if not each.on_device and not each.name.startswith(STEP)]
-    host_names = {each.name for each in on_host}
-    # Ranges of the host are drawn on the device, too; they are no work.
-    on_device = [
+    inside = [
         each
-        for each in inside
-        if each.on_device and each.name not in host_names and not each.name.startswith(STEP)
+        for each in everything
+        if each.ended > began and each.began < ended and not each.name.startswith(STEP)
     ]
+    on_host = [each for each in inside if not each.on_device]
+    # Ranges of the host are drawn on the device, too; they are no work.
+    host_names = {each.name for each in on_host}
+    on_device = [each for each in inside if each.on_device and each.name not in host_names]
     copies = [each for each in on_device if each.name.startswith(("Memcpy", "Memset"))]
     kernels = [each for each in on_device if not each.name.startswith(("Memcpy", "Memset"))]
     waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT])
@@ -117,7 +118,11 @@ def explained(
         copies=_shares(copies, count),
         syncs=_shares([each for each in on_host if each.name in SYNCHRONISING], count),
         kernels=_shares(kernels, count),
-        operations=_by_self_time(on_host, count),
+        operations=_shares(
+            [each for each in on_host if not each.name.startswith("cuda") and each.name != NEXT],
+            count,
+            lambda each: each.self_cpu_seconds,
+        ),
         cost_seconds=cost_seconds,
     )
 
@@ -136,12 +141,10 @@ def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def _between(
     spans: Sequence[tuple[float, float]], began: float, ended: float
 ) -> list[tuple[float, float]]:
-    gaps, at = [], began
-    for first, last in spans:
-        if first > at:
-            gaps.append((at, first))
-        at = max(at, last)
-    return [*gaps, (at, ended)] if ended > at else gaps
+    """Return what united spans leave free."""
+    edges = [began, *itertools.chain.from_iterable(spans), ended]
+    gaps = zip(edges[::2], edges[1::2], strict=True)
+    return [(first, last) for first, last in gaps if last > first]
 
 
 def _overlap(ones: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
@@ -154,18 +157,13 @@ def _length(spans: Sequence[tuple[float, float]]) -> float:
     return sum(ended - began for began, ended in spans)
 
 
-def _shares(events: Sequence[Event], steps: int) -> list[Share]:
+def _shares(
+    events: Sequence[Event],
+    steps: int,
+    seconds_of: Callable[[Event], float] = lambda each: each.ended - each.began,
+) -> list[Share]:
     times: dict[str, list[float]] = defaultdict(list)
     for each in events:
-        times[each.name].append(each.ended - each.began)
-    shares = [Share(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()]
-    return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]
-
-
-def _by_self_time(events: Sequence[Event], steps: int) -> list[Share]:
-    times: dict[str, list[float]] = defaultdict(list)
-    for each in events:
-        if not each.name.startswith("cuda") and each.name != NEXT:
-            times[each.name].append(each.self_cpu_seconds)
+        times[each.name].append(seconds_of(each))
     shares = [Share(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()]
     return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]

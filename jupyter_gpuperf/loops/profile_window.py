@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.explaining import NEXT, Event, Explanation, explained
@@ -24,6 +25,7 @@ MOST_CUT_SHORT: Final = 3
 Done = Callable[[Explanation | None, str], None]
 
 
+@dataclass(eq=False)
 class ProfileWindow:
     """Draws the batches of one loop in place of its iterator, until it has seen enough.
 
@@ -37,16 +39,12 @@ class ProfileWindow:
         Called when no more batches are to be drawn here.
     """
 
-    def __init__(
-        self,
-        torch: Any,
-        steps: int,
-        done: Done,
-        finish: Callable[[], None],
-    ) -> None:
-        self._torch = torch
-        self._steps = steps
-        self._done, self._finish = done, finish
+    torch: Any
+    steps: int
+    done: Done
+    finish: Callable[[], None]
+
+    def __post_init__(self) -> None:
         self._iterator: Any = None
         self._asked = 0
         self._first_asked = 0.0
@@ -65,7 +63,7 @@ class ProfileWindow:
         try:
             if self._profile is None:
                 return original(iterator)
-            with self._torch.profiler.record_function(NEXT):
+            with self.torch.profiler.record_function(NEXT):
                 return original(iterator)
         except BaseException:
             self._guarded(self._ended_early)
@@ -80,20 +78,20 @@ class ProfileWindow:
             self._plain_step_seconds = (now - self._first_asked) / PLAIN_STEPS
             self._start()
         elif self._profile is not None:
-            if self._asked == FIRST_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self._steps:
+            if self._asked == FIRST_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self.steps:
                 self._stop()
             else:
                 self._profile.step()
 
     def _start(self) -> None:
         self._began = time.perf_counter()
-        profiler = self._torch.profiler
+        profiler = self.torch.profiler
         activities = [profiler.ProfilerActivity.CPU]
-        if self._torch.cuda.is_available():
+        if self.torch.cuda.is_available():
             activities.append(profiler.ProfilerActivity.CUDA)
         profile = profiler.profile(
             activities=activities,
-            schedule=profiler.schedule(wait=0, warmup=WARM_STEPS, active=self._steps, repeat=1),
+            schedule=profiler.schedule(wait=0, warmup=WARM_STEPS, active=self.steps, repeat=1),
             **keeping_events(profiler.profile),
         )
         profile.start()
@@ -101,8 +99,8 @@ class ProfileWindow:
 
     def _stop(self) -> None:
         profile, self._profile = self._profile, None
-        if self._torch.cuda.is_available():
-            self._torch.cuda.synchronize()  # or the last step's kernels are missing
+        if self.torch.cuda.is_available():
+            self.torch.cuda.synchronize()  # or the last step's kernels are missing
         profile.step()
         profile.stop()
         found = explained(
@@ -123,8 +121,8 @@ class ProfileWindow:
             self._end(None, "the loop ended before so many steps were seen")
 
     def _end(self, found: Explanation | None, why: str) -> None:
-        self._finish()
-        self._done(found, why)
+        self.finish()
+        self.done(found, why)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

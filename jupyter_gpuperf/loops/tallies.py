@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
@@ -46,16 +46,8 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
         event_step_seconds=math.fsum(step for _, step in idle),
         event_idle_seconds=math.fsum(idle_seconds for idle_seconds, _ in idle),
         epoch_batches=clock.epoch_batches,
-        bins=_bins(plain),
+        bins=dict(Counter(str(bin_of(step.ended - step.began)) for step in plain)),
     )
-
-
-def _bins(steps: list[Step]) -> dict[str, int]:
-    bins: dict[str, int] = {}
-    for step in steps:
-        name = str(bin_of(step.ended - step.began))
-        bins[name] = bins.get(name, 0) + 1
-    return bins
 
 
 def bin_of(seconds: float) -> int:

@@ -76,7 +76,14 @@ class TelemetryThread(ReportingThread):
             if isinstance(message, Answer):
                 self._hear(message)
         if tallies or not self.link.connected:  # that one watches, before the first step
-            self.link.send(self._steps(tallies))
+            told = {tally.loader for tally in tallies}
+            steps = Steps(
+                kernel_id=self._kernel_id,
+                notebook_path=self._notebook_path,
+                loaders=[each.info for each in self._watching.clocks if each.info.id in told],
+                tallies=tallies,
+            )
+            self.link.send(steps)
         while self._cells and self.link.send(self._cells[0]):
             self._cells.popleft()
 
@@ -93,15 +100,5 @@ class TelemetryThread(ReportingThread):
         for clock in self._watching.clocks:
             if clock.worker_pids:
                 looker = self._threads.setdefault(clock.info.id, WorkerThreads())
-                threads = looker.look(clock.worker_pids[0])
-                if threads is not None:
+                if (threads := looker.look(clock.worker_pids[0])) is not None:
                     clock.info = msgspec.structs.replace(clock.info, worker_threads=threads)
-
-    def _steps(self, tallies: list[StepTally]) -> Steps:
-        told = {tally.loader for tally in tallies}
-        return Steps(
-            kernel_id=self._kernel_id,
-            notebook_path=self._notebook_path,
-            loaders=[each.info for each in self._watching.clocks if each.info.id in told],
-            tallies=tallies,
-        )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loops.clock import A_PAUSE, Given, IteratorClock, LoaderClock
 from jupyter_gpuperf.loops.events import EventLane, device_in_use, never_give_back
 from jupyter_gpuperf.loops.patch import SLOT, Patch
-from jupyter_gpuperf.loops.ranks import rank_in
 from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader
@@ -26,6 +26,11 @@ MOST_LOADERS: Final = 64
 """A notebook that makes a new loader in each epoch must not fill the memory."""
 
 
+FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
+"""What is not known of a loader when its first batch is asked for."""
+
+
+@dataclass(eq=False)
 class Watching:
     """The watched loaders and their clocks.
 
@@ -37,18 +42,14 @@ class Watching:
         Gives the notebook's name for a loader whose index sampler is this; ``None``: its data set's class.
     """
 
-    def __init__(
-        self,
-        *,
-        torch: Callable[[], Any] = lambda: sys.modules.get("torch"),
-        name_of: Callable[[Any], str | None] = lambda sampler: None,
-        arguments_of: Callable[[str], list[str] | None] = lambda name: None,
-    ) -> None:
-        self.name_of, self._arguments_of = name_of, arguments_of
+    torch: Callable[[], Any] = lambda: sys.modules.get("torch")
+    name_of: Callable[[Any], str | None] = lambda sampler: None
+    arguments_of: Callable[[str], list[str] | None] = lambda name: None
+
+    def __post_init__(self) -> None:
         self.given = Given()
         self.everything = False
         self.patch = Patch(self._begin)
-        self._torch = torch
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
         self._wrapped: list[LoaderClock] = []
@@ -111,7 +112,7 @@ class Watching:
 
     def find_device(self) -> None:
         """Give each clock its events, once the notebook uses CUDA; starts no context itself."""
-        torch = self._torch()
+        torch = self.torch()
         device = None if torch is None else device_in_use(torch)
         if device is None:
             return
@@ -123,21 +124,14 @@ class Watching:
 
     def find_rank(self) -> None:
         """Give each clock its rank, once this process has met those that it trains with."""
-        torch = self._torch()
-        found = None if torch is None else rank_in(torch)
-        rank, count = found or (None, None)
+        rank, count = _rank_in(self.torch()) or (None, None)
         for clock in self.clocks:
             if clock.info.rank != rank or clock.info.ranks_count != count:
                 clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
 
     def devices(self) -> list[str]:
         """Return the UUIDs of all devices on which torch holds memory here."""
-        torch = self._torch()
-        cuda = getattr(torch, "cuda", None)
-        if cuda is None or not cuda.is_initialized():
-            return []
-        held = (index for index in range(cuda.device_count()) if cuda.memory_reserved(index))
-        return [uuid for index in held if (uuid := uuid_of(torch, index)) is not None]
+        return list(memory_report(self.torch()).devices)
 
     def forget(self) -> None:
         """Forget all loaders and their steps."""
@@ -147,7 +141,8 @@ class Watching:
     def _begin(self, iterator: Any) -> IteratorClock | None:
         try:
             sampler = iterator._index_sampler
-            if not self.everything and not self._is_named(sampler):
+            named = self._named.get(id(sampler), lambda: None)
+            if not self.everything and named() is not sampler:
                 return None
             clock = self._clock_of(iterator, sampler)
             fresh = IteratorClock(clock, self._grad_enabled())
@@ -159,19 +154,15 @@ class Watching:
         return fresh
 
     def _grad_enabled(self) -> Callable[[], bool]:
-        found = getattr(self._torch(), "is_grad_enabled", None)
+        found = getattr(self.torch(), "is_grad_enabled", None)
         return (lambda: True) if found is None else found
 
-    def _is_named(self, sampler: object) -> bool:
-        reference = self._named.get(id(sampler))
-        return reference is not None and reference() is sampler
-
     def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
-        reference, clock = self._clocks.get(id(sampler), (None, None))
+        reference, clock = self._clocks.get(id(sampler), (lambda: None, None))
         info = self._described(iterator, sampler)
-        if clock is None or reference is None or reference() is not sampler:
+        if clock is None or reference() is not sampler:
             clock = self._of_before(info) or LoaderClock(self._numbered(info), self.given)
-            arguments = self._arguments_of(info.name)
+            arguments = self.arguments_of(info.name)
             clock.info = msgspec.structs.replace(clock.info, arguments=arguments)
             self._clocks[id(sampler)] = (_reference(sampler), clock)
             while len(self._clocks) > MOST_LOADERS:
@@ -230,25 +221,24 @@ def in_child(watching: Watching) -> None:
     watching.forget()
 
 
-def quiet_in_children(watching: Watching) -> None:
-    """Have it go quiet in every forked child, as in a DataLoader's workers."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: in_child(watching))
-
-
 def _is_torchs(loader: object) -> bool:
     return any(each.__module__ == "torch.utils.data.dataloader" for each in type(loader).__mro__)
 
 
+def _rank_in(torch: Any) -> tuple[int, int] | None:
+    """Return this process's rank and how many there are; ``None`` before they met, and where it is alone.
+
+    Asks no other process, and imports nothing.
+    """
+    distributed = getattr(torch, "distributed", None)
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    count = int(distributed.get_world_size())
+    return (int(distributed.get_rank()), count) if count > 1 else None
+
+
 def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
-    found_later = {
-        "arguments": None,
-        "device_uuid": None,
-        "worker_threads": None,
-        "rank": None,
-        "ranks_count": None,
-    }
-    return msgspec.structs.replace(one, id=0, **found_later) == other
+    return msgspec.structs.replace(one, id=0, **dict.fromkeys(FOUND_LATER)) == other
 
 
 def _reference(thing: Any) -> Callable[[], Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
 from typing import Final
 
 WORKING_SHARE: Final = 0.1
@@ -10,37 +10,23 @@ WORKING_SHARE: Final = 0.1
 
 
 class WorkerThreads:
-    """Looks at a worker's threads now and then.
+    """Looks at a worker's threads now and then."""
 
-    Parameters
-    ----------
-    proc
-        Where the system shows its processes.
-    """
-
-    def __init__(self, proc: Path = Path("/proc")) -> None:
-        self._proc = proc
+    def __init__(self) -> None:
         self._pid = 0
-        self._ticks: dict[str, int] = {}
+        self._seconds: dict[int, float] = {}
 
     def look(self, pid: int) -> int | None:
         """Return how many of the worker's threads computed since the look before, or ``None``."""
-        ticks = self._read(pid)
-        known, self._ticks = (self._ticks if pid == self._pid else {}), ticks
-        first_look, self._pid = pid != self._pid, pid
-        used = [count - known.get(thread, 0) for thread, count in ticks.items()]
-        most = max(used, default=0)
-        if first_look or most == 0:
+        import psutil  # here: most kernels have loaded it, and a loop without workers does not need it
+
+        seconds: dict[int, float] = {}
+        with contextlib.suppress(psutil.Error):  # it has ended, or this system shows no such thing
+            threads = psutil.Process(pid).threads()
+            seconds = {each.id: each.user_time + each.system_time for each in threads}
+        used = [spent - self._seconds.get(thread, 0.0) for thread, spent in seconds.items()]
+        most, first_look = max(used, default=0.0), pid != self._pid
+        self._pid, self._seconds = pid, seconds
+        if first_look or most <= 0:
             return None
         return sum(each >= WORKING_SHARE * most for each in used)
-
-    def _read(self, pid: int) -> dict[str, int]:
-        ticks = {}
-        try:
-            for thread in (self._proc / str(pid) / "task").iterdir():
-                # After the name, which may hold anything, in brackets: state is field 3, utime 14, stime 15.
-                fields = (thread / "stat").read_text().rpartition(")")[2].split()
-                ticks[thread.name] = int(fields[11]) + int(fields[12])
-        except (OSError, ValueError, IndexError):
-            return {}  # it has ended, or this system shows no such thing
-        return ticks

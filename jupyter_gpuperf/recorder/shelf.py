@@ -66,7 +66,7 @@ def start_recorder(
             ),
             news=(
                 encode(DevicesChanged(devices=devices, version=version)),
-                encode(sampler.news(ALERTS) or AlertsChanged(alerts=[])),
+                encode(sampler.news.get(ALERTS) or AlertsChanged(alerts=[])),
             ),
             anonymizer=anonymizer,
             subscribers=subscribers,

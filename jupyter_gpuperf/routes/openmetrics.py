@@ -14,14 +14,12 @@ from jupyter_gpuperf.schemas import Processes
 from jupyter_gpuperf.server.threads import in_thread
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-    from jupyter_gpuperf.sampling.openmetrics import Snapshot
+    from prometheus_client.registry import Collector
 
 OLDEST_SECONDS: Final = 1.0
 """A scrape never shows older readings, also while nobody watches and ticks come rarely."""
 
-Encoder: TypeAlias = "Callable[[CollectorRegistry], bytes]"
+Encoder: TypeAlias = "Callable[[Collector], bytes]"
 
 
 class MetricsHandler(GpuPerfHandler):
@@ -30,24 +28,22 @@ class MetricsHandler(GpuPerfHandler):
     @operation("text/plain")
     async def get(self) -> None:
         """The newest frame for Prometheus, in the text format that the Accept header asks for."""
-        from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector, registry_of
-
         await self.services.fresh(OLDEST_SECONDS)
         encode, content_type = _encoder(self.request.headers.get("Accept", ""))
         processes = await self.services.processes.read(await running_kernels(self))
-        collector = SnapshotCollector(
-            self.services.catalog, self._snapshot(processes), hostname=socket.gethostname()
-        )
-        text = await in_thread(lambda: encode(registry_of(collector)))
+        collector = self._collector(processes)
+        text = await in_thread(lambda: encode(collector))
         self.finish(text, set_content_type=content_type)
 
-    def _snapshot(self, processes: Processes) -> Snapshot:
-        from jupyter_gpuperf.sampling.openmetrics import Snapshot
+    def _collector(self, processes: Processes) -> Collector:
+        from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector
 
         sampler = self.services.sampler
         if sampler.latest is None:  # only when the first tick was lost to a stop in between
             raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
-        return Snapshot(
+        return SnapshotCollector(
+            catalog=self.services.catalog,
+            hostname=socket.gethostname(),
             version=sampler.version,
             devices=sampler.devices,
             frame=sampler.latest,

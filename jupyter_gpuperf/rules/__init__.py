@@ -26,10 +26,9 @@ from jupyter_gpuperf.rules import (
     transfer_bound,
 )
 from jupyter_gpuperf.rules.judge import judge
-from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View
 from jupyter_gpuperf.rules.rule_input import Device, Listing, Process, RuleInput, Series
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 __all__ = [
     "RULES",

@@ -63,20 +63,15 @@ def activity_metric(series: Series) -> str | None:
 
     GPM's share covers all time from reading to reading; the driver's utilisation a part of it, and late.
     """
-    count = len(series.times_seconds)
-    for metric in (SM, UTILIZATION):
-        if count and len(series.values(metric)) >= 0.6 * count:
-            return metric
-    return None
+    enough = max(1.0, 0.6 * len(series.times_seconds))
+    return next((each for each in (SM, UTILIZATION) if len(series.values(each)) >= enough), None)
 
 
 def busy_spans(series: Series) -> list[Span]:
     """Return when the device worked: one span a job, from its first kernel to its last."""
     metric = activity_metric(series)
-    if metric is None:
-        return []
     least = LEAST_SM_PERCENT if metric == SM else LEAST_UTILIZATION_PERCENT
-    busy = [time for time, value in series.points(metric) if value >= least]
+    busy = [time for time, value in series.points(metric or "") if value >= least]
     if not busy:
         return []
     # A reading tells of the time before it.
@@ -96,7 +91,9 @@ def steady_part(series: Series, job: Span) -> Span | None:
     """Return the steady part of a job; ``None`` where it was too short for one."""
     interval = series.interval_seconds
     start = job.start_seconds
-    if not _began_before(series, job):
+    first = series.times_seconds[0]
+    # Where its memory is there from the first reading on, it only rested then.
+    if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
     filled = _filled_at(series, job)
     if filled is not None:
@@ -127,14 +124,6 @@ def _goes_on(series: Series, job: Span) -> bool:
     return rest <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
         rest <= HELD_PAUSE_SECONDS and _is_held(series, job.end_seconds, job)
     )
-
-
-def _began_before(series: Series, job: Span) -> bool:
-    first = series.times_seconds[0]
-    if job.start_seconds <= first + 2 * series.interval_seconds:
-        return True
-    # Its memory is there from the first reading on: it only rested then.
-    return _is_held(series, first, job)
 
 
 def _is_held(series: Series, since_seconds: float, job: Span) -> bool:

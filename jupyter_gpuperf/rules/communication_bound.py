@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
-from jupyter_gpuperf.rules.straggler import Rank, Straggler
+from jupyter_gpuperf.rules.straggler import Cause, Rank, Straggler, fill_of
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import link_rate
-from jupyter_gpuperf.rules.view import View
 from jupyter_gpuperf.rules.workload import Workload
 
 NVLINK_BYTES_PER_SECOND: Final = 25e9
@@ -49,6 +48,21 @@ BALANCED_RATIO = Threshold(
 )
 
 
+SUMMARIES: Final = {
+    Cause.DATA: "GPU {} (process {}) is late, since it waits for data: it holds up GPU {} for {:.0%} of each step.",
+    Cause.HOST: "GPU {} (process {}) is late, since its host is: it holds up GPU {} for {:.0%} of each step.",
+    Cause.GPU: "GPU {} (process {}) is late, since it computes for longer: it holds up GPU {} for {:.0%} of each step.",
+}
+ADVICE: Final = {
+    Cause.DATA: "Mend this process's loader, since the others wait for it in every step: see whether its part of "
+    "the data is larger or on a slower disk, and whether its workers have cores of their own.",
+    Cause.HOST: "See what this process does in its step and the others don't, as logging, saving or evaluating on "
+    "rank 0, and whether it shares its cores with other programs.",
+    Cause.GPU: "See whether this GPU is shared, hot, or set to lower clocks, and whether this process's batches are "
+    "larger or longer than those of the others.",
+}
+
+
 def _check(view: View) -> Finding | None:
     straggler = view.straggler
     if straggler is None:
@@ -59,78 +73,44 @@ def _check(view: View) -> Finding | None:
 
 def _late(straggler: Straggler) -> Finding:
     late, waiting = straggler.late, straggler.waiting
+    cause, lost = straggler.cause, straggler.lost_ratio
+    process = "?" if late.steps.pid is None else str(late.steps.pid)
     return Finding(
         severity="warning",
         # The chip's fill is a reading of the driver; what is idle, and for what, the step clocks measured.
-        confidence="suspected" if straggler.cause == "gpu" else "confirmed",
-        summary=_summary(straggler),
+        confidence="suspected" if cause is Cause.GPU else "confirmed",
+        summary=SUMMARIES[cause].format(late.device.index, process, _indexes(waiting), lost),
         evidence={
             "late_device_index": str(late.device.index),
-            "late_process": _process(late),
+            "late_process": process,
             "late_idle_for_data_ratio": late.data_ratio,
             "late_idle_for_host_ratio": late.host_ratio,
             "late_filled_ratio": late.fill_ratio,
             "waiting_device_indexes": _indexes(waiting),
             "waiting_idle_ratio": median(each.idle_ratio for each in waiting),
-            "waiting_filled_ratio": _fill_of(waiting),
+            "waiting_filled_ratio": fill_of(waiting),
             "step_seconds": late.steps.step_seconds,
         },
-        lost_ratio=straggler.lost_ratio,
-        advice=_advice(straggler),
+        lost_ratio=lost,
+        advice=ADVICE[cause],
         refuted_by="Train on the others alone: if their steps take as long as before, it is not this one that they wait for.",
     )
-
-
-def _summary(straggler: Straggler) -> str:
-    index, process = straggler.late.device.index, _process(straggler.late)
-    others, lost = _indexes(straggler.waiting), straggler.lost_ratio
-    if straggler.cause == "data":
-        return f"GPU {index} (process {process}) is late, since it waits for data: it holds up GPU {others} for {lost:.0%} of each step."
-    if straggler.cause == "host":
-        return f"GPU {index} (process {process}) is late, since its host is: it holds up GPU {others} for {lost:.0%} of each step."
-    return f"GPU {index} (process {process}) is late, since it computes for longer: it holds up GPU {others} for {lost:.0%} of each step."
-
-
-def _advice(straggler: Straggler) -> str:
-    if straggler.cause == "data":
-        return (
-            "Mend this process's loader, since the others wait for it in every step: see whether its part of "
-            "the data is larger or on a slower disk, and whether its workers have cores of their own."
-        )
-    if straggler.cause == "host":
-        return (
-            "See what this process does in its step and the others don't, as logging, saving or evaluating on "
-            "rank 0, and whether it shares its cores with other programs."
-        )
-    return (
-        "See whether this GPU is shared, hot, or set to lower clocks, and whether this process's batches are "
-        "larger or longer than those of the others."
-    )
-
-
-def _process(rank: Rank) -> str:
-    return "?" if rank.steps.pid is None else str(rank.steps.pid)
 
 
 def _indexes(ranks: Sequence[Rank]) -> str:
     return ", ".join(str(index) for index in sorted(each.device.index for each in ranks))
 
 
-def _fill_of(ranks: Sequence[Rank]) -> float | None:
-    known = [each.fill_ratio for each in ranks if each.fill_ratio is not None]
-    return median(known) if known else None
-
-
 def _exchanging(view: View) -> Finding | None:
     work = view.work
     if work.busy_ratio < BUSY_RATIO or not view.peers:
         return None
-    fill = work.fill_ratio
     nvlink, pcie = _nvlink_ratio(view.series), _pcie_ratio(view.series, work)
     share = max(nvlink or 0.0, pcie or 0.0)
-    if share < (NVLINK_RATIO if share == nvlink else PCIE_RATIO) or not _has_busy_peers(view):
-        return None
     over_nvlink = share == nvlink
+    if share < (NVLINK_RATIO if over_nvlink else PCIE_RATIO) or not _has_busy_peers(view):
+        return None
+    fill = work.fill_ratio
     return Finding(
         severity="warning" if fill is not None and fill < FILL_RATIO else "info",
         confidence="suspected",
@@ -153,8 +133,8 @@ def _exchanging(view: View) -> Finding | None:
 
 def _has_busy_peers(view: View) -> bool:
     start, end = view.series.times_seconds[0], view.series.times_seconds[-1]
-    means = [each.series.between(start, end).mean("utilization_percent") for each in view.peers]
-    return any(mean is not None and mean / 100 >= BUSY_RATIO for mean in means)
+    means = (each.series.between(start, end).mean("utilization_percent") for each in view.peers)
+    return any((mean or 0.0) / 100 >= BUSY_RATIO for mean in means)
 
 
 def _pcie_ratio(series: Series, work: Workload) -> float | None:
@@ -177,7 +157,6 @@ RULE = Rule(
     title="Waiting for other devices",
     meaning="Several devices train together, and spend their time exchanging data, or waiting for one that is late, "
     "instead of computing.",
-    needs=("utilization_percent",),
     check=_check,
     is_of_loop=True,
 )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import loader_with
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 THROTTLED_RATIO = Threshold(
     0.1,
@@ -58,7 +57,6 @@ RULE = Rule(
     code="cpu-quota",
     title="CPU limit used up",
     meaning="The container may use only so much CPU, and its threads, often DataLoader workers, are held back.",
-    needs=("utilization_percent",),
     check=_check,
     is_of_loop=True,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import AT_ONCE, Finding, HoldOff, Rule
-from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
 
 XID_SECONDS: Final = 600.0
 """For how long an XID error is shown."""
@@ -32,6 +32,12 @@ XID_OF_PROGRAMS: Final = frozenset({13, 31, 32, 43, 45})
 
 BUSY_PERCENT: Final = 50.0
 LINK_SECONDS: Final = 20.0
+LINK_METRICS: Final = (
+    "pcie_link_generation",
+    "pcie_link_max_generation",
+    "pcie_link_lanes",
+    "pcie_link_max_lanes",
+)
 
 
 def _lost(view: View) -> Finding | None:
@@ -82,17 +88,11 @@ def _ecc(view: View) -> Finding | None:
 def _link(view: View) -> Finding | None:
     recent = view.series.last(LINK_SECONDS)
     busy = recent.mean("utilization_percent") or 0.0
-    lanes, lanes_max = recent.now("pcie_link_lanes"), recent.now("pcie_link_max_lanes")
-    generations = recent.values("pcie_link_generation")
-    generation_max = recent.now("pcie_link_max_generation")
-    narrow = lanes is not None and lanes_max is not None and lanes < lanes_max
+    _, generation_max, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
+    generations = recent.values(LINK_METRICS[0])
+    narrow = lanes is not None and lanes < (lanes_max or 0.0)
     # An idle device lowers the generation by itself: only under load does it tell something.
-    slow = (
-        busy >= BUSY_PERCENT
-        and bool(generations)
-        and generation_max is not None
-        and max(generations) < generation_max
-    )
+    slow = busy >= BUSY_PERCENT and max(generations, default=math.inf) < (generation_max or 0.0)
     if not narrow and not slow:
         return None
     return Finding(
@@ -115,42 +115,18 @@ def _link(view: View) -> Finding | None:
 
 
 ALERTS: Final = (
-    Rule(
-        code="device_lost",
-        needs=(),
-        reads=("utilization_percent", "power_watts"),
-        check=_lost,
-        notify=True,
-        holds_off=AT_ONCE,
-    ),
-    Rule(
-        code="xid",
-        needs=("xid_count",),
-        reads=("xid_last_code",),
-        check=_xid,
-        notify=True,
-        holds_off=AT_ONCE,
-    ),
-    Rule(
-        code="ecc",
-        needs=(),
+    alert("device_lost", _lost, reads=("utilization_percent", "power_watts")),
+    alert("xid", _xid, needs=("xid_count",), reads=("xid_last_code",)),
+    alert(
+        "ecc",
+        _ecc,
         reads=("ecc_uncorrected_count", "remap_failed_count"),
-        check=_ecc,
-        notify=True,
-        holds_off=HoldOff(after_seconds=0.0, until_seconds=15.0),
+        holds_off=HoldOff(until_seconds=15.0),
     ),
-    Rule(
-        code="pcie_below_link",
-        needs=(),
-        reads=(
-            "utilization_percent",
-            "pcie_link_generation",
-            "pcie_link_max_generation",
-            "pcie_link_lanes",
-            "pcie_link_max_lanes",
-        ),
-        check=_link,
-        notify=True,
+    alert(
+        "pcie_below_link",
+        _link,
+        reads=("utilization_percent", *LINK_METRICS),
         holds_off=HoldOff(after_seconds=LINK_SECONDS, until_seconds=60.0),
     ),
 )

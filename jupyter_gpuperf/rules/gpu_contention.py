@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Listing, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 SHARE_PERCENT = Threshold(
     5.0,
@@ -88,6 +87,5 @@ RULE = Rule(
     code="gpu-contention",
     title="Shared with other programs",
     meaning="Two or more programs compute on the device, and take turns.",
-    needs=("utilization_percent",),
     check=_check,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, Rule
-from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, View, alert
 from jupyter_gpuperf.units import GIB
 
 SHM_RATIO: Final = 0.9
@@ -40,21 +39,8 @@ def _disk(view: View) -> Finding | None:
     )
 
 
+SHM_HOLDS_OFF: Final = HoldOff(after_seconds=2.0, until_seconds=15.0)
 ALERTS: Final = (
-    Rule(
-        code="shm_nearly_full",
-        scope="host",
-        needs=SHM_METRICS,
-        check=_shared,
-        notify=True,
-        holds_off=HoldOff(after_seconds=2.0, until_seconds=15.0),
-    ),
-    Rule(
-        code="disk_nearly_full",
-        scope="host",
-        needs=DISK_METRICS,
-        check=_disk,
-        notify=True,
-        holds_off=A_WHILE,
-    ),
+    alert("shm_nearly_full", _shared, scope="host", needs=SHM_METRICS, holds_off=SHM_HOLDS_OFF),
+    alert("disk_nearly_full", _disk, scope="host", needs=DISK_METRICS, holds_off=A_WHILE),
 )

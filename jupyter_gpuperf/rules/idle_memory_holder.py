@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Listing, Process, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 from jupyter_gpuperf.units import GIB
 
 HELD_RATIO = Threshold(

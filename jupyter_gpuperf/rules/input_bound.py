@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import WATCH, more_workers
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
-from jupyter_gpuperf.rules.view import View
 from jupyter_gpuperf.rules.waiting import Waiting, is_calm, kind_of_waiting
+from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LOST_WARNING_RATIO = Threshold(
@@ -64,11 +64,9 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     lost = loader.wait_ratio if known is None else known
     if lost < LOST_INFO_RATIO:
         return None
-    severity: Severity = "info"
-    if lost >= LOST_WARNING_RATIO:
-        severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
+    loud: Severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
     return Finding(
-        severity=severity,
+        severity=loud if lost >= LOST_WARNING_RATIO else "info",
         summary=f"The GPU waits for data {lost:.0%} of the time."
         if known is not None
         else f"The loop waits for its next batch {lost:.0%} of the time.",
@@ -77,10 +75,10 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
             "idle_for_data_ratio": known,
             "step_seconds": loader.step_seconds,
             "workers_count": float(loader.num_workers),
-            **_machine(view),
+            **_machine(view.work),
         },
         lost_ratio=lost,
-        advice=_advice(view, loader),
+        advice=_advice(view.work, loader),
         refuted_by="If the next batch is ready when the loop asks for it and the GPU still rests, the "
         "loader is not the cause.",
         change=more_workers(loader, view.work.host_cores_limit),
@@ -89,56 +87,54 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
 
 def _suspected(view: View) -> Finding | None:
     work = view.work
-    copying = copying_ratio(view)
-    if work.idle_ratio < IDLE_RATIO or (copying is not None and copying >= COPYING_RATIO):
-        return None
-    severity = _severity(view)
-    if severity is None:
+    is_copying = (copying_ratio(view) or 0.0) >= COPYING_RATIO
+    severity = _severity(work)
+    if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
     return Finding(
         severity=severity,
         confidence="suspected",
-        summary=_summary(view),
-        evidence={**_pattern(view), **_machine(view)},
+        summary=_summary(work),
+        evidence={**_pattern(work), **_machine(work)},
         lost_ratio=work.idle_ratio,
-        advice=_advice(view, None),
+        advice=_advice(work, None),
         refuted_by="The step clock: if the loop hardly waits in next(), the GPU waits for something else.",
         change=WATCH,
     )
 
 
-def _severity(view: View) -> Severity | None:
-    work = view.work
-    waiting = kind_of_waiting(work)
-    if waiting is Waiting.RESTS:
-        looping = work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
-        fed = (work.receive_bytes_per_second or 0.0) >= FED_BYTES_PER_SECOND
-        return "warning" if not is_calm(work) or looping or fed else "info"
-    if waiting is Waiting.STALLS:
-        written = work.disk_write_bytes_per_second or 0.0
-        return None if written >= BATCHES_BYTES_PER_SECOND else "info"
-    if waiting is Waiting.UNKNOWN:
-        return "info"
-    if waiting is Waiting.BETWEEN:
-        prepared = work.host_cores is None or work.host_cores >= WORKERS_CORES
-        fed = (work.receive_bytes_per_second or 0.0) >= BATCHES_BYTES_PER_SECOND
-        return "info" if prepared or fed else None
+def _severity(work: Workload) -> Severity | None:
+    received, written = (
+        work.receive_bytes_per_second or 0.0,
+        work.disk_write_bytes_per_second or 0.0,
+    )
+    match kind_of_waiting(work):
+        case Waiting.RESTS:
+            looping = work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
+            fed = received >= FED_BYTES_PER_SECOND
+            return "warning" if not is_calm(work) or looping or fed else "info"
+        case Waiting.STALLS:
+            return None if written >= BATCHES_BYTES_PER_SECOND else "info"
+        case Waiting.UNKNOWN:
+            return "info"
+        case Waiting.BETWEEN:
+            prepared = work.host_cores is None or work.host_cores >= WORKERS_CORES
+            return "info" if prepared or received >= BATCHES_BYTES_PER_SECOND else None
     return None
 
 
-def _summary(view: View) -> str:
-    idle = view.work.idle_ratio
-    if kind_of_waiting(view.work) is Waiting.RESTS:
-        if is_calm(view.work):
+def _summary(work: Workload) -> str:
+    idle = work.idle_ratio
+    if kind_of_waiting(work) is Waiting.RESTS:
+        if is_calm(work):
             return f"The GPU rests {idle:.0%} of the time, and so does the machine: nothing is asked of it, or a remote store is slow."
-        if not view.work.rest_ratio:
+        if not work.rest_ratio:
             return f"The GPU works {1 - idle:.0%} of the time, with kernels too large to be waiting for launches: it probably waits for data."
         return f"The GPU rests {idle:.0%} of the time between bursts of work: it probably waits for data."
     return f"The GPU rests {idle:.0%} of the time: it may wait for data."
 
 
-def _advice(view: View, loader: LoaderSteps | None) -> str:
-    work = view.work
+def _advice(work: Workload, loader: LoaderSteps | None) -> str:
     limit, cores = work.host_cores_limit, work.host_cores
     if limit is not None and cores is not None and cores >= 0.9 * limit:
         return (
@@ -155,21 +151,17 @@ def _advice(view: View, loader: LoaderSteps | None) -> str:
     return "Give the DataLoader more workers, as long as cores are free; then make each item cheaper to load."
 
 
-def _pattern(view: View) -> dict[str, float | None]:
-    work = view.work
-    shown: dict[str, float | None] = {"busy_ratio": work.busy_ratio}
-    if work.rest_ratio:
-        shown |= {
-            "resting_ratio": work.rest_ratio,
-            "bursts_per_second": work.bursts_per_second,
-        }
-    else:  # rare readings: each covers several bursts
-        shown |= {"filled_ratio": work.fill_ratio}
-    return {**shown, "host_to_device_bytes_per_second": work.receive_bytes_per_second}
+def _pattern(work: Workload) -> dict[str, float | None]:
+    rests = {"resting_ratio": work.rest_ratio, "bursts_per_second": work.bursts_per_second}
+    return {
+        "busy_ratio": work.busy_ratio,
+        # Rare readings cover several bursts each.
+        **(rests if work.rest_ratio else {"filled_ratio": work.fill_ratio}),
+        "host_to_device_bytes_per_second": work.receive_bytes_per_second,
+    }
 
 
-def _machine(view: View) -> dict[str, float | None]:
-    work = view.work
+def _machine(work: Workload) -> dict[str, float | None]:
     return {
         "host_used_cores": work.host_cores,
         "host_limit_cores": work.host_cores_limit,
@@ -181,7 +173,6 @@ RULE = Rule(
     code="input-bound",
     title="Waiting for data",
     meaning="The GPU has nothing to do, because the next batch is not there yet.",
-    needs=("utilization_percent",),
     check=_check,
     is_of_loop=True,
 )

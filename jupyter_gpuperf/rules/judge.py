@@ -1,4 +1,4 @@
-"""Judges devices with rules: each job in its steady state, or whatever a rule looks at."""
+"""Runs the rules on each device: on every job's steady state, or on whatever a rule looks at."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from jupyter_gpuperf.rules.busy_spans import Span, steady_spans
-from jupyter_gpuperf.rules.rule import SEVERITIES, Finding, Rule
+from jupyter_gpuperf.rules.rule import SEVERITIES, Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Device, RuleInput
-from jupyter_gpuperf.rules.view import View
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +34,7 @@ def judge(everything: RuleInput, rules: Sequence[Rule], *, live: bool = False) -
             continue
         for each in _of_device(everything, device, rules, live=live):
             key = (each.code, each.device)
-            if key not in found or _urgency(each) > _urgency(found[key]):
-                found[key] = each
+            found[key] = max(found.get(key, each), each, key=_urgency)
     return worst_first(found.values(), rules)
 
 
@@ -46,15 +44,19 @@ def worst_first(findings: Iterable[Finding], rules: Sequence[Rule]) -> list[Find
     return sorted(findings, key=lambda each: (-SEVERITIES.index(each.severity), places[each.code]))
 
 
-def checked(rule: Rule, view: View) -> Finding | None:
-    """Return what one rule finds, with what its check leaves out; ``None`` also where it raises."""
+def found_by(rules: Iterable[Rule], view: View) -> list[Finding]:
+    """Return what the rules find, with what their checks leave out; one that raises finds nothing."""
+    return [found for rule in rules if (found := _checked(rule, view)) is not None]
+
+
+def _checked(rule: Rule, view: View) -> Finding | None:
     if not all(view.series.values(metric) for metric in rule.needs):
         return None
     try:
         found = rule.check(view)
     except Exception:  # of another package, perhaps: the other rules go on
         logger.exception("The rule %s failed.", rule.code)
-        return None
+        found = None
     if found is None:
         return None
     loop = view.loader if rule.is_of_loop else None
@@ -80,30 +82,25 @@ def _plain(value: float | str | None) -> float | str:
 def _of_device(
     everything: RuleInput, device: Device, rules: Sequence[Rule], *, live: bool
 ) -> Iterator[Finding]:
+    def in_span(rules: Iterable[Rule], span: Span) -> list[Finding]:
+        series, host = (
+            each.between(span.start_seconds, span.end_seconds)
+            for each in (device.series, everything.host)
+        )
+        view = View(everything=everything, device=device, series=series, host_series=host)
+        return found_by(rules, view)
+
     times = device.series.times_seconds
     whole = [rule for rule in rules if rule.looks_at == "whole"]
-    yield from _in_span(everything, device, whole, Span(times[0], times[-1]))
+    yield from in_span(whole, Span(times[0], times[-1]))
     steady = [rule for rule in rules if rule.looks_at == "steady"]
     for span in steady_spans(device.series, live=live):
-        yield from _in_span(everything, device, steady, span)
+        yield from in_span(steady, span)
         seen: dict[str, list[Finding]] = {}
         for part in _parts(span):
-            for finding in _in_span(everything, device, steady, part):
+            for finding in in_span(steady, part):
                 seen.setdefault(finding.code, []).append(finding)
         yield from (found[0] for found in seen.values() if len(found) >= FEWEST_PARTS)
-
-
-def _in_span(
-    everything: RuleInput, device: Device, rules: Sequence[Rule], span: Span
-) -> Iterator[Finding]:
-    view = View(
-        everything=everything,
-        device=device,
-        series=device.series.between(span.start_seconds, span.end_seconds),
-        host_series=everything.host.between(span.start_seconds, span.end_seconds),
-    )
-    findings = (checked(rule, view) for rule in rules)
-    yield from (each for each in findings if each is not None)
 
 
 def _parts(span: Span) -> list[Span]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES, WATCH
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
-from jupyter_gpuperf.rules.view import View
-from jupyter_gpuperf.rules.waiting import (
-    NO_TRAFFIC_RATIO,
-    Waiting,
-    is_calm,
-    kind_of_waiting,
-)
+from jupyter_gpuperf.rules.waiting import NO_TRAFFIC_RATIO, Waiting, is_calm, kind_of_waiting
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
@@ -44,23 +40,31 @@ NO_FILL_RATIO = Threshold(
 )
 
 
+_bound = partial(
+    Finding,
+    advice="Launch less: torch.compile or CUDA graphs, a larger batch, and no .item(), .cpu() or print of a tensor "
+    "in the loop. More workers would not help.",
+    refuted_by="Double the batch size: if a step takes twice as long, the GPU was the limit; if it hardly takes longer, "
+    "the host is.",
+)
+
+
 def _check(view: View) -> Finding | None:
-    copying = copying_ratio(view)
-    if copying is not None and copying >= COPYING_RATIO and view.work.idle_ratio > 0.35:
+    if (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35:
         return None  # the host waits for copies, which keeps its core as busy
     if view.is_held_up:
         return None  # its host waits for another rank, not the other way round
     loader = view.loader
-    return _suspected(view, copying) if loader is None else _confirmed(view, loader)
+    return _suspected(view) if loader is None else _confirmed(view, loader)
 
 
 def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     lost = loader.idle_for_host_ratio
     if lost is None:
         lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)
-    if lost is None or lost < LOST_INFO_RATIO:
+    if lost < LOST_INFO_RATIO:
         return None
-    return Finding(
+    return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
         summary=f"The GPU waits for the host {lost:.0%} of the time, and not for data: kernels are launched too slowly.",
@@ -68,35 +72,31 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
             "idle_for_host_ratio": lost,
             "wait_ratio": loader.wait_ratio,
             "step_seconds": loader.step_seconds,
-            **_figures(view),
+            **_figures(view.work),
         },
         lost_ratio=lost,
-        advice=ADVICE,
-        refuted_by=REFUTED_BY,
         change=FEWER_LAUNCHES,
     )
 
 
-def _suspected(view: View, copying: float | None) -> Finding | None:
+def _suspected(view: View) -> Finding | None:
     work = view.work
-    severity = _severity(view, copying)
+    severity = _severity(view)
     if severity is None:
         return None
-    return Finding(
+    return _bound(
         severity=severity,
         confidence="suspected",
         summary=f"The GPU works {work.busy_ratio:.0%} of the time, in tiny kernels: the host can't launch them fast enough."
         if kind_of_waiting(work) is Waiting.LAUNCHES
         else f"The GPU works {work.busy_ratio:.0%} of the time, with gaps too short to be waits for a slow loader: the host can't launch work fast enough.",
-        evidence=_figures(view),
+        evidence=_figures(work),
         lost_ratio=work.idle_ratio,
-        advice=ADVICE,
-        refuted_by=REFUTED_BY,
         change=WATCH,
     )
 
 
-def _severity(view: View, copying: float | None) -> Severity | None:
+def _severity(view: View) -> Severity | None:
     work = view.work
     waiting = kind_of_waiting(work)
     if work.busy_ratio >= BUSY_INFO_RATIO:
@@ -108,27 +108,14 @@ def _severity(view: View, copying: float | None) -> Severity | None:
     if work.busy_ratio >= BUSY_WARNING_RATIO:
         return "info"
     # Where the bytes over PCIe are not known, it may as well be copies: they keep the host as busy.
-    return "warning" if copying is not None or _is_tiny(work) else "info"
-
-
-def _is_tiny(work: Workload) -> bool:
     if work.fill_ratio is not None:
-        return work.fill_ratio < NO_FILL_RATIO
-    return work.traffic_ratio is not None and work.traffic_ratio < NO_TRAFFIC_RATIO
+        tiny = work.fill_ratio < NO_FILL_RATIO
+    else:
+        tiny = work.traffic_ratio is not None and work.traffic_ratio < NO_TRAFFIC_RATIO
+    return "warning" if tiny or copying_ratio(view) is not None else "info"
 
 
-ADVICE = (
-    "Launch less: torch.compile or CUDA graphs, a larger batch, and no .item(), .cpu() or print of a tensor "
-    "in the loop. More workers would not help."
-)
-REFUTED_BY = (
-    "Double the batch size: if a step takes twice as long, the GPU was the limit; if it hardly takes longer, "
-    "the host is."
-)
-
-
-def _figures(view: View) -> dict[str, float | None]:
-    work = view.work
+def _figures(work: Workload) -> dict[str, float | None]:
     return {
         "busy_ratio": work.busy_ratio,
         "filled_ratio": work.fill_ratio,
@@ -142,7 +129,6 @@ RULE = Rule(
     title="Waiting for launches",
     meaning="The GPU finishes kernels faster than the host launches them: Python, small kernels, or calls that "
     "wait for a result.",
-    needs=("utilization_percent",),
     check=_check,
     is_of_loop=True,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from jupyter_gpuperf.loaders.code_suggestions import FUSED
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 WARNING_PERCENT = Threshold(
     75.0,
@@ -26,6 +27,15 @@ CONTROLLER_PERCENT = Threshold(
 )
 
 
+_bound = partial(
+    Finding,
+    advice="Move fewer bytes: fuse elementwise work with torch.compile, use bf16 instead of fp32, channels_last for "
+    "convolutions, and fused optimizers. A faster chip with the same memory would change nothing.",
+    refuted_by="Halve the bytes (bf16 instead of fp32): if it is no faster, memory was not the limit.",
+    change=FUSED,
+)
+
+
 def _check(view: View) -> Finding | None:
     bandwidth = view.series.mean("dram_bandwidth_percent")
     if bandwidth is None:
@@ -33,7 +43,7 @@ def _check(view: View) -> Finding | None:
     if bandwidth < INFO_PERCENT:
         return None
     loud = bandwidth >= WARNING_PERCENT
-    return Finding(
+    return _bound(
         severity="warning" if loud else "info",
         confidence="confirmed" if loud else "suspected",
         summary=f"Memory traffic is at {bandwidth:.0f} % of what the device can carry: it sets the pace, and not arithmetic.",
@@ -42,9 +52,6 @@ def _check(view: View) -> Finding | None:
             "tensor_active_percent": view.series.mean("tensor_active_percent"),
             "busy_ratio": view.work.busy_ratio,
         },
-        advice=ADVICE,
-        refuted_by=REFUTED_BY,
-        change=FUSED,
     )
 
 
@@ -52,7 +59,7 @@ def _without_gpm(view: View) -> Finding | None:
     controller = view.series.mean("memory_controller_percent")
     if controller is None or controller < CONTROLLER_PERCENT or view.is_held_up:
         return None
-    return Finding(
+    return _bound(
         severity="info",
         confidence="suspected",
         summary=f"Device memory is read or written {controller:.0f} % of the time: its bandwidth may set the pace.",
@@ -60,22 +67,12 @@ def _without_gpm(view: View) -> Finding | None:
             "memory_controller_percent": controller,
             "busy_ratio": view.work.busy_ratio,
         },
-        advice=ADVICE,
-        refuted_by=REFUTED_BY,
-        change=FUSED,
     )
 
-
-ADVICE = (
-    "Move fewer bytes: fuse elementwise work with torch.compile, use bf16 instead of fp32, channels_last for "
-    "convolutions, and fused optimizers. A faster chip with the same memory would change nothing."
-)
-REFUTED_BY = "Halve the bytes (bf16 instead of fp32): if it is no faster, memory was not the limit."
 
 RULE = Rule(
     code="memory-bandwidth-bound",
     title="Bound by memory traffic",
     meaning="The GPU computes faster than its memory delivers. For many kernels that is as it must be.",
-    needs=("utilization_percent",),
     check=_check,
 )

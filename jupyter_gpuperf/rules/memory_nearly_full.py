@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import A_WHILE, Finding, Rule
+from jupyter_gpuperf.rules.rule import A_WHILE, Finding, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 from jupyter_gpuperf.units import GIB
 
 METRICS: Final = ("memory_used_bytes", "memory_total_bytes")
@@ -145,10 +144,4 @@ RULE = Rule(
     alert="memory_nearly_full",
     is_of_loop=True,
 )
-ALERT = Rule(
-    code="memory_nearly_full",
-    needs=METRICS,
-    check=_alert,
-    notify=True,
-    holds_off=A_WHILE,
-)
+ALERT = alert("memory_nearly_full", _alert, needs=METRICS, holds_off=A_WHILE)

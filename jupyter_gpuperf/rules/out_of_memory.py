@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 from jupyter_gpuperf.units import GIB
 
 PEAK_RATIO = Threshold(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from statistics import median
 
 from jupyter_gpuperf.loaders.code_suggestions import loader_with
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
-from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of
+from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of, usual_run_seconds
+from jupyter_gpuperf.rules.workload import Workload
 
 LOST_WARNING_RATIO = Threshold(
     0.1,
@@ -33,14 +33,16 @@ def _check(view: View) -> Finding | None:
     if not is_stalling(work):
         return None
     stalls = stalls_of(work)
-    lost = sum(stalls) / work.seconds if work.seconds else 0.0
-    runs = sorted(work.runs_seconds)
-    period = median(stalls) + median(runs[len(runs) // 2 :])
-    loader = view.loader
+    lost = sum(stalls) / view.series.seconds  # not 0: it holds stalls
+    period = median(stalls) + usual_run_seconds(work)
+    loader, writes = view.loader, _writes(work)
     return Finding(
-        severity=_severity(view, lost),
+        # A person who looks at results between two calls stalls nobody.
+        severity="warning"
+        if lost >= LOST_WARNING_RATIO and (writes or not is_calm(work))
+        else "info",
         confidence="suspected",
-        summary=f"The GPU stalls for {median(stalls):.1f} s about every {period:.0f} s: {_cause(view)}.",
+        summary=f"The GPU stalls for {median(stalls):.1f} s about every {period:.0f} s: {_cause(writes)}.",
         evidence={
             "stalls_count": float(len(stalls)),
             "stall_seconds": median(stalls),
@@ -53,33 +55,25 @@ def _check(view: View) -> Finding | None:
         lost_ratio=min(1.0, lost),
         advice="Save checkpoints less often, or from a thread: copy the weights to pinned memory, and write "
         "them while training goes on."
-        if _writes(view)
+        if writes
         else "See what the loop does every few seconds: saving, evaluating, logging, or DataLoader workers "
         "that start anew each epoch (persistent_workers=True keeps them).",
         refuted_by="Leave out what happens in the stall for a minute: if the stalls stay, it is something "
         "else.",
         change=loader_with(loader, persistent_workers=True)
-        if loader and loader.num_workers and not loader.persistent_workers and not _writes(view)
+        if loader and loader.num_workers and not loader.persistent_workers and not writes
         else None,
     )
 
 
-def _severity(view: View, lost: float) -> Severity:
-    if lost < LOST_WARNING_RATIO:
-        return "info"
-    # A person who looks at results between two calls stalls nobody.
-    return "info" if is_calm(view.work) and not _writes(view) else "warning"
-
-
-def _writes(view: View) -> bool:
-    work = view.work
+def _writes(work: Workload) -> bool:
     return (work.disk_write_bytes_per_second or 0.0) >= WRITING_BYTES_PER_SECOND or (
         work.transmit_bytes_per_second or 0.0
     ) >= SENDING_BYTES_PER_SECOND
 
 
-def _cause(view: View) -> str:
-    if _writes(view):
+def _cause(writes: bool) -> str:
+    if writes:
         return "data leaves the GPU or is written to disk meanwhile, as for a checkpoint"
     return "a checkpoint, an evaluation, or a loader that runs empty"
 
@@ -88,7 +82,6 @@ RULE = Rule(
     code="periodic-stall",
     title="Regular stalls",
     meaning="The GPU works at full pace, then rests for a second or more, again and again.",
-    needs=("utilization_percent",),
     check=_check,
     horizon="long",
     is_of_loop=True,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 POWER_CAP_BIT: Final = 0x4
 USER_CLOCK_BITS: Final = 0x2 | 0x10 | 0x100

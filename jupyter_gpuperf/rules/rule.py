@@ -1,12 +1,17 @@
-"""What a rule is, what it finds, and how long it holds off."""
+"""What a rule is, what it sees and finds, and how long it holds off."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
-from jupyter_gpuperf.rules.view import View
+from jupyter_gpuperf.rules.busy_spans import UTILIZATION
+from jupyter_gpuperf.rules.rule_input import Device, RuleInput, Series
+from jupyter_gpuperf.rules.straggler import Straggler, main_loop, straggler_of
+from jupyter_gpuperf.rules.workload import Workload, workload_of
+from jupyter_gpuperf.schemas.training import LoaderSteps
 
 Severity = Literal["info", "warning", "critical"]
 """Healthy means nothing above ``info``."""
@@ -16,6 +21,58 @@ Confidence = Literal["suspected", "confirmed"]
 the readings are the thing itself, as with memory."""
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One device over the time that a rule looks at.
+
+    Parameters
+    ----------
+    everything
+        All that is known, of all devices.
+    device
+        The one that is judged; for a rule of the machine, one that stands for it.
+    series, host_series
+        The part that the rule looks at: the steady state, or all of it.
+    """
+
+    everything: RuleInput
+    device: Device
+    series: Series
+    host_series: Series
+
+    @cached_property
+    def work(self) -> Workload:
+        """That part in figures."""
+        return workload_of(self.series, self.host_series)
+
+    @cached_property
+    def loader(self) -> LoaderSteps | None:
+        """The watched loader whose steps take most of this device's time; training goes before evaluation."""
+        alone = len(self.everything.devices) == 1
+        return main_loop(
+            each
+            for each in self.everything.steps
+            if each.device_uuid == self.device.uuid or (each.device_uuid is None and alone)
+        )
+
+    @property
+    def peers(self) -> tuple[Device, ...]:
+        """The other devices."""
+        return tuple(each for each in self.everything.devices if each.uuid != self.device.uuid)
+
+    @cached_property
+    def straggler(self) -> Straggler | None:
+        """Who is late in the training that this device takes part in with others."""
+        start, end = self.series.times_seconds[0], self.series.times_seconds[-1]
+        return straggler_of(self.device, self.everything, start, end)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether it waits for another rank: what it does meanwhile tells nothing of its own work."""
+        waiting = self.straggler.waiting if self.straggler else ()
+        return any(each.device.uuid == self.device.uuid for each in waiting)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,13 +129,13 @@ class HoldOff:
         Whether what is critical is told when it is first found.
     """
 
-    after_seconds: float
-    until_seconds: float
+    after_seconds: float = 0.0
+    until_seconds: float = 0.0
     until_working_seconds: float | None = None
     critical_at_once: bool = False
 
 
-AT_ONCE: Final = HoldOff(after_seconds=0.0, until_seconds=0.0)
+AT_ONCE: Final = HoldOff()
 A_WHILE: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
 TWO_LOOKS: Final = HoldOff(
     after_seconds=1.5, until_seconds=15.0, until_working_seconds=5.0, critical_at_once=True
@@ -95,7 +152,8 @@ class Rule:
     code
         What it is called on the wire; a part of the contract.
     needs
-        Metrics of which each must have a value at least once; else nothing can be said.
+        Metrics of which each must have a value at least once; else nothing can be said. Most rules need to know
+        whether the device works.
     reads
         Other metrics that it looks at, where there are any.
     check
@@ -121,8 +179,8 @@ class Rule:
     """
 
     code: str
-    needs: tuple[str, ...]
     check: Callable[[View], Finding | None]
+    needs: tuple[str, ...] = (UTILIZATION,)
     reads: tuple[str, ...] = ()
     notify: bool = False
     holds_off: HoldOff = TWO_LOOKS
@@ -133,3 +191,24 @@ class Rule:
     is_of_loop: bool = False
     title: str = ""
     meaning: str = ""
+
+
+def alert(
+    code: str,
+    check: Callable[[View], Finding | None],
+    *,
+    needs: tuple[str, ...] = (),
+    reads: tuple[str, ...] = (),
+    holds_off: HoldOff = AT_ONCE,
+    scope: Literal["device", "host"] = "device",
+) -> Rule:
+    """Return a rule that is an alert; what it needs and reads is enough for it to look."""
+    return Rule(
+        code=code,
+        check=check,
+        needs=needs,
+        reads=reads,
+        notify=True,
+        holds_off=holds_off,
+        scope=scope,
+    )

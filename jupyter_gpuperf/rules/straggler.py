@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from statistics import median
-from typing import Literal
 
 from jupyter_gpuperf.rules.busy_spans import SM, UTILIZATION
 from jupyter_gpuperf.rules.rule_input import Device, RuleInput
@@ -42,7 +42,11 @@ COMPUTING_FILL_RATIO = Threshold(
     margin="Training on one device 0.84 to 0.99, a rank that is late 0.86 to 0.95; a small MLP 0.01.",
 )
 
-Cause = Literal["data", "host", "gpu"]
+
+class Cause(Enum):
+    """Why a rank is late: it waits for data, its host does something else, or its GPU computes for longer."""
+
+    DATA, HOST, GPU = "data", "host", "gpu"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,16 +93,13 @@ class Straggler:
     lost_ratio: float
     waiting: tuple[Rank, ...]
 
-    def holds_up(self, uuid: str) -> bool:
-        """Tell whether this device waits for it."""
-        return any(each.device.uuid == uuid for each in self.waiting)
-
 
 def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
     """Return the loader whose steps take most of the time; training goes before evaluation."""
-    known = [each for each in steps if each.count > 0]
     return max(
-        known, key=lambda each: (each.is_training, each.count * each.step_seconds), default=None
+        (each for each in steps if each.count > 0),
+        key=lambda each: (each.is_training, each.count * each.step_seconds),
+        default=None,
     )
 
 
@@ -145,12 +146,9 @@ def _ranks(
 
 
 def _mains(devices: Sequence[Device], steps: Sequence[LoaderSteps]) -> dict[str, LoaderSteps]:
-    found = {}
-    for device in devices:
-        main = main_loop(each for each in steps if each.device_uuid == device.uuid)
-        if main is not None:
-            found[device.uuid] = main
-    return found
+    uuids = [device.uuid for device in devices]
+    mains = {uuid: main_loop(each for each in steps if each.device_uuid == uuid) for uuid in uuids}
+    return {uuid: main for uuid, main in mains.items() if main is not None}
 
 
 def _is_with(own: LoaderSteps, other: LoaderSteps) -> bool:
@@ -172,7 +170,7 @@ def _notebook(steps: LoaderSteps) -> str:
 
 
 def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
-    """Two trainings of one notebook may have steps alike; but not twice the same rank in one."""
+    """Tell whether they belong to one training, in which no rank occurs twice; two may have equal steps."""
     if not _notebook(steps[0]):
         return False
     known = [each.rank for each in steps if each.rank is not None]
@@ -181,14 +179,14 @@ def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
 
 def _idle_one(ranks: Sequence[Rank]) -> Straggler | None:
     # Data first: where the others wait on their hosts for it, as over gloo, all are idle alike.
-    by_data, by_all = _latest(ranks, lambda rank: rank.data_ratio), None
-    if by_data is None:
-        by_all = _latest(ranks, lambda rank: rank.idle_ratio)
-    late, lost, waiting = by_data or by_all or (None, 0.0, ())
-    if late is None or _computes_less(late, waiting):
+    found = _latest(ranks, lambda rank: rank.data_ratio) or _latest(
+        ranks, lambda rank: rank.idle_ratio
+    )
+    if found is None or _computes_less(found[0], found[2]):
         return None
+    late, lost, waiting = found
     data_lost = late.data_ratio - median(each.data_ratio for each in waiting)
-    cause: Cause = "data" if data_lost >= lost / 2 else "host"
+    cause = Cause.DATA if data_lost >= lost / 2 else Cause.HOST
     return Straggler(late=late, cause=cause, lost_ratio=min(1.0, lost), waiting=waiting)
 
 
@@ -203,11 +201,17 @@ def _latest(
 
 
 def _computes_less(late: Rank, waiting: Sequence[Rank]) -> bool:
-    """The others fill more of the chip than a wait does: then it is not they who wait."""
-    others = [each.fill_ratio for each in waiting if each.fill_ratio is not None]
-    if late.fill_ratio is None or not others:
+    """Tell whether the others fill more of the chip than a waiting rank would: then they don't wait."""
+    usual = fill_of(waiting)
+    if late.fill_ratio is None or usual is None:
         return False
-    return late.fill_ratio < WAITING_FILL_RATIO * median(others)
+    return late.fill_ratio < WAITING_FILL_RATIO * usual
+
+
+def fill_of(ranks: Sequence[Rank]) -> float | None:
+    """Return how much of the chip the middle one of them fills; ``None`` where it is known of none."""
+    known = [each.fill_ratio for each in ranks if each.fill_ratio is not None]
+    return median(known) if known else None
 
 
 def _computing_one(ranks: Sequence[Rank]) -> Straggler | None:
@@ -225,4 +229,4 @@ def _computing_one(ranks: Sequence[Rank]) -> Straggler | None:
     if max(idle, rest) >= LATE_RATIO:
         return None
     waiting = tuple(each for each in others if known[each.device.uuid] <= WAITING_FILL_RATIO * fill)
-    return Straggler(late=late, cause="gpu", lost_ratio=1 - usual / fill, waiting=waiting)
+    return Straggler(late=late, cause=Cause.GPU, lost_ratio=1 - usual / fill, waiting=waiting)

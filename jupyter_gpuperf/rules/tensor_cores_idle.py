@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import LOWER_PRECISION
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 FP32_PERCENT = Threshold(
     25.0,

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.rules.power_capped import bit_ratio, clock_lost
-from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 HARDWARE: Final = ("clock_lost_thermal_hardware_ratio", 0x40)
 DRIVER: Final = ("clock_lost_thermal_software_ratio", 0x20)
@@ -101,19 +100,16 @@ RULE = Rule(
     code="thermal-throttled",
     title="Too hot",
     meaning="The GPU is too hot to keep its clock.",
-    needs=("utilization_percent",),
     reads=(HARDWARE[0], DRIVER[0], "clock_event_flags", "temperature_celsius"),
     check=_check,
     alert="throttled",
 )
-ALERT = Rule(
-    code="throttled",
-    needs=(),
+ALERT = alert(
+    "throttled",
+    _alert,
     reads=(
         *(metric for metric, _ in (HARDWARE, DRIVER, POWER_BRAKE)),
         *("clock_event_flags", "clock_sm_mhz", "clock_sm_max_mhz", "utilization_percent"),
     ),
-    check=_alert,
-    notify=True,
     holds_off=HoldOff(after_seconds=ALERT_SECONDS, until_seconds=30.0),
 )

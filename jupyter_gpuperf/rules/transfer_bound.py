@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_with
-from jupyter_gpuperf.rules.rule import Finding, Rule
+from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.view import View
 
 LANE_BYTES_PER_SECOND: Final = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.97e9, 5: 3.94e9, 6: 7.56e9}
 """What one lane of each generation carries in one direction."""
@@ -117,7 +116,6 @@ RULE = Rule(
     code="transfer-bound",
     title="Waiting for copies",
     meaning="The GPU rests while data is copied between it and the host.",
-    needs=("utilization_percent",),
     check=_check,
     is_of_loop=True,
 )

@@ -85,7 +85,6 @@ CALM_BYTES_PER_SECOND = Threshold(
 class Waiting(Enum):
     """What the idle time looks like."""
 
-    HARDLY = "the device is busy"
     RESTS = "it rests again and again, for longer than any launch takes"
     STALLS = "it works at full pace, and stalls for seconds again and again"
     LAUNCHES = "its kernels are tiny and come one after another"
@@ -110,12 +109,9 @@ def kind_of_waiting(work: Workload) -> Waiting:
 
 def is_stalling(work: Workload) -> bool:
     """Tell whether full work and stalls of seconds take turns."""
-    stalls = stalls_of(work)
-    runs = work.runs_seconds
     return (
-        len(stalls) >= 2
-        and bool(runs)
-        and median(sorted(runs)[len(runs) // 2 :]) >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
+        len(stalls_of(work)) >= 2
+        and usual_run_seconds(work) >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
         and work.run_busy_ratio >= RUN_BUSY_RATIO
     )
 
@@ -124,6 +120,12 @@ def stalls_of(work: Workload) -> list[float]:
     """Return the lengths of the rests that are stalls, in seconds."""
     least = max(STALL_SECONDS, 0.9 * work.interval_seconds)
     return [length for length in work.rests_seconds if length >= least]
+
+
+def usual_run_seconds(work: Workload) -> float:
+    """Return the median of the longer half of the runs of work; 0 where there are none."""
+    runs = sorted(work.runs_seconds)
+    return median(runs[len(runs) // 2 :]) if runs else 0.0
 
 
 def is_calm(work: Workload) -> bool:

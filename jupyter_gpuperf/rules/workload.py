@@ -27,8 +27,11 @@ class Workload:
     ----------
     busy_ratio
         Share of time in which some kernel ran; NaN for a rule that does not need the driver's utilisation.
-    sm_ratio
-        Share of the multiprocessors' time in which they had work (GPM).
+    fill_ratio
+        How much of the chip a kernel fills while it runs (GPM).
+    traffic_ratio
+        Share of the busy time in which device memory was used: near 0 for tiny kernels. It stands in for the fill
+        where there is no GPM.
     rest_ratio
         Share of readings in which the device did nothing.
     rests_seconds, runs_seconds
@@ -42,12 +45,10 @@ class Workload:
         Cores' worth of time that programs used.
     """
 
-    seconds: float
     interval_seconds: float
-    readings_count: int
     busy_ratio: float
-    sm_ratio: float | None
-    controller_ratio: float | None
+    fill_ratio: float | None
+    traffic_ratio: float | None
     rest_ratio: float
     rests_seconds: tuple[float, ...]
     runs_seconds: tuple[float, ...]
@@ -66,23 +67,6 @@ class Workload:
         """Share of time in which no kernel ran; 0 where that is not known."""
         return max(0.0, 1.0 - self.busy_ratio)
 
-    @property
-    def fill_ratio(self) -> float | None:
-        """How much of the chip a kernel fills while it runs (GPM)."""
-        if self.sm_ratio is None or not self.busy_ratio:
-            return None
-        return min(1.0, self.sm_ratio / self.busy_ratio)
-
-    @property
-    def traffic_ratio(self) -> float | None:
-        """Share of the busy time in which device memory was used: near 0 for tiny kernels.
-
-        A stand-in for the fill where there is no GPM.
-        """
-        if self.controller_ratio is None or not self.busy_ratio:
-            return None
-        return min(1.0, self.controller_ratio / self.busy_ratio)
-
 
 def workload_of(series: Series, host: Series) -> Workload:
     """Return the figures of one device's steady state, and of the machine in that time."""
@@ -92,14 +76,13 @@ def workload_of(series: Series, host: Series) -> Workload:
     rests, runs = _lengths([time for time, _ in points], at_rest)
     worked = [value for (_, value), rest in zip(points, at_rest, strict=True) if not rest]
     begun = sum(before and not after for before, after in pairwise(at_rest))
-    busy = _share(series, UTILIZATION)
+    utilization = series.mean(UTILIZATION)
+    busy = math.nan if utilization is None else max(0.0, utilization / 100)
     return Workload(
-        seconds=series.seconds,
         interval_seconds=series.interval_seconds,
-        readings_count=len(series.times_seconds),
-        busy_ratio=math.nan if busy is None else busy,
-        sm_ratio=_share(series, SM),
-        controller_ratio=_share(series, "memory_controller_percent"),
+        busy_ratio=busy,
+        fill_ratio=_while_busy(series, SM, busy),
+        traffic_ratio=_while_busy(series, "memory_controller_percent", busy),
         rest_ratio=sum(at_rest) / len(at_rest) if at_rest else 0.0,
         rests_seconds=tuple(rests),
         runs_seconds=tuple(runs),
@@ -115,9 +98,9 @@ def workload_of(series: Series, host: Series) -> Workload:
     )
 
 
-def _share(series: Series, metric: str) -> float | None:
+def _while_busy(series: Series, metric: str, busy: float) -> float | None:
     mean = series.mean(metric)
-    return None if mean is None else max(0.0, mean / 100)
+    return min(1.0, max(0.0, mean / 100) / busy) if mean is not None and busy else None
 
 
 def _at_rest(values: Sequence[float], metric: str | None) -> list[bool]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from statistics import fmean
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +17,9 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, TrackDump
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
+
+HERE: Final = ""
+"""The server's own machine, among the hosts."""
 
 MOST_STEPS: Final = 10_000
 """The longest answer, in steps."""
@@ -29,6 +35,7 @@ class HistoryDump(Struct, frozen=True, kw_only=True):
     hosts: dict[str, TrackDump] = {}
 
 
+@dataclass(eq=False, kw_only=True)
 class HistoryStore:
     """History of all devices and the host; written by the sampler, read from any thread.
 
@@ -44,25 +51,19 @@ class HistoryStore:
         The metrics' names.
     """
 
-    def __init__(
-        self,
-        *,
-        seconds: float,
-        shortest_interval_seconds: float,
-        device_metrics: Sequence[str],
-        host_metrics: Sequence[str],
-        coarse: Sequence[TierSize] = COARSE,
-    ) -> None:
-        self.seconds = seconds
-        self.reach_seconds = max([seconds, *(size.seconds for size in coarse)])
-        self._coarse = coarse
-        self._capacity = max(2, math.ceil(seconds / shortest_interval_seconds))
-        self._device_metrics = tuple(device_metrics)
-        self._host_metrics = tuple(host_metrics)
+    seconds: float
+    shortest_interval_seconds: float
+    device_metrics: Sequence[str]
+    host_metrics: Sequence[str]
+    coarse: Sequence[TierSize] = COARSE
+
+    def __post_init__(self) -> None:
+        self.reach_seconds = max([self.seconds, *(size.seconds for size in self.coarse)])
+        capacity = max(2, math.ceil(self.seconds / self.shortest_interval_seconds))
+        self._new_track = partial(Track, capacity, self.coarse)
         self._lock = threading.Lock()
         self._devices: dict[str, Track] = {}
-        self._hosts: dict[str, Track] = {}
-        self._host = Track(self._capacity, coarse)
+        self._hosts = {HERE: self._new_track()}
         self._newest_seconds = 0.0
 
     def append(self, frame: Frame, now: float | None = None) -> None:
@@ -79,15 +80,14 @@ class HistoryStore:
         now = frame.time_seconds if now is None else now
         with self._lock:
             if now < self._newest_seconds:
-                for track in (self._host, *self._hosts.values(), *self._devices.values()):
+                for track in (*self._hosts.values(), *self._devices.values()):
                     track.forget_from(now)
             self._newest_seconds = now
-            if frame.host:
-                self._host.append(frame.time_seconds, frame.host)
-            for tracks, told in ((self._devices, frame.devices), (self._hosts, frame.hosts)):
+            hosts = {HERE: frame.host, **frame.hosts} if frame.host else frame.hosts
+            for tracks, told in ((self._devices, frame.devices), (self._hosts, hosts)):
                 for name, readings in told.items():
                     if name not in tracks:
-                        tracks[name] = Track(self._capacity, self._coarse)
+                        tracks[name] = self._new_track()
                     tracks[name].append(frame.time_seconds, readings)
 
     def query(
@@ -106,28 +106,26 @@ class HistoryStore:
             ``unknown_metric``, or ``too_many_steps`` (more than :data:`MOST_STEPS`).
         """
         self._check(seconds, step_seconds, metrics)
-        wanted = metrics if metrics is not None else (*self._device_metrics, *self._host_metrics)
-        of_device = [name for name in self._device_metrics if name in wanted]
-        of_host = [name for name in self._host_metrics if name in wanted]
+        wanted = metrics if metrics is not None else (*self.device_metrics, *self.host_metrics)
+        of_device = [name for name in self.device_metrics if name in wanted]
+        of_host = [name for name in self.host_metrics if name in wanted]
         with self._lock:
             oldest = self._newest_seconds - min(seconds, self.reach_seconds)
-            devices = {
-                uuid: list(track.pieces(oldest, step_seconds, of_device))
-                for uuid, track in self._devices.items()
-            }
-            host, *others = (
-                list(track.pieces(oldest, step_seconds, of_host))
-                for track in (self._host, *self._hosts.values())
+            devices, hosts = (
+                {
+                    key: list(each.pieces(oldest, step_seconds, names))
+                    for key, each in tracks.items()
+                }
+                for tracks, names in ((self._devices, of_device), (self._hosts, of_host))
             )
-            hosts = dict(zip(self._hosts, others, strict=True))
+        shown = {name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()}
         return History(
             step_seconds=step_seconds,
             devices={
-                uuid: columns_of(pieces, of_device, step_seconds)
-                for uuid, pieces in devices.items()
+                uuid: columns_of(each, of_device, step_seconds) for uuid, each in devices.items()
             },
-            host=columns_of(host, of_host, step_seconds),
-            hosts={name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()},
+            host=shown.pop(HERE),
+            hosts=shown,
         )
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
@@ -138,20 +136,21 @@ class HistoryStore:
         with self._lock:
             oldest = self._newest_seconds - seconds
             devices = {
-                uuid: track.fine(oldest, self._device_metrics)
+                uuid: track.fine(oldest, self.device_metrics)
                 for uuid, track in self._devices.items()
             }
-            return devices, self._host.fine(oldest, self._host_metrics)
+            return devices, self._hosts[HERE].fine(oldest, self.host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
         """Return a copy of what is kept; ``full``: every tick, too, not the coarse steps alone."""
         with self._lock:
+            hosts = {name: track.dump(full=full) for name, track in self._hosts.items()}
             return HistoryDump(
                 newest_seconds=self._newest_seconds,
-                steps_seconds=[size.step_seconds for size in self._coarse],
+                steps_seconds=[size.step_seconds for size in self.coarse],
                 devices={uuid: track.dump(full=full) for uuid, track in self._devices.items()},
-                host=self._host.dump(full=full),
-                hosts={name: track.dump(full=full) for name, track in self._hosts.items()},
+                host=hosts.pop(HERE),
+                hosts=hosts,
             )
 
     def prepared(self, dump: HistoryDump) -> Callable[[], None]:
@@ -162,26 +161,27 @@ class HistoryStore:
         ValueError
             It does not fit together, or was taken at other resolutions.
         """
-        if dump.steps_seconds != [size.step_seconds for size in self._coarse]:
+        if dump.steps_seconds != [size.step_seconds for size in self.coarse]:
             raise ValueError("other resolutions")
-        devices = {uuid: self._restored(each) for uuid, each in dump.devices.items()}
-        hosts = {name: self._restored(each) for name, each in dump.hosts.items()}
-        host = self._restored(dump.host)
+        devices, hosts = (
+            {name: self._restored(each) for name, each in dumps.items()}
+            for dumps in (dump.devices, {HERE: dump.host, **dump.hosts})
+        )
 
         def take() -> None:
             with self._lock:
-                self._devices, self._hosts, self._host = devices, hosts, host
+                self._devices, self._hosts = devices, hosts
                 self._newest_seconds = dump.newest_seconds
 
         return take
 
     def _restored(self, dump: TrackDump) -> Track:
-        track = Track(self._capacity, self._coarse)
+        track = self._new_track()
         track.restore(dump)
         return track
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
-        known = {*self._device_metrics, *self._host_metrics}
+        known = {*self.device_metrics, *self.host_metrics}
         unknown = [name for name in metrics or () if name not in known]
         if unknown:
             raise BadRequest(
@@ -214,7 +214,7 @@ def _series(pieces: Sequence[Piece], name: str, bounds: Sequence[tuple[int, int]
     lowest, mean, highest = (_joined(pieces, name, place) for place in range(3))
     return Series(
         min=[_of(min, lowest[start:end]) for start, end in bounds],
-        mean=[_of(_mean, mean[start:end]) for start, end in bounds],
+        mean=[_of(fmean, mean[start:end]) for start, end in bounds],
         max=[_of(max, highest[start:end]) for start, end in bounds],
     )
 
@@ -230,7 +230,3 @@ def _joined(pieces: Sequence[Piece], name: str, place: int) -> list[float]:
 def _of(statistic: Callable[[Sequence[float]], float], values: Sequence[float]) -> float | None:
     known = [value for value in values if not math.isnan(value)]
     return statistic(known) if known else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

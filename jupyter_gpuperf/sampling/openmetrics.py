@@ -7,10 +7,9 @@ suffix. A reading that is missing has no sample, so that it is never taken for z
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
@@ -49,48 +48,54 @@ STATES: Final[tuple[DeviceState, ...]] = ("ok", "not_answering", "device_lost")
 ReadingFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """What one scrape shows; all of it was read before."""
+@dataclass(frozen=True, kw_only=True)
+class SnapshotCollector(Collector):
+    """Makes metric families of what one scrape shows; all of it was read before.
 
+    Parameters
+    ----------
+    processes
+        ``None`` where nobody looks at processes.
+    """
+
+    catalog: Catalog
+    hostname: str
     version: Version
     devices: Devices
     frame: Frame
     processes: Processes | None
-    """``None`` where nobody looks at processes."""
-
-
-class SnapshotCollector(Collector):
-    """Makes metric families of a snapshot; takes no reading itself."""
-
-    def __init__(self, catalog: Catalog, snapshot: Snapshot, *, hostname: str) -> None:
-        self._metrics = _without_repetition(catalog.metrics)
-        self._snapshot = snapshot
-        self._hostname = hostname
 
     def collect(self) -> Iterable[Family]:
         """Yield every family that has a sample."""
-        snapshot = self._snapshot
-        yield self._build_info(snapshot.version)
-        devices = {device.uuid: device for device in snapshot.devices.devices}
+        yield InfoMetricFamily(
+            f"{PREFIX}build",
+            "The version of jupyter_gpuperf, and where its readings come from.",
+            {
+                "version": self.version.version,
+                "source": self.version.source,
+                "hostname": self.hostname,
+            },
+        )
+        devices = {device.uuid: device for device in self.devices.devices}
         if devices:
             yield self._device_info(devices.values())
             yield self._device_states(devices.values())
         sources = {
             "device": [
                 (self._device_labels(devices[uuid]), readings)
-                for uuid, readings in snapshot.frame.devices.items()
+                for uuid, readings in self.frame.devices.items()
                 if uuid in devices
             ],
-            "host": [([self._hostname], snapshot.frame.host)],
+            "host": [([self.hostname], self.frame.host)],
         }
-        for metric in self._metrics:
-            family = _family(metric, sources[metric.scope])
-            if family.samples:
-                yield family
-        if snapshot.processes is not None:
-            held = self._kernel_memory(devices, snapshot.processes)
-            if held.samples:
-                yield held
+        metrics: dict[str, MetricInfo] = {}
+        for metric in self.catalog.metrics:
+            # Another package's x_percent beside an x_ratio would be one name here; twice is not allowed.
+            metrics.setdefault(exported_name(metric)[0], metric)
+        families = [_family(metric, sources[metric.scope]) for metric in metrics.values()]
+        if self.processes is not None:
+            families.append(self._kernel_memory(devices, self.processes))
+        yield from (family for family in families if family.samples)
 
     def _device_labels(self, device: DeviceInfo) -> list[str]:
         return [
@@ -98,15 +103,8 @@ class SnapshotCollector(Collector):
             device.uuid,
             device.pci_bus_id or "",
             device.name,
-            device.host or self._hostname,
+            device.host or self.hostname,
         ]
-
-    def _build_info(self, version: Version) -> Family:
-        return InfoMetricFamily(
-            f"{PREFIX}build",
-            "The version of jupyter_gpuperf, and where its readings come from.",
-            {"version": version.version, "source": version.source, "hostname": self._hostname},
-        )
 
     def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
         family = InfoMetricFamily(f"{PREFIX}device", "What a device is.", labels=DEVICE_LABELS)
@@ -133,7 +131,9 @@ class SnapshotCollector(Collector):
                 family.add_metric([*self._device_labels(device), state], device.state == state)
         return family
 
-    def _kernel_memory(self, devices: Mapping[str, DeviceInfo], processes: Processes) -> Family:
+    def _kernel_memory(
+        self, devices: Mapping[str, DeviceInfo], processes: Processes
+    ) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
             f"{PREFIX}kernel_memory_used",
             "Device memory that the processes of a notebook's kernel hold.",
@@ -155,29 +155,11 @@ class SnapshotCollector(Collector):
         return family
 
 
-def registry_of(collector: Collector) -> CollectorRegistry:
-    """Return a registry of ``collector`` alone.
-
-    The global one holds what the Jupyter server tells about itself at its own ``metrics``.
-    """
-    registry = CollectorRegistry()
-    registry.register(collector)
-    return registry
-
-
 def exported_name(metric: MetricInfo) -> tuple[str, str, float]:
     """Return a metric's name for Prometheus without ``_total``, its unit, and the factor to it."""
     unit, factor = BASE_UNITS.get(metric.unit, (metric.unit, 1.0))
     bare = metric.name.removesuffix(f"_{metric.unit}")
     return PREFIX + "_".join(part for part in (bare, unit) if part), unit, factor
-
-
-def _without_repetition(metrics: Iterable[MetricInfo]) -> list[MetricInfo]:
-    # Another package's x_percent beside an x_ratio would be one name here; twice is not allowed.
-    kept: dict[str, MetricInfo] = {}
-    for metric in metrics:
-        kept.setdefault(exported_name(metric)[0], metric)
-    return list(kept.values())
 
 
 def _family(

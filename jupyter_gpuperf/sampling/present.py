@@ -27,18 +27,7 @@ def frame_of(samples: Iterable[Sample], now: float) -> Frame:
     )
 
 
-class Present:
-    """Keeps the newest sample of each machine."""
-
-    def __init__(self) -> None:
-        self._newest: dict[str | None, Sample] = {}
-
-    def take(self, samples: Iterable[Sample], devices: Devices) -> None:
-        """Take what is new; a machine without devices has gone."""
-        self._newest.update((each.host, each) for each in samples)
-        there = {None, *(each.host for each in devices.devices)}
-        self._newest = {host: each for host, each in self._newest.items() if host in there}
-
-    def frame(self, now: float) -> Frame:
-        """Return the frame of this moment."""
-        return frame_of(self._newest.values(), now)
+def newest_of(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
+    """Return the last sample of each machine; one without devices has gone."""
+    there = {None, *(each.host for each in devices.devices)}
+    return list({each.host: each for each in samples if each.host in there}.values())

@@ -65,11 +65,8 @@ class Ring:
         times = self._ordered(self._times)
         first = bisect_left(times, oldest_seconds)
         last = bisect_left(times, newest_seconds)
-        columns = {
-            name: self._ordered(self._columns[name])[first:last]
-            for name in names
-            if name in self._columns
-        }
+        known = [name for name in names if name in self._columns]
+        columns = {name: self._ordered(self._columns[name])[first:last] for name in known}
         return times[first:last], columns
 
     def entries(self, oldest_seconds: float) -> Iterator[tuple[float, dict[str, float]]]:

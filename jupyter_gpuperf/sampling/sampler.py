@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.present import Present, frame_of
+from jupyter_gpuperf.sampling.present import frame_of, newest_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import (
     API_VERSION,
@@ -27,7 +28,7 @@ from jupyter_gpuperf.schemas import (
     Version,
     encode,
 )
-from jupyter_gpuperf.sources import Source
+from jupyter_gpuperf.sources import Sample, Source
 from jupyter_gpuperf.sources.local import COURTESY_SECONDS
 from jupyter_gpuperf.version import package_version
 
@@ -59,11 +60,14 @@ FAILED: Final = Devices(
 )
 
 
+@dataclass(eq=False)
 class Sampler:
     """Reads ``source`` in a thread of its own.
 
     Parameters
     ----------
+    history
+        Keeps the readings; ``None`` where nobody asks for the past.
     idle_interval_ms
         Time between ticks while nobody listens; ``None`` to read nothing then, and to close the
         source, so that the GPU of a laptop can sleep. Listeners set the pace otherwise.
@@ -75,26 +79,16 @@ class Sampler:
         Give Unix time, and a time that never jumps, in seconds.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        *,
-        history: HistoryStore,
-        subscribers: Subscribers,
-        idle_interval_ms: int | None,
-        prepare: Callable[[], None] = lambda: None,
-        observers: Mapping[str, Observer] | None = None,
-        wall_clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._source = source
-        self._history = history
-        self._subscribers = subscribers
-        self._idle_interval_ms = idle_interval_ms
-        self._prepare = prepare
-        self._observers = observers or {}
-        self._wall_clock = wall_clock
-        self._monotonic = monotonic
+    source: Source
+    history: HistoryStore | None
+    subscribers: Subscribers
+    idle_interval_ms: int | None
+    prepare: Callable[[], None] = lambda: None
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    wall_clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._starting = threading.Lock()
@@ -104,31 +98,20 @@ class Sampler:
         self._hurry = False
         self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
-        self._present = Present()
-        self._latest: Frame | None = None
-        self._devices = STARTING
-        self._kind = "starting"
-        self._news: dict[str, Struct] = {}
-        subscribers.on_change = self._wake.set
-
-    @property
-    def latest(self) -> Frame | None:
+        self._newest: list[Sample] = []
+        self.latest: Frame | None = None
         """The newest frame, or ``None`` before the first tick."""
-        return self._latest
-
-    @property
-    def devices(self) -> Devices:
+        self.devices = STARTING
         """The devices, or why there are none."""
-        return self._devices
+        self._kind = "starting"
+        self.news: dict[str, Struct] = {}
+        """What each observer told last, by topic."""
+        self.subscribers.on_change = self._wake.set
 
     @property
     def version(self) -> Version:
         """Answer of ``GET version``."""
         return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
-
-    def news(self, topic: str) -> Struct | None:
-        """Return what an observer told last; ``None`` where it had nothing to tell yet."""
-        return self._news.get(topic)
 
     def start(self) -> None:
         """Start the thread, unless it runs; the source is opened there, so this returns at once."""
@@ -146,8 +129,8 @@ class Sampler:
 
     def is_fresh(self, oldest_seconds: float) -> bool:
         """Tell whether there is a frame, at most ``oldest_seconds`` old."""
-        age_seconds = self._monotonic() - self._ticked_at
-        return self._latest is not None and age_seconds <= oldest_seconds
+        age_seconds = self.monotonic() - self._ticked_at
+        return self.latest is not None and age_seconds <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
         """Have the devices read now; block until it is done, and tell whether it came in time.
@@ -155,7 +138,7 @@ class Sampler:
         For who asks once instead of listening: between the ticks of an idle sampler the newest
         frame may be seconds old.
         """
-        asked_at = self._monotonic()
+        asked_at = self.monotonic()
         with self._ticked:
             self._hurry = True
             self._wake.set()
@@ -169,16 +152,16 @@ class Sampler:
         return asked
 
     def _run(self) -> None:
-        self._guarded(self._prepare)
-        self._guarded(self._source.open)
-        due = self._monotonic()
+        self._guarded(self.prepare)
+        self._guarded(self.source.open)
+        due = self.monotonic()
         while not self._stopping.is_set():
             self._wake.clear()
             ticked = self._guarded(self._tick)
-            if not ticked and self._latest is None:
+            if not ticked and self.latest is None:
                 self._guarded(partial(self._notice, FAILED))
             due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
-        self._guarded(self._source.close)
+        self._guarded(self.source.close)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         try:
@@ -190,35 +173,35 @@ class Sampler:
 
     def _tick(self) -> None:
         self._hurry = False  # before reading: who asks from now on gets the next tick
-        began = self._monotonic()
-        samples, devices = self._source.read(), self._source.devices()
-        now = self._wall_clock()
+        began = self.monotonic()
+        samples, devices = self.source.read(), self.source.devices()
+        now = self.wall_clock()
         time.sleep(COURTESY_SECONDS)
         for sample in samples:
             seconds = now if sample.time_seconds is None else sample.time_seconds
-            self._history.append(frame_of([sample], seconds), now)
+            if self.history is not None:
+                self.history.append(frame_of([sample], seconds), now)
         time.sleep(COURTESY_SECONDS)
-        self._present.take(samples, devices)
-        self._latest = frame = self._present.frame(now)
+        self._newest = newest_of([*self._newest, *samples], devices)
+        self.latest = frame = frame_of(self._newest, now)
         self._notice(devices)
         with self._ticked:
             self._ticked_at = began
             self._ticked.notify_all()
-        self._subscribers.publish(lambda: encode(frame), began)
-        for topic, observe in self._observers.items():
+        self.subscribers.publish(lambda: encode(frame), began)
+        for topic, observe in self.observers.items():
             self._guarded(partial(self._tell, topic, observe, frame))
 
     def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
-        news = observe(frame)
-        if news is not None:
-            self._news[topic] = news
-            self._subscribers.announce(encode(news), topic)
+        if (news := observe(frame)) is not None:
+            self.news[topic] = news
+            self.subscribers.announce(encode(news), topic)
 
     def _notice(self, devices: Devices) -> None:
-        kind = self._source.kind
-        if (devices, kind) == (self._devices, self._kind):
+        kind = self.source.kind
+        if (devices, kind) == (self.devices, self._kind):
             return
-        self._devices, self._kind = devices, kind
+        self.devices, self._kind = devices, kind
         logger.info(
             "Sampling %d GPUs from %s%s",
             len(devices.devices),
@@ -226,7 +209,7 @@ class Sampler:
             f": {devices.reason.message}" if devices.reason else "",
         )
         news = DevicesChanged(devices=devices, version=self.version)
-        self._subscribers.announce(encode(news), DEVICES)
+        self.subscribers.announce(encode(news), DEVICES)
 
     def _pause_until_due(self, began_seconds: float) -> float:
         """Wait for the next tick, and return when it was due.
@@ -237,43 +220,41 @@ class Sampler:
         # A listener that comes or goes changes the interval, so look again when woken.
         while not self._stopping.is_set() and not self._hurry:
             self._list_processes()
-            interval_ms = self._subscribers.shortest_interval_ms() or self._idle_interval_ms
+            interval_ms = self.subscribers.shortest_interval_ms() or self.idle_interval_ms
             if interval_ms is None:
                 self._rest()
                 break
             due = began_seconds + interval_ms / 1000
-            remaining_seconds = due - self._monotonic()
+            remaining_seconds = due - self.monotonic()
             if remaining_seconds <= 0:
                 # Far behind, what was missed is not made up for.
-                return due if -remaining_seconds < interval_ms / 2000 else self._monotonic()
+                return due if -remaining_seconds < interval_ms / 2000 else self.monotonic()
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
-        return self._monotonic()
+        return self.monotonic()
 
     def _list_processes(self) -> None:
         # Everybody who has asked so far shares one reading.
-        waiting: list[Future[ListedProcesses]] = []
-        while not self._requests.empty():
-            waiting.append(self._requests.get())
+        waiting = [self._requests.get() for _ in range(self._requests.qsize())]
         if not waiting:
             return
         try:
-            listed = self._source.read_processes()
+            listed = self.source.read_processes()
         except Exception as error:
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)
-        else:
-            for each in waiting:
-                each.set_result(listed)
+            return
+        for each in waiting:
+            each.set_result(listed)
 
     def _rest(self) -> None:
         # Somebody who looks once usually looks again: so not at once.
         if self._wake.wait(REST_AFTER_SECONDS):
             self._wake.clear()
             return
-        self._guarded(self._source.close)
+        self._guarded(self.source.close)
         self._wake.wait()
         self._wake.clear()
         if not self._stopping.is_set():
-            self._guarded(self._source.open)
+            self._guarded(self.source.open)

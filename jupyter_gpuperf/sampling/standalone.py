@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from jupyter_gpuperf.metrics import all_metrics
-from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Observer, Sampler
 from jupyter_gpuperf.sampling.subscribers import Subscribers
 from jupyter_gpuperf.sources import source_from
@@ -34,15 +33,9 @@ def standalone_sampler(
     subscribers = Subscribers()
     sampler = Sampler(
         source_from(source, all_metrics()),
-        history=HistoryStore(  # nobody asks for it
-            seconds=1.0,
-            shortest_interval_seconds=0.5,
-            device_metrics=(),
-            host_metrics=(),
-            coarse=(),
-        ),
+        history=None,
         subscribers=subscribers,
         idle_interval_ms=IDLE_INTERVAL_MS,
-        observers=observers,
+        observers=observers or {},
     )
     return sampler, subscribers

@@ -21,6 +21,8 @@ ALERTS: Final = "alerts"
 FINDINGS: Final = "findings"
 """The topic of the diagnosis."""
 
+ATTENTION_MS: Final = 500
+
 TOLERANCE: Final = 0.9
 """A tick that comes a little early still serves the listener whose interval it almost fills."""
 
@@ -34,29 +36,11 @@ class Subscription:
         self._due_seconds = 0.0
 
     def is_due(self, now_seconds: float) -> bool:
-        """Tell whether a frame of this moment is for this listener, and note that it got it."""
+        """Tell whether this listener is due for a frame now, and note that it got one."""
         if now_seconds < self._due_seconds:
             return False
         self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
         return True
-
-
-class Attention:
-    """Has the devices read often while something needs it that takes no frames itself."""
-
-    def __init__(self, subscribers: Subscribers, interval_ms: int = 500) -> None:
-        self._subscribers, self._interval_ms = subscribers, interval_ms
-        self._subscription: Subscription | None = None
-
-    def pay(self, active: bool) -> None:
-        """Begin, or end."""
-        if active and self._subscription is None:
-            self._subscription = self._subscribers.add(
-                lambda message, topic: None, self._interval_ms
-            )
-        elif not active and self._subscription is not None:
-            self._subscribers.remove(self._subscription)
-            self._subscription = None
 
 
 class Subscribers:
@@ -72,6 +56,7 @@ class Subscribers:
         self.on_change = on_change
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
+        self._attention = Subscription(lambda message, topic: None, ATTENTION_MS)
 
     def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
         """Add a listener. ``deliver`` takes a message and its topic; it is called from the sampler's
@@ -88,6 +73,15 @@ class Subscribers:
             self._subscriptions.discard(subscription)
         self.on_change()
 
+    def pay_attention(self, active: bool) -> None:
+        """Have the devices read often while something needs it that takes no frames itself."""
+        with self._lock:
+            if active:
+                self._subscriptions.add(self._attention)
+            else:
+                self._subscriptions.discard(self._attention)
+        self.on_change()
+
     def change_interval(self, subscription: Subscription, interval_ms: int) -> None:
         """Serve a listener at another interval from now on."""
         subscription.interval_ms = interval_ms
@@ -102,16 +96,13 @@ class Subscribers:
         """Give a frame to every listener that is due; it is encoded once, or not at all."""
         with self._lock:
             due = [each for each in self._subscriptions if each.is_due(now_seconds)]
-        if due:
-            self._deliver(encode(), FRAMES, due)
+        frame = encode() if due else b""
+        for subscription in due:
+            subscription.deliver(frame, FRAMES)
 
     def announce(self, message: bytes, topic: str) -> None:
         """Give a message to every listener, due or not; of each topic, the newest counts."""
         with self._lock:
             everyone = list(self._subscriptions)
-        self._deliver(message, topic, everyone)
-
-    @staticmethod
-    def _deliver(message: bytes, topic: str, subscriptions: list[Subscription]) -> None:
-        for subscription in subscriptions:
+        for subscription in everyone:
             subscription.deliver(message, topic)

@@ -87,9 +87,7 @@ class Condensed:
             return
         entry: dict[str, float] = {}
         for name, (count, total, least, most) in self._running.items():
-            entry[name + MEAN] = total / count
-            entry[name + LOWEST] = least
-            entry[name + HIGHEST] = most
+            entry |= {name + MEAN: total / count, name + LOWEST: least, name + HIGHEST: most}
         self.ring.append(self._step * self.size.step_seconds, entry)
         self._running = {}
 

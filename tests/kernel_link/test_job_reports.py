@@ -17,7 +17,7 @@ from jupyter_gpuperf.kernel_link.address import server_file_name
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.listener import KernelListener
-from jupyter_gpuperf.kernel_link.router import KernelMessageRouter, KernelSession
+from jupyter_gpuperf.kernel_link.router import KernelSession
 from jupyter_gpuperf.schemas import SocketError, encode
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, RunRequest
 
@@ -49,10 +49,8 @@ def jobs(manager):
 
 @pytest.fixture
 def served(jobs, tmp_path, jp_asyncio_loop):
-    router = KernelMessageRouter(
-        {RunRequest: jobs.run, Cancel: jobs.cancel, JobReport: jobs.report}
-    )
-    served = KernelListener(router, runtime_directory=tmp_path)
+    handlers = {RunRequest: jobs.run, Cancel: jobs.cancel, JobReport: jobs.report}
+    served = KernelListener(handlers, runtime_directory=tmp_path)
     jp_asyncio_loop.run_until_complete(served.start())
     yield served
     jp_asyncio_loop.run_until_complete(served.stop())

@@ -19,7 +19,7 @@ from jupyter_gpuperf.kernel_link import peer
 from jupyter_gpuperf.kernel_link.address import find_server, server_file_name
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
-from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, KernelMessageRouter
+from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES
 from jupyter_gpuperf.schemas.kernel_link import Cancel, MemoryReport, RunRequest
 
 LONG_JOB = {"benchmark": "dataloader", "parameters": {"workers": 0, "rigorous": True}}
@@ -34,8 +34,8 @@ def manager(tmp_path):
 
 def listener(manager, directory, **options):
     jobs = KernelJobs(manager)
-    router = KernelMessageRouter({RunRequest: jobs.run, Cancel: jobs.cancel})
-    return KernelListener(router, runtime_directory=directory, **options)
+    handlers = {RunRequest: jobs.run, Cancel: jobs.cancel}
+    return KernelListener(handlers, runtime_directory=directory, **options)
 
 
 @pytest.fixture
@@ -242,8 +242,8 @@ async def test_what_a_kernel_holds_is_known_while_it_is_connected(
     manager, tmp_path, jp_asyncio_loop
 ):
     holdings = MemoryReports()
-    router = KernelMessageRouter({MemoryReport: holdings.take})
-    served = KernelListener(router, runtime_directory=tmp_path)
+    handlers = {MemoryReport: holdings.take}
+    served = KernelListener(handlers, runtime_directory=tmp_path)
     await served.start()
     kernel = await Kernel.of(tmp_path)
     held = {"allocated_bytes": 1.0, "reserved_bytes": 2.0}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from jupyter_gpuperf.loops import Watching, quiet_in_children
+from jupyter_gpuperf.loops import Watching
+from jupyter_gpuperf.loops.watching import in_child
 
 
 @pytest.fixture
@@ -28,5 +31,5 @@ def loader():
 
 @pytest.fixture
 def forking(watching):
-    quiet_in_children(watching)
+    os.register_at_fork(after_in_child=lambda: in_child(watching))
     return watching

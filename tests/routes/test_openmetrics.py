@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import HTTPClientError
 
 from jupyter_gpuperf.metrics import all_metrics, catalog_of
-from jupyter_gpuperf.sampling.openmetrics import Snapshot, SnapshotCollector, registry_of
+from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector
 from jupyter_gpuperf.schemas import Catalog, Devices, Frame, Processes, Version
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.2"
@@ -229,7 +229,9 @@ def collected(
     processes: dict[str, list[dict]] | None = None,
     catalog: Catalog | None = None,
 ) -> dict[str, list]:
-    snapshot = Snapshot(
+    collector = SnapshotCollector(
+        catalog=catalog or catalog_of(all_metrics()),
+        hostname="node1",
         version=Version(version="1.0", api_version=1, source="nvml"),
         devices=msgspec.convert({"devices": devices, "reason": None}, Devices),
         frame=Frame(time_seconds=1.0, devices=readings, host={}, host_cores_percent=[]),
@@ -245,8 +247,7 @@ def collected(
             Processes,
         ),
     )
-    collector = SnapshotCollector(catalog or catalog_of(all_metrics()), snapshot, hostname="node1")
-    return samples_of(registry_of(collector).collect())
+    return samples_of(collector.collect())
 
 
 def test_memory_is_told_per_kernel_by_its_id_and_never_by_pid_or_path():

@@ -31,7 +31,7 @@ def driver(services, monkeypatch):
             return self.listed
 
     driver = Driver()
-    monkeypatch.setattr(services.sampler._source, "read_processes", driver.read_processes)
+    monkeypatch.setattr(services.sampler.source, "read_processes", driver.read_processes)
     return driver
 
 

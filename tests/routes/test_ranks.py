@@ -16,7 +16,6 @@ from made import device, window
 from msgspec import structs
 
 from jupyter_gpuperf.kernel_link.listener import KernelListener
-from jupyter_gpuperf.kernel_link.router import KernelMessageRouter
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
@@ -58,8 +57,8 @@ def store():
 async def listening(store, tmp_path):
     """A server's socket, where the ranks look for it."""
     training = KernelTraining(store)
-    router = KernelMessageRouter({Steps: training.steps, CellRan: training.cell_ran})
-    served = KernelListener(router, runtime_directory=tmp_path)
+    handlers = {Steps: training.steps, CellRan: training.cell_ran}
+    served = KernelListener(handlers, runtime_directory=tmp_path)
     await served.start()
     try:
         yield

@@ -12,7 +12,6 @@ from recorded_training import with_training
 
 from jupyter_gpuperf.kernel_link.address import server_file_name
 from jupyter_gpuperf.kernel_link.listener import KernelListener
-from jupyter_gpuperf.kernel_link.router import KernelMessageRouter
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
@@ -75,8 +74,8 @@ def store():
 
 async def test_a_kernels_words_reach_the_store_until_it_hangs_up(store, tmp_path):
     training = KernelTraining(store)
-    router = KernelMessageRouter({Steps: training.steps, CellRan: training.cell_ran})
-    served = KernelListener(router, runtime_directory=tmp_path)
+    handlers = {Steps: training.steps, CellRan: training.cell_ran}
+    served = KernelListener(handlers, runtime_directory=tmp_path)
     await served.start()
     try:
         address = json.loads((tmp_path / server_file_name(os.getpid())).read_bytes())["socket"]

@@ -19,7 +19,6 @@ INFRASTRUCTURE = {
     "rule_input",
     "straggler",
     "threshold",
-    "view",
     "waiting",
     "workload",
 }
