@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record
 from jupyter_gpuperf.cli.answers import DONE, FAILED, INTERRUPTED, MISUSED, PROGRAM
-from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 
 __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
 
@@ -45,8 +45,12 @@ MISUSES: Final = frozenset(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     known, rest = _parser().parse_known_args(arguments)
+    known.rest = rest
     try:
-        return int(known.run(known, rest))
+        if rest and not known.takes_rest:
+            hint = f"See {PROGRAM} {known.command} --help."
+            raise BadRequest("usage", f"{rest[0]} is not understood.", hint)
+        return int(known.run(known))
     except KeyboardInterrupt:
         return INTERRUPTED
     except GpuPerfError as error:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Final
-
-from jupyter_gpuperf.errors import BadRequest
+import json
+from collections.abc import Callable
+from typing import Any, Final
 
 PROGRAM: Final = "jupyter gpuperf"
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -17,18 +16,24 @@ def say(text: str) -> None:
     print(text)  # noqa: T201
 
 
-def refuse_rest(rest: Sequence[str], command: str) -> None:
-    """Refuse words that a command does not know.
+def say_answer(answer: Any, known: argparse.Namespace) -> int:
+    """Print a result as it was asked for, and return the exit code."""
+    say(json.dumps(answer.to_dict()) if known.json else repr(answer))
+    return DONE
 
-    Raises
-    ------
-    BadRequest
-        ``usage``.
-    """
-    if rest:
-        raise BadRequest(
-            "usage", f"{rest[0]} is not understood.", f"See {PROGRAM} {command} --help."
-        )
+
+def add_command(
+    commands: Any,  # argparse keeps the type private
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    takes_rest: bool = False,
+    **options: Any,
+) -> argparse.ArgumentParser:
+    """Add a command; words that it does not know are refused, unless it takes them as ``known.rest``."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, allow_abbrev=False, **options)
+    parser.set_defaults(run=run, command=name, takes_rest=takes_rest)
+    return parser
 
 
 def answers_in_json(parser: argparse.ArgumentParser) -> None:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import PROGRAM, answers_in_json
+from jupyter_gpuperf.cli.answers import PROGRAM, add_command, answers_in_json
 from jupyter_gpuperf.cli.bench import subcommand
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    parser = commands.add_parser(
-        "compare",
-        help="hold the results of two environments against each other",
-        allow_abbrev=False,
-    )
+    meaning = "hold the results of two environments against each other"
+    parser = add_command(commands, "compare", _compare, takes_rest=True, help=meaning)
     parser.add_argument("before", metavar="BEFORE", help="a file that bench suite --save wrote")
     parser.add_argument("after", metavar="AFTER", help="another one")
     parser.add_argument("--html", metavar="FILE", help="write a page, too")
     answers_in_json(parser)
-    parser.set_defaults(run=_compare)
 
 
-def _compare(known: argparse.Namespace, rest: Sequence[str]) -> int:
+def _compare(known: argparse.Namespace) -> int:
     page = ["--html", known.html] if known.html else []
-    return subcommand(["compare", known.before, known.after, *page, *rest], PROGRAM, known)
+    return subcommand(["compare", known.before, known.after, *page, *known.rest], PROGRAM, known)

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import refuse_rest
+from jupyter_gpuperf.cli.answers import add_command
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="open JupyterLab with a notebook that measures; on a recorded H100 where there is no GPU",
-        allow_abbrev=False,
+    meaning = (
+        "open JupyterLab with a notebook that measures; on a recorded H100 where there is no GPU"
     )
+    parser = add_command(commands, "demo", _demo, help=meaning)
     parser.add_argument("folder", metavar="FOLDER", nargs="?", help="for the notebook's copy")
     parser.add_argument("--source", help="as c.GpuPerf.source: auto, nvml, replay:FILE[,FILE...]")
     parser.add_argument("--port", type=int, help="JupyterLab's port")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
-    parser.set_defaults(run=_demo, json=False)
+    parser.set_defaults(json=False)
 
 
-def _demo(known: argparse.Namespace, rest: Sequence[str]) -> int:
-    refuse_rest(rest, "demo")
+def _demo(known: argparse.Namespace) -> int:
     from pathlib import Path
 
     from jupyter_gpuperf.demo import FOLDER, demo
 
-    return demo(
-        Path(known.folder or FOLDER),
-        source=known.source,
-        port=known.port,
-        browser=not known.no_browser,
-    )
+    folder = Path(known.folder or FOLDER)
+    return demo(folder, source=known.source, port=known.port, browser=not known.no_browser)

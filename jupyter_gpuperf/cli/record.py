@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import answers_in_json, refuse_rest
+from jupyter_gpuperf.cli.answers import add_command, answers_in_json
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    parser = commands.add_parser(
-        "record",
-        help="record what the GPUs do into FILE, until Ctrl-C",
-        allow_abbrev=False,
-    )
+    meaning = "record what the GPUs do into FILE, until Ctrl-C"
+    parser = add_command(commands, "record", _record, help=meaning)
     parser.add_argument("file", metavar="FILE", help="a new file, such as run.jsonl.gz")
     parser.add_argument("--seconds", type=float, help="stop by itself after this long")
     parser.add_argument("--interval-ms", type=int, default=100, help="time between readings")
@@ -23,11 +19,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser.add_argument("--source", help="as c.GpuPerf.source: auto, nvml, replay:FILE[,FILE...]")
     answers_in_json(parser)
     parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
-    parser.set_defaults(run=_record)
 
 
-def _record(known: argparse.Namespace, rest: Sequence[str]) -> int:
-    refuse_rest(rest, "record")
+def _record(known: argparse.Namespace) -> int:
     from jupyter_gpuperf.client.terminal_recording import record_in_terminal
 
     return record_in_terminal(known)

@@ -46,14 +46,8 @@ def headspace(
     GpuPerfError
         ``namespace_too_large``, ``snapshot_too_large``: too much to keep.
     """
-    return _measured(
-        ab_test.headspace,
-        loader,
-        step,
-        state=tuple(state),
-        steps=steps,
-        limit_seconds=limit_seconds,
-    )
+    pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
+    return _measured(ab_test.headspace, loader, step, **pace)
 
 
 def apply(
@@ -76,15 +70,8 @@ def apply(
     BadRequest
         ``unknown_setting``, ``not_a_plain_loader``, ``no_settings``, ``no_state_found``, ``no_torch``.
     """
-    return _measured(
-        ab_test.changed,
-        loader,
-        step,
-        settings_of(change),
-        state=tuple(state),
-        steps=steps,
-        limit_seconds=limit_seconds,
-    )
+    pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
+    return _measured(ab_test.changed, loader, step, settings_of(change), **pace)
 
 
 def settings_of(change: Any) -> Mapping[str, Any]:
@@ -96,25 +83,21 @@ def settings_of(change: Any) -> Mapping[str, Any]:
         ``no_settings``: it names none.
     """
     recommended = getattr(change, "recommended", None)
-    if isinstance(
-        recommended, Mapping
-    ):  # of the loader's order and its workers' start, apply changes nothing
+    if isinstance(recommended, Mapping):
+        # Not the loader's order, nor how its workers start: apply changes neither.
         change = {name: recommended[name] for name in SETTINGS if name in recommended}
     inner = getattr(change, "settings", None)
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)
     if not isinstance(inner, Mapping) or not inner:
-        raise BadRequest(
-            "no_settings",
-            "This names no setting of a DataLoader to try.",
-            'Give them: gpuperf.apply({"num_workers": 4}, loader=…, step=…).',
-        )
+        hint = 'Give them: gpuperf.apply({"num_workers": 4}, loader=…, step=…).'
+        raise BadRequest("no_settings", "This names no setting of a DataLoader to try.", hint)
     return inner
 
 
-def _measured(measure: Callable[..., ab_test.Proof], *given: Any, **options: Any) -> Proved:
+def _measured(measure: Callable[..., ab_test.Proof], *given: Any, **pace: Any) -> Proved:
     torch = sys.modules.get("torch")
     if torch is None:
         raise BadRequest("no_torch", "torch is not imported, so there is no loop.", "Import it.")
     with session().watching.silent():
-        return Proved(measure(torch, *given, **options))
+        return Proved(measure(torch, *given, **pace))

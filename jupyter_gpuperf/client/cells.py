@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from jupyter_gpuperf.client.watch_session import Session
-from jupyter_gpuperf.display.cell_line import Cell, FootprintLine
+from jupyter_gpuperf.display.watch_report import Cell
 from jupyter_gpuperf.loops.telemetry import Answer
 from jupyter_gpuperf.schemas.training import Footprint
 
@@ -34,6 +34,7 @@ class CellLog:
         self.cells: list[Cell] = []
         self.quiet = quiet
         self._shell, self._session = shell, session
+        self._followed = (("pre_run_cell", self._before), ("post_run_cell", self._after))
         self._depth = 0
         self._began: tuple[float, float] | None = None
         self._held_before = 0.0
@@ -41,13 +42,13 @@ class CellLog:
 
     def start(self) -> None:
         """Follow from the next cell on."""
-        self._shell.events.register("pre_run_cell", self._before)
-        self._shell.events.register("post_run_cell", self._after)
+        for event, callback in self._followed:
+            self._shell.events.register(event, callback)
         self._session.listeners.append(self._hear)
 
     def stop(self) -> None:
         """Follow no more; what is known stays."""
-        for event, callback in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
+        for event, callback in self._followed:
             with contextlib.suppress(ValueError):
                 self._shell.events.unregister(event, callback)
         with contextlib.suppress(ValueError):
@@ -56,7 +57,7 @@ class CellLog:
     def _before(self, *_: object) -> None:
         self._depth += 1
         if self._depth == 1:  # magics may run cells within the cell
-            self._held_before = _peak_held_bytes() or 0.0
+            self._held_before = _of_all_devices("max_memory_reserved") or 0.0
             self._began = (time.time(), time.perf_counter())
 
     def _after(self, result: Any = None) -> None:  # IPython's
@@ -68,44 +69,30 @@ class CellLog:
         self._session.watching.pause()
         # The shell's own count is of the next cell by now, or not, by its version.
         number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
-        cell = Cell(
-            number=number,
-            began_seconds=began,
-            wall_seconds=wall_seconds,
-            peak_bytes=self._peak_bytes(),
-        )
+        peak_bytes = self._peak_bytes()
+        cell = Cell(number, began, wall_seconds, peak_bytes)
         self.cells.append(cell)
         del self.cells[:-MOST_CELLS]
         if not self.quiet and wall_seconds >= SHOWN_FROM_SECONDS:
-            cell.shown = display(FootprintLine(cell), display_id=True)
+            cell.shown = display(cell.line(), display_id=True)
         self._waiting[number] = cell
         self._session.cell_ran(number, began, began + wall_seconds)
 
     def _peak_bytes(self) -> float | None:
-        peak, held = _peak_held_bytes(), _held_bytes()
+        peak, held = map(_of_all_devices, ("max_memory_reserved", "memory_reserved"))
         if peak is None or held is None:
             return None
         # The allocator's peak is of the whole session: it is this cell's only where this cell raised it.
         return peak if peak > self._held_before else held
 
     def _hear(self, word: Answer) -> None:
-        if not isinstance(word, Footprint):
+        if not isinstance(word, Footprint) or word.number not in self._waiting:
             return
-        cell = self._waiting.pop(word.number, None)
-        if cell is None:
-            return
+        cell = self._waiting.pop(word.number)
         cell.busy_ratio = None if word.busy_percent is None else word.busy_percent / 100
         cell.energy_joules = word.energy_joules
         if cell.shown is not None and (cell.busy_ratio is not None or cell.energy_joules):
-            cell.shown.update(FootprintLine(cell))
-
-
-def _held_bytes() -> float | None:
-    return _of_all_devices("memory_reserved")
-
-
-def _peak_held_bytes() -> float | None:
-    return _of_all_devices("max_memory_reserved")
+            cell.shown.update(cell.line())
 
 
 def _of_all_devices(counter: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +28,13 @@ LIVE_INTERVAL_MS: Final = 100
 SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
 
 
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """What was looked at, and what was found."""
 
-    def __init__(self, source: str, everything: RuleInput, findings: Sequence[Finding]) -> None:
-        self.source = source
-        self.everything = everything
-        self.findings = findings
+    source: str
+    everything: RuleInput
+    findings: Sequence[Finding]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -57,12 +58,12 @@ class Diagnosis:
         device = next(each for each in self.everything.devices if each.uuid == finding.device)
         place = f"{_name(device, self.everything)}: " if len(self.everything.devices) > 1 else ""
         cost = f" · {finding.cost.rstrip('.')}" if finding.cost else ""
-        shown = {name: _shown(name, value) for name, value in finding.evidence.items()}
+        evidence = (f"{name} {_shown(name, value)}" for name, value in finding.evidence.items())
         lines = [
             "",
             f"{SIGNS[finding.severity]} {finding.code} · {finding.severity}, {finding.confidence}{cost}",
             f"  {place}{finding.summary}",
-            "  evidence  " + " · ".join(f"{name} {value}" for name, value in shown.items()),
+            f"  evidence  {' · '.join(evidence)}",
             f"  try       {finding.advice}",
             f"  refuted   {finding.refuted_by}",
         ]
@@ -71,8 +72,7 @@ class Diagnosis:
         return "\n".join(lines)
 
     def _verdict(self) -> str:
-        loud = [each for each in self.findings if each.severity != "info"]
-        if loud:
+        if any(each.severity != "info" for each in self.findings):
             return ""
         if not any(steady_spans(device.series) for device in self.everything.devices):
             return "\nNo work was seen for long enough to be judged."
@@ -92,22 +92,18 @@ def diagnosis_of(path: Path) -> Diagnosis:
         recording = load_recording(path, metrics)
         everything = input_of_recording(recording, [metric.name for metric in metrics])
     except FileNotFoundError as error:
-        raise BadRequest(
-            "file_not_found", f"There is no file {path}.", "Name a recording."
-        ) from error
-    except OSError as error:
-        raise BadRequest(
-            "not_a_recording",
-            f"{path} can't be read ({error.strerror or error}).",
-            "Name a recording: jupyter gpuperf record FILE makes one.",
-        ) from error
+        message = f"There is no file {path}."
+        raise BadRequest("file_not_found", message, "Name a recording.") from error
     except Exception as error:
-        raise BadRequest(
-            "not_a_recording",
-            f"{path} can't be understood: {error}.",
-            "Name a recording: jupyter gpuperf record FILE makes one.",
-        ) from error
-    return _diagnosed(str(find_recording(path)), everything)
+        why = f"understood: {error}"
+        if isinstance(error, OSError):
+            why = f"read ({error.strerror or error})"
+        hint = "Name a recording: jupyter gpuperf record FILE makes one."
+        raise BadRequest("not_a_recording", f"{path} can't be {why}.", hint) from error
+    findings = [
+        finding_of(each, _since(everything, each.device)) for each in judge(everything, all_rules())
+    ]
+    return Diagnosis(str(find_recording(path)), everything, findings)
 
 
 def diagnosis_here(seconds: float, source: str) -> Diagnosis:
@@ -121,27 +117,15 @@ def diagnosis_here(seconds: float, source: str) -> Diagnosis:
         There is no GPU, with the driver's reason as its code; or nothing can be recorded.
     """
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise BadRequest(
-            "parameter_out_of_range",
-            f"{seconds:g} s can't be diagnosed.",
-            f"Give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} seconds.",
-        )
+        hint = f"Give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} seconds."
+        raise BadRequest("parameter_out_of_range", f"{seconds:g} s can't be diagnosed.", hint)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "live.jsonl.gz"
         request = RecordingRequest(label="live", interval_ms=LIVE_INTERVAL_MS, seconds=seconds)
         recorder = record_here(path, request, source=source, stopping=threading.Event().is_set)
         if recorder.error is not None:
-            error = recorder.error
-            raise Unavailable(error.code, error.message, error.hint)
-        found = diagnosis_of(path)
-    return Diagnosis("live", found.everything, found.findings)
-
-
-def _diagnosed(source: str, everything: RuleInput) -> Diagnosis:
-    findings = judge(everything, all_rules())
-    return Diagnosis(
-        source, everything, [finding_of(each, _since(everything, each.device)) for each in findings]
-    )
+            raise Unavailable(**msgspec.structs.asdict(recorder.error))
+        return replace(diagnosis_of(path), source="live")
 
 
 def _since(everything: RuleInput, uuid: str | None) -> float:

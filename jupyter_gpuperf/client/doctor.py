@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from IPython import get_ipython
 
@@ -57,10 +56,5 @@ def doctor(kernel: str | None = None) -> Report:
 def _examine(kernel: str | None, *, here: bool) -> DoctorReport:
     if kernel is not None or not here:
         return CheckRunner().run(target_of(kernel, server_facts()))
-    target = CheckTarget(
-        interpreter=sys.executable,
-        pid=os.getpid(),
-        live=kernel_facts(get_ipython()),
-        server=server_facts_of_kernel(),
-    )
-    return CheckRunner().run(target)
+    live, server = kernel_facts(get_ipython()), server_facts_of_kernel()
+    return CheckRunner().run(CheckTarget(pid=os.getpid(), live=live, server=server))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+
+import msgspec
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.schemas import JobInfo
@@ -33,34 +37,25 @@ class BenchmarkError(GpuPerfError):
     @classmethod
     def of(cls, error: GpuPerfError) -> BenchmarkError:
         """Return ``error`` as one that IPython shows in short."""
-        log_tail = error.log_tail if isinstance(error, BenchmarkError) else ""
-        return cls(error.code, error.message, error.hint, log_tail)
+        return error if isinstance(error, BenchmarkError) else cls(**error.to_dict())
 
     @classmethod
     def of_job(cls, job: JobInfo) -> BenchmarkError:
         """Return the error of a job that failed."""
         if job.error is None:
-            return cls(
-                "no_result",
-                f"{job.benchmark} ended without a result.",
-                "Run it again.",
-                job.log_tail,
-            )
+            message = f"{job.benchmark} ended without a result."
+            return cls("no_result", message, "Run it again.", job.log_tail)
         log_tail = job.log_tail if job.error.code in EXPLAINED_BY_THE_LOG else ""
-        return cls(job.error.code, job.error.message, job.error.hint, log_tail)
+        return cls(**msgspec.structs.asdict(job.error), log_tail=log_tail)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
         """Return what happened, what to do, and the end of the worker's log."""
-        lines = [self.message]
-        if self.hint:
-            lines.append(self.hint)
-        log = self.log_tail.strip().splitlines()[-LOG_TAIL_LINES:]
-        if log:
-            lines += ["", "The worker's log ends with:"]
-            lines += [f"  {line}" for line in log]
+        lines = [self.message, *filter(None, [self.hint])]
+        if log := self.log_tail.strip().splitlines()[-LOG_TAIL_LINES:]:
+            lines += ["", "The worker's log ends with:", *(f"  {line}" for line in log)]
         return lines
 
     def _render_traceback_(self) -> list[str]:
@@ -77,3 +72,12 @@ class BenchmarkCancelled(BenchmarkError):
 
     def _render_traceback_(self) -> list[str]:
         return [self.message]
+
+
+@contextmanager
+def in_short() -> Iterator[None]:
+    """Raise the block's refusals as ones that IPython shows in short; a decorator, too."""
+    try:
+        yield
+    except GpuPerfError as error:
+        raise BenchmarkError.of(error) from None

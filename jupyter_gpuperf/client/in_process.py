@@ -6,18 +6,20 @@ The data lies here; handing it to a worker would mean to pickle it, and what a n
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.benchmarks import Benchmark, Context, find
-from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
-from jupyter_gpuperf.client.running import held_against_the_baseline
+from jupyter_gpuperf.benchmarks import Context, find
+from jupyter_gpuperf.client.in_process_progress import job_here
+from jupyter_gpuperf.display.history_view import held_against_baseline
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
+from jupyter_gpuperf.jobs.run_hooks import keep_here
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 ALWAYS: Final = ("rigorous", "time_limit_seconds")
@@ -43,22 +45,14 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
         names.append(found.attr)
         found = found.value
     if not isinstance(found, ast.Name):
-        raise BadRequest(
-            "usage",
-            f"{expression} is not a name.",
-            "Bind it to a name first, and give that.",
-        )
+        hint = "Bind it to a name first, and give that."
+        raise BadRequest("usage", f"{expression} is not a name.", hint)
     try:
-        value = namespace[found.id]
-        for name in reversed(names):
-            value = getattr(value, name)
+        return functools.reduce(getattr, reversed(names), namespace[found.id])
     except (KeyError, AttributeError):
-        raise NotFound(
-            "unknown_name",
-            f"There is no {expression} in this notebook.",
-            "Run the cell that makes it, or check how it is spelt.",
-        ) from None
-    return value
+        message = f"There is no {expression} in this notebook."
+        hint = "Run the cell that makes it, or check how it is spelt."
+        raise NotFound("unknown_name", message, hint) from None
 
 
 def run_on_object(
@@ -81,58 +75,33 @@ def run_on_object(
         It was refused, or the object raised something.
     """
     benchmark = find(benchmark_name)
-    parameters = _checked(benchmark, given)
-    final: Result | None = None
-    view = new_view()
-    progress = ProgressHere(benchmark.name, view)
-    try:
-        final = _run(benchmark, subject, name, parameters, progress)
-        if baseline:
-            final = held_against_the_baseline(final)
-    except (KeyboardInterrupt, Cancelled):
-        raise BenchmarkCancelled(benchmark.name) from None
-    except GpuPerfError as error:
-        raise BenchmarkError.of(error) from None
-    finally:
-        view.end(final if display_result else None, progress.last_words(final is not None))
-    return final
-
-
-def _checked(benchmark: Benchmark, given: Mapping[str, Any]) -> dict[str, Any]:
-    if benchmark.run_on is None:
-        raise BadRequest(
-            "usage",
-            f"{benchmark.name} measures nothing of a notebook's.",
-            f"Leave the object out; see %gpubench {benchmark.name} --help.",
-        )
+    measure = benchmark.run_on
+    if measure is None:
+        hint = f"Leave the object out; see %gpubench {benchmark.name} --help."
+        raise BadRequest("usage", f"{benchmark.name} measures nothing of a notebook's.", hint)
     checked = benchmark.check(given)
-    return {name: value for name, value in checked.items() if name in given or name in ALWAYS}
-
-
-def _run(
-    benchmark: Benchmark,
-    subject: object,
-    name: str,
-    parameters: Mapping[str, Any],
-    progress: ProgressHere,
-) -> Result:
-    from jupyter_gpuperf.jobs.run_hooks import Around
-    from jupyter_gpuperf.results.store import ResultStore, default_path
-
-    assert benchmark.run_on is not None
-    warnings: list[str] = []
-    context = Context(progress=progress.say, warn=warnings.append)
-    with Around(store=ResultStore(default_path())).run(None) as finish:
-        try:
-            measured = benchmark.run_on(subject, name, parameters, context)
-        except (GpuPerfError, Cancelled):
-            raise
-        except Exception as error:  # the user's own code: whatever it raises is told
-            raise GpuPerfError(
-                "object_failed",
-                f"{name} raised {type(error).__name__}: {error}",
-                "Take a batch from it in a cell of its own to see where.",
-            ) from error
+    parameters = {each: checked[each] for each in checked if each in (*given, *ALWAYS)}
+    with job_here(benchmark.name, new_view(), display_result=display_result) as job:
+        warnings: list[str] = []
+        context = Context(progress=job.say, warn=warnings.append)
+        with _as_the_objects(name):
+            measured = measure(subject, name, parameters, context)
         content = {"limits": {}, **measured, "benchmark": benchmark.name, "warnings": warnings}
-        finished = finish(msgspec.convert(content, BenchmarkResult))
-    return Result(finished.result, number=finished.number)
+        finished = keep_here(msgspec.convert(content, BenchmarkResult))
+        job.final = result = Result(finished.result, number=finished.number)
+        if baseline:
+            job.final = result = held_against_baseline(result)
+    return result
+
+
+@contextmanager
+def _as_the_objects(name: str) -> Iterator[None]:
+    """Tell whatever the user's own code raises as the object's failure."""
+    try:
+        yield
+    except GpuPerfError:
+        raise
+    except Exception as error:
+        message = f"{name} raised {type(error).__name__}: {error}"
+        hint = "Take a batch from it in a cell of its own to see where."
+        raise GpuPerfError("object_failed", message, hint) from error

@@ -1,14 +1,24 @@
-"""Progress of what runs in the notebook's own process, in the view of a job."""
+"""A job that runs in the notebook's own process: in the view of any job, and in the panel."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
 
 import msgspec
 
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.display.progress import View, status_words
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import new_job
-from jupyter_gpuperf.schemas import JobInfo
+from jupyter_gpuperf.jobs.run_hooks import Finished
+from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
+from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
+
+LONGEST_CODE_CHARACTERS: Final = 8000
+"""With up to four bytes each, they leave half of the server's longest line to the rest."""
 
 
 class Cancelled(BaseException):  # data sets that catch every Exception and try again are common
@@ -16,7 +26,17 @@ class Cancelled(BaseException):  # data sets that catch every Exception and try 
 
 
 class ProgressHere:
-    """Shows how far it is in the view of a job, and looks there for a click."""
+    """Shows how far a job is in its view, and looks there for a click.
+
+    Attributes
+    ----------
+    final, finished, failure
+        How it ended: what the user gets, what was kept, or what went wrong.
+    """
+
+    final: object | None = None
+    finished: Finished | None = None
+    failure: ErrorInfo | None = None
 
     def __init__(self, name: str, view: View) -> None:
         self._view = view
@@ -38,12 +58,107 @@ class ProgressHere:
         if self._view.cancel_wanted():
             raise Cancelled
 
-    def ended(self, done: bool) -> JobInfo:
+    def ended(self) -> JobInfo:
         """Return the job as it ended."""
-        return msgspec.structs.replace(
-            self._job, state="done" if done else "cancelled", ended_seconds=time.time()
+        state = "cancelled" if self.final is None else "done"
+        return msgspec.structs.replace(self._job, state=state, ended_seconds=time.time())
+
+
+@contextmanager
+def job_here(
+    name: str,
+    view: View,
+    *,
+    display_result: bool,
+    cancelled_by: tuple[type[BaseException], ...] = (KeyboardInterrupt, Cancelled),
+) -> Iterator[ProgressHere]:
+    """Show what the block does as a job, and end the view with what it leaves in ``final``.
+
+    Raises
+    ------
+    BenchmarkCancelled
+        The user interrupted the cell, or clicked Cancel.
+    BenchmarkError
+        It was refused.
+    """
+    job = ProgressHere(name, view)
+    try:
+        yield job
+    except cancelled_by:
+        raise BenchmarkCancelled(name) from None
+    except GpuPerfError as error:
+        job.failure = job.failure or ErrorInfo(**error.to_dict())
+        raise BenchmarkError.of(error) from None
+    finally:
+        ended = job.ended()
+        view.end(job.final if display_result else None, status_words(ended, time.time()))
+        if isinstance(view, ReportingView):
+            view.report_end(ended, job.finished, job.failure)
+
+
+class ReportingView(View):
+    """Shows a job here and in the panel, with the trials so far as figures of its result."""
+
+    def __init__(
+        self, view: View, parameters: Mapping[str, Scalar], reporter: JobReporter | None = None
+    ) -> None:
+        self._view, self._parameters = view, dict(parameters)
+        self._reporter = reporter or JobReporter()
+        self._figures: dict[str, Interval] = {}
+
+    def show(self, job: JobInfo) -> None:
+        """Show it on both sides."""
+        self._view.show(job)
+        self._reporter.report(self._with_result(job, self._partial(job)))
+
+    def cancel_wanted(self) -> bool:
+        """Tell whether it was cancelled on either side."""
+        return self._view.cancel_wanted() or self._reporter.cancel_wanted()
+
+    def add(self, setting: str, rate: Mapping[str, float] | None) -> None:
+        """Take a trial."""
+        if rate is not None:
+            self._figures[f"{setting}_batches_per_second"] = Interval(**rate)
+
+    def end(self, final: object | None, words: str) -> None:
+        """End the notebook's view."""
+        self._view.end(final, words)
+
+    def report_end(
+        self, job: JobInfo, finished: Finished | None, failure: ErrorInfo | None
+    ) -> None:
+        """Report to the panel how it ended, and hang up."""
+        if failure is not None:
+            job = msgspec.structs.replace(job, state="failed", error=failure)
+        short = None
+        if finished is not None:
+            job = msgspec.structs.replace(job, result_id=finished.number)
+            short = shortened(finished.result)
+        self._reporter.end(self._with_result(job, short))
+
+    def _with_result(self, job: JobInfo, result: BenchmarkResult | None) -> JobInfo:
+        return msgspec.structs.replace(job, parameters=self._parameters, result=result)
+
+    def _partial(self, job: JobInfo) -> BenchmarkResult | None:
+        if not self._figures:
+            return None
+        return BenchmarkResult(
+            benchmark=job.benchmark,
+            parameters=self._parameters,
+            unit="seconds",
+            figures=dict(self._figures),
+            samples={},
+            environment={},
+            limits={},
+            warnings=[],
         )
 
-    def last_words(self, done: bool) -> str:
-        """Return how it ended."""
-        return status_words(self.ended(done), time.time())
+
+def shortened(result: BenchmarkResult) -> BenchmarkResult:
+    """Return a result short enough for a line: the kept one has all of it."""
+    environment = {name: value for name, value in result.environment.items() if name != "tuning"}
+    short = msgspec.structs.replace(result, samples={}, environment=environment)
+    if short.precision is not None and len(short.precision.code) > LONGEST_CODE_CHARACTERS:
+        without = msgspec.structs.replace(short.precision, code="")
+        return msgspec.structs.replace(short, precision=without)
+    return short

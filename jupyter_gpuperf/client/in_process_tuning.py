@@ -7,24 +7,22 @@ import hashlib
 import json
 import platform
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
-from jupyter_gpuperf.client.reporting_view import ReportingView
-from jupyter_gpuperf.client.watch_session import session
+from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.in_process_progress import ReportingView, job_here
+from jupyter_gpuperf.client.watch_session import notebook_names, session
 from jupyter_gpuperf.display.comparison_view import when_words
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.tuning_view import Tuned
 from jupyter_gpuperf.errors import GpuPerfError, NotFound
-from jupyter_gpuperf.jobs.run_hooks import Around, Finished
+from jupyter_gpuperf.jobs.run_hooks import keep_here
 from jupyter_gpuperf.results.store import ResultStore, default_path
-from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, KeptResult
+from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
 NAME: Final = "tune"
 """Under which tunings are kept; no benchmark has it."""
@@ -32,22 +30,22 @@ KEPT_LOOKED_AT: Final = 200
 LOOK_SECONDS: Final = 5.0
 
 
+@in_short()
 def tune_here(
     subject: object,
     name: str,
     *,
     new_view: Callable[[], View],
-    batch_size: int | None = None,
-    step: Callable[[Any], object] | None = None,
-    target_rate: float | None = None,
-    budget_seconds: float = 60.0,
     kept: bool = False,
     display_result: bool = False,
+    **wanted_fields: Any,
 ) -> Tuned:
     """Tune ``subject``; what goes wrong becomes a :class:`BenchmarkError`.
 
     Parameters
     ----------
+    wanted_fields
+        What is asked for: fields of :class:`~jupyter_gpuperf.tuning.request.Wanted`.
     kept
         Measure nothing: return what was found before for this data set on this machine.
 
@@ -60,38 +58,30 @@ def tune_here(
     """
     from jupyter_gpuperf.loaders.setting import Setting
     from jupyter_gpuperf.tuning.request import Wanted
+    from jupyter_gpuperf.tuning.tune import tune_loader
 
-    try:
-        mark = fingerprint(subject, name, batch_size)
-        before = kept_for(mark)
-        if kept:
-            return _shown(_kept_one(before), new_view() if display_result else None)
-        wanted = Wanted(
-            batch_size=batch_size,
-            step=step,
-            target_rate=target_rate,
-            budget_seconds=budget_seconds,
-            kept=None if before is None else Setting(**_content(before)["recommended"]),
-        )
-    except GpuPerfError as error:
-        raise BenchmarkError.of(error) from None
+    mark = fingerprint(subject, name, wanted_fields.get("batch_size"))
+    before = kept_for(mark)
+    if kept:
+        found = _kept_one(before)
+        if display_result:
+            new_view().end(found, "")
+        return found
+    recommended = None if before is None else Setting(**_content(before)["recommended"])
+    wanted = Wanted(**wanted_fields, kept=recommended)
     view = ReportingView(new_view(), {"loader": name})
-    progress = ProgressHere(NAME, view)
-    final: Tuned | None = None
-    finished: Finished | None = None
-    failure: ErrorInfo | None = None
-    try:
-        with session().watching.silent():  # its trials are none of the notebook's loops
-            final, finished = _tuned(subject, name, wanted, progress, view, mark, before)
-    except (KeyboardInterrupt, Cancelled):
-        raise BenchmarkCancelled(NAME) from None
-    except GpuPerfError as error:
-        failure = ErrorInfo(**error.to_dict())
-        raise BenchmarkError.of(error) from None
-    finally:
-        view.end(final if display_result else None, progress.last_words(final is not None))
-        view.report_end(progress.ended(final is not None), finished, failure)
-    return final
+    # Its trials are none of the notebook's loops.
+    with job_here(NAME, view, display_result=display_result) as job, session().watching.silent():
+        context = Context(progress=job.say, warn=lambda _: None)
+        tried = lambda trial: view.add(trial.setting.words(), trial.batches_per_second)
+        data = tune_loader(
+            subject, name, wanted, context, tried, notebook_names() or None
+        ).to_dict()
+        job.finished = finished = keep_here(as_result(data, wanted, mark))
+        if finished.number is None:
+            data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
+        job.final = tuned = Tuned(data, number=finished.number, before=_before_words(before))
+    return tuned
 
 
 def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
@@ -123,40 +113,9 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
 def kept_for(mark: str) -> KeptResult | None:
     """Return the newest tuning that was kept under this fingerprint."""
     with contextlib.suppress(GpuPerfError):  # a file that can't be read offers nothing
-        for each in ResultStore(default_path()).newest(NAME, KEPT_LOOKED_AT):
-            if each.result.environment.get("fingerprint") == mark:
-                return each
+        kept = ResultStore(default_path()).newest(NAME, KEPT_LOOKED_AT)
+        return next((x for x in kept if x.result.environment.get("fingerprint") == mark), None)
     return None
-
-
-def _tuned(
-    subject: object,
-    name: str,
-    wanted: Any,
-    progress: ProgressHere,
-    view: ReportingView,
-    mark: str,
-    before: KeptResult | None,
-) -> tuple[Tuned, Finished]:
-    from jupyter_gpuperf.tuning.tune import tune_loader
-
-    warnings: list[str] = []
-    context = Context(progress=progress.say, warn=warnings.append)
-    with Around(store=ResultStore(default_path())).run(None) as finish:
-        outcome = tune_loader(
-            subject,
-            name,
-            wanted,
-            context,
-            lambda trial: view.add(trial.setting.words(), trial.batches_per_second),
-            notebook_names(),
-        )
-        data = outcome.to_dict()
-        finished = finish(as_result(data, wanted, mark))
-    if finished.number is None:
-        data["warnings"] = [*data["warnings"], *finished.result.warnings[len(data["warnings"]) :]]
-    tuned = Tuned(data, number=finished.number, before=_before_words(before))
-    return tuned, finished
 
 
 def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:
@@ -165,10 +124,9 @@ def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResul
     for role in ("recommended", "present", "golden"):
         trial = next((each for each in data["trials"] if role in each["roles"]), None)
         if trial is not None and trial["batches_per_second"] is not None:
-            figures[f"{role}_batches_per_second"] = trial["batches_per_second"]
-            samples[f"{role}_batches_per_second"] = [
-                1 / each for each in trial["samples"]["batch_seconds"]
-            ]
+            figure = f"{role}_batches_per_second"
+            figures[figure] = trial["batches_per_second"]
+            samples[figure] = [1 / each for each in trial["samples"]["batch_seconds"]]
     where = data["environment"]
     content = {
         "benchmark": NAME,
@@ -191,24 +149,14 @@ def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResul
 
 def _kept_one(before: KeptResult | None) -> Tuned:
     if before is None:
-        raise NotFound(
-            "nothing_kept",
-            "Nothing was kept yet for this data set on this machine.",
-            "Leave --kept out to measure it.",
-        )
+        message = "Nothing was kept yet for this data set on this machine."
+        raise NotFound("nothing_kept", message, "Leave --kept out to measure it.")
     when = when_words(before.created_seconds)
     return Tuned(_content(before), number=before.id, before=f"Measured {when}, not now.")
 
 
-def _shown(tuned: Tuned, view: View | None) -> Tuned:
-    if view is not None:
-        view.end(tuned, "")
-    return tuned
-
-
 def _content(before: KeptResult) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(str(before.result.environment["tuning"]))
-    return content
+    return dict(json.loads(str(before.result.environment["tuning"])))
 
 
 def _before_words(before: KeptResult | None) -> str | None:
@@ -222,20 +170,3 @@ def _transforms(data: object) -> str:
     """Return how a data set's transforms look, without where they lie in memory."""
     found = [repr(getattr(data, each, None)) for each in ("transform", "transforms")]
     return re.sub(r"0x[0-9a-f]+", "", " ".join(found))[:2000]
-
-
-def name_in_notebook(subject: object) -> str:
-    """Return what the notebook calls an object; ``loader`` where it has no name there."""
-    for name, value in (notebook_names() or {}).items():
-        if value is subject and not name.startswith("_"):
-            return name
-    return "loader"
-
-
-def notebook_names() -> Mapping[str, Any] | None:
-    """Return the notebook's variables; ``None`` where this is no notebook."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "user_ns", None)

@@ -12,14 +12,13 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.client.in_process_progress import Cancelled, ProgressHere
+from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.in_process_progress import Cancelled, ReportingView, job_here
 from jupyter_gpuperf.client.precision_as_result import kept, parameters_of
-from jupyter_gpuperf.client.reporting_view import ReportingView
+from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
-from jupyter_gpuperf.display.progress import View, view_here
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
-from jupyter_gpuperf.jobs.run_hooks import Finished
+from jupyter_gpuperf.display.progress import view_here
+from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.precision.effects import effects_of, refuse_what_must_not_repeat, warnings_of
 from jupyter_gpuperf.precision.failing import as_it_is
 from jupyter_gpuperf.precision.modes import MODES
@@ -44,9 +43,10 @@ def profile_cell(shell: Any, cell: str, options: Options, setup: str | None = No
     if setup:
         code = shell.transform_cell(setup)
         exec(shell.compile(code, "<setup>", "exec"), shell.user_ns)  # noqa: S102
-    return _run(subject, options, source, notes, view_here, display_result=True)
+    return _run(subject, options, source, notes, display_result=True)
 
 
+@in_short()
 def amp_profile(
     function: Callable[[], object],
     *,
@@ -90,11 +90,8 @@ def amp_profile(
         numerics=numerics,
         time_limit_seconds=time_limit_seconds,
     )
-    try:
-        _check_torch()
-        return _run(_subject_of_function(function), options, "", [], view_here)
-    except GpuPerfError as error:
-        raise error if isinstance(error, BenchmarkError) else BenchmarkError.of(error) from None
+    _check_torch()
+    return _run(_subject_of_function(function), options, "", [])
 
 
 def _run(
@@ -102,36 +99,23 @@ def _run(
     options: Options,
     source: str,
     notes: list[str],
-    new_view: Callable[[], View],
     *,
     display_result: bool = False,
 ) -> AmpProfile:
-    view = ReportingView(new_view(), parameters_of(options))
-    progress = ProgressHere(NAME, view)
-    final: AmpProfile | None = None
-    finished: Finished | None = None
-    failure: ErrorInfo | None = None
-    try:
-        found = run_profile(subject, options, source=source, say=progress.say)
+    view = ReportingView(view_here(), parameters_of(options))
+    showing = job_here(NAME, view, display_result=display_result, cancelled_by=(Cancelled,))
+    with showing as job:
+        try:
+            found = run_profile(subject, options, source=source, say=job.say)
+        except CellFailed as error:
+            job.failure = ErrorInfo(**as_it_is(error.__cause__ or error))
+            raise _as_the_cell_raised(error, subject.code) from None
         found.warnings += notes
-        finished = kept(found, options)
-        final = AmpProfile(found, finished.number)
-    except CellFailed as error:
-        failure = ErrorInfo(**as_it_is(error.__cause__ or error))
-        raise _as_the_cell_raised(error, subject.code) from None
-    except GpuPerfError as error:
-        failure = ErrorInfo(**error.to_dict())
-        raise
-    except Cancelled:
-        raise BenchmarkCancelled(NAME) from None
-    finally:
-        view.end(final if display_result else None, progress.last_words(final is not None))
-        view.report_end(progress.ended(final is not None), finished, failure)
-        if final is not None and display_result:
-            from jupyter_gpuperf.display import show_once as shown
-
-            shown.remember(final)
-    return final
+        job.finished = kept(found, options)
+        job.final = profile = AmpProfile(found, job.finished.number)
+    if display_result:
+        show_once.remember(profile)
+    return profile
 
 
 def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
@@ -187,10 +171,7 @@ def _subject_of_function(function: Callable[[], object]) -> Subject:
     plain = function
     while isinstance(plain, types.MethodType):
         plain = plain.__func__
-    namespace = getattr(plain, "__globals__", None)
-    if namespace is None:
-        main: Any = sys.modules["__main__"]
-        namespace = main.__dict__
+    namespace = getattr(plain, "__globals__", None) or vars(sys.modules["__main__"])
     return Subject(
         body=function,
         namespace=namespace,
@@ -201,11 +182,10 @@ def _subject_of_function(function: Callable[[], object]) -> Subject:
     )
 
 
-def _captured() -> contextlib.AbstractContextManager[Any]:
+def _captured() -> Any:
     from IPython.utils.capture import capture_output
 
-    context: contextlib.AbstractContextManager[Any] = capture_output()
-    return context
+    return capture_output()
 
 
 def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseException:
@@ -221,8 +201,6 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
 
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise Unavailable(
-            "package_missing",
-            f"%%amp_profile needs torch, which {sys.executable} doesn't have.",
-            f"Run: {sys.executable} -m pip install torch, or choose another kernel.",
-        )
+        message = f"%%amp_profile needs torch, which {sys.executable} doesn't have."
+        hint = f"Run: {sys.executable} -m pip install torch, or choose another kernel."
+        raise Unavailable("package_missing", message, hint)

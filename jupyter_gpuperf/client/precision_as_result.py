@@ -6,39 +6,33 @@ from typing import Any
 
 import msgspec
 
-from jupyter_gpuperf.display.precision_result import NAME
-from jupyter_gpuperf.jobs.run_hooks import Around, Finished
+from jupyter_gpuperf.display.precision_result import NAME, measured
+from jupyter_gpuperf.jobs.run_hooks import Finished, keep_here
 from jupyter_gpuperf.precision.advice import as_part
 from jupyter_gpuperf.precision.options import Options
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 
 
 def kept(found: Profile, options: Options) -> Finished:
     """Keep a profile among the results of benchmarks; where that fails, it is warned of in the profile, too."""
     result = msgspec.convert(as_benchmark(found, options), BenchmarkResult)
-    with Around(store=ResultStore(default_path())).run(None) as finish:
-        finished = finish(result)
+    finished = keep_here(result)
     found.warnings += [each for each in finished.result.warnings if each not in result.warnings]
     return finished
 
 
 def parameters_of(options: Options) -> dict[str, Scalar]:
     """Return what was asked for."""
-    return {
-        "modes": ",".join(options.modes),
-        "compile": options.compile,
-        "steps": options.steps,
-        "rigorous": options.rigorous,
-    }
+    plain = {name: getattr(options, name) for name in ("compile", "steps", "rigorous")}
+    return {"modes": ",".join(options.modes), **plain}
 
 
 def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
     """Return a profile in the shape of a benchmark's result, so that history and comparisons know it."""
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
-    for each in _all(found):
+    for each in measured(found):
         if each.step_seconds is None:
             continue
         name = each.mode.replace("+", "_")
@@ -63,17 +57,12 @@ def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
             "sentence": found.sentence,
             "now": found.same_as_now,
             "recommended": found.recommended,
-            "modes": [_mode(each) for each in _all(found)],
+            "modes": [_mode(each) for each in measured(found)],
             "why_not_more": list(found.why_not_more),
             "next_steps": list(found.next_steps),
             "code": found.code,
         },
     }
-
-
-def _all(found: Profile) -> list[ModeOutcome]:
-    """Return how the cell runs now, where that is none of the modes, and the modes."""
-    return [each for each in (found.now, *found.modes) if each is not None]
 
 
 def _mode(outcome: ModeOutcome) -> dict[str, Any]:

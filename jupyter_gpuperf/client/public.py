@@ -50,11 +50,9 @@ def bench(
     from jupyter_gpuperf.display.progress import view_here
 
     if subject is not None:
-        words = type(subject).__name__
-        return run_on_object(name, subject, words, parameters, new_view=view_here)
-    return run_benchmark(
-        name, parameters, device=device, local=local, new_view=view_here, display_result=False
-    )
+        called = type(subject).__name__
+        return run_on_object(name, subject, called, parameters, new_view=view_here)
+    return run_benchmark(name, parameters, device=device, local=local, new_view=view_here)
 
 
 def watch(loader: T) -> T:
@@ -108,12 +106,13 @@ def tune(
     BenchmarkError
         It was refused, or no item came; with ``code``, ``message`` and ``hint``.
     """
-    from jupyter_gpuperf.client.in_process_tuning import name_in_notebook, tune_here
+    from jupyter_gpuperf.client.in_process_tuning import tune_here
+    from jupyter_gpuperf.client.watch_session import name_in_notebook
     from jupyter_gpuperf.display.progress import view_here
 
     return tune_here(
         loader_or_dataset,
-        name_in_notebook(loader_or_dataset),
+        name_in_notebook(loader_or_dataset) or "loader",
         new_view=view_here,
         batch_size=batch_size,
         step=step,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import queue
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError, in_short
+from jupyter_gpuperf.display.history_view import held_against_baseline
 from jupyter_gpuperf.display.progress import View, status_words
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.server_run import ServerRun
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
@@ -23,7 +24,6 @@ from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
 if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.manager import JobManager
 
-ENDED: Final = ("done", "failed", "cancelled")
 LOOK_SECONDS: Final = 0.05
 """How often a wait looks for a click."""
 REDRAW_SECONDS: Final = 0.5
@@ -35,53 +35,29 @@ FIRST_TICK_SECONDS: Final = 10.0
 """How long a driver may take to tell its devices."""
 
 
-class Run(Protocol):
-    """One benchmark that runs somewhere."""
-
-    def next(self, timeout_seconds: float) -> JobInfo | None:
-        """Return the next state, or ``None`` when nothing changed in the time given."""
-        ...
-
-    def cancel(self) -> None:
-        """Ask it to end; its last state still comes."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it; one that still runs is ended."""
-        ...
-
-
 class LocalRun:
     """A job manager of this process, for one job.
 
     Parameters
     ----------
-    ended
-        Called when no process is left.
+    ending
+        Taken over when the job has been submitted: ends what runs for it.
     """
 
     def __init__(
-        self,
-        manager: JobManager,
-        request: JobRequest,
-        ended: Callable[[], object] = lambda: None,
+        self, manager: JobManager, request: JobRequest, ending: contextlib.ExitStack
     ) -> None:
         self._manager = manager
-        self._ended = ended
         self._states: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
-        try:
-            self._id = manager.submit(request, interpreter=sys.executable).id
-            self._unsubscribe = manager.subscribe(self._id, self._states.put)
-        except BaseException:  # an interrupt too must leave no worker behind
-            self._close()
-            raise
+        self._id = manager.submit(request, interpreter=sys.executable).id
+        manager.subscribe(self._id, self._states.put)
+        self._ending = ending.pop_all()
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
         """Return the next state, or ``None`` when nothing changed in the time given."""
-        try:
+        with contextlib.suppress(queue.Empty):
             return self._states.get(timeout=timeout_seconds)
-        except queue.Empty:
-            return None
+        return None
 
     def cancel(self) -> None:
         """End the job's worker."""
@@ -89,12 +65,10 @@ class LocalRun:
 
     def close(self) -> None:
         """End what is left and return when no process is."""
-        self._unsubscribe()
-        self._close()
+        self._ending.close()
 
-    def _close(self) -> None:
-        self._manager.close()
-        self._ended()
+
+Run = LocalRun | ServerRun
 
 
 def start(request: JobRequest, *, local: bool = False) -> Run:
@@ -114,22 +88,19 @@ def _start_here(request: JobRequest) -> LocalRun:
     sampler, subscribers = standalone_sampler(
         os.environ.get("JUPYTER_GPUPERF_SOURCE") or "auto"  # what a server would use
     )
-    sampler.start()
-    try:
+    with contextlib.ExitStack() as ending:  # an interrupt too must leave no worker behind
+        sampler.start()
+        ending.callback(sampler.stop)
         sampler.wait_for_tick(FIRST_TICK_SECONDS)
         devices = sampler.devices.devices
+        watcher = Watcher(sampler, subscribers, knows_before=False)
         manager = JobManager(
             devices=lambda: devices,
             deadline_seconds=LOCAL_DEADLINE_SECONDS,
-            around=Around(
-                store=ResultStore(default_path()),
-                watcher=Watcher(sampler, subscribers, knows_before=False),
-            ),
+            around=Around(store=ResultStore(default_path()), watcher=watcher),
         )
-        return LocalRun(manager, request, ended=sampler.stop)
-    except BaseException:
-        sampler.stop()
-        raise
+        ending.callback(manager.close)
+        return LocalRun(manager, request, ending)
 
 
 def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False) -> Result:
@@ -149,7 +120,7 @@ def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False
         words = status_words(job, time.time())
         final = _result_of(job)
         if baseline:
-            final = held_against_the_baseline(final)
+            final = held_against_baseline(final)
     finally:
         run.close()
         view.end(final if display_result else None, words)
@@ -179,26 +150,18 @@ def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> 
             cancelled_at = clock()
             run.cancel()
         if cancelled_at is not None and clock() - cancelled_at > CANCEL_SECONDS:
-            raise BenchmarkError(
-                "cancel_not_confirmed",
-                f"{_name_of(job)} was told to end, and has not said that it did.",
-                "The panel's list of jobs shows whether it still runs.",
-            ) from None
+            message = f"{_name_of(job)} was told to end, and has not said that it did."
+            hint = "The panel's list of jobs shows whether it still runs."
+            raise BenchmarkError("cancel_not_confirmed", message, hint) from None
     return job
 
 
-class _Unseen:
+class _Unseen(View):
     """The view of a run that was interrupted before it had one: all it wants is the end."""
-
-    def show(self, job: JobInfo) -> None:
-        """Show nothing."""
 
     def cancel_wanted(self) -> bool:
         """Tell that it is to end."""
         return True
-
-    def end(self, final: object | None, words: str) -> None:
-        """Nothing was shown."""
 
 
 def _name_of(job: JobInfo | None) -> str:
@@ -211,17 +174,6 @@ def _result_of(job: JobInfo) -> Result:
     if job.state != "done" or job.result is None:
         raise BenchmarkError.of_job(job)
     return Result(job.result, number=job.result_id, best=_best(job.result))
-
-
-def held_against_the_baseline(result: Result) -> Result:
-    """Return the result with how it compares with its baseline, or why that can't be said."""
-    from jupyter_gpuperf.display.history_view import held_against_baseline
-
-    try:
-        lines = held_against_baseline(result.data, result.number)
-    except GpuPerfError as error:
-        lines = [str(error)]
-    return dataclasses.replace(result, against=lines)
 
 
 def _best(result: BenchmarkResult) -> dict[str, float]:
@@ -241,14 +193,15 @@ def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@in_short()
 def run_benchmark(
     name: str,
     parameters: Mapping[str, Any],
     *,
-    device: str | None,
-    local: bool,
+    device: str | None = None,
+    local: bool = False,
     new_view: Callable[[], View],
-    display_result: bool,
+    display_result: bool = False,
     baseline: bool = False,
 ) -> Result:
     """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
@@ -267,9 +220,5 @@ def run_benchmark(
                 raise
             on_interrupt.pop_all()
         return finish(run, view, display_result=display_result, baseline=baseline)
-    except BenchmarkError:
-        raise
     except KeyboardInterrupt:  # before the wait began, which takes its own
         raise BenchmarkCancelled(name) from None
-    except GpuPerfError as error:
-        raise BenchmarkError.of(error) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,30 @@ from jupyter_gpuperf.benchmarks import all_benchmarks
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
-from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, Suite
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 from jupyter_gpuperf.suites.suite_file import SuiteRun, chosen, write_suite
 
 
-class _OneOfMany:
+class _OneOfMany(View):
     """Shows one benchmark's progress as its part of the suite's."""
 
-    def __init__(self, view: View, words: str, ratio: float, part: float) -> None:
-        self._view, self._words, self._ratio, self._part = view, words, ratio, part
+    def __init__(self, view: View, part: float) -> None:
+        self._view, self._part = view, part
+        self._words, self._ratio = "", 0.0
+
+    def say(self, words: str, ratio: float) -> None:
+        """Take what the suite is at."""
+        self._words, self._ratio = words, ratio
 
     def show(self, job: JobInfo) -> None:
         """Show where the suite is."""
-        self._view.show(
-            msgspec.structs.replace(
-                job,
-                state="running",  # the suite goes on when a job of it has ended
-                progress_ratio=self._ratio + self._part * job.progress_ratio,
-                progress_message=f"{self._words}: {job.progress_message}",
-            )
+        now = msgspec.structs.replace(
+            job,
+            state="running",  # the suite goes on when a job of it has ended
+            progress_ratio=self._ratio + self._part * job.progress_ratio,
+            progress_message=f"{self._words}: {job.progress_message}",
         )
+        self._view.show(now)
 
     def cancel_wanted(self) -> bool:
         """Tell whether the user clicked Cancel."""
@@ -43,11 +48,11 @@ class _OneOfMany:
 
 
 def run_suite(
-    new_view: Callable[[], View],
     *,
+    new_view: Callable[[], View],
     only: str,
     rounds: int,
-    budget_seconds: float,
+    budget_minutes: float,
     save: Path | None,
     device: str | None,
     local: bool,
@@ -61,27 +66,19 @@ def run_suite(
     """
     benchmarks = chosen(all_benchmarks(), only)
     view = new_view()
-    now: list[tuple[str, float]] = [("", 0.0)]
-    part = 1 / max(1, rounds * len(benchmarks))
+    place = _OneOfMany(view, 1 / max(1, rounds * len(benchmarks)))
 
     def run_one(name: str, parameters: dict[str, Any]) -> BenchmarkResult:
-        place = _OneOfMany(view, *now[0], part)
-        return run_benchmark(
-            name, parameters, device=device, local=local, new_view=lambda: place,
-            display_result=False,
-        ).data  # fmt: skip
-
-    def keep(suite: Suite) -> None:
-        if save is not None:
-            write_suite(save, suite)
+        new = lambda: place
+        return run_benchmark(name, parameters, device=device, local=local, new_view=new).data
 
     run = SuiteRun(
         benchmarks,
         run_one,
         rounds=rounds,
-        budget_seconds=budget_seconds,
-        save=keep,
-        say=lambda words, ratio: now.__setitem__(0, (words, ratio)),
+        budget_seconds=60 * budget_minutes,
+        save=partial(write_suite, save) if save else lambda suite: None,
+        say=place.say,
     )
     began = time.monotonic()
     try:

@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.recorder.in_process import record_here
@@ -21,6 +23,7 @@ from jupyter_gpuperf.schemas import RecordingRequest
 
 STARTED: Final = "recording"
 """First line of an attached process: readings come in."""
+SUMMED_UP: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
 
 
 def record_in_terminal(known: argparse.Namespace) -> int:
@@ -58,18 +61,8 @@ def summary_of(recorder: Recorder) -> dict[str, Any]:
     """Return what was recorded, for ``--json``."""
     return {
         "file": str(recorder.path),
-        "state": recorder.state,
-        "duration_seconds": recorder.duration_seconds,
-        "frames_count": recorder.frames_count,
-        "dropped_count": recorder.dropped_count,
-        "size_bytes": recorder.size_bytes,
-        "error": None
-        if recorder.error is None
-        else {
-            "code": recorder.error.code,
-            "message": recorder.error.message,
-            "hint": recorder.error.hint,
-        },
+        **{name: getattr(recorder, name) for name in SUMMED_UP},
+        "error": msgspec.to_builtins(recorder.error),
     }
 
 
@@ -77,10 +70,8 @@ def sentence_of(summary: dict[str, Any]) -> str:
     """Return the same for people."""
     size = summary["size_bytes"]
     shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
-    words = (
-        f"{summary['file']}: {summary['frames_count']} readings in "
-        f"{summary['duration_seconds']:.1f} s, {shown}"
-    )
+    lasted = f"{summary['duration_seconds']:.1f} s"
+    words = f"{summary['file']}: {summary['frames_count']} readings in {lasted}, {shown}"
     if summary["dropped_count"]:
         words += f"; {summary['dropped_count']} were lost to a slow disk"
     error = summary["error"]

@@ -6,12 +6,14 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from IPython import get_ipython
 
+from jupyter_gpuperf.display.watch_report import Cell, Report
 from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
@@ -88,17 +90,9 @@ class Session:
         for tally in list(self.telemetry.recent):
             if tally.ended_seconds >= since_seconds:
                 told.setdefault(tally.loader, []).append(tally)
-        found = [
-            steps_of(
-                clock.info,
-                told.get(clock.info.id, []),
-                pid=os.getpid(),
-                notebook="",
-                busy=lambda uuid, began, ended: None,
-            )
-            for clock in self.watching.clocks
-        ]
-        return [each for each in found if each is not None]
+        here = partial(steps_of, pid=os.getpid(), notebook="", busy=lambda uuid, began, ended: None)
+        infos = [clock.info for clock in self.watching.clocks]
+        return [steps for each in infos if (steps := here(each, told.get(each.id, [])))]
 
     def _hear(self, word: Answer) -> None:
         for listener in list(self.listeners):
@@ -107,6 +101,48 @@ class Session:
     def _in_child(self) -> None:
         in_child(self.watching)
         self.telemetry = None
+
+
+def report_of(session: Session, cells: Sequence[Cell]) -> Report:
+    """Return how the watch stands, with the cells given."""
+    return Report(_heading(session), loops=session.loops(), cells=cells, notes=notes_of(session))
+
+
+def notes_of(session: Session) -> list[str]:
+    """Return what can't be seen now, each with what to do."""
+    if not session.watching.patch.applied and not session.watching.clocks:
+        return []
+    torch = sys.modules.get("torch")
+    notes = []
+    if not session.connected:
+        notes.append(
+            "No Jupyter server with this extension was found: how busy the GPU is and its energy are not "
+            "known here."
+        )
+    if torch is None:
+        notes.append("torch is not imported yet: its loaders are watched as soon as it is.")
+    elif not torch.cuda.is_initialized():
+        notes.append("CUDA is not used yet: the GPU's idle time for data is known from then on.")
+    elif torch.cuda.device_count() > 1:
+        notes.append(
+            "Of several GPUs in this process, the one that holds most memory is timed. Processes that this "
+            "notebook starts are not watched: call gpuperf.watch(loader) in each."
+        )
+    notes += [
+        f"{clock.info.name} is not timed any more ({clock.error}); the loop itself goes on."
+        for clock in session.watching.clocks
+        if clock.error is not None
+    ]
+    return notes
+
+
+def _heading(session: Session) -> str:
+    if session.on:
+        told = "The GPU panel's Training section shows it live." if session.connected else ""
+        return f"Watching every torch DataLoader of this notebook. {told}".strip()
+    if session.watching.patch.applied or session.watching.clocks:
+        return "Watching the loaders that gpuperf.watch() was given."
+    return "Nothing is watched. %gpuwatch on watches every torch DataLoader of this notebook."
 
 
 _session: list[Session] = []
@@ -119,22 +155,24 @@ def session() -> Session:
     return _session[0]
 
 
-def name_in_notebook(sampler: Any) -> str | None:
-    """Return the variable that holds a loader, by the loader or by its index sampler."""
-    shell = get_ipython()
-    names = {} if shell is None else shell.user_ns
-    for name, value in list(names.items()):
+def notebook_names() -> dict[str, Any]:
+    """Return the notebook's variables; none where this is no notebook."""
+    return getattr(get_ipython(), "user_ns", {})
+
+
+def name_in_notebook(sampler: object) -> str | None:
+    """Return the variable that holds an object, or the loader of which it is the index sampler."""
+    for name, value in list(notebook_names().items()):
         if name.startswith("_"):
             continue
         if value is sampler or (_is_loader(value) and value._index_sampler is sampler):
-            return str(name)
+            return name
     return None
 
 
 def arguments_in_notebook(name: str) -> list[str] | None:
     """Return what makes a named loader again, for a finding's code; ``None`` where it is no DataLoader."""
-    shell = get_ipython()
-    names = {} if shell is None else shell.user_ns
+    names = notebook_names()
     loader = names.get(name)
     return arguments_as_code(loader, name, names) if _is_loader(loader) else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark
-from jupyter_gpuperf.commands.options import parameter_lines
+from jupyter_gpuperf.commands.options import Option, option_of, variable_name
 from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
 
 USAGE: Final = """\
@@ -29,10 +29,10 @@ shows in the panel too; in a plain IPython it is started from here. Interrupt th
 """
 
 COMMON: Final = (
-    ("--device UUID|INDEX", "the device to run on; without it the first"),
-    ("--into NAME", "bind the result to this name"),
-    ("--local", "run it from here, not from the server"),
-    ("--baseline", "hold it against the baseline, or against the last result like it"),
+    Option("--device UUID|INDEX", "the device to run on; without it the first", str),
+    Option("--into NAME", "bind the result to this name", variable_name),
+    Option("--local", "run it from here, not from the server"),
+    Option("--baseline", "hold it against the baseline, or against the last result like it"),
 )
 
 WIDTH: Final = 84
@@ -54,30 +54,29 @@ class Listing(Displayed):
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:
     """Return the whole manual: what ``%gpubench?`` shows."""
-    parts = [USAGE, "Options of every benchmark:", options_text(COMMON), ""]
-    for benchmark in benchmarks:
-        parts += [benchmark_manual(benchmark), ""]
-    return "\n".join(parts)
+    pages = [f"{benchmark_manual(each)}\n" for each in benchmarks]
+    return "\n".join([USAGE, "Options of every benchmark:", options_text(COMMON), "", *pages])
 
 
 def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
     """Return one benchmark's page."""
     about = textwrap.fill(_summary(benchmark), WIDTH, initial_indent="  ", subsequent_indent="  ")
-    return f"{program} {benchmark.name}\n{about}\n{options_text(parameter_lines(benchmark))}"
+    options = [option_of(each) for each in benchmark.parameters]
+    return f"{program} {benchmark.name}\n{about}\n{options_text(options)}"
 
 
-def options_text(options: Sequence[tuple[str, str]]) -> str:
+def options_text(options: Sequence[Option]) -> str:
     """Return options and their meaning in two columns."""
-    width = max((len(option) for option, _ in options), default=0)
+    width = max((len(each.usage) for each in options), default=0)
     return "\n".join(
         textwrap.fill(
-            f"{option:<{width}}  {meaning}",
+            f"{each.usage:<{width}}  {each.meaning}",
             WIDTH,
             initial_indent="    ",
             subsequent_indent=" " * (width + 6),
             break_on_hyphens=False,
         )
-        for option, meaning in options
+        for each in options
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any, Final, NoReturn
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, NoReturn
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Parameter, Scalar
 from jupyter_gpuperf.errors import BadRequest
 
-CONVERSIONS: Final[dict[str, Callable[[str], Any]]] = {
-    "integer": int,
-    "number": float,
-    "choice": str,
-    "text": str,
+TYPES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "integer": ("N", int),
+    "number": ("X", float),
+    "text": ("TEXT", str),
 }
 
 
@@ -22,14 +22,69 @@ class OptionParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse, and name the way to the manual."""
-        raise BadRequest(
-            "usage", f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help."
-        )
+        sentence = f"{message[:1].upper()}{message[1:]}."
+        raise BadRequest("usage", sentence, f"See {self.prog} --help.")
+
+
+class Option(NamedTuple):
+    """How an option is typed, what it means, and what its text is turned into; a switch has no text."""
+
+    usage: str
+    meaning: str
+    type: Callable[[str], Any] | None = None
+
+    @property
+    def flag(self) -> str:
+        """The option alone: ``--batch-size``."""
+        return re.split("[ /]", self.usage)[0]
 
 
 def flag(name: str) -> str:
     """Return a parameter's option: ``batch_size`` → ``--batch-size``."""
     return f"--{name.replace('_', '-')}"
+
+
+def option_of(parameter: Parameter) -> Option:
+    """Return a parameter's option; its range is checked by the benchmark itself, in one place for everybody."""
+    facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
+    if parameter.minimum is not None and parameter.maximum is not None:
+        facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
+    meaning = parameter.help + (f" ({', '.join(facts)})" if facts else "")
+    if parameter.type == "boolean":
+        return Option(f"{flag(parameter.name)}/{flag(f'no_{parameter.name}')}", meaning, bool)
+    value, conversion = TYPES.get(parameter.type, ("|".join(parameter.choices), str))
+    return Option(f"{flag(parameter.name)} {value}", meaning, conversion)
+
+
+def add_options(parser: OptionParser, options: Iterable[Option], prefix: str = "") -> None:
+    """Add options; with a prefix, under names that no parameter can have."""
+    for each in options:
+        how: dict[str, Any] = {"type": each.type} if each.type else {"action": "store_true"}
+        if each.type is bool:
+            how = {"action": argparse.BooleanOptionalAction}
+        name = each.flag.lstrip("-").replace("-", "_")
+        parser.add_argument(each.flag, dest=f"{prefix}{name}", **how)
+
+
+def take_options(parsed: argparse.Namespace, prefix: str) -> dict[str, Any]:
+    """Take those with this prefix out of what was parsed."""
+    values = vars(parsed)
+    given = [name for name in values if name.startswith(prefix)]
+    return {name.removeprefix(prefix): values.pop(name) for name in given}
+
+
+def variable_name(text: str) -> str:
+    """Return the name that ``--into`` binds an answer to.
+
+    Raises
+    ------
+    BadRequest
+        ``usage``.
+    """
+    if not text.isidentifier():
+        hint = "Give a name that a variable can have."
+        raise BadRequest("usage", f"--into {text!r} is not a name.", hint)
+    return text
 
 
 def parser_of(benchmark: Benchmark, program: str) -> OptionParser:
@@ -39,62 +94,12 @@ def parser_of(benchmark: Benchmark, program: str) -> OptionParser:
     """
     parser = OptionParser(
         prog=f"{program} {benchmark.name}",
-        description=f"{benchmark.label}. {benchmark.help}",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
+        add_help=False,  # the manual has it
     )
-    group = parser.add_argument_group("parameters")
-    for parameter in benchmark.parameters:
-        add_option(group, parameter)
+    add_options(parser, map(option_of, benchmark.parameters))
     return parser
-
-
-def add_option(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
-    """Add one parameter; its range is checked by the benchmark itself, in one place for everybody."""
-    if parameter.type == "boolean":
-        group.add_argument(
-            flag(parameter.name),
-            action=argparse.BooleanOptionalAction,
-            help=_help(parameter),
-            default=argparse.SUPPRESS,
-        )
-        return
-    group.add_argument(
-        flag(parameter.name),
-        dest=parameter.name,
-        type=CONVERSIONS[parameter.type],
-        metavar=_metavar(parameter),
-        help=_help(parameter),
-    )
-
-
-def parameter_lines(benchmark: Benchmark) -> list[tuple[str, str]]:
-    """Return each parameter's option and what it means, for a manual."""
-    return [
-        (_usage(parameter), _help(parameter).replace("%%", "%"))
-        for parameter in benchmark.parameters
-    ]
-
-
-def _usage(parameter: Parameter) -> str:
-    if parameter.type == "boolean":
-        return f"{flag(parameter.name)}/{flag(f'no_{parameter.name}')}"
-    return f"{flag(parameter.name)} {_metavar(parameter)}"
-
-
-def _metavar(parameter: Parameter) -> str:
-    if parameter.type == "choice":
-        return "|".join(parameter.choices)
-    return {"integer": "N", "number": "X", "boolean": "", "text": "TEXT"}[parameter.type]
-
-
-def _help(parameter: Parameter) -> str:
-    facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
-    if parameter.minimum is not None and parameter.maximum is not None:
-        facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
-    return (parameter.help + (f" ({', '.join(facts)})" if facts else "")).replace("%", "%%")
 
 
 def _typed(value: Scalar) -> str:

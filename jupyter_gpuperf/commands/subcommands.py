@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.client.suites import run_suite
-from jupyter_gpuperf.commands.options import OptionParser
+from jupyter_gpuperf.commands.options import OptionParser, variable_name
 from jupyter_gpuperf.display.comparison_view import Changes
 from jupyter_gpuperf.display.history_view import LISTED, History, history
 from jupyter_gpuperf.display.progress import View
@@ -18,12 +17,10 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.suites.suite_file import BUDGET_SECONDS, ROUNDS, read_suite
 
-SUBCOMMANDS: Final = ("history", "suite", "compare")
 Answer = History | Changes | SuiteView
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A line that begins with one of the words, understood."""
 
     run: Callable[[Callable[[], View]], Answer]
@@ -41,33 +38,23 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | N
     if not words or words[0] not in SUBCOMMANDS:
         return None
     parser = OptionParser(prog=f"{program} {words[0]}", allow_abbrev=False)
-    PARSERS[words[0]](parser)
-    parser.add_argument("--into", help="bind the answer to this name")
+    add_options, run = SUBCOMMANDS[words[0]]
+    add_options(parser)
+    parser.add_argument("--into", type=variable_name, help="bind the answer to this name")
     try:
-        options = parser.parse_args(list(words[1:]))
+        options = vars(parser.parse_args(list(words[1:])))
     except SystemExit:  # --help was printed
         return Asked(run=lambda _view: History([]))
-    if options.into is not None and not options.into.isidentifier():
-        raise BadRequest(
-            "usage",
-            f"--into {options.into!r} is not a name.",
-            "Give a name that a variable can have.",
-        )
-    run = RUNNERS[words[0]]
-    return Asked(run=lambda new_view: run(options, new_view), into=options.into)
+    into = options.pop("into")
+    return Asked(run=lambda new_view: run(new_view=new_view, **options), into=into)
 
 
 def add_history_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``history`` understands."""
     parser.add_argument("benchmark", nargs="?", help="of this benchmark alone")
     parser.add_argument("--limit", type=_count, default=LISTED, help="how many (default 20)")
-    parser.add_argument(
-        "--baseline",
-        type=_count,
-        default=0,
-        metavar="NUMBER",
-        help="hold later results like it against this one",
-    )
+    meaning = "hold later results like it against this one"
+    parser.add_argument("--baseline", type=_count, default=0, metavar="NUMBER", help=meaning)
 
 
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
@@ -75,16 +62,12 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--only", default="", metavar="NAMES", help="benchmarks, with commas")
     parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"at most (default {ROUNDS})")
-    parser.add_argument(
-        "--budget-minutes",
-        type=float,
-        default=BUDGET_SECONDS / 60,
-        help=f"begin no round that would go beyond (default {BUDGET_SECONDS / 60:g})",
-    )
+    minutes = BUDGET_SECONDS / 60
+    meaning = f"begin no round that would go beyond (default {minutes:g})"
+    parser.add_argument("--budget-minutes", type=float, default=minutes, help=meaning)
     parser.add_argument("--device", help="UUID or index; the first where it is left out")
-    parser.add_argument(
-        "--local", action="store_true", help="run it from here, not from the server"
-    )
+    meaning = "run it from here, not from the server"
+    parser.add_argument("--local", action="store_true", help=meaning)
 
 
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
@@ -94,42 +77,22 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
 
 
-def run_history(options: argparse.Namespace, _new_view: Callable[[], View]) -> History:
+def run_history(*, new_view: Callable[[], View], **options: Any) -> History:
     """List what was kept."""
-    return history(options.benchmark, options.limit, options.baseline)
-
-
-def run_the_suite(options: argparse.Namespace, new_view: Callable[[], View]) -> SuiteView:
-    """Run the suite."""
-    return run_suite(
-        new_view,
-        only=options.only,
-        rounds=options.rounds,
-        budget_seconds=60 * options.budget_minutes,
-        save=options.save,
-        device=options.device,
-        local=options.local,
-    )
+    return history(**options)
 
 
 def run_compare(
-    options: argparse.Namespace, _new_view: Callable[[], View] | None = None
+    *, new_view: Callable[[], View], before: Path, after: Path, html: Path | None
 ) -> Changes:
     """Hold two files against each other."""
-    changes = Changes(
-        compare(read_suite(options.before), read_suite(options.after)),
-        before=options.before.stem,
-        after=options.after.stem,
-    )
-    if options.html is not None:
+    changes = Changes(compare(read_suite(before), read_suite(after)), before.stem, after.stem)
+    if html is not None:
         try:
-            options.html.write_text(changes.page(), encoding="utf-8")
+            html.write_text(changes.page(), encoding="utf-8")
         except OSError as error:
-            raise BadRequest(
-                "file_not_writable",
-                f"{options.html} can't be written: {error}.",
-                "Name another file.",
-            ) from error
+            message = f"{html} can't be written: {error}."
+            raise BadRequest("file_not_writable", message, "Name another file.") from error
     return changes
 
 
@@ -140,13 +103,10 @@ def _count(text: str) -> int:
     return number
 
 
-PARSERS: Final = {
-    "history": add_history_options,
-    "suite": add_suite_options,
-    "compare": add_compare_options,
+AddOptions = Callable[[argparse.ArgumentParser], None]
+SUBCOMMANDS: Final[dict[str, tuple[AddOptions, Callable[..., Answer]]]] = {
+    "history": (add_history_options, run_history),
+    "suite": (add_suite_options, run_suite),
+    "compare": (add_compare_options, run_compare),
 }
-RUNNERS: Final[dict[str, Callable[[argparse.Namespace, Callable[[], View]], Answer]]] = {
-    "history": run_history,
-    "suite": run_the_suite,
-    "compare": run_compare,
-}
+"""What each word understands, and what runs it."""

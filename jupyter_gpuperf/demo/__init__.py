@@ -44,11 +44,9 @@ def demo(
         ``folder_not_writable``.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        raise Unavailable(
-            "package_missing",
-            f"The demo needs jupyterlab, which {sys.executable} doesn't have.",
-            f"Run: {sys.executable} -m pip install 'jupyter_gpuperf[demo]'.",
-        )
+        message = f"The demo needs jupyterlab, which {sys.executable} doesn't have."
+        hint = f"Run: {sys.executable} -m pip install 'jupyter_gpuperf[demo]'."
+        raise Unavailable("package_missing", message, hint)
     notebook = _copy_into(folder)
     chosen = source or os.environ.get(SOURCE_VARIABLE) or source_here()
     print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
@@ -82,11 +80,8 @@ def _copy_into(folder: Path) -> Path:
         if not copy.exists():
             shutil.copyfile(NOTEBOOK, copy)
     except OSError as error:
-        raise BadRequest(
-            "folder_not_writable",
-            f"{folder} can't be written to: {error}.",
-            "Name another folder.",
-        ) from error
+        message = f"{folder} can't be written to: {error}."
+        raise BadRequest("folder_not_writable", message, "Name another folder.") from error
     return copy
 
 

@@ -10,12 +10,11 @@ everything else back in order for the kernel to handle after the cell.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
+
+from jupyter_gpuperf.state.interrupts import uninterrupted
 
 
 class ClickWatch:
@@ -40,7 +39,7 @@ class ClickWatch:
         import zmq
 
         found = False
-        with interrupts_held():
+        with uninterrupted():  # an interrupt could lose a message
             while True:
                 try:
                     message = self._stream.socket.recv_multipart(zmq.NOBLOCK, copy=False)
@@ -71,22 +70,6 @@ class ClickWatch:
         except Exception:  # noqa: BLE001  (whatever it is, it is the kernel's to judge, after the cell)
             return False
         return bool(content.get("comm_id") == self._comm_id and event.get("event") == "click")
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Let an interrupt wait until the block's end: within it, it could lose a message."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came = []
-    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
 
 
 def click_watch(comm_id: str) -> ClickWatch | None:

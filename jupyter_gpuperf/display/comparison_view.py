@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table, page_of
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Plain, Table, page_of
 from jupyter_gpuperf.display.numbers import (
     interval_words,
     quantity_words,
     setting_words,
     split_name,
 )
-from jupyter_gpuperf.results.comparison import ORDER
 from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
 
 VERDICTS: Final = {
@@ -29,7 +27,7 @@ QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 
 @dataclass(frozen=True, repr=False)
-class Changes(Displayed):
+class Changes(Plain, Displayed):
     """Two environments held against each other: ``%gpubench compare`` and ``jupyter gpuperf compare``."""
 
     data: SuiteComparison
@@ -38,36 +36,28 @@ class Changes(Displayed):
     left_out: Sequence[str] = ()
     """What could not run, in lines."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole as plain data, ready for JSON."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.data)
-        return plain
-
     def blocks(self) -> Iterator[Block]:
         """Yield how much changed, what differs in the environment, each figure, and the doubts."""
         yield Heading(self.summary)
         if self.data.environment:
-            yield Table(
-                [
-                    (each.name.replace("_", " "), _value(each.before), _value(each.after))
-                    for each in self.data.environment
-                ],
-                looks=("label",) * 3,
-                head=("What differs in the environment", self.before, self.after),
-            )
-        yield Table(
-            [_cells(each) for each in self.data.figures],
-            looks=("label",) * 5,
-            head=("What was measured", self.before, self.after, "after ÷ before", ""),
-        )
+            head: tuple[str, ...] = ("What differs in the environment", self.before, self.after)
+            rows = [
+                (
+                    each.name.replace("_", " "),
+                    quantity_words(each.before),
+                    quantity_words(each.after),
+                )
+                for each in self.data.environment
+            ]
+            yield Table(rows, looks=("label",) * 3, head=head)
+        head = ("What was measured", self.before, self.after, "after ÷ before", "")
+        yield Table([_cells(each) for each in self.data.figures], looks=("label",) * 5, head=head)
         yield from (Line(each, "quiet") for each in self._doubts())
 
     @property
     def summary(self) -> str:
         """One sentence: how much got better and worse."""
-        counts = {
-            verdict: sum(each.verdict == verdict for each in self.data.figures) for verdict in ORDER
-        }
+        counts = Counter(each.verdict for each in self.data.figures)
         return (
             f"{self.after} against {self.before}: {counts['better']} better, {counts['worse']} worse, "
             f"{counts['same']} without a difference, {counts['unknown']} can't be said."
@@ -80,24 +70,21 @@ class Changes(Displayed):
     def _doubts(self) -> Iterable[str]:
         if self.data.rounds < 2:
             yield "One round: how much runs differ without any cause is not known. Take more rounds."
-        for names, side in (
-            (self.data.only_before, self.before),
-            (self.data.only_after, self.after),
+        for side, names in zip(
+            (self.before, self.after), (self.data.only_before, self.data.only_after), strict=True
         ):
             if names:
                 yield f"Only in {side}: {', '.join(names)}."
         for each in self.data.figures:
-            for said in each.warnings:
-                if each.verdict in ("better", "worse"):
-                    yield f"Careful, {each.benchmark}: {said}"
+            if each.verdict in ("better", "worse"):
+                yield from (f"Careful, {each.benchmark}: {said}" for said in each.warnings)
         yield from self.left_out
 
 
 def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:
     """Return how a result compares with a kept one, a line per figure."""
     role = "the baseline" if kept.baseline else "the last one like it"
-    when = when_words(kept.created_seconds)
-    lines = [f"Against {role} (number {kept.id}, {when})"]
+    lines = [f"Against {role} (number {kept.id}, {when_words(kept.created_seconds)})"]
     for each in changes:
         label, unit = split_name(each.figure, each.unit)
         lines.append(
@@ -105,9 +92,7 @@ def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str
             f"{interval_words(each.after, unit)[0]} now: {ratio_words(each)}"
         )
     if any(each.verdict in ("better", "worse") for each in changes):
-        lines.append(
-            "  One run each: runs differ by themselves. A suite in rounds tells them apart."
-        )
+        lines += ["  One run each: runs differ by themselves. A suite in rounds tells them apart."]
     return lines
 
 
@@ -126,11 +111,7 @@ def when_words(seconds: float) -> str:
 
 def _cells(change: FigureChange) -> tuple[str, ...]:
     label, unit = split_name(change.figure, change.unit)
-    settings = " · ".join(
-        setting_words(name, value)
-        for name, value in change.parameters.items()
-        if name not in QUIET_PARAMETERS and value not in (False, "")
-    )
+    settings = loud_settings(change.parameters)
     name = f"{change.benchmark} {label}" + (f" ({settings})" if settings else "")
     value, around = interval_words(change.ratio, "") if change.ratio.value else ("", "")
     return (
@@ -142,5 +123,10 @@ def _cells(change: FigureChange) -> tuple[str, ...]:
     )
 
 
-def _value(value: Scalar | None) -> str:
-    return quantity_words(value)
+def loud_settings(parameters: Mapping[str, Scalar]) -> str:
+    """Return the parameters that tell one run from another."""
+    return " · ".join(
+        setting_words(name, value)
+        for name, value in parameters.items()
+        if name not in QUIET_PARAMETERS and value not in (False, "")
+    )

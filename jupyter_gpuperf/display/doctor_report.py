@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from jupyter_gpuperf.display.document import (
     Block,
@@ -17,19 +15,22 @@ from jupyter_gpuperf.display.document import (
     Folded,
     Heading,
     Line,
+    Plain,
     Table,
+    padded,
 )
 from jupyter_gpuperf.display.language import Words, words_here
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 
 SIGNS: Final = {"fail": "✕", "warn": "⚠", "ok": "✓", "unknown": "–"}
-ORDER: Final = ("fail", "warn", "ok", "unknown")
+"""What is wrong first."""
+WRONG: Final = {"fail": ("%1 failure", "%1 failures"), "warn": ("%1 warning", "%1 warnings")}
 WIDTH: Final = 17
 SHOWING: Final = "  (--all)"
 
 
 @dataclass(frozen=True, repr=False)
-class Report(Displayed):
+class Report(Plain, Displayed):
     """What ``%gpudoctor``, ``gpuperf.doctor()`` and ``jupyter gpuperf doctor`` answer.
 
     Attributes
@@ -49,47 +50,37 @@ class Report(Displayed):
     @property
     def checks(self) -> list[CheckFinding]:
         """Every check, failures first."""
-        return sorted(self.data.checks, key=lambda each: ORDER.index(each.status))
+        return sorted(self.data.checks, key=lambda each: list(SIGNS).index(each.status))
 
     @property
     def problems(self) -> list[CheckFinding]:
         """What is wrong."""
-        return [each for each in self.checks if each.status in ("fail", "warn")]
+        return [each for each in self.checks if each.status in WRONG]
 
     @property
     def failed(self) -> bool:
         """Whether something does not work."""
-        return any(each.status == "fail" for each in self.data.checks)
+        return self._counts["fail"] > 0
 
     @property
     def summary(self) -> str:
         """One line: ``66 checks, 1 failure, 2 warnings``."""
-        counts = {
-            status: sum(each.status == status for each in self.data.checks) for status in ORDER
-        }
-        counted = self.words.counted
-        parts = [counted("%1 check", "%1 checks", len(self.data.checks))]
-        if counts["fail"]:
-            parts.append(counted("%1 failure", "%1 failures", counts["fail"]))
-        if counts["warn"]:
-            parts.append(counted("%1 warning", "%1 warnings", counts["warn"]))
-        if not counts["fail"] + counts["warn"]:
-            parts.append(self.words("no warnings"))
-        return ", ".join(parts)
+        counted, counts = self.words.counted, self._counts
+        found = [
+            counted(*words, counts[status]) for status, words in WRONG.items() if counts[status]
+        ]
+        checks = counted("%1 check", "%1 checks", len(self.data.checks))
+        return ", ".join([checks, *(found or [self.words("no warnings")])])
 
     @property
     def quiet_line(self) -> str:
         """What is not shown, in a line."""
-        counts = [
-            f"{self.words(name)}: {sum(each.status == status for each in self.data.checks)}"
-            for status, name in (("ok", "As it should be"), ("unknown", "Not known here"))
-        ]
-        return f"{' · '.join(counts)}{SHOWING}"
+        ok, unknown = self.words("As it should be"), self.words("Not known here")
+        return f"{ok}: {self._counts['ok']} · {unknown}: {self._counts['unknown']}{SHOWING}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole as plain data, ready for JSON."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.data)
-        return plain
+    @property
+    def _counts(self) -> Counter[str]:
+        return Counter(each.status for each in self.data.checks)
 
     def __repr__(self) -> str:
         lines = [f"{self.summary}          {self.data.interpreter}"]
@@ -114,23 +105,19 @@ class Report(Displayed):
 
 
 @dataclass(frozen=True, repr=False)
-class Differences:
+class Differences(Plain):
     """Two reports held against each other."""
 
     data: DoctorComparison
     before: str
     after: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole as plain data, ready for JSON."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.data)
-        return plain
-
     def __repr__(self) -> str:
         changes = self.data.changes
         if not changes:
             return f"{self.after} against {self.before}: no difference."
-        lines = [f"{self.after} against {self.before}: {_counted(len(changes), 'difference')}"]
+        plural = "" if len(changes) == 1 else "s"
+        lines = [f"{self.after} against {self.before}: {len(changes)} difference{plural}"]
         for each in changes:
             lines += ["", f"{each.kind} {each.name}"]
             lines += [f"    {self.before}: {each.before or 'none'}"]
@@ -139,7 +126,7 @@ class Differences:
 
 
 def _lines(each: CheckFinding, words: Words) -> Iterable[str]:
-    wrong = each.status in ("fail", "warn")
+    wrong = each.status in WRONG
     rows = [("Found" if each.status != "unknown" else "Not known", words(each.found))]
     if wrong:
         rows += [("Expected", words(each.expected)), ("Why it matters", words(each.why))]
@@ -152,13 +139,7 @@ def _lines(each: CheckFinding, words: Words) -> Iterable[str]:
     yield f"{SIGNS[each.status]} {words(each.label)} ({each.id})"
     for name, text in rows:
         for number, line in enumerate(text.splitlines()):
-            yield f"    {_padded(words(name) if number == 0 else '')} {line}"
-
-
-def _padded(text: str) -> str:
-    """Return a text as wide as its column; a Chinese character takes two places."""
-    width = sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
-    return text + " " * max(0, WIDTH - width)
+            yield f"    {padded(words(name) if number == 0 else '', WIDTH)} {line}"
 
 
 def _boxed(each: CheckFinding, words: Words) -> Boxed:
@@ -170,7 +151,3 @@ def _boxed(each: CheckFinding, words: Words) -> Boxed:
     blocks += [Code(each.fix)] if each.fix else []
     blocks += [Line(words(each.then), "quiet")] if each.then else []
     return Boxed(blocks)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -9,9 +9,9 @@ import functools
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+import msgspec
 from markupsafe import Markup
 
 from jupyter_gpuperf.display import style
@@ -21,105 +21,93 @@ if TYPE_CHECKING:
 
 RIGHT: Final = ("value", "number", "quiet_number")
 CAREFUL: Final = "Careful: "
+Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
-@dataclass(frozen=True)
-class Heading:
+class _Part(msgspec.Struct, frozen=True):
+    """A block, or a cell of a table; ``document.html`` tells them apart by their kind."""
+
+    @property
+    def kind(self) -> str:
+        """Return the class's name in small letters."""
+        return type(self).__name__.lower()
+
+
+class Heading(_Part, frozen=True):
     """The first line: what it is, and quieter words behind."""
 
-    kind: ClassVar = "heading"
     text: str
     quiet: str = ""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(_Part, frozen=True):
     """A line of its own."""
 
-    kind: ClassVar = "line"
     text: str
-    look: Literal["plain", "strong", "quiet", "small", "warning"] = "plain"
+    look: Look = "plain"
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(_Part, frozen=True):
     """A cell that draws a share from 0 to 1; text leaves its column out."""
 
-    kind: ClassVar = "bar"
     ratio: float
 
 
-@dataclass(frozen=True)
-class Rest:
+class Rest(_Part, frozen=True):
     """The last cell of a row that has fewer, over all columns that remain."""
 
-    kind: ClassVar = "rest"
     text: str
 
 
 Cell = str | Bar | Rest
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(_Part, frozen=True):
     """Rows of cells, in columns that each have a look of ``style.CELLS``; some rows may be bold."""
 
-    kind: ClassVar = "table"
     rows: Sequence[Sequence[Cell]]
     looks: Sequence[str]
     head: Sequence[str] = ()
     bold: Collection[int] = ()
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(_Part, frozen=True):
     """Code, or what one types."""
 
-    kind: ClassVar = "code"
     text: str
     title: str = ""
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(_Part, frozen=True):
     """Sentences under a title."""
 
-    kind: ClassVar = "items"
     title: str
     sentences: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(_Part, frozen=True):
     """HTML that is safe; text has nothing in its place."""
 
-    kind: ClassVar = "drawing"
     markup: str
 
 
-@dataclass(frozen=True)
-class Boxed:
+class Boxed(_Part, frozen=True):
     """Blocks that belong together, marked as a warning."""
 
-    kind: ClassVar = "boxed"
     blocks: Sequence[Block]
 
 
-@dataclass(frozen=True)
-class Folded:
+class Folded(_Part, frozen=True):
     """Blocks that unfold."""
 
-    kind: ClassVar = "folded"
     summary: str
     blocks: Sequence[Block]
     is_open: bool = False
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(_Part, frozen=True):
     """How far it is, from 0 to 1."""
 
-    kind: ClassVar = "progress"
     ratio: float
 
 
@@ -143,6 +131,28 @@ class Displayed(ABC):
 
     def _repr_html_(self) -> str:
         return html_of(self.blocks(), wide=self.wide)
+
+
+class Sentence(Displayed):
+    """A line alone."""
+
+    def __init__(self, text: str, look: Look = "plain") -> None:
+        self._line = Line(text, look)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the line."""
+        yield self._line
+
+
+class Plain:
+    """What holds all of itself in ``data``, as it crosses a wire."""
+
+    data: msgspec.Struct
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it in the documented shape: fresh, plain data, ready for JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.data)
+        return plain
 
 
 class DisplayedOnce(Displayed):
@@ -189,12 +199,11 @@ def text_of(blocks: Iterable[Block]) -> str:
     """Return blocks as text; below a heading all is indented."""
     blocks = list(blocks)
     indent = "  " if isinstance(blocks[0], Heading) else ""
-    lines = [
+    return "\n".join(
         line if isinstance(block, Heading) else f"{indent}{line}".rstrip()
         for block in blocks
         for line in _lines(block)
-    ]
-    return "\n".join(lines)
+    )
 
 
 def _lines(block: Block) -> Iterator[str]:
@@ -222,14 +231,15 @@ def _aligned(table: Table) -> Iterator[str]:
     widths = [max(_width(str(cell)) for cell in column) for column in zip(*whole, strict=True)]
     for line in lines:
         yield "  ".join(
-            cell.text if isinstance(cell, Rest) else _padded(cell, width, look)
+            cell.text if isinstance(cell, Rest) else padded(cell, width, right=look in RIGHT)
             for cell, width, look in zip(line, widths, looks, strict=False)
         ).rstrip()
 
 
-def _padded(text: str, width: int, look: str) -> str:
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return a text as wide as its column."""
     space = " " * max(0, width - _width(text))
-    return f"{space}{text}" if look in RIGHT else f"{text}{space}"
+    return f"{space}{text}" if right else f"{text}{space}"
 
 
 def _width(text: str) -> int:

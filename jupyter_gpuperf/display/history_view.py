@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.comparison_view import QUIET_PARAMETERS, against_lines, when_words
+from jupyter_gpuperf.display.comparison_view import against_lines, loud_settings, when_words
 from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
-from jupyter_gpuperf.display.numbers import interval_words, setting_words, split_name
+from jupyter_gpuperf.display.numbers import interval_words, split_name
+from jupyter_gpuperf.display.result import Result
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.results.comparison import compare_results, compared_figures
 from jupyter_gpuperf.results.store import ResultStore, default_path, device_of
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
@@ -40,24 +43,20 @@ class History(Displayed):
 
 def cells(kept: KeptResult) -> tuple[str, ...]:
     """Return one result as a row."""
-    result = kept.result
-    settings = " · ".join(
-        setting_words(name, value)
-        for name, value in result.parameters.items()
-        if name not in QUIET_PARAMETERS and value not in (False, "")
-    )
+    number = f"{kept.id}{' baseline' if kept.baseline else ''}"
+    name, figures = name_and_figures(kept.result)
+    return number, when_words(kept.created_seconds), name, device_of(kept.result), figures
+
+
+def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
+    """Return what ran, with the parameters that tell runs apart, and what was measured."""
     figures = []
     for name in compared_figures(result):
         label, unit = split_name(name, result.unit)
         value, around = interval_words(result.figures[name], unit)
         figures.append(f"{label} {value} {around}".rstrip())
-    return (
-        f"{kept.id}{' baseline' if kept.baseline else ''}",
-        when_words(kept.created_seconds),
-        f"{result.benchmark} {settings}".rstrip(),
-        device_of(result),
-        ", ".join(figures),
-    )
+    name = f"{result.benchmark} {loud_settings(result.parameters)}".rstrip()
+    return name, ", ".join(figures)
 
 
 def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> History:
@@ -74,9 +73,13 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
     return History(store.newest(benchmark, limit))
 
 
-def held_against_baseline(result: BenchmarkResult, number: int | None) -> list[str]:
-    """Return how a result compares with the baseline, or with the one before it, in lines."""
-    kept = ResultStore(default_path()).baseline_of(result, before=number)
-    if kept is None:
-        return ["Nothing to hold it against yet: the next one like it will be."]
-    return against_lines(kept, compare_results(kept.result, result))
+def held_against_baseline(result: Result) -> Result:
+    """Return a result with how it compares with the baseline, or with the one before it, or why not."""
+    lines = ["Nothing to hold it against yet: the next one like it will be."]
+    try:
+        kept = ResultStore(default_path()).baseline_of(result.data, before=result.number)
+        if kept is not None:
+            lines = against_lines(kept, compare_results(kept.result, result.data))
+    except GpuPerfError as error:
+        lines = [str(error)]
+    return dataclasses.replace(result, against=lines)

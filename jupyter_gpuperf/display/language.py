@@ -75,8 +75,7 @@ def _catalog_file(language: str) -> Path:
 
 @functools.cache
 def _catalog(language: str) -> Mapping[str, Any]:
-    catalog: dict[str, Any] = json.loads(_catalog_file(language).read_text(encoding="utf-8"))
-    return catalog
+    return dict(json.loads(_catalog_file(language).read_text(encoding="utf-8")))
 
 
 @functools.cache

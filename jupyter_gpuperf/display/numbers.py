@@ -11,30 +11,19 @@ THIN_SPACE: Final = "\u202f"
 MISSING: Final = "\u2013"
 SIGNIFICANT_DIGITS: Final = 3
 
-# Factor from the base unit, and how the scaled unit is written; the largest that fits is taken.
+# How a name ends → factor from the base unit, and how the scaled unit is written; the largest that fits is taken.
 SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
+    # Rates are decimal, as chips' data sheets give them.
+    "bytes_per_second": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
+    "flops_per_second": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
     "seconds": ((60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "bytes": ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
-    # Rates are decimal, as chips' data sheets give them.
-    "bandwidth": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
-    "flops": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
+    "percent": ((1.0, "%"),),
+    "ratio": ((0.01, "%"),),
+    "watts": ((1.0, "W"),),
+    "celsius": ((1.0, "°C"),),
+    "mhz": ((1.0, "MHz"),),
 }
-
-# How a name ends → the scale of its value.
-ENDINGS: Final[tuple[tuple[str, str], ...]] = (
-    ("_bytes_per_second", "bandwidth"),
-    ("_flops_per_second", "flops"),
-    ("_seconds", "seconds"),
-    ("_bytes", "bytes"),
-)
-
-PLAIN_ENDINGS: Final[tuple[tuple[str, str, float], ...]] = (
-    ("_percent", "%", 1.0),
-    ("_ratio", "%", 100.0),
-    ("_watts", "W", 1.0),
-    ("_celsius", "°C", 1.0),
-    ("_mhz", "MHz", 1.0),
-)
 
 
 def split_name(name: str, unit: str = "") -> tuple[str, str]:
@@ -43,12 +32,9 @@ def split_name(name: str, unit: str = "") -> tuple[str, str]:
     ``unit`` counts where the name wears none. A rate of things keeps them in its unit:
     ``samples_per_second`` → throughput, ``samples/s``.
     """
-    for ending, _scale in ENDINGS:
-        if name.endswith(ending):
-            return _words(name[: -len(ending)]), ending[1:]
-    for ending, _symbol, _factor in PLAIN_ENDINGS:
-        if name.endswith(ending):
-            return _words(name[: -len(ending)]), ending[1:]
+    for ending in SCALES:
+        if name.endswith(f"_{ending}"):
+            return _words(name.removesuffix(f"_{ending}")), ending
     if name.endswith("_speedup"):
         return _words(name), "×"
     if name.endswith("_per_second"):
@@ -109,18 +95,11 @@ def _words(name: str) -> str:
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
     """Return by what a value of this unit is divided to be read, and the symbol behind it."""
-    scale = next((scale for ending, scale in ENDINGS if ending == f"_{unit}"), "")
-    if not scale:
-        symbol, factor = next(
-            ((symbol, factor) for ending, symbol, factor in PLAIN_ENDINGS if ending == f"_{unit}"),
-            (unit, 1.0),
-        )
-        return 1.0 / factor, symbol
-    steps = SCALES[scale]
+    steps = SCALES.get(unit, ((1.0, unit),))
     # 90 s stays in seconds: minutes only where seconds would be hard to read.
     fits = (step for step in steps if abs(value) >= step[0] * (2 if step[1] == "min" else 1))
-    factor, symbol = next(fits, steps[-1] if value else next(s for s in steps if s[0] == 1.0))
-    return factor, symbol
+    base = next((step for step in steps if step[0] == 1.0), steps[-1])
+    return next(fits, steps[-1] if value else base)
 
 
 def _decimals(value: float, width: float = 0.0) -> int:

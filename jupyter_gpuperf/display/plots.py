@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.display.numbers import quantity_words, scale_of, split_name
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -17,9 +17,11 @@ MOST_BINS: Final = 24
 BESIDE: Final = 8.0
 """By how much the roofline's axis reaches beyond what is on it."""
 
+MARKS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
+WORDS: Final = {"present": "yours", "golden": "the common recipe", "": "tried"}
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Roof:
+
+class Roof(NamedTuple):
     """A figure beside the two limits that it may run into; ``intensity`` is in operations a byte."""
 
     name: str
@@ -37,15 +39,7 @@ def roofs_of(data: BenchmarkResult) -> list[Roof]:
         intensity = data.environment.get(f"{name.removesuffix(FLOPS)}flop_per_byte")
         peak = data.limits.get(name)
         if name.endswith(FLOPS) and bandwidth and peak and isinstance(intensity, int | float):
-            roofs.append(
-                Roof(
-                    name=name,
-                    intensity=float(intensity),
-                    achieved=interval.value,
-                    peak=peak,
-                    bandwidth=bandwidth,
-                )
-            )
+            roofs.append(Roof(name, float(intensity), interval.value, peak, bandwidth))
     return roofs
 
 
@@ -100,3 +94,35 @@ def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
         axes.plot([each.intensity], [each.achieved / 1e12], "o", label=f"{label} {reached}".strip())
     axes.set(xscale="log", yscale="log", xlabel="FLOP a byte of memory", ylabel="TFLOP/s")
     axes.legend(fontsize="small")
+
+
+def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
+    """Return a matplotlib Figure: the rate over the workers with its interval, and what the step needs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    seen: set[str] = set()
+    for trial in data["trials"]:
+        rate = trial["batches_per_second"]
+        if rate is None:
+            continue
+        role = next((each for each in MARKS if each in trial["roles"]), "")
+        label = None if role in seen else WORDS.get(role, role)
+        seen.add(role)
+        errors = [[rate["value"] - rate["low"]], [rate["high"] - rate["value"]]]
+        axes.errorbar(
+            trial["num_workers"],
+            rate["value"],
+            yerr=errors,
+            fmt=MARKS[role],
+            color="C1" if role == "recommended" else "C0",
+            capsize=2,
+            label=label,
+        )
+    if data["step_seconds"]:
+        axes.axhline(1 / data["step_seconds"], linewidth=1, linestyle="--", label="the step needs")
+    axes.set(xlabel="workers", ylabel="batches/s")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure

@@ -9,7 +9,7 @@ from typing import Any
 
 from IPython.display import display
 
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Sentence, Table
 from jupyter_gpuperf.display.numbers import quantity_words
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops import Watching
@@ -29,11 +29,9 @@ def arm(watching: Watching, steps: int) -> None:
     """
     torch = sys.modules.get("torch")
     if not watching.patch.applied or torch is None:
-        raise BadRequest(
-            "nothing_watched",
-            "No torch loop is watched, so there is none to look into.",
-            "Run %gpuwatch on, import torch, then ask again.",
-        )
+        message = "No torch loop is watched, so there is none to look into."
+        hint = "Run %gpuwatch on, import torch, then ask again."
+        raise BadRequest("nothing_watched", message, hint)
 
     def finish() -> None:
         watching.patch.around = None
@@ -42,18 +40,8 @@ def arm(watching: Watching, steps: int) -> None:
 
 
 def _show(found: Explanation | None, why: str) -> None:
-    display(Explained(found) if found is not None else NotExplained(why))
-
-
-class NotExplained(Displayed):
-    """Why there is no explanation."""
-
-    def __init__(self, why: str) -> None:
-        self._words = f"The steps could not be profiled: {why}."
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield the reason."""
-        yield Line(self._words)
+    refused = Sentence(f"The steps could not be profiled: {why}.")
+    display(refused if found is None else Explained(found))
 
 
 class Explained(Displayed):
@@ -75,20 +63,19 @@ class Explained(Displayed):
     def rows(self) -> list[tuple[str, str, str]]:
         """Return what is shown: what, how much of a step, and in which detail."""
         data = self.data
-        rows = [("step, profiled", _time(data.step_seconds), _slower(data))]
-        rows.append(("wait for data", self._of_step(data.wait_seconds), "host, in next()"))
+        plain = data.plain_step_seconds
+        slower = "" if plain is None else f"{_time(plain)} without the profiler"
+        rows = [
+            ("step, profiled", _time(data.step_seconds), slower),
+            ("wait for data", self._of_step(data.wait_seconds), "host, in next()"),
+        ]
         if data.busy_seconds is not None:
             rows.append(("GPU busy", self._of_step(data.busy_seconds), self._kernels()))
-            rows.append(
-                ("GPU idle, waiting for data", self._of_step(data.idle_in_next_seconds or 0.0), "")
-            )
-            rows.append(
-                (
-                    "GPU idle otherwise",
-                    self._of_step(data.idle_elsewhere_seconds or 0.0),
-                    f"{data.gaps_per_step:.0f} gaps a step: launches, synchronisation, Python",
-                )
-            )
+            in_next = self._of_step(data.idle_in_next_seconds or 0.0)
+            elsewhere = self._of_step(data.idle_elsewhere_seconds or 0.0)
+            gaps = f"{data.gaps_per_step:.0f} gaps a step: launches, synchronisation, Python"
+            rows.append(("GPU idle, waiting for data", in_next, ""))
+            rows.append(("GPU idle otherwise", elsewhere, gaps))
         for title, shares in (
             ("copy", data.copies),
             ("host waits in", data.syncs),
@@ -122,9 +109,3 @@ class Explained(Displayed):
 
 def _time(seconds: float) -> str:
     return quantity_words(seconds, "seconds")
-
-
-def _slower(data: Explanation) -> str:
-    if data.plain_step_seconds is None:
-        return ""
-    return f"{_time(data.plain_step_seconds)} without the profiler"

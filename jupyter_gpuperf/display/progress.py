@@ -7,40 +7,49 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, TextIO
 
 from jupyter_gpuperf.display.clicks import click_watch
 from jupyter_gpuperf.display.document import Line, Progress, html_of
 from jupyter_gpuperf.display.numbers import elapsed_words
+from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.schemas import JobInfo
 
-ENDINGS: Final = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
+
+def _ended_words(job: JobInfo) -> str:
+    words = f"{job.benchmark} · {job.state}"
+    if job.started_seconds is None or job.ended_seconds is None:
+        return words
+    ran_seconds = job.ended_seconds - job.started_seconds
+    return f"{words} after {elapsed_words(ran_seconds)}" if ran_seconds >= 1 else words
 
 
-class View(Protocol):
-    """What shows a job."""
+class View:
+    """What shows a job; this one shows no progress, as for a script without a terminal."""
 
     def show(self, job: JobInfo) -> None:
         """Show the job as it is now."""
-        ...
 
     def cancel_wanted(self) -> bool:
         """Tell whether the user asked to cancel, by other means than interrupting."""
-        ...
+        return False
 
     def end(self, final: object | None, words: str) -> None:
         """Put ``final`` in the view's place, or only ``words`` where there is nothing to show."""
-        ...
+        if final is not None:
+            from IPython.display import display
+
+            display(final)
 
 
 def status_words(job: JobInfo, now_seconds: float) -> str:
     """Return what the job is doing: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
-    if job.state in ENDINGS:
+    if job.state in ENDED:
         return _ended_words(job)
     if job.state == "queued":
         waited = elapsed_words(max(0.0, now_seconds - job.created_seconds))
         return f"{job.benchmark} · {job.progress_message or 'waiting for its turn'} · {waited}"
-    started = job.started_seconds if job.started_seconds is not None else now_seconds
+    started = now_seconds if job.started_seconds is None else job.started_seconds
     parts = [job.benchmark, f"{100 * job.progress_ratio:.0f} %"]
     if job.progress_message:
         parts.append(job.progress_message)
@@ -50,33 +59,7 @@ def status_words(job: JobInfo, now_seconds: float) -> str:
     return " · ".join(parts)
 
 
-def _ended_words(job: JobInfo) -> str:
-    words = f"{job.benchmark} · {ENDINGS[job.state]}"
-    if job.started_seconds is None or job.ended_seconds is None:
-        return words
-    ran_seconds = job.ended_seconds - job.started_seconds
-    return f"{words} after {elapsed_words(ran_seconds)}" if ran_seconds >= 1 else words
-
-
-class SilentView:
-    """Shows no progress: a script without a terminal."""
-
-    def show(self, job: JobInfo) -> None:
-        """Show nothing."""
-
-    def cancel_wanted(self) -> bool:
-        """Never: there is nothing to click."""
-        return False
-
-    def end(self, final: object | None, words: str) -> None:
-        """Display ``final``."""
-        if final is not None:
-            from IPython.display import display
-
-            display(final)
-
-
-class TextView(SilentView):
+class TextView(View):
     """One line on a terminal, written over itself."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
@@ -98,21 +81,20 @@ class TextView(SilentView):
         super().end(final, words)
 
 
-class OutputView(SilentView):
+class OutputView(View):
     """One output of the cell, replaced in place: first the progress, at the end the result."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._output: Any = None
+    _output: Any = None
 
     def end(self, final: object | None, words: str) -> None:
         """Replace the progress."""
         if final is not None:
             self._replace(final)
         else:
-            self._replace(
-                {"text/plain": words, "text/html": html_of([Line(words, "quiet")])}, raw=True
-            )
+            self._replace_by(words, html_of([Line(words, "quiet")]))
+
+    def _replace_by(self, text: str, drawn: str) -> None:
+        self._replace({"text/plain": text, "text/html": drawn}, raw=True)
 
     def _replace(self, content: object, *, raw: bool = False) -> None:
         from IPython.display import display
@@ -128,21 +110,18 @@ class HtmlView(OutputView):
 
     def show(self, job: JobInfo) -> None:
         """Draw text and bar."""
-        words = f"{status_words(job, self._clock())} · interrupt the cell to cancel"
-        drawn = progress_html(words, job.progress_ratio)
-        self._replace({"text/plain": words, "text/html": drawn}, raw=True)
+        words = f"{status_words(job, time.time())} · interrupt the cell to cancel"
+        self._replace_by(words, progress_html(words, job.progress_ratio))
 
 
 class WidgetView(OutputView):
     """A bar and a button that cancels, also while the cell runs."""
 
-    def __init__(self, widgets: Any, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(clock)
+    def __init__(self, widgets: Any) -> None:
         self._clicked = threading.Event()
         self._words = widgets.Label()
-        self._bar = widgets.FloatProgress(
-            min=0.0, max=1.0, layout=widgets.Layout(width="14em", height="12px")
-        )
+        narrow = widgets.Layout(width="14em", height="12px")
+        self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=narrow)
         self._button = widgets.Button(
             description="Cancel",
             tooltip="Cancel the benchmark; interrupting the cell does the same",
@@ -158,7 +137,7 @@ class WidgetView(OutputView):
     def show(self, job: JobInfo) -> None:
         """Update bar and words."""
         self._bar.value = job.progress_ratio
-        self._words.value = status_words(job, self._clock())
+        self._words.value = status_words(job, time.time())
 
     def cancel_wanted(self) -> bool:
         """Tell whether the button was clicked, whichever way the click came."""
@@ -207,4 +186,4 @@ def _running_shell() -> Any:
 def terminal_view(stream: TextIO | None = None) -> View:
     """Return a line of text where somebody looks at it, else nothing."""
     stream = sys.stderr if stream is None else stream
-    return TextView(stream) if stream.isatty() else SilentView()
+    return TextView(stream) if stream.isatty() else View()

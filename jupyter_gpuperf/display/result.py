@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-import msgspec
-
 from jupyter_gpuperf.display.document import (
     CAREFUL,
     Block,
     DisplayedOnce,
     Heading,
     Line,
+    Plain,
     Table,
 )
 from jupyter_gpuperf.display.numbers import (
@@ -31,7 +30,7 @@ LEFT_TO_THE_DICTIONARY: Final = ("interpreter", "platform")
 
 
 @dataclass(frozen=True, repr=False)
-class Result(DisplayedOnce):
+class Result(Plain, DisplayedOnce):
     """What ``%gpubench`` and ``gpuperf.bench`` return.
 
     Attributes
@@ -91,14 +90,12 @@ class Result(DisplayedOnce):
         """
         import pandas
 
-        return pandas.DataFrame(
-            [
-                (name, place, value)
-                for name, values in self.data.samples.items()
-                for place, value in enumerate(values)
-            ],
-            columns=["figure", "sample", "value"],
-        )
+        samples = [
+            (name, place, value)
+            for name, values in self.data.samples.items()
+            for place, value in enumerate(values)
+        ]
+        return pandas.DataFrame(samples, columns=["figure", "sample", "value"])
 
     def plot(self) -> Any:  # matplotlib need not be there
         """Draw each figure's samples in their order and how they lie, with the interval, and the roofline.
@@ -115,11 +112,6 @@ class Result(DisplayedOnce):
 
         return plot_of(self.data)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the documented shape: a fresh, plain dictionary, ready for JSON."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.data)
-        return plain
-
     def above(self) -> str:
         """Return the benchmark's name."""
         return self.benchmark
@@ -127,19 +119,13 @@ class Result(DisplayedOnce):
     def blocks(self) -> Iterator[Block]:
         """Yield a row per figure, doubts, and where it was measured."""
         data = self.data
-        yield Heading(*title(data))
+        parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
+        yield Heading(data.benchmark, parameters)
         yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
         yield from (Line(CAREFUL + each, "warning") for each in data.warnings)
         yield from (Line(each) for each in self.against)
-        where = surroundings(data)
-        if where:
+        if where := surroundings(data):
             yield Line(where, "quiet")
-
-
-def title(data: BenchmarkResult) -> tuple[str, str]:
-    """Return what ran, and with which parameters."""
-    parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
-    return data.benchmark, parameters
 
 
 def rows(result: Result) -> list[tuple[str, str, str, str]]:
@@ -174,9 +160,7 @@ def shares(result: Result, name: str) -> list[str]:
         else:
             share = value / limit
             said.append(f"{share:.0%} of {quantity_words(limit, unit)}")
-        clock, limit_clock = (
-            data.environment.get(each) for each in ("clock_sm_mean_mhz", "limit_clock_mhz")
-        )
+        clock, limit_clock = map(data.environment.get, ("clock_sm_mean_mhz", "limit_clock_mhz"))
         if name.endswith("_flops_per_second") and clock and limit_clock:
             at_clock = share * float(limit_clock) / float(clock)
             said.append(f"{at_clock:.0%} at the {float(clock):.0f} MHz held")

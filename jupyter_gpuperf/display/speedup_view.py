@@ -46,13 +46,10 @@ class Proved(Displayed):
         data, steps = self.data, self.data.steps_per_block
         value, span = interval_words(Interval(**data.speedup), "")
         yield Heading(f"{value}× {span}  with {data.what}: {self.verdict()}")
-        yield Line(
-            "a step " + " → ".join(_words(each) for each in (data.before, data.after)), "quiet"
-        )
-        rounds = (
-            f"{len(data.samples['before'])} rounds of {steps['before']} and {steps['after']} steps"
-        )
-        yield Line(f"{rounds}, {quantity_words(data.cost_seconds, 'seconds')}", "quiet")
+        yield Line(f"a step {_words(data.before)} → {_words(data.after)}", "quiet")
+        rounds, cost = len(data.samples["before"]), quantity_words(data.cost_seconds, "seconds")
+        blocks = f"{rounds} rounds of {steps['before']} and {steps['after']} steps"
+        yield Line(f"{blocks}, {cost}", "quiet")
         yield Line(f"put back to the bit: {', '.join(data.restored)}", "quiet")
         if data.doubt:
             yield Line(data.doubt, "quiet")

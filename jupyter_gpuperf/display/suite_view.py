@@ -1,48 +1,45 @@
-"""A suite's results as text and as HTML."""
+"""A suite's results as text, as HTML, and as a page of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table
-from jupyter_gpuperf.display.history_view import cells
-from jupyter_gpuperf.schemas import KeptResult, Suite
+from jupyter_gpuperf.display.comparison_view import Changes
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Plain, Table, page_of
+from jupyter_gpuperf.display.history_view import name_and_figures
+from jupyter_gpuperf.results.comparison import compare
+from jupyter_gpuperf.schemas import Suite, SuiteInfo
 
 
 @dataclass(frozen=True, repr=False)
-class SuiteView(Displayed):
+class SuiteView(Plain, Displayed):
     """A suite's results, the last round of each, and what could not run."""
 
     data: Suite
     path: Path | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole suite as plain data: what ``--save`` writes."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.data)
-        return plain
-
     def blocks(self) -> Iterator[Block]:
         """Yield a row per benchmark, and what was left out."""
         where = f", in {self.path}" if self.path else ""
-        yield Heading(
-            f"Suite of {self.data.rounds} rounds, {len(self.data.results)} results{where}"
-        )
-        yield Table(self._rows(), looks=("label", "label"))
+        rounds, results = self.data.rounds, self.data.results
+        yield Heading(f"Suite of {rounds} rounds, {len(results)} results{where}")
+        last = {(each.benchmark, str(each.parameters)): each for each in results}
+        yield Table([name_and_figures(each) for each in last.values()], looks=("label", "label"))
         for each in self.data.failures:
-            yield Line(
-                f"Left out: {each.benchmark}. {each.error.message} {each.error.hint}", "quiet"
-            )
+            left_out = f"Left out: {each.benchmark}. {each.error.message} {each.error.hint}"
+            yield Line(left_out, "quiet")
 
-    def _rows(self) -> list[tuple[str, str]]:
-        last = {(each.benchmark, str(each.parameters)): each for each in self.data.results}
-        rows = []
-        for each in last.values():
-            kept = KeptResult(id=0, created_seconds=0.0, baseline=False, result=each)
-            _, _, name, _, figures = cells(kept)
-            rows.append((name, figures))
-        return rows
+
+def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
+    """Return what two kernels' results differ in, or one's results."""
+    first, *others = [side.title for side in info.sides]
+    if not others:
+        return page_of(first, SuiteView(suites[0], None)._repr_html_())
+    left_out = [
+        f"Left out in {side.title}: {each.benchmark}. {each.error.message} {each.error.hint}"
+        for side in info.sides
+        for each in side.failures
+    ]
+    return Changes(compare(*suites), first, others[0], left_out).page()

@@ -19,19 +19,10 @@ from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_wo
 from jupyter_gpuperf.schemas import Interval
 
 COLUMNS: Final[Mapping[str, str]] = {
-    "setting": "label",
-    "workers": "label",
-    "prefetch": "label",
-    "pinned": "label",
-    "persistent": "label",
+    **dict.fromkeys(("setting", "workers", "prefetch", "pinned", "persistent"), "label"),
     "batches/s": "number",
     "95 %": "quiet",
-    "wait": "number",
-    "start-up": "number",
-    "epoch": "number",
-    "CPUs": "number",
-    "memory": "number",
-    "shared": "number",
+    **dict.fromkeys(("wait", "start-up", "epoch", "CPUs", "memory", "shared"), "number"),
     "remarks": "quiet",
 }
 ROLE_WORDS: Final = {
@@ -65,14 +56,12 @@ class Tuned(DisplayedOnce):
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
         """Each setting that was tried, in that order."""
-        found: Sequence[Mapping[str, Any]] = self.data["trials"]
-        return found
+        return list(self.data["trials"])
 
     @property
     def recommended(self) -> Mapping[str, Any]:
         """The setting: names as DataLoader has them, and ``start_method``."""
-        found: Mapping[str, Any] = self.data["recommended"]
-        return found
+        return dict(self.data["recommended"])
 
     @property
     def code(self) -> str:
@@ -96,9 +85,9 @@ class Tuned(DisplayedOnce):
         ImportError
             matplotlib is not installed.
         """
-        from jupyter_gpuperf.display.tuning_plot import plot_of
+        from jupyter_gpuperf.display.plots import plot_of_tuning
 
-        return plot_of(self.data)
+        return plot_of_tuning(self.data)
 
     def above(self) -> str:
         """Return what a terminal calls it."""
@@ -120,13 +109,12 @@ class Tuned(DisplayedOnce):
 def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return them as people look for them: the recommended one, what they have, the recipe, then by workers."""
     roles = list(ROLE_WORDS)
-    return sorted(
-        trials,
-        key=lambda each: (
-            min((roles.index(role) for role in each["roles"]), default=len(roles)),
-            each["num_workers"],
-        ),
-    )
+
+    def place(trial: Mapping[str, Any]) -> tuple[int, int]:
+        best = min(map(roles.index, trial["roles"]), default=len(roles))
+        return best, trial["num_workers"]
+
+    return sorted(trials, key=place)
 
 
 def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
@@ -179,10 +167,9 @@ def table(trials: Sequence[Mapping[str, Any]]) -> Table:
 def told(tuned: Tuned) -> list[str]:
     """Return what is said below the table."""
     data = tuned.data
-    lines = [f"Limit now: {data['limit_summary']}", *data["advice"]]
-    if tuned.before:
-        lines.append(tuned.before)
-    return [*lines, data["regime_summary"]]
+    before = [tuned.before] if tuned.before else []
+    limit = f"Limit now: {data['limit_summary']}"
+    return [limit, *data["advice"], *before, data["regime_summary"]]
 
 
 def surroundings(data: Mapping[str, Any]) -> str:

@@ -1,22 +1,57 @@
-"""What ``%gpuwatch`` and ``%gpuwatch report`` show: the loops, the cells, and what can't be seen."""
+"""What ``%gpuwatch`` shows: the line below a cell; the loops, the cells, and what can't be seen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
 
-from jupyter_gpuperf.display.cell_line import Cell
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Table
-from jupyter_gpuperf.display.numbers import MISSING, quantity_words
+from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Sentence, Table
+from jupyter_gpuperf.display.numbers import quantity_words
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LOOP_HEADS = ("Loop", "Steps", "Samples/s", "Step", "Wait for data", "GPU idle for data", "Loader")
 CELL_HEADS = ("Cell", "Time", "GPU busy", "Memory at most", "Energy")
 WORDS = ("Loop", "Loader", "Cell")
 """The other columns are numbers."""
+
+
+@dataclass
+class Cell:
+    """A cell that ran while its notebook was watched.
+
+    Attributes
+    ----------
+    busy_ratio, energy_joules
+        By the server's readings; ``None`` until they come, and where there are none of that time.
+    peak_bytes
+        The most that torch held on its devices; ``None`` where it used none.
+    """
+
+    number: int
+    began_seconds: float
+    wall_seconds: float
+    peak_bytes: float | None
+    busy_ratio: float | None = None
+    energy_joules: float | None = None
+    shown: Any = field(default=None, repr=False)
+
+    def words(self) -> str:
+        """Return the line below the cell."""
+        parts = [quantity_words(self.wall_seconds, "seconds")]
+        if self.busy_ratio is not None:
+            parts.append(f"GPU busy {quantity_words(self.busy_ratio, 'ratio')}")
+        if self.peak_bytes is not None:
+            parts.append(f"{quantity_words(self.peak_bytes, 'bytes')} held at most")
+        if self.energy_joules is not None:
+            parts.append(quantity_words(self.energy_joules, "J"))
+        return " · ".join(parts)
+
+    def line(self) -> Sentence:
+        """Return the line below the cell."""
+        return Sentence(self.words(), "small")
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,11 +78,8 @@ class Report(Displayed):
         cells = [asdict(each) for each in self.cells]
         for each in cells:
             del each["shown"]
-        return {
-            "loops": [msgspec.to_builtins(each) for each in self.loops],
-            "cells": cells,
-            "notes": list(self.notes),
-        }
+        loops = msgspec.to_builtins(list(self.loops))
+        return {"loops": loops, "cells": cells, "notes": list(self.notes)}
 
     def blocks(self) -> Iterator[Block]:
         """Yield the loops, the cells, and what can't be seen."""
@@ -63,11 +95,10 @@ class Report(Displayed):
 
 
 def _loop_row(loop: LoaderSteps) -> Sequence[str]:
-    rate = loop.samples_per_second
     return (
         loop.loader if loop.is_training else f"{loop.loader} (no gradients)",
         quantity_words(loop.count),
-        MISSING if rate is None else quantity_words(rate),
+        quantity_words(loop.samples_per_second),
         quantity_words(loop.step_seconds, "seconds"),
         quantity_words(loop.wait_ratio, "ratio"),
         quantity_words(loop.idle_for_data_ratio, "ratio"),

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jupyter_gpuperf.schemas import BenchmarkInfo, Benchmarks, ParameterInfo
 
 if TYPE_CHECKING:
-    from jupyter_gpuperf.benchmarks import Benchmark, Parameter
+    from jupyter_gpuperf.benchmarks import Benchmark
 
 
 def all_infos() -> Benchmarks:
     """Return all benchmarks of this environment; loads them, so not for an event loop."""
     from jupyter_gpuperf.benchmarks import all_benchmarks
 
-    return Benchmarks(benchmarks=[info_of(each) for each in all_benchmarks()])
+    return Benchmarks(benchmarks=[_info(each) for each in all_benchmarks()])
 
 
-def info_of(benchmark: Benchmark) -> BenchmarkInfo:
-    """Return what ``GET benchmarks`` says of ``benchmark``."""
-    return BenchmarkInfo(
-        name=benchmark.name,
-        label=benchmark.label,
-        help=benchmark.help,
-        requires=list(benchmark.requires),
-        parameters=[_parameter(each) for each in benchmark.parameters],
-    )
-
-
-def _parameter(parameter: Parameter) -> ParameterInfo:
-    return ParameterInfo(
-        name=parameter.name,
-        type=parameter.type,
-        default=parameter.default,
-        minimum=parameter.minimum,
-        maximum=parameter.maximum,
-        choices=list(parameter.choices),
-        help=parameter.help,
-    )
+def _info(benchmark: Benchmark) -> BenchmarkInfo:
+    parameters = [
+        ParameterInfo(**{**asdict(each), "choices": list(each.choices)})
+        for each in benchmark.parameters
+    ]
+    known = {name: getattr(benchmark, name) for name in ("name", "label", "help")}
+    return BenchmarkInfo(**known, requires=list(benchmark.requires), parameters=parameters)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.errors import JobFailed, NotFound, Unavailable
+from jupyter_gpuperf.errors import JobFailed, NotFound
 from jupyter_gpuperf.jobs.interpreter import interpreter_of
-from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess, shutting_down
 from jupyter_gpuperf.jobs.tail import Tail
 from jupyter_gpuperf.schemas import DoctorReport
 
@@ -64,8 +64,7 @@ class CheckTarget:
 class CheckRunner:
     """Examines environments, each in a worker of its own; safe to use from any thread."""
 
-    def __init__(self, deadline_seconds: float = DEADLINE_SECONDS) -> None:
-        self._deadline_seconds = deadline_seconds
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[WorkerProcess] = set()
         self._closed = False
@@ -85,21 +84,17 @@ class CheckRunner:
             parameters=target.told(),
             interpreter=target.interpreter,
             environment=target.environment,
-            deadline_seconds=self._deadline_seconds,
+            deadline_seconds=DEADLINE_SECONDS,
         )
         with self._lock:
             if self._closed:
-                raise Unavailable(
-                    "shutting_down", "The server is shutting down.", "Start it again."
-                )
+                raise shutting_down()
             process = WorkerProcess(order, on_progress=lambda *_: None, tail=tail)
             self._running.add(process)
         try:
             return process.wait_for(DoctorReport)
         except Cancelled as error:
-            raise Unavailable(
-                "shutting_down", "The server is shutting down.", "Start it again."
-            ) from error
+            raise shutting_down() from error
         except JobFailed as error:
             last = tail.text().strip().splitlines()[-1:]
             error.hint = " ".join(filter(None, [error.hint, *last]))
@@ -112,9 +107,8 @@ class CheckRunner:
         """End what runs; later requests are refused."""
         with self._lock:
             self._closed = True
-            running = list(self._running)
-        for process in running:
-            process.cancel()
+            for process in self._running:
+                process.cancel()
 
 
 def server_facts(output_bytes_per_second: float | None = None) -> dict[str, Any]:
@@ -161,11 +155,9 @@ def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget
     try:
         spec: Any = KernelSpecManager().get_kernel_spec(kernel_name)
     except NoSuchKernel as error:
-        raise NotFound(
-            "unknown_kernel",
-            f"There is no kernel spec {kernel_name!r}.",
-            "jupyter kernelspec list shows those of this server.",
-        ) from error
+        message = f"There is no kernel spec {kernel_name!r}."
+        hint = "jupyter kernelspec list shows those of this server."
+        raise NotFound("unknown_kernel", message, hint) from error
     interpreter, environment = interpreter_of(spec)
     return CheckTarget(
         interpreter=interpreter, environment=environment, kernel_name=kernel_name, server=server

@@ -62,7 +62,7 @@ def place_of(
     first = real[0].uuid if visible is None else _first_visible(visible, real)
     if first is None:  # a MIG instance, or what CUDA alone understands: leave it as it is
         return Place(key=str(visible))
-    return Place(key=first, device=first, environment={"CUDA_VISIBLE_DEVICES": first})
+    return _on(first)
 
 
 def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
@@ -74,26 +74,20 @@ def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
 def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
-        raise NotFound(
-            "unknown_device",
-            f"There is no device {device!r}.",
-            f"There are: {', '.join(each.uuid for each in devices) or 'none'}.",
-        )
+        hint = f"There are: {', '.join(each.uuid for each in devices) or 'none'}."
+        raise NotFound("unknown_device", f"There is no device {device!r}.", hint)
+    hint = "Leave the device out to measure on this machine."
     if known.replayed:
-        raise BadRequest(
-            "device_is_a_recording",
-            f"{device} is a recording: nothing can be measured on it.",
-            "Leave the device out to measure on this machine.",
-        )
+        message = f"{device} is a recording: nothing can be measured on it."
+        raise BadRequest("device_is_a_recording", message, hint)
     if not known.is_usable:
-        raise BadRequest(
-            "device_is_elsewhere",
-            f"{device} is in another machine ({known.host}): nothing can be measured on it from here.",
-            "Leave the device out to measure on this machine.",
-        )
-    return Place(
-        key=known.uuid, device=known.uuid, environment={"CUDA_VISIBLE_DEVICES": known.uuid}
-    )
+        message = f"{device} is in another machine ({known.host}): nothing can be measured on it from here."
+        raise BadRequest("device_is_elsewhere", message, hint)
+    return _on(known.uuid)
+
+
+def _on(uuid: str) -> Place:
+    return Place(key=uuid, device=uuid, environment={"CUDA_VISIBLE_DEVICES": uuid})
 
 
 def _first_visible(visible: str, real: Sequence[DeviceInfo]) -> str | None:

@@ -10,6 +10,7 @@ import contextlib
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -54,11 +55,10 @@ class Watch:
 
     def take(self, frame: Frame | None) -> None:
         """Note a frame."""
-        if frame is None:
-            return
-        self._host_readings.append(frame.host)
-        if self._device in frame.devices:
-            self._device_readings.append(frame.devices[self._device])
+        if frame is not None:
+            self._host_readings.append(frame.host)
+            if self._device in frame.devices:
+                self._device_readings.append(frame.devices[self._device])
 
     def finish(self, result: BenchmarkResult) -> BenchmarkResult:
         """Return the result with what was seen beside it."""
@@ -105,6 +105,7 @@ class Watch:
         return said
 
 
+@dataclass(frozen=True)
 class Watcher:
     """Watches runs through the sampler.
 
@@ -115,37 +116,32 @@ class Watcher:
         this process's own start.
     """
 
-    def __init__(
-        self, sampler: Sampler, subscribers: Subscribers, *, knows_before: bool = True
-    ) -> None:
-        self._sampler, self._subscribers = sampler, subscribers
-        self._knows_before = knows_before
+    sampler: Sampler
+    subscribers: Subscribers
+    knows_before: bool = True
 
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[Finish]:
         """Watch while the block runs; what is yielded adds what was seen to its result."""
         watch = Watch(device)
-        if self._knows_before and self._sampler.latest is not None:
-            watch.cpu_before_percent = _known(
-                self._sampler.latest.host.get("host_cpu_percent"),
-            )
+        if self.knows_before and self.sampler.latest is not None:
+            watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))
         watch.beside = self._others(device)
-        listener = self._subscribers.add(
-            lambda _message, topic: watch.take(self._sampler.latest) if topic == "frames" else None,
+        listener = self.subscribers.add(
+            lambda _message, topic: watch.take(self.sampler.latest) if topic == "frames" else None,
             INTERVAL_MS,
         )
         try:
             yield watch.finish
         finally:
-            self._subscribers.remove(listener)
+            self.subscribers.remove(listener)
 
     def _others(self, device: str | None) -> list[ListedProcess]:
         if device is None:
             return []
-        try:
-            listed = self._sampler.request_processes().result(LISTING_SECONDS).get(device, [])
-        except (FutureTimeoutError, RuntimeError, OSError):
-            return []
+        listed: Sequence[ListedProcess] | str = []
+        with contextlib.suppress(FutureTimeoutError, RuntimeError, OSError):
+            listed = self.sampler.request_processes().result(LISTING_SECONDS).get(device, [])
         if isinstance(listed, str):
             return []
         return [each for each in listed if _number(each.sm_utilization_percent) >= BESIDE_PERCENT]
@@ -156,8 +152,7 @@ def _known(reading: Reading | None) -> float | None:
 
 
 def _number(reading: Reading | None) -> float:
-    known = _known(reading)
-    return 0.0 if known is None else known
+    return _known(reading) or 0.0
 
 
 def _values(readings: Sequence[dict[str, Reading]], name: str) -> list[float]:

@@ -18,31 +18,17 @@ from jupyter_gpuperf.schemas import JobInfo, Scalar
 
 Listener = Callable[[JobInfo], None]
 ENDED = ("done", "failed", "cancelled")
+NOT_YET_KNOWN = ("kernel_name", "device", "started_seconds", "ended_seconds", "result", "error")
 
 
 def new_job(
     benchmark: str, parameters: Mapping[str, Scalar], *, created_seconds: float, **known: Any
 ) -> JobInfo:
     """Return the state of a job that has just been asked for, under a new id."""
-    fresh: dict[str, Any] = {
-        "id": uuid.uuid4().hex[:12],
-        "kernel_name": None,
-        "device": None,
-        "state": "queued",
-        "progress_ratio": 0.0,
-        "progress_message": "",
-        "started_seconds": None,
-        "ended_seconds": None,
-        "result": None,
-        "error": None,
-        "log_tail": "",
-    }
-    return JobInfo(
-        benchmark=benchmark,
-        parameters=dict(parameters),
-        created_seconds=created_seconds,
-        **{**fresh, **known},
-    )
+    fresh: dict[str, Any] = dict.fromkeys(NOT_YET_KNOWN)
+    fresh |= {"id": uuid.uuid4().hex[:12], "benchmark": benchmark, "parameters": dict(parameters)}
+    fresh |= {"state": "queued", "progress_ratio": 0.0, "progress_message": "", "log_tail": ""}
+    return JobInfo(**{**fresh, "created_seconds": created_seconds, **known})
 
 
 @dataclass(kw_only=True, slots=True, eq=False)

@@ -37,17 +37,15 @@ class KernelJobs:
     async def run(self, session: KernelSession, request: RunRequest) -> None:
         """Queue a benchmark, and send its states."""
         if session in self._asked_for:
-            raise BadRequest(
-                "job_running",
-                "This connection's job has not ended yet.",
-                "Cancel it, or open another connection.",
-            )
+            hint = "Cancel it, or open another connection."
+            raise BadRequest("job_running", "This connection's job has not ended yet.", hint)
         if self._ready is not None:
             await self._ready()
+        wanted = JobRequest(
+            benchmark=request.benchmark, parameters=request.parameters, device=request.device
+        )
         job = self._manager.submit(
-            JobRequest(
-                benchmark=request.benchmark, parameters=request.parameters, device=request.device
-            ),
+            wanted,
             interpreter=request.interpreter or sys.executable,
             environment=carried(request.environment),
         )
@@ -58,8 +56,7 @@ class KernelJobs:
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 
         self._asked_for[session] = job.id
-        unsubscribe = self._manager.subscribe(job.id, changed)
-        session.on_close(unsubscribe)
+        session.on_close(self._manager.subscribe(job.id, changed))
         session.on_close(lambda: self.cancel(session))
 
     def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,11 @@ logger = logging.getLogger(__name__)
 LOCK_RETRY_SECONDS: Final = 0.1
 
 
-def lock(
+@contextlib.contextmanager
+def locked(
     keys: Sequence[str], folder: Path | None, *, wait: Callable[[float], None]
-) -> tuple[int, ...]:
-    """Wait until nobody else measures on any of ``keys``; return the descriptors that keep others off.
+) -> Iterator[tuple[int, ...]]:
+    """Wait until nobody else measures on any of ``keys``; yield the descriptors that keep others off.
 
     Parameters
     ----------
@@ -30,21 +32,16 @@ def lock(
     """
     held: list[int] = []
     try:
-        # All in the same order, or two who want several would wait for each other.
-        for key in sorted(keys if posix.AVAILABLE else ()):
-            held.append(_lock_one(key, folder, wait))
-    except OSError as error:
-        logger.warning("The device can't be locked against other servers: %s", error)
-    except BaseException:
-        release(held)
-        raise
-    return tuple(held)
-
-
-def release(descriptors: Sequence[int]) -> None:
-    """Let others in."""
-    for descriptor in descriptors:
-        os.close(descriptor)
+        try:
+            # All in the same order, or two who want several would wait for each other.
+            for key in sorted(keys if posix.AVAILABLE else ()):
+                held.append(_lock_one(key, folder, wait))
+        except OSError as error:
+            logger.warning("The device can't be locked against other servers: %s", error)
+        yield tuple(held)
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def _lock_one(key: str, folder: Path | None, wait: Callable[[float], None]) -> int:

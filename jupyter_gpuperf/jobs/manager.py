@@ -11,19 +11,21 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.device_assignment import Place, place_of, place_of_all
 from jupyter_gpuperf.jobs.job import WorkerJob, new_job
-from jupyter_gpuperf.jobs.locking import lock, release
-from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess
+from jupyter_gpuperf.jobs.locking import locked
+from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess, shutting_down
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.jobs.run_hooks import Around
 from jupyter_gpuperf.results.aggregate_runs import combined, runs_of
-from jupyter_gpuperf.schemas import DeviceInfo, ErrorInfo, JobInfo, JobRequest
+from jupyter_gpuperf.schemas import BenchmarkResult, DeviceInfo, ErrorInfo, JobInfo, JobRequest
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.benchmarks import Benchmark
@@ -63,11 +65,9 @@ class JobManager(JobRegistry):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
-        self._devices = devices
-        self._deadline_seconds = deadline_seconds
+        self._devices, self._deadline_seconds = devices, deadline_seconds
         self._around = around or Around()
-        self._lock_directory = lock_directory
-        self._worker = worker
+        self._lock_directory, self._worker = lock_directory, worker
         self._queues: dict[str, deque[WorkerJob]] = {}
         self._lanes: dict[str, threading.Thread] = {}
         self._closed = False
@@ -149,7 +149,7 @@ class JobManager(JobRegistry):
 
     def _enqueue(self, job: WorkerJob) -> None:
         if self._closed:
-            raise Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
+            raise shutting_down()
         queue = self._queues.setdefault(job.place.key, deque())
         if len(queue) >= LONGEST_QUEUE:
             raise Unavailable("queue_full", "Too many jobs wait.", "Cancel some of them.")
@@ -159,9 +159,8 @@ class JobManager(JobRegistry):
             job.change(progress_message=progress_message)
         self.add(job)
         if job.place.key not in self._lanes:
-            lane = threading.Thread(
-                target=self._run_lane, args=(job.place.key,), name="gpuperf-jobs", daemon=True
-            )
+            run = partial(self._run_lane, job.place.key)
+            lane = threading.Thread(target=run, name="gpuperf-jobs", daemon=True)
             self._lanes[job.place.key] = lane
             lane.start()
 
@@ -186,22 +185,19 @@ class JobManager(JobRegistry):
             self._run(job)
 
     def _run(self, job: WorkerJob) -> None:
-        descriptors: tuple[int, ...] = ()
         try:
-            descriptors = self._lock_devices(job)
-            with self._around.run(job.place.device) as finish:
+            with (
+                self._devices_locked(job) as descriptors,
+                self._around.run(job.place.device) as finish,
+            ):
                 runs = runs_of(job.known.parameters)
                 results = [
-                    self._start(job, descriptors, number, runs).wait() for number in range(runs)
+                    self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
+                    for number in range(runs)
                 ]
-                finished = finish(combined(results))
+                result, kept = finish(combined(results))
             with self._lock:
-                job.change(
-                    result=finished.result,
-                    result_id=finished.number,
-                    state="done",
-                    progress_ratio=1.0,
-                )
+                job.change(state="done", result=result, result_id=kept, progress_ratio=1.0)
         except Cancelled:
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
@@ -210,19 +206,18 @@ class JobManager(JobRegistry):
             logger.exception("Job %s failed in the server.", job.id)
             self._fail(job, JobFailed("internal_error", f"{error}", "See the server's log."))
         finally:
-            release(descriptors)
             with self._lock:
                 self._end(job)
 
-    def _lock_devices(self, job: WorkerJob) -> tuple[int, ...]:
-        """Wait until no other server measures there; return the descriptors that keep them off."""
+    def _devices_locked(self, job: WorkerJob) -> AbstractContextManager[tuple[int, ...]]:
+        """Wait until no other server measures there; keep them off meanwhile."""
 
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, "Waiting: another server measures on this device")
             if job.cancelled.wait(seconds):
                 raise Cancelled
 
-        return lock(job.place.locks, self._lock_directory, wait=wait)
+        return locked(job.place.locks, self._lock_directory, wait=wait)
 
     def _start(
         self, job: WorkerJob, descriptors: tuple[int, ...], number: int, runs: int
@@ -239,11 +234,9 @@ class JobManager(JobRegistry):
                 ),
                 tail=job.tail,
             )
-            started_seconds = job.known.started_seconds
+            started_seconds = job.known.started_seconds or self._clock()
             job.change(
-                state="running",
-                progress_message="Starting",
-                started_seconds=self._clock() if started_seconds is None else started_seconds,
+                state="running", progress_message="Starting", started_seconds=started_seconds
             )
             self.tell(job)
             return job.process

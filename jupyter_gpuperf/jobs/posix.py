@@ -83,9 +83,7 @@ def kill_descendants() -> None:
     here only once their parents are dead.
     """
     while True:
-        for pid in _descendants(os.getpid()):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(_descendants(os.getpid()))
         try:
             while os.waitpid(-1, 0)[0]:
                 if _descendants(os.getpid()):
@@ -107,10 +105,14 @@ def kill_marked(marker: str) -> None:
     itself killed.
     """
     while marked := _marked(marker.encode()):
-        for pid in marked:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(marked)
         time.sleep(0.005)  # they are not this process's children: there is nothing to wait on
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _prctl(option: int, argument: int) -> None:
@@ -118,26 +120,29 @@ def _prctl(option: int, argument: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0)
 
 
+def _processes() -> list[Path]:
+    names = os.listdir("/proc") if sys.platform == "linux" else ()
+    return [Path("/proc", name) for name in names if name.isdigit()]
+
+
 def _marked(marker: bytes) -> list[int]:
     found = []
-    for name in os.listdir("/proc") if sys.platform == "linux" else ():
-        if name.isdigit():
-            # The environment of a dead process that nobody reaped yet reads as empty.
-            with contextlib.suppress(OSError):
-                if marker in Path("/proc", name, "environ").read_bytes().split(b"\0"):
-                    found.append(int(name))
+    for process in _processes():
+        # The environment of a dead process that nobody reaped yet reads as empty.
+        with contextlib.suppress(OSError):
+            if marker in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
     return found
 
 
 def _descendants(ancestor: int) -> list[int]:
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc") if sys.platform == "linux" else ():
-        if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                # The name, in brackets, may hold anything: the fields follow the last bracket.
-                fields = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z":
-                    children.setdefault(int(fields[1]), []).append(int(name))
+    for process in _processes():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            # The name, in brackets, may hold anything: the fields follow the last bracket.
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                children.setdefault(int(fields[1]), []).append(int(process.name))
     found, waiting = [], [ancestor]
     while waiting:
         below = children.get(waiting.pop(), [])

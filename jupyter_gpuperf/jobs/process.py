@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import os
 import shutil
 import signal
@@ -22,9 +22,6 @@ import msgspec
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.jobs.tail import Tail
-from jupyter_gpuperf.schemas import BenchmarkResult
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -43,6 +40,11 @@ MARKER: Final = "JUPYTER_GPUPERF_JOB"
 
 class Cancelled(Exception):
     """The worker was ended because someone asked for it."""
+
+
+def shutting_down() -> Unavailable:
+    """Return the refusal of all that is asked for while the server ends."""
+    return Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,14 +70,10 @@ class Order:
     def encode(self) -> bytes:
         """Return the supervisor's first line."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
-        request = {
-            "task": self.task,
-            "benchmark": self.benchmark,
-            "parameters": dict(self.parameters),
-        }
+        given = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
         order = {
             "command": [self.interpreter, *self.worker],
-            "request": json.dumps(request),
+            "request": json.dumps({"task": self.task, **given}),
             "environment": {**inherited, **self.environment, MARKER: self.mark},
             "deadline_seconds": self.deadline_seconds,
             "scratch": self.scratch,
@@ -103,14 +101,10 @@ class WorkerProcess:
         self, order: Order, *, on_progress: Callable[[float, str], None], tail: Tail
     ) -> None:
         if not posix.AVAILABLE:
-            raise Unavailable(
-                "jobs_unsupported",
-                f"Benchmarks can't run on {sys.platform}.",
-                "They need Linux or macOS; on Windows, use WSL.",
-            )
-        self._order = order
-        self._on_progress = on_progress
-        self._tail = tail
+            hint = "They need Linux or macOS; on Windows, use WSL."
+            message = f"Benchmarks can't run on {sys.platform}."
+            raise Unavailable("jobs_unsupported", message, hint)
+        self._order, self._on_progress, self._tail = order, on_progress, tail
         self._lock = threading.Lock()
         self._answer: dict[str, Any] | None = None
         self._end: dict[str, Any] = {}
@@ -137,16 +131,9 @@ class WorkerProcess:
         self._close_lifeline()
 
     def _close_lifeline(self) -> None:
-        with self._lock:
-            if self._process.stdin is not None and not self._process.stdin.closed:
-                try:
-                    self._process.stdin.close()
-                except OSError:
-                    logger.debug("The supervisor was gone already.")
-
-    def wait(self) -> BenchmarkResult:
-        """Do what :meth:`wait_for` does, for a benchmark's result."""
-        return self.wait_for(BenchmarkResult)
+        assert self._process.stdin is not None
+        with self._lock, contextlib.suppress(OSError):  # the supervisor may be gone already
+            self._process.stdin.close()
 
     def wait_for(self, shape: type[T]) -> T:
         """Give the order, and block until nothing of the worker is left; return its result.
@@ -180,14 +167,12 @@ class WorkerProcess:
         return self._conclude(shape)
 
     def _give_order(self) -> None:
-        with self._lock:
-            stdin = self._process.stdin
-            if stdin is not None and not stdin.closed:
-                try:
-                    stdin.write(self._order.encode())
-                    stdin.flush()
-                except OSError:
-                    logger.debug("The supervisor ended before it had its order.")
+        stdin = self._process.stdin
+        assert stdin is not None
+        with self._lock, contextlib.suppress(OSError):  # it may have ended before it had its order
+            if not stdin.closed:
+                stdin.write(self._order.encode())
+                stdin.flush()
 
     def _read_messages(self, stdout: IO[bytes]) -> None:
         while line := stdout.readline(LONGEST_LINE_BYTES):
@@ -226,43 +211,27 @@ class WorkerProcess:
         if reason == "cancelled" or (self._cancelled and self._answer is None):
             raise Cancelled
         if reason == "start_failed":
-            raise JobFailed(
-                "worker_start_failed",
-                f"{self._order.interpreter} could not be started: {self._end.get('detail')}.",
-                "Choose another kernel, or repair this one: jupyter kernelspec list.",
-            )
+            message = f"{self._order.interpreter} could not be started: {self._end.get('detail')}."
+            hint = "Choose another kernel, or repair this one: jupyter kernelspec list."
+            raise JobFailed("worker_start_failed", message, hint)
         if reason == "deadline":
-            raise JobFailed(
-                "deadline_exceeded",
-                f"The benchmark was ended after {self._order.deadline_seconds:g} s.",
-                "Ask for less work, or raise c.GpuPerf.job_deadline_seconds.",
-            )
+            message = f"The benchmark was ended after {self._order.deadline_seconds:g} s."
+            hint = "Ask for less work, or raise c.GpuPerf.job_deadline_seconds."
+            raise JobFailed("deadline_exceeded", message, hint)
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
-            raise JobFailed(
-                "worker_protocol",
-                f"The worker sent a line of more than {LONGEST_LINE_BYTES / 2**20:g} MiB.",
-                "Please report this, with the log.",
-            )
+            message = f"The worker sent a line of more than {LONGEST_LINE_BYTES / 2**20:g} MiB."
+            raise JobFailed("worker_protocol", message, "Please report this, with the log.")
         if self._answer is None:
             raise _death(self._end.get("returncode", self._process.returncode))
         if self._answer["type"] == "error":
-            raise _told(self._answer)
-        return self._validated(shape)
-
-    def _validated(self, shape: type[T]) -> T:
-        assert self._answer is not None
+            told = (str(self._answer.get(key, "")) for key in ("code", "message", "hint"))
+            raise GpuPerfError(*told)
         try:
             return msgspec.convert(self._answer.get("result"), shape)
         except msgspec.ValidationError as error:
-            raise JobFailed(
-                "worker_protocol",
-                f"The worker's result has the wrong shape: {error}.",
-                "Please report this, with the log.",
-            ) from error
-
-
-def _told(answer: Mapping[str, Any]) -> GpuPerfError:
-    return GpuPerfError(*(str(answer.get(key, "")) for key in ("code", "message", "hint")))
+            message = f"The worker's result has the wrong shape: {error}."
+            hint = "Please report this, with the log."
+            raise JobFailed("worker_protocol", message, hint) from error
 
 
 def _death(returncode: int | None) -> JobFailed:

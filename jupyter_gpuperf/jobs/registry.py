@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -148,25 +148,22 @@ class JobRegistry:
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
-            raise NotFound(
-                "unknown_job",
-                f"There is no job {job_id!r}.",
-                f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept.",
-            )
+            hint = f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept."
+            raise NotFound("unknown_job", f"There is no job {job_id!r}.", hint)
         return self._jobs[job_id]
 
     def _before(self, job: Job) -> Sequence[str]:
         """Return the ids of the jobs that a waiting one waits for, the next one first."""
         if not isinstance(job, WorkerJob) or job.known.state != "queued":
             return []
-        before: builtins.list[str] = []
-        for each in self._jobs.values():
-            if each is job:
-                return before
-            same = isinstance(each, WorkerJob) and each.place.key == job.place.key
-            if same and not each.has_ended:
-                before.append(each.id)
-        return []
+        earlier = itertools.takewhile(lambda each: each is not job, self._jobs.values())
+        return [
+            each.id
+            for each in earlier
+            if isinstance(each, WorkerJob)
+            and each.place.key == job.place.key
+            and not each.has_ended
+        ]
 
     def _forget_old(self) -> None:
         # The oldest that ended; a suite's many must not push out what was asked for by hand.

@@ -34,15 +34,11 @@ class Remaining:
 
     def observe(self, now_seconds: float, ratio: float) -> None:
         """Note how far it is. What comes before the first progress is no part of its pace."""
-        if ratio <= 0 or ratio >= 1:
-            return
-        if self._seen and ratio <= self._seen[-1][1]:
+        if not (self._seen[-1][1] if self._seen else 0) < ratio < 1:
             return
         self._seen.append((now_seconds, ratio))
         if len(self._seen) > MOST_KEPT:  # every second one: the whole course stays in sight
-            self._seen = deque(
-                [self._seen[0], *list(self._seen)[2:-1:2], self._seen[-1]],
-            )
+            self._seen = deque([self._seen[0], *list(self._seen)[2:-1:2], self._seen[-1]])
         end = self._estimate()
         before, self._end_seconds = self._end_seconds, end
         if end is not None and before is not None:

@@ -6,13 +6,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.jobs.disturbances import Watcher
-from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,23 @@ class Finished(NamedTuple):
 Finish = Callable[[BenchmarkResult], Finished]
 
 
+def keep(result: BenchmarkResult, store: ResultStore, now_seconds: float) -> Finished:
+    """Keep a result; one that can't be kept says so in its warnings."""
+    try:
+        return Finished(result, store.add(result, now_seconds))
+    except Unavailable as error:
+        # The result is worth more than its place in a file.
+        logger.warning("%s", error.message)
+        told = [*result.warnings, f"It was not kept. {error.message} {error.hint}"]
+        return Finished(msgspec.structs.replace(result, warnings=told), None)
+
+
+def keep_here(result: BenchmarkResult) -> Finished:
+    """Keep a result among this user's."""
+    return keep(result, ResultStore(default_path()), time.time())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Around:
     """Makes what surrounds a run.
 
@@ -41,31 +59,20 @@ class Around:
         Gives Unix time in seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        store: ResultStore | None = None,
-        watcher: Watcher | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._watcher, self._clock = store, watcher, clock
+    store: ResultStore | None = None
+    watcher: Watcher | None = None
+    clock: Callable[[], float] = time.time
 
     @contextlib.contextmanager
     def run(self, device: str | None) -> Iterator[Finish]:
         """Surround a run on this device; what is yielded takes its result."""
         with contextlib.ExitStack() as stack:
             seen: Callable[[BenchmarkResult], BenchmarkResult] = lambda result: result
-            if self._watcher is not None:
-                seen = stack.enter_context(self._watcher.watch(device))
+            if self.watcher is not None:
+                seen = stack.enter_context(self.watcher.watch(device))
             yield lambda result: self._keep(seen(result))
 
     def _keep(self, result: BenchmarkResult) -> Finished:
-        if self._store is None:
+        if self.store is None:
             return Finished(result, None)
-        try:
-            return Finished(result, self._store.add(result, self._clock()))
-        except Unavailable as error:
-            # The result is worth more than its place in a file.
-            logger.warning("%s", error.message)
-            told = [*result.warnings, f"It was not kept. {error.message} {error.hint}"]
-            return Finished(msgspec.structs.replace(result, warnings=told), None)
+        return keep(result, self.store, self.clock())

@@ -54,7 +54,9 @@ def main() -> None:
     finally:
         posix.kill_descendants()
         shutil.rmtree(scratch, ignore_errors=True)
-    _say(end)
+    # A line of its own, whatever the worker left unfinished.
+    with contextlib.suppress(OSError):  # the server is gone: there is nobody to tell
+        os.write(1, b"\n" + json.dumps(end).encode() + b"\n")
 
 
 def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:
@@ -106,12 +108,6 @@ def _first_line() -> bytes:
             sys.exit(0)  # the server died before it finished its order
         line += part
     return bytes(line)
-
-
-def _say(message: dict[str, Any]) -> None:
-    # A line of its own, whatever the worker left unfinished.
-    with contextlib.suppress(OSError):  # the server is gone: there is nobody to tell
-        os.write(1, b"\n" + json.dumps(message).encode() + b"\n")
 
 
 if __name__ == "__main__":

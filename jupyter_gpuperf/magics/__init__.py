@@ -13,11 +13,8 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
     from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpurecord, gpuwatch
     from jupyter_gpuperf.processes.pid_namespace import is_nested
 
-    gpubench.register(ipython)
-    gpudoctor.register(ipython)
-    gpurecord.register(ipython)
-    gpuwatch.register(ipython)
-    amp_profile.register(ipython)
+    for magic in (gpubench, gpudoctor, gpurecord, gpuwatch, amp_profile):
+        magic.register(ipython)
     if is_nested():  # the driver numbers processes otherwise: only the kernel knows what it holds
         from jupyter_gpuperf.kernel_link.memory_reporter import start_memory_reporter
 

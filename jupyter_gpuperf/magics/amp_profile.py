@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_gpuperf.client.failures import BenchmarkError
-from jupyter_gpuperf.errors import GpuPerfError
+from IPython.utils.process import arg_split
+
+from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.commands.options import OptionParser, variable_name
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.display.precision_result import AmpProfile
+    from jupyter_gpuperf.precision.options import Options
 
 MANUAL: Final = """\
 The cell under every precision: how fast, how much memory, and whether the numbers stay right.
@@ -30,23 +34,49 @@ as after one ordinary run, also when it is interrupted. Its output is shown once
 """
 
 
+def parse(line: str) -> tuple[Options, str | None, str | None]:
+    """Return what a line asks for: the options, code that runs before, and a name for the result.
+
+    Raises
+    ------
+    BadRequest
+        An unknown option or mode, or a value of the wrong type.
+    """
+    from jupyter_gpuperf.precision.modes import MODES
+    from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
+
+    parser = OptionParser(prog="%%amp_profile", allow_abbrev=False, add_help=False)
+    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
+    parser.add_argument("--setup", default=None)
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument("--quick", action="store_true")
+    pace.add_argument("--rigorous", action="store_true")
+    parser.add_argument("--no-numerics", dest="numerics", action="store_false")
+    parser.add_argument("--time-limit-seconds", type=float, default=None)
+    parser.add_argument("--into", type=variable_name)
+    given = vars(parser.parse_args(arg_split(line, posix=True)))
+    del given["quick"]  # as it is without --rigorous
+    setup, into = given.pop("setup"), given.pop("into")
+    modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))
+    return Options(modes=modes, **given).checked(), setup, into
+
+
 def register(ipython: Any) -> None:
     """Give ``ipython`` the magic and its manual."""
 
+    @in_short()
     def magic(line: str, cell: str | None = None) -> AmpProfile | None:
         if cell is None or line.strip() in ("-h", "--help"):
             print(MANUAL)  # noqa: T201  (what one asked to read)
             return None
         from jupyter_gpuperf.client.precision import profile_cell
-        from jupyter_gpuperf.magics.amp_options import parse
 
-        try:
-            command = parse(line)
-            result = profile_cell(ipython, cell, command.options, command.setup)
-        except GpuPerfError as error:
-            raise error if isinstance(error, BenchmarkError) else BenchmarkError.of(error) from None
-        if command.into is not None:
-            ipython.user_ns[command.into] = result
+        options, setup, into = parse(line)
+        result = profile_cell(ipython, cell, options, setup)
+        if into is not None:
+            ipython.user_ns[into] = result
         return result
 
     magic.__doc__ = MANUAL

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import atexit
 import json
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.utils.process import arg_split
 
-from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.client.terminal_recording import STARTED, sentence_of
-from jupyter_gpuperf.commands.options import OptionParser
+from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 
 START_SECONDS: Final = 45.0
@@ -75,13 +75,7 @@ class RecordingProcess:
     def __init__(self, file: str, options: list[str]) -> None:
         self.recording = Recording(file=file)
         command = [sys.executable, "-m", "jupyter_gpuperf", "record", file, "--attached", "--json"]
-        self._process = subprocess.Popen(
-            [*command, *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._process = Popen([*command, *options], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
         # Ctrl-C in a terminal reaches the whole group: that would end it with the cell, as it should.
         timer = threading.Timer(START_SECONDS, self._process.kill)
         timer.start()
@@ -104,14 +98,12 @@ class RecordingProcess:
             try:
                 out, _ = self._process.communicate(timeout=STOP_SECONDS)  # closes its input
                 self.recording.summary = json.loads(out.strip().splitlines()[-1])
-            except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+            except (TimeoutExpired, ValueError, IndexError) as error:
                 self._process.kill()
                 self._process.communicate()
-                raise Unavailable(
-                    "recording_not_ended",
-                    "The recording did not end as it should; its process was killed.",
-                    f"What was recorded until its last seconds is in {self.recording.file}.",
-                ) from error
+                message = "The recording did not end as it should; its process was killed."
+                hint = f"What was recorded until its last seconds is in {self.recording.file}."
+                raise Unavailable("recording_not_ended", message, hint) from error
         return self.recording
 
     def _failure(self) -> GpuPerfError:
@@ -120,11 +112,9 @@ class RecordingProcess:
             return Unavailable(**json.loads(errors.strip().splitlines()[-1]))
         except (ValueError, IndexError, TypeError):
             last = errors.strip().splitlines()[-1:] or ["it said nothing"]
-            return Unavailable(
-                "recording_not_started",
-                f"The recording could not begin: {last[0]}.",
-                "Try jupyter gpuperf record in a terminal.",
-            )
+            message = f"The recording could not begin: {last[0]}."
+            hint = "Try jupyter gpuperf record in a terminal."
+            return Unavailable("recording_not_started", message, hint)
 
 
 @magics_class
@@ -134,23 +124,21 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     current: RecordingProcess | None = None
 
     @line_cell_magic  # type: ignore[untyped-decorator]
+    @in_short()
     def gpurecord(self, line: str, cell: str | None = None) -> Recording | None:
         """Record; see :data:`MANUAL`."""
-        try:
-            words = arg_split(line, posix=True)
-            if cell is not None:
-                return self._record_cell(words, cell)
-            if not words:
+        words = arg_split(line, posix=True)
+        if cell is not None:
+            return self._record_cell(words, cell)
+        match words:
+            case []:
                 return self._stand()
-            action, *rest = words
-            if action == "start":
+            case ["start", *rest]:
                 self._start(rest)
                 return self._stand()
-            if action == "stop" and not rest:
+            case ["stop"]:
                 return self._stop()
-            raise BadRequest("usage", f"{line!r} is not understood.", "See %gpurecord?")
-        except GpuPerfError as error:
-            raise BenchmarkError.of(error) from None
+        raise BadRequest("usage", f"{line!r} is not understood.", "See %gpurecord?")
 
     def _record_cell(self, words: list[str], cell: str) -> Recording:
         self._start(words)
@@ -163,11 +151,8 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     def _start(self, words: list[str]) -> None:
         if self.current is not None and self.current.runs:
-            raise BadRequest(
-                "recording_runs",
-                f"A recording runs already, to {self.current.recording.file}.",
-                "End it with %gpurecord stop.",
-            )
+            message = f"A recording runs already, to {self.current.recording.file}."
+            raise BadRequest("recording_runs", message, "End it with %gpurecord stop.")
         file, options = _understood(words)
         self.current = RecordingProcess(file, options)
         atexit.register(self.current.stop)
@@ -180,9 +165,8 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     def _stop(self) -> Recording:
         if self.current is None:
-            raise BadRequest(
-                "no_recording", "Nothing is being recorded.", "%gpurecord start begins."
-            )
+            hint = "%gpurecord start begins."
+            raise BadRequest("no_recording", "Nothing is being recorded.", hint)
         process, self.current = self.current, None
         atexit.unregister(process.stop)
         return process.stop()
@@ -197,9 +181,8 @@ def _understood(words: list[str]) -> tuple[str, list[str]]:
     given = parser.parse_args(words)
     options: list[str] = []
     for name in ("seconds", "interval_ms", "label"):
-        value = getattr(given, name)
-        if value is not None:
-            options += [f"--{name.replace('_', '-')}", str(value)]
+        if (value := getattr(given, name)) is not None:
+            options += [flag(name), str(value)]
     return given.file, options
 
 

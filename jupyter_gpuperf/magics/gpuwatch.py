@@ -8,9 +8,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.utils.process import arg_split
 
-from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.commands.options import OptionParser
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.errors import BadRequest
 
 # What watches loads with the first %gpuwatch, not with the extension.
 if TYPE_CHECKING:
@@ -45,13 +45,11 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     log: CellLog | None = None
 
     @line_magic  # type: ignore[untyped-decorator]
+    @in_short()
     def gpuwatch(self, line: str) -> Report | Proved | None:
         """Watch; see :data:`MANUAL`."""
-        try:
-            given = _understood(arg_split(line, posix=True))
-            return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
-        except GpuPerfError as error:
-            raise BenchmarkError.of(error) from None
+        given = _understood(arg_split(line, posix=True))
+        return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
 
     def _on(self, given: Any) -> None:  # parsed options
         from jupyter_gpuperf.client.cells import CellLog
@@ -77,14 +75,14 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         print("Nothing is watched any more.")  # noqa: T201
 
     def _state(self, given: Any) -> Report:
-        from jupyter_gpuperf.client.watch_report import report_of
+        from jupyter_gpuperf.client.watch_session import report_of
 
         if self.log is not None and given.quiet:
             self.log.quiet = True
         return report_of(session(), ())
 
     def _report(self, given: Any) -> Report:
-        from jupyter_gpuperf.client.watch_report import report_of
+        from jupyter_gpuperf.client.watch_session import report_of
 
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
@@ -93,11 +91,11 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
         names = given.names
         if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
-            raise BadRequest(
-                "usage",
-                "headspace takes two variables: the loader, and the function that is its step.",
-                "For example %gpuwatch headspace train_loader train_step.",
+            message = (
+                "headspace takes two variables: the loader, and the function that is its step."
             )
+            hint = "For example %gpuwatch headspace train_loader train_step."
+            raise BadRequest("usage", message, hint)
         loader, step = (self.shell.user_ns[name] for name in names)
         return headspace(loader, step, steps=given.steps or 20)
 
@@ -106,11 +104,8 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
         steps = 5 if given.steps is None else given.steps
         if not 1 <= steps <= MOST_STEPS:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"steps = {steps} is out of range.",
-                f"Give from 1 to {MOST_STEPS}.",
-            )
+            message, hint = f"steps = {steps} is out of range.", f"Give from 1 to {MOST_STEPS}."
+            raise BadRequest("parameter_out_of_range", message, hint)
         arm(session().watching, steps)
         print(f"{steps} steps of the next loop will be profiled.")  # noqa: T201
 

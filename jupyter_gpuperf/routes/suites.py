@@ -74,7 +74,7 @@ class SuitePageHandler(GpuPerfHandler):
         self.finish(page)
 
     def _page(self, suite_id: str) -> str:
-        from jupyter_gpuperf.display.suite_page import suite_page  # it loads the benchmarks
+        from jupyter_gpuperf.display.suite_view import suite_page  # it loads the benchmarks
 
         info = self.services.suites.get(suite_id)
         suites = self.services.suites.suites_of(suite_id)

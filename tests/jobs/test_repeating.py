@@ -69,7 +69,7 @@ def test_a_job_of_all_devices_sees_all_and_keeps_others_off_each(make_manager):
 
 
 def test_whoever_wants_all_waits_for_each(make_manager, tmp_path):
-    from jupyter_gpuperf.jobs.locking import lock, release
+    from jupyter_gpuperf.jobs.locking import locked
 
     class StillHeld(Exception):
         pass
@@ -77,12 +77,13 @@ def test_whoever_wants_all_waits_for_each(make_manager, tmp_path):
     def give_up(_seconds):
         raise StillHeld
 
-    one = lock(["GPU-B"], tmp_path, wait=give_up)
-    with pytest.raises(StillHeld):
-        lock(["GPU-A", "GPU-B"], tmp_path, wait=give_up)
-    release(lock(["GPU-A"], tmp_path, wait=give_up))  # what it had, it gave back
-    release(one)
-    both = lock(["GPU-B", "GPU-A"], tmp_path, wait=give_up)
-    with pytest.raises(StillHeld):
-        lock(["GPU-A"], tmp_path, wait=give_up)
-    release(both)
+    def held(*keys):
+        return locked(keys, tmp_path, wait=give_up)
+
+    with held("GPU-B"):
+        with pytest.raises(StillHeld):
+            held("GPU-A", "GPU-B").__enter__()
+        with held("GPU-A"):  # what it had, it gave back
+            pass
+    with held("GPU-B", "GPU-A"), pytest.raises(StillHeld):
+        held("GPU-A").__enter__()

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from jupyter_gpuperf.client.reporting_view import ReportingView
+from jupyter_gpuperf.client.in_process_progress import ReportingView
 from jupyter_gpuperf.jobs.job import new_job
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager

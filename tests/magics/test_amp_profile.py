@@ -9,8 +9,8 @@ import pytest
 
 import jupyter_gpuperf as gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.in_process_progress import shortened
 from jupyter_gpuperf.client.precision_as_result import as_benchmark
-from jupyter_gpuperf.client.reporting_view import shortened
 from jupyter_gpuperf.display.language import Words
 from jupyter_gpuperf.magics.amp_profile import MANUAL
 from jupyter_gpuperf.precision import advice

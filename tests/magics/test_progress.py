@@ -7,8 +7,8 @@ import io
 import pytest
 
 from jupyter_gpuperf.display.progress import (
-    SilentView,
     TextView,
+    View,
     progress_html,
     status_words,
     terminal_view,
@@ -67,7 +67,7 @@ def test_a_terminal_gets_one_line_that_is_wiped_at_the_end():
 
 
 def test_a_stream_that_nobody_looks_at_gets_nothing():
-    assert type(terminal_view(io.StringIO())) is SilentView
+    assert type(terminal_view(io.StringIO())) is View
 
 
 def test_a_workers_message_is_escaped():
