@@ -44,7 +44,6 @@ def facts_of(session: Session, compiled: bool) -> dict[str, Any]:
     ]
     return {
         "odd_shapes": [name for path, module in roots for name in _odd_layers(torch, path, module)],
-        "replayed": dict(session.replayed),
         "loads": bool(loaders),
         "compiled": compiled,
         "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),

@@ -100,12 +100,10 @@ class Numerics:
 
 def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
     """Return fp32's floors from the reference, a run alike, and runs of other seeds."""
-    losses = reference.losses or _means(reference.outputs)
+    losses = reference.curve
     steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
-    repeat = difference(losses, again.losses or _means(again.outputs))
-    seed = max(
-        (difference(losses, each.losses or _means(each.outputs)) for each in others), default=0.0
-    )
+    repeat = difference(losses, again.curve)
+    seed = max((difference(losses, each.curve) for each in others), default=0.0)
     return Floors(
         repeat=repeat,
         seed=seed,
@@ -122,10 +120,8 @@ def compare(
     operators: tuple[Sequence[Operator], Sequence[Operator]] | None = None,
 ) -> Numerics:
     """Return how a mode's run compares with fp32's."""
-    mine = trace.losses or _means(trace.outputs)
-    theirs = reference.losses or _means(reference.outputs)
+    mine, theirs = trace.curve, reference.curve
     off = difference(theirs, mine)
-    floor, meaning = floors.floor
     found = Numerics(
         details={
             "losses": mine,
@@ -140,7 +136,7 @@ def compare(
             "first_divergence": first_divergence(*operators) if operators else None,
         }
     )
-    _judge(found, mine, theirs, off, floor, meaning)
+    _judge(found, mine, theirs, off, floors)
     return found
 
 
@@ -149,9 +145,9 @@ def _judge(
     mine: Sequence[float],
     theirs: Sequence[float],
     off: float,
-    floor: float,
-    meaning: str,
+    floors: Floors,
 ) -> None:
+    floor, meaning = floors.floor
     if not mine:
         found.sentence = "The cell computes no loss and no output that could be compared."
         return
@@ -171,8 +167,7 @@ def _judge(
             else f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
         )
         return
-    ratio = off / floor
-    found.against_floor = ratio
+    ratio = found.against_floor = off / floor
     if ratio <= 1:
         found.verdict = WITHIN
         found.sentence = f"The loss is within {meaning} ({ratio:.2g} of it)."
@@ -183,10 +178,8 @@ def _judge(
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the root mean square difference of two curves, over what both have."""
-    pairs = list(zip(one, other, strict=False))
-    if not pairs:
-        return 0.0
-    return math.sqrt(statistics.fmean((a - b) ** 2 for a, b in pairs))
+    squares = [(a - b) ** 2 for a, b in zip(one, other, strict=False)]
+    return math.sqrt(statistics.fmean(squares)) if squares else 0.0
 
 
 def relative_distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
@@ -267,10 +260,6 @@ def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> di
                 "not_finite": broken,
             }
     return None
-
-
-def _means(outputs: Mapping[str, Any]) -> list[float]:
-    return [float(outputs[name].double().mean()) for name in sorted(outputs)]
 
 
 def _relative(one: Sequence[float], other: Sequence[float]) -> float | None:

@@ -6,7 +6,7 @@ import contextlib
 import time
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.device import uuid_of
@@ -91,10 +91,8 @@ class _Profiling:
             run_seconds=variants[REFERENCE].run_seconds if REFERENCE in variants else 0.0,
             budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
-        try:
+        with contextlib.closing(checking):  # an interrupt, too, lets go of the driver
             self._looked_into(variants, checking)
-        finally:
-            checking.forget()  # an interrupt, too, lets go of the driver
         if options.compile:
             self._compiled(variants)
         profile.now = self._outcomes.pop(NOW, None)
@@ -102,7 +100,8 @@ class _Profiling:
         profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
         profile.steps_per_run = self._session.steps_per_run
         profile.numerics_steps = checking.steps_compared
-        profile.environment = self._environment()
+        environment = describe(self._torch, self._device)
+        profile.environment = {**environment, "steps_per_run": profile.steps_per_run}
         profile.warnings += facts.warnings_of(self._session)
         if found is not None and found.doubt:
             profile.warnings.append(found.doubt)
@@ -237,12 +236,6 @@ class _Profiling:
         self._fill_times(outcome, variant.name, variant, found)
         assert outcome.compiled is not None
         outcome.compiled["speedup_over_eager"] = found.speedup(variant.name, variant.mode)
-
-    def _environment(self) -> dict[str, Any]:
-        return {
-            **describe(self._torch, self._device),
-            "steps_per_run": self._session.steps_per_run,
-        }
 
     def _answer(self) -> None:
         profile, session = self._profile, self._session

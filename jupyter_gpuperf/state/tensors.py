@@ -105,7 +105,7 @@ class _Tensor:
         # The gradient itself is not held: a step that lets go of it must get its memory back.
         held = gradient.detach()
         self.gradient_address = int(held.data_ptr()) if is_plain(held) else 0
-        self.gradient = _copy_of(held, on_host)
+        self.gradient = copy_of(held, on_host=on_host)
 
     def restore_place(self) -> None:
         tensor, alias = self.tensor, self.alias
@@ -138,7 +138,7 @@ class _Storage:
         self._torch, self._alias = torch, alias
         self._storage = alias.untyped_storage()
         self._nbytes = self._storage.nbytes()
-        self._copy = _copy_of(self._storage, on_host) if copied else None
+        self._copy = copy_of(self._storage, on_host=on_host) if copied else None
         self._seen = None if copied else self._look()
 
     def restore(self) -> None:
@@ -163,7 +163,7 @@ class _Storage:
         return version, bytes(spread.cpu().tolist())
 
 
-def _copy_of(held: Any, on_host: bool) -> Any:
+def copy_of(held: Any, *, on_host: bool) -> Any:
     """Return a copy of a tensor or a storage, in the host's memory or beside it."""
     return held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 
