@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import difference
-from jupyter_gpuperf.loaders.sampling import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_kept
 from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
 
 KEPT: Final = (

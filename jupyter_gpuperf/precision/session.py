@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.precision.effects import mentioned
 from jupyter_gpuperf.precision.modes import NOW, Around, Watch, applied
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import Iterators
-from jupyter_gpuperf.state.randomness import cuda_in_use
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import Snapshot
 

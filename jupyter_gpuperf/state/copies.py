@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.measure.resources import available_memory_bytes
-from jupyter_gpuperf.state.randomness import cuda_in_use
 from jupyter_gpuperf.state.reached import Reached
 
 LARGE_BYTES: Final = 256 * 2**20

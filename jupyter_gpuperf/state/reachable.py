@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.loaders.randomness import is_generator
 from jupyter_gpuperf.state.bindings import (
     BUFFERS,
     CONTAINERS,
@@ -24,7 +25,6 @@ from jupyter_gpuperf.state.bindings import (
     content_of,
     plain_kind,
 )
-from jupyter_gpuperf.state.randomness import is_generator
 from jupyter_gpuperf.state.reached import Reached
 from jupyter_gpuperf.state.roots import Roots, is_own, names_in
 

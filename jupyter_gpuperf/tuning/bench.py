@@ -10,7 +10,7 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject
-from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, Take
+from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.statistics import Interval, mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
@@ -20,7 +20,7 @@ from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.space import in_the_way
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower, interval_of
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """Workers with more than that in work are not waited for when a trial ends."""
@@ -34,8 +34,8 @@ class Bench:
 
     Parameters
     ----------
-    take
-        Makes what is done with each batch, given whether it is pinned.
+    to_gpu
+        Whether the copy of each batch to the GPU is part of the time.
     left_seconds
         Returns the time that is left for all.
     say
@@ -54,15 +54,14 @@ class Bench:
         *,
         alarm: Alarm,
         left_seconds: Callable[[], float],
-        take: Callable[[bool], Take | None] = lambda pinned: None,
+        to_gpu: bool = False,
         say: Callable[[str], object] = lambda words: None,
         most_workers: int | None = None,
         on_trial: Callable[[Trial], object] = lambda trial: None,
     ) -> None:
-        self._on_trial = on_trial
-        self._most_workers = most_workers
         self._subject, self._probe, self._budget = subject, probe, budget
-        self._alarm, self._left, self._take, self._say = alarm, left_seconds, take, say
+        self._alarm, self._left, self._say, self._on_trial = alarm, left_seconds, say, on_trial
+        self._to_gpu, self._most_workers = to_gpu, most_workers
 
     def drain(
         self, setting: Setting, *, seconds: float, target_ratio: float, best: Interval | None = None
@@ -78,14 +77,32 @@ class Bench:
         """
 
         def work(run: _Run) -> None:
+            trial, size = run.trial, max(1, setting.num_workers)
             batches = Batches(
                 run.loader,
                 prefetched=1 + setting.in_flight_batches,
-                take=self._take(setting.pin_memory),
+                take=ToDevice(pinned=setting.pin_memory) if self._to_gpu else None,
                 begun=run.begun,
             )
-            run.trial.startup_seconds = batches.startup_seconds
-            self._blocks(run, batches, seconds, target_ratio, best)
+            trial.startup_seconds = batches.startup_seconds
+            if self._probe.batch_seconds < BLOCK_SECONDS:
+                size = batches.long_enough(size)
+            usage, began = Usage(run.pids), time.perf_counter()
+            rule = StopRule(
+                target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval
+            )
+            trial.blocks = rule.blocks
+            while len(rule.blocks) < FEWEST_TIMED or not rule.done:
+                rule.add(batches.seconds_each(size))
+                self._say(setting.words())
+                is_known = best is not None and len(rule.blocks) >= FEWEST_TIMED
+                if is_known and clearly_slower(trial.batch_seconds, best):
+                    trial.aborted = True
+                    break
+            trial.cpu_cores = usage.cpu_seconds() / (time.perf_counter() - began)
+            trial.machine_busy_ratio = usage.machine_busy_ratio()
+            trial.storage_bytes = usage.storage_bytes() / (len(rule.blocks) * size)
+            trial.memory_bytes = usage.memory_bytes()
 
         trial = self._tried(setting, seconds, work)
         self._on_trial(trial)
@@ -103,8 +120,7 @@ class Bench:
             while len(run.trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
                 took = _with_steps(iterator, step, block)
                 if took is None:
-                    iterator = run.iterate()
-                    took = _with_steps(iterator, step, block)
+                    took = _with_steps(iterator := run.iterate(), step, block)
                 if took is None:
                     raise BadRequest(
                         "data_too_short",
@@ -188,39 +204,6 @@ class Bench:
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self._budget.cpus))
         return start + 2 * rounds * crowded * self._probe.batch_seconds
-
-    def _blocks(
-        self,
-        run: _Run,
-        batches: Batches,
-        seconds: float,
-        target_ratio: float,
-        best: Interval | None,
-    ) -> None:
-        trial = run.trial
-        size = max(1, trial.setting.num_workers)
-        if self._probe.batch_seconds < BLOCK_SECONDS:
-            size = batches.long_enough(size)
-        usage, began = Usage(run.pids), time.perf_counter()
-        rule = StopRule(target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval)
-        count = 0
-        while count < FEWEST_TIMED or not rule.done:
-            rule.add(batches.seconds_each(size))
-            trial.blocks.append(rule.blocks[-1])
-            count += 1
-            self._say(trial.setting.words())
-            if (
-                best is not None
-                and count >= FEWEST_TIMED
-                and clearly_slower(interval_of(trial.blocks), best)
-            ):
-                trial.aborted = True
-                break
-        wall = time.perf_counter() - began
-        trial.cpu_cores = usage.cpu_seconds() / wall
-        trial.machine_busy_ratio = usage.machine_busy_ratio()
-        trial.storage_bytes = usage.storage_bytes() / (count * size)
-        trial.memory_bytes = usage.memory_bytes()
 
 
 class _Run:

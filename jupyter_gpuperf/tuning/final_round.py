@@ -25,18 +25,22 @@ class Finals:
 
     def best(self) -> Trial | None:
         """Return the recommended one; ``None`` where nothing could be measured."""
+        tried = self._tried
         if self._space.step is not None:
             return self._with_step(self._space.step)
         finalists = self._finalists()
         if len(finalists) > 1:
             self._in_turn(finalists)
-        best = self._tried.nearest([each for each in finalists if each.error is None])
-        return None if best is None else self._beside(best, self._ahead(best, finalists))
-
-    def keeps_up(self, trial: Trial) -> bool:
-        """Tell whether the step waits for less than the bound."""
-        ratio = trial.wait_ratio
-        return ratio is not None and ratio["value"] <= WAIT_RATIO
+        best = tried.nearest([each for each in finalists if each.error is None])
+        if best is None:
+            return None
+        others = [each for each in tried.measured() if each.roles and each not in finalists]
+        # Named ones may look faster only because the machine has become slower since they were measured.
+        ahead = [each for each in others if slower(best, each)]
+        if not ahead:
+            return best
+        self._in_turn([best, *ahead])
+        return tried.nearest([best, *ahead])
 
     def _finalists(self) -> list[Trial]:
         """Return the leader and those that may be as good, named ones first."""
@@ -52,17 +56,6 @@ class Finals:
         ]
         rivals.sort(key=lambda each: (not each.roles, tried.epoch_seconds(each)))
         return [leader, *rivals[: MOST_FINALISTS - 1]]
-
-    def _ahead(self, best: Trial, finalists: Sequence[Trial]) -> list[Trial]:
-        """Return named ones that look faster only because the machine has become slower since they were measured."""
-        others = [each for each in self._tried.measured() if each not in finalists]
-        return [each for each in others if each.roles and slower(best, each)]
-
-    def _beside(self, best: Trial, ahead: Sequence[Trial]) -> Trial | None:
-        if not ahead:
-            return best
-        self._in_turn([best, *ahead])
-        return self._tried.nearest([best, *ahead])
 
     def _in_turn(self, finalists: Sequence[Trial]) -> None:
         left = self._tried.left
@@ -89,13 +82,13 @@ class Finals:
         others = sorted(tried.measured(), key=load_seconds)
         order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
         for trial in order:
-            if self._may_win(trial) and self._against(trial, step) and self.keeps_up(trial):
+            if self._may_win(trial) and self._against(trial, step) and keeps_up(trial):
                 break
         for trial in tried.measured():
             if trial.roles and not trial.waits:
                 self._against(trial, step)
         held = [each for each in tried.measured() if each.waits]
-        kept = [each for each in held if self.keeps_up(each)]
+        kept = [each for each in held if keeps_up(each)]
         if kept:
             return min(kept, key=lambda each: each.setting.cost)
         # Where there was no time to hold what leads against the step, its rate must do.
@@ -123,3 +116,9 @@ class Finals:
         if not made.out_of_time:  # else its rate stands
             trial.error = trial.error or made.error
         return bool(trial.waits)
+
+
+def keeps_up(trial: Trial) -> bool:
+    """Tell whether the step waits for less than the bound."""
+    ratio = trial.wait_ratio
+    return ratio is not None and ratio["value"] <= WAIT_RATIO

@@ -118,19 +118,17 @@ def probe_here(
 
 
 class ProbeFailed(Exception):
-    """The worker that looked at single items gave none.
+    """The worker that looked at single items gave none; the message says why, in a line.
 
     Attributes
     ----------
-    words
-        Why, in a line.
     text
         All that torch said.
     """
 
     def __init__(self, words: str, text: str) -> None:
         super().__init__(words)
-        self.words, self.text = words, text
+        self.text = text
 
 
 def _watched(subject: Subject) -> Watched:

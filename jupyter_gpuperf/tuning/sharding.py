@@ -5,11 +5,10 @@ Standard library only at module level.
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
+from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.loaders.subject import Subject, default_start_method, noting_context
 from jupyter_gpuperf.tuning.safety import close
 
@@ -58,11 +57,7 @@ class _Alike:
     def __call__(self, worker: int) -> None:
         import torch
 
-        random.seed(SEED)
-        torch.manual_seed(SEED)
-        numpy: Any = sys.modules.get("numpy")
-        if numpy is not None:
-            numpy.random.seed(SEED)
+        Randomness(torch).reseed(SEED)
         if self._own is not None:
             self._own(worker)
 

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -50,12 +50,7 @@ class Alarm:
             self._before = (handler, timer, self._clock())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._before is not None:
             handler, (left, interval), began = self._before
             signal.setitimer(signal.ITIMER_REAL, 0.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -16,13 +17,14 @@ from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.loaders.printed_code import refusal
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method
+from jupyter_gpuperf.measure.device import started_device
+from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import budget_here
-from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
-from jupyter_gpuperf.tuning.environment import environment_of
+from jupyter_gpuperf.tuning.consumer import Step, settled, step_seconds_of
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.request import Wanted
@@ -91,7 +93,11 @@ def tune_loader(
                 subject = Subject(given, name, wanted.batch_size, names)
                 outcome = _Tuning(subject, wanted, clock, on_trial).run()
         except TimeIsUp:
-            raise _no_time(wanted.budget_seconds) from None
+            raise Unavailable(
+                "no_time",
+                f"The data set gave nothing to measure within {wanted.budget_seconds:.0f} s.",
+                "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
+            ) from None
     if lost := before.not_restored:
         said = f"Of what the step changed, this was not put back: {', '.join(lost[:5])}."
         outcome = replace(outcome, warnings=[*outcome.warnings, said])
@@ -119,7 +125,7 @@ class _Tuning:
 
         looked = self._looked()
         self._refuse_what_takes_too_long(looked)
-        stream_limit = self._stream_limit(looked)
+        stream_limit = self._stream_limit()
         pinning = torch.cuda.is_available() and not looked.uses_cuda
         bench = Bench(
             self._subject,
@@ -127,7 +133,7 @@ class _Tuning:
             self._budget,
             alarm=self._clock.alarm,
             left_seconds=self._clock.left,
-            take=lambda pinned: ToDevice(pinned=pinned) if pinning else None,
+            to_gpu=pinning,
             say=self._clock.say,
             most_workers=stream_limit,
             on_trial=self._on_trial,
@@ -153,21 +159,17 @@ class _Tuning:
         try:
             return probe(self._subject, limit, timeout)
         except ProbeFailed as error:
-            if CUDA_IN_FORK in error.text:
-                return self._looked_without_fork(limit, timeout)
-            raise GpuPerfError(
-                "data_set_failed",
-                f"No item could be loaded: {error.words}.",
-                f"Take an item in a cell of its own to see where: next(iter({self._subject.name})).",
-            ) from None
-
-    def _looked_without_fork(self, limit: float, timeout: float) -> Probe:
+            if CUDA_IN_FORK not in error.text:
+                raise GpuPerfError(
+                    "data_set_failed",
+                    f"No item could be loaded: {error}.",
+                    f"Take an item in a cell of its own to see where: next(iter({self._subject.name})).",
+                ) from None
         try:
             found = probe(self._subject, limit, timeout, method="forkserver")
             self._start_method = "forkserver"
         except (ProbeFailed, GpuPerfError) as error:
-            words = error.message if isinstance(error, GpuPerfError) else str(error)
-            self._warnings.append(f"Workers can't be used: items use CUDA, and {words}")
+            self._warnings.append(f"Workers can't be used: items use CUDA, and {error}")
             found = probe_here(self._subject, limit)
         return found
 
@@ -181,11 +183,10 @@ class _Tuning:
                 f"Give it more time: budget_seconds={math.ceil(40 * looked.batch_seconds)}.",
             )
 
-    def _stream_limit(self, looked: Probe) -> int | None:
-        if not self._subject.is_stream:
-            return None
+    def _stream_limit(self) -> int | None:
+        """Return how many workers a stream has work for; ``None`` for any number."""
         shards = self._subject.most_workers
-        if shards is not None:
+        if shards is not None or not self._subject.is_stream:
             return shards
         if is_repeated(self._subject, max(1.0, self._clock.left() / 4)):
             self._warnings.append(
@@ -198,7 +199,9 @@ class _Tuning:
     def _step(self, bench: Bench) -> tuple[Step | None, float | None]:
         wanted = self._wanted
         if wanted.target_rate is not None:
-            return sleeping(1 / wanted.target_rate), 1 / wanted.target_rate
+            seconds = 1 / wanted.target_rate
+            # It computes nothing, as a GPU does for the processor.
+            return lambda batch: time.sleep(seconds), seconds
         if wanted.step is None:
             return None, None
         self._clock.say("timing the step")
@@ -254,9 +257,22 @@ class _Tuning:
             enough=found.enough,
             probe=looked.to_dict(),
             budget=self._budget.to_dict(),
-            environment=environment_of(subject, self._budget),
+            environment=self._environment(),
             seconds=self._clock.passed(),
         )
+
+    def _environment(self) -> dict[str, Any]:
+        """Return where it was measured, and what tells this data set from another."""
+        import torch
+
+        kind = type(self._subject.dataset)
+        return {
+            **describe(torch, started_device(torch)),
+            "start_method": default_start_method(),
+            "data_set": f"{kind.__module__}.{kind.__qualname__}",
+            "data_set_items": self._subject.items,
+            "memory_limit_bytes": self._budget.memory_limit_bytes,
+        }
 
     def _code(self, setting: Setting) -> str:
         try:
@@ -275,19 +291,14 @@ def _failures(found: Found) -> list[str]:
     return [f"{words}: {reason}" for reason, words in first.items()][:4]
 
 
-def _no_time(budget_seconds: float) -> Unavailable:
-    return Unavailable(
-        "no_time",
-        f"The data set gave nothing to measure within {budget_seconds:.0f} s.",
-        "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
-    )
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep back what torch and Python say of the settings that are tried: that is what the table is for."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="This DataLoader will create")
-        warnings.filterwarnings("ignore", message=".*pin_memory.*")
-        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+        for each in (
+            "This DataLoader will create",
+            ".*pin_memory.*",
+            ".*multi-threaded, use of fork",
+        ):
+            warnings.filterwarnings("ignore", message=each)
         yield

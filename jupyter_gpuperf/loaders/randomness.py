@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
 class Randomness:
     """The states of torch's, CUDA's, Python's and NumPy's shared generators, and of others."""
 
-    def __init__(self, torch: Any, generators: Iterable[Any]) -> None:
+    def __init__(self, torch: Any, generators: Iterable[Any] = ()) -> None:
         self._before = [
             (each, _state_of(each)) for each in (*_shared_generators(torch), *generators)
         ]
@@ -104,3 +105,15 @@ def _alike(one: Any, other: Any) -> bool:
     if hasattr(one, "tolist") and hasattr(other, "tolist"):
         return bool((one == other).all())
     return bool(one == other)
+
+
+@contextlib.contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put the shared random states back: samplers and transforms draw from them."""
+    import torch
+
+    before = Randomness(torch)
+    try:
+        yield
+    finally:
+        before.restore()
