@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace
+from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace, whole_rounds
 from jupyter_gpuperf.ab_tests.worker_pause import Stillness
 from jupyter_gpuperf.errors import BadRequest
 
@@ -101,20 +102,17 @@ class Loop:
 
         The start takes what it takes; ``limit_seconds`` is for the rest.
         """
-        self._go()
-        with self._stillness.during(limit_seconds):
+        with self._going(limit_seconds):
             began = self._clock()
             self._take()
             # A slow step needs patience from the start.
             self._step_seconds = self._clock() - began
             self._use_up(limit_seconds)
-        self._stand()
 
     def look(self, limit_seconds: float) -> None:
         """Time steps until it is known how long one takes, or time is up."""
         unit = max(1, self._workers)
-        steps = -(-LOOK_STEPS // unit) * unit
-        taken = self._timed(steps, limit_seconds)
+        taken = self._timed(whole_rounds(LOOK_STEPS, self._workers), limit_seconds)
         if taken % unit:
             # A part of the workers' round may be its fast part; the round's wait is for all of them.
             self._step_seconds = max(self._step_seconds, max(self._waits_seconds) / unit)
@@ -122,11 +120,10 @@ class Loop:
     @property
     def pace(self) -> Pace:
         """How fast it went when it was timed last."""
-        lead = 0 if self._stillness.is_kept else self._prefetched
         return Pace(
             seconds=self._step_seconds,
             workers=self._workers,
-            lead_steps=lead,
+            lead_steps=0 if self._stillness.is_kept else self._prefetched,
             comes_in_bursts=max(self._waits_seconds) > BURST_STEPS * self._step_seconds,
         )
 
@@ -142,15 +139,14 @@ class Loop:
 
     def close(self) -> None:
         """End the workers."""
-        self._go()  # or they could not
+        self._stillness.let_go(self._pids)  # or they could not
         if isinstance(self._batches, Endless):
             self._batches.close()
 
     def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
         """Time steps, until time is up; return how many."""
-        self._go()
         taken = 0
-        with self._stillness.during(5 * steps * self._step_seconds):
+        with self._going(5 * steps * self._step_seconds):
             if not self._stillness.is_kept:
                 self._use_up(float("inf"))
             self._wait()
@@ -160,8 +156,15 @@ class Loop:
                 taken += 1
             self._wait()
             self._step_seconds = (self._clock() - began) / taken
-        self._stand()
         return taken
+
+    @contextlib.contextmanager
+    def _going(self, seconds: float) -> Iterator[None]:
+        """Let the workers go on for what runs inside, which should take so long at most."""
+        self._stillness.let_go(self._pids)
+        with self._stillness.during(seconds):
+            yield
+        self._stillness.hold(self._pids)
 
     def _use_up(self, limit_seconds: float) -> None:
         began = self._clock()
@@ -184,11 +187,6 @@ class Loop:
         self._step(batch)
         return waited_seconds
 
-    def _go(self) -> None:
-        self._stillness.let_go(self._pids())
-
-    def _stand(self) -> None:
-        self._stillness.hold(self._pids())
-
+    @property
     def _pids(self) -> list[int]:
         return self._batches.worker_pids if isinstance(self._batches, Endless) else []

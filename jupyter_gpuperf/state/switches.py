@@ -6,9 +6,9 @@ Standard library only at module level.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 OF_CUDA: Final = 3
@@ -50,19 +50,16 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
     for owner, names in ((torch.backends.cudnn, CUDNN), (cuda.matmul, REDUCED)):
         for name in names:
             if hasattr(owner, name):
-                yield (
-                    functools.partial(getattr, owner, name),
-                    functools.partial(setattr, owner, name),
-                )
+                yield partial(getattr, owner, name), partial(setattr, owner, name)
     for name in ATTENTION:
         if hasattr(cuda, f"{name}_sdp_enabled"):
             yield getattr(cuda, f"{name}_sdp_enabled"), getattr(cuda, f"enable_{name}_sdp")
     for device in ("cpu", "cuda"):
-        for read, write in (
-            (torch.is_autocast_enabled, torch.set_autocast_enabled),
-            (torch.get_autocast_dtype, torch.set_autocast_dtype),
-        ):
-            yield functools.partial(read, device), functools.partial(write, device)
+        yield (
+            partial(torch.is_autocast_enabled, device),
+            partial(torch.set_autocast_enabled, device),
+        )
+        yield partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device)
 
 
 @contextlib.contextmanager
@@ -112,13 +109,11 @@ class Float32Switches:
         if self == Float32Switches.read(torch):
             return
         # What can't be read contradicts the newer switch, so it is the opposite of that.
-        opposites = [text != "tf32" for text in self.newer] or [False, False]
-        matmul = opposites[0] if self.matmul == UNREADABLE else self.matmul
-        if self.products == UNREADABLE:
-            torch.set_float32_matmul_precision("high" if matmul else "highest")
-        else:
-            torch.set_float32_matmul_precision(self.products)
-        cudnn = opposites[1] if self.cudnn == UNREADABLE else self.cudnn
+        products, convolutions = [text != "tf32" for text in self.newer[:2]] or [False, False]
+        matmul = products if self.matmul == UNREADABLE else self.matmul
+        said = "high" if matmul else "highest"
+        torch.set_float32_matmul_precision(said if self.products == UNREADABLE else self.products)
+        cudnn = convolutions if self.cudnn == UNREADABLE else self.cudnn
         torch.backends.cudnn.allow_tf32 = cudnn
         for owner, text in zip(_newer(torch), self.newer, strict=True):
             owner.fp32_precision = text

@@ -64,7 +64,7 @@ class Tensors:
         except (RuntimeError, NotImplementedError):
             self._not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
             return
-        self._others.append((tensor, kept[0], kept[1]))
+        self._others.append((tensor, *kept))
 
     def restore(self) -> None:
         """Put everything back."""
@@ -82,8 +82,8 @@ class Tensors:
 
     def not_restored(self) -> list[str]:
         """Return the paths of those that could not be kept, and of large ones that were written meanwhile."""
-        changed = [each.path for each in self._storages.values() if each.watched_change()]
-        return [*self._not_kept, *changed]
+        storages = self._storages.values()
+        return [*self._not_kept, *(each.path for each in storages if each.watched_change())]
 
 
 @dataclass(slots=True)
@@ -170,8 +170,7 @@ def copy_of(held: Any, *, on_host: bool) -> Any:
 
 def _same_place(tensor: Any, alias: Any) -> bool:
     return bool(
-        tensor.dtype == alias.dtype
-        and tensor.device == alias.device
+        tensor.device == alias.device
         and _same_shape(tensor, alias)
         and tensor.storage_offset() == alias.storage_offset()
         and tensor.untyped_storage().data_ptr() == alias.untyped_storage().data_ptr()
@@ -179,6 +178,4 @@ def _same_place(tensor: Any, alias: Any) -> bool:
 
 
 def _same_shape(one: Any, other: Any) -> bool:
-    return bool(
-        one.shape == other.shape and one.stride() == other.stride() and one.dtype == other.dtype
-    )
+    return bool((one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype))

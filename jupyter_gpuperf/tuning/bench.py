@@ -19,7 +19,7 @@ from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.space import in_the_way
-from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
+from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
@@ -36,10 +36,8 @@ class Bench:
     ----------
     to_gpu
         Whether the copy of each batch to the GPU is part of the time.
-    left_seconds
-        Returns the time that is left for all.
-    say
-        Takes what is going on, in a few words.
+    clock
+        The time that is left for all; says what is going on.
     most_workers
         More would repeat a stream, or have nothing to do.
     on_trial
@@ -51,16 +49,14 @@ class Bench:
         subject: Subject,
         probe: Probe,
         budget: Budget,
+        clock: Countdown,
         *,
-        alarm: Alarm,
-        left_seconds: Callable[[], float],
         to_gpu: bool = False,
-        say: Callable[[str], object] = lambda words: None,
         most_workers: int | None = None,
         on_trial: Callable[[Trial], object] = lambda trial: None,
     ) -> None:
         self._subject, self._probe, self._budget = subject, probe, budget
-        self._alarm, self._left, self._say, self._on_trial = alarm, left_seconds, say, on_trial
+        self._clock, self._on_trial = clock, on_trial
         self._to_gpu, self._most_workers = to_gpu, most_workers
 
     def drain(
@@ -94,7 +90,7 @@ class Bench:
             trial.blocks = rule.blocks
             while len(rule.blocks) < FEWEST_TIMED or not rule.done:
                 rule.add(batches.seconds_each(size))
-                self._say(setting.words())
+                self._clock.say(setting.words())
                 is_known = best is not None and len(rule.blocks) >= FEWEST_TIMED
                 if is_known and clearly_slower(trial.batch_seconds, best):
                     trial.aborted = True
@@ -129,7 +125,7 @@ class Bench:
                 run.trial.waits.append(took[0])
                 steps.append(took[1])
                 run.trial.step_seconds = sum(steps) / len(steps)
-                self._say(setting.words())
+                self._clock.say(setting.words())
 
         return self._tried(setting, seconds, work)
 
@@ -160,22 +156,23 @@ class Bench:
             None came.
         """
         loader, _ = self._subject.loader(Setting.of(num_workers=0), 0.0)
-        with self._alarm.within(min(self._left(), START_SECONDS + 3 * self._probe.batch_seconds)):
+        with self._clock.alarm.within(
+            min(self._clock.left(), START_SECONDS + 3 * self._probe.batch_seconds)
+        ):
             return next(iter(loader))
 
     def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
-        trial = Trial(setting=setting)
-        trial.error = in_the_way(setting, self._probe, self._budget)
+        trial = Trial(setting=setting, error=in_the_way(setting, self._probe, self._budget))
         if self._most_workers is not None and setting.num_workers > self._most_workers:
             trial.error = f"not tried: this stream has work for {self._most_workers} at most"
         if trial.error is not None:
             return trial
-        self._say(setting.words())
+        self._clock.say(setting.words())
         run = _Run(trial, self._budget)
         allowed = seconds + self._expected_seconds(setting)
-        limit = min(self._left(), allowed)
+        limit = min(self._clock.left(), allowed)
         try:
-            with self._alarm.within(limit):
+            with self._clock.alarm.within(limit):
                 run.loader, run.processes = self._subject.loader(setting, max(1.0, limit))
                 work(run)
         except TimeIsUp:
@@ -193,7 +190,7 @@ class Bench:
         except Exception as error:  # the user's own code, or a worker of it  # noqa: BLE001
             trial.error = failure_words(error, run.processes, run.watch_reason)
         finally:
-            with self._alarm.held():
+            with self._clock.alarm.held():
                 run.end(at_once=self._probe.batch_seconds > SLOW_BATCH_SECONDS)
         return trial
 

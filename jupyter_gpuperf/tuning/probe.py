@@ -68,15 +68,19 @@ class Probe:
 
     @property
     def regime(self) -> str:
-        """Where items came from: ``no files``, ``warm`` (the system's cache), ``cold`` (storage) or ``mixed``."""
-        if self.read_bytes < 512:
-            return "no files"
-        share = self.storage_bytes / self.read_bytes
-        return "cold" if share >= 0.5 else "warm" if share < 0.05 else "mixed"
+        """Where items came from: ``no files``, or as :func:`regime_of` says."""
+        return (
+            "no files" if self.read_bytes < 512 else regime_of(self.storage_bytes / self.read_bytes)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {**asdict(self), "regime": self.regime}
+
+
+def regime_of(storage_ratio: float) -> str:
+    """Return ``warm`` (read from the system's cache), ``cold`` (from storage) or ``mixed``."""
+    return "cold" if storage_ratio >= 0.5 else "warm" if storage_ratio < 0.05 else "mixed"
 
 
 def probe(
@@ -182,7 +186,8 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
     items = [each for each in every if each.kind == "item"]
     batch = next((each for each in every if each.kind == "batch"), None)
     if not items:
-        raise ProbeFailed(_nothing_of(subject), "")
+        no_batch = f"of {subject.items} items the loader makes no batch: its sampler gives none, or drop_last drops it"
+        raise ProbeFailed(no_batch if subject.items else "the data set has no item", "")
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
     size = max(1, subject.batch_size)
@@ -204,12 +209,6 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
         pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
         batch_size=size,
     )
-
-
-def _nothing_of(subject: Subject) -> str:
-    if not subject.items:
-        return "the data set has no item"
-    return f"of {subject.items} items the loader makes no batch: its sampler gives none, or drop_last drops it"
 
 
 def _variation(walls: list[float]) -> float:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
 NOTHING: Final = "nothing"
+CLOCKS: Final = (time.perf_counter, time.thread_time, time.process_time)
 
 
 class Record(NamedTuple):
@@ -116,12 +117,10 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
     """Make each call and say what it took; ends at the end of a stream."""
     for call in itertools.islice(calls, MOST_ITEMS):
         read, stored = _read_so_far()
-        began = time.perf_counter(), time.thread_time(), time.process_time()
+        began = [clock() for clock in CLOCKS]
         value = call()
-        took = (
-            time.perf_counter() - began[0],
-            time.thread_time() - began[1],
-            time.process_time() - began[2],
+        wall, thread, process = (
+            clock() - start for clock, start in zip(CLOCKS, began, strict=True)
         )
         if value is NOTHING:
             return
@@ -130,7 +129,9 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
             value,
             Record(
                 kind,
-                *took,
+                wall,
+                thread,
+                process,
                 bytes_of(value),
                 uses_cuda(value),
                 read_now - read,

@@ -36,7 +36,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     """
     tried = Tried(space, bench, left_seconds)
     if _is_slow(tried):
-        _present(tried)
+        _measure(tried, "present")
         known = any(each.setting.num_workers for each in tried.measured())
         WorkerSearch(tried).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
         _named(tried)
@@ -59,22 +59,17 @@ def _is_slow(tried: Tried) -> bool:
     return wanted > FIRST_SHARE * tried.left()
 
 
-def _present(tried: Tried) -> None:
-    """Measure what people have."""
-    if (present := tried.space.named.get("present")) is not None:
-        _measure(tried, "present", present)
-
-
 def _named(tried: Tried) -> None:
     """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
-    _present(tried)
+    _measure(tried, "present")
     tried.drain(tried.space.base.but(num_workers=0))
-    for role, setting in tried.space.named.items():
-        _measure(tried, role, setting)
+    for role in tried.space.named:
+        _measure(tried, role)
 
 
-def _measure(tried: Tried, role: str, setting: Setting) -> None:
-    if (trial := tried.drain(setting)) is not None:
+def _measure(tried: Tried, role: str) -> None:
+    setting = tried.space.named.get(role)
+    if setting is not None and (trial := tried.drain(setting)) is not None:
         trial.roles.add(role)
 
 

@@ -107,16 +107,14 @@ def space_here(
     stream_limit
         How many workers a stream has work for.
     """
+    from torch.utils.data import DataLoader
+
     present = subject.present
     method = start_method or (present.start_method if present else None)
     pinned = pinning and (present is None or present.pin_memory)
     base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
-    named: dict[str, Setting] = {}
-    if present is not None:
-        named["present"] = present
-    named["golden"] = golden(budget.seen_cpus, start_method=method)
-    if kept is not None:
-        named["kept"] = kept
+    recipe = golden(budget.seen_cpus, start_method=method)
+    named = {"present": present, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - looked.blocked_ratio)
     most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
     if stream_limit is not None:
@@ -126,7 +124,7 @@ def space_here(
     while most > 0 and in_the_way(base.but(num_workers=most), looked, budget):
         most -= 1
     return Space(
-        named=named,
+        named={role: each for role, each in named.items() if each is not None},
         base=base,
         most_workers=most,
         cpus=budget.cpus,
@@ -138,7 +136,7 @@ def space_here(
         batch_seconds=looked.batch_seconds,
         pinning=pinning,
         start_methods=_other_start_methods(method, looked),
-        any_order=_knows_any_order(),
+        any_order="in_order" in inspect.signature(DataLoader).parameters,
     )
 
 
@@ -147,12 +145,6 @@ def _other_start_methods(method: str | None, looked: Probe) -> list[str]:
     used = method or default_start_method()
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     return ["fork"] if used != "fork" and can_fork and not looked.uses_cuda else []
-
-
-def _knows_any_order() -> bool:
-    from torch.utils.data import DataLoader
-
-    return "in_order" in inspect.signature(DataLoader).parameters
 
 
 def in_the_way(setting: Setting, probe: Probe, budget: Budget) -> str | None:

@@ -105,7 +105,7 @@ class Countdown:
         self._budget, self._context = budget_seconds, context
         self._began, self._said = time.monotonic(), 0.0
         self._words = "Looking at items"
-        self.alarm = Alarm()
+        self.alarm = Alarm(self.look)
 
     def left(self) -> float:
         """Return the seconds that are left."""

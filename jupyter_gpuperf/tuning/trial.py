@@ -27,6 +27,12 @@ N = TypeVar("N", int, float)
 FEWEST_TIMED: Final = 3
 """Blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
+FIGURES: Final = (
+    *("batches_per_second", "wait_ratio", "step_seconds", "startup_seconds", "restart_seconds"),
+    *("cpu_cores", "machine_busy_ratio", "memory_bytes", "shared_memory_bytes"),
+    *("aborted", "error"),
+)
+"""Of a trial's plain data, what has the name that it has here."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -121,21 +127,11 @@ class Trial:
         """Return it as plain data."""
         return {
             **self.setting.to_dict(),
+            **{name: getattr(self, name) for name in FIGURES},
             "roles": [each for each in ROLES if each in self.roles],
-            "batches_per_second": self.batches_per_second,
-            "wait_ratio": self.wait_ratio,
-            "step_seconds": self.step_seconds,
-            "startup_seconds": self.startup_seconds,
-            "restart_seconds": self.restart_seconds,
             "epoch_seconds": self.epoch_seconds(batches, step_seconds),
-            "cpu_cores": self.cpu_cores,
-            "machine_busy_ratio": self.machine_busy_ratio,
-            "memory_bytes": self.memory_bytes,
-            "shared_memory_bytes": self.shared_memory_bytes,
             "storage_bytes_per_batch": self.storage_bytes,
             "samples": {"batch_seconds": list(self.blocks), "wait_seconds": list(self.waits)},
-            "aborted": self.aborted,
-            "error": self.error,
         }
 
 

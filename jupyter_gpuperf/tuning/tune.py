@@ -32,12 +32,12 @@ from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space, space_here
 from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
-from jupyter_gpuperf.tuning.time_limit import Alarm, Countdown, TimeIsUp
+from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import (
     doubts,
     limit_of,
-    regime_of,
+    regime_of_trial,
     regime_words,
     summary_of,
 )
@@ -85,9 +85,8 @@ def tune_loader(
         kept(torch, Roots.of_step(wanted.step)) as before,
         _quiet(),
         thrown_away_quietly(),
-        Alarm(clock.look) as alarm,
+        clock.alarm as alarm,
     ):
-        clock.alarm = alarm
         try:
             with alarm.within(clock.left()):
                 subject = Subject(given, name, wanted.batch_size, names)
@@ -131,10 +130,8 @@ class _Tuning:
             self._subject,
             looked,
             self._budget,
-            alarm=self._clock.alarm,
-            left_seconds=self._clock.left,
+            self._clock,
             to_gpu=pinning,
-            say=self._clock.say,
             most_workers=stream_limit,
             on_trial=self._on_trial,
         )
@@ -233,10 +230,8 @@ class _Tuning:
             )
         best.roles.add("recommended")
         limit = limit_of(best, found, space, looked, self._budget)
-        regime = regime_of(best, looked)
-        regime_said = regime_words(
-            regime, subject.batches_drawn, subject.batches_per_epoch, subject.is_stream
-        )
+        regime = regime_of_trial(best, looked)
+        regime_said = regime_words(regime, subject)
         if pinning and space.step is None:
             regime_said += " Copying each batch to the GPU is part of the time."
         return Outcome(
