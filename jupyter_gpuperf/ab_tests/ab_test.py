@@ -117,7 +117,6 @@ def changed(
     state: tuple[Any, ...] = (),
     steps: int,
     limit_seconds: float,
-    clock: Clock = time.perf_counter,
 ) -> Proof:
     """Measure the loop as it is, and with other settings of its loader.
 
@@ -127,7 +126,7 @@ def changed(
         ``unknown_setting``, ``not_rebuildable``, ``no_state_found``.
     """
     other = loader_with(loader, settings)
-    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds, clock)
+    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds)
     with contextlib.closing(bench):
         variants = {
             "before": bench.loop(Endless(loader), loader),
@@ -149,7 +148,7 @@ class _Bench:
         loaders: tuple[Any, ...],
         steps: int,
         limit_seconds: float,
-        clock: Clock,
+        clock: Clock = time.perf_counter,
     ) -> None:
         self._clock, self._limit_seconds = clock, limit_seconds
         self._began = clock()

@@ -39,13 +39,30 @@ def by_value(value: Any, what: str) -> Any:
     if value is None:
         return None
     pickler = _pickler()
-    if pickler is pickle and _of_a_notebook(value):
+    module = getattr(value, "__module__", None) or type(value).__module__
+    if pickler is pickle and str(module) == "__main__":
         raise Unavailable(
             "cloudpickle_missing",
             f"The {what} is defined in the notebook: workers that are not forked can't have it.",
             "Install cloudpickle, or move the class into a module.",
         )
-    return ByValue(_pickled(pickler, value, what), pickler.loads)
+    size = pickled_bytes(value)
+    if size is not None and size > MOST_BYTES:
+        raise BadRequest(
+            "too_large_to_send",
+            f"Pickled, the {what} takes more than {MOST_BYTES / 1e6:.0f} MB: every worker that is not "
+            "forked would read all of it at each start.",
+            "Open its files in the worker, at the first item, or keep the data in a file.",
+        )
+    try:
+        content: bytes = pickler.dumps(value)
+    except Exception as error:  # the user's own code
+        raise BadRequest(
+            "can_not_be_pickled",
+            f"The {what} can't be sent to a worker: {type(error).__name__}: {error}",
+            "Open files, locks and connections in the worker, at the first item.",
+        ) from error
+    return ByValue(content, pickler.loads)
 
 
 def pickled_bytes(value: object) -> int | None:
@@ -84,28 +101,3 @@ class _Count:
         if self.size_bytes > MOST_BYTES:
             raise _TooMuch
         return size
-
-
-def _pickled(pickler: Any, value: object, what: str) -> bytes:
-    size = pickled_bytes(value)
-    if size is not None and size > MOST_BYTES:
-        raise BadRequest(
-            "too_large_to_send",
-            f"Pickled, the {what} takes more than {MOST_BYTES / 1e6:.0f} MB: every worker that is not "
-            "forked would read all of it at each start.",
-            "Open its files in the worker, at the first item, or keep the data in a file.",
-        )
-    try:
-        content: bytes = pickler.dumps(value)
-    except Exception as error:  # the user's own code
-        raise BadRequest(
-            "can_not_be_pickled",
-            f"The {what} can't be sent to a worker: {type(error).__name__}: {error}",
-            "Open files, locks and connections in the worker, at the first item.",
-        ) from error
-    return content
-
-
-def _of_a_notebook(value: object) -> bool:
-    module = getattr(value, "__module__", None) or type(value).__module__
-    return str(module) == "__main__"

@@ -75,16 +75,15 @@ class Stopwatch:
 
     def warm_up(self, variant: Variant) -> None:
         """Run it until what is done once is done: algorithms chosen, memory taken; at least half a second on a GPU."""
-        session = self._session
+        least_seconds = WARM_UP_SECONDS if self._device.type == "cuda" else 0.0
         with self.using(variant):
-            began = time.perf_counter()
-            seconds = []
-            while True:
-                seconds.append(session.timed_run())
+            began, waited = time.perf_counter(), 0.0
+            seconds: list[float] = []
+            while waited < LONG_RUN_SECONDS and (
+                len(seconds) < WARM_RUNS or waited < least_seconds
+            ):
+                seconds.append(self._session.timed_run())
                 waited = time.perf_counter() - began
-                long_enough = self._device.type != "cuda" or waited >= WARM_UP_SECONDS
-                if waited >= LONG_RUN_SECONDS or (len(seconds) >= WARM_RUNS and long_enough):
-                    break
             variant.run_seconds = min(seconds)
 
     def block(self, variant: Variant) -> float:

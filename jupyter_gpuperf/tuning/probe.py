@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -84,12 +84,7 @@ def regime_of(storage_ratio: float) -> str:
 
 
 def probe(
-    subject: Subject,
-    limit_seconds: float,
-    timeout_seconds: float,
-    *,
-    method: str | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    subject: Subject, limit_seconds: float, timeout_seconds: float, *, method: str | None = None
 ) -> Probe:
     """Load items in a worker until the limit, at least one.
 
@@ -105,7 +100,7 @@ def probe(
     )
     batches = iter(loader)
     try:
-        records = _until(batches, clock() + limit_seconds, clock)
+        records = _until(batches, limit_seconds)
     except Exception as error:  # the user's own code, or the worker's end
         raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
     finally:
@@ -113,11 +108,9 @@ def probe(
     return summary(records, subject)
 
 
-def probe_here(
-    subject: Subject, limit_seconds: float, clock: Callable[[], float] = time.monotonic
-) -> Probe:
+def probe_here(subject: Subject, limit_seconds: float) -> Probe:
     """Load items in this very process: for data sets that use CUDA, which no worker here can have."""
-    found = summary(_until(_watched(subject).records(), clock() + limit_seconds, clock), subject)
+    found = summary(_until(_watched(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
@@ -147,11 +140,11 @@ def _watched(subject: Subject) -> Watched:
     )
 
 
-def _until(found: Iterable[Record], end: float, clock: Callable[[], float]) -> list[Record]:
-    records = []
+def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
+    records, end = [], time.monotonic() + limit_seconds
     for record in found:
         records.append(record)
-        if record.kind == "end" or clock() >= end:
+        if record.kind == "end" or time.monotonic() >= end:
             break
     return records
 

@@ -35,10 +35,8 @@ class Alarm:
         Called a few times a second in the main thread, wherever that is; may raise to end what runs.
     """
 
-    def __init__(
-        self, look: Callable[[], object] = lambda: None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._look, self._clock = look, clock
+    def __init__(self, look: Callable[[], object] = lambda: None) -> None:
+        self._look = look
         self._ends: list[float] = []
         self._held = 0
         self._before: tuple[Any, tuple[float, float], float] | None = None
@@ -47,7 +45,7 @@ class Alarm:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             handler = signal.signal(signal.SIGALRM, self._ring)
             timer = signal.setitimer(signal.ITIMER_REAL, RING_SECONDS, RING_SECONDS)
-            self._before = (handler, timer, self._clock())
+            self._before = (handler, timer, time.monotonic())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,13 +54,13 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, handler)
             if left:  # the user's own timer ran on meanwhile; what is due by now is due at once
-                left = max(left - (self._clock() - began), 0.001)
+                left = max(left - (time.monotonic() - began), 0.001)
             signal.setitimer(signal.ITIMER_REAL, left, interval)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Raise :class:`TimeIsUp` in what takes longer."""
-        self._ends.append(self._clock() + seconds)
+        self._ends.append(time.monotonic() + seconds)
         try:
             yield
         finally:
@@ -80,7 +78,7 @@ class Alarm:
     def _ring(self, _signal: int, frame: FrameType | None) -> None:
         if self._held or _forks(frame):
             return
-        now = self._clock()
+        now = time.monotonic()
         for place, end in enumerate(self._ends):
             if now >= end:
                 self._ends[place] = now + AGAIN_SECONDS
