@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
@@ -131,6 +132,7 @@ def copied(batch: Any, device: Any, non_blocking: bool) -> Any:
     return batch
 
 
+@dataclass
 class Batches:
     """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends.
 
@@ -142,16 +144,12 @@ class Batches:
         How long the first batch took the last time that it began.
     """
 
-    def __init__(
-        self,
-        loader: torch.utils.data.DataLoader[Any],
-        *,
-        prefetched: int,
-        take: ToDevice | None = None,
-        begun: Callable[[Any], object] = lambda iterator: None,
-    ) -> None:
-        self._loader, self._prefetched = loader, prefetched
-        self._take, self._begun = take, begun
+    loader: torch.utils.data.DataLoader[Any]
+    prefetched: int
+    take: ToDevice | None = None
+    begun: Callable[[Any], object] = lambda iterator: None
+
+    def __post_init__(self) -> None:
         self._begin()
 
     def long_enough(self, least: int) -> int:
@@ -169,7 +167,7 @@ class Batches:
                 return count
             count *= 2
         if count == least:
-            raise _too_short(least + self._prefetched)
+            raise _too_short(least + self.prefetched)
         return count // 2
 
     def seconds_each(self, count: int) -> float:
@@ -182,7 +180,7 @@ class Batches:
         """
         seconds = self._block_seconds(count)
         if seconds is None:
-            raise _too_short(count + self._prefetched)
+            raise _too_short(count + self.prefetched)
         return seconds / count
 
     def _block_seconds(self, count: int) -> float | None:
@@ -198,20 +196,20 @@ class Batches:
     def _taken(self, count: int) -> int:
         taken = 0
         for batch in itertools.islice(self.iterator, count):
-            if self._take is not None:
-                self._take(batch)
+            if self.take is not None:
+                self.take(batch)
             taken += 1
-        if self._take is not None:
-            self._take.settle()
+        if self.take is not None:
+            self.take.settle()
         return taken
 
     def _begin(self) -> None:
         began = time.perf_counter()
-        self.iterator = iter(self._loader)
-        self._begun(self.iterator)
+        self.iterator = iter(self.loader)
+        self.begun(self.iterator)
         next(self.iterator, NOTHING)
         self.startup_seconds = time.perf_counter() - began
-        self._taken(self._prefetched - 1)  # what was prefetched came for free
+        self._taken(self.prefetched - 1)  # what was prefetched came for free
 
 
 def _too_short(needed: int) -> BadRequest:

@@ -121,12 +121,11 @@ def compare(
 ) -> Numerics:
     """Return how a mode's run compares with fp32's."""
     mine, theirs = trace.curve, reference.curve
-    off = difference(theirs, mine)
     found = Numerics(
         details={
             "losses": mine,
             "reference_losses": theirs,
-            "loss_difference": off,
+            "loss_difference": difference(theirs, mine),
             "first_loss_relative": _relative(mine, theirs),
             "floors": floors.to_dict(),
             "gradients": gradient_report(trace.gradients, reference.gradients),
@@ -136,44 +135,33 @@ def compare(
             "first_divergence": first_divergence(*operators) if operators else None,
         }
     )
-    _judge(found, mine, theirs, off, floors)
+    _judge(found, floors)
     return found
 
 
-def _judge(
-    found: Numerics,
-    mine: Sequence[float],
-    theirs: Sequence[float],
-    off: float,
-    floors: Floors,
-) -> None:
-    floor, meaning = floors.floor
+def _judge(found: Numerics, floors: Floors) -> None:
+    mine, theirs = found.details["losses"], found.details["reference_losses"]
+    off, (floor, meaning) = found.details["loss_difference"], floors.floor
     if not mine:
         found.sentence = "The cell computes no loss and no output that could be compared."
-        return
-    if not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
+    elif not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
         found.verdict = BROKEN
         found.sentence = "The loss is not finite, and fp32's is."
-        return
-    if not math.isfinite(off):
+    elif not math.isfinite(off):
         found.sentence = "fp32's own loss is not finite: there is nothing to hold it against."
-        return
-    if floor == 0.0:
-        same = off == 0.0
-        found.verdict = WITHIN if same else UNKNOWN
+    elif floor != 0:
+        ratio = found.against_floor = off / floor
+        found.verdict = WITHIN if ratio <= 1 else CLOSE if ratio <= CLOSE_RATIO else FAR
         found.sentence = (
-            "The same numbers as fp32 to the bit."
-            if same
-            else f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
+            f"The loss is within {meaning} ({ratio:.2g} of it)."
+            if ratio <= 1
+            else f"The loss is off by {ratio:.1f} times {meaning}."
         )
-        return
-    ratio = found.against_floor = off / floor
-    if ratio <= 1:
+    elif off == 0:
         found.verdict = WITHIN
-        found.sentence = f"The loss is within {meaning} ({ratio:.2g} of it)."
-        return
-    found.verdict = CLOSE if ratio <= CLOSE_RATIO else FAR
-    found.sentence = f"The loss is off by {ratio:.1f} times {meaning}."
+        found.sentence = "The same numbers as fp32 to the bit."
+    else:
+        found.sentence = f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
@@ -29,6 +30,7 @@ FRESH_START_SECONDS: Final = 20.0
 """A worker that is not forked imports torch first."""
 
 
+@dataclass
 class Bench:
     """Measures settings of one subject.
 
@@ -44,20 +46,13 @@ class Bench:
         Takes each trial of a rate when it has ended.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        probe: Probe,
-        budget: Budget,
-        clock: Countdown,
-        *,
-        to_gpu: bool = False,
-        most_workers: int | None = None,
-        on_trial: Callable[[Trial], object] = lambda trial: None,
-    ) -> None:
-        self._subject, self._probe, self._budget = subject, probe, budget
-        self._clock, self._on_trial = clock, on_trial
-        self._to_gpu, self._most_workers = to_gpu, most_workers
+    subject: Subject
+    probe: Probe
+    budget: Budget
+    clock: Countdown
+    to_gpu: bool = False
+    most_workers: int | None = None
+    on_trial: Callable[[Trial], object] = lambda trial: None
 
     def drain(
         self, setting: Setting, *, seconds: float, target_ratio: float, best: Interval | None = None
@@ -77,11 +72,11 @@ class Bench:
             batches = Batches(
                 run.loader,
                 prefetched=1 + setting.in_flight_batches,
-                take=ToDevice(pinned=setting.pin_memory) if self._to_gpu else None,
+                take=ToDevice(pinned=setting.pin_memory) if self.to_gpu else None,
                 begun=run.begun,
             )
             trial.startup_seconds = batches.startup_seconds
-            if self._probe.batch_seconds < BLOCK_SECONDS:
+            if self.probe.batch_seconds < BLOCK_SECONDS:
                 size = batches.long_enough(size)
             usage, began = Usage(run.pids), time.perf_counter()
             rule = StopRule(
@@ -90,7 +85,7 @@ class Bench:
             trial.blocks = rule.blocks
             while len(rule.blocks) < FEWEST_TIMED or not rule.done:
                 rule.add(batches.seconds_each(size))
-                self._clock.say(setting.words())
+                self.clock.say(setting.words())
                 is_known = best is not None and len(rule.blocks) >= FEWEST_TIMED
                 if is_known and clearly_slower(trial.batch_seconds, best):
                     trial.aborted = True
@@ -101,7 +96,7 @@ class Bench:
             trial.memory_bytes = usage.memory_bytes()
 
         trial = self._tried(setting, seconds, work)
-        self._on_trial(trial)
+        self.on_trial(trial)
         return trial
 
     def with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
@@ -125,7 +120,7 @@ class Bench:
                 run.trial.waits.append(took[0])
                 steps.append(took[1])
                 run.trial.step_seconds = sum(steps) / len(steps)
-                self._clock.say(setting.words())
+                self.clock.say(setting.words())
 
         return self._tried(setting, seconds, work)
 
@@ -138,9 +133,9 @@ class Bench:
             began = time.perf_counter()
             next(run.iterate(), NOTHING)
             # What was in work for the epoch before comes to an end first; at a real epoch's end nothing is.
-            pending = (setting.in_flight_batches / setting.num_workers) * self._probe.batch_seconds
+            pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
             run.trial.restart_seconds = max(
-                self._probe.batch_seconds, time.perf_counter() - began - pending
+                self.probe.batch_seconds, time.perf_counter() - began - pending
             )
 
         return self._tried(persistent, 0.0, work)
@@ -155,25 +150,25 @@ class Bench:
         TimeIsUp
             None came.
         """
-        loader, _ = self._subject.loader(Setting.of(num_workers=0), 0.0)
-        with self._clock.alarm.within(
-            min(self._clock.left(), START_SECONDS + 3 * self._probe.batch_seconds)
+        loader, _ = self.subject.loader(Setting.of(num_workers=0), 0.0)
+        with self.clock.alarm.within(
+            min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
         ):
             return next(iter(loader))
 
     def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
-        trial = Trial(setting=setting, error=in_the_way(setting, self._probe, self._budget))
-        if self._most_workers is not None and setting.num_workers > self._most_workers:
-            trial.error = f"not tried: this stream has work for {self._most_workers} at most"
+        trial = Trial(setting=setting, error=in_the_way(setting, self.probe, self.budget))
+        if self.most_workers is not None and setting.num_workers > self.most_workers:
+            trial.error = f"not tried: this stream has work for {self.most_workers} at most"
         if trial.error is not None:
             return trial
-        self._clock.say(setting.words())
-        run = _Run(trial, self._budget)
+        self.clock.say(setting.words())
+        run = _Run(trial, self.budget)
         allowed = seconds + self._expected_seconds(setting)
-        limit = min(self._clock.left(), allowed)
+        limit = min(self.clock.left(), allowed)
         try:
-            with self._clock.alarm.within(limit):
-                run.loader, run.processes = self._subject.loader(setting, max(1.0, limit))
+            with self.clock.alarm.within(limit):
+                run.loader, run.processes = self.subject.loader(setting, max(1.0, limit))
                 work(run)
         except TimeIsUp:
             if not trial.blocks and not trial.waits:
@@ -190,8 +185,8 @@ class Bench:
         except Exception as error:  # the user's own code, or a worker of it  # noqa: BLE001
             trial.error = failure_words(error, run.processes, run.watch_reason)
         finally:
-            with self._clock.alarm.held():
-                run.end(at_once=self._probe.batch_seconds > SLOW_BATCH_SECONDS)
+            with self.clock.alarm.held():
+                run.end(at_once=self.probe.batch_seconds > SLOW_BATCH_SECONDS)
         return trial
 
     def _expected_seconds(self, setting: Setting) -> float:
@@ -199,8 +194,8 @@ class Bench:
         fresh = setting.start_method not in (None, "fork")
         start = FRESH_START_SECONDS if fresh else START_SECONDS
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
-        crowded = max(1.0, setting.num_workers / max(1.0, self._budget.cpus))
-        return start + 2 * rounds * crowded * self._probe.batch_seconds
+        crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
+        return start + 2 * rounds * crowded * self.probe.batch_seconds
 
 
 class _Run:

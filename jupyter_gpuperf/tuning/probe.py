@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.cloudpickling import by_value, pickled_bytes
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method, noting_context, of_kind
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method, of_kind
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
-from jupyter_gpuperf.tuning.safety import close, failure_words
+from jupyter_gpuperf.tuning.safety import failure_words, from_workers
 
 FEWEST_ITEMS: Final = 8
 
@@ -95,16 +95,16 @@ def probe(
     GpuPerfError
         A worker that is not forked can't have the data set.
     """
-    loader, processes = _loader(
-        _watched(subject), method or default_start_method(), timeout_seconds
-    )
-    batches = iter(loader)
-    try:
-        records = _until(batches, limit_seconds)
-    except Exception as error:  # the user's own code, or the worker's end
-        raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
-    finally:
-        close(batches, processes, at_once=True)
+    data: Any = _watched(subject)
+    method = method or default_start_method()
+    if method != "fork":
+        data = of_kind(by_value(data, "data set"), is_stream=False)
+    loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
+    with from_workers(data, 1, method, **loads) as (items, processes):
+        try:
+            records = _until(items, limit_seconds)
+        except Exception as error:  # the user's own code, or the worker's end
+            raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
     return summary(records, subject)
 
 
@@ -147,24 +147,6 @@ def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
         if record.kind == "end" or time.monotonic() >= end:
             break
     return records
-
-
-def _loader(watched: Watched, method: str, timeout_seconds: float) -> tuple[Any, list[Any]]:
-    """Return a loader that hands over a worker's records one by one."""
-    from torch.utils.data import DataLoader
-
-    processes: list[Any] = []
-    loader = DataLoader(
-        watched if method == "fork" else of_kind(by_value(watched, "data set"), is_stream=False),
-        batch_size=None,
-        sampler=range(MOST_ITEMS + 2),
-        collate_fn=_as_it_is,
-        num_workers=1,
-        prefetch_factor=1,
-        timeout=timeout_seconds,
-        multiprocessing_context=noting_context(method, processes),
-    )
-    return loader, processes
 
 
 def summary(records: Iterable[Record], subject: Subject) -> Probe:

@@ -10,9 +10,10 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from jupyter_gpuperf.loaders.subject import noting_context
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.budget import Budget, gib
 
@@ -123,6 +124,30 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
     for process in processes:
         with contextlib.suppress(Exception):
             process.join(5)
+
+
+@contextlib.contextmanager
+def from_workers(
+    dataset: Any, count: int, method: str, **options: Any
+) -> Iterator[tuple[Any, list[Any]]]:
+    """Give what workers load of a data set, item by item, and these workers; end them afterwards."""
+    from torch.utils.data import DataLoader
+
+    processes: list[Any] = []
+    items = iter(
+        DataLoader(
+            dataset,
+            batch_size=None,
+            num_workers=count,
+            prefetch_factor=count,
+            multiprocessing_context=noting_context(method, processes),
+            **options,
+        )
+    )
+    try:
+        yield items, processes
+    finally:
+        close(items, processes, at_once=True)
 
 
 def _shut_down(iterator: Any, seconds: float) -> None:

@@ -10,7 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -23,7 +23,7 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.budget import budget_here
+from jupyter_gpuperf.tuning.budget import Budget, budget_here
 from jupyter_gpuperf.tuning.consumer import Step, settled, step_seconds_of
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
@@ -103,21 +103,17 @@ def tune_loader(
     return outcome
 
 
+@dataclass
 class _Tuning:
     """One tuning at work."""
 
-    def __init__(
-        self,
-        subject: Subject,
-        wanted: Wanted,
-        clock: Countdown,
-        on_trial: Callable[[Trial], object],
-    ) -> None:
-        self._on_trial = on_trial
-        self._subject, self._wanted, self._clock = subject, wanted, clock
-        self._budget = budget_here()
-        self._start_method: str | None = None
-        self._warnings: list[str] = []
+    subject: Subject
+    wanted: Wanted
+    clock: Countdown
+    on_trial: Callable[[Trial], object]
+    budget: Budget = field(default_factory=budget_here)
+    start_method: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def run(self) -> Outcome:
         import torch
@@ -127,66 +123,66 @@ class _Tuning:
         stream_limit = self._stream_limit()
         pinning = torch.cuda.is_available() and not looked.uses_cuda
         bench = Bench(
-            self._subject,
+            self.subject,
             looked,
-            self._budget,
-            self._clock,
+            self.budget,
+            self.clock,
             to_gpu=pinning,
             most_workers=stream_limit,
-            on_trial=self._on_trial,
+            on_trial=self.on_trial,
         )
         step, step_seconds = self._step(bench)
         space = space_here(
-            self._subject,
+            self.subject,
             looked,
-            self._budget,
-            kept=self._wanted.kept,
-            start_method=self._start_method,
+            self.budget,
+            kept=self.wanted.kept,
+            start_method=self.start_method,
             stream_limit=stream_limit,
             pinning=pinning,
             step=step,
             step_seconds=step_seconds,
         )
-        found = search(space, bench, self._clock.left)
+        found = search(space, bench, self.clock.left)
         return self._outcome(found, space, looked, pinning)
 
     def _looked(self) -> Probe:
-        limit = max(0.5, PROBE_SHARE * self._wanted.budget_seconds)
-        timeout = max(1.0, self._wanted.budget_seconds / 2)
+        limit = max(0.5, PROBE_SHARE * self.wanted.budget_seconds)
+        timeout = max(1.0, self.wanted.budget_seconds / 2)
         try:
-            return probe(self._subject, limit, timeout)
+            return probe(self.subject, limit, timeout)
         except ProbeFailed as error:
             if CUDA_IN_FORK not in error.text:
                 raise GpuPerfError(
                     "data_set_failed",
                     f"No item could be loaded: {error}.",
-                    f"Take an item in a cell of its own to see where: next(iter({self._subject.name})).",
+                    f"Take an item in a cell of its own to see where: next(iter({self.subject.name})).",
                 ) from None
         try:
-            found = probe(self._subject, limit, timeout, method="forkserver")
-            self._start_method = "forkserver"
+            found = probe(self.subject, limit, timeout, method="forkserver")
+            self.start_method = "forkserver"
         except (ProbeFailed, GpuPerfError) as error:
-            self._warnings.append(f"Workers can't be used: items use CUDA, and {error}")
-            found = probe_here(self._subject, limit)
+            self.warnings.append(f"Workers can't be used: items use CUDA, and {error}")
+            found = probe_here(self.subject, limit)
         return found
 
     def _refuse_what_takes_too_long(self, looked: Probe) -> None:
         least = 8 * looked.batch_seconds
-        if least > self._wanted.budget_seconds:
+        if least > self.wanted.budget_seconds:
             raise Unavailable(
                 "no_time",
                 f"A batch takes one process {looked.batch_seconds:.1f} s: in "
-                f"{self._wanted.budget_seconds:.0f} s nothing could be compared.",
+                f"{self.wanted.budget_seconds:.0f} s nothing could be compared.",
                 f"Give it more time: budget_seconds={math.ceil(40 * looked.batch_seconds)}.",
             )
 
     def _stream_limit(self) -> int | None:
         """Return how many workers a stream has work for; ``None`` for any number."""
-        shards = self._subject.most_workers
-        if shards is not None or not self._subject.is_stream:
+        shards = self.subject.most_workers
+        if shards is not None or not self.subject.is_stream:
             return shards
-        if is_repeated(self._subject, max(1.0, self._clock.left() / 4)):
-            self._warnings.append(
+        if is_repeated(self.subject, max(1.0, self.clock.left() / 4)):
+            self.warnings.append(
                 "Each worker of this stream gives all its items: with two workers every item comes twice. "
                 "Divide it by torch.utils.data.get_worker_info() to use more than one."
             )
@@ -194,14 +190,14 @@ class _Tuning:
         return None
 
     def _step(self, bench: Bench) -> tuple[Step | None, float | None]:
-        wanted = self._wanted
+        wanted = self.wanted
         if wanted.target_rate is not None:
             seconds = 1 / wanted.target_rate
             # It computes nothing, as a GPU does for the processor.
             return lambda batch: time.sleep(seconds), seconds
         if wanted.step is None:
             return None, None
-        self._clock.say("timing the step")
+        self.clock.say("timing the step")
         step = settled(wanted.step)
         batch = bench.first_batch()
         try:
@@ -220,7 +216,7 @@ class _Tuning:
             ) from error
 
     def _outcome(self, found: Found, space: Space, looked: Probe, pinning: bool) -> Outcome:
-        best, subject = found.best, self._subject
+        best, subject = found.best, self.subject
         if best is None:
             raise GpuPerfError(
                 "nothing_measured",
@@ -229,7 +225,7 @@ class _Tuning:
                 "If it is only slow, give it more time: budget_seconds.",
             )
         best.roles.add("recommended")
-        limit = limit_of(best, found, space, looked, self._budget)
+        limit = limit_of(best, found, space, looked, self.budget)
         regime = regime_of_trial(best, looked)
         regime_said = regime_words(regime, subject)
         if pinning and space.step is None:
@@ -245,34 +241,34 @@ class _Tuning:
             limit=limit.code,
             limit_summary=limit.summary,
             advice=limit.advice,
-            warnings=[*self._warnings, *doubts(looked, self._budget, best)],
+            warnings=[*self.warnings, *doubts(looked, self.budget, best)],
             batch_size=subject.batch_size,
             batches_per_epoch=subject.batches_per_epoch,
             step_seconds=space.step_seconds,
             enough=found.enough,
             probe=looked.to_dict(),
-            budget=self._budget.to_dict(),
+            budget=self.budget.to_dict(),
             environment=self._environment(),
-            seconds=self._clock.passed(),
+            seconds=self.clock.passed(),
         )
 
     def _environment(self) -> dict[str, Any]:
         """Return where it was measured, and what tells this data set from another."""
         import torch
 
-        kind = type(self._subject.dataset)
+        kind = type(self.subject.dataset)
         return {
             **describe(torch, started_device(torch)),
             "start_method": default_start_method(),
             "data_set": f"{kind.__module__}.{kind.__qualname__}",
-            "data_set_items": self._subject.items,
-            "memory_limit_bytes": self._budget.memory_limit_bytes,
+            "data_set_items": self.subject.items,
+            "memory_limit_bytes": self.budget.memory_limit_bytes,
         }
 
     def _code(self, setting: Setting) -> str:
         try:
-            with self._clock.alarm.within(CODE_SECONDS):
-                return self._subject.code(setting)
+            with self.clock.alarm.within(CODE_SECONDS):
+                return self.subject.code(setting)
         except TimeIsUp:  # what was measured is not lost for it
             return refusal("The time was up before a loader like yours was built.", setting)
 
