@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
@@ -16,14 +17,15 @@ MOST_BYTES: Final = 200 * 10**6
 """A larger one is written, sent and read by each worker at each start."""
 
 
+@dataclass
 class ByValue:
     """Stands for an object, and becomes that object in another process."""
 
-    def __init__(self, content: bytes, loads: Callable[[bytes], Any]) -> None:
-        self._content, self._loads = content, loads
+    content: bytes
+    loads: Callable[[bytes], Any]
 
     def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
-        return self._loads, (self._content,)
+        return self.loads, (self.content,)
 
 
 def by_value(value: Any, what: str) -> Any:

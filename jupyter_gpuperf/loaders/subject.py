@@ -224,9 +224,8 @@ def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
     base: Any = IterableDataset if is_stream else Dataset
 
     class Sent(base):  # type: ignore[misc]
-        def __iter__(
-            self,
-        ) -> Iterator[Any]:  # torch's streams can't be made without; it is never asked
+        # torch's streams can't be made without; it is never asked.
+        def __iter__(self) -> Iterator[Any]:
             return iter(())
 
         def __reduce__(self) -> Any:

@@ -101,9 +101,7 @@ def _change_of_memory(profile: Profile, best: ModeOutcome) -> str | None:
     change = best.peak_allocated_bytes / base.peak_allocated_bytes - 1
     if abs(change) < 0.01:
         return "the same memory"
-    if change < 0:
-        return f"{-change:.0%} less memory"
-    return f"{change:.0%} more memory"
+    return f"{-change:.0%} less memory" if change < 0 else f"{change:.0%} more memory"
 
 
 def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
@@ -157,13 +155,10 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
 
 def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
     """Return why it is not fp16, where that looks faster."""
-    if profile.recommended != best.mode or not best.mode.startswith("bf16"):
-        return None
     other = profile.mode(best.mode.replace("bf16", "fp16"))
-    if other is None or other.step_seconds is None or best.step_seconds is None:
+    if other is None or other is best or profile.recommended != best.mode:
         return None
-    looks_faster = other.step_seconds["value"] < best.step_seconds["value"]
-    if not looks_faster or not _alike(best, other):
+    if not _alike(best, other) or _fastest([best, other]) is best:
         return None
     return (
         f"Not {other.mode}: it is not faster beyond what was measured, and needs a gradient scaler."
@@ -171,16 +166,14 @@ def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
 
 
 def _idle(outcome: ModeOutcome) -> str | None:
-    kernels, device = outcome.kernels or {}, outcome.device_seconds
-    busy = kernels.get("step_kernel_seconds")
+    busy, device = (outcome.kernels or {}).get("step_kernel_seconds"), outcome.device_seconds
     if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
         return None
     return f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
 
 
 def _little_product(outcome: ModeOutcome) -> str | None:
-    kernels = outcome.kernels or {}
-    share = kernels.get("tensor_core_ratio")
+    share = (outcome.kernels or {}).get("tensor_core_ratio")
     if share is None or share >= LOW_SHARE:
         return None
     return f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
@@ -191,17 +184,16 @@ def _staying(outcome: ModeOutcome) -> list[str]:
     if outcome.mode.split("+")[0] not in ("bf16", "fp16"):
         return []
     said = []
-    shares = dtypes.get("flop_shares") or {}
-    if shares.get("float32", 0.0) > 0.05:
+    share = dtypes.get("flop_shares", {}).get("float32", 0.0)
+    if share > 0.05:
         said.append(
-            f"{shares['float32']:.0%} of the products' operations stayed in fp32: they lie outside of autocast's reach."
+            f"{share:.0%} of the products' operations stayed in fp32: they lie outside of autocast's reach."
         )
-    by_reason: dict[str, list[str]] = {}
-    for each in dtypes.get("stayed_float32", []):
-        by_reason.setdefault(each["why"], []).append(f"{each['operator']} ({each['calls']})")
+    stayed = dtypes.get("stayed_float32", [])
     for reason, words in REASONS.items():
-        if by_reason.get(reason):
-            said.append(f"{', '.join(by_reason[reason][:STAYED])}: {words}")
+        named = [f"{one['operator']} ({one['calls']})" for one in stayed if one["why"] == reason]
+        if named:
+            said.append(f"{', '.join(named[:STAYED])}: {words}")
     return said
 
 

@@ -126,7 +126,7 @@ def compare(
             "losses": mine,
             "reference_losses": theirs,
             "loss_difference": difference(theirs, mine),
-            "first_loss_relative": _relative(mine, theirs),
+            "first_loss_relative": _first_relative(mine, theirs),
             "floors": floors.to_dict(),
             "gradients": gradient_report(trace.gradients, reference.gradients),
             "update_cosine": cosine(trace.updates, reference.updates),
@@ -232,7 +232,7 @@ def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> di
     """
     epsilon = EPSILON["float32"]
     for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
-        if one.name != other.name or one.shape != other.shape:
+        if (one.name, one.shape) != (other.name, other.shape):
             return None
         broken = not math.isfinite(one.norm) and math.isfinite(other.norm)
         # What was rounded once stays rounded, also in operators that go on in float32.
@@ -250,7 +250,5 @@ def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> di
     return None
 
 
-def _relative(one: Sequence[float], other: Sequence[float]) -> float | None:
-    if not one or not other or other[0] == 0:
-        return None
-    return abs(one[0] - other[0]) / abs(other[0])
+def _first_relative(one: Sequence[float], other: Sequence[float]) -> float | None:
+    return abs(one[0] - other[0]) / abs(other[0]) if one and other and other[0] else None

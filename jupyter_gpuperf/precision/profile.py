@@ -15,7 +15,7 @@ from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, target_ratio
 from jupyter_gpuperf.precision import advice, facts, rewriting
-from jupyter_gpuperf.precision.checking import Checking
+from jupyter_gpuperf.precision.checking import REFERENCE, Checking
 from jupyter_gpuperf.precision.compiling import Compilation
 from jupyter_gpuperf.precision.failing import described
 from jupyter_gpuperf.precision.modes import MODES, NOW, check
@@ -27,7 +27,6 @@ from jupyter_gpuperf.state.switches import tf32_is_on
 
 COMPILE_SHARE: Final = 0.5
 NUMERICS_SHARE: Final = 0.75
-REFERENCE: Final = "fp32"
 
 Say = Callable[[float, str], None]
 

@@ -97,7 +97,8 @@ class Session:
             self.warnings.append(
                 "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
             )
-        for path, module in self.before.reached.sharded:
+        if self.before.reached.sharded:
+            path, module = self.before.reached.sharded[0]
             raise GpuPerfError(
                 "sharded_model",
                 f"{path} is a {type(module).__name__}: its state lies on several processes, and one of them can't put it back.",
@@ -193,11 +194,9 @@ class Session:
             if tensor.device.type == "cuda":
                 items_on[str(tensor.device)] += tensor.numel()
         if items_on:
-            return torch.device(max(items_on, key=lambda name: items_on[name]))
-        grown = (
-            cuda_in_use(torch) and torch.cuda.max_memory_allocated() > self.allocated_before_bytes
-        )
-        return torch.device("cuda" if grown else "cpu")
+            return torch.device(items_on.most_common(1)[0][0])
+        most_bytes = torch.cuda.max_memory_allocated() if cuda_in_use(torch) else 0
+        return torch.device("cuda" if most_bytes > self.allocated_before_bytes else "cpu")
 
     def _around(self, watch: Watch) -> Around:
         names = self.names_used()

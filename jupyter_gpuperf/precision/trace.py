@@ -78,18 +78,15 @@ class Tracer:
         self._losses.append(each.detach().float().mean())
 
     def _on_gradients(self, optimizer: Any) -> None:
-        if id(optimizer) in self._stepped:
-            return
-        for name, parameter in self._parameters(optimizer):
-            if parameter.grad is not None:
-                self.trace.gradients[name] = self._copied(parameter.grad)
-                self._weights[name] = self._copied(parameter)
+        if id(optimizer) not in self._stepped:
+            for name, parameter in self._parameters(optimizer):
+                if parameter.grad is not None:
+                    self.trace.gradients[name] = self._copied(parameter.grad)
+                    self._weights[name] = self._copied(parameter)
 
     def _on_step(self, optimizer: Any) -> None:
-        if id(optimizer) in self._stepped:
-            return
         self._stepped.add(id(optimizer))
-        for name, parameter in self._parameters(optimizer):
+        for name, parameter in self._parameters(optimizer) if self._weights else ():
             if name in self._weights:
                 before = self._weights.pop(name)
                 self.trace.updates[name] = parameter.detach().to(before.device) - before
@@ -167,14 +164,10 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:
 
     def see(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
         name = function.overloadpacket.__name__
+        if name in VIEWS or name in CASTS or len(seen) >= MOST_TRACED:
+            return
         first = result[0] if isinstance(result, (tuple, list)) and result else result
-        if (
-            isinstance(first, torch.Tensor)
-            and first.is_floating_point()
-            and name not in VIEWS
-            and name not in CASTS
-            and len(seen) < MOST_TRACED
-        ):
+        if isinstance(first, torch.Tensor) and first.is_floating_point():
             norm = first.detach().double().norm() if first.numel() else 0.0  # read at the end
             dtype = str(first.dtype).removeprefix("torch.")
             seen.append((name, dtype, tuple(first.shape), norm))

@@ -80,11 +80,8 @@ def copies_of(reached: Reached) -> Copies:
         device = each.device.type if is_tensor else "cpu"
         size_bytes = each.untyped_storage().nbytes() if is_tensor else each.nbytes
         in_all = data_bytes + size_bytes if device == "cpu" else 0
-        if (
-            place_of(each) not in copies.places
-            and size_bytes <= LARGE_BYTES
-            and in_all <= MOST_BYTES
-        ):
+        is_small = size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES
+        if is_small and place_of(each) not in copies.places:
             data_bytes = in_all if device == "cpu" else data_bytes
             copies.add(place_of(each), device, size_bytes)
     return copies

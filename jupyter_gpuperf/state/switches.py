@@ -64,25 +64,20 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
 
 @contextlib.contextmanager
 def float32_as(torch: Any, precision: str) -> Iterator[None]:
-    """Let float32 products be what ``precision`` says, and put the switches back.
+    """Let float32 products be what ``precision`` says, in torch's older and newer switches alike, and put these back.
 
     ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
     """
-    before = Float32Switches.read(torch)
-    set_float32(torch, tf32=precision == "tf32")
-    try:
-        yield
-    finally:
-        before.restore(torch)
-
-
-def set_float32(torch: Any, *, tf32: bool) -> None:
-    """Turn TF32 on or off for all float32 products, in torch's older and newer switches alike."""
+    before, tf32 = Float32Switches.read(torch), precision == "tf32"
     # The older ones set the newer ones, too; the other way torch then refuses to read the older ones.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
     for owner in _newer(torch)[:OF_CUDA]:  # a switch common to all would else still count
         owner.fp32_precision = "tf32" if tf32 else "ieee"
+    try:
+        yield
+    finally:
+        before.restore(torch)
 
 
 @dataclass(frozen=True, slots=True)

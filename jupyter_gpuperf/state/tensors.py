@@ -118,15 +118,11 @@ class _Tensor:
         if not (self.tensor.is_leaf or self.tensor.retains_grad):
             return
         now = self.tensor.grad
+        is_there = now is not None and is_plain(now) and now.data_ptr() == self.gradient_address
         if self.gradient is None:
             if now is not self.gradient_itself:
                 self.tensor.grad = self.gradient_itself
-        elif (
-            now is not None
-            and is_plain(now)
-            and now.data_ptr() == self.gradient_address
-            and _same_shape(now, self.gradient)
-        ):
+        elif is_there and _same_shape(now, self.gradient):
             now.detach().copy_(self.gradient)
         else:
             self.tensor.grad = self.gradient.to(self.alias.device, copy=True)

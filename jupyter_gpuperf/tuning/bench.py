@@ -13,7 +13,7 @@ from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice
 from jupyter_gpuperf.measure import resources
-from jupyter_gpuperf.measure.statistics import Interval, mean_interval
+from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.consumer import Step
@@ -21,7 +21,7 @@ from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.space import in_the_way
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """Workers with more than that in work are not waited for when a trial ends."""
@@ -55,7 +55,7 @@ class Bench:
     on_trial: Callable[[Trial], object] = lambda trial: None
 
     def drain(
-        self, setting: Setting, *, seconds: float, target_ratio: float, best: Interval | None = None
+        self, setting: Setting, *, seconds: float, target_ratio: float, best: Trial | None = None
     ) -> Trial:
         """Measure how fast batches come when nothing else is done.
 
@@ -64,7 +64,7 @@ class Bench:
         seconds
             For the blocks; at least three are taken, however long they last.
         best
-            Seconds a batch of the best so far: what is clearly slower is given up.
+            So far: what is clearly slower is given up.
         """
 
         def work(run: _Run) -> None:
@@ -86,8 +86,8 @@ class Bench:
             while len(rule.blocks) < FEWEST_TIMED or not rule.done:
                 rule.add(batches.seconds_each(size))
                 self.clock.say(setting.words())
-                is_known = best is not None and len(rule.blocks) >= FEWEST_TIMED
-                if is_known and clearly_slower(trial.batch_seconds, best):
+                is_known = len(rule.blocks) >= FEWEST_TIMED
+                if best is not None and is_known and slower(trial, best):
                     trial.aborted = True
                     break
             trial.cpu_cores = usage.cpu_seconds() / (time.perf_counter() - began)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from jupyter_gpuperf.tuning.consumer import Step
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, Tried, load_seconds, slower
+from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, Tried, load_seconds
 
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02

@@ -108,7 +108,7 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
     at_once
         Don't wait for what workers have in work: it may take long, or for ever.
     """
-    if at_once and iterator is not None:
+    if at_once:
         with contextlib.suppress(Exception):
             # Else torch takes their end for a failure, and raises wherever the main thread is.
             from torch.utils.data._utils.signal_handling import _remove_worker_pids
@@ -117,9 +117,7 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
                 _remove_worker_pids(id(iterator))
                 iterator._worker_pids_set = False
         kill(processes)
-        _shut_down(iterator, KILLED_SECONDS)
-    else:
-        _shut_down(iterator, SHUTDOWN_SECONDS)
+    _shut_down(iterator, KILLED_SECONDS if at_once else SHUTDOWN_SECONDS)
     kill(processes)
     for process in processes:
         with contextlib.suppress(Exception):

@@ -8,8 +8,8 @@ from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
 from jupyter_gpuperf.tuning.space import Found, Space
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds, slower
+from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
 
 BUSY_RATIO: Final = 0.85
 """Of the processors that there are: more than that in use, and they are the limit."""
