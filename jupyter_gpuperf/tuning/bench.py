@@ -18,8 +18,8 @@ from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.room import in_the_way
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
-from jupyter_gpuperf.tuning.space import in_the_way
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
 
@@ -90,7 +90,8 @@ class Bench:
                 if best is not None and is_known and slower(trial, best):
                     trial.aborted = True
                     break
-            trial.cpu_cores = usage.cpu_seconds() / (time.perf_counter() - began)
+            wall = time.perf_counter() - began
+            trial.cpu_cores = usage.cpu_seconds() / wall
             trial.machine_busy_ratio = usage.machine_busy_ratio()
             trial.storage_bytes = usage.storage_bytes() / (len(rule.blocks) * size)
             trial.memory_bytes = usage.memory_bytes()
@@ -134,9 +135,8 @@ class Bench:
             next(run.iterate(), NOTHING)
             # What was in work for the epoch before comes to an end first; at a real epoch's end nothing is.
             pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
-            run.trial.restart_seconds = max(
-                self.probe.batch_seconds, time.perf_counter() - began - pending
-            )
+            waited = time.perf_counter() - began - pending
+            run.trial.restart_seconds = max(self.probe.batch_seconds, waited)
 
         return self._tried(persistent, 0.0, work)
 
@@ -151,9 +151,8 @@ class Bench:
             None came.
         """
         loader, _ = self.subject.loader(Setting.of(num_workers=0), 0.0)
-        with self.clock.alarm.within(
-            min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
-        ):
+        limit = min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
+        with self.clock.alarm.within(limit):
             return next(iter(loader))
 
     def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:

@@ -110,7 +110,7 @@ END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
 def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tuple[Any, Record]]:
     """Make each call and say what it took; ends at the end of a stream."""
     for call in itertools.islice(calls, MOST_ITEMS):
-        read, stored = _read_so_far()
+        read_before = _read_so_far()
         began = [clock() for clock in CLOCKS]
         value = call()
         wall, thread, process = (
@@ -118,21 +118,9 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
         )
         if value is NOTHING:
             return
-        read_now, stored_now = _read_so_far()
-        yield (
-            value,
-            Record(
-                kind,
-                wall,
-                thread,
-                process,
-                bytes_of(value),
-                uses_cuda(value),
-                read_now - read,
-                stored_now - stored,
-                _cv_threads(),
-            ),
-        )
+        read, stored = (now - then for now, then in zip(_read_so_far(), read_before, strict=True))
+        found = (bytes_of(value), uses_cuda(value), read, stored, _cv_threads())
+        yield value, Record(kind, wall, thread, process, *found)
 
 
 def bytes_of(value: object, depth: int = 6) -> int:

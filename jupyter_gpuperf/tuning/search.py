@@ -11,7 +11,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.final_round import Finals, keeps_up
+from jupyter_gpuperf.tuning.final_round import best_of, keeps_up
 from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, Tried
@@ -44,7 +44,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
         _named(tried)
         WorkerSearch(tried).run()
     _knobs(tried)
-    best = Finals(tried).best()
+    best = best_of(tried)
     enough = keeps_up(best) if best is not None and best.waits else None
     return Found(
         trials=list(tried.trials.values()), best=best, enough=enough, cut_short=tried.cut_short

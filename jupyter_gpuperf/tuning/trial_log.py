@@ -109,7 +109,7 @@ class Tried:
         """Return what is best so far: the cheapest that is enough, else the fastest."""
         enough = [each for each in self.measured() if self.is_enough(each)]
         if enough:
-            return min(enough, key=lambda each: each.setting.cost)
+            return min(enough, key=cost_of)
         return self.nearest(self.measured())
 
     def nearest(
@@ -122,7 +122,12 @@ class Tried:
         fastest = min(trials, key=seconds_of)
         most = (1 + NEAR_RATIO) * seconds_of(fastest)
         near = [each for each in trials if seconds_of(each) <= most and not slower(each, fastest)]
-        return min(near, key=lambda each: each.setting.cost)
+        return min(near, key=cost_of)
+
+
+def cost_of(trial: Trial) -> tuple[object, ...]:
+    """Return what sorts trials by what their settings take of the machine."""
+    return trial.setting.cost
 
 
 def load_seconds(trial: Trial) -> float:

@@ -120,31 +120,25 @@ class _Tuning:
 
         looked = self._looked()
         self._refuse_what_takes_too_long(looked)
-        stream_limit = self._stream_limit()
-        pinning = torch.cuda.is_available() and not looked.uses_cuda
         bench = Bench(
             self.subject,
             looked,
             self.budget,
             self.clock,
-            to_gpu=pinning,
-            most_workers=stream_limit,
+            to_gpu=torch.cuda.is_available() and not looked.uses_cuda,
+            most_workers=self._stream_limit(),
             on_trial=self.on_trial,
         )
         step, step_seconds = self._step(bench)
         space = space_here(
-            self.subject,
-            looked,
-            self.budget,
+            bench,
             kept=self.wanted.kept,
             start_method=self.start_method,
-            stream_limit=stream_limit,
-            pinning=pinning,
             step=step,
             step_seconds=step_seconds,
         )
         found = search(space, bench, self.clock.left)
-        return self._outcome(found, space, looked, pinning)
+        return self._outcome(found, space, looked)
 
     def _looked(self) -> Probe:
         limit = max(0.5, PROBE_SHARE * self.wanted.budget_seconds)
@@ -215,7 +209,7 @@ class _Tuning:
                 "It is called with a batch as the loader gives it.",
             ) from error
 
-    def _outcome(self, found: Found, space: Space, looked: Probe, pinning: bool) -> Outcome:
+    def _outcome(self, found: Found, space: Space, looked: Probe) -> Outcome:
         best, subject = found.best, self.subject
         if best is None:
             raise GpuPerfError(
@@ -228,7 +222,7 @@ class _Tuning:
         limit = limit_of(best, found, space, looked, self.budget)
         regime = regime_of_trial(best, looked)
         regime_said = regime_words(regime, subject)
-        if pinning and space.step is None:
+        if space.pinning and space.step is None:
             regime_said += " Copying each batch to the GPU is part of the time."
         return Outcome(
             loader=subject.name,
