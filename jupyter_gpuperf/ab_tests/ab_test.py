@@ -213,6 +213,7 @@ class _Bench:
             room_rounds=ROOM_ROUNDS,
             clock=self._clock,
         )
+        restored = _of_the_step(self._snapshot.reached.stateful())
         too_short = None
         if not chosen.fits:
             good_seconds = GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
@@ -228,9 +229,7 @@ class _Bench:
             speedup=found.speedup("after", "before"),
             samples=found.samples,
             steps_per_block={name: each.steps for name, each in loops.items()},
-            restored=[
-                type(each).__name__ for each in _of_the_step(self._snapshot.reached.stateful())
-            ],
+            restored=[type(each).__name__ for each in restored],
             doubt=_joined(too_short, found.doubt),
             cost_seconds=self._clock() - self._began,
             loader=loader,

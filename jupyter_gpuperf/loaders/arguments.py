@@ -137,6 +137,6 @@ def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
-        # torch's opinion of so many workers, or of pinning here: what they give is measured.
+        # Ignore torch's warnings about the number of workers and about pinning; we measure.
         warnings.simplefilter("ignore", UserWarning)
         yield

@@ -29,7 +29,7 @@ VIEWS: Final = {
     *("squeeze", "transpose", "permute", "as_strided", "split", "alias", "empty_like"),
     *("unbind", "reshape", "chunk", "split_with_sizes", "_reshape_alias", "is_same_size"),
 }
-"""They compute nothing."""
+"""Operators that compute nothing."""
 KEPT_FOR_ACCURACY: Final = {
     *("exp", "log", "pow", "rsqrt", "softplus", "logsumexp", "cumsum", "cumprod", "prod"),
     *("sum", "mean", "dist", "var", "std"),

@@ -1,4 +1,4 @@
-"""What a cell does besides computing, as its syntax tree tells: it would be done again with every run."""
+"""Finds in a cell's syntax tree what it does besides computing: every run would repeat that."""
 
 from __future__ import annotations
 

@@ -245,11 +245,9 @@ def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:
 
         return around_leave
 
-    no_grad, inference = torch.no_grad, torch.inference_mode
-    with (
-        _replaced(no_grad, "__exit__", forgetting(no_grad.__exit__)),
-        _replaced(inference, "__exit__", forgetting(inference.__exit__)),
-    ):
+    with contextlib.ExitStack() as stack:
+        for owner in (torch.no_grad, torch.inference_mode):
+            stack.enter_context(_replaced(owner, "__exit__", forgetting(owner.__exit__)))
         yield
 
 

@@ -53,8 +53,7 @@ def code_for(
         body = _indented(source, forward, header)
         body = _scaled(body) if scaled else body
         rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
-        with contextlib.suppress(SyntaxError):
-            ast.parse(rewritten)
+        if _parsed(rewritten) is not None:
             return rewritten
     return "\n".join([*head, *_pattern(mode, device_type, scaled)])
 
@@ -82,15 +81,18 @@ def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], b
 
 
 def _forward_of(source: str, is_forward: Callable[[ast.stmt], bool]) -> Forward | None:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return None
-    for node in ast.walk(tree):
+    tree = _parsed(source)
+    for node in ast.walk(tree) if tree else ():
         for field in ("body", "orelse"):
             statements = getattr(node, field, None)
             if isinstance(statements, list) and (found := _before_backward(statements, is_forward)):
                 return found
+    return None
+
+
+def _parsed(source: str) -> ast.Module | None:
+    with contextlib.suppress(SyntaxError):
+        return ast.parse(source)
     return None
 
 
@@ -154,12 +156,8 @@ def _scaled(lines: list[str]) -> list[str]:
 
 def _plain_call(line: str) -> tuple[str, str] | None:
     """Split ``name.method(…)`` on one line into name and method."""
-    try:
-        tree = ast.parse(line)
-    except SyntaxError:
-        return None
-    match tree.body:
-        case [ast.Expr(ast.Call(ast.Attribute(value, method)))]:
+    match _parsed(line):
+        case ast.Module([ast.Expr(ast.Call(ast.Attribute(value, method)))]):
             return ast.unparse(value), method
     return None
 

@@ -133,7 +133,7 @@ class Bench:
             run.iterate()
             began = time.perf_counter()
             next(run.iterate(), NOTHING)
-            # What was in work for the epoch before comes to an end first; at a real epoch's end nothing is.
+            # Subtract batches already in flight; a real epoch ends with none.
             pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
             waited = time.perf_counter() - began - pending
             run.trial.restart_seconds = max(self.probe.batch_seconds, waited)

@@ -101,7 +101,7 @@ def kill(processes: Sequence[Any]) -> None:
 
 
 def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
-    """End a loader's iterator and whatever is left of its workers.
+    """End a loader's iterator and what is left of its workers.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class Space:
     batches
         In an epoch; ``None`` where nothing tells.
     batch_seconds
-        How long one process takes for a batch: so much more does a trial take.
+        Seconds per batch in one process; added to a trial's cost.
     computing
         Share of an item's time that computes.
     variation

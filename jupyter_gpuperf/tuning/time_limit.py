@@ -1,4 +1,4 @@
-"""Ends what does not end by itself: a data set that hangs must not take the notebook with it.
+"""Ends what does not end by itself: a data set that hangs must not hang the notebook.
 
 A timer's signal interrupts Python, and waits inside the system, wherever the main thread is. In other threads, and
 where there are no such signals, only what looks at the clock by itself ends in time. Standard library only.

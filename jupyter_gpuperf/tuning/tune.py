@@ -278,7 +278,7 @@ def _failures(found: Found) -> list[str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what torch and Python say of the settings that are tried: that is what the table is for."""
+    """Suppress warnings of torch and Python about the settings that are tried; the table shows their effect."""
     with warnings.catch_warnings():
         for each in (
             "This DataLoader will create",
