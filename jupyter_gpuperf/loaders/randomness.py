@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 class Randomness:
     """The states of torch's, CUDA's, Python's and NumPy's shared generators, and of others."""
 
-    def __init__(self, torch: Any, generators: Iterable[Any] = ()) -> None:
-        handles = map(_handles_of, (*_shared_generators(torch), *generators))
+    def __init__(
+        self, torch: Any, generators: Iterable[Any] = (), *, with_cuda: bool = True
+    ) -> None:
+        handles = map(_handles_of, (*_shared_generators(torch, with_cuda), *generators))
         self._before = [(each, each.read()) for each in handles]
 
     def restore(self) -> None:
@@ -73,12 +75,12 @@ def is_generator(torch: Any, value: object) -> bool:
     )
 
 
-def _shared_generators(torch: Any) -> list[Any]:
+def _shared_generators(torch: Any, with_cuda: bool) -> list[Any]:
     python: Any = random.getstate
     numpy = _numpy_random()
     return [
         torch.default_generator,
-        *(torch.cuda.default_generators if cuda_in_use(torch) else ()),
+        *(torch.cuda.default_generators if with_cuda and cuda_in_use(torch) else ()),
         python.__self__,
         *(() if numpy is None else (numpy.get_state.__self__,)),
     ]
@@ -101,10 +103,10 @@ def _alike(one: Any, other: Any) -> bool:
 
 @contextlib.contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Put the shared random states back: samplers and transforms draw from them."""
+    """Put the shared random states of the host back: samplers and transforms draw from them."""
     import torch
 
-    before = Randomness(torch)
+    before = Randomness(torch, with_cuda=False)
     try:
         yield
     finally:

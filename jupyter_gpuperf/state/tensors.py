@@ -118,11 +118,12 @@ class _Tensor:
         if not (self.tensor.is_leaf or self.tensor.retains_grad):
             return
         now = self.tensor.grad
-        is_there = now is not None and is_plain(now) and now.data_ptr() == self.gradient_address
         if self.gradient is None:
             if now is not self.gradient_itself:
                 self.tensor.grad = self.gradient_itself
-        elif is_there and _same_shape(now, self.gradient):
+            return
+        is_there = now is not None and is_plain(now) and now.data_ptr() == self.gradient_address
+        if is_there and _same_shape(now, self.gradient):
             now.detach().copy_(self.gradient)
         else:
             self.tensor.grad = self.gradient.to(self.alias.device, copy=True)
@@ -166,7 +167,8 @@ def copy_of(held: Any, *, on_host: bool) -> Any:
 
 def _same_place(tensor: Any, alias: Any) -> bool:
     return bool(
-        tensor.device == alias.device
+        tensor.dtype == alias.dtype
+        and tensor.device == alias.device
         and _same_shape(tensor, alias)
         and tensor.storage_offset() == alias.storage_offset()
         and tensor.untyped_storage().data_ptr() == alias.untyped_storage().data_ptr()
@@ -174,4 +176,6 @@ def _same_place(tensor: Any, alias: Any) -> bool:
 
 
 def _same_shape(one: Any, other: Any) -> bool:
-    return bool((one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype))
+    return bool(
+        one.shape == other.shape and one.stride() == other.stride() and one.dtype == other.dtype
+    )
