@@ -44,7 +44,7 @@ class Floors:
         Between two runs alike.
     seed
         Between seeds; zero where nothing in the cell is random.
-    progress
+    step
         By how much one step changes the loss: the scale where nothing is random.
     is_random
         Whether a seed makes a difference. Where it does not, runs of other seeds differ as much as two runs alike,
@@ -53,24 +53,20 @@ class Floors:
 
     repeat: float = 0.0
     seed: float = 0.0
-    progress: float = 0.0
-    repeat_gradient: float = 0.0
+    step: float = 0.0
+    gradient_repeat: float = 0.0
     is_random: bool = True
 
     @property
     def floor(self) -> tuple[float, str]:
         """The floor to hold deviations against, and what it is."""
-        other, name = (self.seed, "seed") if self.is_random else (self.progress, "step")
+        other, name = (self.seed, "seed") if self.is_random else (self.step, "step")
         return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
 
     def to_dict(self) -> dict[str, float]:
         """Return them as plain data."""
-        return {
-            "repeat": self.repeat,
-            "seed": self.seed,
-            "step": self.progress,
-            "gradient_repeat": self.repeat_gradient,
-        }
+        names = ("repeat", "seed", "step", "gradient_repeat")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(slots=True)
@@ -108,8 +104,8 @@ def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors
         repeat=repeat,
         seed=seed,
         is_random=reference.is_random and seed > RANDOM_RATIO * repeat,
-        progress=statistics.median(steps) if steps else 0.0,
-        repeat_gradient=relative_distance(again.gradients, reference.gradients) or 0.0,
+        step=statistics.median(steps) if steps else 0.0,
+        gradient_repeat=relative_distance(again.gradients, reference.gradients) or 0.0,
     )
 
 
