@@ -76,7 +76,7 @@ def _start_seconds(
     began = time.perf_counter()
     batches = iter(loader)  # named, so that ending the workers comes after the time is taken
     if next(batches, NOTHING) is NOTHING:
-        raise _too_short(1)
+        raise too_short(1)
     return time.perf_counter() - began
 
 
@@ -167,7 +167,7 @@ class Batches:
                 return count
             count *= 2
         if count == least:
-            raise _too_short(least + self.prefetched)
+            raise too_short(least + self.prefetched)
         return count // 2
 
     def seconds_each(self, count: int) -> float:
@@ -180,7 +180,7 @@ class Batches:
         """
         seconds = self._block_seconds(count)
         if seconds is None:
-            raise _too_short(count + self.prefetched)
+            raise too_short(count + self.prefetched)
         return seconds / count
 
     def _block_seconds(self, count: int) -> float | None:
@@ -212,7 +212,8 @@ class Batches:
         self._taken(self.prefetched - 1)  # what was prefetched came for free
 
 
-def _too_short(needed: int) -> BadRequest:
+def too_short(needed: int) -> BadRequest:
+    """Return the refusal of data that ends before so many batches."""
     return BadRequest(
         "data_too_short",
         f"The data ends before {needed} batches have come: too few to time.",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject
-from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice
+from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice, too_short
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
@@ -114,10 +114,7 @@ class Bench:
                 if took is None:
                     took = _with_steps(iterator := run.iterate(), step, block)
                 if took is None:
-                    raise BadRequest(
-                        "data_too_short",
-                        f"The data ends before {block + 1} batches have come: too few to time.",
-                    )
+                    raise too_short(block + 1)
                 run.trial.waits.append(took[0])
                 steps.append(took[1])
                 run.trial.step_seconds = sum(steps) / len(steps)
