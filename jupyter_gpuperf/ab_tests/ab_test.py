@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
-from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, Plan, plan
+from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
 from jupyter_gpuperf.ab_tests.worker_pause import Stillness
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.arguments import loader_with
 from jupyter_gpuperf.loops.wrapped import TimedIterable
-from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
+from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.roots import Roots
@@ -117,7 +117,6 @@ def changed(
     state: tuple[Any, ...] = (),
     steps: int,
     limit_seconds: float,
-    clock: Clock = time.perf_counter,
 ) -> Proof:
     """Measure the loop as it is, and with other settings of its loader.
 
@@ -127,7 +126,7 @@ def changed(
         ``unknown_setting``, ``not_rebuildable``, ``no_state_found``.
     """
     other = loader_with(loader, settings)
-    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds, clock)
+    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds)
     with contextlib.closing(bench):
         variants = {
             "before": bench.loop(Endless(loader), loader),
@@ -149,7 +148,7 @@ class _Bench:
         loaders: tuple[Any, ...],
         steps: int,
         limit_seconds: float,
-        clock: Clock,
+        clock: Clock = time.perf_counter,
     ) -> None:
         self._clock, self._limit_seconds = clock, limit_seconds
         self._began = clock()
@@ -164,7 +163,9 @@ class _Bench:
                 "Name what it changes: state=[model, optimizer].",
             )
         self._snapshot_seconds = clock() - self._began
-        self.device = self._device()
+        # Where the models lie.
+        parameters = (each for module in self._models for each in module.parameters())
+        self.device = next((each.device for each in parameters), None)
         self._torch, self._step, self._steps = torch, step, steps
         self._loops: list[Loop] = []
         self._stillness = Stillness()
@@ -182,13 +183,15 @@ class _Bench:
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
         """Start a loop over batches, of this loader where it is one's, and see how fast it is."""
+        workers = getattr(loader, "num_workers", 0) or 0
+        ahead = workers * (getattr(loader, "prefetch_factor", None) or 0)
         loop = Loop(
             batches,
             self._step,
             wait=self._wait,
             stillness=self._stillness,
-            workers=getattr(loader, "num_workers", 0) or 0,
-            prefetched=_prefetched(loader),
+            workers=workers,
+            prefetched=1 + ahead if workers else 0,
             clock=self._clock,
         )
         self._loops.append(loop)
@@ -202,7 +205,7 @@ class _Bench:
         chosen = plan({name: each.pace for name, each in loops.items()}, left_seconds, self._steps)
         for name, each in loops.items():
             each.steps = chosen.steps[name]
-        found: Interleaved = time_interleaved(
+        found = time_interleaved(
             {name: each.block for name, each in loops.items()},
             target_ratio=TARGET_RATIO,
             limit_seconds=max(SHORTEST_SECONDS, left_seconds),
@@ -210,7 +213,15 @@ class _Bench:
             room_rounds=ROOM_ROUNDS,
             clock=self._clock,
         )
-        doubts = [self._too_short(chosen, left_seconds), found.doubt]
+        restored = _of_the_step(self._snapshot.reached.stateful())
+        too_short = None
+        if not chosen.fits:
+            good_seconds = GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
+            wanted_seconds = self._limit_seconds - left_seconds + good_seconds
+            too_short = (
+                f"{self._limit_seconds:g} s are too few for these steps, so the least was measured: "
+                f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
+            )
         return Proof(
             what=what,
             before=found.median("before"),
@@ -218,10 +229,8 @@ class _Bench:
             speedup=found.speedup("after", "before"),
             samples=found.samples,
             steps_per_block={name: each.steps for name, each in loops.items()},
-            restored=[
-                type(each).__name__ for each in _of_the_step(self._snapshot.reached.stateful())
-            ],
-            doubt=" ".join(each for each in doubts if each) or None,
+            restored=[type(each).__name__ for each in restored],
+            doubt=_joined(too_short, found.doubt),
             cost_seconds=self._clock() - self._began,
             loader=loader,
         )
@@ -229,12 +238,8 @@ class _Bench:
     def billed(self, found: Proof) -> Proof:
         """Return what was found with its cost, now that all is put back."""
         lost = self._snapshot.not_restored
-        doubts = [found.doubt, f"Not put back: {', '.join(lost[:5])}." if lost else None]
-        return replace(
-            found,
-            doubt=" ".join(each for each in doubts if each) or None,
-            cost_seconds=self._clock() - self._began,
-        )
+        doubt = _joined(found.doubt, f"Not put back: {', '.join(lost[:5])}." if lost else None)
+        return replace(found, doubt=doubt, cost_seconds=self._clock() - self._began)
 
     def _left_seconds(self) -> float:
         """Return what is left of the limit, less what ending and putting back will take; below 0 when it is over."""
@@ -242,28 +247,13 @@ class _Bench:
         spent_seconds = self._clock() - self._began
         return self._limit_seconds - spent_seconds - ending_seconds
 
-    def _too_short(self, chosen: Plan, left_seconds: float) -> str | None:
-        """Return a sentence when the fewest rounds did not fit."""
-        if chosen.fits:
-            return None
-        wanted_seconds = (
-            self._limit_seconds - left_seconds + GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
-        )
-        return (
-            f"{self._limit_seconds:g} s are too few for these steps, so the least was measured: "
-            f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
-        )
-
-    def _device(self) -> Any:
-        """Return where the models lie."""
-        for module in self._models:
-            for parameter in module.parameters():
-                return parameter.device
-        return None
-
     def _wait(self) -> None:
         if self.device is not None and self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
+
+
+def _joined(*doubts: str | None) -> str | None:
+    return " ".join(filter(None, doubts)) or None
 
 
 def _of_the_step(found: Iterable[tuple[str, Any]]) -> list[Any]:
@@ -274,11 +264,6 @@ def _of_the_step(found: Iterable[tuple[str, Any]]) -> list[Any]:
 def _unwrapped(loader: Any) -> Any:
     """Return a loader without the shell that times it."""
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader
-
-
-def _prefetched(loader: Any) -> int:
-    workers = getattr(loader, "num_workers", 0) or 0
-    return 1 + workers * (getattr(loader, "prefetch_factor", None) or 0) if workers else 0
 
 
 def _on(device: Any, batch: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace
+from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace, whole_rounds
 from jupyter_gpuperf.ab_tests.worker_pause import Stillness
 from jupyter_gpuperf.errors import BadRequest
 
@@ -64,6 +66,7 @@ class Endless:
         self._epoch = None
 
 
+@dataclass
 class Loop:
     """A loop whose steps are timed in blocks. Between its blocks its workers stand still.
 
@@ -75,46 +78,39 @@ class Loop:
         Batches that may lie in the queue when the first is there.
     clock
         Gives seconds that never jump.
+    steps
+        Of a block.
     """
 
-    def __init__(
-        self,
-        batches: Iterator[Any],
-        step: Callable[[Any], object],
-        *,
-        wait: Callable[[], None],
-        stillness: Stillness,
-        workers: int = 0,
-        prefetched: int = 0,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self._batches, self._step, self._wait = batches, step, wait
-        self._stillness, self._clock = stillness, clock
-        self._workers, self._prefetched = workers, prefetched
+    batches: Iterator[Any]
+    step: Callable[[Any], object]
+    wait: Callable[[], None]
+    stillness: Stillness
+    workers: int = 0
+    prefetched: int = 0
+    clock: Callable[[], float] = time.perf_counter
+    steps: int = FEWEST_STEPS
+
+    def __post_init__(self) -> None:
         self._step_seconds = 0.0
-        self._waits_seconds: deque[float] = deque(maxlen=max(1, workers))
-        self.steps = FEWEST_STEPS
-        """Of a block."""
+        self._waits_seconds: deque[float] = deque(maxlen=max(1, self.workers))
 
     def warm_up(self, limit_seconds: float) -> None:
         """Start what is started once, and use up what was loaded before the first step: it comes too fast.
 
         The start takes what it takes; ``limit_seconds`` is for the rest.
         """
-        self._go()
-        with self._stillness.during(limit_seconds):
-            began = self._clock()
+        with self._going(limit_seconds):
+            began = self.clock()
             self._take()
             # A slow step needs patience from the start.
-            self._step_seconds = self._clock() - began
+            self._step_seconds = self.clock() - began
             self._use_up(limit_seconds)
-        self._stand()
 
     def look(self, limit_seconds: float) -> None:
         """Time steps until it is known how long one takes, or time is up."""
-        unit = max(1, self._workers)
-        steps = -(-LOOK_STEPS // unit) * unit
-        taken = self._timed(steps, limit_seconds)
+        unit = max(1, self.workers)
+        taken = self._timed(whole_rounds(LOOK_STEPS, self.workers), limit_seconds)
         if taken % unit:
             # A part of the workers' round may be its fast part; the round's wait is for all of them.
             self._step_seconds = max(self._step_seconds, max(self._waits_seconds) / unit)
@@ -122,18 +118,17 @@ class Loop:
     @property
     def pace(self) -> Pace:
         """How fast it went when it was timed last."""
-        lead = 0 if self._stillness.is_kept else self._prefetched
         return Pace(
             seconds=self._step_seconds,
-            workers=self._workers,
-            lead_steps=lead,
+            workers=self.workers,
+            lead_steps=0 if self.stillness.is_kept else self.prefetched,
             comes_in_bursts=max(self._waits_seconds) > BURST_STEPS * self._step_seconds,
         )
 
     @property
     def ending_seconds(self) -> float:
         """How long its workers may take to end: each finishes its batch first."""
-        return min(ENDING_SECONDS, self._workers * self._step_seconds)
+        return min(ENDING_SECONDS, self.workers * self._step_seconds)
 
     def block(self) -> float:
         """Run a block; return the seconds of a step."""
@@ -142,34 +137,40 @@ class Loop:
 
     def close(self) -> None:
         """End the workers."""
-        self._go()  # or they could not
-        if isinstance(self._batches, Endless):
-            self._batches.close()
+        self.stillness.let_go(self._pids)  # or they could not
+        if isinstance(self.batches, Endless):
+            self.batches.close()
 
     def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
         """Time steps, until time is up; return how many."""
-        self._go()
         taken = 0
-        with self._stillness.during(5 * steps * self._step_seconds):
-            if not self._stillness.is_kept:
+        with self._going(5 * steps * self._step_seconds):
+            if not self.stillness.is_kept:
                 self._use_up(float("inf"))
-            self._wait()
-            began = self._clock()
-            while not taken or (taken < steps and self._clock() - began < limit_seconds):
+            self.wait()
+            began = self.clock()
+            while not taken or (taken < steps and self.clock() - began < limit_seconds):
                 self._take()
                 taken += 1
-            self._wait()
-            self._step_seconds = (self._clock() - began) / taken
-        self._stand()
+            self.wait()
+            self._step_seconds = (self.clock() - began) / taken
         return taken
 
+    @contextlib.contextmanager
+    def _going(self, seconds: float) -> Iterator[None]:
+        """Let the workers go on for what runs inside, which should take so long at most."""
+        self.stillness.let_go(self._pids)
+        with self.stillness.during(seconds):
+            yield
+        self.stillness.hold(self._pids)
+
     def _use_up(self, limit_seconds: float) -> None:
-        began = self._clock()
-        for _ in range(self._prefetched):
-            step_began = self._clock()
+        began = self.clock()
+        for _ in range(self.prefetched):
+            step_began = self.clock()
             waited_seconds = self._take()
-            self._wait()
-            now = self._clock()
+            self.wait()
+            now = self.clock()
             # Who waits for a batch longer than its step takes has emptied the queue.
             is_dry = waited_seconds > max(DRY_SECONDS, (now - step_began) / 2)
             if is_dry or now - began > limit_seconds:
@@ -177,18 +178,13 @@ class Loop:
 
     def _take(self) -> float:
         """Make a step; return how long its batch was waited for, in seconds."""
-        began = self._clock()
-        batch = next(self._batches)
-        waited_seconds = self._clock() - began
+        began = self.clock()
+        batch = next(self.batches)
+        waited_seconds = self.clock() - began
         self._waits_seconds.append(waited_seconds)
-        self._step(batch)
+        self.step(batch)
         return waited_seconds
 
-    def _go(self) -> None:
-        self._stillness.let_go(self._pids())
-
-    def _stand(self) -> None:
-        self._stillness.hold(self._pids())
-
+    @property
     def _pids(self) -> list[int]:
-        return self._batches.worker_pids if isinstance(self._batches, Endless) else []
+        return self.batches.worker_pids if isinstance(self.batches, Endless) else []

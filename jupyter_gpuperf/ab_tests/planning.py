@@ -16,6 +16,12 @@ PLANNED_RATIO: Final = 0.95
 """Of the time that is left: steps are never quite as fast as they looked."""
 
 
+def whole_rounds(steps: int, workers: int) -> int:
+    """Return so many steps, or as many more as make whole rounds of the workers."""
+    unit = max(1, workers)
+    return -(-steps // unit) * unit
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
     """How fast a loop goes.
@@ -43,15 +49,14 @@ class Pace:
 
     def fewest_whole(self) -> int:
         """Return the fewest steps that are a block of whole rounds of the workers."""
-        unit = max(1, self.workers)
-        return -(-FEWEST_STEPS // unit) * unit
+        return whole_rounds(FEWEST_STEPS, self.workers)
 
     def fewest(self) -> int:
         """Return the fewest steps that say how fast the loop is."""
         return self.fewest_whole() if self.comes_in_bursts else FEWEST_STEPS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The steps of each loop's blocks.
 
@@ -88,18 +93,8 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
         for rounds in range(GOOD_ROUNDS, FEWEST_ROUNDS - 1, -1):
             if _round_seconds(paces, least) <= seconds / rounds:
                 steps = _shared(paces, least, seconds / rounds, most_steps)
-                return Plan(
-                    steps=steps,
-                    rounds=rounds,
-                    round_seconds=_round_seconds(paces, steps),
-                    fits=True,
-                )
-    return Plan(
-        steps=fewest,
-        rounds=FEWEST_ROUNDS,
-        round_seconds=_round_seconds(paces, fewest),
-        fits=False,
-    )
+                return Plan(steps, rounds, _round_seconds(paces, steps), fits=True)
+    return Plan(fewest, FEWEST_ROUNDS, _round_seconds(paces, fewest), fits=False)
 
 
 def _shared(
@@ -108,7 +103,7 @@ def _shared(
     """Share a round's time: to each loop alike, and what one has no use for to the other."""
     most = {name: max(most_steps, least[name]) for name in paces}
     waiting = sorted(paces, key=lambda name: paces[name].block_seconds(most[name]))
-    steps = {}
+    steps = dict.fromkeys(paces, 0)
     while waiting:
         name, *others = waiting
         pace = paces[name]
@@ -121,7 +116,7 @@ def _shared(
         steps[name] = max(least[name], chosen)
         seconds -= pace.block_seconds(steps[name])
         waiting = others
-    return {name: steps[name] for name in paces}
+    return steps
 
 
 def _round_seconds(paces: Mapping[str, Pace], steps: Mapping[str, int]) -> float:

@@ -109,9 +109,7 @@ class Stillness:
         self.let_go(set(self._held))
         if self._guard is not None:
             self._guard.kill()
-            self._guard.wait()
-            assert self._guard.stdin is not None  # it is a pipe
-            self._guard.stdin.close()
+            self._guard.communicate()  # closes the pipe, too
             self._guard = None
 
     def _give_up(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.endless import loader_like, settings_of
-from jupyter_gpuperf.loaders.sampling import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_kept
 from jupyter_gpuperf.loaders.timing import measure_loader
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import first_device, started_device
@@ -40,7 +40,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _check_room(parameters, batch_bytes)
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
-    found = measure_loader(_loader(parameters), parameters, context, things="images")
+    found = measure_loader(
+        _loader(parameters), parameters, context.progress, context.warn, things="images"
+    )
     found["environment"] = {
         **describe(torch, first_device(torch)),
         "start_method": _start_method(),
@@ -73,7 +75,9 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     _warn_of_settings(settings, context, torch.cuda.is_available())
     with random_state_kept():
         loader = loader_like(subject, settings, HANG_SECONDS + limits["time_limit_seconds"])
-        found = measure_loader(loader, {**settings, **limits}, context, things="samples")
+        found = measure_loader(
+            loader, {**settings, **limits}, context.progress, context.warn, things="samples"
+        )
     data = loader.dataset
     found["parameters"] = {"loader": name, **settings, **limits}
     found["environment"] = {

@@ -19,7 +19,7 @@ from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import view_here
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.precision.effects import effects_of, refuse_what_must_not_repeat, warnings_of
+from jupyter_gpuperf.precision.effects import warnings_of
 from jupyter_gpuperf.precision.failing import as_it_is
 from jupyter_gpuperf.precision.modes import MODES
 from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
@@ -127,8 +127,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
         raise BadRequest("syntax", "The cell is no valid Python.", "See above.") from None
     if not tree.body:
         raise BadRequest("empty_cell", "The cell is empty.", "Write the training step below.")
-    effects = effects_of(tree)
-    refuse_what_must_not_repeat(effects)
+    notes = warnings_of(tree)
     file = shell.compile.cache(source, shell.execution_count)
     whole = compile(source, file, "exec")
     namespace: dict[str, Any] = shell.user_ns
@@ -142,7 +141,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
         | {"__builtins__"},
         quiet=_captured,
     )
-    return subject, source, warnings_of(effects)
+    return subject, source, notes
 
 
 def _ordinary(

@@ -10,17 +10,12 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import difference
-from jupyter_gpuperf.loaders.sampling import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_kept
 from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
 
 KEPT: Final = (
-    "collate_fn",
-    "worker_init_fn",
-    "generator",
-    "timeout",
-    "multiprocessing_context",
-    "pin_memory_device",
-    "in_order",
+    *("collate_fn", "worker_init_fn", "generator", "timeout"),
+    *("multiprocessing_context", "pin_memory_device", "in_order"),
 )
 """What a new loader takes from the old one as it is; those that this torch has."""
 
@@ -67,10 +62,8 @@ def rebuilt(
     if DataLoader not in kind.__mro__:  # Accelerate's say that they are one
         raise _not_rebuildable(loader, "it is no DataLoader itself")
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
-    arguments = fitting(
-        {name: merged[name] for name in merged if name in known or name == "dataset"}
-    )
-    tries = [arguments]
+    taken = {name: merged[name] for name in merged if name in known or name == "dataset"}
+    tries = [arguments := fitting(taken)]
     if kind is not DataLoader:  # it may hand a collate function of its own to torch
         tries.insert(0, {name: each for name, each in arguments.items() if name != "collate_fn"})
     reason = ""
@@ -105,8 +98,11 @@ def arguments_of(loader: Any) -> dict[str, Any]:
         if name not in parameters or not hasattr(loader, name):
             continue
         value, default = getattr(loader, name), parameters[name].default
-        is_torchs = isinstance(value, (int, float, str)) and value == default
-        if value is not None and not is_torchs and not _is_made_inside(loader, value):
+        is_default = isinstance(value, (int, float, str)) and value == default
+        # Nobody gave torch's own collating, and methods of the loader.
+        is_torchs = str(getattr(value, "__module__", "")).startswith("torch.utils.data._utils")
+        is_own = getattr(value, "__self__", None) is loader
+        if value is not None and not (is_default or is_torchs or is_own):
             found[name] = value
     return found
 
@@ -138,16 +134,9 @@ def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
     return {name: each for name, each in found.items() if each.kind in named and name != "self"}
 
 
-def _is_made_inside(loader: Any, value: Any) -> bool:
-    """Tell what nobody gave: torch's own collating, and methods of the loader."""
-    module = str(getattr(value, "__module__", ""))
-    owner = getattr(value, "__self__", None)
-    return owner is loader or module.startswith("torch.utils.data._utils")
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
-        # torch's opinion of so many workers, or of pinning here: what they give is measured.
+        # Ignore torch's warnings about the number of workers and about pinning; we measure.
         warnings.simplefilter("ignore", UserWarning)
         yield

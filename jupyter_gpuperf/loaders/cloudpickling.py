@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
@@ -16,14 +17,15 @@ MOST_BYTES: Final = 200 * 10**6
 """A larger one is written, sent and read by each worker at each start."""
 
 
+@dataclass
 class ByValue:
     """Stands for an object, and becomes that object in another process."""
 
-    def __init__(self, content: bytes, loads: Callable[[bytes], Any]) -> None:
-        self._content, self._loads = content, loads
+    content: bytes
+    loads: Callable[[bytes], Any]
 
     def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
-        return self._loads, (self._content,)
+        return self.loads, (self.content,)
 
 
 def by_value(value: Any, what: str) -> Any:
@@ -39,13 +41,30 @@ def by_value(value: Any, what: str) -> Any:
     if value is None:
         return None
     pickler = _pickler()
-    if pickler is pickle and _of_a_notebook(value):
+    module = getattr(value, "__module__", None) or type(value).__module__
+    if pickler is pickle and str(module) == "__main__":
         raise Unavailable(
             "cloudpickle_missing",
             f"The {what} is defined in the notebook: workers that are not forked can't have it.",
             "Install cloudpickle, or move the class into a module.",
         )
-    return ByValue(_pickled(pickler, value, what), pickler.loads)
+    size = pickled_bytes(value)
+    if size is not None and size > MOST_BYTES:
+        raise BadRequest(
+            "too_large_to_send",
+            f"Pickled, the {what} takes more than {MOST_BYTES / 1e6:.0f} MB: every worker that is not "
+            "forked would read all of it at each start.",
+            "Open its files in the worker, at the first item, or keep the data in a file.",
+        )
+    try:
+        content: bytes = pickler.dumps(value)
+    except Exception as error:  # the user's own code
+        raise BadRequest(
+            "can_not_be_pickled",
+            f"The {what} can't be sent to a worker: {type(error).__name__}: {error}",
+            "Open files, locks and connections in the worker, at the first item.",
+        ) from error
+    return ByValue(content, pickler.loads)
 
 
 def pickled_bytes(value: object) -> int | None:
@@ -84,28 +103,3 @@ class _Count:
         if self.size_bytes > MOST_BYTES:
             raise _TooMuch
         return size
-
-
-def _pickled(pickler: Any, value: object, what: str) -> bytes:
-    size = pickled_bytes(value)
-    if size is not None and size > MOST_BYTES:
-        raise BadRequest(
-            "too_large_to_send",
-            f"Pickled, the {what} takes more than {MOST_BYTES / 1e6:.0f} MB: every worker that is not "
-            "forked would read all of it at each start.",
-            "Open its files in the worker, at the first item, or keep the data in a file.",
-        )
-    try:
-        content: bytes = pickler.dumps(value)
-    except Exception as error:  # the user's own code
-        raise BadRequest(
-            "can_not_be_pickled",
-            f"The {what} can't be sent to a worker: {type(error).__name__}: {error}",
-            "Open files, locks and connections in the worker, at the first item.",
-        ) from error
-    return content
-
-
-def _of_a_notebook(value: object) -> bool:
-    module = getattr(value, "__module__", None) or type(value).__module__
-    return str(module) == "__main__"

@@ -7,11 +7,12 @@ those, nothing is drawn; their parts are compared.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MethodType
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.sampling import copied, nested, random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.sampling import copied, nested
 from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
 
 BY_IDENTITY: Final[Any] = object.__eq__
@@ -67,7 +68,8 @@ def same_indices(own: Any, made: Any) -> bool | None:
     for loader in (own, made):
         with random_state_kept():
             sampler = copied(loader._index_sampler, loader.dataset)
-            drawn.append(list(itertools.islice(_flat(sampler), MOST_INDICES)))
+            rows = (each if isinstance(each, (list, tuple)) else [each] for each in sampler)
+            drawn.append(list(itertools.islice(itertools.chain.from_iterable(rows), MOST_INDICES)))
     shortest = min(map(len, drawn))  # other batches may drop more at the end
     return drawn[0][:shortest] == drawn[1][:shortest]
 
@@ -109,8 +111,3 @@ def length_of(value: Any) -> int | None:
         return len(value)
     except Exception:  # the user's own code, or a stream that has none  # noqa: BLE001
         return None
-
-
-def _flat(batches: Any) -> Iterator[Any]:
-    for batch in batches:
-        yield from batch if isinstance(batch, (list, tuple)) else [batch]

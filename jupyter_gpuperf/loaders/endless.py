@@ -60,15 +60,12 @@ def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
         ``not_a_loader``.
     """
     own, _ = loader_and_data(subject)
-    found = {"batch_size": 64, "workers": 4, "prefetch_factor": 2, "pin_memory": False}
+    usual = (64, 4, 2, False)
     if own is not None:
-        found = {
-            "batch_size": batch_size_of(own),
-            "workers": own.num_workers,
-            "prefetch_factor": own.prefetch_factor or 2,
-            "pin_memory": own.pin_memory,
-        }
-    return {**found, **{name: given[name] for name in found if name in given}}
+        prefetch = own.prefetch_factor or 2
+        usual = (batch_size_of(own), own.num_workers, prefetch, own.pin_memory)
+    names = ("batch_size", "workers", "prefetch_factor", "pin_memory")
+    return {name: given.get(name, each) for name, each in zip(names, usual, strict=True)}
 
 
 def batch_size_of(loader: Any) -> int:

@@ -5,7 +5,7 @@ Standard library only at module level.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
@@ -45,11 +45,10 @@ def code_of(
         return refusal("The loader has no name in this notebook.", setting)
     changes = setting.arguments()
     if batch_size is not None:
-        changes |= (
-            {"batch_size": batch_size}
-            if own.batch_size is not None
-            else {"batch_sampler": rebatched(own, batch_size)}
-        )
+        if own.batch_size is not None:
+            changes["batch_size"] = batch_size
+        else:
+            changes["batch_sampler"] = rebatched(own, batch_size)
     writer = _Writer(own, name, {} if names is None else names)
     try:
         made = rebuilt(given, changes, lambda **arguments: eval(writer.call(arguments), scope))
@@ -113,12 +112,11 @@ class _Writer:
 
         self.notes = []
         kind = type(self._own)
+        made_by = self._named(kind) or f"type({self._name})"
         if kind is DataLoader:
             made_by = "torch.utils.data.DataLoader"
-        else:
-            made_by = self._named(kind) or f"type({self._name})"
-        parts = [self._argument(*each) for each in arguments.items()]
-        self.parts = [made_by, *(each for each in parts if each)]
+        parts = (self._argument(*each) for each in arguments.items())
+        self.parts = [made_by, *filter(None, parts)]
         return self.text
 
     @property
@@ -156,7 +154,10 @@ class _Writer:
             return repr(value)
         if found := self._named(value):
             return found
-        if isinstance(value, (list, tuple)) and _is_short(value):
+        is_plain = isinstance(value, (list, tuple)) and all(
+            isinstance(each, PLAIN) for each in value
+        )
+        if is_plain and len(value) <= SHORT:
             return repr(value)
         kind = "lambda" if getattr(value, "__name__", "") == "<lambda>" else type(value).__name__
         self.notes.append(
@@ -168,10 +169,6 @@ class _Writer:
         """Return the variable that holds a value."""
         found = (name for name, each in self._names.items() if each is value)
         return next((each for each in found if not each.startswith("_")), None)
-
-
-def _is_short(values: Sequence[Any]) -> bool:
-    return len(values) <= SHORT and all(isinstance(each, PLAIN) for each in values)
 
 
 def _value(expression: str, scope: dict[str, Any]) -> Any:

@@ -5,10 +5,7 @@ Standard library only at module level.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import random
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,20 +84,3 @@ def nested(sampler: Any) -> Iterator[Any]:
         seen.add(id(holder))
         yield holder
         waiting += [getattr(holder, name, None) for name in ("sampler", "batch_sampler")]
-
-
-@contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Put the random states of torch, NumPy and Python back: samplers and transforms draw from them."""
-    import torch
-
-    python, drawn = random.getstate(), torch.get_rng_state()
-    numpy: Any = sys.modules.get("numpy")
-    numpy_state = numpy.random.get_state() if numpy is not None else None
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        torch.set_rng_state(drawn)
-        if numpy_state is not None:
-            numpy.random.set_state(numpy_state)

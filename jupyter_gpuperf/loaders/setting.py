@@ -47,9 +47,8 @@ class Setting:
         """Return it with changes."""
         changed = dataclasses.replace(self, **changes)
         if changed.num_workers:
-            prefetch = changed.prefetch_factor or 2
-            return dataclasses.replace(changed, prefetch_factor=prefetch)
-        return _alone(changed.pin_memory)
+            return dataclasses.replace(changed, prefetch_factor=changed.prefetch_factor or 2)
+        return Setting(num_workers=0, prefetch_factor=None, pin_memory=changed.pin_memory)
 
     @property
     def cost(self) -> tuple[object, ...]:
@@ -83,23 +82,15 @@ class Setting:
     def words(self) -> str:
         """Return it for people: ``4 workers · prefetch 3 · pinned``."""
         count = self.num_workers
-        parts = ["no workers" if not count else f"{count} worker{'s' if count > 1 else ''}"]
-        if count and self.prefetch_factor != 2:
-            parts.append(f"prefetch {self.prefetch_factor}")
-        for name, wanted in (
-            ("pinned", self.pin_memory),
-            ("persistent", self.persistent_workers),
-            ("in any order", not self.in_order),
-        ):
-            if wanted:
-                parts.append(name)
-        if self.start_method:
-            parts.append(self.start_method)
-        return " · ".join(parts)
-
-
-def _alone(pin_memory: bool) -> Setting:
-    return Setting(num_workers=0, prefetch_factor=None, pin_memory=pin_memory)
+        parts = {
+            f"{count} worker{'s' if count > 1 else ''}" if count else "no workers": True,
+            f"prefetch {self.prefetch_factor}": count and self.prefetch_factor != 2,
+            "pinned": self.pin_memory,
+            "persistent": self.persistent_workers,
+            "in any order": not self.in_order,
+            self.start_method: self.start_method,
+        }
+        return " · ".join(words for words, holds in parts.items() if words and holds)
 
 
 def golden(cpus: int, *, start_method: str | None = None) -> Setting:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,7 +147,7 @@ class Subject:
                 own_init = by_value(own_init, "worker_init_fn")
             options |= {
                 "multiprocessing_context": noting_context(method, processes),
-                "worker_init_fn": _Begin(own_init),
+                "worker_init_fn": BeginWorker(_kill_me_first, own_init),
                 "timeout": max(timeout_seconds, float(options.get("timeout") or 0.0)),
             }
         return DataLoader(**fitting(options)), processes
@@ -168,27 +169,34 @@ class Subject:
         return found
 
 
+@dataclass
 class _GoingOn:
     """A sampler whose iterations go on where the last one stopped."""
 
-    def __init__(self, batches: Callable[[], Iterator[Any]]) -> None:
-        self._batches = batches
+    batches: Callable[[], Iterator[Any]]
 
     def __iter__(self) -> Iterator[Any]:
-        return self._batches()
+        return self.batches()
 
 
-class _Begin:
-    """What a worker does first: it offers itself to be killed before the notebook where memory runs out."""
+@dataclass
+class BeginWorker:
+    """What a worker does first, then what the user has it do."""
 
-    def __init__(self, own: Any) -> None:
-        self._own = own
+    first: Callable[[], object]
+    own: Callable[[int], object] | None
 
     def __call__(self, worker: int) -> None:
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text(KILL_FIRST)
-        if self._own is not None:
-            self._own(worker)
+        """Do both."""
+        self.first()
+        if self.own is not None:
+            self.own(worker)
+
+
+def _kill_me_first() -> None:
+    """Offer to be killed before the notebook where memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(KILL_FIRST)
 
 
 def default_start_method() -> str:
@@ -216,9 +224,8 @@ def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
     base: Any = IterableDataset if is_stream else Dataset
 
     class Sent(base):  # type: ignore[misc]
-        def __iter__(
-            self,
-        ) -> Iterator[Any]:  # torch's streams can't be made without; it is never asked
+        # torch's streams can't be made without; it is never asked.
+        def __iter__(self) -> Iterator[Any]:
             return iter(())
 
         def __reduce__(self) -> Any:

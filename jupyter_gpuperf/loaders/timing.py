@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
@@ -24,24 +25,11 @@ BLOCK_SECONDS: Final = 0.1
 """Shortest block: long against the clock's resolution and the scheduler's time slice."""
 
 
-class Listener(Protocol):
-    """Hears how far it is, and of doubts: a benchmark's context."""
-
-    @property
-    def progress(self) -> Callable[[float, str], None]:
-        """Takes the share that is done, and words."""
-        ...
-
-    @property
-    def warn(self) -> Callable[[str], None]:
-        """Takes a sentence."""
-        ...
-
-
 def measure_loader(
     loader: torch.utils.data.DataLoader[Any],
     parameters: Mapping[str, Any],
-    context: Listener,
+    progress: Callable[[float, str], object],
+    warn: Callable[[str], object],
     *,
     things: str,
 ) -> dict[str, Any]:
@@ -53,6 +41,10 @@ def measure_loader(
         Endless, or long enough; where it ends it is begun anew.
     parameters
         ``workers``, ``prefetch_factor``, ``batch_size`` (0: none is known), ``rigorous``, ``time_limit_seconds``.
+    progress
+        Takes the share that is done, and words.
+    warn
+        Takes a sentence of doubt.
     things
         What a batch holds, for the name of the rate.
 
@@ -61,8 +53,11 @@ def measure_loader(
     BadRequest
         ``data_too_short``.
     """
-    starts = [_start_seconds(loader, context, number) for number in range(STARTS)]
-    blocks = _time_blocks(loader, parameters, context)
+    starts = [_start_seconds(loader, progress, number) for number in range(STARTS)]
+    rule = _time_blocks(loader, parameters, progress)
+    if doubt := rule.doubt():
+        warn(doubt)
+    blocks = rule.blocks
     batch = mean_interval(blocks)
     figures = {"batch_seconds": batch, "startup_seconds": mean_of_few(starts)}
     if parameters["batch_size"]:
@@ -75,19 +70,21 @@ def measure_loader(
 
 
 def _start_seconds(
-    loader: torch.utils.data.DataLoader[Any], context: Listener, number: int
+    loader: torch.utils.data.DataLoader[Any], progress: Callable[[float, str], object], number: int
 ) -> float:
-    context.progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
+    progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
     began = time.perf_counter()
     batches = iter(loader)  # named, so that ending the workers comes after the time is taken
     if next(batches, NOTHING) is NOTHING:
-        raise _too_short(1)
+        raise too_short(1)
     return time.perf_counter() - began
 
 
 def _time_blocks(
-    loader: torch.utils.data.DataLoader[Any], parameters: Mapping[str, Any], context: Listener
-) -> list[float]:
+    loader: torch.utils.data.DataLoader[Any],
+    parameters: Mapping[str, Any],
+    progress: Callable[[float, str], object],
+) -> StopRule:
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
     batches = Batches(loader, prefetched=1 + workers * prefetch)
     # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its neighbour.
@@ -99,37 +96,43 @@ def _time_blocks(
     )
     rule.run(
         lambda: batches.seconds_each(block_batches),
-        lambda ratio, blocks: context.progress(
+        lambda ratio, blocks: progress(
             0.1 + 0.9 * ratio, f"{1000 * sum(blocks) / len(blocks):.1f} ms a batch so far"
         ),
     )
-    if doubt := rule.doubt():
-        context.warn(doubt)
-    return rule.blocks
+    return rule
 
 
-class Take(Protocol):
-    """What is done with each batch, as part of the time."""
+class ToDevice:
+    """Copies each batch to the GPU as part of the time, as a training does; that is what pinned memory is for."""
 
-    def __call__(self, batch: Any, /) -> object:
-        """Take one."""
-        ...
+    def __init__(self, *, pinned: bool) -> None:
+        import torch
 
-    def settle(self) -> object:
-        """Wait for what was begun."""
-        ...
+        self._torch, self._pinned = torch, pinned
+        self._device = torch.device("cuda")
 
-
-class Leave:
-    """Does nothing with a batch."""
-
-    def __call__(self, batch: object, /) -> None:
-        """Leave it."""
+    def __call__(self, batch: Any) -> None:
+        """Begin to copy one."""
+        copied(batch, self._device, self._pinned)
 
     def settle(self) -> None:
-        """There is nothing to wait for."""
+        """Wait for the copies."""
+        self._torch.cuda.synchronize()
 
 
+def copied(batch: Any, device: Any, non_blocking: bool) -> Any:
+    """Return a batch with its tensors on the device, however they are nested."""
+    if hasattr(batch, "is_cuda"):
+        return batch.to(device, non_blocking=non_blocking)
+    if isinstance(batch, Mapping):
+        return {name: copied(each, device, non_blocking) for name, each in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return [copied(each, device, non_blocking) for each in batch]
+    return batch
+
+
+@dataclass
 class Batches:
     """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends.
 
@@ -141,17 +144,12 @@ class Batches:
         How long the first batch took the last time that it began.
     """
 
-    def __init__(
-        self,
-        loader: torch.utils.data.DataLoader[Any],
-        *,
-        prefetched: int,
-        take: Take | None = None,
-        begun: Callable[[Any], object] = lambda iterator: None,
-    ) -> None:
-        self._loader, self._prefetched = loader, prefetched
-        self._take = Leave() if take is None else take
-        self._begun = begun
+    loader: torch.utils.data.DataLoader[Any]
+    prefetched: int
+    take: ToDevice | None = None
+    begun: Callable[[Any], object] = lambda iterator: None
+
+    def __post_init__(self) -> None:
         self._begin()
 
     def long_enough(self, least: int) -> int:
@@ -169,7 +167,7 @@ class Batches:
                 return count
             count *= 2
         if count == least:
-            raise _too_short(least + self._prefetched)
+            raise too_short(least + self.prefetched)
         return count // 2
 
     def seconds_each(self, count: int) -> float:
@@ -182,7 +180,7 @@ class Batches:
         """
         seconds = self._block_seconds(count)
         if seconds is None:
-            raise _too_short(count + self._prefetched)
+            raise too_short(count + self.prefetched)
         return seconds / count
 
     def _block_seconds(self, count: int) -> float | None:
@@ -198,21 +196,24 @@ class Batches:
     def _taken(self, count: int) -> int:
         taken = 0
         for batch in itertools.islice(self.iterator, count):
-            self._take(batch)
+            if self.take is not None:
+                self.take(batch)
             taken += 1
-        self._take.settle()
+        if self.take is not None:
+            self.take.settle()
         return taken
 
     def _begin(self) -> None:
         began = time.perf_counter()
-        self.iterator = iter(self._loader)
-        self._begun(self.iterator)
+        self.iterator = iter(self.loader)
+        self.begun(self.iterator)
         next(self.iterator, NOTHING)
         self.startup_seconds = time.perf_counter() - began
-        self._taken(self._prefetched - 1)  # what was prefetched came for free
+        self._taken(self.prefetched - 1)  # what was prefetched came for free
 
 
-def _too_short(needed: int) -> BadRequest:
+def too_short(needed: int) -> BadRequest:
+    """Return the refusal of data that ends before so many batches."""
     return BadRequest(
         "data_too_short",
         f"The data ends before {needed} batches have come: too few to time.",

@@ -56,7 +56,6 @@ class TensorActivity:
 
 def _repeat(run: Callable[[], Any], seconds: float, clock: Callable[[], float]) -> None:
     ends_at = clock() + seconds
-    while True:
+    run()
+    while clock() < ends_at:
         run()
-        if clock() >= ends_at:
-            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from jupyter_gpuperf.measure.statistics import Interval, exactly
 from jupyter_gpuperf.precision.numerics import CLOSE, UNKNOWN, WITHIN
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 
@@ -34,12 +35,15 @@ def choose(profile: Profile) -> None:
     profile.sentence = _recommendation(profile, best)
 
 
+def _fastest(outcomes: list[ModeOutcome]) -> ModeOutcome:
+    return min(outcomes, key=lambda each: (each.step_seconds or {})["value"])
+
+
 def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
     """Return the fastest, or bf16 where fp16 is not clearly faster: it has fp32's range and needs no gradient scaler."""
-    fastest = min(gaining, key=lambda each: (each.step_seconds or {})["value"])
-    other = next(
-        (each for each in gaining if each.mode == fastest.mode.replace("fp16", "bf16")), fastest
-    )
+    fastest = _fastest(gaining)
+    with_range = fastest.mode.replace("fp16", "bf16")
+    other = next((each for each in gaining if each.mode == with_range), fastest)
     worse_numbers = _verdict(fastest) == WITHIN != _verdict(other)
     return fastest if worse_numbers or not _alike(fastest, other) else other
 
@@ -47,12 +51,7 @@ def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
 def _alike(first: ModeOutcome, other: ModeOutcome) -> bool:
     """Tell whether the intervals of their steps overlap."""
     one, two = first.step_seconds, other.step_seconds
-    return (
-        one is not None
-        and two is not None
-        and one["low"] <= two["high"]
-        and two["low"] <= one["high"]
-    )
+    return bool(one and two and one["low"] <= two["high"] and two["low"] <= one["high"])
 
 
 def _verdict(outcome: ModeOutcome) -> str | None:
@@ -63,18 +62,15 @@ def _sound(outcome: ModeOutcome) -> bool:
     if outcome.numerics is None:
         return True  # not asked for, or a compiled variant: then its eager mode was looked at
     verdict = outcome.numerics.get("verdict", UNKNOWN)
-    return verdict in (WITHIN, CLOSE) or (verdict == UNKNOWN and _tiny(outcome.numerics))
+    relative = outcome.numerics.get("first_loss_relative")
+    is_tiny = relative is not None and relative < 1e-2
+    return verdict in (WITHIN, CLOSE) or (verdict == UNKNOWN and is_tiny)
 
 
-def _tiny(numerics: dict[str, Any]) -> bool:
-    relative = numerics.get("first_loss_relative")
-    return relative is not None and relative < 1e-2
-
-
-def _gain(profile: Profile, outcome: ModeOutcome) -> dict[str, float]:
+def _gain(profile: Profile, outcome: ModeOutcome) -> Interval:
     if outcome.mode == profile.same_as_now:
-        return {"value": 1.0, "low": 1.0, "high": 1.0}
-    return outcome.speedup_over_now or outcome.speedup or {"value": 1.0, "low": 1.0, "high": 1.0}
+        return exactly(1.0)
+    return outcome.speedup_over_now or outcome.speedup or exactly(1.0)
 
 
 def _recommendation(profile: Profile, best: ModeOutcome) -> str:
@@ -105,16 +101,14 @@ def _change_of_memory(profile: Profile, best: ModeOutcome) -> str | None:
     change = best.peak_allocated_bytes / base.peak_allocated_bytes - 1
     if abs(change) < 0.01:
         return "the same memory"
-    if change < 0:
-        return f"{-change:.0%} less memory"
-    return f"{change:.0%} more memory"
+    return f"{-change:.0%} less memory" if change < 0 else f"{change:.0%} more memory"
 
 
 def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
     others = [each for each in able if each.mode not in (profile.same_as_now, "fp32")]
     if not others:
         return "Leave it as it is: no other mode could be measured here."
-    fastest = min(others, key=lambda each: (each.step_seconds or {})["value"])
+    fastest = _fastest(others)
     gain = _gain(profile, fastest)["value"]
     if gain > WORTH_RATIO and not _sound(fastest):
         numbers = as_part((fastest.numerics or {}).get("sentence", ""))
@@ -132,8 +126,7 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
     Parameters
     ----------
     facts
-        ``odd_shapes``: names of layers whose sizes are no multiples of 8; ``replayed``: iterators whose items were
-        replayed; ``loads``: whether the cell loops over a loader; ``compiled``: whether that was asked for;
+        ``odd_shapes``: names of layers whose sizes are no multiples of 8; ``loads``: whether the cell loops over a loader; ``compiled``: whether that was asked for;
         ``convolutions``: whether a model has any, in the plain memory format.
     """
     best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
@@ -162,13 +155,10 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
 
 def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
     """Return why it is not fp16, where that looks faster."""
-    if profile.recommended != best.mode or not best.mode.startswith("bf16"):
-        return None
     other = profile.mode(best.mode.replace("bf16", "fp16"))
-    if other is None or other.step_seconds is None or best.step_seconds is None:
+    if other is None or other is best or profile.recommended != best.mode:
         return None
-    looks_faster = other.step_seconds["value"] < best.step_seconds["value"]
-    if not looks_faster or not _alike(best, other):
+    if not _alike(best, other) or _fastest([best, other]) is best:
         return None
     return (
         f"Not {other.mode}: it is not faster beyond what was measured, and needs a gradient scaler."
@@ -176,16 +166,14 @@ def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
 
 
 def _idle(outcome: ModeOutcome) -> str | None:
-    kernels, device = outcome.kernels or {}, outcome.device_seconds
-    busy = kernels.get("step_kernel_seconds")
+    busy, device = (outcome.kernels or {}).get("step_kernel_seconds"), outcome.device_seconds
     if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
         return None
     return f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
 
 
 def _little_product(outcome: ModeOutcome) -> str | None:
-    kernels = outcome.kernels or {}
-    share = kernels.get("tensor_core_ratio")
+    share = (outcome.kernels or {}).get("tensor_core_ratio")
     if share is None or share >= LOW_SHARE:
         return None
     return f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
@@ -196,17 +184,16 @@ def _staying(outcome: ModeOutcome) -> list[str]:
     if outcome.mode.split("+")[0] not in ("bf16", "fp16"):
         return []
     said = []
-    shares = dtypes.get("flop_shares") or {}
-    if shares.get("float32", 0.0) > 0.05:
+    share = dtypes.get("flop_shares", {}).get("float32", 0.0)
+    if share > 0.05:
         said.append(
-            f"{shares['float32']:.0%} of the products' operations stayed in fp32: they lie outside of autocast's reach."
+            f"{share:.0%} of the products' operations stayed in fp32: they lie outside of autocast's reach."
         )
-    by_reason: dict[str, list[str]] = {}
-    for each in dtypes.get("stayed_float32", []):
-        by_reason.setdefault(each["why"], []).append(f"{each['operator']} ({each['calls']})")
+    stayed = dtypes.get("stayed_float32", [])
     for reason, words in REASONS.items():
-        if by_reason.get(reason):
-            said.append(f"{', '.join(by_reason[reason][:STAYED])}: {words}")
+        named = [f"{one['operator']} ({one['calls']})" for one in stayed if one["why"] == reason]
+        if named:
+            said.append(f"{', '.join(named[:STAYED])}: {words}")
     return said
 
 

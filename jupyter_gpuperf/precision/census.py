@@ -7,6 +7,7 @@ nothing is timed meanwhile.
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -23,21 +24,16 @@ RECURRENT: Final = {
 """Operator → how many products of each weight it makes; torch has no formula for these."""
 CASTS: Final = ("_to_copy", "_autocast_to_reduced_precision", "_autocast_to_full_precision")
 
-VIEWS: Final = frozenset(
-    {
-        *("detach", "t", "view", "_unsafe_view", "expand", "select", "slice", "unsqueeze"),
-        *("squeeze", "transpose", "permute", "as_strided", "split", "alias", "empty_like"),
-        *("unbind", "reshape", "chunk", "split_with_sizes", "_reshape_alias", "is_same_size"),
-        "equal",
-    }
-)
-"""They compute nothing."""
-KEPT_FOR_ACCURACY: Final = frozenset(
-    {
-        *("exp", "log", "pow", "rsqrt", "softplus", "logsumexp", "cumsum", "cumprod", "prod"),
-        *("sum", "mean", "dist", "var", "std"),
-    }
-)
+VIEWS: Final = {
+    *("detach", "t", "view", "_unsafe_view", "expand", "select", "slice", "unsqueeze", "equal"),
+    *("squeeze", "transpose", "permute", "as_strided", "split", "alias", "empty_like"),
+    *("unbind", "reshape", "chunk", "split_with_sizes", "_reshape_alias", "is_same_size"),
+}
+"""Operators that compute nothing."""
+KEPT_FOR_ACCURACY: Final = {
+    *("exp", "log", "pow", "rsqrt", "softplus", "logsumexp", "cumsum", "cumprod", "prod"),
+    *("sum", "mean", "dist", "var", "std"),
+}
 KEPT_FAMILIES: Final = ("softmax", "norm", "loss", "upsample", "cross_entropy")
 """Of operators for which autocast keeps float32: words of their names, and pieces."""
 OF_THE_OPTIMIZER: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
@@ -74,26 +70,14 @@ class Census:
 
     def flop_shares(self) -> dict[str, float]:
         """Return format → its share of the operations, the largest first; empty where there are none."""
-        sums: dict[str, float] = {}
+        sums: dict[str, float] = defaultdict(float)
         for each in self.operators.values():
-            if each.flop:
-                sums[each.dtype] = sums.get(each.dtype, 0.0) + each.flop
-        total = sum(sums.values())
-        return {
-            name: value / total for name, value in sorted(sums.items(), key=lambda pair: -pair[1])
-        }
-
-    def stayed(self) -> list[tuple[str, int, str]]:
-        """Return the operators that ran in float32, how often, and why, the most frequent first."""
-        found = [
-            (each.operator, each.calls, why_float32(each.operator, each.flop))
-            for each in self.operators.values()
-            if each.dtype == "float32"
-        ]
-        return sorted(found, key=lambda row: -row[1])
+            sums[each.dtype] += each.flop
+        largest_first = sorted(sums.items(), key=lambda pair: -pair[1])
+        return {name: flop / self.flop for name, flop in largest_first if flop}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return it as plain data; of the operators that stayed in float32 also why, the most frequent first."""
         return {
             "flop": self.flop,
             "flop_shares": self.flop_shares(),
@@ -101,7 +85,13 @@ class Census:
             "cast_bytes": self.cast_bytes,
             "operators": [asdict(each) for each in self.operators.values()],
             "stayed_float32": [
-                {"operator": name, "calls": calls, "why": why} for name, calls, why in self.stayed()
+                {
+                    "operator": one.operator,
+                    "calls": one.calls,
+                    "why": why_float32(one.operator, one.flop),
+                }
+                for one in sorted(self.operators.values(), key=lambda each: -each.calls)
+                if one.dtype == "float32"
             ],
         }
 
@@ -190,10 +180,8 @@ def _recurrent_flop(args: Any) -> float:
     tensors = [each for each in args if hasattr(each, "dim")]
     if not tensors or tensors[0].dim() != 3:
         return 0.0
-    weights: list[Any] = []
-    for each in args:
-        if isinstance(each, (list, tuple)):
-            weights += [part for part in each if hasattr(part, "dim") and part.dim() == 2]
-    weights += [each for each in tensors[1:] if each.dim() == 2 and not weights]
+    listed = [part for each in args if isinstance(each, (list, tuple)) for part in each]
+    matrices = [each for each in listed if hasattr(each, "dim") and each.dim() == 2]
+    weights = matrices or [each for each in tensors[1:] if each.dim() == 2]
     sequences = tensors[0].shape[0] * tensors[0].shape[1]
     return float(2 * sequences * sum(each.numel() for each in weights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from typing import Any, Final
@@ -53,7 +54,6 @@ class Checking:
                 f"Losses were compared over {self.steps_compared} steps, not {steps}: more would have taken too long; "
                 "--rigorous takes the time."
             )
-        self._reference: tuple[Trace, Floors, list[Operator]] | None = None
         self._activity: TensorActivity | None = None
 
     def census(self, mode: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Checking:
 
     def numerics(self, mode: str) -> dict[str, Any]:
         """Return how a mode's numbers compare with fp32's."""
-        reference, floors, operators = self._of_reference()
+        reference, floors, operators = self._reference
         if mode == REFERENCE:
             return {
                 "verdict": "reference",
@@ -103,18 +103,16 @@ class Checking:
         mine = self._operators(mode)
         return compare(trace, reference, floors, (mine, operators)).to_dict()
 
-    def _of_reference(self) -> tuple[Trace, Floors, list[Operator]]:
-        if self._reference is None:
-            session, runs = self._session, self._runs
-            reference = traced(session, REFERENCE, runs=runs)
-            again = traced(session, REFERENCE, runs=runs)
-            others = [
-                traced(session, REFERENCE, runs=runs, details=False, seed=seed)
-                for seed in OTHER_SEEDS
-            ]
-            floors = floors_of(reference, again, others)
-            self._reference = reference, floors, self._operators(REFERENCE)
-        return self._reference
+    @functools.cached_property
+    def _reference(self) -> tuple[Trace, Floors, list[Operator]]:
+        session, runs = self._session, self._runs
+        reference = traced(session, REFERENCE, runs=runs)
+        again = traced(session, REFERENCE, runs=runs)
+        others = [
+            traced(session, REFERENCE, runs=runs, details=False, seed=seed) for seed in OTHER_SEEDS
+        ]
+        floors = floors_of(reference, again, others)
+        return reference, floors, self._operators(REFERENCE)
 
     def _operators(self, mode: str) -> list[Operator]:
         session = self._session
@@ -142,9 +140,9 @@ class Checking:
         power = mean_interval(watts)
         return {name: value * step_seconds["value"] for name, value in power.items()}
 
-    def forget(self) -> None:
+    def close(self) -> None:
         """Let go of the fp32 run's gradients, and of the driver."""
-        self._reference = None
+        vars(self).pop("_reference", None)
         if self._activity is not None:
             self._activity.close()
             self._activity = None

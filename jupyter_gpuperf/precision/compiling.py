@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import Unavailable
@@ -62,7 +61,8 @@ class Compilation:
     def measure(self, stopwatch: Stopwatch, variant: Variant) -> dict[str, Any]:
         """Compile by running, and return the seconds that took, with the graphs, breaks and recompilations."""
         session = self._session
-        with stopwatch.using(variant), _counted() as counts:
+        with stopwatch.using(variant):
+            counts = _counters()
             session.synchronize()
             first = session.timed_run()
             graphs = counts().get("graphs")
@@ -78,20 +78,14 @@ class Compilation:
         }
 
 
-@contextlib.contextmanager
-def _counted() -> Iterator[Any]:
-    """Read torch's counters; where this torch keeps them elsewhere, nothing is told."""
+def _counters() -> Callable[[], dict[str, int]]:
+    """Return what reads torch's counters from now on; where this torch keeps them elsewhere, it tells nothing."""
     try:
         from torch._dynamo.utils import counters
     except ImportError:
-        yield dict
-        return
+        return dict
     counters.clear()
-
-    def read() -> dict[str, int]:
-        return {
-            "graphs": int(counters["stats"].get("unique_graphs", 0)),
-            "breaks": sum(counters["graph_break"].values()),
-        }
-
-    yield read
+    return lambda: {
+        "graphs": int(counters["stats"].get("unique_graphs", 0)),
+        "breaks": sum(counters["graph_break"].values()),
+    }

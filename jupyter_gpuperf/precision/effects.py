@@ -1,44 +1,35 @@
-"""What a cell does besides computing, as its syntax tree tells: it would be done again with every run."""
+"""Finds in a cell's syntax tree what it does besides computing: every run would repeat that."""
 
 from __future__ import annotations
 
 import ast
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.state.roots import names_in
 
-MAGICS: Final = frozenset(
-    {"system", "getoutput", "run_line_magic", "run_cell_magic", "run_cell", "magic"}
-)
-WRITES: Final = frozenset(
-    {
-        *("save", "savefig", "to_csv", "to_parquet", "to_pickle", "to_json", "write", "writelines"),
-        *("write_text", "write_bytes", "mkdir", "unlink", "rmtree", "rename", "dump"),
-        *("savez", "savetxt", "save_pretrained", "add_scalar", "imwrite", "imsave"),
-    }
-)
+MAGICS: Final = {"system", "getoutput", "run_line_magic", "run_cell_magic", "run_cell", "magic"}
+WRITES: Final = {
+    *("save", "savefig", "to_csv", "to_parquet", "to_pickle", "to_json", "write", "writelines"),
+    *("write_text", "write_bytes", "mkdir", "unlink", "rmtree", "rename", "dump"),
+    *("savez", "savetxt", "save_pretrained", "add_scalar", "imwrite", "imsave"),
+}
 PLOTS: Final = frozenset({"plot", "imshow", "scatter", "hist", "figure", "subplots", "show"})
 PROCESSES: Final = frozenset({"run", "Popen", "call", "check_call", "check_output"})
 
 MOST_NAMED: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What was found, each as a few words with the line's number."""
+def warnings_of(tree: ast.AST) -> list[str]:
+    """Return what a reader must know of what the code does besides computing.
 
-    refused: tuple[str, ...]
-    """What must not be repeated."""
-    repeated: tuple[str, ...]
-    """What is repeated with every run, and said."""
-
-
-def effects_of(tree: ast.AST) -> Effects:
-    """Return what the code does besides computing."""
+    Raises
+    ------
+    BadRequest
+        ``not_repeatable``: the code can't be run many times.
+    """
     refused: list[str] = []
     repeated: list[str] = []
     for node in ast.walk(tree):
@@ -51,14 +42,15 @@ def effects_of(tree: ast.AST) -> Effects:
                 refused.append(f"{words} {where}")
             elif (words := _repeated(node, owner, name)) is not None:
                 repeated.append(f"{words} {where}")
-    return Effects(tuple(dict.fromkeys(refused)), tuple(dict.fromkeys(repeated)))
-
-
-def warnings_of(effects: Effects) -> list[str]:
-    """Return what a reader must know of it."""
+    if refused:
+        raise BadRequest(
+            "not_repeatable",
+            f"The cell is run many times, and this one {', '.join(dict.fromkeys(refused))}.",
+            "Move that into a cell before, or into --setup.",
+        )
     said = []
-    if effects.repeated:
-        said.append(f"Each run repeats it: {', '.join(effects.repeated[:MOST_NAMED])}.")
+    if named := list(dict.fromkeys(repeated))[:MOST_NAMED]:
+        said.append(f"Each run repeats it: {', '.join(named)}.")
     return said
 
 
@@ -80,22 +72,6 @@ def _repeated(call: ast.Call, owner: str, name: str) -> str | None:
     if name in ("print", "display") and not owner:
         return f"{name}() shows something"
     return None
-
-
-def refuse_what_must_not_repeat(effects: Effects) -> None:
-    """Refuse a cell that can't be run many times.
-
-    Raises
-    ------
-    BadRequest
-        ``not_repeatable``.
-    """
-    if effects.refused:
-        raise BadRequest(
-            "not_repeatable",
-            f"The cell is run many times, and this one {', '.join(effects.refused)}.",
-            "Move that into a cell before, or into --setup.",
-        )
 
 
 def mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What is so about a cell and its models, for warnings and advice."""
+"""Facts about a cell and its models, used for warnings and advice."""
 
 from __future__ import annotations
 
@@ -37,15 +37,11 @@ def warnings_of(session: Session) -> list[str]:
 
 def facts_of(session: Session, compiled: bool) -> dict[str, Any]:
     """Return what advice rests on; see :func:`advice.explain`."""
-    torch, used, roots = session.torch, session.names_used(), session.models_used()
-    namespace = session.subject.namespace
-    loaders = [
-        name for name in used if isinstance(namespace.get(name), torch.utils.data.DataLoader)
-    ]
+    torch, roots = session.torch, session.models_used()
+    used = map(session.subject.namespace.get, session.names_used())
     return {
         "odd_shapes": [name for path, module in roots for name in _odd_layers(torch, path, module)],
-        "replayed": dict(session.replayed),
-        "loads": bool(loaders),
+        "loads": any(isinstance(each, torch.utils.data.DataLoader) for each in used),
         "compiled": compiled,
         "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),
         "model_names": [

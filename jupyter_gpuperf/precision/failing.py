@@ -1,4 +1,4 @@
-"""What went wrong in a mode, in the shape of every refusal, without holding what it held."""
+"""What went wrong in a mode, in the shape of every refusal; keeps no reference to the error's objects."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.measure.profiling import keeping_events
@@ -58,17 +59,10 @@ def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:
     with profile(activities=activities, **keeping_events(profile)) as profiler:
         run()
         torch.cuda.synchronize()
-    return _sums(torch, profiler.events())
-
-
-def _sums(torch: Any, events: Iterable[Any]) -> dict[str, float]:
-    sums: dict[str, float] = {}
-    device_type = torch.autograd.DeviceType.CUDA
-    for event in events:
+    sums: dict[str, float] = defaultdict(float)
+    for event in profiler.events():
         name = str(event.name)
-        if event.device_type != device_type or name.startswith(NOT_KERNELS):
-            continue
-        microseconds = getattr(event, "self_device_time_total", 0) or 0
-        if microseconds > 0 and not getattr(event, "is_user_annotation", False):
-            sums[name] = sums.get(name, 0.0) + microseconds / 1e6
-    return sums
+        is_note = name.startswith(NOT_KERNELS) or getattr(event, "is_user_annotation", False)
+        if event.device_type == torch.autograd.DeviceType.CUDA and not is_note:
+            sums[name] += (getattr(event, "self_device_time_total", 0) or 0) / 1e6
+    return {name: seconds for name, seconds in sums.items() if seconds > 0}

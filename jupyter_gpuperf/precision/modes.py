@@ -101,12 +101,12 @@ def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[Non
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):
             stack.enter_context(float32_as(torch, mode))
-        scaling = None
+        watch.scaling = None
         if mode == "fp16" and not around.has_scaler:
-            scaling = Scaling(torch, around.device_type, list(around.clipped), watch.initial_scale)
-        watch.scaling = scaling
+            device, scale = around.device_type, watch.initial_scale
+            watch.scaling = Scaling(torch, device, around.clipped, scale)
         outside = _Outside(torch, around.device_type if mode in AUTOCAST else None)
-        stack.enter_context(_backward(torch, outside, scaling, watch))
+        stack.enter_context(_backward(torch, outside, watch))
         if mode in AUTOCAST:
             stack.enter_context(_casts_forgotten_after_no_grad(torch))
             dtype = getattr(torch, AUTOCAST[mode])
@@ -114,7 +114,7 @@ def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[Non
         elif mode == NOW:
             stack.enter_context(_own_autocast_noted(torch, watch))
         # Innermost: a step that raises has left autocast, and enters it again before the mode ends.
-        stack.enter_context(_steps(outside, scaling, watch))
+        stack.enter_context(_steps(outside, watch))
         yield
 
 
@@ -125,13 +125,10 @@ class _Outside:
         self._torch, self._device_type = torch, device_type
         self.active = device_type is not None
 
-    def __call__(self) -> contextlib.AbstractContextManager[Any]:
+    def __call__(self) -> Any:
         if self._device_type is None:
             return contextlib.nullcontext()
-        context: contextlib.AbstractContextManager[Any] = self._torch.autocast(
-            self._device_type, enabled=False
-        )
-        return context
+        return self._torch.autocast(self._device_type, enabled=False)
 
     def forget_casts(self) -> None:
         if self.active:
@@ -149,14 +146,9 @@ def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _backward(
-    torch: Any,
-    outside: _Outside,
-    scaling: Scaling | None,
-    watch: Watch,
-) -> Iterator[None]:
+def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
     """``tensor.backward()`` ends in ``torch.autograd.backward``."""
-    backward, grad = torch.autograd.backward, torch.autograd.grad
+    backward, grad, scaling = torch.autograd.backward, torch.autograd.grad, watch.scaling
 
     @functools.wraps(backward)
     def around_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -193,15 +185,15 @@ def _backward(
 class _Steps:
     """What is done before and after each step of any optimizer."""
 
-    def __init__(self, outside: _Outside, scaling: Scaling | None, watch: Watch) -> None:
-        self._outside, self._scaling, self._watch = outside, scaling, watch
+    def __init__(self, outside: _Outside, watch: Watch) -> None:
+        self._outside, self._watch = outside, watch
         self._entered: list[contextlib.AbstractContextManager[Any]] = []
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if args[1:] or kwargs.get("closure") is not None:
             return  # a closure holds a forward pass, which belongs inside
-        if self._scaling is not None:
-            self._scaling.before_step(optimizer)
+        if self._watch.scaling is not None:
+            self._watch.scaling.before_step(optimizer)
         if self._watch.on_gradients is not None:
             self._watch.on_gradients(optimizer)
         if self._outside.active:
@@ -212,8 +204,8 @@ class _Steps:
     def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
         self.leave(1)
         watch = self._watch
-        if self._scaling is not None:
-            self._scaling.after_step(optimizer)
+        if watch.scaling is not None:
+            watch.scaling.after_step(optimizer)
         watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
         if watch.on_step is not None:
             watch.on_step(optimizer)
@@ -227,22 +219,17 @@ class _Steps:
 
 
 @contextlib.contextmanager
-def _steps(outside: _Outside, scaling: Scaling | None, watch: Watch) -> Iterator[None]:
-    from torch.optim.optimizer import (
-        register_optimizer_step_post_hook,
-        register_optimizer_step_pre_hook,
-    )
+def _steps(outside: _Outside, watch: Watch) -> Iterator[None]:
+    from torch.optim import optimizer
 
-    steps = _Steps(outside, scaling, watch)
-    handles = [
-        register_optimizer_step_pre_hook(steps.before),
-        register_optimizer_step_post_hook(steps.after),
-    ]
+    steps = _Steps(outside, watch)
+    before = optimizer.register_optimizer_step_pre_hook(steps.before)
+    after = optimizer.register_optimizer_step_post_hook(steps.after)
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
+        before.remove()
+        after.remove()
         steps.leave()
 
 
@@ -258,11 +245,9 @@ def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:
 
         return around_leave
 
-    no_grad, inference = torch.no_grad, torch.inference_mode
-    with (
-        _replaced(no_grad, "__exit__", forgetting(no_grad.__exit__)),
-        _replaced(inference, "__exit__", forgetting(inference.__exit__)),
-    ):
+    with contextlib.ExitStack() as stack:
+        for owner in (torch.no_grad, torch.inference_mode):
+            stack.enter_context(_replaced(owner, "__exit__", forgetting(owner.__exit__)))
         yield
 
 

@@ -44,7 +44,7 @@ class Floors:
         Between two runs alike.
     seed
         Between seeds; zero where nothing in the cell is random.
-    progress
+    step
         By how much one step changes the loss: the scale where nothing is random.
     is_random
         Whether a seed makes a difference. Where it does not, runs of other seeds differ as much as two runs alike,
@@ -53,24 +53,20 @@ class Floors:
 
     repeat: float = 0.0
     seed: float = 0.0
-    progress: float = 0.0
-    repeat_gradient: float = 0.0
+    step: float = 0.0
+    gradient_repeat: float = 0.0
     is_random: bool = True
 
     @property
     def floor(self) -> tuple[float, str]:
         """The floor to hold deviations against, and what it is."""
-        other, name = (self.seed, "seed") if self.is_random else (self.progress, "step")
+        other, name = (self.seed, "seed") if self.is_random else (self.step, "step")
         return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
 
     def to_dict(self) -> dict[str, float]:
         """Return them as plain data."""
-        return {
-            "repeat": self.repeat,
-            "seed": self.seed,
-            "step": self.progress,
-            "gradient_repeat": self.repeat_gradient,
-        }
+        names = ("repeat", "seed", "step", "gradient_repeat")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(slots=True)
@@ -100,18 +96,16 @@ class Numerics:
 
 def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
     """Return fp32's floors from the reference, a run alike, and runs of other seeds."""
-    losses = reference.losses or _means(reference.outputs)
+    losses = reference.curve
     steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
-    repeat = difference(losses, again.losses or _means(again.outputs))
-    seed = max(
-        (difference(losses, each.losses or _means(each.outputs)) for each in others), default=0.0
-    )
+    repeat = difference(losses, again.curve)
+    seed = max((difference(losses, each.curve) for each in others), default=0.0)
     return Floors(
         repeat=repeat,
         seed=seed,
         is_random=reference.is_random and seed > RANDOM_RATIO * repeat,
-        progress=statistics.median(steps) if steps else 0.0,
-        repeat_gradient=relative_distance(again.gradients, reference.gradients) or 0.0,
+        step=statistics.median(steps) if steps else 0.0,
+        gradient_repeat=relative_distance(again.gradients, reference.gradients) or 0.0,
     )
 
 
@@ -122,16 +116,13 @@ def compare(
     operators: tuple[Sequence[Operator], Sequence[Operator]] | None = None,
 ) -> Numerics:
     """Return how a mode's run compares with fp32's."""
-    mine = trace.losses or _means(trace.outputs)
-    theirs = reference.losses or _means(reference.outputs)
-    off = difference(theirs, mine)
-    floor, meaning = floors.floor
+    mine, theirs = trace.curve, reference.curve
     found = Numerics(
         details={
             "losses": mine,
             "reference_losses": theirs,
-            "loss_difference": off,
-            "first_loss_relative": _relative(mine, theirs),
+            "loss_difference": difference(theirs, mine),
+            "first_loss_relative": _first_relative(mine, theirs),
             "floors": floors.to_dict(),
             "gradients": gradient_report(trace.gradients, reference.gradients),
             "update_cosine": cosine(trace.updates, reference.updates),
@@ -140,53 +131,39 @@ def compare(
             "first_divergence": first_divergence(*operators) if operators else None,
         }
     )
-    _judge(found, mine, theirs, off, floor, meaning)
+    _judge(found, floors)
     return found
 
 
-def _judge(
-    found: Numerics,
-    mine: Sequence[float],
-    theirs: Sequence[float],
-    off: float,
-    floor: float,
-    meaning: str,
-) -> None:
+def _judge(found: Numerics, floors: Floors) -> None:
+    mine, theirs = found.details["losses"], found.details["reference_losses"]
+    off, (floor, meaning) = found.details["loss_difference"], floors.floor
     if not mine:
         found.sentence = "The cell computes no loss and no output that could be compared."
-        return
-    if not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
+    elif not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
         found.verdict = BROKEN
         found.sentence = "The loss is not finite, and fp32's is."
-        return
-    if not math.isfinite(off):
+    elif not math.isfinite(off):
         found.sentence = "fp32's own loss is not finite: there is nothing to hold it against."
-        return
-    if floor == 0.0:
-        same = off == 0.0
-        found.verdict = WITHIN if same else UNKNOWN
+    elif floor != 0:
+        ratio = found.against_floor = off / floor
+        found.verdict = WITHIN if ratio <= 1 else CLOSE if ratio <= CLOSE_RATIO else FAR
         found.sentence = (
-            "The same numbers as fp32 to the bit."
-            if same
-            else f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
+            f"The loss is within {meaning} ({ratio:.2g} of it)."
+            if ratio <= 1
+            else f"The loss is off by {ratio:.1f} times {meaning}."
         )
-        return
-    ratio = off / floor
-    found.against_floor = ratio
-    if ratio <= 1:
+    elif off == 0:
         found.verdict = WITHIN
-        found.sentence = f"The loss is within {meaning} ({ratio:.2g} of it)."
-        return
-    found.verdict = CLOSE if ratio <= CLOSE_RATIO else FAR
-    found.sentence = f"The loss is off by {ratio:.1f} times {meaning}."
+        found.sentence = "The same numbers as fp32 to the bit."
+    else:
+        found.sentence = f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the root mean square difference of two curves, over what both have."""
-    pairs = list(zip(one, other, strict=False))
-    if not pairs:
-        return 0.0
-    return math.sqrt(statistics.fmean((a - b) ** 2 for a, b in pairs))
+    squares = [(a - b) ** 2 for a, b in zip(one, other, strict=False)]
+    return math.sqrt(statistics.fmean(squares)) if squares else 0.0
 
 
 def relative_distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
@@ -251,7 +228,7 @@ def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> di
     """
     epsilon = EPSILON["float32"]
     for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
-        if one.name != other.name or one.shape != other.shape:
+        if (one.name, one.shape) != (other.name, other.shape):
             return None
         broken = not math.isfinite(one.norm) and math.isfinite(other.norm)
         # What was rounded once stays rounded, also in operators that go on in float32.
@@ -269,11 +246,5 @@ def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> di
     return None
 
 
-def _means(outputs: Mapping[str, Any]) -> list[float]:
-    return [float(outputs[name].double().mean()) for name in sorted(outputs)]
-
-
-def _relative(one: Sequence[float], other: Sequence[float]) -> float | None:
-    if not one or not other or other[0] == 0:
-        return None
-    return abs(one[0] - other[0]) / abs(other[0])
+def _first_relative(one: Sequence[float], other: Sequence[float]) -> float | None:
+    return abs(one[0] - other[0]) / abs(other[0]) if one and other and other[0] else None

@@ -70,7 +70,6 @@ class Profile:
     recommended: str | None = None
     sentence: str = ""
     code: str = ""
-    code_checked: bool | None = None
     why_not_more: list[str] = field(default_factory=list)
     next_steps: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

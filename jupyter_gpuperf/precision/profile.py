@@ -6,16 +6,16 @@ import contextlib
 import time
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, RIGOROUS_RATIO
+from jupyter_gpuperf.measure.stopping import QUICK_RATIO, target_ratio
 from jupyter_gpuperf.precision import advice, facts, rewriting
-from jupyter_gpuperf.precision.checking import Checking
+from jupyter_gpuperf.precision.checking import REFERENCE, Checking
 from jupyter_gpuperf.precision.compiling import Compilation
 from jupyter_gpuperf.precision.failing import described
 from jupyter_gpuperf.precision.modes import MODES, NOW, check
@@ -27,7 +27,6 @@ from jupyter_gpuperf.state.switches import tf32_is_on
 
 COMPILE_SHARE: Final = 0.5
 NUMERICS_SHARE: Final = 0.75
-REFERENCE: Final = "fp32"
 
 Say = Callable[[float, str], None]
 
@@ -67,42 +66,48 @@ class _Profiling:
         self._torch, self._session, self._device = session.torch, session, session.device
         self._options, self._source, self._say = options, source, say
         self._stopwatch = Stopwatch(session)
-        wanted: list[str] = [mode for mode in MODES if mode == REFERENCE or mode in options.modes]
-        same_as_now = self._same_as_now()
-        if same_as_now not in wanted:
-            wanted.append(NOW)
-        self._outcomes = {name: ModeOutcome(name) for name in wanted}
+        self._on_gpu = session.device.type == "cuda"
+        same_as_now: str | None = REFERENCE
+        if self._on_gpu:
+            known = {(False, False): REFERENCE, (True, True): "tf32"}
+            same_as_now = known.get(tf32_is_on(session.torch))
+        names: list[str] = [mode for mode in MODES if mode == REFERENCE or mode in options.modes]
+        if same_as_now not in names:
+            names.append(NOW)
+        self._outcomes = {name: ModeOutcome(name) for name in names}
+        self._variants = {name: Variant(name, name) for name in names}
+        """Those that go on; what fails is taken out."""
+        self._now = same_as_now or NOW
         self._profile = Profile(modes=[], now=None, same_as_now=same_as_now)
-
-    def _same_as_now(self) -> str | None:
-        if self._device.type != "cuda":
-            return REFERENCE
-        return {(False, False): REFERENCE, (True, True): "tf32"}.get(tf32_is_on(self._torch))
 
     def run(self) -> Profile:
         """Make all passes."""
         profile, options = self._profile, self._options
-        variants = self._warm_variants()
-        found = self._timed(variants)
-        self._peaks(variants)
+        self._warm_up()
+        found = self._timed()
+        for variant in list(self._variants.values()):
+            try:
+                self._stopwatch.fill_peak(variant, self._outcomes[variant.name])
+            except VariantFailed as error:
+                self._failed(error.name, error)
+        reference = self._variants.get(REFERENCE)
         checking = Checking(
             self._session,
             steps=options.steps,
-            run_seconds=variants[REFERENCE].run_seconds if REFERENCE in variants else 0.0,
+            run_seconds=reference.run_seconds if reference else 0.0,
             budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
-        try:
-            self._looked_into(variants, checking)
-        finally:
-            checking.forget()  # an interrupt, too, lets go of the driver
+        with contextlib.closing(checking):  # an interrupt, too, lets go of the driver
+            self._looked_into(checking)
         if options.compile:
-            self._compiled(variants)
+            self._compiled()
         profile.now = self._outcomes.pop(NOW, None)
         profile.modes = list(self._outcomes.values())
         profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
         profile.steps_per_run = self._session.steps_per_run
         profile.numerics_steps = checking.steps_compared
-        profile.environment = self._environment()
+        environment = describe(self._torch, self._device)
+        profile.environment = {**environment, "steps_per_run": profile.steps_per_run}
         profile.warnings += facts.warnings_of(self._session)
         if found is not None and found.doubt:
             profile.warnings.append(found.doubt)
@@ -110,53 +115,50 @@ class _Profiling:
         self._answer()
         return profile
 
-    def _warm_variants(self) -> dict[str, Variant]:
-        variants = {name: Variant(name, name) for name in self._outcomes}
+    def _warm_up(self) -> None:
         for place, name in enumerate(self._outcomes):
-            self._say(0.05 + 0.15 * place / len(variants), f"warming up {name}")
+            self._say(0.05 + 0.15 * place / len(self._outcomes), f"warming up {name}")
             try:
                 if name != NOW:
                     check(self._torch, name, self._device, self._session.around)
-                self._stopwatch.warm_up(variants[name])
+                self._stopwatch.warm_up(self._variants[name])
             except (GpuPerfError, VariantFailed) as error:
-                self._failed(variants, name, error)
-        if REFERENCE not in variants:
+                self._failed(name, error)
+        if REFERENCE not in self._variants:
             why = self._outcomes[REFERENCE].error or {}
             raise GpuPerfError(
                 "reference_failed",
                 f"The cell ran as it is, but not in fp32, which all else is held against: {why.get('message', '')}",
                 "See whether the cell sets a format by itself.",
             )
-        return variants
 
-    def _failed(self, variants: dict[str, Variant], name: str, error: Exception) -> None:
+    def _failed(self, name: str, error: Exception) -> None:
         self._outcomes[name].error = described(error)
-        variants.pop(name, None)
+        self._variants.pop(name, None)
         free(self._torch)
 
-    def _timed(self, variants: dict[str, Variant]) -> Interleaved | None:
-        rigorous = self._options.rigorous
-        while variants:
-            for each in variants.values():
+    def _timed(self) -> Interleaved | None:
+        while self._variants:
+            for each in self._variants.values():
                 each.host_seconds, each.device_seconds = [], []
             try:
                 found = self._stopwatch.interleaved(
-                    variants,
-                    target_ratio=RIGOROUS_RATIO if rigorous else QUICK_RATIO,
+                    self._variants,
+                    target_ratio=target_ratio(self._options.rigorous),
                     limit_seconds=self._options.limit_seconds,
                     progress=lambda ratio, words: self._say(0.2 + 0.35 * ratio, words),
                 )
             except VariantFailed as error:
-                self._failed(variants, error.name, error)
+                self._failed(error.name, error)
                 continue
-            for name, variant in variants.items():
-                self._fill_times(self._outcomes[name], name, variant, found)
+            for each in self._variants.values():
+                self._fill_times(each, found)
             return found
         return None
 
-    def _fill_times(
-        self, outcome: ModeOutcome, name: str, variant: Variant, found: Interleaved
-    ) -> None:
+    def _fill_times(self, variant: Variant, found: Interleaved) -> None:
+        name = variant.name
+        outcome = self._outcomes[name]
         outcome.samples = found.samples[name]
         outcome.step_seconds = found.median(name)
         outcome.host_seconds = interval_or_none(variant.host_seconds)
@@ -164,30 +166,22 @@ class _Profiling:
         outcome.steps_skipped = variant.steps_skipped
         if REFERENCE in found.samples:
             outcome.speedup = found.speedup(name, REFERENCE)
-        now = self._profile.same_as_now or NOW
-        if now in found.samples:
-            outcome.speedup_over_now = found.speedup(name, now)
+        if self._now in found.samples:
+            outcome.speedup_over_now = found.speedup(name, self._now)
 
-    def _peaks(self, variants: dict[str, Variant]) -> None:
-        for name, variant in list(variants.items()):
-            try:
-                self._stopwatch.fill_peak(variant, self._outcomes[name])
-            except VariantFailed as error:
-                self._failed(variants, name, error)
-
-    def _looked_into(self, variants: dict[str, Variant], checking: Checking) -> None:
-        for place, name in enumerate(list(variants)):
+    def _looked_into(self, checking: Checking) -> None:
+        for place, name in enumerate(self._variants):
             outcome = self._outcomes[name]
-            self._say(0.6 + 0.25 * place / len(variants), f"looking into {name}")
+            self._say(0.6 + 0.25 * place / len(self._variants), f"looking into {name}")
             try:
                 outcome.dtypes = checking.census(name)
-                if self._device.type == "cuda":
+                if self._on_gpu:
                     outcome.kernels = checking.kernels(name)
                     uuid = uuid_of(self._torch, self._device)
                     outcome.tensor_active_ratio = checking.tensor_active_ratio(name, uuid)
                 if self._options.numerics and name != NOW:
                     outcome.numerics = checking.numerics(name)
-                if self._options.rigorous and self._device.type == "cuda":
+                if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
             except Exception as error:  # noqa: BLE001  (it was timed: that stands, and the reason is told)
                 outcome.numerics = outcome.numerics or {
@@ -196,13 +190,13 @@ class _Profiling:
                 }
                 free(self._torch)
 
-    def _compiled(self, variants: dict[str, Variant]) -> None:
+    def _compiled(self) -> None:
         try:
             compilation = Compilation(self._session)
         except GpuPerfError as error:
             self._profile.warnings.append(f"Nothing was compiled. {error.message} {error.hint}")
             return
-        modes = [name for name in variants if name != NOW]
+        modes = [name for name in self._variants if name != NOW]
         for place, mode in enumerate(modes):
             name = f"{mode}+compile"
             self._say(0.85 + 0.13 * place / len(modes), f"compiling for {mode}")
@@ -211,7 +205,8 @@ class _Profiling:
             try:
                 compilation.begin()
                 outcome.compiled = compilation.measure(self._stopwatch, variant)
-                self._compiled_times(outcome, variant, variants)
+                found = self._timed_beside_eager(variant)
+                outcome.compiled["speedup_over_eager"] = found.speedup(name, mode)
                 self._stopwatch.fill_peak(variant, outcome)
             except VariantFailed as error:
                 outcome.error = described(error)
@@ -219,14 +214,11 @@ class _Profiling:
             finally:
                 compilation.end()
 
-    def _compiled_times(
-        self, outcome: ModeOutcome, variant: Variant, variants: dict[str, Variant]
-    ) -> None:
-        now = self._profile.same_as_now or NOW
+    def _timed_beside_eager(self, variant: Variant) -> Interleaved:
         beside = {
-            each: Variant(each, variants[each].mode, run_seconds=variants[each].run_seconds)
-            for each in dict.fromkeys((REFERENCE, now, variant.mode))
-            if each in variants
+            name: Variant(name, name, run_seconds=self._variants[name].run_seconds)
+            for name in (REFERENCE, self._now, variant.mode)
+            if name in self._variants
         }
         found = self._stopwatch.interleaved(
             {**beside, variant.name: variant},
@@ -234,15 +226,8 @@ class _Profiling:
             limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
             progress=lambda ratio, words: None,
         )
-        self._fill_times(outcome, variant.name, variant, found)
-        assert outcome.compiled is not None
-        outcome.compiled["speedup_over_eager"] = found.speedup(variant.name, variant.mode)
-
-    def _environment(self) -> dict[str, Any]:
-        return {
-            **describe(self._torch, self._device),
-            "steps_per_run": self._session.steps_per_run,
-        }
+        self._fill_times(variant, found)
+        return found
 
     def _answer(self) -> None:
         profile, session = self._profile, self._session

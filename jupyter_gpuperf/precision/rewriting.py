@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 INDENT: Final = "    "
@@ -14,17 +14,8 @@ TF32_LINES: Final = (
     "torch.backends.cuda.matmul.allow_tf32 = True",
     "torch.backends.cudnn.allow_tf32 = True",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the forward pass is: lines from the first to the last, counted from 1, and the backward call's line."""
-
-    first: int
-    last: int
-    backward: int
-    column: int
-    loss: str
+Forward = tuple[ast.stmt, ast.stmt]
+"""The first and the last statement of a forward pass."""
 
 
 def code_for(
@@ -56,18 +47,15 @@ def code_for(
     scaled = mode == "fp16" and not has_scaler
     if scaled:
         head.append(f'scaler = torch.amp.GradScaler("{device_type}")')
-    place = _forward_of(source, is_forward)
-    if place is None:
-        return "\n".join([*head, *_pattern(mode, device_type, scaled)])
-    body = _indented(source, place, f'with torch.autocast("{device_type}", dtype={DTYPES[mode]}):')
-    if scaled:
-        body = _scaled(body)
-    rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
-    try:
-        ast.parse(rewritten)
-    except SyntaxError:
-        return "\n".join([*head, *_pattern(mode, device_type, scaled)])
-    return rewritten
+    forward = _forward_of(source, is_forward)
+    if forward is not None:
+        header = f'with torch.autocast("{device_type}", dtype={DTYPES[mode]}):'
+        body = _indented(source, forward, header)
+        body = _scaled(body) if scaled else body
+        rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
+        if _parsed(rewritten) is not None:
+            return rewritten
+    return "\n".join([*head, *_pattern(mode, device_type, scaled)])
 
 
 def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
@@ -92,67 +80,59 @@ def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], b
     return is_forward
 
 
-def _forward_of(source: str, is_forward: Callable[[ast.stmt], bool]) -> Place | None:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return None
-    for node in ast.walk(tree):
+def _forward_of(source: str, is_forward: Callable[[ast.stmt], bool]) -> Forward | None:
+    tree = _parsed(source)
+    for node in ast.walk(tree) if tree else ():
         for field in ("body", "orelse"):
             statements = getattr(node, field, None)
-            if isinstance(statements, list):
-                place = _before_backward(statements, is_forward)
-                if place is not None:
-                    return place
+            if isinstance(statements, list) and (found := _before_backward(statements, is_forward)):
+                return found
+    return None
+
+
+def _parsed(source: str) -> ast.Module | None:
+    with contextlib.suppress(SyntaxError):
+        return ast.parse(source)
     return None
 
 
 def _before_backward(
     statements: list[ast.stmt], is_forward: Callable[[ast.stmt], bool]
-) -> Place | None:
+) -> Forward | None:
     for index, statement in enumerate(statements):
-        loss = _backward_of(statement)
-        if loss is None:
-            continue
-        first = next((at for at, each in enumerate(statements[:index]) if is_forward(each)), None)
-        if first is None:
-            return None
-        last = statements[index - 1]
-        begin = statements[first]
-        # Two statements on a line can't be told apart by lines.
-        if (last.end_lineno or last.lineno) >= statement.lineno:
-            return None
-        return Place(
-            first=begin.lineno,
-            last=last.end_lineno or last.lineno,
-            backward=statement.lineno,
-            column=begin.col_offset,
-            loss=loss,
-        )
+        if _is_backward(statement):
+            before = statements[:index]
+            first = next(filter(is_forward, before), None)
+            # Two statements on a line can't be told apart by lines.
+            if first is None or _last_line(before[-1]) >= statement.lineno:
+                return None
+            return first, before[-1]
     return None
 
 
-def _backward_of(statement: ast.stmt) -> str | None:
-    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
-        return None
-    function = statement.value.func
-    if isinstance(function, ast.Attribute) and function.attr == "backward":
-        if isinstance(function.value, ast.Call):  # scaler.scale(loss).backward()
-            inner = function.value
-            scales = isinstance(inner.func, ast.Attribute) and inner.func.attr == "scale"
-            return ast.unparse(inner.args[0]) if scales and inner.args else None
-        return ast.unparse(function.value)
-    return None
+def _last_line(statement: ast.stmt) -> int:
+    return statement.end_lineno or statement.lineno
 
 
-def _indented(source: str, place: Place, header: str) -> list[str]:
+def _is_backward(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(ast.Call(ast.Attribute(ast.Call(function, losses), "backward"))):
+            # scaler.scale(loss).backward()
+            return getattr(function, "attr", None) == "scale" and bool(losses)
+        case ast.Expr(ast.Call(ast.Attribute(_, "backward"))):
+            return True
+    return False
+
+
+def _indented(source: str, forward: Forward, header: str) -> list[str]:
     lines = source.rstrip().splitlines()
-    margin = " " * place.column
+    begin, end = forward[0].lineno - 1, _last_line(forward[1])
+    margin = " " * forward[0].col_offset
     return [
-        *lines[: place.first - 1],
+        *lines[:begin],
         f"{margin}{header}",
-        *(INDENT + line if line.strip() else line for line in lines[place.first - 1 : place.last]),
-        *lines[place.last :],
+        *(INDENT + line if line.strip() else line for line in lines[begin:end]),
+        *lines[end:],
     ]
 
 
@@ -176,30 +156,18 @@ def _scaled(lines: list[str]) -> list[str]:
 
 def _plain_call(line: str) -> tuple[str, str] | None:
     """Split ``name.method(…)`` on one line into name and method."""
-    try:
-        tree = ast.parse(line)
-    except SyntaxError:
-        return None
-    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
-        return None
-    call = tree.body[0].value
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
-        return None
-    return ast.unparse(call.func.value), call.func.attr
+    match _parsed(line):
+        case ast.Module([ast.Expr(ast.Call(ast.Attribute(value, method)))]):
+            return ast.unparse(value), method
+    return None
 
 
 def _pattern(mode: str, device_type: str, scaled: bool) -> list[str]:
-    lines = [
+    backward = ["loss.backward()", "optimizer.step()"]
+    return [
         "# where the forward pass is:",
         f'with torch.autocast("{device_type}", dtype={DTYPES[mode]}):',
         f"{INDENT}output = model(inputs)",
         f"{INDENT}loss = loss_function(output, targets)",
+        *(_scaled(backward) if scaled else backward),
     ]
-    if scaled:
-        return [
-            *lines,
-            "scaler.scale(loss).backward()",
-            "scaler.step(optimizer)",
-            "scaler.update()",
-        ]
-    return [*lines, "loss.backward()", "optimizer.step()"]

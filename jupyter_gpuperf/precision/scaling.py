@@ -6,6 +6,7 @@ torch's own ``GradScaler`` does the work. It is given an optimizer in name only,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -15,20 +16,19 @@ INITIAL_SCALE: Final = 65_536.0
 
 
 class Stepper:
-    """What the scaler sees of an optimizer: its gradients, and whether it may step."""
+    """What the scaler sees of an optimizer: its parameters' gradients, and whether it may step."""
 
     def __init__(self, optimizer: Any) -> None:
-        self.optimizer = optimizer
+        self.param_groups = optimizer.param_groups
         self.stepped = False
-
-    @property
-    def param_groups(self) -> Any:
-        """The parameters."""
-        return self.optimizer.param_groups
 
     def step(self) -> None:
         """Note that all gradients are finite."""
         self.stepped = True
+
+
+def _with_gradients(optimizer: Any) -> list[Any]:
+    return [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
 
 
 class Scaling:
@@ -46,15 +46,14 @@ class Scaling:
         self,
         torch: Any,
         device_type: str,
-        early: list[Any],
-        initial_scale: float = INITIAL_SCALE,
+        early: Iterable[Any],
+        initial_scale: float,
     ) -> None:
         self._scaler = torch.amp.GradScaler(device_type, init_scale=initial_scale)
         self._early = early
         self._steppers: dict[int, Stepper] = {}
         self._put_aside: dict[int, list[tuple[Any, Any]]] = {}
         self._unscaled: set[int] = set()
-        self.steps = 0
         self.skipped = 0
 
     def scaled(self, tensors: Any) -> Any:
@@ -69,24 +68,20 @@ class Scaling:
 
     def after_backward(self) -> None:
         """Unscale what is clipped next."""
-        for optimizer in self._early:
-            if any(p.grad is not None for group in optimizer.param_groups for p in group["params"]):
-                self._scaler.unscale_(self._stepper(optimizer))
-                self._unscaled.add(id(optimizer))
+        for optimizer in filter(_with_gradients, self._early):
+            self._scaler.unscale_(self._stepper(optimizer))
+            self._unscaled.add(id(optimizer))
 
     def before_step(self, optimizer: Any) -> None:
         """Unscale the gradients; where one is infinite, put them aside: a step without gradients does nothing."""
         stepper = self._stepper(optimizer)
-        with_gradients = [
-            p for group in optimizer.param_groups for p in group["params"] if p.grad is not None
-        ]
+        with_gradients = _with_gradients(optimizer)
         if not with_gradients:
             return
         if id(optimizer) not in self._unscaled:
             self._scaler.unscale_(stepper)
         stepper.stepped = False
         self._scaler.step(stepper)
-        self.steps += 1
         if not stepper.stepped:
             self.skipped += 1
             self._put_aside[id(optimizer)] = [(each, each.grad) for each in with_gradients]

@@ -9,16 +9,17 @@ from __future__ import annotations
 import contextlib
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.precision.effects import mentioned
 from jupyter_gpuperf.precision.modes import NOW, Around, Watch, applied
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import Iterators
-from jupyter_gpuperf.state.randomness import cuda_in_use
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import Snapshot
 
@@ -85,17 +86,24 @@ class Session:
         self.torch, self.subject = torch, subject
         self.warnings: list[str] = []
         self._after: Snapshot | None = None
+        self.allocated_before_bytes = 0
         if cuda_in_use(torch):
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
-        self.allocated_before_bytes = _allocated(torch)
+            self.allocated_before_bytes = int(torch.cuda.memory_allocated())
         self._iterators = Iterators(subject.namespace, subject.hidden, self._keep)
         self.before = self._taken()
         if self.before.on_host:
             self.warnings.append(
                 "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
             )
-        _refuse_sharded(self.before)
+        if self.before.reached.sharded:
+            path, module = self.before.reached.sharded[0]
+            raise GpuPerfError(
+                "sharded_model",
+                f"{path} is a {type(module).__name__}: its state lies on several processes, and one of them can't put it back.",
+                "Profile the model without the wrapper, on one device.",
+            )
 
     def _taken(self, *, on_host: bool | None = None) -> Snapshot:
         subject = self.subject
@@ -127,7 +135,12 @@ class Session:
         self.replayed = self._iterators.note_taken()
         self._iterators.remove()
         self._after = self._taken(on_host=cuda_in_use(torch))
-        self._check_repeatable()
+        if moved := self.before.used_up:
+            raise BadRequest(
+                "iterator_not_replayable",
+                f"The cell uses up {', '.join(moved)}, which can't be run back: it was run once, and not profiled.",
+                "Bind the iterator to a name of its own, such as batches = iter(loader), and use next(batches).",
+            )
         self.device = self._device_in_use()
         self.around = self._around(watch)
         self.steps_per_run = watch.step_count
@@ -166,36 +179,24 @@ class Session:
     def close(self) -> None:
         """Leave what one ordinary run leaves; what was before it, where there was none."""
         with uninterrupted():
-            self._close()
-
-    def _close(self) -> None:
-        self.synchronize()
-        if self._after is None:
-            self.before.restore()
+            self.synchronize()
+            (self._after or self.before).restore()
             self._iterators.remove()
-            return
-        self._after.restore()
-        self._iterators.remove()
-        drawn = self._iterators.give_back()
-        if drawn:
-            self.warnings.append(
-                f"Another mode took more items of {', '.join(drawn)} than an ordinary run: they were put before it again."
-            )
+            if self._after is not None and (drawn := self._iterators.give_back()):
+                self.warnings.append(
+                    f"Another mode took more items of {', '.join(drawn)} than an ordinary run: they were put before it again."
+                )
 
     def _device_in_use(self) -> Any:
         """Return the device that holds most of what the cell can reach: a GPU where anything lies on one."""
-        torch = self.torch
-        sizes: dict[str, int] = {}
+        torch, items_on = self.torch, Counter[str]()
         for _, tensor in self.before.reached.tensors:
-            name = str(tensor.device)
-            sizes[name] = sizes.get(name, 0) + int(tensor.numel())
-        on_gpu = {name: size for name, size in sizes.items() if name.startswith("cuda")}
-        if on_gpu:
-            return torch.device(max(on_gpu, key=lambda name: on_gpu[name]))
-        grown = (
-            cuda_in_use(torch) and torch.cuda.max_memory_allocated() > self.allocated_before_bytes
-        )
-        return torch.device("cuda" if grown else "cpu")
+            if tensor.device.type == "cuda":
+                items_on[str(tensor.device)] += tensor.numel()
+        if items_on:
+            return torch.device(items_on.most_common(1)[0][0])
+        most_bytes = torch.cuda.max_memory_allocated() if cuda_in_use(torch) else 0
+        return torch.device("cuda" if most_bytes > self.allocated_before_bytes else "cpu")
 
     def _around(self, watch: Watch) -> Around:
         names = self.names_used()
@@ -231,25 +232,3 @@ class Session:
             if path in used and type(each).__module__.startswith(WORTH_NAMING)
         ]
         return [*self.before.not_restored, *opaque]
-
-    def _check_repeatable(self) -> None:
-        if moved := self.before.used_up:
-            raise BadRequest(
-                "iterator_not_replayable",
-                f"The cell uses up {', '.join(moved)}, which can't be run back: it was run once, and not profiled.",
-                "Bind the iterator to a name of its own, such as batches = iter(loader), and use next(batches).",
-            )
-
-
-def _refuse_sharded(before: Snapshot) -> None:
-    if before.reached.sharded:
-        path, module = before.reached.sharded[0]
-        raise GpuPerfError(
-            "sharded_model",
-            f"{path} is a {type(module).__name__}: its state lies on several processes, and one of them can't put it back.",
-            "Profile the model without the wrapper, on one device.",
-        )
-
-
-def _allocated(torch: Any) -> int:
-    return int(torch.cuda.memory_allocated()) if cuda_in_use(torch) else 0

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval, median_interval
@@ -59,6 +59,7 @@ class Stopwatch:
 
     def __init__(self, session: Session) -> None:
         self._session, self._device = session, session.device
+        self._on_gpu = session.device.type == "cuda"
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
@@ -75,40 +76,40 @@ class Stopwatch:
 
     def warm_up(self, variant: Variant) -> None:
         """Run it until what is done once is done: algorithms chosen, memory taken; at least half a second on a GPU."""
-        session = self._session
+        least_seconds = WARM_UP_SECONDS if self._on_gpu else 0.0
         with self.using(variant):
-            began = time.perf_counter()
-            seconds = []
-            while True:
-                seconds.append(session.timed_run())
+            began, waited = time.perf_counter(), 0.0
+            seconds: list[float] = []
+            while waited < LONG_RUN_SECONDS and (
+                len(seconds) < WARM_RUNS or waited < least_seconds
+            ):
+                seconds.append(self._session.timed_run())
                 waited = time.perf_counter() - began
-                long_enough = self._device.type != "cuda" or waited >= WARM_UP_SECONDS
-                if waited >= LONG_RUN_SECONDS or (len(seconds) >= WARM_RUNS and long_enough):
-                    break
             variant.run_seconds = min(seconds)
 
     def block(self, variant: Variant) -> float:
         """Run it for a while and return seconds per step, as the user waits for it."""
         session = self._session
         runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
-        start, end = self._events()
+        event = self._session.torch.cuda.Event
+        start, end = (event(enable_timing=True) if self._on_gpu else None for _ in range(2))
         with self.using(variant):
             if variant.run_seconds < LONG_RUN_SECONDS:
                 session.run()  # an optimizer makes its state in the first step
             session.synchronize()
             began = time.perf_counter()
-            if start is not None:
+            if start:
                 start.record()
             for _ in range(runs):
                 session.run()
             launched = time.perf_counter() - began
-            if end is not None:
+            if end:
                 end.record()
             session.synchronize()
             seconds = time.perf_counter() - began
         per_step = runs * max(1, session.steps_per_run)
         variant.host_seconds.append(launched / per_step)
-        if start is not None:
+        if start:
             variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
         return seconds / per_step
 
@@ -134,7 +135,7 @@ class Stopwatch:
 
         What the profile itself keeps there is not counted.
         """
-        if self._device.type != "cuda":
+        if not self._on_gpu:
             return
         session, torch = self._session, self._session.torch
         with self.using(variant):
@@ -146,12 +147,6 @@ class Stopwatch:
             session.synchronize()
             outcome.peak_allocated_bytes = int(torch.cuda.max_memory_allocated(self._device) - own)
             outcome.peak_reserved_bytes = int(torch.cuda.max_memory_reserved(self._device) - own)
-
-    def _events(self) -> tuple[Any, Any]:
-        if self._device.type != "cuda":
-            return None, None
-        event = self._session.torch.cuda.Event
-        return event(enable_timing=True), event(enable_timing=True)
 
 
 def interval_or_none(samples: list[float]) -> Interval | None:

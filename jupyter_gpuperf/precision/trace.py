@@ -10,6 +10,7 @@ from typing import Any, Final
 from jupyter_gpuperf.precision.census import CASTS, VIEWS, observed
 from jupyter_gpuperf.precision.modes import Watch
 from jupyter_gpuperf.precision.session import Session
+from jupyter_gpuperf.state.tensors import copy_of
 
 LARGEST_FP16: Final = 65_504.0
 MOST_TRACED: Final = 20_000
@@ -37,9 +38,14 @@ class Trace:
     gradients: dict[str, Any] = field(default_factory=dict)
     updates: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
-    steps: int = 0
     steps_skipped: int = 0
     is_random: bool = True
+
+    @property
+    def curve(self) -> list[float]:
+        """The losses; of a cell without a backward pass the means of its outputs."""
+        means = (float(self.outputs[name].double().mean()) for name in sorted(self.outputs))
+        return self.losses or list(means)
 
 
 class Tracer:
@@ -63,7 +69,6 @@ class Tracer:
     def finish(self, watch: Watch) -> Trace:
         """Read what lay on the device."""
         self.trace.losses = [float(each) for each in self._losses]
-        self.trace.steps = watch.step_count
         self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
         return self.trace
 
@@ -73,32 +78,26 @@ class Tracer:
         self._losses.append(each.detach().float().mean())
 
     def _on_gradients(self, optimizer: Any) -> None:
-        if id(optimizer) in self._stepped:
-            return
-        for name, parameter in self._parameters(optimizer):
-            if parameter.grad is not None:
-                self.trace.gradients[name] = self._copied(parameter.grad)
-                self._weights[name] = self._copied(parameter)
+        if id(optimizer) not in self._stepped:
+            for name, parameter in self._parameters(optimizer):
+                if parameter.grad is not None:
+                    self.trace.gradients[name] = self._copied(parameter.grad)
+                    self._weights[name] = self._copied(parameter)
 
     def _on_step(self, optimizer: Any) -> None:
-        if id(optimizer) in self._stepped:
-            return
         self._stepped.add(id(optimizer))
-        for name, parameter in self._parameters(optimizer):
+        for name, parameter in self._parameters(optimizer) if self._weights else ():
             if name in self._weights:
                 before = self._weights.pop(name)
                 self.trace.updates[name] = parameter.detach().to(before.device) - before
 
     def _copied(self, tensor: Any) -> Any:
-        held = tensor.detach()
-        return held.cpu() if self._on_host and held.device.type != "cpu" else held.clone()
+        return copy_of(tensor.detach(), on_host=self._on_host)
 
     def _parameters(self, optimizer: Any) -> Iterator[tuple[str, Any]]:
-        place = 0
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                yield self._names.get(id(parameter), f"parameter {place}"), parameter
-                place += 1
+        parameters = (each for group in optimizer.param_groups for each in group["params"])
+        for place, parameter in enumerate(parameters):
+            yield self._names.get(id(parameter), f"parameter {place}"), parameter
 
 
 def traced(
@@ -165,14 +164,10 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:
 
     def see(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
         name = function.overloadpacket.__name__
+        if name in VIEWS or name in CASTS or len(seen) >= MOST_TRACED:
+            return
         first = result[0] if isinstance(result, (tuple, list)) and result else result
-        if (
-            isinstance(first, torch.Tensor)
-            and first.is_floating_point()
-            and name not in VIEWS
-            and name not in CASTS
-            and len(seen) < MOST_TRACED
-        ):
+        if isinstance(first, torch.Tensor) and first.is_floating_point():
             norm = first.detach().double().norm() if first.numel() else 0.0  # read at the end
             dtype = str(first.dtype).removeprefix("torch.")
             seen.append((name, dtype, tuple(first.shape), norm))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import operator
+import re
 import types
 from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
@@ -86,12 +88,11 @@ class Attributes:
                 if now.get(name, MISSING) is not content:
                     self._change(path, value, name, content)
         for cell, content in self._cells:
-            if content_of(cell) is content:
-                continue
-            if content is MISSING:
-                del cell.cell_contents
-            else:
-                cell.cell_contents = content
+            if content_of(cell) is not content:
+                if content is MISSING:
+                    del cell.cell_contents
+                else:
+                    cell.cell_contents = content
 
     def _change(self, path: str, value: Any, name: str, content: Any) -> None:
         try:
@@ -116,24 +117,15 @@ class Attributes:
 def attributes_of(value: Any) -> dict[str, Any]:
     """Return an object's own attributes, those in slots too."""
     if isinstance(value, type):
-        return {
-            name: each
-            for name, each in vars(value).items()
-            if not (name.startswith("__") and name.endswith("__"))
-        }
+        own = vars(value).items()
+        return {name: each for name, each in own if not re.fullmatch("__.*__", name)}
     found: dict[str, Any] = dict(getattr(value, "__dict__", {}))
     for owner in type(value).__mro__:
-        slots = owner.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__"):
-                place = owner.__dict__.get(
-                    f"_{owner.__name__.lstrip('_')}{name}" if name.startswith("__") else name
-                )
+        if "__slots__" in vars(owner):
+            for name, place in vars(owner).items():
                 if isinstance(place, types.MemberDescriptorType):
-                    try:
+                    with contextlib.suppress(AttributeError):
                         found[name] = place.__get__(value)
-                    except AttributeError:
-                        continue
     return found
 
 
@@ -147,9 +139,10 @@ def content_of(cell: types.CellType) -> Any:
 
 def plain_kind(value: object) -> Any:
     """Return the built-in type of a container, ``None`` for anything else."""
-    if type(value) in PLAIN:
-        return type(value)
-    return next((kind for kind in PLAIN if isinstance(value, kind)), None)
+    kind = type(value)
+    return (
+        kind if kind in PLAIN else next((each for each in PLAIN if isinstance(value, each)), None)
+    )
 
 
 def _members(container: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.measure.resources import available_memory_bytes
-from jupyter_gpuperf.state.randomness import cuda_in_use
 from jupyter_gpuperf.state.reached import Reached
 
 LARGE_BYTES: Final = 256 * 2**20
@@ -31,19 +32,19 @@ class Copies:
     """
 
     places: set[object] = field(default_factory=set)
-    sizes_bytes: dict[str, int] = field(default_factory=dict)
+    sizes_bytes: Counter[str] = field(default_factory=Counter)
 
     def add(self, place: object, device: str, size_bytes: int) -> None:
         """Add a memory, once."""
         if place not in self.places:
             self.places.add(place)
-            self.sizes_bytes[device] = self.sizes_bytes.get(device, 0) + size_bytes
+            self.sizes_bytes[device] += size_bytes
 
     def fit_beside(self, torch: Any) -> bool:
         """Tell whether those of a GPU's tensors fit into its free memory, with as much left for the steps."""
         if not cuda_in_use(torch):
             return True
-        return bool(2 * self.sizes_bytes.get("cuda", 0) <= torch.cuda.mem_get_info()[0])
+        return bool(2 * self.sizes_bytes["cuda"] <= torch.cuda.mem_get_info()[0])
 
     def refuse_what_does_not_fit(self, *, on_host: bool) -> None:
         """Refuse what the host has no memory for.
@@ -53,9 +54,8 @@ class Copies:
         GpuPerfError
             ``snapshot_too_large``.
         """
-        needed = sum(
-            size for device, size in self.sizes_bytes.items() if on_host or device != "cuda"
-        )
+        sizes = self.sizes_bytes.items()
+        needed = sum(size for device, size in sizes if on_host or device != "cuda")
         free = available_memory_bytes()
         if free is not None and needed > HOST_SHARE * free:
             raise GpuPerfError(
@@ -80,11 +80,8 @@ def copies_of(reached: Reached) -> Copies:
         device = each.device.type if is_tensor else "cpu"
         size_bytes = each.untyped_storage().nbytes() if is_tensor else each.nbytes
         in_all = data_bytes + size_bytes if device == "cpu" else 0
-        if (
-            place_of(each) not in copies.places
-            and size_bytes <= LARGE_BYTES
-            and in_all <= MOST_BYTES
-        ):
+        is_small = size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES
+        if is_small and place_of(each) not in copies.places:
             data_bytes = in_all if device == "cpu" else data_bytes
             copies.add(place_of(each), device, size_bytes)
     return copies

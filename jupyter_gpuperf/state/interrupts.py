@@ -23,7 +23,5 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if waiting:
-        signal.raise_signal(
-            signal.SIGINT
-        )  # for whoever handles it around this: it may wait there, too
+    if waiting:  # for whoever handles it around this: it may wait there, too
+        signal.raise_signal(signal.SIGINT)

@@ -67,14 +67,6 @@ class Replayed:
             for put_back in self._put_back:
                 put_back()
 
-    def given(self) -> int:
-        """Return how many items the run took."""
-        return self._place
-
-    def rest(self, taken: int) -> list[Any]:
-        """Return the items that were drawn beyond the first ``taken``."""
-        return self._items[taken:]
-
 
 class Iterators:
     """The live iterators among a namespace's names.
@@ -116,17 +108,18 @@ class Iterators:
 
     def note_taken(self) -> Mapping[str, int]:
         """Remember how many items the ordinary run took; return them by name, where it took any."""
-        given = {name: stand_in.given() for name, (_, stand_in) in self._bound.items()}
-        self._taken = {name: count for name, count in given.items() if count}
+        for name, (_, stand_in) in self._bound.items():
+            if stand_in._place:
+                self._taken[name] = stand_in._place
         return self._taken
 
     def give_back(self) -> list[str]:
         """Put items before the iterators that other runs took beyond the ordinary one; return the names."""
         names = []
         for name, (original, stand_in) in self._bound.items():
-            rest = stand_in.rest(self._taken.get(name, 0))
-            unbound = self._namespace.get(name) is not original
-            if rest and not unbound:
+            rest = stand_in._items[self._taken.get(name, 0) :]
+            is_bound = self._namespace.get(name) is original
+            if rest and is_bound:
                 self._namespace[name] = itertools.chain(rest, original)
                 names.append(name)
         return names

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.loaders.randomness import is_generator
 from jupyter_gpuperf.state.bindings import (
     BUFFERS,
     CONTAINERS,
@@ -24,27 +25,22 @@ from jupyter_gpuperf.state.bindings import (
     content_of,
     plain_kind,
 )
-from jupyter_gpuperf.state.randomness import is_generator
 from jupyter_gpuperf.state.reached import Reached
 from jupyter_gpuperf.state.roots import Roots, is_own, names_in
 
 MOST_OBJECTS: Final = 500_000
 MOST_MEMBERS: Final = 100_000
 """Longer containers are taken for data: which members they have is kept, and the members are not entered."""
-ATOMS: Final = frozenset(
-    {
-        *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
-        *(weakref.ref, *weakref.ProxyTypes),
-    }
-)
+ATOMS: Final = {
+    *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
+    *(weakref.ref, *weakref.ProxyTypes),
+}
 FOLLOWED_STANDARD: Final = frozenset({"builtins", "types", "collections", "functools", "argparse"})
 """Modules of the standard library whose objects hold nothing but what one puts into them."""
-NOT_ENTERED: Final = frozenset(
-    {
-        *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
-        *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
-    }
-)
+NOT_ENTERED: Final = {
+    *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
+    *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
+}
 NOT_ENTERED_OF_TORCH: Final = (
     *("torch._", "torch.cuda", "torch.distributed", "torch.fx", "torch.jit", "torch.profiler"),
     *("torch.utils.tensorboard", "torch.autograd", "torch.backends", "torch.multiprocessing"),
@@ -59,9 +55,7 @@ def reached_from(torch: Any, roots: Roots, passed_over: Iterable[Any] = ()) -> R
     GpuPerfError
         ``namespace_too_large``.
     """
-    walker = _Walker(torch, roots, passed_over)
-    walker.run()
-    return walker.reached
+    return _Walker(torch, roots, passed_over).run()
 
 
 class _Walker:
@@ -75,7 +69,7 @@ class _Walker:
         name = str(roots.namespace.get("__name__", "__main__"))
         self._is_own = functools.cache(lambda module: module == name or is_own(module))
 
-    def run(self) -> None:
+    def run(self) -> Reached:
         for name, value in self._roots.values.items():
             self._want(name, value)
         if self._roots.code is not None:
@@ -84,6 +78,7 @@ class _Walker:
             is_plain = type(value) in PLAIN
             if is_plain or not (self._is_leaf(path, value) or self._is_code(path, value)):
                 self._enter(path, value)
+        return self.reached
 
     def _want(self, path: str, value: Any) -> None:
         kind = type(value)

@@ -42,12 +42,10 @@ class Reached:
 
     def root_modules(self) -> list[tuple[str, Any]]:
         """Return the models that are no part of another one."""
-        inner = {
-            id(child)
-            for _, module in self.modules
-            for child in module.modules()
-            if child is not module
-        }
+        inner: set[int] = set()
+        for _, module in self.modules:
+            _, *children = module.modules()
+            inner.update(map(id, children))
         return [(path, module) for path, module in self.modules if id(module) not in inner]
 
     def stateful(self) -> list[tuple[str, Any]]:

@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.state.arrays import Arrays
 from jupyter_gpuperf.state.bindings import Attributes, Containers, Names
 from jupyter_gpuperf.state.copies import copies_of
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import progress_of
-from jupyter_gpuperf.state.randomness import Randomness
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.switches import Switches

@@ -6,9 +6,9 @@ Standard library only at module level.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 OF_CUDA: Final = 3
@@ -50,42 +50,34 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
     for owner, names in ((torch.backends.cudnn, CUDNN), (cuda.matmul, REDUCED)):
         for name in names:
             if hasattr(owner, name):
-                yield (
-                    functools.partial(getattr, owner, name),
-                    functools.partial(setattr, owner, name),
-                )
+                yield partial(getattr, owner, name), partial(setattr, owner, name)
     for name in ATTENTION:
         if hasattr(cuda, f"{name}_sdp_enabled"):
             yield getattr(cuda, f"{name}_sdp_enabled"), getattr(cuda, f"enable_{name}_sdp")
     for device in ("cpu", "cuda"):
-        for read, write in (
-            (torch.is_autocast_enabled, torch.set_autocast_enabled),
-            (torch.get_autocast_dtype, torch.set_autocast_dtype),
-        ):
-            yield functools.partial(read, device), functools.partial(write, device)
+        yield (
+            partial(torch.is_autocast_enabled, device),
+            partial(torch.set_autocast_enabled, device),
+        )
+        yield partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device)
 
 
 @contextlib.contextmanager
 def float32_as(torch: Any, precision: str) -> Iterator[None]:
-    """Let float32 products be what ``precision`` says, and put the switches back.
+    """Let float32 products be what ``precision`` says, in torch's older and newer switches alike, and put these back.
 
     ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
     """
-    before = Float32Switches.read(torch)
-    set_float32(torch, tf32=precision == "tf32")
-    try:
-        yield
-    finally:
-        before.restore(torch)
-
-
-def set_float32(torch: Any, *, tf32: bool) -> None:
-    """Turn TF32 on or off for all float32 products, in torch's older and newer switches alike."""
+    before, tf32 = Float32Switches.read(torch), precision == "tf32"
     # The older ones set the newer ones, too; the other way torch then refuses to read the older ones.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
     for owner in _newer(torch)[:OF_CUDA]:  # a switch common to all would else still count
         owner.fp32_precision = "tf32" if tf32 else "ieee"
+    try:
+        yield
+    finally:
+        before.restore(torch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +104,11 @@ class Float32Switches:
         if self == Float32Switches.read(torch):
             return
         # What can't be read contradicts the newer switch, so it is the opposite of that.
-        opposites = [text != "tf32" for text in self.newer] or [False, False]
-        matmul = opposites[0] if self.matmul == UNREADABLE else self.matmul
-        if self.products == UNREADABLE:
-            torch.set_float32_matmul_precision("high" if matmul else "highest")
-        else:
-            torch.set_float32_matmul_precision(self.products)
-        cudnn = opposites[1] if self.cudnn == UNREADABLE else self.cudnn
+        products, convolutions = [text != "tf32" for text in self.newer[:2]] or [False, False]
+        matmul = products if self.matmul == UNREADABLE else self.matmul
+        said = "high" if matmul else "highest"
+        torch.set_float32_matmul_precision(said if self.products == UNREADABLE else self.products)
+        cudnn = convolutions if self.cudnn == UNREADABLE else self.cudnn
         torch.backends.cudnn.allow_tf32 = cudnn
         for owner, text in zip(_newer(torch), self.newer, strict=True):
             owner.fp32_precision = text

@@ -64,7 +64,7 @@ class Tensors:
         except (RuntimeError, NotImplementedError):
             self._not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
             return
-        self._others.append((tensor, kept[0], kept[1]))
+        self._others.append((tensor, *kept))
 
     def restore(self) -> None:
         """Put everything back."""
@@ -82,8 +82,8 @@ class Tensors:
 
     def not_restored(self) -> list[str]:
         """Return the paths of those that could not be kept, and of large ones that were written meanwhile."""
-        changed = [each.path for each in self._storages.values() if each.watched_change()]
-        return [*self._not_kept, *changed]
+        storages = self._storages.values()
+        return [*self._not_kept, *(each.path for each in storages if each.watched_change())]
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class _Tensor:
         # The gradient itself is not held: a step that lets go of it must get its memory back.
         held = gradient.detach()
         self.gradient_address = int(held.data_ptr()) if is_plain(held) else 0
-        self.gradient = _copy_of(held, on_host)
+        self.gradient = copy_of(held, on_host=on_host)
 
     def restore_place(self) -> None:
         tensor, alias = self.tensor, self.alias
@@ -121,12 +121,9 @@ class _Tensor:
         if self.gradient is None:
             if now is not self.gradient_itself:
                 self.tensor.grad = self.gradient_itself
-        elif (
-            now is not None
-            and is_plain(now)
-            and now.data_ptr() == self.gradient_address
-            and _same_shape(now, self.gradient)
-        ):
+            return
+        is_there = now is not None and is_plain(now) and now.data_ptr() == self.gradient_address
+        if is_there and _same_shape(now, self.gradient):
             now.detach().copy_(self.gradient)
         else:
             self.tensor.grad = self.gradient.to(self.alias.device, copy=True)
@@ -138,7 +135,7 @@ class _Storage:
         self._torch, self._alias = torch, alias
         self._storage = alias.untyped_storage()
         self._nbytes = self._storage.nbytes()
-        self._copy = _copy_of(self._storage, on_host) if copied else None
+        self._copy = copy_of(self._storage, on_host=on_host) if copied else None
         self._seen = None if copied else self._look()
 
     def restore(self) -> None:
@@ -163,7 +160,7 @@ class _Storage:
         return version, bytes(spread.cpu().tolist())
 
 
-def _copy_of(held: Any, on_host: bool) -> Any:
+def copy_of(held: Any, *, on_host: bool) -> Any:
     """Return a copy of a tensor or a storage, in the host's memory or beside it."""
     return held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject
-from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, Take
+from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice, too_short
 from jupyter_gpuperf.measure import resources
-from jupyter_gpuperf.measure.statistics import Interval, mean_interval
+from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.room import in_the_way
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
-from jupyter_gpuperf.tuning.space import in_the_way
-from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, clearly_slower, interval_of
+from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """Workers with more than that in work are not waited for when a trial ends."""
@@ -29,43 +30,32 @@ FRESH_START_SECONDS: Final = 20.0
 """A worker that is not forked imports torch first."""
 
 
+@dataclass
 class Bench:
     """Measures settings of one subject.
 
     Parameters
     ----------
-    take
-        Makes what is done with each batch, given whether it is pinned.
-    left_seconds
-        Returns the time that is left for all.
-    say
-        Takes what is going on, in a few words.
+    to_gpu
+        Whether the copy of each batch to the GPU is part of the time.
+    clock
+        The time that is left for all; says what is going on.
     most_workers
         More would repeat a stream, or have nothing to do.
     on_trial
         Takes each trial of a rate when it has ended.
     """
 
-    def __init__(
-        self,
-        subject: Subject,
-        probe: Probe,
-        budget: Budget,
-        *,
-        alarm: Alarm,
-        left_seconds: Callable[[], float],
-        take: Callable[[bool], Take | None] = lambda pinned: None,
-        say: Callable[[str], object] = lambda words: None,
-        most_workers: int | None = None,
-        on_trial: Callable[[Trial], object] = lambda trial: None,
-    ) -> None:
-        self._on_trial = on_trial
-        self._most_workers = most_workers
-        self._subject, self._probe, self._budget = subject, probe, budget
-        self._alarm, self._left, self._take, self._say = alarm, left_seconds, take, say
+    subject: Subject
+    probe: Probe
+    budget: Budget
+    clock: Countdown
+    to_gpu: bool = False
+    most_workers: int | None = None
+    on_trial: Callable[[Trial], object] = lambda trial: None
 
     def drain(
-        self, setting: Setting, *, seconds: float, target_ratio: float, best: Interval | None = None
+        self, setting: Setting, *, seconds: float, target_ratio: float, best: Trial | None = None
     ) -> Trial:
         """Measure how fast batches come when nothing else is done.
 
@@ -74,21 +64,40 @@ class Bench:
         seconds
             For the blocks; at least three are taken, however long they last.
         best
-            Seconds a batch of the best so far: what is clearly slower is given up.
+            So far: what is clearly slower is given up.
         """
 
         def work(run: _Run) -> None:
+            trial, size = run.trial, max(1, setting.num_workers)
             batches = Batches(
                 run.loader,
                 prefetched=1 + setting.in_flight_batches,
-                take=self._take(setting.pin_memory),
+                take=ToDevice(pinned=setting.pin_memory) if self.to_gpu else None,
                 begun=run.begun,
             )
-            run.trial.startup_seconds = batches.startup_seconds
-            self._blocks(run, batches, seconds, target_ratio, best)
+            trial.startup_seconds = batches.startup_seconds
+            if self.probe.batch_seconds < BLOCK_SECONDS:
+                size = batches.long_enough(size)
+            usage, began = Usage(run.pids), time.perf_counter()
+            rule = StopRule(
+                target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval
+            )
+            trial.blocks = rule.blocks
+            while len(rule.blocks) < FEWEST_TIMED or not rule.done:
+                rule.add(batches.seconds_each(size))
+                self.clock.say(setting.words())
+                is_known = len(rule.blocks) >= FEWEST_TIMED
+                if best is not None and is_known and slower(trial, best):
+                    trial.aborted = True
+                    break
+            wall = time.perf_counter() - began
+            trial.cpu_cores = usage.cpu_seconds() / wall
+            trial.machine_busy_ratio = usage.machine_busy_ratio()
+            trial.storage_bytes = usage.storage_bytes() / (len(rule.blocks) * size)
+            trial.memory_bytes = usage.memory_bytes()
 
         trial = self._tried(setting, seconds, work)
-        self._on_trial(trial)
+        self.on_trial(trial)
         return trial
 
     def with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
@@ -103,17 +112,13 @@ class Bench:
             while len(run.trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
                 took = _with_steps(iterator, step, block)
                 if took is None:
-                    iterator = run.iterate()
-                    took = _with_steps(iterator, step, block)
+                    took = _with_steps(iterator := run.iterate(), step, block)
                 if took is None:
-                    raise BadRequest(
-                        "data_too_short",
-                        f"The data ends before {block + 1} batches have come: too few to time.",
-                    )
+                    raise too_short(block + 1)
                 run.trial.waits.append(took[0])
                 steps.append(took[1])
                 run.trial.step_seconds = sum(steps) / len(steps)
-                self._say(setting.words())
+                self.clock.say(setting.words())
 
         return self._tried(setting, seconds, work)
 
@@ -125,11 +130,10 @@ class Bench:
             run.iterate()
             began = time.perf_counter()
             next(run.iterate(), NOTHING)
-            # What was in work for the epoch before comes to an end first; at a real epoch's end nothing is.
-            pending = (setting.in_flight_batches / setting.num_workers) * self._probe.batch_seconds
-            run.trial.restart_seconds = max(
-                self._probe.batch_seconds, time.perf_counter() - began - pending
-            )
+            # Subtract batches already in flight; a real epoch ends with none.
+            pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
+            waited = time.perf_counter() - began - pending
+            run.trial.restart_seconds = max(self.probe.batch_seconds, waited)
 
         return self._tried(persistent, 0.0, work)
 
@@ -143,24 +147,24 @@ class Bench:
         TimeIsUp
             None came.
         """
-        loader, _ = self._subject.loader(Setting.of(num_workers=0), 0.0)
-        with self._alarm.within(min(self._left(), START_SECONDS + 3 * self._probe.batch_seconds)):
+        loader, _ = self.subject.loader(Setting.of(num_workers=0), 0.0)
+        limit = min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
+        with self.clock.alarm.within(limit):
             return next(iter(loader))
 
     def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
-        trial = Trial(setting=setting)
-        trial.error = in_the_way(setting, self._probe, self._budget)
-        if self._most_workers is not None and setting.num_workers > self._most_workers:
-            trial.error = f"not tried: this stream has work for {self._most_workers} at most"
+        trial = Trial(setting=setting, error=in_the_way(setting, self.probe, self.budget))
+        if self.most_workers is not None and setting.num_workers > self.most_workers:
+            trial.error = f"not tried: this stream has work for {self.most_workers} at most"
         if trial.error is not None:
             return trial
-        self._say(setting.words())
-        run = _Run(trial, self._budget)
+        self.clock.say(setting.words())
+        run = _Run(trial, self.budget)
         allowed = seconds + self._expected_seconds(setting)
-        limit = min(self._left(), allowed)
+        limit = min(self.clock.left(), allowed)
         try:
-            with self._alarm.within(limit):
-                run.loader, run.processes = self._subject.loader(setting, max(1.0, limit))
+            with self.clock.alarm.within(limit):
+                run.loader, run.processes = self.subject.loader(setting, max(1.0, limit))
                 work(run)
         except TimeIsUp:
             if not trial.blocks and not trial.waits:
@@ -177,8 +181,8 @@ class Bench:
         except Exception as error:  # the user's own code, or a worker of it  # noqa: BLE001
             trial.error = failure_words(error, run.processes, run.watch_reason)
         finally:
-            with self._alarm.held():
-                run.end(at_once=self._probe.batch_seconds > SLOW_BATCH_SECONDS)
+            with self.clock.alarm.held():
+                run.end(at_once=self.probe.batch_seconds > SLOW_BATCH_SECONDS)
         return trial
 
     def _expected_seconds(self, setting: Setting) -> float:
@@ -186,41 +190,8 @@ class Bench:
         fresh = setting.start_method not in (None, "fork")
         start = FRESH_START_SECONDS if fresh else START_SECONDS
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
-        crowded = max(1.0, setting.num_workers / max(1.0, self._budget.cpus))
-        return start + 2 * rounds * crowded * self._probe.batch_seconds
-
-    def _blocks(
-        self,
-        run: _Run,
-        batches: Batches,
-        seconds: float,
-        target_ratio: float,
-        best: Interval | None,
-    ) -> None:
-        trial = run.trial
-        size = max(1, trial.setting.num_workers)
-        if self._probe.batch_seconds < BLOCK_SECONDS:
-            size = batches.long_enough(size)
-        usage, began = Usage(run.pids), time.perf_counter()
-        rule = StopRule(target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval)
-        count = 0
-        while count < FEWEST_TIMED or not rule.done:
-            rule.add(batches.seconds_each(size))
-            trial.blocks.append(rule.blocks[-1])
-            count += 1
-            self._say(trial.setting.words())
-            if (
-                best is not None
-                and count >= FEWEST_TIMED
-                and clearly_slower(interval_of(trial.blocks), best)
-            ):
-                trial.aborted = True
-                break
-        wall = time.perf_counter() - began
-        trial.cpu_cores = usage.cpu_seconds() / wall
-        trial.machine_busy_ratio = usage.machine_busy_ratio()
-        trial.storage_bytes = usage.storage_bytes() / (count * size)
-        trial.memory_bytes = usage.memory_bytes()
+        crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
+        return start + 2 * rounds * crowded * self.probe.batch_seconds
 
 
 class _Run:

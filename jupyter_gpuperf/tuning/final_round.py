@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from jupyter_gpuperf.tuning.consumer import Step
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, Tried, load_seconds, slower
+from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, Tried, cost_of, load_seconds
 
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
@@ -17,109 +17,100 @@ HOPELESS_RATIO: Final = 1.25
 """A rate varies by less than this between trials."""
 
 
-class Finals:
-    """Chooses the recommended one of the trials, and measures what that takes."""
+def best_of(tried: Tried) -> Trial | None:
+    """Return the recommended one, after the finals; ``None`` where nothing could be measured."""
+    if tried.space.step is not None:
+        return _with_step(tried, tried.space.step)
+    finalists = _finalists(tried)
+    if len(finalists) > 1:
+        _in_turn(tried, finalists)
+    best = tried.nearest([each for each in finalists if each.error is None])
+    if best is None:
+        return None
+    others = [each for each in tried.measured() if each.roles and each not in finalists]
+    # Named ones may look faster only because the machine has become slower since they were measured.
+    ahead = [each for each in others if slower(best, each)]
+    if not ahead:
+        return best
+    _in_turn(tried, [best, *ahead])
+    return tried.nearest([best, *ahead])
 
-    def __init__(self, tried: Tried) -> None:
-        self._tried, self._space = tried, tried.space
 
-    def best(self) -> Trial | None:
-        """Return the recommended one; ``None`` where nothing could be measured."""
-        if self._space.step is not None:
-            return self._with_step(self._space.step)
-        finalists = self._finalists()
-        if len(finalists) > 1:
-            self._in_turn(finalists)
-        best = self._tried.nearest([each for each in finalists if each.error is None])
-        return None if best is None else self._beside(best, self._ahead(best, finalists))
+def keeps_up(trial: Trial) -> bool:
+    """Tell whether the step waits for less than the bound."""
+    ratio = trial.wait_ratio
+    return ratio is not None and ratio["value"] <= WAIT_RATIO
 
-    def keeps_up(self, trial: Trial) -> bool:
-        """Tell whether the step waits for less than the bound."""
-        ratio = trial.wait_ratio
-        return ratio is not None and ratio["value"] <= WAIT_RATIO
 
-    def _finalists(self) -> list[Trial]:
-        """Return the leader and those that may be as good, named ones first."""
-        tried, leader = self._tried, self._tried.leader()
-        if leader is None:
-            return []
-        bound = (1 + 2 * NEAR_RATIO) * tried.epoch_seconds(leader)
-        rivals = [
-            each
-            for each in tried.measured()
-            if each is not leader
-            and (tried.epoch_seconds(each) <= bound or (each.roles and not slower(each, leader)))
-        ]
-        rivals.sort(key=lambda each: (not each.roles, tried.epoch_seconds(each)))
-        return [leader, *rivals[: MOST_FINALISTS - 1]]
+def _finalists(tried: Tried) -> list[Trial]:
+    """Return the leader and those that may be as good, named ones first."""
+    leader = tried.leader()
+    if leader is None:
+        return []
+    bound = (1 + 2 * NEAR_RATIO) * tried.epoch_seconds(leader)
+    rivals = [
+        each
+        for each in tried.measured()
+        if each is not leader
+        and (tried.epoch_seconds(each) <= bound or (each.roles and not slower(each, leader)))
+    ]
+    rivals.sort(key=lambda each: (not each.roles, tried.epoch_seconds(each)))
+    return [leader, *rivals[: MOST_FINALISTS - 1]]
 
-    def _ahead(self, best: Trial, finalists: Sequence[Trial]) -> list[Trial]:
-        """Return named ones that look faster only because the machine has become slower since they were measured."""
-        others = [each for each in self._tried.measured() if each not in finalists]
-        return [each for each in others if each.roles and slower(best, each)]
 
-    def _beside(self, best: Trial, ahead: Sequence[Trial]) -> Trial | None:
-        if not ahead:
-            return best
-        self._in_turn([best, *ahead])
-        return self._tried.nearest([best, *ahead])
+def _in_turn(tried: Tried, finalists: Sequence[Trial]) -> None:
+    if 2 * sum(tried.least_seconds(each.setting) for each in finalists) > tried.left():
+        tried.cut_short = True
+        return
+    seconds = min(MOST_SECONDS, tried.left() / (2 * len(finalists) + 1))
+    again: dict[int, list[float]] = {id(each): [] for each in finalists}
+    for trial in (*finalists, *reversed(finalists)):
+        if tried.left() > seconds / 2:
+            made = tried.bench.drain(trial.setting, seconds=seconds, target_ratio=TARGET)
+            again[id(trial)] += made.blocks
+    # Only what was measured beside each other is compared; for that, all need a turn.
+    if all(len(blocks) > 1 for blocks in again.values()):
+        for trial in finalists:
+            trial.blocks, trial.aborted = again[id(trial)], False
 
-    def _in_turn(self, finalists: Sequence[Trial]) -> None:
-        left = self._tried.left
-        if 2 * sum(self._tried.least_seconds(each.setting) for each in finalists) > left():
-            self._tried.cut_short = True
-            return
-        seconds = min(MOST_SECONDS, left() / (2 * len(finalists) + 1))
-        again: dict[int, list[float]] = {id(each): [] for each in finalists}
-        for trial in (*finalists, *reversed(finalists)):
-            if left() > seconds / 2:
-                made = self._tried.bench.drain(trial.setting, seconds=seconds, target_ratio=TARGET)
-                again[id(trial)] += made.blocks
-        # Only what was measured beside each other is compared; for that, all need a turn.
-        if all(len(blocks) > 1 for blocks in again.values()):
-            for trial in finalists:
-                trial.blocks, trial.aborted = again[id(trial)], False
 
-    def _with_step(self, step: Step) -> Trial | None:
-        """Hold them against the step, the cheapest first, until one keeps up; then the named ones."""
-        tried = self._tried
-        enough = sorted(
-            filter(tried.is_enough, tried.measured()), key=lambda each: each.setting.cost
-        )
-        others = sorted(tried.measured(), key=load_seconds)
-        order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
-        for trial in order:
-            if self._may_win(trial) and self._against(trial, step) and self.keeps_up(trial):
-                break
-        for trial in tried.measured():
-            if trial.roles and not trial.waits:
-                self._against(trial, step)
-        held = [each for each in tried.measured() if each.waits]
-        kept = [each for each in held if self.keeps_up(each)]
-        if kept:
-            return min(kept, key=lambda each: each.setting.cost)
-        # Where there was no time to hold what leads against the step, its rate must do.
-        leader = tried.leader()
-        return tried.nearest([*held, *([leader] if leader and not leader.waits else [])])
+def _with_step(tried: Tried, step: Step) -> Trial | None:
+    """Hold them against the step, the cheapest first, until one keeps up; then the named ones."""
+    enough = sorted(filter(tried.is_enough, tried.measured()), key=cost_of)
+    others = sorted(tried.measured(), key=load_seconds)
+    order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
+    for trial in order:
+        if _may_win(tried, trial) and _against(tried, trial, step) and keeps_up(trial):
+            break
+    for trial in tried.measured():
+        if trial.roles and not trial.waits:
+            _against(tried, trial, step)
+    held = [each for each in tried.measured() if each.waits]
+    kept = [each for each in held if keeps_up(each)]
+    if kept:
+        return min(kept, key=cost_of)
+    # Where there was no time to hold what leads against the step, its rate must do.
+    leader = tried.leader()
+    return tried.nearest([*held, *([leader] if leader and not leader.waits else [])])
 
-    def _may_win(self, trial: Trial) -> bool:
-        """Tell whether its rate alone leaves it a chance against what was held against the step before."""
-        step = self._space.step_seconds
-        held = [each.each_seconds(step) for each in self._tried.measured() if each.waits]
-        return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
 
-    def _against(self, trial: Trial, step: Step) -> bool:
-        """Hold a setting against the step; return whether that was done."""
-        tried = self._tried
-        left = tried.left()
-        wanted = tried.least_seconds_with_step(trial.setting, self._space.step_seconds or 0.0)
-        if left <= 0 or (wanted > left and any(each.waits for each in tried.measured())):
-            tried.cut_short = True
-            return False
-        seconds = min(3.0, max(0.5, left / 6))
-        made = tried.bench.with_step(trial.setting, step, seconds=seconds)
-        trial.waits, trial.step_seconds = made.waits, made.step_seconds
-        tried.cut_short |= made.out_of_time
-        if not made.out_of_time:  # else its rate stands
-            trial.error = trial.error or made.error
-        return bool(trial.waits)
+def _may_win(tried: Tried, trial: Trial) -> bool:
+    """Tell whether its rate alone leaves it a chance against what was held against the step before."""
+    step = tried.space.step_seconds
+    held = [each.each_seconds(step) for each in tried.measured() if each.waits]
+    return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
+
+
+def _against(tried: Tried, trial: Trial, step: Step) -> bool:
+    """Hold a setting against the step; return whether that was done."""
+    left = tried.left()
+    wanted = tried.least_seconds_with_step(trial.setting, tried.space.step_seconds or 0.0)
+    if left <= 0 or (wanted > left and any(each.waits for each in tried.measured())):
+        tried.cut_short = True
+        return False
+    made = tried.bench.with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
+    trial.waits, trial.step_seconds = made.waits, made.step_seconds
+    tried.cut_short |= made.out_of_time
+    if not made.out_of_time:  # else its rate stands
+        trial.error = trial.error or made.error
+    return bool(trial.waits)

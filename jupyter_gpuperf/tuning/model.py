@@ -12,7 +12,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+NEAR: Final = 1.03
 Row = tuple[float, float, float]
 
 
@@ -29,14 +31,13 @@ class Model:
     def seconds(self, workers: int) -> float:
         """Return the time of a batch with so many workers (1 or more)."""
         factors = (self.parallel, self.serial, self.crowding)
-        row = _row(workers, self.cpus, self.computing)
-        return sum(factor * each for factor, each in zip(factors, row, strict=True))
+        return _product(factors, _row(workers, self.cpus, self.computing))
 
-    def best(self, most: int, *, near: float = 0.03) -> int:
-        """Return the fewest workers that come so near to the fastest, up to ``most``."""
+    def best(self, most: int) -> int:
+        """Return the fewest workers that come near to the fastest, up to ``most``."""
         times = {workers: self.seconds(workers) for workers in range(1, most + 1)}
         least = min(times.values())
-        return next(workers for workers, each in times.items() if each <= (1 + near) * least)
+        return next(workers for workers, each in times.items() if each <= NEAR * least)
 
     def fewest(self, most: int, goal_seconds: float) -> int | None:
         """Return the fewest workers with which a batch takes no longer than the goal."""
@@ -55,32 +56,31 @@ def fit(measured: Mapping[int, float], *, cpus: float, computing: float) -> Mode
         Share of an item's time that computes, from 0 to 1.
     """
     rows = [
-        tuple(each / seconds for each in _row(workers, cpus, computing))
+        [each / seconds for each in _row(workers, cpus, computing)]
         for workers, seconds in measured.items()
     ]
     best: tuple[float, tuple[float, ...]] | None = None
     # Few factors: each choice of those that are zero is solved, and the best without a negative one counts.
-    for kept in itertools.chain.from_iterable(
-        itertools.combinations(range(3), count) for count in (1, 2, 3)
-    ):
+    choices = (itertools.combinations(range(3), count) for count in (1, 2, 3))
+    for kept in itertools.chain.from_iterable(choices):
         if len(kept) > len(rows) or (2 in kept and len(measured) < 3):
             continue
         solved = _least_squares([[row[each] for each in kept] for row in rows])
         if solved is None or min(solved) < 0:
             continue
-        factors = [0.0, 0.0, 0.0]
-        for place, value in zip(kept, solved, strict=True):
-            factors[place] = value
-        error = sum(
-            (sum(factor * each for factor, each in zip(factors, row, strict=True)) - 1) ** 2
-            for row in rows
-        )
+        known = dict(zip(kept, solved, strict=True))
+        factors = [known.get(place, 0.0) for place in range(3)]
+        error = sum((_product(factors, row) - 1) ** 2 for row in rows)
         if best is None or error < best[0] - 1e-9:
             best = error, tuple(factors)
     parallel, serial, crowding = best[1] if best else (next(iter(measured.values())), 0.0, 0.0)
     return Model(
         parallel=parallel, serial=serial, crowding=crowding, cpus=cpus, computing=computing
     )
+
+
+def _product(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def _row(workers: int, cpus: float, computing: float) -> Row:

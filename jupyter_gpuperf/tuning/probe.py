@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.cloudpickling import by_value, pickled_bytes
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method, noting_context, of_kind
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method, of_kind
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
-from jupyter_gpuperf.tuning.safety import close, failure_words
+from jupyter_gpuperf.tuning.safety import failure_words, from_workers
 
 FEWEST_ITEMS: Final = 8
 
@@ -68,24 +68,23 @@ class Probe:
 
     @property
     def regime(self) -> str:
-        """Where items came from: ``no files``, ``warm`` (the system's cache), ``cold`` (storage) or ``mixed``."""
-        if self.read_bytes < 512:
-            return "no files"
-        share = self.storage_bytes / self.read_bytes
-        return "cold" if share >= 0.5 else "warm" if share < 0.05 else "mixed"
+        """Where items came from: ``no files``, or as :func:`regime_of` says."""
+        return (
+            "no files" if self.read_bytes < 512 else regime_of(self.storage_bytes / self.read_bytes)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {**asdict(self), "regime": self.regime}
 
 
+def regime_of(storage_ratio: float) -> str:
+    """Return ``warm`` (read from the system's cache), ``cold`` (from storage) or ``mixed``."""
+    return "cold" if storage_ratio >= 0.5 else "warm" if storage_ratio < 0.05 else "mixed"
+
+
 def probe(
-    subject: Subject,
-    limit_seconds: float,
-    timeout_seconds: float,
-    *,
-    method: str | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    subject: Subject, limit_seconds: float, timeout_seconds: float, *, method: str | None = None
 ) -> Probe:
     """Load items in a worker until the limit, at least one.
 
@@ -96,41 +95,37 @@ def probe(
     GpuPerfError
         A worker that is not forked can't have the data set.
     """
-    loader, processes = _loader(
-        _watched(subject), method or default_start_method(), timeout_seconds
-    )
-    batches = iter(loader)
-    try:
-        records = _until(batches, clock() + limit_seconds, clock)
-    except Exception as error:  # the user's own code, or the worker's end
-        raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
-    finally:
-        close(batches, processes, at_once=True)
+    data: Any = _watched(subject)
+    method = method or default_start_method()
+    if method != "fork":
+        data = of_kind(by_value(data, "data set"), is_stream=False)
+    loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
+    with from_workers(data, 1, method, **loads) as (items, processes):
+        try:
+            records = _until(items, limit_seconds)
+        except Exception as error:  # the user's own code, or the worker's end
+            raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
     return summary(records, subject)
 
 
-def probe_here(
-    subject: Subject, limit_seconds: float, clock: Callable[[], float] = time.monotonic
-) -> Probe:
+def probe_here(subject: Subject, limit_seconds: float) -> Probe:
     """Load items in this very process: for data sets that use CUDA, which no worker here can have."""
-    found = summary(_until(_watched(subject).records(), clock() + limit_seconds, clock), subject)
+    found = summary(_until(_watched(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
 class ProbeFailed(Exception):
-    """The worker that looked at single items gave none.
+    """The worker that looked at single items gave none; the message says why, in a line.
 
     Attributes
     ----------
-    words
-        Why, in a line.
     text
         All that torch said.
     """
 
     def __init__(self, words: str, text: str) -> None:
         super().__init__(words)
-        self.words, self.text = words, text
+        self.text = text
 
 
 def _watched(subject: Subject) -> Watched:
@@ -145,31 +140,13 @@ def _watched(subject: Subject) -> Watched:
     )
 
 
-def _until(found: Iterable[Record], end: float, clock: Callable[[], float]) -> list[Record]:
-    records = []
+def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
+    records, end = [], time.monotonic() + limit_seconds
     for record in found:
         records.append(record)
-        if record.kind == "end" or clock() >= end:
+        if record.kind == "end" or time.monotonic() >= end:
             break
     return records
-
-
-def _loader(watched: Watched, method: str, timeout_seconds: float) -> tuple[Any, list[Any]]:
-    """Return a loader that hands over a worker's records one by one."""
-    from torch.utils.data import DataLoader
-
-    processes: list[Any] = []
-    loader = DataLoader(
-        watched if method == "fork" else of_kind(by_value(watched, "data set"), is_stream=False),
-        batch_size=None,
-        sampler=range(MOST_ITEMS + 2),
-        collate_fn=_as_it_is,
-        num_workers=1,
-        prefetch_factor=1,
-        timeout=timeout_seconds,
-        multiprocessing_context=noting_context(method, processes),
-    )
-    return loader, processes
 
 
 def summary(records: Iterable[Record], subject: Subject) -> Probe:
@@ -184,7 +161,8 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
     items = [each for each in every if each.kind == "item"]
     batch = next((each for each in every if each.kind == "batch"), None)
     if not items:
-        raise ProbeFailed(_nothing_of(subject), "")
+        no_batch = f"of {subject.items} items the loader makes no batch: its sampler gives none, or drop_last drops it"
+        raise ProbeFailed(no_batch if subject.items else "the data set has no item", "")
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
     size = max(1, subject.batch_size)
@@ -206,12 +184,6 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
         pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
         batch_size=size,
     )
-
-
-def _nothing_of(subject: Subject) -> str:
-    if not subject.items:
-        return "the data set has no item"
-    return f"of {subject.items} items the loader makes no batch: its sampler gives none, or drop_last drops it"
 
 
 def _variation(walls: list[float]) -> float:

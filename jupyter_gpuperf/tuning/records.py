@@ -8,12 +8,14 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
 NOTHING: Final = "nothing"
+CLOCKS: Final = (time.perf_counter, time.thread_time, time.process_time)
 
 
 class Record(NamedTuple):
@@ -42,23 +44,17 @@ class Record(NamedTuple):
         )
 
 
+@dataclass
 class Watched:
     """A data set of records: its n-th item is what the n-th item of the user's took."""
 
-    def __init__(
-        self,
-        dataset: Any,
-        collate: Callable[[Any], Any],
-        indices: list[Any],
-        batch_size: int,
-        begin: Callable[[int], object] | None,
-        *,
-        is_batched: bool,
-    ) -> None:
-        self._is_batched = is_batched
-        self._dataset, self._collate, self._indices = dataset, collate, indices
-        self._batch_size, self._begin = batch_size, begin
-        self._records: Iterator[Record] | None = None
+    dataset: Any
+    collate: Callable[[Any], Any]
+    indices: list[Any]
+    batch_size: int
+    begin: Callable[[int], object] | None
+    is_batched: bool
+    _records: Iterator[Record] | None = None
 
     def __getitem__(self, _place: int) -> Record:
         if self._records is None:
@@ -70,11 +66,10 @@ class Watched:
         """Do what the user has a worker do first; it may look for the data set where torch has it."""
         from torch.utils.data import get_worker_info
 
-        info = get_worker_info()
-        if info is not None:
-            object.__setattr__(info, "dataset", self._dataset)
-            if self._begin is not None:
-                self._begin(info.id)
+        if (info := get_worker_info()) is not None:
+            object.__setattr__(info, "dataset", self.dataset)
+            if self.begin is not None:
+                self.begin(info.id)
 
     def records(self) -> Iterator[Record]:
         """Return the records of single items, then of collating them."""
@@ -83,30 +78,30 @@ class Watched:
             items = found if self._is_whole else [found]
             taken += items
             yield from itertools.repeat(record.each_of(len(items)), len(items))
-            if len(taken) >= max(1, self._batch_size):
+            if len(taken) >= max(1, self.batch_size):
                 break
-        if self._batch_size and taken:
-            for _, record in timed(iter([lambda: self._collate(taken)]), kind="batch"):
+        if self.batch_size and taken:
+            for _, record in timed(iter([lambda: self.collate(taken)]), kind="batch"):
                 yield record
 
     @property
     def _is_whole(self) -> bool:
         """Whether torch asks the data set for whole batches, and gets lists of items."""
-        has_batches = bool(getattr(self._dataset, "__getitems__", None))
-        return bool(self._indices) and self._is_batched and has_batches
+        has_batches = bool(getattr(self.dataset, "__getitems__", None))
+        return bool(self.indices) and self.is_batched and has_batches
 
     def _calls(self) -> Iterator[Callable[[], Any]]:
         """Return the calls by which torch gets items."""
-        if not self._indices:  # a stream
-            items = iter(self._dataset)
+        if not self.indices:  # a stream
+            items = iter(self.dataset)
             while True:
                 yield lambda: next(items, NOTHING)
-        for batch in self._indices:
+        for batch in self.indices:
             if self._is_whole:
-                yield functools.partial(self._dataset.__getitems__, batch)
+                yield functools.partial(self.dataset.__getitems__, batch)
                 continue
-            for index in batch if self._is_batched else [batch]:
-                yield functools.partial(self._dataset.__getitem__, index)
+            for index in batch if self.is_batched else [batch]:
+                yield functools.partial(self.dataset.__getitem__, index)
 
 
 END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
@@ -115,29 +110,17 @@ END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
 def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tuple[Any, Record]]:
     """Make each call and say what it took; ends at the end of a stream."""
     for call in itertools.islice(calls, MOST_ITEMS):
-        read, stored = _read_so_far()
-        began = time.perf_counter(), time.thread_time(), time.process_time()
+        read_before = _read_so_far()
+        began = [clock() for clock in CLOCKS]
         value = call()
-        took = (
-            time.perf_counter() - began[0],
-            time.thread_time() - began[1],
-            time.process_time() - began[2],
+        wall, thread, process = (
+            clock() - start for clock, start in zip(CLOCKS, began, strict=True)
         )
         if value is NOTHING:
             return
-        read_now, stored_now = _read_so_far()
-        yield (
-            value,
-            Record(
-                kind,
-                *took,
-                bytes_of(value),
-                uses_cuda(value),
-                read_now - read,
-                stored_now - stored,
-                _cv_threads(),
-            ),
-        )
+        read, stored = (now - then for now, then in zip(_read_so_far(), read_before, strict=True))
+        found = (bytes_of(value), uses_cuda(value), read, stored, _cv_threads())
+        yield value, Record(kind, wall, thread, process, *found)
 
 
 def bytes_of(value: object, depth: int = 6) -> int:

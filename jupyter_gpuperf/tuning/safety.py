@@ -10,9 +10,10 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from jupyter_gpuperf.loaders.subject import noting_context
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.budget import Budget, gib
 
@@ -100,14 +101,14 @@ def kill(processes: Sequence[Any]) -> None:
 
 
 def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
-    """End a loader's iterator and whatever is left of its workers.
+    """End a loader's iterator and what is left of its workers.
 
     Parameters
     ----------
     at_once
         Don't wait for what workers have in work: it may take long, or for ever.
     """
-    if at_once and iterator is not None:
+    if at_once:
         with contextlib.suppress(Exception):
             # Else torch takes their end for a failure, and raises wherever the main thread is.
             from torch.utils.data._utils.signal_handling import _remove_worker_pids
@@ -116,13 +117,35 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
                 _remove_worker_pids(id(iterator))
                 iterator._worker_pids_set = False
         kill(processes)
-        _shut_down(iterator, KILLED_SECONDS)
-    else:
-        _shut_down(iterator, SHUTDOWN_SECONDS)
+    _shut_down(iterator, KILLED_SECONDS if at_once else SHUTDOWN_SECONDS)
     kill(processes)
     for process in processes:
         with contextlib.suppress(Exception):
             process.join(5)
+
+
+@contextlib.contextmanager
+def from_workers(
+    dataset: Any, count: int, method: str, **options: Any
+) -> Iterator[tuple[Any, list[Any]]]:
+    """Give what workers load of a data set, item by item, and these workers; end them afterwards."""
+    from torch.utils.data import DataLoader
+
+    processes: list[Any] = []
+    items = iter(
+        DataLoader(
+            dataset,
+            batch_size=None,
+            num_workers=count,
+            prefetch_factor=count,
+            multiprocessing_context=noting_context(method, processes),
+            **options,
+        )
+    )
+    try:
+        yield items, processes
+    finally:
+        close(items, processes, at_once=True)
 
 
 def _shut_down(iterator: Any, seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.final_round import Finals
+from jupyter_gpuperf.tuning.final_round import best_of, keeps_up
 from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, Tried
@@ -36,7 +36,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     """
     tried = Tried(space, bench, left_seconds)
     if _is_slow(tried):
-        _present(tried)
+        _measure(tried, "present")
         known = any(each.setting.num_workers for each in tried.measured())
         WorkerSearch(tried).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
         _named(tried)
@@ -44,11 +44,8 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
         _named(tried)
         WorkerSearch(tried).run()
     _knobs(tried)
-    finals = Finals(tried)
-    best = finals.best()
-    enough = None
-    if best is not None and best.waits:
-        enough = finals.keeps_up(best)
+    best = best_of(tried)
+    enough = keeps_up(best) if best is not None and best.waits else None
     return Found(
         trials=list(tried.trials.values()), best=best, enough=enough, cut_short=tried.cut_short
     )
@@ -62,22 +59,17 @@ def _is_slow(tried: Tried) -> bool:
     return wanted > FIRST_SHARE * tried.left()
 
 
-def _present(tried: Tried) -> None:
-    """Measure what people have."""
-    if (present := tried.space.named.get("present")) is not None:
-        _measure(tried, "present", present)
-
-
 def _named(tried: Tried) -> None:
     """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
-    _present(tried)
+    _measure(tried, "present")
     tried.drain(tried.space.base.but(num_workers=0))
-    for role, setting in tried.space.named.items():
-        _measure(tried, role, setting)
+    for role in tried.space.named:
+        _measure(tried, role)
 
 
-def _measure(tried: Tried, role: str, setting: Setting) -> None:
-    if (trial := tried.drain(setting)) is not None:
+def _measure(tried: Tried, role: str) -> None:
+    setting = tried.space.named.get(role)
+    if setting is not None and (trial := tried.drain(setting)) is not None:
         trial.roles.add(role)
 
 

@@ -5,13 +5,12 @@ Standard library only at module level.
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method, noting_context
-from jupyter_gpuperf.tuning.safety import close
+from jupyter_gpuperf.loaders.randomness import Randomness
+from jupyter_gpuperf.loaders.subject import BeginWorker, Subject, default_start_method
+from jupyter_gpuperf.tuning.safety import from_workers
 
 ITEMS: Final = 3
 SEED: Final = 20_260
@@ -23,48 +22,23 @@ def is_repeated(subject: Subject, timeout_seconds: float) -> bool | None:
 
     Both draw the same random numbers, so that a stream that shuffles is recognised, too.
     """
-    from torch.utils.data import DataLoader
-
     if default_start_method() != "fork":
         return None
-    processes: list[Any] = []
-    loader = DataLoader(
-        subject.dataset,
-        batch_size=None,
-        collate_fn=print_of,
-        num_workers=2,
-        prefetch_factor=2,
-        timeout=timeout_seconds,
-        worker_init_fn=_Alike(subject.worker_init_function()),
-        multiprocessing_context=noting_context("fork", processes),
-    )
-    batches = iter(loader)
+    begin = BeginWorker(_draw_alike, subject.worker_init_function())
+    loads = {"collate_fn": print_of, "worker_init_fn": begin, "timeout": timeout_seconds}
     try:
-        found = [print_ for _, print_ in zip(range(2 * ITEMS), batches, strict=False)]
+        with from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
+            found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
     except Exception:  # the user's own code; the trials tell what it raises  # noqa: BLE001
         return None
-    finally:
-        close(batches, processes, at_once=True)
     # They come from the two workers in turn.
     return len(found) >= 2 and found[0::2][: len(found) // 2] == found[1::2]
 
 
-class _Alike:
-    """Gives all workers the same random numbers, then does what the user wants."""
+def _draw_alike() -> None:
+    import torch
 
-    def __init__(self, own: Any) -> None:
-        self._own = own
-
-    def __call__(self, worker: int) -> None:
-        import torch
-
-        random.seed(SEED)
-        torch.manual_seed(SEED)
-        numpy: Any = sys.modules.get("numpy")
-        if numpy is not None:
-            numpy.random.seed(SEED)
-        if self._own is not None:
-            self._own(worker)
+    Randomness(torch).reseed(SEED)
 
 
 def print_of(item: Any) -> str:

@@ -10,24 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting, golden
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method
-from jupyter_gpuperf.tuning.budget import Budget, gib
+from jupyter_gpuperf.loaders.subject import default_start_method
+from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.room import in_the_way
 from jupyter_gpuperf.tuning.trial import Trial
 
 MOST_WORKERS: Final = 64
 LEAST_COMPUTING: Final = 0.03
 BEYOND: Final = 1.5
 """More workers than would fill the processors by this factor are not tried."""
-SHARED_SHARE: Final = 0.5
-"""Of the shared memory that is free: batches in flight may take so much."""
-MEMORY_SHARE: Final = 0.25
-WORKER_BYTES: Final = 64 * 2**20
-"""What a forked worker makes its own at least; a fresh one takes several times that."""
-FRESH_WORKER_BYTES: Final = 400 * 2**20
-FILES_PER_WORKER: Final = 8
-FILES_PER_BATCH: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +38,7 @@ class Space:
     batches
         In an epoch; ``None`` where nothing tells.
     batch_seconds
-        How long one process takes for a batch: so much more does a trial take.
+        Seconds per batch in one process; added to a trial's cost.
     computing
         Share of an item's time that computes.
     variation
@@ -85,16 +78,12 @@ class Found:
 
 
 def space_here(
-    subject: Subject,
-    looked: Probe,
-    budget: Budget,
+    bench: Bench,
     *,
-    kept: Setting | None = None,
-    start_method: str | None = None,
-    stream_limit: int | None = None,
-    pinning: bool = False,
-    step: Step | None = None,
-    step_seconds: float | None = None,
+    kept: Setting | None,
+    start_method: str | None,
+    step: Step | None,
+    step_seconds: float | None,
 ) -> Space:
     """Return the space.
 
@@ -104,29 +93,26 @@ def space_here(
         What was recommended before.
     start_method
         What items were looked at with, where forking can't be used.
-    stream_limit
-        How many workers a stream has work for.
     """
+    from torch.utils.data import DataLoader
+
+    subject, looked, budget = bench.subject, bench.probe, bench.budget
     present = subject.present
     method = start_method or (present.start_method if present else None)
-    pinned = pinning and (present is None or present.pin_memory)
+    pinned = bench.to_gpu and (present is None or present.pin_memory)
     base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
-    named: dict[str, Setting] = {}
-    if present is not None:
-        named["present"] = present
-    named["golden"] = golden(budget.seen_cpus, start_method=method)
-    if kept is not None:
-        named["kept"] = kept
+    recipe = golden(budget.seen_cpus, start_method=method)
+    named = {"present": present, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - looked.blocked_ratio)
     most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
-    if stream_limit is not None:
-        most = min(most, stream_limit)
+    if bench.most_workers is not None:
+        most = min(most, bench.most_workers)
     if looked.uses_cuda and start_method is None and default_start_method() == "fork":
         most = 0
     while most > 0 and in_the_way(base.but(num_workers=most), looked, budget):
         most -= 1
     return Space(
-        named=named,
+        named={role: each for role, each in named.items() if each is not None},
         base=base,
         most_workers=most,
         cpus=budget.cpus,
@@ -136,9 +122,9 @@ def space_here(
         step_seconds=step_seconds,
         batches=subject.batches_per_epoch,
         batch_seconds=looked.batch_seconds,
-        pinning=pinning,
+        pinning=bench.to_gpu,
         start_methods=_other_start_methods(method, looked),
-        any_order=_knows_any_order(),
+        any_order="in_order" in inspect.signature(DataLoader).parameters,
     )
 
 
@@ -147,33 +133,3 @@ def _other_start_methods(method: str | None, looked: Probe) -> list[str]:
     used = method or default_start_method()
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     return ["fork"] if used != "fork" and can_fork and not looked.uses_cuda else []
-
-
-def _knows_any_order() -> bool:
-    from torch.utils.data import DataLoader
-
-    return "in_order" in inspect.signature(DataLoader).parameters
-
-
-def in_the_way(setting: Setting, probe: Probe, budget: Budget) -> str | None:
-    """Return why a setting is not tried here, or ``None``."""
-    if not setting.num_workers:
-        return None
-    batches = setting.in_flight_batches + 2
-    flight = batches * probe.batch_bytes
-    shared, memory = budget.shared_memory_bytes, budget.memory_bytes
-    if shared is not None and flight > SHARED_SHARE * shared:
-        return (
-            f"not tried: {batches} batches in flight take {gib(flight)} of shared memory, "
-            f"{gib(shared)} are free"
-        )
-    worker = WORKER_BYTES if setting.start_method in (None, "fork") else FRESH_WORKER_BYTES
-    pinned = flight if setting.pin_memory else 0
-    if memory is not None and flight + pinned > MEMORY_SHARE * memory:
-        return f"not tried: batches in flight take {gib(flight + pinned)}, {gib(memory)} are free"
-    if memory is not None and setting.num_workers * worker > 2 * MEMORY_SHARE * memory:
-        return f"not tried: {setting.num_workers} workers take more than half of {gib(memory)}"
-    files = FILES_PER_WORKER * setting.num_workers + FILES_PER_BATCH * batches
-    if budget.open_files is not None and files > budget.open_files // 2:
-        return f"not tried: it may open {files} files, the limit is {budget.open_files}"
-    return None

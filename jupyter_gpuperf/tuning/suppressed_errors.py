@@ -1,4 +1,4 @@
-"""Iterators that were interrupted while they were made, or whose workers were killed: torch complains, and nobody is to hear."""
+"""Suppress torch's errors from interrupted iterators, and from those whose workers were killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDS: Final = (OSError, EOFError)
 
 @contextlib.contextmanager
 def thrown_away_quietly() -> Iterator[None]:
-    """Throw them away before this ends, without a traceback in the notebook; all else is told as before."""
+    """Collect such iterators before this ends, without a traceback in the notebook; report all else as before."""
     unraisable_before, thread_before = sys.unraisablehook, threading.excepthook
     users_threads = set(threading.enumerate())
 

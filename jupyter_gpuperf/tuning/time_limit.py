@@ -1,4 +1,4 @@
-"""Ends what does not end by itself: a data set that hangs must not take the notebook with it.
+"""Ends what does not end by itself: a data set that hangs must not hang the notebook.
 
 A timer's signal interrupts Python, and waits inside the system, wherever the main thread is. In other threads, and
 where there are no such signals, only what looks at the clock by itself ends in time. Standard library only.
@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -35,10 +35,8 @@ class Alarm:
         Called a few times a second in the main thread, wherever that is; may raise to end what runs.
     """
 
-    def __init__(
-        self, look: Callable[[], object] = lambda: None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._look, self._clock = look, clock
+    def __init__(self, look: Callable[[], object] = lambda: None) -> None:
+        self._look = look
         self._ends: list[float] = []
         self._held = 0
         self._before: tuple[Any, tuple[float, float], float] | None = None
@@ -47,27 +45,22 @@ class Alarm:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             handler = signal.signal(signal.SIGALRM, self._ring)
             timer = signal.setitimer(signal.ITIMER_REAL, RING_SECONDS, RING_SECONDS)
-            self._before = (handler, timer, self._clock())
+            self._before = (handler, timer, time.monotonic())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._before is not None:
             handler, (left, interval), began = self._before
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, handler)
             if left:  # the user's own timer ran on meanwhile; what is due by now is due at once
-                left = max(left - (self._clock() - began), 0.001)
+                left = max(left - (time.monotonic() - began), 0.001)
             signal.setitimer(signal.ITIMER_REAL, left, interval)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Raise :class:`TimeIsUp` in what takes longer."""
-        self._ends.append(self._clock() + seconds)
+        self._ends.append(time.monotonic() + seconds)
         try:
             yield
         finally:
@@ -85,7 +78,7 @@ class Alarm:
     def _ring(self, _signal: int, frame: FrameType | None) -> None:
         if self._held or _forks(frame):
             return
-        now = self._clock()
+        now = time.monotonic()
         for place, end in enumerate(self._ends):
             if now >= end:
                 self._ends[place] = now + AGAIN_SECONDS
@@ -110,7 +103,7 @@ class Countdown:
         self._budget, self._context = budget_seconds, context
         self._began, self._said = time.monotonic(), 0.0
         self._words = "Looking at items"
-        self.alarm = Alarm()
+        self.alarm = Alarm(self.look)
 
     def left(self) -> float:
         """Return the seconds that are left."""

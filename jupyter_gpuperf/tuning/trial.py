@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure.statistics import (
@@ -22,9 +22,17 @@ from jupyter_gpuperf.measure.statistics import (
 )
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
+N = TypeVar("N", int, float)
+
 FEWEST_TIMED: Final = 3
 """Blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
+FIGURES: Final = (
+    *("batches_per_second", "wait_ratio", "step_seconds", "startup_seconds", "restart_seconds"),
+    *("cpu_cores", "machine_busy_ratio", "memory_bytes", "shared_memory_bytes"),
+    *("aborted", "error"),
+)
+"""Of a trial's plain data, what has the name that it has here."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -80,18 +88,17 @@ class Trial:
 
     @property
     def batches_per_second(self) -> Interval | None:
-        """The rate."""
+        """The rate. Of two blocks the interval may reach down to zero seconds: it is cut at a tenth of the mean."""
         seconds = self.batch_seconds
-        return None if seconds is None else inverse_or_less(seconds)
+        if seconds is None:
+            return None
+        return inverse({**seconds, "low": max(seconds["low"], seconds["value"] / 10)})
 
     @property
     def wait_ratio(self) -> Interval | None:
         """The wait as a share of the step; ``None`` without a step."""
-        found = interval_of(self.waits)
-        if found is None or not self.step_seconds:
-            return None
-        step = self.step_seconds
-        return {name: value / step for name, value in found.items()}
+        found, step = interval_of(self.waits), self.step_seconds
+        return {name: value / step for name, value in found.items()} if found and step else None
 
     def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
         """Return what an epoch takes by what was measured: start-up, then as many times step or load."""
@@ -120,21 +127,11 @@ class Trial:
         """Return it as plain data."""
         return {
             **self.setting.to_dict(),
+            **{name: getattr(self, name) for name in FIGURES},
             "roles": [each for each in ROLES if each in self.roles],
-            "batches_per_second": self.batches_per_second,
-            "wait_ratio": self.wait_ratio,
-            "step_seconds": self.step_seconds,
-            "startup_seconds": self.startup_seconds,
-            "restart_seconds": self.restart_seconds,
             "epoch_seconds": self.epoch_seconds(batches, step_seconds),
-            "cpu_cores": self.cpu_cores,
-            "machine_busy_ratio": self.machine_busy_ratio,
-            "memory_bytes": self.memory_bytes,
-            "shared_memory_bytes": self.shared_memory_bytes,
             "storage_bytes_per_batch": self.storage_bytes,
             "samples": {"batch_seconds": list(self.blocks), "wait_seconds": list(self.waits)},
-            "aborted": self.aborted,
-            "error": self.error,
         }
 
 
@@ -150,15 +147,10 @@ def _interval(blocks: tuple[float, ...]) -> Interval:
     return mean_interval(blocks)
 
 
-def clearly_slower(one: Interval | None, other: Interval | None) -> bool:
-    """Tell whether one takes clearly longer: the intervals stay apart."""
-    return one is not None and other is not None and one["low"] > other["high"]
-
-
-def inverse_or_less(seconds: Interval) -> Interval:
-    """Return the rate of an interval that may reach down to zero seconds, where two blocks say hardly anything."""
-    smallest = seconds["value"] / 10
-    return inverse({**seconds, "low": max(seconds["low"], smallest)})
+def slower(trial: Trial, other: Trial) -> bool:
+    """Tell whether batches clearly take longer: the intervals stay apart."""
+    mine, theirs = trial.batch_seconds, other.batch_seconds
+    return mine is not None and theirs is not None and mine["low"] > theirs["high"]
 
 
 class Usage:
@@ -180,56 +172,44 @@ class Usage:
         for pid in pids or of_here:
             with contextlib.suppress(psutil.Error):
                 self._processes.append(psutil.Process(pid))
-        self._cpu, self._stored = self._cpu_seconds(), self._storage_bytes()
+        self._cpu = sum(self._of_each(_cpu_seconds))
+        self._stored = sum(self._of_each(_storage_bytes))
         self._machine = psutil.cpu_times()
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time since the beginning."""
-        return max(0.0, self._cpu_seconds() - self._cpu)
 
     def machine_busy_ratio(self) -> float | None:
         """Return the share of the machine's processor time that anybody used since the beginning."""
-        spent = [
-            now - then for now, then in zip(self._psutil.cpu_times(), self._machine, strict=True)
-        ]
-        idle = sum(
-            seconds
-            for name, seconds in zip(self._machine._fields, spent, strict=True)
-            if name in ("idle", "iowait")
-        )
+        now, then = self._psutil.cpu_times()._asdict(), self._machine._asdict()
         # Guests' time is within their users'.
-        whole = (
-            sum(spent[: self._machine._fields.index("guest")])
-            if "guest" in self._machine._fields
-            else sum(spent)
-        )
+        spent = {name: now[name] - then[name] for name in now if not name.startswith("guest")}
+        idle, whole = spent["idle"] + spent.get("iowait", 0.0), sum(spent.values())
         return min(1.0, max(0.0, 1 - idle / whole)) if whole > 0 else None
-
-    def storage_bytes(self) -> int:
-        """Return what was read from storage since the beginning."""
-        return max(0, self._storage_bytes() - self._stored)
 
     def memory_bytes(self) -> int | None:
         """Return what the workers hold alone, together; ``None`` where there are none, or nothing tells."""
-        if self._here:
-            return None
+        found = [] if self._here else self._of_each(lambda each: each.memory_full_info().uss)
+        return sum(found) if found else None
+
+    def _of_each(self, ask: Callable[[Any], N]) -> list[N]:
+        """Return what is known of those processes that answer."""
         found = []
         for process in self._processes:
             with contextlib.suppress(self._errors, AttributeError):
-                found.append(process.memory_full_info().uss)
-        return sum(found) if found else None
+                found.append(ask(process))
+        return found
 
-    def _cpu_seconds(self) -> float:
-        total = 0.0
-        for process in self._processes:
-            with contextlib.suppress(self._errors):
-                times = process.cpu_times()
-                total += times.user + times.system
-        return total
+    def cpu_seconds(self) -> float:
+        """Return the processor time since the beginning."""
+        return max(0.0, sum(self._of_each(_cpu_seconds)) - self._cpu)
 
-    def _storage_bytes(self) -> int:
-        total = 0
-        for process in self._processes:
-            with contextlib.suppress(self._errors, AttributeError):
-                total += process.io_counters().read_bytes
-        return total
+    def storage_bytes(self) -> int:
+        """Return what was read from storage since the beginning."""
+        return max(0, sum(self._of_each(_storage_bytes)) - self._stored)
+
+
+def _cpu_seconds(process: Any) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _storage_bytes(process: Any) -> int:
+    return int(process.io_counters().read_bytes)

@@ -9,7 +9,7 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.space import Space
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, clearly_slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, slower
 
 WAIT_RATIO: Final = 0.02
 """A step that waits for less than this share of its own time does not wait."""
@@ -53,7 +53,7 @@ class Tried:
             setting,
             seconds=min(2.0, max(0.3, self.all_seconds / 60)),
             target_ratio=SCREEN_TARGET,
-            best=None if best is None else best.batch_seconds,
+            best=best,
         )
         self.trials[setting] = trial
         self.cut_short |= trial.out_of_time
@@ -109,7 +109,7 @@ class Tried:
         """Return what is best so far: the cheapest that is enough, else the fastest."""
         enough = [each for each in self.measured() if self.is_enough(each)]
         if enough:
-            return min(enough, key=lambda each: each.setting.cost)
+            return min(enough, key=cost_of)
         return self.nearest(self.measured())
 
     def nearest(
@@ -122,14 +122,14 @@ class Tried:
         fastest = min(trials, key=seconds_of)
         most = (1 + NEAR_RATIO) * seconds_of(fastest)
         near = [each for each in trials if seconds_of(each) <= most and not slower(each, fastest)]
-        return min(near, key=lambda each: each.setting.cost)
+        return min(near, key=cost_of)
+
+
+def cost_of(trial: Trial) -> tuple[object, ...]:
+    """Return what sorts trials by what their settings take of the machine."""
+    return trial.setting.cost
 
 
 def load_seconds(trial: Trial) -> float:
     """Return the mean time of a batch while nothing else is done."""
     return statistics.fmean(trial.blocks)
-
-
-def slower(trial: Trial, other: Trial) -> bool:
-    """Tell whether batches clearly take longer: the intervals stay apart."""
-    return clearly_slower(trial.batch_seconds, other.batch_seconds)

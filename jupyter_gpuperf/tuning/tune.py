@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.loaders.printed_code import refusal
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.subject import Subject, default_start_method
+from jupyter_gpuperf.measure.device import started_device
+from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.budget import budget_here
-from jupyter_gpuperf.tuning.consumer import Step, ToDevice, settled, sleeping, step_seconds_of
-from jupyter_gpuperf.tuning.environment import environment_of
+from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.consumer import Step, settled, step_seconds_of
 from jupyter_gpuperf.tuning.outcome import Outcome
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
 from jupyter_gpuperf.tuning.request import Wanted
@@ -30,12 +32,12 @@ from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space, space_here
 from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
-from jupyter_gpuperf.tuning.time_limit import Alarm, Countdown, TimeIsUp
+from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import (
     doubts,
     limit_of,
-    regime_of,
+    regime_of_trial,
     regime_words,
     summary_of,
 )
@@ -83,112 +85,98 @@ def tune_loader(
         kept(torch, Roots.of_step(wanted.step)) as before,
         _quiet(),
         thrown_away_quietly(),
-        Alarm(clock.look) as alarm,
+        clock.alarm as alarm,
     ):
-        clock.alarm = alarm
         try:
             with alarm.within(clock.left()):
                 subject = Subject(given, name, wanted.batch_size, names)
                 outcome = _Tuning(subject, wanted, clock, on_trial).run()
         except TimeIsUp:
-            raise _no_time(wanted.budget_seconds) from None
+            raise Unavailable(
+                "no_time",
+                f"The data set gave nothing to measure within {wanted.budget_seconds:.0f} s.",
+                "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
+            ) from None
     if lost := before.not_restored:
         said = f"Of what the step changed, this was not put back: {', '.join(lost[:5])}."
         outcome = replace(outcome, warnings=[*outcome.warnings, said])
     return outcome
 
 
+@dataclass
 class _Tuning:
     """One tuning at work."""
 
-    def __init__(
-        self,
-        subject: Subject,
-        wanted: Wanted,
-        clock: Countdown,
-        on_trial: Callable[[Trial], object],
-    ) -> None:
-        self._on_trial = on_trial
-        self._subject, self._wanted, self._clock = subject, wanted, clock
-        self._budget = budget_here()
-        self._start_method: str | None = None
-        self._warnings: list[str] = []
+    subject: Subject
+    wanted: Wanted
+    clock: Countdown
+    on_trial: Callable[[Trial], object]
+    budget: Budget = field(default_factory=budget_here)
+    start_method: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     def run(self) -> Outcome:
         import torch
 
         looked = self._looked()
         self._refuse_what_takes_too_long(looked)
-        stream_limit = self._stream_limit(looked)
-        pinning = torch.cuda.is_available() and not looked.uses_cuda
         bench = Bench(
-            self._subject,
+            self.subject,
             looked,
-            self._budget,
-            alarm=self._clock.alarm,
-            left_seconds=self._clock.left,
-            take=lambda pinned: ToDevice(pinned=pinned) if pinning else None,
-            say=self._clock.say,
-            most_workers=stream_limit,
-            on_trial=self._on_trial,
+            self.budget,
+            self.clock,
+            to_gpu=torch.cuda.is_available() and not looked.uses_cuda,
+            most_workers=self._stream_limit(),
+            on_trial=self.on_trial,
         )
         step, step_seconds = self._step(bench)
         space = space_here(
-            self._subject,
-            looked,
-            self._budget,
-            kept=self._wanted.kept,
-            start_method=self._start_method,
-            stream_limit=stream_limit,
-            pinning=pinning,
+            bench,
+            kept=self.wanted.kept,
+            start_method=self.start_method,
             step=step,
             step_seconds=step_seconds,
         )
-        found = search(space, bench, self._clock.left)
-        return self._outcome(found, space, looked, pinning)
+        found = search(space, bench, self.clock.left)
+        return self._outcome(found, space, looked)
 
     def _looked(self) -> Probe:
-        limit = max(0.5, PROBE_SHARE * self._wanted.budget_seconds)
-        timeout = max(1.0, self._wanted.budget_seconds / 2)
+        limit = max(0.5, PROBE_SHARE * self.wanted.budget_seconds)
+        timeout = max(1.0, self.wanted.budget_seconds / 2)
         try:
-            return probe(self._subject, limit, timeout)
+            return probe(self.subject, limit, timeout)
         except ProbeFailed as error:
-            if CUDA_IN_FORK in error.text:
-                return self._looked_without_fork(limit, timeout)
-            raise GpuPerfError(
-                "data_set_failed",
-                f"No item could be loaded: {error.words}.",
-                f"Take an item in a cell of its own to see where: next(iter({self._subject.name})).",
-            ) from None
-
-    def _looked_without_fork(self, limit: float, timeout: float) -> Probe:
+            if CUDA_IN_FORK not in error.text:
+                raise GpuPerfError(
+                    "data_set_failed",
+                    f"No item could be loaded: {error}.",
+                    f"Take an item in a cell of its own to see where: next(iter({self.subject.name})).",
+                ) from None
         try:
-            found = probe(self._subject, limit, timeout, method="forkserver")
-            self._start_method = "forkserver"
+            found = probe(self.subject, limit, timeout, method="forkserver")
+            self.start_method = "forkserver"
         except (ProbeFailed, GpuPerfError) as error:
-            words = error.message if isinstance(error, GpuPerfError) else str(error)
-            self._warnings.append(f"Workers can't be used: items use CUDA, and {words}")
-            found = probe_here(self._subject, limit)
+            self.warnings.append(f"Workers can't be used: items use CUDA, and {error}")
+            found = probe_here(self.subject, limit)
         return found
 
     def _refuse_what_takes_too_long(self, looked: Probe) -> None:
         least = 8 * looked.batch_seconds
-        if least > self._wanted.budget_seconds:
+        if least > self.wanted.budget_seconds:
             raise Unavailable(
                 "no_time",
                 f"A batch takes one process {looked.batch_seconds:.1f} s: in "
-                f"{self._wanted.budget_seconds:.0f} s nothing could be compared.",
+                f"{self.wanted.budget_seconds:.0f} s nothing could be compared.",
                 f"Give it more time: budget_seconds={math.ceil(40 * looked.batch_seconds)}.",
             )
 
-    def _stream_limit(self, looked: Probe) -> int | None:
-        if not self._subject.is_stream:
-            return None
-        shards = self._subject.most_workers
-        if shards is not None:
+    def _stream_limit(self) -> int | None:
+        """Return how many workers a stream has work for; ``None`` for any number."""
+        shards = self.subject.most_workers
+        if shards is not None or not self.subject.is_stream:
             return shards
-        if is_repeated(self._subject, max(1.0, self._clock.left() / 4)):
-            self._warnings.append(
+        if is_repeated(self.subject, max(1.0, self.clock.left() / 4)):
+            self.warnings.append(
                 "Each worker of this stream gives all its items: with two workers every item comes twice. "
                 "Divide it by torch.utils.data.get_worker_info() to use more than one."
             )
@@ -196,12 +184,14 @@ class _Tuning:
         return None
 
     def _step(self, bench: Bench) -> tuple[Step | None, float | None]:
-        wanted = self._wanted
+        wanted = self.wanted
         if wanted.target_rate is not None:
-            return sleeping(1 / wanted.target_rate), 1 / wanted.target_rate
+            seconds = 1 / wanted.target_rate
+            # It computes nothing, as a GPU does for the processor.
+            return lambda batch: time.sleep(seconds), seconds
         if wanted.step is None:
             return None, None
-        self._clock.say("timing the step")
+        self.clock.say("timing the step")
         step = settled(wanted.step)
         batch = bench.first_batch()
         try:
@@ -219,8 +209,8 @@ class _Tuning:
                 "It is called with a batch as the loader gives it.",
             ) from error
 
-    def _outcome(self, found: Found, space: Space, looked: Probe, pinning: bool) -> Outcome:
-        best, subject = found.best, self._subject
+    def _outcome(self, found: Found, space: Space, looked: Probe) -> Outcome:
+        best, subject = found.best, self.subject
         if best is None:
             raise GpuPerfError(
                 "nothing_measured",
@@ -229,12 +219,10 @@ class _Tuning:
                 "If it is only slow, give it more time: budget_seconds.",
             )
         best.roles.add("recommended")
-        limit = limit_of(best, found, space, looked, self._budget)
-        regime = regime_of(best, looked)
-        regime_said = regime_words(
-            regime, subject.batches_drawn, subject.batches_per_epoch, subject.is_stream
-        )
-        if pinning and space.step is None:
+        limit = limit_of(best, found, space, looked, self.budget)
+        regime = regime_of_trial(best, looked)
+        regime_said = regime_words(regime, subject)
+        if space.pinning and space.step is None:
             regime_said += " Copying each batch to the GPU is part of the time."
         return Outcome(
             loader=subject.name,
@@ -247,21 +235,34 @@ class _Tuning:
             limit=limit.code,
             limit_summary=limit.summary,
             advice=limit.advice,
-            warnings=[*self._warnings, *doubts(looked, self._budget, best)],
+            warnings=[*self.warnings, *doubts(looked, self.budget, best)],
             batch_size=subject.batch_size,
             batches_per_epoch=subject.batches_per_epoch,
             step_seconds=space.step_seconds,
             enough=found.enough,
             probe=looked.to_dict(),
-            budget=self._budget.to_dict(),
-            environment=environment_of(subject, self._budget),
-            seconds=self._clock.passed(),
+            budget=self.budget.to_dict(),
+            environment=self._environment(),
+            seconds=self.clock.passed(),
         )
+
+    def _environment(self) -> dict[str, Any]:
+        """Return where it was measured, and what tells this data set from another."""
+        import torch
+
+        kind = type(self.subject.dataset)
+        return {
+            **describe(torch, started_device(torch)),
+            "start_method": default_start_method(),
+            "data_set": f"{kind.__module__}.{kind.__qualname__}",
+            "data_set_items": self.subject.items,
+            "memory_limit_bytes": self.budget.memory_limit_bytes,
+        }
 
     def _code(self, setting: Setting) -> str:
         try:
-            with self._clock.alarm.within(CODE_SECONDS):
-                return self._subject.code(setting)
+            with self.clock.alarm.within(CODE_SECONDS):
+                return self.subject.code(setting)
         except TimeIsUp:  # what was measured is not lost for it
             return refusal("The time was up before a loader like yours was built.", setting)
 
@@ -275,19 +276,14 @@ def _failures(found: Found) -> list[str]:
     return [f"{words}: {reason}" for reason, words in first.items()][:4]
 
 
-def _no_time(budget_seconds: float) -> Unavailable:
-    return Unavailable(
-        "no_time",
-        f"The data set gave nothing to measure within {budget_seconds:.0f} s.",
-        "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
-    )
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what torch and Python say of the settings that are tried: that is what the table is for."""
+    """Suppress warnings of torch and Python about the settings that are tried; the table shows their effect."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="This DataLoader will create")
-        warnings.filterwarnings("ignore", message=".*pin_memory.*")
-        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+        for each in (
+            "This DataLoader will create",
+            ".*pin_memory.*",
+            ".*multi-threaded, use of fork",
+        ):
+            warnings.filterwarnings("ignore", message=each)
         yield

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.tuning.budget import Budget
-from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.probe import Probe, regime_of
 from jupyter_gpuperf.tuning.space import Found, Space
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds, slower
+from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
 
 BUSY_RATIO: Final = 0.85
 """Of the processors that there are: more than that in use, and they are the limit."""
@@ -136,16 +137,15 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def doubts(probe: Probe, budget: Budget, best: Trial | None) -> list[str]:
+def doubts(probe: Probe, budget: Budget, best: Trial) -> list[str]:
     """Return what the user should know beside the trials."""
     said = []
-    workers = best.setting.num_workers if best is not None else 0
-    if probe.cv_threads > 1 and workers > 1:
+    if probe.cv_threads > 1 and best.setting.num_workers > 1:
         said.append(
             f"OpenCV uses {probe.cv_threads} threads in each worker: cv2.setNumThreads(0) in worker_init_fn "
             "keeps them from each other's way."
         )
-    if best is not None and best.machine_busy_ratio and best.cpu_cores is not None:
+    if best.machine_busy_ratio and best.cpu_cores is not None:
         others = best.machine_busy_ratio - best.cpu_cores / budget.seen_cpus
         if others > OTHERS_RATIO:
             said.append(
@@ -166,12 +166,11 @@ def doubts(probe: Probe, budget: Budget, best: Trial | None) -> list[str]:
     return said
 
 
-def regime_of(best: Trial | None, probe: Probe) -> str:
+def regime_of_trial(best: Trial, probe: Probe) -> str:
     """Return where the recommended trial's items came from."""
-    if probe.regime == "no files" or best is None or best.storage_bytes is None:
+    if probe.regime == "no files" or best.storage_bytes is None:
         return probe.regime
-    share = best.storage_bytes / (probe.read_bytes * probe.batch_size)
-    return "cold" if share >= 0.5 else "warm" if share < 0.05 else "mixed"
+    return regime_of(best.storage_bytes / (probe.read_bytes * probe.batch_size))
 
 
 REGIMES: Final = {
@@ -182,11 +181,12 @@ REGIMES: Final = {
 }
 
 
-def regime_words(regime: str, drawn: int, batches: int | None, is_stream: bool) -> str:
+def regime_words(regime: str, subject: Subject) -> str:
     """Return the regime in a sentence or two."""
-    words = REGIMES[regime]
-    if is_stream:
+    words, batches = REGIMES[regime], subject.batches_per_epoch
+    if subject.is_stream:
         return f"{words} Each trial began the stream anew."
-    if batches and drawn > batches:
-        return f"{words} The trials went through the data {drawn / batches:.1f} times."
+    if batches and subject.batches_drawn > batches:
+        times = subject.batches_drawn / batches
+        return f"{words} The trials went through the data {times:.1f} times."
     return f"{words} No trial read items that another one had read."

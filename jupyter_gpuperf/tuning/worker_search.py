@@ -39,28 +39,18 @@ class WorkerSearch:
         first
             Workers to begin with; none where a model can be made of what was measured already.
         """
-        if not self._starts(first):
-            return
-        made = 0
-        while made < MOST_TRIALS:
-            wanted = self._next()
-            if wanted is None:
-                wanted = self._as_many_as_lead()
+        for workers in first:
+            if workers > self._space.most_workers:
+                break
+            if self._tried.is_enough(self._tried.drain(self._setting(workers))):
+                return
+        for _ in range(MOST_TRIALS):
+            wanted = self._next() or self._as_many_as_lead()
             if wanted is not None:
                 if self._tried.drain(self._setting(wanted)) is None:
                     return
             elif not self._again_where_disturbed():
                 return
-            made += 1
-
-    def _starts(self, first: Sequence[int]) -> bool:
-        """Try the first few; return whether there is more to look for."""
-        for workers in first:
-            if workers > self._space.most_workers:
-                break
-            if self._tried.is_enough(self._tried.drain(self._setting(workers))):
-                return False
-        return True
 
     def _setting(self, workers: int) -> Setting:
         return self._space.base.but(num_workers=workers)
@@ -74,13 +64,11 @@ class WorkerSearch:
         }
         return dict(sorted(found.items()))
 
-    def _model(self, curve: Mapping[int, Trial], *, without: int | None = None) -> Model | None:
-        # What differs in other settings still tells of the workers, where nothing better does.
+    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> Model | None:
+        # Fall back to trials that differ in other settings: they still tell of the workers.
         others = {each.setting.num_workers: each for each in self._tried.measured()}
-        known = {**others, **curve}
-        times = {
-            count: load_seconds(each) for count, each in known.items() if count and count != without
-        }
+        known = {**others, **curve}.items()
+        times = {count: load_seconds(each) for count, each in known if count not in (0, without)}
         space = self._space
         return fit(times, cpus=space.cpus, computing=space.computing) if times else None
 
@@ -93,9 +81,10 @@ class WorkerSearch:
         wanted = self._wanted(model)
         if self._is_new(wanted):
             return wanted
-        if (reached := self._fewest_enough(curve)) is not None:
-            return self._below(reached, curve)
         workers = [count for count in curve if count]
+        enough = [count for count in workers if self._tried.is_enough(curve[count])]
+        if enough:
+            return self._below(enough[0], curve)
         best = min(workers, key=lambda count: load_seconds(curve[count]))
         return next((each for each in self._around(best, workers) if self._is_new(each)), None)
 
@@ -126,17 +115,9 @@ class WorkerSearch:
         return found
 
     def _is_new(self, workers: int) -> bool:
+        alike = (each for each in self._tried.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
-        tried = [
-            each.num_workers
-            for each in self._tried.trials
-            if each == self._setting(each.num_workers)
-        ]
-        return fits and all(NEAR * abs(workers - each) > workers for each in tried)
-
-    def _fewest_enough(self, curve: Mapping[int, Trial]) -> int | None:
-        enough = (count for count, each in curve.items() if count and self._tried.is_enough(each))
-        return next(enough, None)
+        return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
 
     def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
         """Return what to try between the most workers that are too few and the fewest that are enough."""

@@ -24,7 +24,7 @@ from jupyter_gpuperf.loaders.endless import (
     loader_like,
     settings_of,
 )
-from jupyter_gpuperf.loaders.sampling import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_kept
 
 DATA = TensorDataset(torch.arange(10))
 LIMITS = {"rigorous": False, "time_limit_seconds": 1.0}

@@ -43,7 +43,7 @@ from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import budget_here
 from jupyter_gpuperf.tuning.probe import probe
 from jupyter_gpuperf.tuning.request import Wanted
-from jupyter_gpuperf.tuning.time_limit import Alarm
+from jupyter_gpuperf.tuning.time_limit import Countdown
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 FOREVER = 1e6
@@ -94,9 +94,10 @@ def peers(subject: Subject, cpus: int, helped: Setting | None) -> dict[str, Sett
 
 def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> dict[str, Any]:
     """Return what one load gives."""
-    with tempfile.TemporaryDirectory() as folder, Alarm() as alarm:
+    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
+    clock = Countdown(FOREVER, context)
+    with tempfile.TemporaryDirectory() as folder, clock.alarm as alarm:
         loader = LOADS[name](Path(folder))
-        context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
         others = Others()
         began = time.perf_counter()
         # The tuner sets an alarm of its own and puts this one back.
@@ -107,7 +108,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         subject = Subject(loader, name)
         budget = budget_here()
         looked = probe(subject, 2.0, 60.0)
-        bench = Bench(subject, looked, budget, alarm=alarm, left_seconds=lambda: FOREVER)
+        bench = Bench(subject, looked, budget, clock)
         began = time.perf_counter()
         tried, failed = {}, {}
         for setting in grid(name, int(usable_cpus()), quick=quick):

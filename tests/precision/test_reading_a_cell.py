@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.precision.effects import effects_of, mentioned, refuse_what_must_not_repeat
+from jupyter_gpuperf.precision.effects import mentioned, warnings_of
 from jupyter_gpuperf.precision.kernels import kind_of, shares
 from jupyter_gpuperf.precision.rewriting import calls_of, code_for
 
@@ -91,24 +91,19 @@ def test_where_the_forward_pass_is_elsewhere_the_pattern_is_given(source):
 )
 def test_what_must_not_be_repeated_is_refused(source, words):
     with pytest.raises(BadRequest) as refusal:
-        refuse_what_must_not_repeat(effects_of(ast.parse(source)))
+        warnings_of(ast.parse(source))
     assert refusal.value.code == "not_repeatable"
     assert words in refusal.value.message
 
 
 def test_what_is_repeated_is_named_with_its_line():
-    found = effects_of(
-        ast.parse(
-            "print(1)\nplt.plot(x)\ntorch.save(model, f)\nopen('x', 'w')\nopen('y')\nx.remove(1)"
-        )
+    code = "print(1)\nplt.plot(x)\ntorch.save(model, f)\nopen('x', 'w')\nopen('y')\nx.remove(1)"
+    (said,) = warnings_of(ast.parse(code))
+    assert said == (
+        "Each run repeats it: print() shows something (line 1), plt.plot() draws (line 2), "
+        "save() writes (line 3), open() writes (line 4)."
     )
-    assert found.refused == ()
-    assert found.repeated == (
-        "print() shows something (line 1)",
-        "plt.plot() draws (line 2)",
-        "save() writes (line 3)",
-        "open() writes (line 4)",
-    )
+    assert warnings_of(ast.parse("open('y')")) == []
 
 
 def test_names_are_followed_through_the_notebooks_functions():

@@ -18,8 +18,8 @@ from jupyter_gpuperf.loaders import cloudpickling as by_value_module
 from jupyter_gpuperf.loaders.cloudpickling import by_value, pickled_bytes
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.budget import budget_here
+from jupyter_gpuperf.tuning.room import in_the_way
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
-from jupyter_gpuperf.tuning.space import in_the_way
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
 EIGHT = Setting.of(num_workers=8)

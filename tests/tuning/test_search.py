@@ -6,7 +6,7 @@ import pytest
 from simulated import SimulatedBench, found, scaling
 
 from jupyter_gpuperf.loaders.setting import Setting, golden
-from jupyter_gpuperf.tuning.trial_log import slower
+from jupyter_gpuperf.tuning.trial import slower
 
 CURVES = {
     "processors": (scaling(0.4, cpus=4), {}),

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import random
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 
 class Randomness:
     """The states of torch's, CUDA's, Python's and NumPy's shared generators, and of others."""
 
-    def __init__(self, torch: Any, generators: Iterable[Any]) -> None:
-        self._before = [
-            (each, _state_of(each)) for each in (*_shared_generators(torch), *generators)
-        ]
+    def __init__(
+        self, torch: Any, generators: Iterable[Any] = (), *, with_cuda: bool = True
+    ) -> None:
+        handles = map(_handles_of, (*_shared_generators(torch, with_cuda), *generators))
+        self._before = [(each, each.read()) for each in handles]
 
     def restore(self) -> None:
         """Put them back."""
-        for generator, state in self._before:
-            _set_state(generator, state)
+        for each, state in self._before:
+            each.write(state)
 
     def drawn_from(self) -> bool:
         """Tell whether any source has moved on since."""
-        return not all(_alike(_state_of(each), state) for each, state in self._before)
+        return not all(_alike(each.read(), state) for each, state in self._before)
 
     def reseed(self, seed: int) -> None:
         """Start all of them anew: another draw of what is random in the code."""
-        for generator, _ in self._before:
-            bits = _bit_generator(generator)
-            if bits is not None:
-                bits.state = type(bits)(seed).state
-            elif hasattr(generator, "manual_seed"):
-                generator.manual_seed(seed)
-            else:
-                generator.seed(seed)
+        for each, _ in self._before:
+            each.seed(seed)
+
+
+class _Handles(NamedTuple):
+    """What reads a generator's state, sets it, and begins anew from a seed."""
+
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    seed: Callable[[int], object]
+
+
+def _handles_of(generator: Any) -> _Handles:
+    numpy = _numpy_random()
+    bits = getattr(generator, "bit_generator", None)  # of NumPy's newer generators
+    if numpy is not None and isinstance(generator, numpy.BitGenerator):
+        bits = generator
+    if bits is not None:
+        write = functools.partial(setattr, bits, "state")
+        return _Handles(
+            lambda: copy.deepcopy(bits.state), write, lambda seed: write(type(bits)(seed).state)
+        )
+    if hasattr(generator, "getstate"):
+        return _Handles(generator.getstate, generator.setstate, generator.seed)
+    seed = generator.manual_seed if hasattr(generator, "manual_seed") else generator.seed
+    return _Handles(generator.get_state, generator.set_state, seed)
 
 
 def cuda_in_use(torch: Any) -> bool:
@@ -54,12 +75,12 @@ def is_generator(torch: Any, value: object) -> bool:
     )
 
 
-def _shared_generators(torch: Any) -> list[Any]:
+def _shared_generators(torch: Any, with_cuda: bool) -> list[Any]:
     python: Any = random.getstate
     numpy = _numpy_random()
     return [
         torch.default_generator,
-        *(torch.cuda.default_generators if cuda_in_use(torch) else ()),
+        *(torch.cuda.default_generators if with_cuda and cuda_in_use(torch) else ()),
         python.__self__,
         *(() if numpy is None else (numpy.get_state.__self__,)),
     ]
@@ -67,32 +88,6 @@ def _shared_generators(torch: Any) -> list[Any]:
 
 def _numpy_random() -> Any:
     return sys.modules.get("numpy.random")
-
-
-def _bit_generator(generator: Any) -> Any:
-    """Return what holds the state of NumPy's newer generators; ``None`` of others."""
-    numpy = _numpy_random()
-    if numpy is not None and isinstance(generator, numpy.BitGenerator):
-        return generator
-    return getattr(generator, "bit_generator", None)
-
-
-def _state_of(generator: Any) -> Any:
-    """Return a copy of the state."""
-    bits = _bit_generator(generator)
-    if bits is not None:
-        return copy.deepcopy(bits.state)
-    return generator.getstate() if hasattr(generator, "getstate") else generator.get_state()
-
-
-def _set_state(generator: Any, state: Any) -> None:
-    bits = _bit_generator(generator)
-    if bits is not None:
-        bits.state = state
-    elif hasattr(generator, "setstate"):
-        generator.setstate(state)
-    else:
-        generator.set_state(state)
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -104,3 +99,15 @@ def _alike(one: Any, other: Any) -> bool:
     if hasattr(one, "tolist") and hasattr(other, "tolist"):
         return bool((one == other).all())
     return bool(one == other)
+
+
+@contextlib.contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put the shared random states of the host back: samplers and transforms draw from them."""
+    import torch
+
+    before = Randomness(torch, with_cuda=False)
+    try:
+        yield
+    finally:
+        before.restore()

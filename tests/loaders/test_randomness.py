@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from jupyter_gpuperf.state.randomness import Randomness
+from jupyter_gpuperf.loaders.randomness import Randomness
 
 GENERATOR = torch.Generator()
 OWN = random.Random(0)
