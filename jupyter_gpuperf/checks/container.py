@@ -29,7 +29,6 @@ DOCKER: Final = "https://docs.docker.com/reference/cli/docker/container/run/"
         "could not select device driver with capabilities: [[gpu]]",
         "No CUDA GPUs are available",
     ),
-    article=("5.1", "6"),
 )
 def _gpu_in_container(machine: Machine) -> Outcome:
     kind = limits.container(machine)
@@ -58,7 +57,6 @@ def _gpu_in_container(machine: Machine) -> Outcome:
         "unable to open shared memory object",
         "No space left on device",
     ),
-    article=("5.1", "6"),
 )
 def _shared_memory(machine: Machine) -> Outcome:
     room = machine.room("/dev/shm")
@@ -90,7 +88,6 @@ def _shared_memory(machine: Machine) -> Outcome:
     expected="No limit where there is InfiniBand.",
     link=DOCKER,
     messages=("ibv_reg_mr failed", "Cannot allocate memory"),
-    article=("5.1",),
 )
 def _locked_memory(machine: Machine) -> Outcome:
     found = limits.limit(machine, "Max locked memory")
@@ -142,7 +139,6 @@ def _open_files(machine: Machine) -> Outcome:
     messages=(
         "This DataLoader will create 16 worker processes in total. Our suggested max number of worker",
     ),
-    article=("4.1",),
 )
 def _cpu_quota(machine: Machine) -> Outcome:
     quota, allowed = limits.cpu_quota(machine), len(limits.allowed_cpus(machine))

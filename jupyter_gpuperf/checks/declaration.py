@@ -81,8 +81,6 @@ class Check:
         Where the facts come from.
     messages
         What other programs print when this is wrong: the words that people search for.
-    article
-        Where it answers a common recipe, as ``5.1``; for the documentation.
     seconds
         After this long it is not known.
     """
@@ -94,7 +92,6 @@ class Check:
     run: Callable[[Machine], Outcome]
     link: str
     messages: tuple[str, ...] = ()
-    article: tuple[str, ...] = ()
     seconds: float = QUICK_SECONDS
 
 

@@ -50,7 +50,6 @@ def _device_check(**declared: Any) -> Callable[[Looks], Check]:
     why="A number that is not there hides all devices behind it, without a word.",
     expected="Not set, or devices that are there, each once.",
     messages=("No CUDA GPUs are available", "CUDA error: invalid device ordinal"),
-    article=("3.1",),
 )
 def _visible_devices(machine: Machine, shown: list[Gpu]) -> Outcome:
     value = machine.environment.get("CUDA_VISIBLE_DEVICES")
@@ -212,7 +211,6 @@ def _compute_mode(machine: Machine, shown: list[Gpu]) -> Outcome:
     label="At work now",
     why="Two programs on one device slow each other down, and each looks slow by itself.",
     expected="Idle, before something is measured.",
-    article=("5.2",),
 )
 def _busy(machine: Machine, shown: list[Gpu]) -> Outcome:
     loads = [(each, load) for each in shown if (load := each.number("utilization.gpu")) is not None]

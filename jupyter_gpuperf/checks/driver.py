@@ -29,7 +29,6 @@ INSTALLING: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installatio
     expected="At least one device of NVIDIA.",
     link=INSTALLING,
     messages=("No devices were found",),
-    article=("3.1",),
     seconds=look.SECONDS,
 )
 def _gpu_present(machine: Machine) -> Outcome:
@@ -54,7 +53,6 @@ def _gpu_present(machine: Machine) -> Outcome:
     expected="The module nvidia is loaded.",
     link=INSTALLING,
     messages=("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
-    article=("3.1",),
 )
 def _driver_loaded(machine: Machine) -> Outcome:
     version = look.kernel_driver(machine)
@@ -86,7 +84,6 @@ def _driver_loaded(machine: Machine) -> Outcome:
         "Failed to initialize NVML: Driver/library version mismatch",
         "system has unsupported display driver / cuda driver combination",
     ),
-    article=("2.1", "3.1"),
     seconds=look.SECONDS,
 )
 def _driver_versions(machine: Machine) -> Outcome:
@@ -119,7 +116,6 @@ def _driver_versions(machine: Machine) -> Outcome:
         "Unable to determine the device handle for GPU",
         "nvidia-smi: command not found",
     ),
-    article=("3.1", "5.1"),
     seconds=look.SECONDS,
 )
 def _driver_answers(machine: Machine) -> Outcome:
@@ -161,7 +157,6 @@ def _driver_answers(machine: Machine) -> Outcome:
         "Error 804: forward compatibility was attempted on non supported HW",
         "libcuda.so.1: cannot open shared object file",
     ),
-    article=("3.1", "5.1"),
     imports=True,
 )
 def _cuda_starts(machine: Machine) -> Outcome:

@@ -32,7 +32,6 @@ def _editing(machine: Machine, file: str, statement: str) -> str:
     expected="jupyter_server 2.18 and JupyterLab 4.4, or newer.",
     link="https://jupyter-server.readthedocs.io/en/latest/other/changelog.html",
     needs=(look.without_server,),
-    article=("2.2",),
 )
 def _jupyter_versions(machine: Machine) -> Outcome:
     there = look.server_versions(machine)
@@ -59,7 +58,6 @@ def _jupyter_versions(machine: Machine) -> Outcome:
     link=EXTENSIONS,
     needs=(look.without_server,),
     messages=("The server extension is not enabled",),
-    article=("4.3",),
 )
 def _gpuperf_installed(machine: Machine) -> Outcome:
     enabled, file = look.server_extensions(machine).get(OURS, (None, ""))
@@ -106,7 +104,6 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
         "Unsatisfied version from @jupyterlab/application",
         "The following lab extension is outdated",
     ),
-    article=("2.2", "4.3"),
 )
 def _lab_extensions(machine: Machine) -> Outcome:
     lab = look.server_versions(machine).get("jupyterlab")
@@ -155,7 +152,6 @@ def allows(wanted: str, major: int) -> bool:
         "Package is missing. Skipping it.",
         "Module could not be imported: skipping extension",
     ),
-    article=("2.2", "4.3"),
 )
 def _server_extensions(machine: Machine) -> Outcome:
     every = look.server_extensions(machine)

@@ -28,7 +28,6 @@ FIRST_SHIM: Final = 12
         "The detected CUDA version mismatches the version that was used to compile PyTorch",
         "CUDA_HOME environment variable is not set",
     ),
-    article=("2.1", "3.1"),
 )
 def _cuda_toolkits(machine: Machine) -> Outcome:
     folders = [name for name in machine.names("/usr/local") if re.fullmatch(r"cuda-\d+\.\d+", name)]
@@ -64,7 +63,6 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
         "undefined symbol: cublasLtGetStatusString",
         "cuDNN version incompatibility: PyTorch was compiled against",
     ),
-    article=("2.1", "3.1"),
     imports=True,
 )
 def _library_path(machine: Machine) -> Outcome:
@@ -117,7 +115,6 @@ def without(path: str, folder: str) -> str:
     link="https://pytorch.org/docs/stable/notes/cuda.html",
     needs=(without_torch,),
     messages=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED"),
-    article=("2.1",),
     imports=True,
 )
 def _loaded_libraries(machine: Machine) -> Outcome:
@@ -144,7 +141,6 @@ def _loaded_libraries(machine: Machine) -> Outcome:
     expected="nvidia-ml-py alone.",
     link="https://docs.nvidia.com/deploy/nvml-api/index.html",
     messages=("The pynvml package is deprecated", "module 'pynvml' has no attribute"),
-    article=("4.3",),
 )
 def _nvml_module(machine: Machine) -> Outcome:
     shims = [each for each in installed(machine) if canonical(each.name) == "pynvml"]

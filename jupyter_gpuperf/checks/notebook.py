@@ -35,7 +35,6 @@ def _front(machine: Machine, name: str) -> look.LabExtension | None:
     expected="Both halves, of versions that fit.",
     link="https://ipywidgets.readthedocs.io/en/stable/user_install.html",
     messages=("Error displaying widget: model not found", "Failed to load model class"),
-    article=("4.3",),
 )
 def _widgets(machine: Machine) -> Outcome:
     here = versions(machine).get("ipywidgets")
@@ -73,7 +72,6 @@ def _widgets(machine: Machine) -> Outcome:
         "'widget' is not a recognised GUI loop or backend name",
         "Error displaying widget: model not found",
     ),
-    article=("4.3",),
 )
 def _matplotlib_widget(machine: Machine) -> Outcome:
     there = versions(machine)
@@ -109,7 +107,6 @@ def _matplotlib_widget(machine: Machine) -> Outcome:
     why="On a screen with a high density of pixels, figures at single resolution are blurred.",
     expected="As you like it.",
     link="https://ipython.readthedocs.io/en/stable/interactive/plotting.html",
-    article=("4.3",),
 )
 def _retina_figures(machine: Machine) -> Outcome:
     if "matplotlib-inline" not in versions(machine):
@@ -156,7 +153,6 @@ def _output_limit(machine: Machine) -> Outcome:
     why="Each terminal waits for what the shell's files start.",
     expected="Nothing that takes long.",
     link="https://www.gnu.org/software/bash/manual/bash.html#Bash-Startup-Files",
-    article=("2.1",),
 )
 def _shell_start(machine: Machine) -> Outcome:
     shell = machine.environment.get("SHELL", "").rpartition("/")[2]

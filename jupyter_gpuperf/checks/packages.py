@@ -37,7 +37,6 @@ PIP_CHECK: Final = "https://pip.pypa.io/en/stable/cli/pip_check/"
         "pip's dependency resolver does not currently take into account",
         "A module that was compiled using NumPy 1.x cannot be run in NumPy 2",
     ),
-    article=("2.2",),
 )
 def _dependencies(machine: Machine) -> Outcome:
     found = conflicts(machine)
@@ -67,7 +66,6 @@ def _dependencies(machine: Machine) -> Outcome:
     expected="Each once.",
     link="https://packaging.python.org/en/latest/specifications/recording-installed-packages/",
     messages=("WARNING: Ignoring invalid distribution",),
-    article=("2.2",),
 )
 def _duplicate_packages(machine: Machine) -> Outcome:
     by_name: dict[str, list[Package]] = {}
@@ -116,7 +114,6 @@ def _left_over(machine: Machine) -> list[str]:
         "ImportError: libGL.so.1: cannot open shared object file",
         "partially initialized module 'cv2' has no attribute",
     ),
-    article=("2.2",),
 )
 def _opencv(machine: Machine) -> Outcome:
     there = [name for name in OPENCV if name in versions(machine)]
@@ -154,7 +151,6 @@ def _lacks_gl(machine: Machine) -> bool:
     expected="One of them.",
     link="https://pillow.readthedocs.io/",
     messages=("The _imaging extension was built for another version of Pillow or PIL",),
-    article=("2.2",),
 )
 def _pillow(machine: Machine) -> Outcome:
     there = versions(machine)
@@ -174,7 +170,6 @@ def _pillow(machine: Machine) -> Outcome:
     expected="pyarrow beside pandas.",
     link="https://pandas.pydata.org/docs/user_guide/pyarrow.html",
     messages=("Missing optional dependency 'pyarrow'",),
-    article=("2.2",),
 )
 def _pandas_reader(machine: Machine) -> Outcome:
     there = versions(machine)
@@ -199,7 +194,6 @@ def _pandas_reader(machine: Machine) -> Outcome:
         "fatal error: Python.h: No such file or directory",
         "InvalidCxxCompiler: No working C++ compiler found",
     ),
-    article=("2.1", "4.2"),
 )
 def _compiler(machine: Machine) -> Outcome:
     if "torch" not in versions(machine):

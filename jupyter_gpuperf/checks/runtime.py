@@ -31,7 +31,6 @@ TORCH: Final = "https://pytorch.org/get-started/locally/"
         "OSError: libcublas.so: cannot open shared object file",
         "undefined symbol: ncclCommRegister",
     ),
-    article=("3.1",),
     imports=True,
 )
 def _torch_imports(machine: Machine) -> Outcome:
@@ -59,7 +58,6 @@ def _torch_imports(machine: Machine) -> Outcome:
         "AssertionError: Torch not compiled with CUDA enabled",
         "torch.cuda.is_available() returns False",
     ),
-    article=("2.1", "3.1"),
     imports=True,
 )
 def _torch_build(machine: Machine) -> Outcome:
@@ -86,7 +84,6 @@ def _torch_build(machine: Machine) -> Outcome:
         "CUDA driver version is insufficient for CUDA runtime version",
         "The NVIDIA driver on your system is too old",
     ),
-    article=("2.1", "3.1"),
     imports=True,
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
@@ -118,7 +115,6 @@ def _driver_for_torch(machine: Machine) -> Outcome:
     link="https://pytorch.org/docs/stable/notes/cuda.html",
     needs=(look.without_gpu, without_torch),
     messages=("No CUDA GPUs are available", "Found no NVIDIA driver on your system"),
-    article=("1", "3.1"),
     imports=True,
 )
 def _torch_sees_gpu(machine: Machine) -> Outcome:
@@ -155,7 +151,6 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
         "no kernel image is available for execution on the device",
         "is not compatible with the current PyTorch installation",
     ),
-    article=("2.1",),
     imports=True,
 )
 def _compute_capability(machine: Machine) -> Outcome:
@@ -206,7 +201,6 @@ def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
         "operator torchvision::nms does not exist",
         "xFormers can't load C++/CUDA extensions",
     ),
-    article=("2.2", "4.2"),
     imports=True,
 )
 def _built_on_torch(machine: Machine) -> Outcome:

@@ -21,7 +21,6 @@ COUNTED_FILES: Final = 200_000
     expected="A local disk with 1 GiB or more free.",
     link="https://pytorch.org/docs/stable/data.html",
     messages=("No space left on device", "File Save Error"),
-    article=("5.2",),
 )
 def _working_folder(machine: Machine) -> Outcome:
     mount, room = mount_of(machine, machine.folder), machine.room(machine.folder)
@@ -87,7 +86,6 @@ def _temporary_folder(machine: Machine) -> Outcome:
     why="It holds every wheel that was ever downloaded: a torch with CUDA is gigabytes.",
     expected="Small, or room enough.",
     link="https://pip.pypa.io/en/stable/topics/caching/",
-    article=("2.2",),
 )
 def _pip_cache(machine: Machine) -> Outcome:
     folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"

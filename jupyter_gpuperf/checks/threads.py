@@ -32,7 +32,6 @@ INTEL: Final = "https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/
     expected="Not above what this process gets.",
     link="https://pytorch.org/docs/stable/notes/cpu_threading_torchscript_inference.html",
     messages=("OpenBLAS blas_thread_init: pthread_create failed",),
-    article=("2.1", "2.2"),
 )
 def _thread_counts(machine: Machine) -> Outcome:
     usable = limits.usable_cpus(machine)
@@ -63,7 +62,6 @@ def _thread_counts(machine: Machine) -> Outcome:
     expected="OpenBLAS, MKL or another that uses all vector instructions.",
     link="https://numpy.org/doc/stable/building/blas_lapack.html",
     messages=("numpy.core.multiarray failed to import",),
-    article=("2.1", "2.2"),
     imports=True,
 )
 def _blas(machine: Machine) -> Outcome:
@@ -100,7 +98,6 @@ def _blas(machine: Machine) -> Outcome:
         "OMP: Error #15: Initializing libiomp5.so, but found libiomp5.so already initialized",
         "mkl-service + Intel(R) MKL: MKL_THREADING_LAYER=INTEL is incompatible with libgomp",
     ),
-    article=("2.2",),
     imports=True,
 )
 def _openmp_runtimes(machine: Machine) -> Outcome:
@@ -133,7 +130,6 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     expected="Not set, where a DataLoader has workers.",
     link=INTEL,
     messages=("OMP: Info #", "KMP_AFFINITY"),
-    article=("2.2",),
     imports=True,
 )
 def _pinned_threads(machine: Machine) -> Outcome:

@@ -47,7 +47,6 @@ def _setting_check(
     label="cuDNN in use",
     why="Without cuDNN, convolutions take several times as long. The switch is for debugging.",
     expected="torch.backends.cudnn.enabled is True.",
-    article=("3.3",),
 )
 def _cudnn_enabled(_: Machine, on: bool) -> Outcome:
     if on:
@@ -64,7 +63,6 @@ def _cudnn_enabled(_: Machine, on: bool) -> Outcome:
     label="cuDNN's search",
     why="The search pays off where shapes stay the same; where they change, it is repeated and takes memory.",
     expected="On for fixed shapes, off for ragged ones.",
-    article=("5.3",),
     messages=("CUDA out of memory", "more memory than before"),
 )
 def _cudnn_benchmark(_: Machine, on: bool) -> Outcome:

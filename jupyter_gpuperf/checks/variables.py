@@ -105,7 +105,6 @@ def _debugging_variables(machine: Machine) -> Outcome:
         "Unrecognized CachingAllocator option",
         "reserved but unallocated memory is large try setting PYTORCH_ALLOC_CONF",
     ),
-    article=("5.3",),
 )
 def _allocator(machine: Machine) -> Outcome:
     if is_on(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING"):
@@ -137,7 +136,6 @@ def _allocator(machine: Machine) -> Outcome:
     why="torch.compile takes minutes the first time and seconds from its cache, if that can be kept.",
     expected="On a local disk with room.",
     link="https://pytorch.org/tutorials/recipes/torch_compile_caching_configuration_tutorial.html",
-    article=("4.2",),
 )
 def _compile_caches(machine: Machine) -> Outcome:
     if "torch" not in versions(machine):
