@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from jupyter_gpuperf.checks.declaration import (
-    Check,
-    Outcome,
-    broken,
-    check,
-    fine,
-    not_known,
-    suspect,
-)
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import gpus as look
 from jupyter_gpuperf.checks.probes.gpus import Gpu
 from jupyter_gpuperf.checks.probes.machine import Machine
@@ -25,24 +16,9 @@ BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
 UUID: Final = re.compile(r"(GPU|MIG)-[0-9a-fA-F-]+(/\d+/\d+)?")
 
-Looks = Callable[[Machine, list[Gpu]], Outcome]
-
-
 SMI: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
 
-
-def _device_check(**declared: Any) -> Callable[[Looks], Check]:
-    """Make a check that looks at the devices which nvidia-smi shows."""
-
-    def declare(looks: Looks) -> Check:
-        @functools.wraps(looks)
-        def run(machine: Machine) -> Outcome:
-            shown = look.gpus(machine)
-            return looks(machine, shown) if shown else not_known("nvidia-smi shows no GPU here.")
-
-        return check(link=SMI, seconds=2 * look.SECONDS, **declared)(run)
-
-    return declare
+_device_check = partial(check, look.shown_gpus, link=SMI, seconds=2 * look.SECONDS)
 
 
 @_device_check(

@@ -8,6 +8,7 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known
 from jupyter_gpuperf.checks.probes import gpus as look
 from jupyter_gpuperf.checks.probes.flags import lines_for
+from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS
 from jupyter_gpuperf.checks.probes.limits import container
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -106,11 +107,11 @@ def _driver_versions(machine: Machine) -> Outcome:
 
 
 @check(
+    look.without_gpu,
     label="Driver answers",
     why="A driver that does not answer makes every CUDA program hang or fail.",
     expected="nvidia-smi lists the devices.",
     link="https://docs.nvidia.com/deploy/nvidia-smi/",
-    needs=(look.without_gpu,),
     messages=(
         "NVIDIA-SMI has failed",
         "Unable to determine the device handle for GPU",
@@ -145,11 +146,11 @@ def _driver_answers(machine: Machine) -> Outcome:
 
 
 @check(
+    look.without_gpu,
     label="CUDA starts",
     why="torch.cuda.is_available() is false, whatever is installed, when the driver's own CUDA does not start.",
     expected="cuInit succeeds.",
     link="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
-    needs=(look.without_gpu,),
     messages=(
         "CUDA unknown error - this may be due to an incorrectly set up environment",
         "Error 802: system not yet initialized",
@@ -157,7 +158,7 @@ def _driver_answers(machine: Machine) -> Outcome:
         "Error 804: forward compatibility was attempted on non supported HW",
         "libcuda.so.1: cannot open shared object file",
     ),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _cuda_starts(machine: Machine) -> Outcome:
     found = look.cuda(machine)

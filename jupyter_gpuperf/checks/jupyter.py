@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server as look
-from jupyter_gpuperf.checks.probes.imports import numbers
+from jupyter_gpuperf.checks.probes.installed import numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import line_that_edits
 
@@ -26,12 +27,14 @@ def _editing(machine: Machine, file: str, statement: str) -> str:
     return line_that_edits(machine.server.get("interpreter", "python"), file, statement)
 
 
-@check(
+_server_check = partial(check, look.without_server)
+
+
+@_server_check(
     label="Jupyter's versions",
     why="The panel needs JupyterLab 4.4; servers before 2.18 have known holes.",
     expected="jupyter_server 2.18 and JupyterLab 4.4, or newer.",
     link="https://jupyter-server.readthedocs.io/en/latest/other/changelog.html",
-    needs=(look.without_server,),
 )
 def _jupyter_versions(machine: Machine) -> Outcome:
     there = look.server_versions(machine)
@@ -51,12 +54,11 @@ def _jupyter_versions(machine: Machine) -> Outcome:
     return fine(f"jupyter_server {server}, JupyterLab {lab or 'not installed'}.")
 
 
-@check(
+@_server_check(
     label="This extension",
     why="It has two halves; with one of them the panel is empty, or not there.",
     expected="The server's part is enabled, and the panel is of the same version.",
     link=EXTENSIONS,
-    needs=(look.without_server,),
     messages=("The server extension is not enabled",),
 )
 def _gpuperf_installed(machine: Machine) -> Outcome:
@@ -94,12 +96,11 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
     return fine(f"Server and panel are {shown}.")
 
 
-@check(
+@_server_check(
     label="Extensions of JupyterLab",
     why="Each is loaded with every page; one made for another JupyterLab breaks it.",
     expected="All made for this JupyterLab.",
     link=EXTENSIONS,
-    needs=(look.without_server,),
     messages=(
         "Unsatisfied version from @jupyterlab/application",
         "The following lab extension is outdated",
@@ -142,12 +143,11 @@ def allows(wanted: str, major: int) -> bool:
     )
 
 
-@check(
+@_server_check(
     label="Extensions of the server",
     why="Each is imported before the server answers.",
     expected="All that are enabled are installed.",
     link="https://jupyter-server.readthedocs.io/en/latest/developers/extensions.html",
-    needs=(look.without_server,),
     messages=(
         "Package is missing. Skipping it.",
         "Module could not be imported: skipping extension",
@@ -169,12 +169,11 @@ def _server_extensions(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@_server_check(
     label="Kernels",
     why="A kernel whose environment was removed is offered, and fails when it is started.",
     expected="Each starts a program that is there.",
     link="https://jupyter-client.readthedocs.io/en/latest/kernels.html",
-    needs=(look.without_server,),
     messages=(
         "Error Starting Kernel",
         "FileNotFoundError: [Errno 2] No such file or directory",

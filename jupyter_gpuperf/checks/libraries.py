@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import libraries, torch, without_torch
+from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, libraries, torch, without_torch
 from jupyter_gpuperf.checks.probes.installed import canonical, installed, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
@@ -63,7 +63,7 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
         "undefined symbol: cublasLtGetStatusString",
         "cuDNN version incompatibility: PyTorch was compiled against",
     ),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _library_path(machine: Machine) -> Outcome:
     value = machine.environment.get("LD_LIBRARY_PATH", "")
@@ -109,13 +109,13 @@ def without(path: str, folder: str) -> str:
 
 
 @check(
+    without_torch,
     label="CUDA libraries in the process",
     why="Two copies of one library keep two states: handles of one are refused by the other.",
     expected="Each once.",
     link="https://pytorch.org/docs/stable/notes/cuda.html",
-    needs=(without_torch,),
     messages=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED"),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _loaded_libraries(machine: Machine) -> Outcome:
     paths: dict[str, list[str]] = {}

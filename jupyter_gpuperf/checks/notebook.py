@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server as look
-from jupyter_gpuperf.checks.probes.imports import numbers
-from jupyter_gpuperf.checks.probes.installed import versions
+from jupyter_gpuperf.checks.probes.installed import numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 MANAGER: Final = "@jupyter-widgets/jupyterlab-manager"
@@ -129,11 +128,11 @@ def _retina_figures(machine: Machine) -> Outcome:
 
 
 @check(
+    look.without_server,
     label="Limit of output",
     why="What a notebook prints beyond the limit is not shown.",
     expected="1 MB a second or more.",
     link="https://jupyter-server.readthedocs.io/en/latest/other/full-config.html",
-    needs=(look.without_server,),
     messages=("IOPub data rate exceeded", "IOPub message rate exceeded"),
 )
 def _output_limit(machine: Machine) -> Outcome:

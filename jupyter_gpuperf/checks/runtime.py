@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import cuda_versions as known
 from jupyter_gpuperf.checks.probes import gpus as look
-from jupyter_gpuperf.checks.probes.imports import imported, numbers, torch, without_torch
-from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts
+from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, imported, torch, without_torch
+from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts, numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 ON_TORCH: Final = frozenset(
@@ -19,6 +20,8 @@ ON_TORCH: Final = frozenset(
 
 
 TORCH: Final = "https://pytorch.org/get-started/locally/"
+
+_gpu_and_torch_check = partial(check, look.without_gpu, without_torch, seconds=IMPORT_SECONDS)
 
 
 @check(
@@ -31,7 +34,7 @@ TORCH: Final = "https://pytorch.org/get-started/locally/"
         "OSError: libcublas.so: cannot open shared object file",
         "undefined symbol: ncclCommRegister",
     ),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _torch_imports(machine: Machine) -> Outcome:
     facts = torch(machine)
@@ -48,17 +51,15 @@ def _torch_imports(machine: Machine) -> Outcome:
     return fine(f"torch {facts['version']}, imported in {facts['seconds']:.1f} s.")
 
 
-@check(
+@_gpu_and_torch_check(
     label="torch is built with CUDA",
     why="A torch without CUDA computes on the processor, however good the GPU is.",
     expected="A build for CUDA where there is an NVIDIA GPU.",
     link=TORCH,
-    needs=(look.without_gpu, without_torch),
     messages=(
         "AssertionError: Torch not compiled with CUDA enabled",
         "torch.cuda.is_available() returns False",
     ),
-    imports=True,
 )
 def _torch_build(machine: Machine) -> Outcome:
     facts = torch(machine)
@@ -74,17 +75,15 @@ def _torch_build(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@_gpu_and_torch_check(
     label="Driver new enough for torch",
     why="torch brings its own CUDA; the driver must be new enough for it. The toolkit in /usr/local does not matter.",
     expected="A driver that runs torch's CUDA.",
     link="https://docs.nvidia.com/deploy/cuda-compatibility/",
-    needs=(look.without_gpu, without_torch),
     messages=(
         "CUDA driver version is insufficient for CUDA runtime version",
         "The NVIDIA driver on your system is too old",
     ),
-    imports=True,
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
     cuda, driver = torch(machine).get("cuda"), look.driver_version(machine)
@@ -108,14 +107,12 @@ def _driver_for_torch(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@_gpu_and_torch_check(
     label="torch sees the GPU",
     why="When torch sees no device, code that asks politely falls back to the processor and says nothing.",
     expected="torch.cuda.is_available() is true.",
     link="https://pytorch.org/docs/stable/notes/cuda.html",
-    needs=(look.without_gpu, without_torch),
     messages=("No CUDA GPUs are available", "Found no NVIDIA driver on your system"),
-    imports=True,
 )
 def _torch_sees_gpu(machine: Machine) -> Outcome:
     facts = torch(machine)
@@ -141,17 +138,15 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@_gpu_and_torch_check(
     label="torch is built for this GPU",
     why="A build holds code for some generations of GPUs; on others it fails, or is compiled anew at each start.",
     expected="The device's architecture is in torch's list.",
     link="https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities",
-    needs=(look.without_gpu, without_torch),
     messages=(
         "no kernel image is available for execution on the device",
         "is not compatible with the current PyTorch installation",
     ),
-    imports=True,
 )
 def _compute_capability(machine: Machine) -> Outcome:
     built_for = [str(each) for each in torch(machine).get("architectures", [])]
@@ -191,17 +186,17 @@ def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
 
 
 @check(
+    without_torch,
     label="Packages compiled against torch",
     why="torchvision, xFormers, flash-attention, apex and Triton work with the torch that they were built for alone.",
     expected="All of them fit the torch that is here.",
     link="https://github.com/pytorch/pytorch/wiki/PyTorch-Versions",
-    needs=(without_torch,),
     messages=(
         "undefined symbol: _ZN3c10",
         "operator torchvision::nms does not exist",
         "xFormers can't load C++/CUDA extensions",
     ),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _built_on_torch(machine: Machine) -> Outcome:
     wrong = [each for each in conflicts(machine) or [] if is_about_torch(each)]

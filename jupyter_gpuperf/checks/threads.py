@@ -8,7 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.imports import imported, libraries
+from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, imported, libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
@@ -62,7 +62,7 @@ def _thread_counts(machine: Machine) -> Outcome:
     expected="OpenBLAS, MKL or another that uses all vector instructions.",
     link="https://numpy.org/doc/stable/building/blas_lapack.html",
     messages=("numpy.core.multiarray failed to import",),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _blas(machine: Machine) -> Outcome:
     found = imported(machine).get("numpy") or {}
@@ -98,7 +98,7 @@ def _blas(machine: Machine) -> Outcome:
         "OMP: Error #15: Initializing libiomp5.so, but found libiomp5.so already initialized",
         "mkl-service + Intel(R) MKL: MKL_THREADING_LAYER=INTEL is incompatible with libgomp",
     ),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _openmp_runtimes(machine: Machine) -> Outcome:
     loaded: dict[str, list[str]] = {}
@@ -130,7 +130,7 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     expected="Not set, where a DataLoader has workers.",
     link=INTEL,
     messages=("OMP: Info #", "KMP_AFFINITY"),
-    imports=True,
+    seconds=IMPORT_SECONDS,
 )
 def _pinned_threads(machine: Machine) -> Outcome:
     set_here = [

@@ -116,6 +116,11 @@ def without_gpu(machine: Machine) -> Outcome | None:
     return None if has_gpu(machine) else not_known("There is no NVIDIA GPU to be seen here.")
 
 
+def shown_gpus(machine: Machine) -> list[Gpu] | Outcome:
+    """Return the GPUs that the driver shows here, or that it shows none."""
+    return gpus(machine) or not_known("nvidia-smi shows no GPU here.")
+
+
 def cuda(machine: Machine) -> dict[str, Any]:
     """Return how the driver's own CUDA starts, asked in a process of its own.
 

@@ -12,6 +12,8 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 PROBE: Final = str(Path(__file__).with_name("imports_probe.py"))
 SECONDS: Final = 25.0
+IMPORT_SECONDS: Final = 30.0
+"""A check that waits for the import of torch or numpy has so long: from a cold disk that alone can take twenty seconds."""
 
 
 def imported(machine: Machine) -> Mapping[str, Any]:
@@ -49,16 +51,3 @@ def libraries(machine: Machine) -> list[str]:
     """Return the shared libraries in the process: of the running kernel, else after importing torch."""
     told = machine.live.get("libraries")
     return list(told or imported(machine).get("libraries") or [])
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version's leading numbers: ``13.0`` → ``(13, 0)``."""
-    found = []
-    for part in version.split("+")[0].split("."):
-        digits = "".join(each for each in part if each.isdigit())
-        if not digits:
-            break
-        found.append(int(digits))
-        if digits != part:
-            break
-    return tuple(found)

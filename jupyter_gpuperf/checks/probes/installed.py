@@ -69,6 +69,19 @@ def versions(machine: Machine) -> dict[str, str]:
     return found
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version's leading numbers: ``13.0`` → ``(13, 0)``."""
+    found = []
+    for part in version.split("+")[0].split("."):
+        digits = "".join(each for each in part if each.isdigit())
+        if not digits:
+            break
+        found.append(int(digits))
+        if digits != part:
+            break
+    return tuple(found)
+
+
 def requirement_class() -> Any:
     """Return ``packaging``'s Requirement, from wherever it is; ``None`` where it is nowhere."""
     for name in ("packaging.requirements", "pip._vendor.packaging.requirements"):
