@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,35 +15,28 @@ IMPORT_SECONDS: Final = 30.0
 """A check that waits for the import of torch or numpy has so long: from a cold disk that alone can take twenty seconds."""
 
 
-def imported(machine: Machine) -> Mapping[str, Any]:
+def imported(machine: Machine) -> dict[str, Any]:
     """Return what the probe found; what a running kernel told of its own torch stands before it."""
     told = machine.live.get("torch")
     flags = ("--no-torch",) if told else ()
-    ran = machine.run(machine.interpreter, PROBE, *flags, seconds=SECONDS)
-    try:
-        found = json.loads(ran.out)
-    except ValueError:
-        died = ran.err.strip().splitlines()[-1:] or [f"the process ended with code {ran.code}"]
-        found = {"numpy": {"error": died[0]}, "torch": {"error": died[0]}, "libraries": []}
+    found, died = machine.probe(PROBE, *flags, seconds=SECONDS)
+    found = found or {"numpy": {"error": died}, "torch": {"error": died}}
     return {**found, "torch": told} if told else found
 
 
 def torch(machine: Machine) -> Mapping[str, Any]:
     """Return the facts of torch; with ``error`` where there is none."""
-    found: Mapping[str, Any] = imported(machine).get("torch") or {"error": "missing"}
-    return found
+    return imported(machine).get("torch") or {"error": "missing"}
 
 
 def without_torch(machine: Machine) -> Outcome | None:
     """Return why nothing can be said of torch; ``None`` where it can."""
-    error = torch(machine).get("error")
-    if error == "missing":
-        return not_known("torch is not installed in this environment.")
-    return (
-        not_known("torch can't be imported here; the check of the import says why.")
-        if error
-        else None
-    )
+    match torch(machine).get("error"):
+        case None:
+            return None
+        case "missing":
+            return not_known("torch is not installed in this environment.")
+    return not_known("torch can't be imported here; the check of the import says why.")
 
 
 def libraries(machine: Machine) -> list[str]:
