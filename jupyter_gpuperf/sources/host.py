@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf import cgroup
+from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
 from jupyter_gpuperf.sources.rates import NotYet
@@ -49,7 +50,7 @@ class HostReader:
         self._own: dict[str, Callable[[], Any]] = {
             "cpu_percent": lambda: _most(self._whole.percent([self._psutil.cpu_times()])),
             "busiest_core_percent": lambda: _most(self.read_cores()),
-            "cpu_limit_cores": self._cpu_limit_cores,
+            "cpu_limit_cores": lambda: float(usable_cpus(control_group)),
             "network_bytes": self._network_bytes,
             "swap_used_bytes": lambda: self._psutil.swap_memory().used,
             "shm_usage": lambda: self._psutil.disk_usage(SHARED_MEMORY),
@@ -80,21 +81,11 @@ class HostReader:
             return self._own[function]()
         return getattr(self._psutil, function)(*arguments)
 
-    def _cpu_limit_cores(self) -> float:
-        cores = float(self._psutil.cpu_count() or 1)
-        if hasattr(os, "sched_getaffinity"):
-            cores = min(cores, float(len(os.sched_getaffinity(0))))
-        quota = cgroup.cpu_quota(self._control_group)
-        return cores if quota is None else min(cores, quota)
-
-    def _network_bytes(self) -> tuple[float, float]:
+    def _network_bytes(self) -> tuple[int, int]:
         # Without the loopback: what a notebook says to its kernel is no traffic.
         cards = self._psutil.net_io_counters(pernic=True)
         outside = [card for name, card in cards.items() if not name.startswith("lo")]
-        return (
-            float(sum(card.bytes_recv for card in outside)),
-            float(sum(card.bytes_sent for card in outside)),
-        )
+        return sum(card.bytes_recv for card in outside), sum(card.bytes_sent for card in outside)
 
     def _container_memory_bytes(self) -> int | None:
         # Without a limit the group is the whole session or machine, and its use says nothing new.

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, Readings
+from jupyter_gpuperf.schemas import DeviceInfo, ListedProcess, MissingReason, Readings
 from jupyter_gpuperf.sources import nvml_errors
+from jupyter_gpuperf.sources.device_thread import DeviceThread
 from jupyter_gpuperf.sources.driver_calls import DriverCalls
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
+from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.reading import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
 
@@ -28,7 +30,7 @@ LIMITS: Final = (
 
 
 class NvmlDevice:
-    """Reads one device; used from one thread at a time.
+    """Reads one device, in a thread of its own.
 
     Parameters
     ----------
@@ -47,9 +49,11 @@ class NvmlDevice:
         xid: XidWatch,
         clock: Callable[[], float],
     ) -> None:
-        self.found = found
-        self._calls = DriverCalls(nvml, found, xid=xid, clock=clock)
-        self._reader = MetricReader(metrics, self._calls, self._reason_of, clock)
+        self.thread = DeviceThread(f"nvml-{found.info.index}", clock)
+        self._nvml, self._found = nvml, found
+        calls = DriverCalls(nvml, found, xid=xid, clock=clock)
+        self.close = calls.close
+        self._reader = MetricReader(metrics, calls, self._reason_of, clock)
         self._readings: Readings = {}
         self._logged: set[str] = set()
 
@@ -66,16 +70,18 @@ class NvmlDevice:
     def info(self) -> DeviceInfo:
         """Return the description; the limits are those that :meth:`read` gave last."""
         limits = {name: self._readings.get(name, "not_supported") for name in LIMITS}
-        return msgspec.structs.replace(self.found.info, **limits)
+        return replace(self._found.info, **limits)
 
-    def close(self) -> None:
-        """Give back what the driver lent."""
-        self._calls.close()
+    def processes(self) -> list[ListedProcess]:
+        """Return the processes that hold this device."""
+        return processes_of(self._nvml, self._found.handle)
 
     def _reason_of(self, error: Exception) -> MissingReason:
         reason = nvml_errors.missing_reason(error)
         # A state is logged when it is first seen, not at every tick.
         if reason != "not_supported" and str(error) not in self._logged:
             self._logged.add(str(error))
-            logger.warning("%s: a reading is missing (%s): %s", self.found.info.uuid, reason, error)
+            logger.warning(
+                "%s: a reading is missing (%s): %s", self._found.info.uuid, reason, error
+            )
         return reason
