@@ -112,18 +112,16 @@ class Attribution(Struct, frozen=True, kw_only=True):
         kernel, found_by = self._kernel_of(pid, () if listed.elsewhere else kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
-        described = Described(None, None, None) if pid is None else self.table.describe(pid)
+        described = Described() if pid is None else self.table.describe(pid)
         return ProcessInfo(
             pid=pid,
             driver_pid=listed.pid,
             kinds=cast("Kinds", list(listed.kinds)),
             memory_used_bytes=listed.memory_used_bytes,
             sm_utilization_percent=listed.sm_utilization_percent,
-            user=described.user,
-            command=described.command,
-            started_seconds=described.started_seconds,
             kernel=kernel,
             kernel_found_by=found_by,
+            **described._asdict(),
         )
 
     def _pid_here(self, driver_pid: int, *, nested: bool) -> tuple[int | None, bool]:

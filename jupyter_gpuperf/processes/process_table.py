@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jupyter_gpuperf.processes import pid_namespace
 from jupyter_gpuperf.processes.pid_namespace import PROC
@@ -18,9 +18,9 @@ DEVICE_PREFIX: Final = "/dev/nvidia"
 class Described(NamedTuple):
     """A process as people know it; ``None`` for what can't be seen."""
 
-    user: str | None
-    command: str | None
-    started_seconds: float | None
+    user: str | None = None
+    command: str | None = None
+    started_seconds: float | None = None
 
 
 class ProcessTable:
@@ -98,9 +98,7 @@ class ProcessTable:
         fields = self._stat(pid)
         key = (pid, fields[19] if fields else "")  # a number may be used again
         if key not in self._described:
-            self._described = {
-                known: value for known, value in self._described.items() if self.exists(known[0])
-            }
+            self._described = {k: v for k, v in self._described.items() if self.exists(k[0])}
             self._described[key] = _describe(pid)
         return self._described[key]
 
@@ -129,21 +127,11 @@ def _describe(pid: int) -> Described:
     import psutil
 
     try:
-        process = psutil.Process(pid)
+        told = psutil.Process(pid).as_dict(["username", "cmdline", "name", "create_time"])
     except psutil.Error:
-        return Described(None, None, None)
-
-    def asked(question: Any) -> Any:
-        with contextlib.suppress(psutil.Error, KeyError):
-            return question()
-        return None
-
-    arguments = asked(process.cmdline) or []
-    return Described(
-        user=asked(process.username),
-        command=_command(arguments) or asked(process.name),
-        started_seconds=asked(process.create_time),
-    )
+        return Described()
+    command = _command(told["cmdline"] or []) or told["name"]
+    return Described(told["username"], command, told["create_time"])
 
 
 def _command(arguments: list[str]) -> str | None:
