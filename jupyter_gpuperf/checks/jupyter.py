@@ -63,7 +63,7 @@ def _jupyter_versions(machine: Machine) -> Outcome:
 )
 def _gpuperf_installed(machine: Machine) -> Outcome:
     enabled, file = look.server_extensions(machine).get(OURS, (None, ""))
-    panel = next((each for each in look.lab_extensions(machine) if each.name == OUR_PANEL), None)
+    panel = look.lab_extensions(machine).get(OUR_PANEL)
     version = look.server_versions(machine).get(OUR_PANEL)
     again = look.server_pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
     if not enabled:
@@ -112,14 +112,14 @@ def _lab_extensions(machine: Machine) -> Outcome:
         return not_known("JupyterLab is not among the packages of this environment.")
     disabled = look.disabled_lab_extensions(machine)
     every = look.lab_extensions(machine)
-    for each in every:
+    for name, each in every.items():
         if each.package is None:
             return suspect(f"{each.folder} holds no extension.", fix=f"rm -r {each.folder}")
         wants = _lab_wanted(each.package)
-        if each.name not in disabled and not allows(wants, numbers(lab)[0]):
+        if name not in disabled and not allows(wants, numbers(lab)[0]):
             return suspect(
-                f"{each.name} {each.package.get('version', '')} is made for JupyterLab {wants}; this is {lab}.",
-                fix=f"jupyter labextension disable --level=user {each.name}",
+                f"{name} {each.package.get('version', '')} is made for JupyterLab {wants}; this is {lab}.",
+                fix=f"jupyter labextension disable --level=user {name}",
                 then="Or install a newer one.",
             )
     off = ", ".join(sorted(disabled)[:SHOWN]) or "none"
@@ -133,14 +133,13 @@ def _lab_wanted(package: dict[str, Any]) -> str:
 
 def allows(wanted: str, major: int) -> bool:
     """Tell whether a range such as ``^3.0.6 || ^4.0.0`` allows a major version."""
-    parts = [re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part) for part in wanted.split("||")]
-    if any(part is None for part in parts):
-        return True  # `*`, a branch, or what is not understood
-    return any(
-        int(part[2]) <= major if part[1].startswith(">") else int(part[2]) == major
-        for part in parts
-        if part is not None
-    )
+    for part in wanted.split("||"):
+        found = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
+        if found is None or int(found[2]) == major:
+            return True  # None: `*`, a branch, or what is not understood
+        if found[1].startswith(">") and int(found[2]) < major:
+            return True
+    return False
 
 
 @_server_check(
@@ -183,8 +182,7 @@ def _kernel_specs(machine: Machine) -> Outcome:
     specs = look.kernel_specs(machine)
     for name, spec in specs.items():
         program = str((spec.get("argv") or [""])[0])
-        there = machine.exists(program) if "/" in program else True
-        if not there:
+        if "/" in program and not machine.exists(program):
             return suspect(
                 f"The kernel {name} starts {program}, which is not there.",
                 fix=f"jupyter kernelspec remove -f {name}",

@@ -24,10 +24,6 @@ SLOW_STARTERS: Final = (
 )
 
 
-def _front(machine: Machine, name: str) -> look.LabExtension | None:
-    return next((each for each in look.lab_extensions(machine) if each.name == name), None)
-
-
 @check(
     label="Widgets",
     why="A widget has a half in the kernel and one in the page; they must fit.",
@@ -44,7 +40,7 @@ def _widgets(machine: Machine) -> Outcome:
         )
     if nothing := look.without_server(machine):
         return nothing
-    front = _front(machine, MANAGER)
+    front = look.lab_extensions(machine).get(MANAGER)
     wanted = MANAGER_FOR.get(numbers(here)[0])
     if front is None:
         return suspect(
@@ -86,7 +82,7 @@ def _matplotlib_widget(machine: Machine) -> Outcome:
     if nothing := look.without_server(machine):
         return nothing
     beside = look.server_versions(machine).get("ipympl")
-    if _front(machine, "jupyter-matplotlib") is None:
+    if "jupyter-matplotlib" not in look.lab_extensions(machine):
         return suspect(
             f"ipympl {here} is in the kernel, and its half in the page is not installed: %matplotlib widget shows nothing.",
             fix=look.server_pip(machine, "install", "--upgrade", "ipympl"),
@@ -159,11 +155,8 @@ def _shell_start(machine: Machine) -> Outcome:
     if files is None:
         return not_known("It is not known which shell a terminal starts.")
     text = "\n".join(machine.text(f"{machine.home}/{name}") or "" for name in files)
-    active = "\n".join(
-        line
-        for line in text.splitlines()
-        if "conda initialize" in line or not line.lstrip().startswith("#")
-    )
+    # conda's own lines are known by a comment.
+    active = re.sub(r"(?m)^\s*#(?!.*conda initialize).*$", "", text)
     found = [name for name in SLOW_STARTERS if name in active]
     plugins = re.search(r"^\s*plugins=\(([^)]*)\)", active, re.MULTILINE)
     if plugins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +38,15 @@ def without_torch(machine: Machine) -> Outcome | None:
         case "missing":
             return not_known("torch is not installed in this environment.")
     return not_known("torch can't be imported here; the check of the import says why.")
+
+
+def libraries_like(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """Return the libraries in the process whose file names match, by what the pattern's group finds."""
+    found: dict[str, list[str]] = {}
+    for path in libraries(machine):
+        if match := pattern.match(Path(path).name):
+            found.setdefault(match[1], []).append(path)
+    return found
 
 
 def libraries(machine: Machine) -> list[str]:

@@ -14,7 +14,7 @@ def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "_C"):
         facts["torch"] = {**torch_facts(torch), "initialized": torch.cuda.is_initialized()}
-        facts["libraries"] = loaded_libraries("self")
+        facts["libraries"] = loaded_libraries()
     formats = _inline_formats(shell)
     return {**facts, "inline_formats": formats} if formats else facts
 
