@@ -17,9 +17,6 @@ FEWEST_FILES: Final = 1024
 NEARLY_FULL_RATIO: Final = 0.9
 
 
-DOCKER: Final = "https://docs.docker.com/reference/cli/docker/container/run/"
-
-
 @check(
     label="GPU passed into the container",
     why="A container sees no GPU unless it was started with one.",
@@ -63,10 +60,9 @@ def _shared_memory(machine: Machine) -> Outcome:
     if room is None:
         return not_known("There is no /dev/shm.")
     mib = room.total_bytes / 2**20
-    inside = limits.container(machine) is not None
-    fix = (
-        lines_for(machine, "--shm-size=8g") if inside else "sudo mount -o remount,size=8G /dev/shm"
-    )
+    fix = "sudo mount -o remount,size=8G /dev/shm"
+    if limits.container(machine):
+        fix = lines_for(machine, "--shm-size=8g")
     if room.total_bytes < HOPELESS_SHARED_MEMORY:
         return broken(f"{mib:.0f} MiB: a DataLoader with workers dies of it.", fix=fix)
     if room.total_bytes < SMALL_SHARED_MEMORY:
@@ -86,7 +82,7 @@ def _shared_memory(machine: Machine) -> Outcome:
     label="Locked memory",
     why="InfiniBand needs memory that is locked in place. Copies of CUDA from pinned memory do not count.",
     expected="No limit where there is InfiniBand.",
-    link=DOCKER,
+    link="https://docs.docker.com/reference/cli/docker/container/run/",
     messages=("ibv_reg_mr failed", "Cannot allocate memory"),
 )
 def _locked_memory(machine: Machine) -> Outcome:
@@ -101,11 +97,9 @@ def _locked_memory(machine: Machine) -> Outcome:
         return fine(
             f"{size}. It matters for InfiniBand alone, which is not here: pinned memory of CUDA is not counted."
         )
-    fix = (
-        lines_for(machine, "--ulimit memlock=-1")
-        if limits.container(machine)
-        else 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
-    )
+    fix = 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
+    if limits.container(machine):
+        fix = lines_for(machine, "--ulimit memlock=-1")
     return suspect(f"{size}, and there is InfiniBand: NCCL can't register its buffers.", fix=fix)
 
 
@@ -146,14 +140,11 @@ def _cpu_quota(machine: Machine) -> Outcome:
         return fine(f"{allowed} processors, without a quota.")
     if quota >= 0.75 * allowed:
         return fine(f"{quota:g} processors' worth of time on {allowed}.")
-    if machine.environment.get("OMP_NUM_THREADS"):
-        return fine(
-            f"{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={machine.environment['OMP_NUM_THREADS']}."
-        )
-    threads = max(1, math.floor(quota))
+    if chosen := machine.environment.get("OMP_NUM_THREADS"):
+        return fine(f"{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={chosen}.")
     return suspect(
         f"{quota:g} processors' worth of time, and Python counts {allowed}: torch and numpy start {allowed} threads, which are held back together.",
-        fix=f"export OMP_NUM_THREADS={threads}",
+        fix=f"export OMP_NUM_THREADS={max(1, math.floor(quota))}",
         then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
     )
 
@@ -169,19 +160,13 @@ def _cpu_quota(machine: Machine) -> Outcome:
     ),
 )
 def _memory_limit(machine: Machine) -> Outcome:
-    total = limits.memory_info(machine).get("MemTotal")
-    nearest: tuple[int, int] | None = None
-    for group in limits.groups(machine):
-        most, used = cgroup.memory_limit_bytes(group), cgroup.memory_used_bytes(group)
-        if (
-            most is not None
-            and used is not None
-            and (nearest is None or most - used < nearest[0] - nearest[1])
-        ):
-            nearest = (most, used)
-    if nearest is None:
-        return fine(f"{(total or 0) / 2**30:.1f} GiB, without a limit." if total else "No limit.")
-    most, used = nearest
+    total = limits.memory_info(machine).get("MemTotal", 0)
+    groups = limits.groups(machine)
+    sizes = [(cgroup.memory_limit_bytes(each), cgroup.memory_used_bytes(each)) for each in groups]
+    known = [(most, used) for most, used in sizes if most is not None and used is not None]
+    if not known:
+        return fine(f"{total / 2**30:.1f} GiB, without a limit." if total else "No limit.")
+    most, used = min(known, key=lambda each: each[0] - each[1])
     if used > NEARLY_FULL_RATIO * most:
         return suspect(
             f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used: beyond it, a process is killed without a word.",
@@ -189,5 +174,5 @@ def _memory_limit(machine: Machine) -> Outcome:
             then="Shut down notebooks that are not needed, or take fewer or smaller workers.",
         )
     return fine(
-        f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used; the machine has {(total or 0) / 2**30:.1f}."
+        f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used; the machine has {total / 2**30:.1f}."
     )

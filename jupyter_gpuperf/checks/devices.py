@@ -33,7 +33,7 @@ def _visible_devices(machine: Machine, shown: list[Gpu]) -> Outcome:
         return fine(f"Not set: all {len(shown)} devices are visible.")
     entries = [each.strip() for each in value.split(",")] if value else []
     wrong = [each for each in entries if not _names_a_device(each, shown)]
-    if not entries or entries == ["-1"] or entries == ["NoDevFiles"]:
+    if entries in ([], ["-1"], ["NoDevFiles"]):
         return broken(
             f"CUDA_VISIBLE_DEVICES={value!r} hides every device.",
             **unset(machine, "CUDA_VISIBLE_DEVICES"),
@@ -197,9 +197,7 @@ def _busy(machine: Machine, shown: list[Gpu]) -> Outcome:
         return fine("No device is at work now.")
     device, load = busy[0]
     idle = [each.index for each, load in loads if load < BUSY_PERCENT]
-    sentence = (
-        f"GPU {device.index} is {load:.0f} % busy now: what is measured on it meanwhile shares it."
+    return fine(
+        f"GPU {device.index} is {load:.0f} % busy now: what is measured on it meanwhile shares it.",
+        fix=f"export CUDA_VISIBLE_DEVICES={','.join(idle)}" if idle else "",
     )
-    if idle:
-        return fine(sentence, fix=f"export CUDA_VISIBLE_DEVICES={','.join(idle)}")
-    return fine(sentence)

@@ -13,6 +13,8 @@ from jupyter_gpuperf.checks.probes.limits import container
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 RELOAD: Final = "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia"
+WITH_DRIVER: Final = ("--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+"""What a container is started with."""
 CUDA_ERRORS: Final = {
     802: "sudo systemctl restart nvidia-fabricmanager",
     803: RELOAD,
@@ -99,11 +101,8 @@ def _driver_versions(machine: Machine) -> Outcome:
             f"Kernel module {module or 'of another version'}, library {library}: the driver was updated while the old one runs.",
             fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
         )
-    shown = look.gpus(machine)
-    library = (shown[0].word("driver_version") if shown else None) or ""
-    if not library:
-        return not_known("nvidia-smi tells no version.")
-    return fine(f"Both {library}.")
+    versions = [word for each in look.gpus(machine) if (word := each.word("driver_version"))]
+    return fine(f"Both {versions[0]}.") if versions else not_known("nvidia-smi tells no version.")
 
 
 @check(
@@ -127,9 +126,7 @@ def _driver_answers(machine: Machine) -> Outcome:
         if container(machine):
             return broken(
                 "There is no nvidia-smi in this container: it was started without the driver's tools.",
-                fix=lines_for(
-                    machine, "--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility"
-                ),
+                fix=lines_for(machine, *WITH_DRIVER),
             )
         return broken(
             "There is no nvidia-smi: the driver is not installed, or its tools are not.",
@@ -174,16 +171,14 @@ def _cuda_starts(machine: Machine) -> Outcome:
             f"cuInit gives {found.get('name')} ({code}).",
             fix=CUDA_ERRORS.get(int(code or 0), "sudo dmesg | grep -i nvrm | tail"),
         )
-    return fine(
-        f"CUDA {found.get('driver')} of the driver starts, with {found.get('count')} devices."
-    )
+    return fine(f"CUDA {found['driver']} of the driver starts, with {found['count']} devices.")
 
 
 def _no_library(machine: Machine, why: str) -> Outcome:
     if container(machine):
         return broken(
             f"libcuda can't be loaded in this container: {why}",
-            fix=lines_for(machine, "--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility"),
+            fix=lines_for(machine, *WITH_DRIVER),
         )
     return broken(
         f"libcuda can't be loaded: {why}",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, libraries, torch, without_torch
-from jupyter_gpuperf.checks.probes.installed import canonical, installed, versions
+from jupyter_gpuperf.checks.probes.installed import canonical, installed, numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
@@ -67,6 +68,8 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
 )
 def _library_path(machine: Machine) -> Outcome:
     value = machine.environment.get("LD_LIBRARY_PATH", "")
+    if not value:
+        return fine("Not set; torch needs none.")
     for folder in filter(None, value.split(":")):
         names = machine.names(folder)
         if "stubs" in Path(folder).parts:
@@ -81,11 +84,7 @@ def _library_path(machine: Machine) -> Outcome:
                 fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
                 then="Then restart the kernel. torch's packages need no LD_LIBRARY_PATH.",
             )
-    return fine(
-        "Nothing in it stands before torch's own libraries."
-        if value
-        else "Not set; torch needs none."
-    )
+    return fine("Nothing in it stands before torch's own libraries.")
 
 
 def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
@@ -93,11 +92,9 @@ def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
     brought = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
     if not brought or not any(CUDA_LIBRARY.match(name) for name in names):
         return None
-    loaded = [Path(path) for path in libraries(machine)]
+    loaded = chain(*libraries(machine, CUDA_LIBRARY).values())
     real = machine.link(folder)
-    taken = [
-        path.name for path in loaded if str(path.parent) == real and CUDA_LIBRARY.match(path.name)
-    ]
+    taken = [Path(path).name for path in loaded if str(Path(path).parent) == real]
     # cuDNN opens its parts only when they are needed, and then finds the wrong ones.
     parts = [name for name in names if name.startswith("libcudnn")]
     return next(iter([*taken, *parts]), None) if torch(machine).get("cuda") else None
@@ -118,11 +115,7 @@ def without(path: str, folder: str) -> str:
     seconds=IMPORT_SECONDS,
 )
 def _loaded_libraries(machine: Machine) -> Outcome:
-    paths: dict[str, list[str]] = {}
-    for path in libraries(machine):
-        found = CUDA_LIBRARY.match(Path(path).name)
-        if found:
-            paths.setdefault(found[1], []).append(path)
+    paths = libraries(machine, CUDA_LIBRARY)
     for name, several in paths.items():
         if len(several) > 1:
             return suspect(
@@ -145,23 +138,18 @@ def _loaded_libraries(machine: Machine) -> Outcome:
 def _nvml_module(machine: Machine) -> Outcome:
     shims = [each for each in installed(machine) if canonical(each.name) == "pynvml"]
     ours = versions(machine).get("nvidia-ml-py")
-    old = [each for each in shims if int((each.version.split(".") or ["0"])[0] or 0) < FIRST_SHIM]
+    old = [each for each in shims if numbers(each.version) < (FIRST_SHIM,)]
     if old:
         return suspect(
             f"pynvml {old[0].version} brings a module pynvml of its own, which hides NVIDIA's ({ours or 'not installed'}).",
             fix=f"{machine.pip('uninstall', 'pynvml')}\n{machine.pip('install', '--force-reinstall', 'nvidia-ml-py')}",
         )
-    stray = next((place for place in _strays(machine) if machine.exists(place)), None)
-    if stray:
-        return suspect(
-            f"{stray} hides NVIDIA's module of that name.", fix=f"mv {stray} {stray}.away"
-        )
+    for stray in (f"{machine.folder}/pynvml.py", f"{machine.folder}/pynvml/__init__.py"):
+        if machine.exists(stray):
+            fix = f"mv {stray} {stray}.away"
+            return suspect(f"{stray} hides NVIDIA's module of that name.", fix=fix)
     if ours is None:
         return fine(
             "Neither nvidia-ml-py nor pynvml is installed; torch asks the driver without them."
         )
     return fine(f"nvidia-ml-py {ours}.")
-
-
-def _strays(machine: Machine) -> list[str]:
-    return [f"{machine.folder}/{name}" for name in ("pynvml.py", "pynvml/__init__.py")]

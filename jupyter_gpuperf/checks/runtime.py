@@ -42,10 +42,8 @@ def _torch_imports(machine: Machine) -> Outcome:
     if error == "missing":
         return not_known("torch is not installed in this environment.")
     if error:
-        return broken(
-            f"import torch fails: {error}",
-            fix=machine.pip("install", "--force-reinstall", "torch"),
-        )
+        reinstall = machine.pip("install", "--force-reinstall", "torch")
+        return broken(f"import torch fails: {error}", fix=reinstall)
     if "seconds" not in facts:
         return fine(f"torch {facts['version']} is loaded in the notebook's process.")
     return fine(f"torch {facts['version']}, imported in {facts['seconds']:.1f} s.")
@@ -65,13 +63,12 @@ def _torch_build(machine: Machine) -> Outcome:
     facts = torch(machine)
     if facts.get("cuda"):
         return fine(f"torch {facts['version']} is built for CUDA {facts['cuda']}.")
+    fix = known.torch_line(machine)
     if facts.get("hip"):
-        return broken(
-            f"torch {facts['version']} is built for AMD's GPUs.", fix=known.torch_line(machine)
-        )
+        return broken(f"torch {facts['version']} is built for AMD's GPUs.", fix=fix)
     return broken(
         f"torch {facts['version']} is built without CUDA: everything runs on the processor.",
-        fix=known.torch_line(machine),
+        fix=fix,
     )
 
 
@@ -89,7 +86,6 @@ def _driver_for_torch(machine: Machine) -> Outcome:
     cuda, driver = torch(machine).get("cuda"), look.driver_version(machine)
     if not cuda or not driver:
         return not_known("There is no CUDA of torch, or no driver, to compare.")
-    lowest = known.lowest_driver(cuda)
     started = look.cuda(machine)
     if started.get("code") == 0 and numbers(str(started.get("driver", ""))) >= numbers(cuda):
         return fine(f"torch's CUDA {cuda}, the driver {driver} gives CUDA {started['driver']}.")
@@ -101,7 +97,7 @@ def _driver_for_torch(machine: Machine) -> Outcome:
             f"torch's CUDA {cuda} is newer than that of the driver {driver}, and runs on it by minor-version compatibility."
         )
     return broken(
-        f"torch's CUDA {cuda} needs a driver of {lowest} or newer; this is {driver}.",
+        f"torch's CUDA {cuda} needs a driver of {known.lowest_driver(cuda)} or newer; this is {driver}.",
         fix=known.torch_line(machine),
         then="Or update the driver, and keep this torch.",
     )
@@ -128,11 +124,9 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
         return not_known(
             "CUDA_VISIBLE_DEVICES hides every device; the check of that variable says more."
         )
-    said = next(
-        (each for each in facts.get("warnings", []) if "CUDA" in each), "it gives no reason"
-    )
+    reasons = [each for each in facts.get("warnings", []) if "CUDA" in each]
     return broken(
-        f"torch.cuda.is_available() is false: {said}",
+        f"torch.cuda.is_available() is false: {reasons[0] if reasons else 'it gives no reason'}",
         fix=f'{machine.interpreter} -c "import torch; torch.zeros(1).cuda()"',
         then="That line prints the whole error.",
     )
@@ -154,18 +148,19 @@ def _compute_capability(machine: Machine) -> Outcome:
     if not built_for or not devices:
         return not_known("The list of torch's architectures, or the device's own, is not known.")
     listed = " ".join(built_for)
+    fix = known.torch_line(machine)
     for device, capability in devices:
-        how = runs_on(built_for, numbers(capability))
-        if how == "no":
-            return broken(
-                f"{device.name} has compute capability {capability}; this torch is built for {listed}.",
-                fix=known.torch_line(machine),
-            )
-        if how == "ptx":
-            return suspect(
-                f"{device.name} ({capability}) runs only what is compiled at start; this torch is built for {listed}.",
-                fix=known.torch_line(machine),
-            )
+        match runs_on(built_for, numbers(capability)):
+            case "no":
+                return broken(
+                    f"{device.name} has compute capability {capability}; this torch is built for {listed}.",
+                    fix=fix,
+                )
+            case "ptx":
+                return suspect(
+                    f"{device.name} ({capability}) runs only what is compiled at start; this torch is built for {listed}.",
+                    fix=fix,
+                )
     shown = ", ".join(sorted({capability for _, capability in devices}))
     return fine(f"Compute capability {shown}; built for {listed}.")
 
@@ -201,15 +196,12 @@ def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
 def _built_on_torch(machine: Machine) -> Outcome:
     wrong = [each for each in conflicts(machine) or [] if is_about_torch(each)]
     if wrong:
-        first = wrong[0]
+        first, packages = wrong[0], dict.fromkeys(each.package for each in wrong)
         return broken(
             f"{first.package} {first.version} needs {first.needs}, and {first.name} {first.found or 'missing'} is here.",
-            fix=machine.pip(
-                "install", "--upgrade", *dict.fromkeys(each.package for each in wrong), "torch"
-            ),
+            fix=machine.pip("install", "--upgrade", *packages, "torch"),
         )
-    failed = imported(machine).get("built_on_torch") or {}
-    for name, error in failed.items():
+    for name, error in imported(machine).get("built_on_torch", {}).items():
         return broken(
             f"{name} is built for another torch: {error}",
             fix=machine.pip("install", "--force-reinstall", "--no-deps", name),

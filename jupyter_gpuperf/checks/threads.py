@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
@@ -12,18 +11,10 @@ from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, imported, libr
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
-COUNTS: Final = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
+COUNTS: Final = tuple(f"{each}_NUM_THREADS" for each in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"))
 PINNING: Final = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES")
 OPENMP: Final = re.compile(r"lib(gomp|iomp5|omp)(?:-[0-9a-f]+)?\.so")
 FAMILIES: Final = {"gomp": "GNU's", "iomp5": "Intel's", "omp": "LLVM's"}
-
-
-INTEL: Final = "https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/developer-guide-reference/2025-0/thread-affinity-interface.html"
 
 
 @check(
@@ -70,22 +61,19 @@ def _blas(machine: Machine) -> Outcome:
     if error == "missing":
         return not_known("numpy is not installed in this environment.")
     if error:
-        return suspect(
-            f"import numpy fails: {error}", fix=machine.pip("install", "--force-reinstall", "numpy")
-        )
+        reinstall = machine.pip("install", "--force-reinstall", "numpy")
+        return suspect(f"import numpy fails: {error}", fix=reinstall)
     blas = str(found.get("blas", ""))
     if not blas:
         return fine(f"numpy {found['version']}; this version does not tell its BLAS.")
-    if blas in ("none", "auto", "blas", "cblas"):
-        return (
-            suspect(
-                f"numpy {found['version']} is built with {blas}: products of matrices run on one core, without vector instructions.",
-                fix=machine.pip("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
-                then="Measure both: %gpubench blas.",
-            )
-            if blas == "none"
-            else fine(f"numpy {found['version']} with the system's {blas}.")
+    if blas == "none":
+        return suspect(
+            f"numpy {found['version']} is built with {blas}: products of matrices run on one core, without vector instructions.",
+            fix=machine.pip("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
+            then="Measure both: %gpubench blas.",
         )
+    if blas in ("auto", "blas", "cblas"):
+        return fine(f"numpy {found['version']} with the system's {blas}.")
     return fine(f"numpy {found['version']} with {blas}.")
 
 
@@ -101,11 +89,7 @@ def _blas(machine: Machine) -> Outcome:
     seconds=IMPORT_SECONDS,
 )
 def _openmp_runtimes(machine: Machine) -> Outcome:
-    loaded: dict[str, list[str]] = {}
-    for path in libraries(machine):
-        found = OPENMP.match(Path(path).name)
-        if found:
-            loaded.setdefault(found[1], []).append(path)
+    loaded = libraries(machine, OPENMP)
     if machine.environment.get("KMP_DUPLICATE_LIB_OK", "").upper() in ("TRUE", "1"):
         return suspect(
             "KMP_DUPLICATE_LIB_OK is set: two runtimes of OpenMP may run side by side, and results may be wrong.",
@@ -128,7 +112,7 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     label="Pinned threads",
     why="Workers inherit the pinning: all of them then share a few processors, while the others idle.",
     expected="Not set, where a DataLoader has workers.",
-    link=INTEL,
+    link="https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/developer-guide-reference/2025-0/thread-affinity-interface.html",
     messages=("OMP: Info #", "KMP_AFFINITY"),
     seconds=IMPORT_SECONDS,
 )
@@ -137,11 +121,7 @@ def _pinned_threads(machine: Machine) -> Outcome:
         name for name in PINNING if machine.environment.get(name, "").lower() not in ("", "false")
     ]
     affinity = machine.environment.get("KMP_AFFINITY", "")
-    reads_it = any(
-        found and found[1] != "gomp"
-        for path in libraries(machine)
-        if (found := OPENMP.match(Path(path).name))
-    )
+    reads_it = bool(libraries(machine, OPENMP).keys() - {"gomp"})
     if affinity and re.search(r"compact|scatter|explicit", affinity) and reads_it:
         set_here.append("KMP_AFFINITY")
     if set_here:

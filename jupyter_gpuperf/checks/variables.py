@@ -82,12 +82,9 @@ def _launch_blocking(machine: Machine) -> Outcome:
     ),
 )
 def _debugging_variables(machine: Machine) -> Outcome:
+    values = machine.environment
     left = [name for name in SWITCHES if is_on(machine, name)]
-    left += [
-        name
-        for name, levels in CHATTY.items()
-        if machine.environment.get(name, "").upper() in levels
-    ]
+    left += [name for name in CHATTY if values.get(name, "").upper() in CHATTY[name]]
     if not left:
         return fine("None is set.")
     return suspect(
@@ -147,12 +144,9 @@ def _compile_caches(machine: Machine) -> Outcome:
         )
     user = machine.environment.get("USER") or Path(machine.home).name
     temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")
-    place = (
-        machine.environment.get("TORCHINDUCTOR_CACHE_DIR") or f"{temporary}/torchinductor_{user}"
-    )
-    there = place
-    while not machine.exists(there) and there != "/":
-        there = str(Path(there).parent)
+    chosen = machine.environment.get("TORCHINDUCTOR_CACHE_DIR")
+    place = chosen or f"{temporary}/torchinductor_{user}"
+    there = str(next(filter(machine.exists, (Path(place), *Path(place).parents)), "/"))
     mount, room = mount_of(machine, there), machine.room(there)
     better = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"
     if mount is not None and mount.kind in NETWORK:

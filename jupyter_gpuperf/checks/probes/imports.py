@@ -40,16 +40,13 @@ def without_torch(machine: Machine) -> Outcome | None:
     return not_known("torch can't be imported here; the check of the import says why.")
 
 
-def libraries_like(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
-    """Return the libraries in the process whose file names match, by what the pattern's group finds."""
+def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """Return the shared libraries in the process whose file names match, by what the pattern's group finds.
+
+    They are those of the running kernel, else those after importing torch.
+    """
     found: dict[str, list[str]] = {}
-    for path in libraries(machine):
+    for path in machine.live.get("libraries") or imported(machine).get("libraries", ()):
         if match := pattern.match(Path(path).name):
             found.setdefault(match[1], []).append(path)
     return found
-
-
-def libraries(machine: Machine) -> list[str]:
-    """Return the shared libraries in the process: of the running kernel, else after importing torch."""
-    told = machine.live.get("libraries")
-    return list(told or imported(machine).get("libraries") or [])
