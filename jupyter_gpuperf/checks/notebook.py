@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server as look
@@ -108,13 +108,10 @@ def _retina_figures(machine: Machine) -> Outcome:
         return fine("There are no inline figures in this environment.")
     folder = machine.environment.get("IPYTHONDIR") or f"{machine.home}/.ipython"
     profile = f"{folder}/profile_default/ipython_kernel_config.py"
-    live: Any = machine.live.get("inline_formats")
     line = 'c.InlineBackend.figure_formats = {"retina"}'
-    if (live and "retina" in live) or re.search(
-        r"^[^#\n]*InlineBackend\.figure_formats?\b.*(retina|svg)",
-        machine.text(profile) or "",
-        re.MULTILINE,
-    ):
+    configured = re.compile(r"^[^#\n]*InlineBackend\.figure_formats?\b.*(retina|svg)", re.MULTILINE)
+    live = machine.live.get("inline_formats", ())
+    if "retina" in live or configured.search(machine.text(profile) or ""):
         return fine("Figures are drawn at double resolution, or as vectors.")
     return fine(
         "Figures are drawn at single resolution, as IPython has it by default.",
@@ -161,11 +158,10 @@ def _shell_start(machine: Machine) -> Outcome:
     plugins = re.search(r"^\s*plugins=\(([^)]*)\)", active, re.MULTILINE)
     if plugins:
         found.append(f"{len(plugins[1].split())} plugins")
-    measure = f"time {shell} -i -c exit"
     if found:
         return fine(
             f"{shell} starts {', '.join(found)}.",
-            fix=measure,
+            fix=f"time {shell} -i -c exit",
             then="That line tells how long it takes; what it starts is in the files of your home folder.",
         )
     return fine(f"{shell} starts nothing that is known to be slow.")

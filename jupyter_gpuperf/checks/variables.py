@@ -25,24 +25,22 @@ SWITCHES: Final = (
     "CUDA_ENABLE_COREDUMP_ON_EXCEPTION",
 )
 ALLOCATORS: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
-ALLOCATOR_OPTIONS: Final = frozenset(
-    [
-        "backend",
-        "max_split_size_mb",
-        "max_non_split_rounding_mb",
-        "roundup_power2_divisions",
-        "garbage_collection_threshold",
-        "expandable_segments",
-        "pinned_use_cuda_host_register",
-        "pinned_num_register_threads",
-        "pinned_use_background_threads",
-        "release_lock_on_cudamalloc",
-        "release_lock_on_hipmalloc",
-        "pinned_reserve_segment_size_mb",
-        "graph_capture_record_stream_reuse",
-        "per_process_memory_fraction",
-        "throw_on_cudamalloc_oom",
-    ]
+ALLOCATOR_OPTIONS: Final = (
+    "backend",
+    "max_split_size_mb",
+    "max_non_split_rounding_mb",
+    "roundup_power2_divisions",
+    "garbage_collection_threshold",
+    "expandable_segments",
+    "pinned_use_cuda_host_register",
+    "pinned_num_register_threads",
+    "pinned_use_background_threads",
+    "release_lock_on_cudamalloc",
+    "release_lock_on_hipmalloc",
+    "pinned_reserve_segment_size_mb",
+    "graph_capture_record_stream_reuse",
+    "per_process_memory_fraction",
+    "throw_on_cudamalloc_oom",
 )
 SMALL_BYTES: Final = 1 << 30
 

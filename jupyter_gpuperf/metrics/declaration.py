@@ -41,7 +41,6 @@ class Calls(Protocol):
 
     def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
         """Call ``function(handle, *arguments)``."""
-        ...
 
 
 SHARES: Final = ("percent", "ratio")

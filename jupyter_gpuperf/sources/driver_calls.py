@@ -40,7 +40,9 @@ class DriverCalls:
         self._handle = found.handle
         self._rates = Rates(clock)
         # A sampler for each cadence, so that the slow ones too see all time between their readings.
-        self._gpm, self._gpm_slow = (GpmSampler(nvml, found, clock) for _ in range(2))
+        self._gpm, self._gpm_slow = (
+            GpmSampler(nvml, found.take_gpm_sample, clock) for _ in range(2)
+        )
         uuid = found.info.uuid
         self._own: dict[str, Callable[..., Any]] = {
             "field_value": self._field_value,

@@ -43,9 +43,7 @@ class ReplaySource:
         self._started = 0.0
         self._recordings: list[Recording] = []
         self._reason: NoDevices | None = None
-        self._covering = frozenset(
-            each.name for each in metrics if each.covers_tick or each.per_second
-        )
+        self._covering = [each.name for each in metrics if each.covers_tick or each.per_second]
         self._read_to: dict[int, float] = {}
 
     def open(self) -> None:
