@@ -159,8 +159,17 @@ def _driver_answers(machine: Machine) -> Outcome:
 )
 def _cuda_starts(machine: Machine) -> Outcome:
     found = look.cuda(machine)
-    if "missing" in found:
-        return _no_library(machine, str(found["missing"]))
+    if why := found.get("missing"):
+        if container(machine):
+            return broken(
+                f"libcuda can't be loaded in this container: {why}",
+                fix=lines_for(machine, *WITH_DRIVER),
+            )
+        return broken(
+            f"libcuda can't be loaded: {why}",
+            fix="ldconfig -p | grep libcuda",
+            then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
+        )
     code = found.get("code")
     if code == 100 and machine.environment.get("CUDA_VISIBLE_DEVICES") is not None:
         return not_known(
@@ -172,16 +181,3 @@ def _cuda_starts(machine: Machine) -> Outcome:
             fix=CUDA_ERRORS.get(int(code or 0), "sudo dmesg | grep -i nvrm | tail"),
         )
     return fine(f"CUDA {found['driver']} of the driver starts, with {found['count']} devices.")
-
-
-def _no_library(machine: Machine, why: str) -> Outcome:
-    if container(machine):
-        return broken(
-            f"libcuda can't be loaded in this container: {why}",
-            fix=lines_for(machine, *WITH_DRIVER),
-        )
-    return broken(
-        f"libcuda can't be loaded: {why}",
-        fix="ldconfig -p | grep libcuda",
-        then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
-    )

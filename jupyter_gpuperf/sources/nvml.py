@@ -1,7 +1,7 @@
 """Readings from the NVIDIA driver: the only place that imports pynvml.
 
 What its errors mean is in ``nvml_errors.py``, which devices there are in ``nvml_devices.py``, and what
-metrics may call in ``driver_calls.py``.
+metrics may call in ``nvml_device.py``.
 """
 
 from __future__ import annotations
