@@ -28,8 +28,7 @@ NEARLY_FULL_RATIO: Final = 0.9
     ),
 )
 def _gpu_in_container(machine: Machine) -> Outcome:
-    kind = limits.container(machine)
-    if kind is None:
+    if limits.container(machine) is None:
         return fine("This is no container.")
     if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
         return fine("The devices are passed in.")
@@ -117,10 +116,9 @@ def _open_files(machine: Machine) -> Outcome:
     soft, hard = found
     if soft >= FEWEST_FILES:
         return fine(f"{soft:.0f} open files." if soft < math.inf else "No limit.")
-    more = min(hard, 65536)
     return suspect(
         f"{soft:.0f} open files: each batch that a worker hands over takes some.",
-        fix=f"ulimit -n {more:.0f}",
+        fix=f"ulimit -n {min(hard, 65536):.0f}",
         then="Type it in the shell that starts Jupyter.",
     )
 

@@ -78,9 +78,8 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
             then="Then restart the Jupyter server.",
         )
     if panel is None or panel.package is None:
-        return broken(
-            "The server extension is there, and the panel for JupyterLab is not.", fix=again
-        )
+        found = "The server extension is there, and the panel for JupyterLab is not."
+        return broken(found, fix=again)
     if OUR_PANEL in look.disabled_lab_extensions(machine):
         return broken(
             "The panel is disabled in JupyterLab.",

@@ -25,9 +25,9 @@ FAMILIES: Final = {"gomp": "GNU's", "iomp5": "Intel's", "omp": "LLVM's"}
     messages=("OpenBLAS blas_thread_init: pthread_create failed",),
 )
 def _thread_counts(machine: Machine) -> Outcome:
-    usable = limits.usable_cpus(machine)
+    usable, values = limits.usable_cpus(machine), machine.environment
     for name in COUNTS:
-        value = machine.environment.get(name, "")
+        value = values.get(name, "")
         first = value.split(",")[0].strip()
         if value and not first.isdigit():
             return suspect(f"{name}={value} is no number.", **unset(machine, name))
@@ -37,9 +37,7 @@ def _thread_counts(machine: Machine) -> Outcome:
                 fix=f"export {name}={max(1, int(usable))}",
                 then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
             )
-    set_here = [
-        f"{name}={machine.environment[name]}" for name in COUNTS if machine.environment.get(name)
-    ]
+    set_here = [f"{name}={values[name]}" for name in COUNTS if values.get(name)]
     if set_here:
         return fine(f"{', '.join(set_here)}, for {usable:g} processors.")
     return fine(
@@ -117,10 +115,9 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     seconds=IMPORT_SECONDS,
 )
 def _pinned_threads(machine: Machine) -> Outcome:
-    set_here = [
-        name for name in PINNING if machine.environment.get(name, "").lower() not in ("", "false")
-    ]
-    affinity = machine.environment.get("KMP_AFFINITY", "")
+    values = machine.environment
+    set_here = [name for name in PINNING if values.get(name, "").lower() not in ("", "false")]
+    affinity = values.get("KMP_AFFINITY", "")
     reads_it = bool(libraries(machine, OPENMP).keys() - {"gomp"})
     if affinity and re.search(r"compact|scatter|explicit", affinity) and reads_it:
         set_here.append("KMP_AFFINITY")

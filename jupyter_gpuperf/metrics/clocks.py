@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
-from jupyter_gpuperf.metrics.declaration import Metric
+from jupyter_gpuperf.metrics.declaration import Cadence, Metric
 
 _metric = partial(Metric, family="clocks")
 _limit = partial(_metric, kind="limit")
@@ -27,9 +27,7 @@ CLOCK_EVENTS: Final = {
 """Bits of ``nvmlDeviceGetCurrentClocksEventReasons``, in words."""
 
 
-def _lost(
-    name: str, label: str, field_id: int, cause: str, cadence: Literal["tick", "slow"] = "tick"
-) -> Metric:
+def _lost(name: str, label: str, field_id: int, cause: str, cadence: Cadence = "tick") -> Metric:
     return _metric(
         name,
         label,

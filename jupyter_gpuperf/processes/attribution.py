@@ -61,12 +61,11 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
         """Return all processes of all devices, each with the kernel that it is or descends from."""
-        nested = self.table.is_nested
         reports = self._reports(kernels)
         return Processes(
             time_seconds=self.wall_clock(),
             devices={
-                uuid: self._device(found, kernels, reports.get(uuid, []), nested=nested)
+                uuid: self._device(found, kernels, reports.get(uuid, []))
                 for uuid, found in listed.items()
             },
         )
@@ -76,12 +75,10 @@ class Attribution(Struct, frozen=True, kw_only=True):
         found: Sequence[ListedProcess] | MissingReason,
         kernels: Sequence[RunningKernel],
         reports: Sequence[KernelReport],
-        *,
-        nested: bool,
     ) -> DeviceProcesses:
         if isinstance(found, str):
             return DeviceProcesses(processes=[], reason=found, reports=list(reports))
-        processes = [self._process(each, kernels, nested=nested) for each in found]
+        processes = [self._process(each, kernels) for each in found]
         known = {each.kernel.kernel_id for each in processes if each.kernel}
         return DeviceProcesses(
             processes=processes,
@@ -103,12 +100,8 @@ class Attribution(Struct, frozen=True, kw_only=True):
                 found.setdefault(said.device, []).append(report)
         return found
 
-    def _process(
-        self, listed: ListedProcess, kernels: Sequence[RunningKernel], *, nested: bool
-    ) -> ProcessInfo:
-        pid, translated = (
-            (None, False) if listed.elsewhere else self._pid_here(listed.pid, nested=nested)
-        )
+    def _process(self, listed: ListedProcess, kernels: Sequence[RunningKernel]) -> ProcessInfo:
+        pid, translated = (None, False) if listed.elsewhere else self._pid_here(listed.pid)
         kernel, found_by = self._kernel_of(pid, () if listed.elsewhere else kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
@@ -124,8 +117,8 @@ class Attribution(Struct, frozen=True, kw_only=True):
             **described._asdict(),
         )
 
-    def _pid_here(self, driver_pid: int, *, nested: bool) -> tuple[int | None, bool]:
-        if not nested:
+    def _pid_here(self, driver_pid: int) -> tuple[int | None, bool]:
+        if not self.table.is_nested:
             return (driver_pid if self.table.exists(driver_pid) else None), False
         if self.table.uses_gpu(driver_pid):
             return driver_pid, False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,7 +37,7 @@ class ProcessTable:
         self._proc = proc
         self._described: dict[tuple[int, str], Described] = {}
 
-    @property
+    @cached_property
     def is_nested(self) -> bool:
         """Tell whether process numbers here are not the machine's own, as in a container."""
         return pid_namespace.is_nested(self._proc)
