@@ -84,13 +84,11 @@ class NvmlDriver:
         self._open: dict[str, NvmlDevice] = {}
         self._readings: dict[str, Readings] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
-        self._known: dict[str, DeviceInfo] = {}
-        self._lost: dict[str, Readings] = {}
+        self._known: list[DeviceInfo] = []
 
     def open(self) -> None:
         """Initialise the driver's library and list the devices."""
         self._library = self._library or DeviceThread("nvml", self._clock)
-        self._lost = {}
         self._library.begin(self._connect)
         self._await_library(self._library, self._open_seconds)
 
@@ -107,7 +105,9 @@ class NvmlDriver:
         deadline = self._clock() + PATIENCE_SECONDS
         for uuid, device in self._open.items():
             self._take(uuid, device.thread, deadline)
-        readings = {**self._readings, **self._lost}
+        listed = {info.uuid for info in self._devices.devices}
+        gone = dict.fromkeys(listed - self._open.keys(), self._all("device_lost"))
+        readings = {**self._readings, **gone}
         self._note_states(readings)
         return readings
 
@@ -156,30 +156,23 @@ class NvmlDriver:
     def _await_library(self, library: DeviceThread, timeout_seconds: float) -> None:
         try:
             self._open = library.answer(timeout_seconds)
-        except Late:
-            self._devices = Devices(devices=[], reason=nvml_errors.NOT_ANSWERING)
-            return
         except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
-            reason = nvml_errors.why_no_devices(error)
+            late = isinstance(error, Late)
+            reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
             if reason.code == "driver_error":
                 logger.warning("NVML could not be opened: %s", error)
             self._devices = Devices(devices=[], reason=reason)
             return
         infos = [device.info() for device in self._open.values()]
-        infos += self._lost_since({info.uuid for info in infos})
-        self._known = {info.uuid: info for info in infos}
-        self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
-
-    def _lost_since(self, found: set[str]) -> list[DeviceInfo]:
         # A device that fell off the bus is not listed any more: the user must see that it is gone.
         # An instance that is not there any more was taken apart on purpose.
-        gone = [
+        infos += [
             replace(info, state="device_lost")
-            for uuid, info in self._known.items()
-            if uuid not in found and info.parent_uuid is None
+            for info in self._known
+            if info.uuid not in self._open and info.parent_uuid is None
         ]
-        self._lost = {info.uuid: self._all("device_lost") for info in gone}
-        return gone
+        self._known = infos
+        self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
 
     def _take(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
         hangs = thread.busy_seconds > PATIENCE_SECONDS

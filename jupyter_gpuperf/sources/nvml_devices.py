@@ -87,24 +87,16 @@ def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
             uuid, name = text(nvml.nvmlDeviceGetUUID(handle)), text(nvml.nvmlDeviceGetName(handle))
         except nvml.NVMLError:
             continue  # this place is not taken
+        info = replace(
+            parent.info, uuid=uuid, name=name, parent_uuid=parent.info.uuid, unified_memory=False
+        )
+        take = partial(_sample_instance, nvml, parent.handle, handle)
         yield FoundDevice(
-            info=replace(
-                parent.info,
-                uuid=uuid,
-                name=name,
-                parent_uuid=parent.info.uuid,
-                unified_memory=False,
-            ),
-            handle=handle,
-            take_gpm_sample=(
-                partial(_take_of_instance, nvml, parent.handle, handle)
-                if parent.take_gpm_sample
-                else None
-            ),
+            info=info, handle=handle, take_gpm_sample=take if parent.take_gpm_sample else None
         )
 
 
-def _take_of_instance(nvml: Any, parent: Any, handle: Any, sample: Any) -> None:
+def _sample_instance(nvml: Any, parent: Any, handle: Any, sample: Any) -> None:
     nvml.nvmlGpmMigSampleGet(parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample)
 
 
