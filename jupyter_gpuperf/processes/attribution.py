@@ -57,13 +57,12 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     table: ProcessTable
     reports: Callable[[], Sequence[ReportedMemory]] = tuple
-    wall_clock: Callable[[], float] = time.time
 
     def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
         """Return all processes of all devices, each with the kernel that it is or descends from."""
         reports = self._reports(kernels)
         return Processes(
-            time_seconds=self.wall_clock(),
+            time_seconds=time.time(),
             devices={
                 uuid: self._device(found, kernels, reports.get(uuid, []))
                 for uuid, found in listed.items()

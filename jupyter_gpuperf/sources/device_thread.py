@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 0.1
 """How long a tick waits for a device. One that is later is not waited for again until it answers."""
+CLOSE_SECONDS: Final = 0.5
 
 
 class Late(Exception):
@@ -68,12 +69,12 @@ class DeviceThread:
             raise error
         return value
 
-    def close(self, timeout_seconds: float = 0.5) -> bool:
+    def close(self) -> bool:
         """End the thread, and tell whether it has ended: a call that hangs is left behind."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout_seconds)
+        self._thread.join(CLOSE_SECONDS)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

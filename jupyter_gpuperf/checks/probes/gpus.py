@@ -30,8 +30,6 @@ FIELDS: Final = (
     "mig.mode.current",
     "compute_mode",
     "utilization.gpu",
-    "memory.used",
-    "memory.total",
 )
 SECONDS: Final = 15.0
 """Without persistence the driver first wakes each device: a second or two for each."""

@@ -90,7 +90,6 @@ def torch_facts(torch: Any) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "hip": getattr(torch.version, "hip", None),
         "architectures": (built_for or "").split(),
-        "threads": torch.get_num_threads(),
         "settings": {
             "cudnn_enabled": _setting(lambda: cudnn.enabled),
             "cudnn_benchmark": _setting(lambda: cudnn.benchmark),

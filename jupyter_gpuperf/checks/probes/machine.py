@@ -76,8 +76,8 @@ class Machine:
         The folder that stands for ``/``.
     environment
         The variables of the process that is examined.
-    interpreter, prefix, packages, headers
-        The Python that is examined, its folder, where its packages are, and Python.h.
+    interpreter, packages, headers
+        The Python that is examined, where its packages are, and Python.h.
     pid
         The process that is examined: a notebook's kernel, or the one that looks.
     folder, home
@@ -95,7 +95,6 @@ class Machine:
     run_command: Callable[[Sequence[str], float, Mapping[str, str]], Ran] = run_command
     room_of: Callable[[Path], Room | None] = room_of
     interpreter: str = sys.executable
-    prefix: str = sys.prefix
     packages: Sequence[str] = field(default_factory=lambda: list(sys.path))
     headers: str = field(default_factory=lambda: sysconfig.get_paths()["include"])
     pid: int = field(default_factory=os.getpid)
