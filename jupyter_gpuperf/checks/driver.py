@@ -8,7 +8,7 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known
 from jupyter_gpuperf.checks.probes import gpus as look
 from jupyter_gpuperf.checks.probes.flags import lines_for
-from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS
+from jupyter_gpuperf.checks.probes.imports import importing_check
 from jupyter_gpuperf.checks.probes.limits import container
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -142,7 +142,7 @@ def _driver_answers(machine: Machine) -> Outcome:
     return broken(f"nvidia-smi says: {last[0]}", fix="sudo dmesg | grep -i nvrm | tail")
 
 
-@check(
+@importing_check(
     look.without_gpu,
     label="CUDA starts",
     why="torch.cuda.is_available() is false, whatever is installed, when the driver's own CUDA does not start.",
@@ -155,7 +155,6 @@ def _driver_answers(machine: Machine) -> Outcome:
         "Error 804: forward compatibility was attempted on non supported HW",
         "libcuda.so.1: cannot open shared object file",
     ),
-    seconds=IMPORT_SECONDS,
 )
 def _cuda_starts(machine: Machine) -> Outcome:
     found = look.cuda(machine)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, libraries, torch, without_torch
+from jupyter_gpuperf.checks.probes.imports import importing_check, libraries, torch, without_torch
 from jupyter_gpuperf.checks.probes.installed import canonical, installed, numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
@@ -53,7 +53,7 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
     return fine(f"Toolkits in /usr/local: {listed}; nvcc is {used}'s. torch needs none.")
 
 
-@check(
+@importing_check(
     label="LD_LIBRARY_PATH",
     why="Libraries found there are taken before others: a cuDNN of another version breaks the one that torch brings.",
     expected="No CUDA libraries, and no stubs.",
@@ -64,7 +64,6 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
         "undefined symbol: cublasLtGetStatusString",
         "cuDNN version incompatibility: PyTorch was compiled against",
     ),
-    seconds=IMPORT_SECONDS,
 )
 def _library_path(machine: Machine) -> Outcome:
     value = machine.environment.get("LD_LIBRARY_PATH", "")
@@ -105,14 +104,13 @@ def without(path: str, folder: str) -> str:
     return ":".join(each for each in path.split(":") if each != folder)
 
 
-@check(
+@importing_check(
     without_torch,
     label="CUDA libraries in the process",
     why="Two copies of one library keep two states: handles of one are refused by the other.",
     expected="Each once.",
     link="https://pytorch.org/docs/stable/notes/cuda.html",
     messages=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED"),
-    seconds=IMPORT_SECONDS,
 )
 def _loaded_libraries(machine: Machine) -> Outcome:
     paths = libraries(machine, CUDA_LIBRARY)

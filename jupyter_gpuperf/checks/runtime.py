@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import cuda_versions as known
 from jupyter_gpuperf.checks.probes import gpus as look
-from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, imported, torch, without_torch
+from jupyter_gpuperf.checks.probes.imports import imported, importing_check, torch, without_torch
 from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts, numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -21,10 +21,10 @@ ON_TORCH: Final = frozenset(
 
 TORCH: Final = "https://pytorch.org/get-started/locally/"
 
-_gpu_and_torch_check = partial(check, look.without_gpu, without_torch, seconds=IMPORT_SECONDS)
+_gpu_and_torch_check = partial(importing_check, look.without_gpu, without_torch)
 
 
-@check(
+@importing_check(
     label="torch can be imported",
     why="A torch whose import fails is not there.",
     expected="import torch succeeds.",
@@ -34,7 +34,6 @@ _gpu_and_torch_check = partial(check, look.without_gpu, without_torch, seconds=I
         "OSError: libcublas.so: cannot open shared object file",
         "undefined symbol: ncclCommRegister",
     ),
-    seconds=IMPORT_SECONDS,
 )
 def _torch_imports(machine: Machine) -> Outcome:
     facts = torch(machine)
@@ -180,7 +179,7 @@ def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
     return "ptx" if ptx else "no"
 
 
-@check(
+@importing_check(
     without_torch,
     label="Packages compiled against torch",
     why="torchvision, xFormers, flash-attention, apex and Triton work with the torch that they were built for alone.",
@@ -191,7 +190,6 @@ def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
         "operator torchvision::nms does not exist",
         "xFormers can't load C++/CUDA extensions",
     ),
-    seconds=IMPORT_SECONDS,
 )
 def _built_on_torch(machine: Machine) -> Outcome:
     wrong = [each for each in conflicts(machine) or [] if is_about_torch(each)]

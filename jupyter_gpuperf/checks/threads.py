@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, imported, libraries
+from jupyter_gpuperf.checks.probes.imports import imported, importing_check, libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
@@ -45,13 +45,12 @@ def _thread_counts(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@importing_check(
     label="numpy's BLAS",
     why="Products of matrices are as fast as the library that numpy was built with.",
     expected="OpenBLAS, MKL or another that uses all vector instructions.",
     link="https://numpy.org/doc/stable/building/blas_lapack.html",
     messages=("numpy.core.multiarray failed to import",),
-    seconds=IMPORT_SECONDS,
 )
 def _blas(machine: Machine) -> Outcome:
     found = imported(machine).get("numpy") or {}
@@ -75,7 +74,7 @@ def _blas(machine: Machine) -> Outcome:
     return fine(f"numpy {found['version']} with {blas}.")
 
 
-@check(
+@importing_check(
     label="Runtimes of OpenMP",
     why="Two in one process start twice as many threads, and may crash.",
     expected="One.",
@@ -84,7 +83,6 @@ def _blas(machine: Machine) -> Outcome:
         "OMP: Error #15: Initializing libiomp5.so, but found libiomp5.so already initialized",
         "mkl-service + Intel(R) MKL: MKL_THREADING_LAYER=INTEL is incompatible with libgomp",
     ),
-    seconds=IMPORT_SECONDS,
 )
 def _openmp_runtimes(machine: Machine) -> Outcome:
     loaded = libraries(machine, OPENMP)
@@ -106,13 +104,12 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     return fine(f"{', '.join(FAMILIES[kind] for kind in loaded)} alone.")
 
 
-@check(
+@importing_check(
     label="Pinned threads",
     why="Workers inherit the pinning: all of them then share a few processors, while the others idle.",
     expected="Not set, where a DataLoader has workers.",
     link="https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/developer-guide-reference/2025-0/thread-affinity-interface.html",
     messages=("OMP: Info #", "KMP_AFFINITY"),
-    seconds=IMPORT_SECONDS,
 )
 def _pinned_threads(machine: Machine) -> Outcome:
     values = machine.environment

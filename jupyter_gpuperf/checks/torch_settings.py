@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import IMPORT_SECONDS, torch, without_torch
+from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes.imports import importing_check, torch, without_torch
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
 BACKENDS: Final = "https://pytorch.org/docs/stable/backends.html"
 
 
-_torch_check = partial(check, without_torch, link=BACKENDS, seconds=IMPORT_SECONDS)
+_torch_check = partial(importing_check, without_torch, link=BACKENDS)
 
 
 def _switch(name: str) -> Callable[[Machine], bool | Outcome]:

@@ -14,7 +14,8 @@ _metric = partial(Metric, family="host", scope="host")
 _limit = partial(_metric, kind="limit")
 _rate = partial(_metric, per_second=True)
 
-CPU: Final = (
+METRICS: Final = (
+    # The processor
     _metric(
         "host_cpu_percent",
         "CPU",
@@ -57,9 +58,7 @@ CPU: Final = (
         "Processes that ran or waited, as the mean of a minute.",
         lambda host: host("getloadavg")[0],
     ),
-)
-
-MEMORY: Final = (
+    # Memory
     _metric(
         "host_memory_used_bytes",
         "Host memory",
@@ -109,9 +108,7 @@ MEMORY: Final = (
         "Size of /dev/shm; 64 MiB in a container that was started without --shm-size.",
         lambda host: host("shm_usage").total,
     ),
-)
-
-TRAFFIC: Final = (
+    # Disks and network
     _rate(
         "host_disk_read_bytes_per_second",
         "Disk reads",
@@ -151,5 +148,3 @@ TRAFFIC: Final = (
         lambda host: host("folder_usage").used + host("folder_usage").free,
     ),
 )
-
-METRICS: Final = (*CPU, *MEMORY, *TRAFFIC)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.checks.declaration import Outcome, not_known
+from jupyter_gpuperf.checks.declaration import Outcome, check, not_known
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 PROBE: Final = str(Path(__file__).with_name("imports_probe.py"))
 SECONDS: Final = 25.0
-IMPORT_SECONDS: Final = 30.0
-"""A check that waits for the import of torch or numpy has so long: from a cold disk that alone can take twenty seconds."""
+
+importing_check = partial(check, seconds=30.0)
+"""Makes a check that waits for the import of torch or numpy: from a cold disk that alone can take twenty seconds."""
 
 
 def imported(machine: Machine) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class Machine:
     def probe(self, *command: str, seconds: float) -> tuple[dict[str, Any], str]:
         """Return what a program prints as JSON, and its last words where it prints none."""
         ran = self.run(self.interpreter, *command, seconds=seconds)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, TypeError):
             return dict(json.loads(ran.out)), ""
         return {}, (ran.err.strip().splitlines() or [f"the process ended with code {ran.code}"])[-1]
 
