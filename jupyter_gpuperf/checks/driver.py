@@ -27,6 +27,7 @@ INSTALLING: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installatio
 
 
 @check(
+    look.without_gpu,
     label="A GPU is there",
     why="Without a device that the system sees, everything runs on the processor.",
     expected="At least one device of NVIDIA.",
@@ -41,16 +42,15 @@ def _gpu_present(machine: Machine) -> Outcome:
         return fine(f"{', '.join(names)}.")
     if addresses:
         return fine(f"On the PCI bus at {', '.join(addresses)}.")
-    if look.kernel_driver(machine):
-        return broken(
-            "The driver is loaded, and shows no GPU.",
-            fix="sudo dmesg | grep -i nvrm | tail",
-            then="It fell off the bus, is held by another system, or this container may not use it.",
-        )
-    return not_known("There is no NVIDIA GPU to be seen here.")
+    return broken(
+        "The driver is loaded, and shows no GPU.",
+        fix="sudo dmesg | grep -i nvrm | tail",
+        then="It fell off the bus, is held by another system, or this container may not use it.",
+    )
 
 
 @check(
+    look.without_gpu,
     label="Driver loaded",
     why="Without the driver's module in the kernel, no program reaches the GPU.",
     expected="The module nvidia is loaded.",
@@ -63,8 +63,6 @@ def _driver_loaded(machine: Machine) -> Outcome:
         return fine(f"Kernel module {version}.")
     if look.gpus(machine):
         return fine("nvidia-smi reaches it; its version is not shown here.")
-    if not look.on_the_bus(machine):
-        return not_known("There is no NVIDIA GPU to be seen here.")
     if container(machine):
         return broken(
             "There is a GPU on the PCI bus, and its driver is not loaded on the machine around this container.",
