@@ -18,8 +18,6 @@ OLDEST_LAB: Final = (4, 4)
 SAFE_SERVER: Final = (2, 18)
 SHOWN: Final = 6
 EXTENSIONS_OF: Final = "it['ServerApp']['jpserver_extensions']"
-
-
 EXTENSIONS: Final = "https://jupyterlab.readthedocs.io/en/stable/user/extensions.html"
 
 

@@ -73,10 +73,9 @@ def _deterministic(machine: Machine, on: bool) -> Outcome:
     if not on and not cudnn:
         return fine("Off.")
     which = "torch.use_deterministic_algorithms" if on else "torch.backends.cudnn.deterministic"
-    line = "torch.use_deterministic_algorithms(False)" if on else f"{which} = False"
     return suspect(
         f"{which} is on: slower algorithms are taken so that runs repeat bit by bit.",
-        fix=line,
+        fix=f"{which}(False)" if on else f"{which} = False",
         then="Keep it where runs must repeat.",
     )
 
@@ -89,8 +88,7 @@ def _deterministic(machine: Machine, on: bool) -> Outcome:
     link="https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices",
 )
 def _tf32(machine: Machine, on: bool) -> Outcome:
-    override = machine.environment.get("NVIDIA_TF32_OVERRIDE")
-    if override == "0":
+    if machine.environment.get("NVIDIA_TF32_OVERRIDE") == "0":
         return suspect(
             "NVIDIA_TF32_OVERRIDE=0 turns TF32 off for every library.",
             **unset(machine, "NVIDIA_TF32_OVERRIDE"),

@@ -101,7 +101,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     def _process(self, listed: ListedProcess, kernels: Sequence[RunningKernel]) -> ProcessInfo:
         pid, translated = (None, False) if listed.elsewhere else self._pid_here(listed.pid)
-        kernel, found_by = self._kernel_of(pid, () if listed.elsewhere else kernels)
+        kernel, found_by = self._kernel_of(pid, kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
         described = Described() if pid is None else self.table.describe(pid)
@@ -127,12 +127,14 @@ class Attribution(Struct, frozen=True, kw_only=True):
     def _kernel_of(
         self, pid: int | None, kernels: Sequence[RunningKernel]
     ) -> tuple[KernelInfo | None, FoundBy | None]:
-        by_pid = {kernel.pid: kernel.info for kernel in kernels if kernel.pid is not None}
-        for ancestor in self.table.lineage(pid) if pid is not None else []:
+        if pid is None:
+            return None, None
+        by_pid = {kernel.pid: kernel.info for kernel in kernels}
+        for ancestor in self.table.lineage(pid):
             if ancestor in by_pid:
                 return by_pid[ancestor], "process_tree"
         # A daemon that left its parents and their session still has their environment.
-        name = self.table.session_name(pid) if pid is not None else None
+        name = self.table.session_name(pid)
         named = [kernel.info for kernel in kernels if name and _serves(kernel.info, name)]
         return (named[0], "process_tree") if len(named) == 1 else (None, None)
 

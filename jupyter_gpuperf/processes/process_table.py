@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -86,13 +87,12 @@ class ProcessTable:
                     return os.fsdecode(value)
         return None
 
-    def uses_gpu(self, pid: int) -> bool | None:
-        """Tell whether a process has a GPU open; ``None`` when that can't be seen."""
-        try:
-            links = list((self._proc / str(pid) / "fd").iterdir())
-        except OSError:
-            return None
-        return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
+    def uses_gpu(self, pid: int) -> bool:
+        """Tell whether a process visibly has a GPU open."""
+        with contextlib.suppress(OSError):
+            links = (self._proc / str(pid) / "fd").iterdir()
+            return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
+        return False
 
     def describe(self, pid: int) -> Described:
         """Return who runs what since when."""
@@ -112,9 +112,8 @@ class ProcessTable:
 
 def _ns_pids(status: Path) -> list[int]:
     with contextlib.suppress(OSError, ValueError):
-        for line in status.read_text().splitlines():
-            if line.startswith("NSpid:"):
-                return [int(number) for number in line.split()[1:]]
+        found = re.search(r"^NSpid:(.*)$", status.read_text(), re.MULTILINE)
+        return [int(number) for number in found[1].split()] if found else []
     return []
 
 
