@@ -72,15 +72,8 @@ def versions_of(packages: Sequence[Package]) -> dict[str, str]:
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return a version's leading numbers: ``13.0`` → ``(13, 0)``."""
-    found = []
-    for part in version.split("+")[0].split("."):
-        digits = "".join(each for each in part if each.isdigit())
-        if not digits:
-            break
-        found.append(int(digits))
-        if digits != part:
-            break
-    return tuple(found)
+    leading = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, leading[0].split("."))) if leading else ()
 
 
 def requirement_class() -> Any:

@@ -75,12 +75,8 @@ def usable_cpus(machine: Machine) -> float:
 
 def cpu_set(text: str) -> set[int]:
     """Understand ``0-3,8``."""
-    found: set[int] = set()
-    for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        if first.isdigit():
-            found |= set(range(int(first), int(last or first) + 1))
-    return found
+    ranges = re.findall(r"(\d+)(?:-(\d+))?", text)
+    return {cpu for first, last in ranges for cpu in range(int(first), int(last or first) + 1)}
 
 
 def limit(machine: Machine, name: str) -> tuple[float, float] | None:
