@@ -31,9 +31,8 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
     environment = {**os.environ, **told.get("environment", {})}
     for name in told.get("unset", ()):
         environment.pop(name, None)
-    machine = Machine(
-        environment=environment, **{name: told[name] for name in TOLD if name in told}
-    )
+    facts = {name: told[name] for name in TOLD if name in told}
+    machine = Machine(environment=environment, **facts)
     report = examine(machine, all_checks())
     say({"type": "result", "result": {**report, "kernel_name": machine.kernel_name}})
 
