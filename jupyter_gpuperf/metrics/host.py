@@ -15,7 +15,7 @@ _limit = partial(_metric, kind="limit")
 _rate = partial(_metric, per_second=True)
 
 METRICS: Final = (
-    # The processor
+    # CPU
     _metric(
         "host_cpu_percent",
         "CPU",
