@@ -24,21 +24,45 @@ TITLES: Final = {
     "jupyter": "Jupyter",
     "notebook": "Notebooks",
 }
-ADVICE: Final = {
-    "1": "Utilisation is low although torch sees the GPU",
-    "2.1": "CUDA 11.8 and 12.1 side by side, matched with the driver; Python, compiler, numpy; a shell that starts fast",
-    "2.2": "MKL and KMP_AFFINITY, headless OpenCV, few extensions of JupyterLab, packages without conflicts and caches",
-    "3.1": "Is CUDA there: torch's version, device count, CUDA_HOME, PATH, LD_LIBRARY_PATH",
-    "3.3": "A slow forward pass: look for cudnn.enabled = False",
-    "4.1": "Workers as the processors allow",
-    "4.2": "autocast, torch.compile, apex",
-    "4.3": "JupyterLab: live readings, few extensions, %matplotlib widget, retina figures",
-    "5.1": "No GPU in the container: --gpus all, --shm-size, --ulimit memlock",
-    "5.2": "Utilisation that breathes: workers, data on a fast disk",
-    "5.3": "More memory than before: cudnn.benchmark",
-    "6": "Three things to remember: the flags of docker, workers, compile",
-}
-"""What the usual guides to a fast GPU notebook advise, by the chapter in which they do."""
+ADVICE: Final = (
+    ("1", "Utilisation is low although torch sees the GPU", "torch_sees_gpu"),
+    (
+        "2.1",
+        "CUDA 11.8 and 12.1 side by side, matched with the driver; Python, compiler, numpy; a shell that starts fast",
+        "driver_versions torch_build driver_for_torch compute_capability cuda_toolkits library_path loaded_libraries compiler thread_counts blas shell_start",
+    ),
+    (
+        "2.2",
+        "MKL and KMP_AFFINITY, headless OpenCV, few extensions of JupyterLab, packages without conflicts and caches",
+        "built_on_torch pip_cache dependencies duplicate_packages opencv pillow pandas_reader thread_counts blas openmp_runtimes pinned_threads jupyter_versions lab_extensions server_extensions",
+    ),
+    (
+        "3.1",
+        "Is CUDA there: torch's version, device count, CUDA_HOME, PATH, LD_LIBRARY_PATH",
+        "gpu_present driver_loaded driver_versions driver_answers cuda_starts torch_imports torch_build driver_for_torch torch_sees_gpu visible_devices cuda_toolkits library_path",
+    ),
+    ("3.3", "A slow forward pass: look for cudnn.enabled = False", "cudnn_enabled"),
+    ("4.1", "Workers as the processors allow", "cpu_quota"),
+    ("4.2", "autocast, torch.compile, apex", "built_on_torch compile_caches compiler"),
+    (
+        "4.3",
+        "JupyterLab: live readings, few extensions, %matplotlib widget, retina figures",
+        "nvml_module gpuperf_installed lab_extensions server_extensions widgets matplotlib_widget retina_figures",
+    ),
+    (
+        "5.1",
+        "No GPU in the container: --gpus all, --shm-size, --ulimit memlock",
+        "driver_answers cuda_starts gpu_in_container shared_memory locked_memory",
+    ),
+    ("5.2", "Utilisation that breathes: workers, data on a fast disk", "busy working_folder"),
+    ("5.3", "More memory than before: cudnn.benchmark", "cudnn_benchmark allocator"),
+    (
+        "6",
+        "Three things to remember: the flags of docker, workers, compile",
+        "gpu_in_container shared_memory",
+    ),
+)
+"""What the usual guides to a fast GPU notebook advise: the chapter in which they do, and the checks that answer it."""
 
 
 def write_doctor_pages(folder: Path) -> None:
@@ -122,10 +146,9 @@ def advice_page() -> str:
         "| § | advice | checks |",
         "| --- | --- | --- |",
     ]
-    for chapter, advice in ADVICE.items():
-        checks = ", ".join(
-            f"[{check.name}]({place_of(check)})" for check in CHECKS if chapter in check.article
-        )
+    by_name = {check.name: check for check in CHECKS}
+    for chapter, advice, names in ADVICE:
+        checks = ", ".join(f"[{name}]({place_of(by_name[name])})" for name in names.split())
         lines.append(f"| {chapter} | {advice} | {checks} |")
     return "\n".join(lines) + "\n"
 

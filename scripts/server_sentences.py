@@ -33,9 +33,9 @@ POSITIONAL = {
     "say": (1,),
     "_say": (1,),
     "_out_of_memory": (0,),
-    "fine": (0, 1),
-    "suspect": (0, 1),
-    "broken": (0, 1),
+    "fine": (0,),
+    "suspect": (0,),
+    "broken": (0,),
     "not_known": (0,),
 }
 """Functions that say something, and which of their arguments people read."""

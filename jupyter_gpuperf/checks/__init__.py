@@ -23,19 +23,10 @@ from jupyter_gpuperf.checks import (
     torch_settings,
     variables,
 )
-from jupyter_gpuperf.checks.declaration import Check, Outcome, Status
+from jupyter_gpuperf.checks.declaration import Check, Outcome
 from jupyter_gpuperf.plugins import with_additions
 
-__all__ = [
-    "CHECKS",
-    "SUBJECTS",
-    "Check",
-    "Outcome",
-    "Status",
-    "all_checks",
-    "checks_of",
-    "subject_of",
-]
+__all__ = ["CHECKS", "SUBJECTS", "Check", "Outcome", "all_checks", "checks_of", "subject_of"]
 
 SUBJECTS: tuple[ModuleType, ...] = (
     driver,

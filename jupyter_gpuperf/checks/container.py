@@ -17,9 +17,6 @@ FEWEST_FILES: Final = 1024
 NEARLY_FULL_RATIO: Final = 0.9
 
 
-DOCKER: Final = "https://docs.docker.com/reference/cli/docker/container/run/"
-
-
 @check(
     label="GPU passed into the container",
     why="A container sees no GPU unless it was started with one.",
@@ -29,11 +26,9 @@ DOCKER: Final = "https://docs.docker.com/reference/cli/docker/container/run/"
         "could not select device driver with capabilities: [[gpu]]",
         "No CUDA GPUs are available",
     ),
-    article=("5.1", "6"),
 )
 def _gpu_in_container(machine: Machine) -> Outcome:
-    kind = limits.container(machine)
-    if kind is None:
+    if limits.container(machine) is None:
         return fine("This is no container.")
     if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
         return fine("The devices are passed in.")
@@ -58,17 +53,15 @@ def _gpu_in_container(machine: Machine) -> Outcome:
         "unable to open shared memory object",
         "No space left on device",
     ),
-    article=("5.1", "6"),
 )
 def _shared_memory(machine: Machine) -> Outcome:
     room = machine.room("/dev/shm")
     if room is None:
         return not_known("There is no /dev/shm.")
     mib = room.total_bytes / 2**20
-    inside = limits.container(machine) is not None
-    fix = (
-        lines_for(machine, "--shm-size=8g") if inside else "sudo mount -o remount,size=8G /dev/shm"
-    )
+    fix = "sudo mount -o remount,size=8G /dev/shm"
+    if limits.container(machine):
+        fix = lines_for(machine, "--shm-size=8g")
     if room.total_bytes < HOPELESS_SHARED_MEMORY:
         return broken(f"{mib:.0f} MiB: a DataLoader with workers dies of it.", fix=fix)
     if room.total_bytes < SMALL_SHARED_MEMORY:
@@ -88,9 +81,8 @@ def _shared_memory(machine: Machine) -> Outcome:
     label="Locked memory",
     why="InfiniBand needs memory that is locked in place. Copies of CUDA from pinned memory do not count.",
     expected="No limit where there is InfiniBand.",
-    link=DOCKER,
+    link="https://docs.docker.com/reference/cli/docker/container/run/",
     messages=("ibv_reg_mr failed", "Cannot allocate memory"),
-    article=("5.1",),
 )
 def _locked_memory(machine: Machine) -> Outcome:
     found = limits.limit(machine, "Max locked memory")
@@ -104,11 +96,9 @@ def _locked_memory(machine: Machine) -> Outcome:
         return fine(
             f"{size}. It matters for InfiniBand alone, which is not here: pinned memory of CUDA is not counted."
         )
-    fix = (
-        lines_for(machine, "--ulimit memlock=-1")
-        if limits.container(machine)
-        else 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
-    )
+    fix = 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
+    if limits.container(machine):
+        fix = lines_for(machine, "--ulimit memlock=-1")
     return suspect(f"{size}, and there is InfiniBand: NCCL can't register its buffers.", fix=fix)
 
 
@@ -126,10 +116,9 @@ def _open_files(machine: Machine) -> Outcome:
     soft, hard = found
     if soft >= FEWEST_FILES:
         return fine(f"{soft:.0f} open files." if soft < math.inf else "No limit.")
-    more = min(hard, 65536)
     return suspect(
         f"{soft:.0f} open files: each batch that a worker hands over takes some.",
-        fix=f"ulimit -n {more:.0f}",
+        fix=f"ulimit -n {min(hard, 65536):.0f}",
         then="Type it in the shell that starts Jupyter.",
     )
 
@@ -142,7 +131,6 @@ def _open_files(machine: Machine) -> Outcome:
     messages=(
         "This DataLoader will create 16 worker processes in total. Our suggested max number of worker",
     ),
-    article=("4.1",),
 )
 def _cpu_quota(machine: Machine) -> Outcome:
     quota, allowed = limits.cpu_quota(machine), len(limits.allowed_cpus(machine))
@@ -150,14 +138,11 @@ def _cpu_quota(machine: Machine) -> Outcome:
         return fine(f"{allowed} processors, without a quota.")
     if quota >= 0.75 * allowed:
         return fine(f"{quota:g} processors' worth of time on {allowed}.")
-    if machine.environment.get("OMP_NUM_THREADS"):
-        return fine(
-            f"{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={machine.environment['OMP_NUM_THREADS']}."
-        )
-    threads = max(1, math.floor(quota))
+    if chosen := machine.environment.get("OMP_NUM_THREADS"):
+        return fine(f"{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={chosen}.")
     return suspect(
         f"{quota:g} processors' worth of time, and Python counts {allowed}: torch and numpy start {allowed} threads, which are held back together.",
-        fix=f"export OMP_NUM_THREADS={threads}",
+        fix=f"export OMP_NUM_THREADS={max(1, math.floor(quota))}",
         then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
     )
 
@@ -173,19 +158,13 @@ def _cpu_quota(machine: Machine) -> Outcome:
     ),
 )
 def _memory_limit(machine: Machine) -> Outcome:
-    total = limits.memory_info(machine).get("MemTotal")
-    nearest: tuple[int, int] | None = None
-    for group in limits.groups(machine):
-        most, used = cgroup.memory_limit_bytes(group), cgroup.memory_used_bytes(group)
-        if (
-            most is not None
-            and used is not None
-            and (nearest is None or most - used < nearest[0] - nearest[1])
-        ):
-            nearest = (most, used)
-    if nearest is None:
-        return fine(f"{(total or 0) / 2**30:.1f} GiB, without a limit." if total else "No limit.")
-    most, used = nearest
+    total = limits.memory_info(machine).get("MemTotal", 0)
+    groups = limits.groups(machine)
+    sizes = [(cgroup.memory_limit_bytes(each), cgroup.memory_used_bytes(each)) for each in groups]
+    known = [(most, used) for most, used in sizes if most is not None and used is not None]
+    if not known:
+        return fine(f"{total / 2**30:.1f} GiB, without a limit." if total else "No limit.")
+    most, used = min(known, key=lambda each: each[0] - each[1])
     if used > NEARLY_FULL_RATIO * most:
         return suspect(
             f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used: beyond it, a process is killed without a word.",
@@ -193,5 +172,5 @@ def _memory_limit(machine: Machine) -> Outcome:
             then="Shut down notebooks that are not needed, or take fewer or smaller workers.",
         )
     return fine(
-        f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used; the machine has {(total or 0) / 2**30:.1f}."
+        f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used; the machine has {total / 2**30:.1f}."
     )

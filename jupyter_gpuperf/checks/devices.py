@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from jupyter_gpuperf.checks.declaration import (
-    Check,
-    Outcome,
-    broken,
-    check,
-    fine,
-    not_known,
-    suspect,
-)
+from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import gpus as look
 from jupyter_gpuperf.checks.probes.gpus import Gpu
 from jupyter_gpuperf.checks.probes.machine import Machine
@@ -25,24 +16,9 @@ BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
 UUID: Final = re.compile(r"(GPU|MIG)-[0-9a-fA-F-]+(/\d+/\d+)?")
 
-Looks = Callable[[Machine, list[Gpu]], Outcome]
-
-
 SMI: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
 
-
-def _device_check(**declared: Any) -> Callable[[Looks], Check]:
-    """Make a check that looks at the devices which nvidia-smi shows."""
-
-    def declare(looks: Looks) -> Check:
-        @functools.wraps(looks)
-        def run(machine: Machine) -> Outcome:
-            shown = look.gpus(machine)
-            return looks(machine, shown) if shown else not_known("nvidia-smi shows no GPU here.")
-
-        return check(link=SMI, seconds=2 * look.SECONDS, **declared)(run)
-
-    return declare
+_device_check = partial(check, look.shown_gpus, link=SMI, seconds=2 * look.SECONDS)
 
 
 @_device_check(
@@ -50,7 +26,6 @@ def _device_check(**declared: Any) -> Callable[[Looks], Check]:
     why="A number that is not there hides all devices behind it, without a word.",
     expected="Not set, or devices that are there, each once.",
     messages=("No CUDA GPUs are available", "CUDA error: invalid device ordinal"),
-    article=("3.1",),
 )
 def _visible_devices(machine: Machine, shown: list[Gpu]) -> Outcome:
     value = machine.environment.get("CUDA_VISIBLE_DEVICES")
@@ -58,7 +33,7 @@ def _visible_devices(machine: Machine, shown: list[Gpu]) -> Outcome:
         return fine(f"Not set: all {len(shown)} devices are visible.")
     entries = [each.strip() for each in value.split(",")] if value else []
     wrong = [each for each in entries if not _names_a_device(each, shown)]
-    if not entries or entries == ["-1"] or entries == ["NoDevFiles"]:
+    if entries in ([], ["-1"], ["NoDevFiles"]):
         return broken(
             f"CUDA_VISIBLE_DEVICES={value!r} hides every device.",
             **unset(machine, "CUDA_VISIBLE_DEVICES"),
@@ -212,7 +187,6 @@ def _compute_mode(machine: Machine, shown: list[Gpu]) -> Outcome:
     label="At work now",
     why="Two programs on one device slow each other down, and each looks slow by itself.",
     expected="Idle, before something is measured.",
-    article=("5.2",),
 )
 def _busy(machine: Machine, shown: list[Gpu]) -> Outcome:
     loads = [(each, load) for each in shown if (load := each.number("utilization.gpu")) is not None]
@@ -223,9 +197,7 @@ def _busy(machine: Machine, shown: list[Gpu]) -> Outcome:
         return fine("No device is at work now.")
     device, load = busy[0]
     idle = [each.index for each, load in loads if load < BUSY_PERCENT]
-    sentence = (
-        f"GPU {device.index} is {load:.0f} % busy now: what is measured on it meanwhile shares it."
+    return fine(
+        f"GPU {device.index} is {load:.0f} % busy now: what is measured on it meanwhile shares it.",
+        fix=f"export CUDA_VISIBLE_DEVICES={','.join(idle)}" if idle else "",
     )
-    if idle:
-        return fine(sentence, fix=f"export CUDA_VISIBLE_DEVICES={','.join(idle)}")
-    return fine(sentence)

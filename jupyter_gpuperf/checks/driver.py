@@ -8,10 +8,13 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known
 from jupyter_gpuperf.checks.probes import gpus as look
 from jupyter_gpuperf.checks.probes.flags import lines_for
+from jupyter_gpuperf.checks.probes.imports import importing_check
 from jupyter_gpuperf.checks.probes.limits import container
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 RELOAD: Final = "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia"
+WITH_DRIVER: Final = ("--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+"""What a container is started with."""
 CUDA_ERRORS: Final = {
     802: "sudo systemctl restart nvidia-fabricmanager",
     803: RELOAD,
@@ -24,12 +27,12 @@ INSTALLING: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installatio
 
 
 @check(
+    look.without_gpu,
     label="A GPU is there",
     why="Without a device that the system sees, everything runs on the processor.",
     expected="At least one device of NVIDIA.",
     link=INSTALLING,
     messages=("No devices were found",),
-    article=("3.1",),
     seconds=look.SECONDS,
 )
 def _gpu_present(machine: Machine) -> Outcome:
@@ -39,22 +42,20 @@ def _gpu_present(machine: Machine) -> Outcome:
         return fine(f"{', '.join(names)}.")
     if addresses:
         return fine(f"On the PCI bus at {', '.join(addresses)}.")
-    if look.kernel_driver(machine):
-        return broken(
-            "The driver is loaded, and shows no GPU.",
-            fix="sudo dmesg | grep -i nvrm | tail",
-            then="It fell off the bus, is held by another system, or this container may not use it.",
-        )
-    return not_known("There is no NVIDIA GPU to be seen here.")
+    return broken(
+        "The driver is loaded, and shows no GPU.",
+        fix="sudo dmesg | grep -i nvrm | tail",
+        then="It fell off the bus, is held by another system, or this container may not use it.",
+    )
 
 
 @check(
+    look.without_gpu,
     label="Driver loaded",
     why="Without the driver's module in the kernel, no program reaches the GPU.",
     expected="The module nvidia is loaded.",
     link=INSTALLING,
     messages=("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
-    article=("3.1",),
 )
 def _driver_loaded(machine: Machine) -> Outcome:
     version = look.kernel_driver(machine)
@@ -62,8 +63,6 @@ def _driver_loaded(machine: Machine) -> Outcome:
         return fine(f"Kernel module {version}.")
     if look.gpus(machine):
         return fine("nvidia-smi reaches it; its version is not shown here.")
-    if not look.on_the_bus(machine):
-        return not_known("There is no NVIDIA GPU to be seen here.")
     if container(machine):
         return broken(
             "There is a GPU on the PCI bus, and its driver is not loaded on the machine around this container.",
@@ -86,7 +85,6 @@ def _driver_loaded(machine: Machine) -> Outcome:
         "Failed to initialize NVML: Driver/library version mismatch",
         "system has unsupported display driver / cuda driver combination",
     ),
-    article=("2.1", "3.1"),
     seconds=look.SECONDS,
 )
 def _driver_versions(machine: Machine) -> Outcome:
@@ -101,25 +99,21 @@ def _driver_versions(machine: Machine) -> Outcome:
             f"Kernel module {module or 'of another version'}, library {library}: the driver was updated while the old one runs.",
             fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
         )
-    shown = look.gpus(machine)
-    library = (shown[0].word("driver_version") if shown else None) or ""
-    if not library:
-        return not_known("nvidia-smi tells no version.")
-    return fine(f"Both {library}.")
+    versions = [word for each in look.gpus(machine) if (word := each.word("driver_version"))]
+    return fine(f"Both {versions[0]}.") if versions else not_known("nvidia-smi tells no version.")
 
 
 @check(
+    look.without_gpu,
     label="Driver answers",
     why="A driver that does not answer makes every CUDA program hang or fail.",
     expected="nvidia-smi lists the devices.",
     link="https://docs.nvidia.com/deploy/nvidia-smi/",
-    needs=(look.without_gpu,),
     messages=(
         "NVIDIA-SMI has failed",
         "Unable to determine the device handle for GPU",
         "nvidia-smi: command not found",
     ),
-    article=("3.1", "5.1"),
     seconds=look.SECONDS,
 )
 def _driver_answers(machine: Machine) -> Outcome:
@@ -130,9 +124,7 @@ def _driver_answers(machine: Machine) -> Outcome:
         if container(machine):
             return broken(
                 "There is no nvidia-smi in this container: it was started without the driver's tools.",
-                fix=lines_for(
-                    machine, "--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility"
-                ),
+                fix=lines_for(machine, *WITH_DRIVER),
             )
         return broken(
             "There is no nvidia-smi: the driver is not installed, or its tools are not.",
@@ -148,12 +140,12 @@ def _driver_answers(machine: Machine) -> Outcome:
     return broken(f"nvidia-smi says: {last[0]}", fix="sudo dmesg | grep -i nvrm | tail")
 
 
-@check(
+@importing_check(
+    look.without_gpu,
     label="CUDA starts",
     why="torch.cuda.is_available() is false, whatever is installed, when the driver's own CUDA does not start.",
     expected="cuInit succeeds.",
     link="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
-    needs=(look.without_gpu,),
     messages=(
         "CUDA unknown error - this may be due to an incorrectly set up environment",
         "Error 802: system not yet initialized",
@@ -161,13 +153,20 @@ def _driver_answers(machine: Machine) -> Outcome:
         "Error 804: forward compatibility was attempted on non supported HW",
         "libcuda.so.1: cannot open shared object file",
     ),
-    article=("3.1", "5.1"),
-    imports=True,
 )
 def _cuda_starts(machine: Machine) -> Outcome:
     found = look.cuda(machine)
-    if "missing" in found:
-        return _no_library(machine, str(found["missing"]))
+    if why := found.get("missing"):
+        if container(machine):
+            return broken(
+                f"libcuda can't be loaded in this container: {why}",
+                fix=lines_for(machine, *WITH_DRIVER),
+            )
+        return broken(
+            f"libcuda can't be loaded: {why}",
+            fix="ldconfig -p | grep libcuda",
+            then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
+        )
     code = found.get("code")
     if code == 100 and machine.environment.get("CUDA_VISIBLE_DEVICES") is not None:
         return not_known(
@@ -178,19 +177,4 @@ def _cuda_starts(machine: Machine) -> Outcome:
             f"cuInit gives {found.get('name')} ({code}).",
             fix=CUDA_ERRORS.get(int(code or 0), "sudo dmesg | grep -i nvrm | tail"),
         )
-    return fine(
-        f"CUDA {found.get('driver')} of the driver starts, with {found.get('count')} devices."
-    )
-
-
-def _no_library(machine: Machine, why: str) -> Outcome:
-    if container(machine):
-        return broken(
-            f"libcuda can't be loaded in this container: {why}",
-            fix=lines_for(machine, "--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility"),
-        )
-    return broken(
-        f"libcuda can't be loaded: {why}",
-        fix="ldconfig -p | grep libcuda",
-        then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
-    )
+    return fine(f"CUDA {found['driver']} of the driver starts, with {found['count']} devices.")

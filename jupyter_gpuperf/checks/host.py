@@ -29,9 +29,8 @@ KERNEL: Final = "https://docs.kernel.org/admin-guide"
 )
 def _numa(machine: Machine) -> Outcome:
     devices = look.on_the_bus(machine)
-    nodes = [
-        name for name in machine.names("/sys/devices/system/node") if re.fullmatch(r"node\d+", name)
-    ]
+    names = machine.names("/sys/devices/system/node")
+    nodes = [name for name in names if re.fullmatch(r"node\d+", name)]
     if not devices:
         return not_known("There is no NVIDIA GPU to be seen here.")
     if len(nodes) < 2:

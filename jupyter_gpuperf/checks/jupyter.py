@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server as look
-from jupyter_gpuperf.checks.probes.imports import numbers
+from jupyter_gpuperf.checks.probes.installed import numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import line_that_edits
 
@@ -17,8 +18,6 @@ OLDEST_LAB: Final = (4, 4)
 SAFE_SERVER: Final = (2, 18)
 SHOWN: Final = 6
 EXTENSIONS_OF: Final = "it['ServerApp']['jpserver_extensions']"
-
-
 EXTENSIONS: Final = "https://jupyterlab.readthedocs.io/en/stable/user/extensions.html"
 
 
@@ -26,13 +25,14 @@ def _editing(machine: Machine, file: str, statement: str) -> str:
     return line_that_edits(machine.server.get("interpreter", "python"), file, statement)
 
 
-@check(
+_server_check = partial(check, look.without_server)
+
+
+@_server_check(
     label="Jupyter's versions",
     why="The panel needs JupyterLab 4.4; servers before 2.18 have known holes.",
     expected="jupyter_server 2.18 and JupyterLab 4.4, or newer.",
     link="https://jupyter-server.readthedocs.io/en/latest/other/changelog.html",
-    needs=(look.without_server,),
-    article=("2.2",),
 )
 def _jupyter_versions(machine: Machine) -> Outcome:
     there = look.server_versions(machine)
@@ -52,18 +52,16 @@ def _jupyter_versions(machine: Machine) -> Outcome:
     return fine(f"jupyter_server {server}, JupyterLab {lab or 'not installed'}.")
 
 
-@check(
+@_server_check(
     label="This extension",
     why="It has two halves; with one of them the panel is empty, or not there.",
     expected="The server's part is enabled, and the panel is of the same version.",
     link=EXTENSIONS,
-    needs=(look.without_server,),
     messages=("The server extension is not enabled",),
-    article=("4.3",),
 )
 def _gpuperf_installed(machine: Machine) -> Outcome:
     enabled, file = look.server_extensions(machine).get(OURS, (None, ""))
-    panel = next((each for each in look.lab_extensions(machine) if each.name == OUR_PANEL), None)
+    panel = look.lab_extensions(machine).get(OUR_PANEL)
     version = look.server_versions(machine).get(OUR_PANEL)
     again = look.server_pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
     if not enabled:
@@ -78,9 +76,8 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
             then="Then restart the Jupyter server.",
         )
     if panel is None or panel.package is None:
-        return broken(
-            "The server extension is there, and the panel for JupyterLab is not.", fix=again
-        )
+        found = "The server extension is there, and the panel for JupyterLab is not."
+        return broken(found, fix=again)
     if OUR_PANEL in look.disabled_lab_extensions(machine):
         return broken(
             "The panel is disabled in JupyterLab.",
@@ -96,17 +93,15 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
     return fine(f"Server and panel are {shown}.")
 
 
-@check(
+@_server_check(
     label="Extensions of JupyterLab",
     why="Each is loaded with every page; one made for another JupyterLab breaks it.",
     expected="All made for this JupyterLab.",
     link=EXTENSIONS,
-    needs=(look.without_server,),
     messages=(
         "Unsatisfied version from @jupyterlab/application",
         "The following lab extension is outdated",
     ),
-    article=("2.2", "4.3"),
 )
 def _lab_extensions(machine: Machine) -> Outcome:
     lab = look.server_versions(machine).get("jupyterlab")
@@ -114,14 +109,14 @@ def _lab_extensions(machine: Machine) -> Outcome:
         return not_known("JupyterLab is not among the packages of this environment.")
     disabled = look.disabled_lab_extensions(machine)
     every = look.lab_extensions(machine)
-    for each in every:
+    for name, each in every.items():
         if each.package is None:
             return suspect(f"{each.folder} holds no extension.", fix=f"rm -r {each.folder}")
         wants = _lab_wanted(each.package)
-        if each.name not in disabled and not allows(wants, numbers(lab)[0]):
+        if name not in disabled and not allows(wants, numbers(lab)[0]):
             return suspect(
-                f"{each.name} {each.package.get('version', '')} is made for JupyterLab {wants}; this is {lab}.",
-                fix=f"jupyter labextension disable --level=user {each.name}",
+                f"{name} {each.package.get('version', '')} is made for JupyterLab {wants}; this is {lab}.",
+                fix=f"jupyter labextension disable --level=user {name}",
                 then="Or install a newer one.",
             )
     off = ", ".join(sorted(disabled)[:SHOWN]) or "none"
@@ -135,27 +130,24 @@ def _lab_wanted(package: dict[str, Any]) -> str:
 
 def allows(wanted: str, major: int) -> bool:
     """Tell whether a range such as ``^3.0.6 || ^4.0.0`` allows a major version."""
-    parts = [re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part) for part in wanted.split("||")]
-    if any(part is None for part in parts):
-        return True  # `*`, a branch, or what is not understood
-    return any(
-        int(part[2]) <= major if part[1].startswith(">") else int(part[2]) == major
-        for part in parts
-        if part is not None
-    )
+    for part in wanted.split("||"):
+        found = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
+        if found is None or int(found[2]) == major:
+            return True  # None: `*`, a branch, or what is not understood
+        if found[1].startswith(">") and int(found[2]) < major:
+            return True
+    return False
 
 
-@check(
+@_server_check(
     label="Extensions of the server",
     why="Each is imported before the server answers.",
     expected="All that are enabled are installed.",
     link="https://jupyter-server.readthedocs.io/en/latest/developers/extensions.html",
-    needs=(look.without_server,),
     messages=(
         "Package is missing. Skipping it.",
         "Module could not be imported: skipping extension",
     ),
-    article=("2.2", "4.3"),
 )
 def _server_extensions(machine: Machine) -> Outcome:
     every = look.server_extensions(machine)
@@ -173,12 +165,11 @@ def _server_extensions(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@_server_check(
     label="Kernels",
     why="A kernel whose environment was removed is offered, and fails when it is started.",
     expected="Each starts a program that is there.",
     link="https://jupyter-client.readthedocs.io/en/latest/kernels.html",
-    needs=(look.without_server,),
     messages=(
         "Error Starting Kernel",
         "FileNotFoundError: [Errno 2] No such file or directory",
@@ -188,8 +179,7 @@ def _kernel_specs(machine: Machine) -> Outcome:
     specs = look.kernel_specs(machine)
     for name, spec in specs.items():
         program = str((spec.get("argv") or [""])[0])
-        there = machine.exists(program) if "/" in program else True
-        if not there:
+        if "/" in program and not machine.exists(program):
             return suspect(
                 f"The kernel {name} starts {program}, which is not there.",
                 fix=f"jupyter kernelspec remove -f {name}",

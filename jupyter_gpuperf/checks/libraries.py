@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import libraries, torch, without_torch
-from jupyter_gpuperf.checks.probes.installed import canonical, installed, versions
+from jupyter_gpuperf.checks.probes.imports import importing_check, libraries, torch, without_torch
+from jupyter_gpuperf.checks.probes.installed import canonical, installed, numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
@@ -28,7 +29,6 @@ FIRST_SHIM: Final = 12
         "The detected CUDA version mismatches the version that was used to compile PyTorch",
         "CUDA_HOME environment variable is not set",
     ),
-    article=("2.1", "3.1"),
 )
 def _cuda_toolkits(machine: Machine) -> Outcome:
     folders = [name for name in machine.names("/usr/local") if re.fullmatch(r"cuda-\d+\.\d+", name)]
@@ -53,7 +53,7 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
     return fine(f"Toolkits in /usr/local: {listed}; nvcc is {used}'s. torch needs none.")
 
 
-@check(
+@importing_check(
     label="LD_LIBRARY_PATH",
     why="Libraries found there are taken before others: a cuDNN of another version breaks the one that torch brings.",
     expected="No CUDA libraries, and no stubs.",
@@ -64,11 +64,11 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
         "undefined symbol: cublasLtGetStatusString",
         "cuDNN version incompatibility: PyTorch was compiled against",
     ),
-    article=("2.1", "3.1"),
-    imports=True,
 )
 def _library_path(machine: Machine) -> Outcome:
     value = machine.environment.get("LD_LIBRARY_PATH", "")
+    if not value:
+        return fine("Not set; torch needs none.")
     for folder in filter(None, value.split(":")):
         names = machine.names(folder)
         if "stubs" in Path(folder).parts:
@@ -83,11 +83,7 @@ def _library_path(machine: Machine) -> Outcome:
                 fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
                 then="Then restart the kernel. torch's packages need no LD_LIBRARY_PATH.",
             )
-    return fine(
-        "Nothing in it stands before torch's own libraries."
-        if value
-        else "Not set; torch needs none."
-    )
+    return fine("Nothing in it stands before torch's own libraries.")
 
 
 def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
@@ -95,11 +91,9 @@ def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
     brought = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
     if not brought or not any(CUDA_LIBRARY.match(name) for name in names):
         return None
-    loaded = [Path(path) for path in libraries(machine)]
+    loaded = chain(*libraries(machine, CUDA_LIBRARY).values())
     real = machine.link(folder)
-    taken = [
-        path.name for path in loaded if str(path.parent) == real and CUDA_LIBRARY.match(path.name)
-    ]
+    taken = [Path(path).name for path in loaded if str(Path(path).parent) == real]
     # cuDNN opens its parts only when they are needed, and then finds the wrong ones.
     parts = [name for name in names if name.startswith("libcudnn")]
     return next(iter([*taken, *parts]), None) if torch(machine).get("cuda") else None
@@ -110,22 +104,16 @@ def without(path: str, folder: str) -> str:
     return ":".join(each for each in path.split(":") if each != folder)
 
 
-@check(
+@importing_check(
+    without_torch,
     label="CUDA libraries in the process",
     why="Two copies of one library keep two states: handles of one are refused by the other.",
     expected="Each once.",
     link="https://pytorch.org/docs/stable/notes/cuda.html",
-    needs=(without_torch,),
     messages=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED"),
-    article=("2.1",),
-    imports=True,
 )
 def _loaded_libraries(machine: Machine) -> Outcome:
-    paths: dict[str, list[str]] = {}
-    for path in libraries(machine):
-        found = CUDA_LIBRARY.match(Path(path).name)
-        if found:
-            paths.setdefault(found[1], []).append(path)
+    paths = libraries(machine, CUDA_LIBRARY)
     for name, several in paths.items():
         if len(several) > 1:
             return suspect(
@@ -144,28 +132,22 @@ def _loaded_libraries(machine: Machine) -> Outcome:
     expected="nvidia-ml-py alone.",
     link="https://docs.nvidia.com/deploy/nvml-api/index.html",
     messages=("The pynvml package is deprecated", "module 'pynvml' has no attribute"),
-    article=("4.3",),
 )
 def _nvml_module(machine: Machine) -> Outcome:
     shims = [each for each in installed(machine) if canonical(each.name) == "pynvml"]
     ours = versions(machine).get("nvidia-ml-py")
-    old = [each for each in shims if int((each.version.split(".") or ["0"])[0] or 0) < FIRST_SHIM]
+    old = [each for each in shims if numbers(each.version) < (FIRST_SHIM,)]
     if old:
         return suspect(
             f"pynvml {old[0].version} brings a module pynvml of its own, which hides NVIDIA's ({ours or 'not installed'}).",
             fix=f"{machine.pip('uninstall', 'pynvml')}\n{machine.pip('install', '--force-reinstall', 'nvidia-ml-py')}",
         )
-    stray = next((place for place in _strays(machine) if machine.exists(place)), None)
-    if stray:
-        return suspect(
-            f"{stray} hides NVIDIA's module of that name.", fix=f"mv {stray} {stray}.away"
-        )
+    for stray in (f"{machine.folder}/pynvml.py", f"{machine.folder}/pynvml/__init__.py"):
+        if machine.exists(stray):
+            fix = f"mv {stray} {stray}.away"
+            return suspect(f"{stray} hides NVIDIA's module of that name.", fix=fix)
     if ours is None:
         return fine(
             "Neither nvidia-ml-py nor pynvml is installed; torch asks the driver without them."
         )
     return fine(f"nvidia-ml-py {ours}.")
-
-
-def _strays(machine: Machine) -> list[str]:
-    return [f"{machine.folder}/{name}" for name in ("pynvml.py", "pynvml/__init__.py")]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server as look
-from jupyter_gpuperf.checks.probes.imports import numbers
-from jupyter_gpuperf.checks.probes.installed import versions
+from jupyter_gpuperf.checks.probes.installed import numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 MANAGER: Final = "@jupyter-widgets/jupyterlab-manager"
@@ -25,17 +24,12 @@ SLOW_STARTERS: Final = (
 )
 
 
-def _front(machine: Machine, name: str) -> look.LabExtension | None:
-    return next((each for each in look.lab_extensions(machine) if each.name == name), None)
-
-
 @check(
     label="Widgets",
     why="A widget has a half in the kernel and one in the page; they must fit.",
     expected="Both halves, of versions that fit.",
     link="https://ipywidgets.readthedocs.io/en/stable/user_install.html",
     messages=("Error displaying widget: model not found", "Failed to load model class"),
-    article=("4.3",),
 )
 def _widgets(machine: Machine) -> Outcome:
     here = versions(machine).get("ipywidgets")
@@ -46,7 +40,7 @@ def _widgets(machine: Machine) -> Outcome:
         )
     if nothing := look.without_server(machine):
         return nothing
-    front = _front(machine, MANAGER)
+    front = look.lab_extensions(machine).get(MANAGER)
     wanted = MANAGER_FOR.get(numbers(here)[0])
     if front is None:
         return suspect(
@@ -73,7 +67,6 @@ def _widgets(machine: Machine) -> Outcome:
         "'widget' is not a recognised GUI loop or backend name",
         "Error displaying widget: model not found",
     ),
-    article=("4.3",),
 )
 def _matplotlib_widget(machine: Machine) -> Outcome:
     there = versions(machine)
@@ -89,7 +82,7 @@ def _matplotlib_widget(machine: Machine) -> Outcome:
     if nothing := look.without_server(machine):
         return nothing
     beside = look.server_versions(machine).get("ipympl")
-    if _front(machine, "jupyter-matplotlib") is None:
+    if "jupyter-matplotlib" not in look.lab_extensions(machine):
         return suspect(
             f"ipympl {here} is in the kernel, and its half in the page is not installed: %matplotlib widget shows nothing.",
             fix=look.server_pip(machine, "install", "--upgrade", "ipympl"),
@@ -109,20 +102,16 @@ def _matplotlib_widget(machine: Machine) -> Outcome:
     why="On a screen with a high density of pixels, figures at single resolution are blurred.",
     expected="As you like it.",
     link="https://ipython.readthedocs.io/en/stable/interactive/plotting.html",
-    article=("4.3",),
 )
 def _retina_figures(machine: Machine) -> Outcome:
     if "matplotlib-inline" not in versions(machine):
         return fine("There are no inline figures in this environment.")
     folder = machine.environment.get("IPYTHONDIR") or f"{machine.home}/.ipython"
     profile = f"{folder}/profile_default/ipython_kernel_config.py"
-    live: Any = machine.live.get("inline_formats")
     line = 'c.InlineBackend.figure_formats = {"retina"}'
-    if (live and "retina" in live) or re.search(
-        r"^[^#\n]*InlineBackend\.figure_formats?\b.*(retina|svg)",
-        machine.text(profile) or "",
-        re.MULTILINE,
-    ):
+    configured = re.compile(r"^[^#\n]*InlineBackend\.figure_formats?\b.*(retina|svg)", re.MULTILINE)
+    live = machine.live.get("inline_formats", ())
+    if "retina" in live or configured.search(machine.text(profile) or ""):
         return fine("Figures are drawn at double resolution, or as vectors.")
     return fine(
         "Figures are drawn at single resolution, as IPython has it by default.",
@@ -132,11 +121,11 @@ def _retina_figures(machine: Machine) -> Outcome:
 
 
 @check(
+    look.without_server,
     label="Limit of output",
     why="What a notebook prints beyond the limit is not shown.",
     expected="1 MB a second or more.",
     link="https://jupyter-server.readthedocs.io/en/latest/other/full-config.html",
-    needs=(look.without_server,),
     messages=("IOPub data rate exceeded", "IOPub message rate exceeded"),
 )
 def _output_limit(machine: Machine) -> Outcome:
@@ -156,7 +145,6 @@ def _output_limit(machine: Machine) -> Outcome:
     why="Each terminal waits for what the shell's files start.",
     expected="Nothing that takes long.",
     link="https://www.gnu.org/software/bash/manual/bash.html#Bash-Startup-Files",
-    article=("2.1",),
 )
 def _shell_start(machine: Machine) -> Outcome:
     shell = machine.environment.get("SHELL", "").rpartition("/")[2]
@@ -164,20 +152,16 @@ def _shell_start(machine: Machine) -> Outcome:
     if files is None:
         return not_known("It is not known which shell a terminal starts.")
     text = "\n".join(machine.text(f"{machine.home}/{name}") or "" for name in files)
-    active = "\n".join(
-        line
-        for line in text.splitlines()
-        if "conda initialize" in line or not line.lstrip().startswith("#")
-    )
+    # conda's own lines are known by a comment.
+    active = re.sub(r"(?m)^\s*#(?!.*conda initialize).*$", "", text)
     found = [name for name in SLOW_STARTERS if name in active]
     plugins = re.search(r"^\s*plugins=\(([^)]*)\)", active, re.MULTILINE)
     if plugins:
         found.append(f"{len(plugins[1].split())} plugins")
-    measure = f"time {shell} -i -c exit"
     if found:
         return fine(
             f"{shell} starts {', '.join(found)}.",
-            fix=measure,
+            fix=f"time {shell} -i -c exit",
             then="That line tells how long it takes; what it starts is in the files of your home folder.",
         )
     return fine(f"{shell} starts nothing that is known to be slow.")

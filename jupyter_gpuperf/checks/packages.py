@@ -25,19 +25,15 @@ OPENCV: Final = (
 COMPILERS: Final = ("cc", "gcc", "clang")
 
 
-PIP_CHECK: Final = "https://pip.pypa.io/en/stable/cli/pip_check/"
-
-
 @check(
     label="Dependencies",
     why="A package with another version of its dependency than it asks for fails where nobody looks.",
     expected="None in conflict, as pip check says it.",
-    link=PIP_CHECK,
+    link="https://pip.pypa.io/en/stable/cli/pip_check/",
     messages=(
         "pip's dependency resolver does not currently take into account",
         "A module that was compiled using NumPy 1.x cannot be run in NumPy 2",
     ),
-    article=("2.2",),
 )
 def _dependencies(machine: Machine) -> Outcome:
     found = conflicts(machine)
@@ -67,13 +63,11 @@ def _dependencies(machine: Machine) -> Outcome:
     expected="Each once.",
     link="https://packaging.python.org/en/latest/specifications/recording-installed-packages/",
     messages=("WARNING: Ignoring invalid distribution",),
-    article=("2.2",),
 )
 def _duplicate_packages(machine: Machine) -> Outcome:
     by_name: dict[str, list[Package]] = {}
     for each in installed(machine):
         by_name.setdefault(canonical(each.name), []).append(each)
-    broken_off = _left_over(machine)
     for name, several in by_name.items():
         if len({each.version for each in several}) < 2:
             continue
@@ -89,22 +83,15 @@ def _duplicate_packages(machine: Machine) -> Outcome:
             fix=f"rm -r {' '.join(each.metadata for each in several)}\n{machine.pip('install', '--force-reinstall', '--no-deps', name)}",
             then="An interrupted upgrade leaves two.",
         )
-    if broken_off:
-        return suspect(
-            f"{broken_off[0]} is left from an installation that was broken off.",
-            fix=f"rm -r {broken_off[0]}",
-        )
+    for folder in filter(None, machine.packages):
+        for name in machine.names(folder):
+            if name.startswith("~"):
+                left = f"{folder}/{name}"
+                return suspect(
+                    f"{left} is left from an installation that was broken off.",
+                    fix=f"rm -r {left}",
+                )
     return fine("Each package is there once.")
-
-
-def _left_over(machine: Machine) -> list[str]:
-    return [
-        f"{folder}/{name}"
-        for folder in machine.packages
-        if folder
-        for name in machine.names(folder)
-        if name.startswith("~")
-    ]
 
 
 @check(
@@ -116,19 +103,14 @@ def _left_over(machine: Machine) -> list[str]:
         "ImportError: libGL.so.1: cannot open shared object file",
         "partially initialized module 'cv2' has no attribute",
     ),
-    article=("2.2",),
 )
 def _opencv(machine: Machine) -> Outcome:
     there = [name for name in OPENCV if name in versions(machine)]
-    headless = next((name for name in there if name.endswith("headless")), "opencv-python-headless")
     if not there:
         return fine("Not installed.")
     if len(there) > 1:
-        keep = (
-            "opencv-contrib-python-headless"
-            if any("contrib" in each for each in there)
-            else headless
-        )
+        contrib = any("contrib" in each for each in there)
+        keep = "opencv-contrib-python-headless" if contrib else "opencv-python-headless"
         return suspect(
             f"{' and '.join(there)} write to the same folder cv2: the last one installed wins, in parts.",
             fix=f"{machine.pip('uninstall', *there)}\n{machine.pip('install', keep)}",
@@ -154,7 +136,6 @@ def _lacks_gl(machine: Machine) -> bool:
     expected="One of them.",
     link="https://pillow.readthedocs.io/",
     messages=("The _imaging extension was built for another version of Pillow or PIL",),
-    article=("2.2",),
 )
 def _pillow(machine: Machine) -> Outcome:
     there = versions(machine)
@@ -174,7 +155,6 @@ def _pillow(machine: Machine) -> Outcome:
     expected="pyarrow beside pandas.",
     link="https://pandas.pydata.org/docs/user_guide/pyarrow.html",
     messages=("Missing optional dependency 'pyarrow'",),
-    article=("2.2",),
 )
 def _pandas_reader(machine: Machine) -> Outcome:
     there = versions(machine)
@@ -199,15 +179,12 @@ def _pandas_reader(machine: Machine) -> Outcome:
         "fatal error: Python.h: No such file or directory",
         "InvalidCxxCompiler: No working C++ compiler found",
     ),
-    article=("2.1", "4.2"),
 )
 def _compiler(machine: Machine) -> Outcome:
     if "torch" not in versions(machine):
         return fine("torch is not installed: nothing compiles.")
     chosen = machine.environment.get("CC", "")
-    found = (
-        machine.which(chosen) if chosen else next(filter(None, map(machine.which, COMPILERS)), None)
-    )
+    found = next(filter(None, map(machine.which, [chosen] if chosen else COMPILERS)), None)
     header = machine.exists(f"{machine.headers}/Python.h")
     python = machine.headers.rpartition("/")[2].rstrip("t")  # as python3.12
     if found and header:

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
-from jupyter_gpuperf.checks import Check, Outcome, all_checks, subject_of
+from jupyter_gpuperf.checks import Check, all_checks, subject_of
 from jupyter_gpuperf.checks.declaration import not_known
 from jupyter_gpuperf.checks.probes import gpus, imports
 from jupyter_gpuperf.checks.probes.installed import versions
@@ -30,11 +31,10 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
     environment = {**os.environ, **told.get("environment", {})}
     for name in told.get("unset", ()):
         environment.pop(name, None)
-    machine = Machine(
-        environment=environment, **{name: told[name] for name in TOLD if name in told}
-    )
+    facts = {name: told[name] for name in TOLD if name in told}
+    machine = Machine(environment=environment, **facts)
     report = examine(machine, all_checks())
-    say({"type": "result", "result": {**report, "kernel_name": told.get("kernel_name")}})
+    say({"type": "result", "result": {**report, "kernel_name": machine.kernel_name}})
 
 
 def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
@@ -47,27 +47,25 @@ def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
     return {
         "checks": findings,
         "interpreter": machine.interpreter,
-        "environment": _facts(machine, patient=all(run.ended.is_set() for run in runs)),
+        "environment": _facts(machine, hangs=any(run.is_alive() for run in runs)),
         "packages": dict(sorted(versions(machine).items())),
         "taken_seconds": time.time(),
         "duration_seconds": time.monotonic() - began,
     }
 
 
-class _Run:
+class _Run(threading.Thread):
     """One check in a thread of its own; one that hangs is left behind."""
 
     def __init__(self, check: Check, machine: Machine) -> None:
+        super().__init__(name=check.name, daemon=True)
         self._check = check
         self._machine = machine
-        self._outcome: Outcome | None = None
+        self._outcome = not_known(f"Nothing was found within {check.seconds:g} s.")
         self._seconds: float | None = None
-        self.ended = threading.Event()
 
-    def start(self) -> None:
-        threading.Thread(target=self._run, name=self._check.name, daemon=True).start()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Look, and keep the outcome."""
         began = time.monotonic()
         try:
             outcome = self._check.run(self._machine)
@@ -75,37 +73,31 @@ class _Run:
             logger.exception("The check %s failed.", self._check.name)
             outcome = not_known(f"The check itself failed: {type(error).__name__}: {error}.")
         self._seconds, self._outcome = time.monotonic() - began, outcome
-        self.ended.set()
 
     def finding(self, began: float) -> dict[str, Any]:
         """Wait for the outcome, and return it as it goes over the wire."""
-        self.ended.wait(max(0.0, began + self._check.seconds - time.monotonic()))
-        check, outcome = self._check, self._outcome
-        if outcome is None:
-            outcome = not_known(f"Nothing was found within {check.seconds:g} s.")
+        check = self._check
+        self.join(max(0.0, began + check.seconds - time.monotonic()))
         return {
             "id": check.name,
             "subject": subject_of(check),
             "label": check.label,
-            "status": outcome.status,
-            "found": outcome.found,
-            "expected": outcome.expected or check.expected,
+            **asdict(self._outcome),
+            "expected": check.expected,
             "why": check.why,
-            "fix": outcome.fix,
-            "then": outcome.then,
             "link": check.link,
             "seconds": self._seconds,
         }
 
 
-def _facts(machine: Machine, *, patient: bool) -> dict[str, str | None]:
+def _facts(machine: Machine, *, hangs: bool) -> dict[str, str | None]:
     facts: dict[str, str | None] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "implementation": sys.implementation.name,
         "cpu_count": str(machine.cpu_count),
     }
-    if not patient:  # something hangs: asking it again would hang, too
+    if hangs:  # asking again would hang, too
         return facts
     torch = imports.torch(machine)
     return facts | {

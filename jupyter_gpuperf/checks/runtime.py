@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
-from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
+from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import cuda_versions as known
 from jupyter_gpuperf.checks.probes import gpus as look
-from jupyter_gpuperf.checks.probes.imports import imported, numbers, torch, without_torch
-from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts
+from jupyter_gpuperf.checks.probes.imports import imported, importing_check, torch, without_torch
+from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts, numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 ON_TORCH: Final = frozenset(
@@ -20,8 +21,10 @@ ON_TORCH: Final = frozenset(
 
 TORCH: Final = "https://pytorch.org/get-started/locally/"
 
+_gpu_and_torch_check = partial(importing_check, look.without_gpu, without_torch)
 
-@check(
+
+@importing_check(
     label="torch can be imported",
     why="A torch whose import fails is not there.",
     expected="import torch succeeds.",
@@ -31,8 +34,6 @@ TORCH: Final = "https://pytorch.org/get-started/locally/"
         "OSError: libcublas.so: cannot open shared object file",
         "undefined symbol: ncclCommRegister",
     ),
-    article=("3.1",),
-    imports=True,
 )
 def _torch_imports(machine: Machine) -> Outcome:
     facts = torch(machine)
@@ -40,60 +41,50 @@ def _torch_imports(machine: Machine) -> Outcome:
     if error == "missing":
         return not_known("torch is not installed in this environment.")
     if error:
-        return broken(
-            f"import torch fails: {error}",
-            fix=machine.pip("install", "--force-reinstall", "torch"),
-        )
+        reinstall = machine.pip("install", "--force-reinstall", "torch")
+        return broken(f"import torch fails: {error}", fix=reinstall)
     if "seconds" not in facts:
         return fine(f"torch {facts['version']} is loaded in the notebook's process.")
     return fine(f"torch {facts['version']}, imported in {facts['seconds']:.1f} s.")
 
 
-@check(
+@_gpu_and_torch_check(
     label="torch is built with CUDA",
     why="A torch without CUDA computes on the processor, however good the GPU is.",
     expected="A build for CUDA where there is an NVIDIA GPU.",
     link=TORCH,
-    needs=(look.without_gpu, without_torch),
     messages=(
         "AssertionError: Torch not compiled with CUDA enabled",
         "torch.cuda.is_available() returns False",
     ),
-    article=("2.1", "3.1"),
-    imports=True,
 )
 def _torch_build(machine: Machine) -> Outcome:
     facts = torch(machine)
     if facts.get("cuda"):
         return fine(f"torch {facts['version']} is built for CUDA {facts['cuda']}.")
+    fix = known.torch_line(machine)
     if facts.get("hip"):
-        return broken(
-            f"torch {facts['version']} is built for AMD's GPUs.", fix=known.torch_line(machine)
-        )
+        return broken(f"torch {facts['version']} is built for AMD's GPUs.", fix=fix)
     return broken(
         f"torch {facts['version']} is built without CUDA: everything runs on the processor.",
-        fix=known.torch_line(machine),
+        fix=fix,
     )
 
 
-@check(
+@_gpu_and_torch_check(
     label="Driver new enough for torch",
     why="torch brings its own CUDA; the driver must be new enough for it. The toolkit in /usr/local does not matter.",
     expected="A driver that runs torch's CUDA.",
     link="https://docs.nvidia.com/deploy/cuda-compatibility/",
-    needs=(look.without_gpu, without_torch),
     messages=(
         "CUDA driver version is insufficient for CUDA runtime version",
         "The NVIDIA driver on your system is too old",
     ),
-    article=("2.1", "3.1"),
-    imports=True,
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
     cuda, driver = torch(machine).get("cuda"), look.driver_version(machine)
     if not cuda or not driver:
         return not_known("There is no CUDA of torch, or no driver, to compare.")
-    lowest = known.lowest_driver(cuda)
     started = look.cuda(machine)
     if started.get("code") == 0 and numbers(str(started.get("driver", ""))) >= numbers(cuda):
         return fine(f"torch's CUDA {cuda}, the driver {driver} gives CUDA {started['driver']}.")
@@ -105,21 +96,18 @@ def _driver_for_torch(machine: Machine) -> Outcome:
             f"torch's CUDA {cuda} is newer than that of the driver {driver}, and runs on it by minor-version compatibility."
         )
     return broken(
-        f"torch's CUDA {cuda} needs a driver of {lowest} or newer; this is {driver}.",
+        f"torch's CUDA {cuda} needs a driver of {known.lowest_driver(cuda)} or newer; this is {driver}.",
         fix=known.torch_line(machine),
         then="Or update the driver, and keep this torch.",
     )
 
 
-@check(
+@_gpu_and_torch_check(
     label="torch sees the GPU",
     why="When torch sees no device, code that asks politely falls back to the processor and says nothing.",
     expected="torch.cuda.is_available() is true.",
     link="https://pytorch.org/docs/stable/notes/cuda.html",
-    needs=(look.without_gpu, without_torch),
     messages=("No CUDA GPUs are available", "Found no NVIDIA driver on your system"),
-    article=("1", "3.1"),
-    imports=True,
 )
 def _torch_sees_gpu(machine: Machine) -> Outcome:
     facts = torch(machine)
@@ -135,28 +123,23 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
         return not_known(
             "CUDA_VISIBLE_DEVICES hides every device; the check of that variable says more."
         )
-    said = next(
-        (each for each in facts.get("warnings", []) if "CUDA" in each), "it gives no reason"
-    )
+    reasons = [each for each in facts.get("warnings", []) if "CUDA" in each]
     return broken(
-        f"torch.cuda.is_available() is false: {said}",
+        f"torch.cuda.is_available() is false: {reasons[0] if reasons else 'it gives no reason'}",
         fix=f'{machine.interpreter} -c "import torch; torch.zeros(1).cuda()"',
         then="That line prints the whole error.",
     )
 
 
-@check(
+@_gpu_and_torch_check(
     label="torch is built for this GPU",
     why="A build holds code for some generations of GPUs; on others it fails, or is compiled anew at each start.",
     expected="The device's architecture is in torch's list.",
     link="https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities",
-    needs=(look.without_gpu, without_torch),
     messages=(
         "no kernel image is available for execution on the device",
         "is not compatible with the current PyTorch installation",
     ),
-    article=("2.1",),
-    imports=True,
 )
 def _compute_capability(machine: Machine) -> Outcome:
     built_for = [str(each) for each in torch(machine).get("architectures", [])]
@@ -164,18 +147,19 @@ def _compute_capability(machine: Machine) -> Outcome:
     if not built_for or not devices:
         return not_known("The list of torch's architectures, or the device's own, is not known.")
     listed = " ".join(built_for)
+    fix = known.torch_line(machine)
     for device, capability in devices:
-        how = runs_on(built_for, numbers(capability))
-        if how == "no":
-            return broken(
-                f"{device.name} has compute capability {capability}; this torch is built for {listed}.",
-                fix=known.torch_line(machine),
-            )
-        if how == "ptx":
-            return suspect(
-                f"{device.name} ({capability}) runs only what is compiled at start; this torch is built for {listed}.",
-                fix=known.torch_line(machine),
-            )
+        match runs_on(built_for, numbers(capability)):
+            case "no":
+                return broken(
+                    f"{device.name} has compute capability {capability}; this torch is built for {listed}.",
+                    fix=fix,
+                )
+            case "ptx":
+                return suspect(
+                    f"{device.name} ({capability}) runs only what is compiled at start; this torch is built for {listed}.",
+                    fix=fix,
+                )
     shown = ", ".join(sorted({capability for _, capability in devices}))
     return fine(f"Compute capability {shown}; built for {listed}.")
 
@@ -195,32 +179,27 @@ def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
     return "ptx" if ptx else "no"
 
 
-@check(
+@importing_check(
+    without_torch,
     label="Packages compiled against torch",
     why="torchvision, xFormers, flash-attention, apex and Triton work with the torch that they were built for alone.",
     expected="All of them fit the torch that is here.",
     link="https://github.com/pytorch/pytorch/wiki/PyTorch-Versions",
-    needs=(without_torch,),
     messages=(
         "undefined symbol: _ZN3c10",
         "operator torchvision::nms does not exist",
         "xFormers can't load C++/CUDA extensions",
     ),
-    article=("2.2", "4.2"),
-    imports=True,
 )
 def _built_on_torch(machine: Machine) -> Outcome:
     wrong = [each for each in conflicts(machine) or [] if is_about_torch(each)]
     if wrong:
-        first = wrong[0]
+        first, packages = wrong[0], dict.fromkeys(each.package for each in wrong)
         return broken(
             f"{first.package} {first.version} needs {first.needs}, and {first.name} {first.found or 'missing'} is here.",
-            fix=machine.pip(
-                "install", "--upgrade", *dict.fromkeys(each.package for each in wrong), "torch"
-            ),
+            fix=machine.pip("install", "--upgrade", *packages, "torch"),
         )
-    failed = imported(machine).get("built_on_torch") or {}
-    for name, error in failed.items():
+    for name, error in imported(machine).get("built_on_torch", {}).items():
         return broken(
             f"{name} is built for another torch: {error}",
             fix=machine.pip("install", "--force-reinstall", "--no-deps", name),

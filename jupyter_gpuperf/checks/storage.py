@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from itertools import islice
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -11,7 +13,7 @@ from jupyter_gpuperf.checks.probes.mounts import NETWORK, SLOW, Mount, mount_of
 
 LITTLE_BYTES: Final = 1 << 30
 NOTHING_BYTES: Final = 64 << 20
-CACHE_BYTES: Final = 10 << 30
+LARGE_CACHE_BYTES: Final = 1 << 30
 COUNTED_FILES: Final = 200_000
 
 
@@ -21,7 +23,6 @@ COUNTED_FILES: Final = 200_000
     expected="A local disk with 1 GiB or more free.",
     link="https://pytorch.org/docs/stable/data.html",
     messages=("No space left on device", "File Save Error"),
-    article=("5.2",),
 )
 def _working_folder(machine: Machine) -> Outcome:
     mount, room = mount_of(machine, machine.folder), machine.room(machine.folder)
@@ -53,8 +54,9 @@ def _working_folder(machine: Machine) -> Outcome:
 
 def kind_of_disk(machine: Machine, mount: Mount) -> str:
     """Return ``ext4``, with ``(solid state)`` where the disk says so; a virtual one often says that it turns."""
-    places = (f"/sys/dev/block/{mount.device}/queue", f"/sys/dev/block/{mount.device}/../queue")
-    solid = any(machine.text(f"{place}/rotational") == "0" for place in places)
+    block = f"/sys/dev/block/{mount.device}"
+    places = (f"{block}/queue/rotational", f"{block}/../queue/rotational")
+    solid = "0" in map(machine.text, places)
     return f"{mount.kind} (solid state)" if solid else mount.kind
 
 
@@ -87,7 +89,6 @@ def _temporary_folder(machine: Machine) -> Outcome:
     why="It holds every wheel that was ever downloaded: a torch with CUDA is gigabytes.",
     expected="Small, or room enough.",
     link="https://pip.pypa.io/en/stable/topics/caching/",
-    article=("2.2",),
 )
 def _pip_cache(machine: Machine) -> Outcome:
     folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"
@@ -97,23 +98,20 @@ def _pip_cache(machine: Machine) -> Outcome:
     room = machine.room(folder)
     sentence = f"{size / 2**30:.1f} GiB in {folder}."
     purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
-    if size > CACHE_BYTES / 10 and room is not None and room.free_bytes < 5 * LITTLE_BYTES:
-        return suspect(sentence, fix=purge)
-    return fine(sentence, fix=purge) if size > CACHE_BYTES / 10 else fine(sentence)
+    if size <= LARGE_CACHE_BYTES:
+        return fine(sentence)
+    scarce = room is not None and room.free_bytes < 5 * LITTLE_BYTES
+    return suspect(sentence, fix=purge) if scarce else fine(sentence, fix=purge)
 
 
 def size_of(machine: Machine, folder: str) -> int | None:
     """Return what the files below a folder hold; ``None`` where it is not there."""
     if not machine.exists(folder):
         return None
-    total, counted = 0, 0
-    for place, _, names in os.walk(machine.at(folder)):
-        for name in names:
-            counted += 1
-            if counted > COUNTED_FILES:
-                return total
-            try:
-                total += os.lstat(os.path.join(place, name)).st_size
-            except OSError:
-                continue  # removed meanwhile
+    total = 0
+    walk = os.walk(machine.at(folder))
+    files = (os.path.join(place, name) for place, _, names in walk for name in names)
+    for file in islice(files, COUNTED_FILES):
+        with contextlib.suppress(OSError):  # removed meanwhile
+            total += os.lstat(file).st_size
     return total

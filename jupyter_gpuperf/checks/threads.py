@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.imports import imported, libraries
+from jupyter_gpuperf.checks.probes.imports import imported, importing_check, libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
-COUNTS: Final = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
+COUNTS: Final = tuple(f"{each}_NUM_THREADS" for each in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"))
 PINNING: Final = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES")
 OPENMP: Final = re.compile(r"lib(gomp|iomp5|omp)(?:-[0-9a-f]+)?\.so")
 FAMILIES: Final = {"gomp": "GNU's", "iomp5": "Intel's", "omp": "LLVM's"}
-
-
-INTEL: Final = "https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/developer-guide-reference/2025-0/thread-affinity-interface.html"
 
 
 @check(
@@ -32,12 +23,11 @@ INTEL: Final = "https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/
     expected="Not above what this process gets.",
     link="https://pytorch.org/docs/stable/notes/cpu_threading_torchscript_inference.html",
     messages=("OpenBLAS blas_thread_init: pthread_create failed",),
-    article=("2.1", "2.2"),
 )
 def _thread_counts(machine: Machine) -> Outcome:
-    usable = limits.usable_cpus(machine)
+    usable, values = limits.usable_cpus(machine), machine.environment
     for name in COUNTS:
-        value = machine.environment.get(name, "")
+        value = values.get(name, "")
         first = value.split(",")[0].strip()
         if value and not first.isdigit():
             return suspect(f"{name}={value} is no number.", **unset(machine, name))
@@ -47,9 +37,7 @@ def _thread_counts(machine: Machine) -> Outcome:
                 fix=f"export {name}={max(1, int(usable))}",
                 then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
             )
-    set_here = [
-        f"{name}={machine.environment[name]}" for name in COUNTS if machine.environment.get(name)
-    ]
+    set_here = [f"{name}={values[name]}" for name in COUNTS if values.get(name)]
     if set_here:
         return fine(f"{', '.join(set_here)}, for {usable:g} processors.")
     return fine(
@@ -57,14 +45,12 @@ def _thread_counts(machine: Machine) -> Outcome:
     )
 
 
-@check(
+@importing_check(
     label="numpy's BLAS",
     why="Products of matrices are as fast as the library that numpy was built with.",
     expected="OpenBLAS, MKL or another that uses all vector instructions.",
     link="https://numpy.org/doc/stable/building/blas_lapack.html",
     messages=("numpy.core.multiarray failed to import",),
-    article=("2.1", "2.2"),
-    imports=True,
 )
 def _blas(machine: Machine) -> Outcome:
     found = imported(machine).get("numpy") or {}
@@ -72,26 +58,23 @@ def _blas(machine: Machine) -> Outcome:
     if error == "missing":
         return not_known("numpy is not installed in this environment.")
     if error:
-        return suspect(
-            f"import numpy fails: {error}", fix=machine.pip("install", "--force-reinstall", "numpy")
-        )
+        reinstall = machine.pip("install", "--force-reinstall", "numpy")
+        return suspect(f"import numpy fails: {error}", fix=reinstall)
     blas = str(found.get("blas", ""))
     if not blas:
         return fine(f"numpy {found['version']}; this version does not tell its BLAS.")
-    if blas in ("none", "auto", "blas", "cblas"):
-        return (
-            suspect(
-                f"numpy {found['version']} is built with {blas}: products of matrices run on one core, without vector instructions.",
-                fix=machine.pip("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
-                then="Measure both: %gpubench blas.",
-            )
-            if blas == "none"
-            else fine(f"numpy {found['version']} with the system's {blas}.")
+    if blas == "none":
+        return suspect(
+            f"numpy {found['version']} is built with {blas}: products of matrices run on one core, without vector instructions.",
+            fix=machine.pip("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
+            then="Measure both: %gpubench blas.",
         )
+    if blas in ("auto", "blas", "cblas"):
+        return fine(f"numpy {found['version']} with the system's {blas}.")
     return fine(f"numpy {found['version']} with {blas}.")
 
 
-@check(
+@importing_check(
     label="Runtimes of OpenMP",
     why="Two in one process start twice as many threads, and may crash.",
     expected="One.",
@@ -100,15 +83,9 @@ def _blas(machine: Machine) -> Outcome:
         "OMP: Error #15: Initializing libiomp5.so, but found libiomp5.so already initialized",
         "mkl-service + Intel(R) MKL: MKL_THREADING_LAYER=INTEL is incompatible with libgomp",
     ),
-    article=("2.2",),
-    imports=True,
 )
 def _openmp_runtimes(machine: Machine) -> Outcome:
-    loaded: dict[str, list[str]] = {}
-    for path in libraries(machine):
-        found = OPENMP.match(Path(path).name)
-        if found:
-            loaded.setdefault(found[1], []).append(path)
+    loaded = libraries(machine, OPENMP)
     if machine.environment.get("KMP_DUPLICATE_LIB_OK", "").upper() in ("TRUE", "1"):
         return suspect(
             "KMP_DUPLICATE_LIB_OK is set: two runtimes of OpenMP may run side by side, and results may be wrong.",
@@ -127,25 +104,18 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     return fine(f"{', '.join(FAMILIES[kind] for kind in loaded)} alone.")
 
 
-@check(
+@importing_check(
     label="Pinned threads",
     why="Workers inherit the pinning: all of them then share a few processors, while the others idle.",
     expected="Not set, where a DataLoader has workers.",
-    link=INTEL,
+    link="https://www.intel.com/content/www/us/en/docs/dpcpp-cpp-compiler/developer-guide-reference/2025-0/thread-affinity-interface.html",
     messages=("OMP: Info #", "KMP_AFFINITY"),
-    article=("2.2",),
-    imports=True,
 )
 def _pinned_threads(machine: Machine) -> Outcome:
-    set_here = [
-        name for name in PINNING if machine.environment.get(name, "").lower() not in ("", "false")
-    ]
-    affinity = machine.environment.get("KMP_AFFINITY", "")
-    reads_it = any(
-        found and found[1] != "gomp"
-        for path in libraries(machine)
-        if (found := OPENMP.match(Path(path).name))
-    )
+    values = machine.environment
+    set_here = [name for name in PINNING if values.get(name, "").lower() not in ("", "false")]
+    affinity = values.get("KMP_AFFINITY", "")
+    reads_it = bool(libraries(machine, OPENMP).keys() - {"gomp"})
     if affinity and re.search(r"compact|scatter|explicit", affinity) and reads_it:
         set_here.append("KMP_AFFINITY")
     if set_here:

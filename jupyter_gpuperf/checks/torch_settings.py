@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from jupyter_gpuperf.checks.declaration import (
-    Check,
-    Outcome,
-    broken,
-    check,
-    fine,
-    not_known,
-    suspect,
-)
-from jupyter_gpuperf.checks.probes.imports import torch, without_torch
+from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
+from jupyter_gpuperf.checks.probes.imports import importing_check, torch, without_torch
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
-
-Judge = Callable[[Machine, bool], Outcome]
 
 BACKENDS: Final = "https://pytorch.org/docs/stable/backends.html"
 
 
-def _setting_check(
-    setting: str, *, link: str = BACKENDS, **declared: Any
-) -> Callable[[Judge], Check]:
-    """Make a check of a switch of torch's, on or off."""
-
-    def declare(judge: Judge) -> Check:
-        @functools.wraps(judge)
-        def run(machine: Machine) -> Outcome:
-            value = torch(machine).get("settings", {}).get(setting)
-            return (
-                not_known("This torch does not tell.") if value is None else judge(machine, value)
-            )
-
-        return check(needs=(without_torch,), link=link, imports=True, **declared)(run)
-
-    return declare
+_torch_check = partial(importing_check, without_torch, link=BACKENDS)
 
 
-@_setting_check(
-    "cudnn_enabled",
+def _switch(name: str) -> Callable[[Machine], bool | Outcome]:
+    """Return what tells whether one of torch's switches is on."""
+
+    def is_on(machine: Machine) -> bool | Outcome:
+        on = torch(machine).get("settings", {}).get(name)
+        return not_known("This torch does not tell.") if on is None else bool(on)
+
+    return is_on
+
+
+@_torch_check(
+    _switch("cudnn_enabled"),
     label="cuDNN in use",
     why="Without cuDNN, convolutions take several times as long. The switch is for debugging.",
     expected="torch.backends.cudnn.enabled is True.",
-    article=("3.3",),
 )
 def _cudnn_enabled(_: Machine, on: bool) -> Outcome:
     if on:
@@ -59,12 +43,11 @@ def _cudnn_enabled(_: Machine, on: bool) -> Outcome:
     )
 
 
-@_setting_check(
-    "cudnn_benchmark",
+@_torch_check(
+    _switch("cudnn_benchmark"),
     label="cuDNN's search",
     why="The search pays off where shapes stay the same; where they change, it is repeated and takes memory.",
     expected="On for fixed shapes, off for ragged ones.",
-    article=("5.3",),
     messages=("CUDA out of memory", "more memory than before"),
 )
 def _cudnn_benchmark(_: Machine, on: bool) -> Outcome:
@@ -77,8 +60,8 @@ def _cudnn_benchmark(_: Machine, on: bool) -> Outcome:
     )
 
 
-@_setting_check(
-    "deterministic",
+@_torch_check(
+    _switch("deterministic"),
     label="Deterministic algorithms",
     why="Results that repeat bit by bit cost speed.",
     expected="Off, unless runs must repeat.",
@@ -90,24 +73,22 @@ def _deterministic(machine: Machine, on: bool) -> Outcome:
     if not on and not cudnn:
         return fine("Off.")
     which = "torch.use_deterministic_algorithms" if on else "torch.backends.cudnn.deterministic"
-    line = "torch.use_deterministic_algorithms(False)" if on else f"{which} = False"
     return suspect(
         f"{which} is on: slower algorithms are taken so that runs repeat bit by bit.",
-        fix=line,
+        fix=f"{which}(False)" if on else f"{which} = False",
         then="Keep it where runs must repeat.",
     )
 
 
-@_setting_check(
-    "cudnn_tf32",
+@_torch_check(
+    _switch("cudnn_tf32"),
     label="TF32",
     why="On Ampere and later, TF32 computes float32 convolutions and products on tensor cores.",
     expected="On for convolutions.",
     link="https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices",
 )
 def _tf32(machine: Machine, on: bool) -> Outcome:
-    override = machine.environment.get("NVIDIA_TF32_OVERRIDE")
-    if override == "0":
+    if machine.environment.get("NVIDIA_TF32_OVERRIDE") == "0":
         return suspect(
             "NVIDIA_TF32_OVERRIDE=0 turns TF32 off for every library.",
             **unset(machine, "NVIDIA_TF32_OVERRIDE"),
@@ -126,8 +107,8 @@ def _tf32(machine: Machine, on: bool) -> Outcome:
     )
 
 
-@_setting_check(
-    "anomaly",
+@_torch_check(
+    _switch("anomaly"),
     label="Anomaly detection",
     why="It finds the operation that made a NaN, and slows every step down.",
     expected="Off, once the NaN is found.",

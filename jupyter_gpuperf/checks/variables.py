@@ -25,24 +25,22 @@ SWITCHES: Final = (
     "CUDA_ENABLE_COREDUMP_ON_EXCEPTION",
 )
 ALLOCATORS: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
-ALLOCATOR_OPTIONS: Final = frozenset(
-    [
-        "backend",
-        "max_split_size_mb",
-        "max_non_split_rounding_mb",
-        "roundup_power2_divisions",
-        "garbage_collection_threshold",
-        "expandable_segments",
-        "pinned_use_cuda_host_register",
-        "pinned_num_register_threads",
-        "pinned_use_background_threads",
-        "release_lock_on_cudamalloc",
-        "release_lock_on_hipmalloc",
-        "pinned_reserve_segment_size_mb",
-        "graph_capture_record_stream_reuse",
-        "per_process_memory_fraction",
-        "throw_on_cudamalloc_oom",
-    ]
+ALLOCATOR_OPTIONS: Final = (
+    "backend",
+    "max_split_size_mb",
+    "max_non_split_rounding_mb",
+    "roundup_power2_divisions",
+    "garbage_collection_threshold",
+    "expandable_segments",
+    "pinned_use_cuda_host_register",
+    "pinned_num_register_threads",
+    "pinned_use_background_threads",
+    "release_lock_on_cudamalloc",
+    "release_lock_on_hipmalloc",
+    "pinned_reserve_segment_size_mb",
+    "graph_capture_record_stream_reuse",
+    "per_process_memory_fraction",
+    "throw_on_cudamalloc_oom",
 )
 SMALL_BYTES: Final = 1 << 30
 
@@ -82,12 +80,9 @@ def _launch_blocking(machine: Machine) -> Outcome:
     ),
 )
 def _debugging_variables(machine: Machine) -> Outcome:
+    values = machine.environment
     left = [name for name in SWITCHES if is_on(machine, name)]
-    left += [
-        name
-        for name, levels in CHATTY.items()
-        if machine.environment.get(name, "").upper() in levels
-    ]
+    left += [name for name in CHATTY if values.get(name, "").upper() in CHATTY[name]]
     if not left:
         return fine("None is set.")
     return suspect(
@@ -105,7 +100,6 @@ def _debugging_variables(machine: Machine) -> Outcome:
         "Unrecognized CachingAllocator option",
         "reserved but unallocated memory is large try setting PYTORCH_ALLOC_CONF",
     ),
-    article=("5.3",),
 )
 def _allocator(machine: Machine) -> Outcome:
     if is_on(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING"):
@@ -137,7 +131,6 @@ def _allocator(machine: Machine) -> Outcome:
     why="torch.compile takes minutes the first time and seconds from its cache, if that can be kept.",
     expected="On a local disk with room.",
     link="https://pytorch.org/tutorials/recipes/torch_compile_caching_configuration_tutorial.html",
-    article=("4.2",),
 )
 def _compile_caches(machine: Machine) -> Outcome:
     if "torch" not in versions(machine):
@@ -149,12 +142,9 @@ def _compile_caches(machine: Machine) -> Outcome:
         )
     user = machine.environment.get("USER") or Path(machine.home).name
     temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")
-    place = (
-        machine.environment.get("TORCHINDUCTOR_CACHE_DIR") or f"{temporary}/torchinductor_{user}"
-    )
-    there = place
-    while not machine.exists(there) and there != "/":
-        there = str(Path(there).parent)
+    chosen = machine.environment.get("TORCHINDUCTOR_CACHE_DIR")
+    place = chosen or f"{temporary}/torchinductor_{user}"
+    there = str(next(filter(machine.exists, (Path(place), *Path(place).parents)), "/"))
     mount, room = mount_of(machine, there), machine.room(there)
     better = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"
     if mount is not None and mount.kind in NETWORK:

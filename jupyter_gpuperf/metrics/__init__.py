@@ -23,17 +23,9 @@ from jupyter_gpuperf.schemas import Catalog
 
 __all__ = ["METRICS", "Calls", "Metric", "all_metrics", "catalog_of"]
 
-METRICS: tuple[Metric, ...] = (
-    *activity.METRICS,
-    *memory.METRICS,
-    *power.METRICS,
-    *temperature.METRICS,
-    *clocks.METRICS,
-    *pcie.METRICS,
-    *nvlink.METRICS,
-    *health.METRICS,
-    *host.METRICS,
-)
+FAMILIES = (activity, memory, power, temperature, clocks, pcie, nvlink, health, host)
+
+METRICS: tuple[Metric, ...] = tuple(each for family in FAMILIES for each in family.METRICS)
 """Every metric of this package, in the order in which people see them."""
 
 

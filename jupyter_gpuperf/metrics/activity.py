@@ -18,6 +18,14 @@ def _gpm(name: str, label: str, gpm_id: int, help_text: str) -> Metric:
     return _metric(name, label, help_text, lambda nvml: nvml("gpm", gpm_id), covers_tick=True)
 
 
+def _pipe(name: str, label: str, gpm_id: int, worked: str) -> Metric:
+    return _gpm(name, label, gpm_id, f"Share of time in which the {worked}.")
+
+
+def _tensor(name: str, precision: str, gpm_id: int, types: str) -> Metric:
+    return _pipe(name, f"Tensor cores, {precision}", gpm_id, f"tensor cores worked on {types}")
+
+
 GRAPHICS, SM, OCCUPANCY, INTEGER, TENSOR, TENSOR_DOUBLE, TENSOR_HALF = 1, 2, 3, 4, 5, 6, 7
 TENSOR_INTEGER, DRAM, FP64, FP32, FP16 = 9, 10, 11, 12, 13
 """``NVML_GPM_METRIC_…``"""
@@ -78,48 +86,18 @@ METRICS: Final = (
         "Share of time in which the tensor cores worked, on any type. Near 0 while the device is busy "
         "with matrix work: the work is done in a precision that doesn't use them.",
     ),
-    _gpm(
-        "tensor_half_percent",
-        "Tensor cores, half precision",
-        TENSOR_HALF,
-        "Share of time in which the tensor cores worked on fp16, bf16, TF32 or fp8.",
-    ),
-    _gpm(
-        "tensor_integer_percent",
-        "Tensor cores, integer",
-        TENSOR_INTEGER,
-        "Share of time in which the tensor cores worked on integers.",
-    ),
-    _gpm(
-        "tensor_double_percent",
-        "Tensor cores, double precision",
-        TENSOR_DOUBLE,
-        "Share of time in which the tensor cores worked on fp64.",
-    ),
-    _gpm(
+    _tensor("tensor_half_percent", "half precision", TENSOR_HALF, "fp16, bf16, TF32 or fp8"),
+    _tensor("tensor_integer_percent", "integer", TENSOR_INTEGER, "integers"),
+    _tensor("tensor_double_percent", "double precision", TENSOR_DOUBLE, "fp64"),
+    _pipe(
         "fp16_active_percent",
         "FP16 pipe",
         FP16,
-        "Share of time in which the half-precision units outside the tensor cores worked.",
+        "half-precision units outside the tensor cores worked",
     ),
-    _gpm(
-        "fp32_active_percent",
-        "FP32 pipe",
-        FP32,
-        "Share of time in which the single-precision units worked.",
-    ),
-    _gpm(
-        "fp64_active_percent",
-        "FP64 pipe",
-        FP64,
-        "Share of time in which the double-precision units worked.",
-    ),
-    _gpm(
-        "integer_active_percent",
-        "Integer pipe",
-        INTEGER,
-        "Share of time in which the integer units worked.",
-    ),
+    _pipe("fp32_active_percent", "FP32 pipe", FP32, "single-precision units worked"),
+    _pipe("fp64_active_percent", "FP64 pipe", FP64, "double-precision units worked"),
+    _pipe("integer_active_percent", "Integer pipe", INTEGER, "integer units worked"),
     _gpm(
         "dram_bandwidth_percent",
         "Memory bandwidth",

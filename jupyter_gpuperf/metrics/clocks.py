@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
-from jupyter_gpuperf.metrics.declaration import Metric
+from jupyter_gpuperf.metrics.declaration import Cadence, Metric
 
 _metric = partial(Metric, family="clocks")
+_limit = partial(_metric, kind="limit")
 
-NVML_CLOCK_SM: Final = 1
-"""``NVML_CLOCK_SM`` of ``nvmlClockType_t``."""
-
-NVML_CLOCK_MEM: Final = 2
-"""``NVML_CLOCK_MEM`` of ``nvmlClockType_t``."""
+NVML_CLOCK_SM, NVML_CLOCK_MEM = 1, 2
+"""Of ``nvmlClockType_t``."""
 
 CLOCK_EVENTS: Final = {
     0x1: "idle",
@@ -29,9 +27,7 @@ CLOCK_EVENTS: Final = {
 """Bits of ``nvmlDeviceGetCurrentClocksEventReasons``, in words."""
 
 
-def _lost(
-    name: str, label: str, field_id: int, cause: str, cadence: Literal["tick", "slow"] = "tick"
-) -> Metric:
+def _lost(name: str, label: str, field_id: int, cause: str, cadence: Cadence = "tick") -> Metric:
     return _metric(
         name,
         label,
@@ -53,12 +49,11 @@ METRICS = (
         overview=True,
         maximum_metric="clock_sm_max_mhz",
     ),
-    _metric(
+    _limit(
         "clock_sm_max_mhz",
         "SM clock, highest",
         "The highest SM clock of this device.",
         lambda nvml: nvml("nvmlDeviceGetMaxClockInfo", NVML_CLOCK_SM),
-        kind="limit",
     ),
     _metric(
         "clock_memory_mhz",
@@ -67,12 +62,11 @@ METRICS = (
         lambda nvml: nvml("nvmlDeviceGetClockInfo", NVML_CLOCK_MEM),
         maximum_metric="clock_memory_max_mhz",
     ),
-    _metric(
+    _limit(
         "clock_memory_max_mhz",
         "Memory clock, highest",
         "The highest memory clock of this device.",
         lambda nvml: nvml("nvmlDeviceGetMaxClockInfo", NVML_CLOCK_MEM),
-        kind="limit",
     ),
     _metric(
         "clock_event_flags",

@@ -24,6 +24,10 @@ HIGHEST_OF_ALL: Final = 9.0e18
 """Drivers mark "no value" with numbers near 2**63."""
 
 
+Kind = Literal["gauge", "counter", "limit", "flags"]
+Cadence = Literal["tick", "slow"]
+
+
 class Calls(Protocol):
     """Calls functions of the driver (or of psutil) by name, for one device, within one tick.
 
@@ -41,7 +45,6 @@ class Calls(Protocol):
 
     def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
         """Call ``function(handle, *arguments)``."""
-        ...
 
 
 SHARES: Final = ("percent", "ratio")
@@ -81,9 +84,9 @@ class Metric(Struct, frozen=True):
     read: Callable[[Calls], float | None]
     family: str
     unit: str = ""
-    kind: Literal["gauge", "counter", "limit", "flags"] = "gauge"
+    kind: Kind = "gauge"
     scope: Literal["device", "host"] = "device"
-    cadence: Literal["tick", "slow"] = "tick"
+    cadence: Cadence = "tick"
     overview: bool = False
     per_second: bool = False
     covers_tick: bool = False

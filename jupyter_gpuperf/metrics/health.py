@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
-from jupyter_gpuperf.metrics.declaration import Metric
+from jupyter_gpuperf.metrics.declaration import Kind, Metric
 
 _metric = partial(Metric, family="health")
 
@@ -15,13 +15,7 @@ RETIRED: Final = (29, 30)
 REMAPPED_CORRECTED, REMAPPED_UNCORRECTED, REMAP_PENDING, REMAP_FAILED = 142, 143, 144, 145
 
 
-def _field(
-    name: str,
-    label: str,
-    field_id: int,
-    help_text: str,
-    kind: Literal["gauge", "counter"] = "counter",
-) -> Metric:
+def _field(name: str, label: str, field_id: int, help_text: str, kind: Kind = "counter") -> Metric:
     # Cheap each, but many, and they hardly ever change.
     read = lambda nvml: nvml("field_value", field_id)
     return _metric(name, label, help_text, read, kind=kind, cadence="slow")

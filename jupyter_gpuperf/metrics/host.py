@@ -11,9 +11,11 @@ from typing import Final
 from jupyter_gpuperf.metrics.declaration import Metric
 
 _metric = partial(Metric, family="host", scope="host")
-_rate = partial(Metric, family="host", scope="host", per_second=True)
+_limit = partial(_metric, kind="limit")
+_rate = partial(_metric, per_second=True)
 
-CPU: Final = (
+METRICS: Final = (
+    # CPU
     _metric(
         "host_cpu_percent",
         "CPU",
@@ -30,28 +32,25 @@ CPU: Final = (
         lambda host: host("busiest_core_percent"),
         covers_tick=True,
     ),
-    _metric(
+    _limit(
         "host_cpu_limit_cores",
         "CPU limit",
         "Cores' worth of time that this container, or this process, may use.",
         lambda host: host("cpu_limit_cores"),
-        kind="limit",
     ),
-    _metric(
+    _rate(
         "host_cpu_used_cores",
         "CPU, this container",
         "Cores' worth of time that this container, or this session, uses.",
         lambda host: host("cgroup_cpu_used_seconds"),
-        per_second=True,
         maximum_metric="host_cpu_limit_cores",
     ),
-    _metric(
+    _rate(
         "host_cpu_throttled_ratio",
         "CPU held back",
         "Time for which the container's quota held its threads back, per second, summed over "
         "them. Above 0: the container asks for more CPU than it is given.",
         lambda host: host("cgroup_cpu_throttled_seconds"),
-        per_second=True,
     ),
     _metric(
         "host_load_count",
@@ -59,9 +58,7 @@ CPU: Final = (
         "Processes that ran or waited, as the mean of a minute.",
         lambda host: host("getloadavg")[0],
     ),
-)
-
-MEMORY: Final = (
+    # Memory
     _metric(
         "host_memory_used_bytes",
         "Host memory",
@@ -70,12 +67,11 @@ MEMORY: Final = (
         overview=True,
         maximum_metric="host_memory_total_bytes",
     ),
-    _metric(
+    _limit(
         "host_memory_total_bytes",
         "Host memory installed",
         "Memory of the machine.",
         lambda host: host("virtual_memory").total,
-        kind="limit",
     ),
     _metric(
         "host_container_memory_used_bytes",
@@ -85,12 +81,11 @@ MEMORY: Final = (
         lambda host: host("cgroup_memory_used_bytes"),
         maximum_metric="host_container_memory_limit_bytes",
     ),
-    _metric(
+    _limit(
         "host_container_memory_limit_bytes",
         "Container memory limit",
         "Memory that this container may use.",
         lambda host: host("cgroup_memory_limit_bytes"),
-        kind="limit",
     ),
     _metric(
         "host_swap_used_bytes",
@@ -107,16 +102,13 @@ MEMORY: Final = (
         lambda host: host("shm_usage").used,
         maximum_metric="host_shm_total_bytes",
     ),
-    _metric(
+    _limit(
         "host_shm_total_bytes",
         "Shared memory size",
         "Size of /dev/shm; 64 MiB in a container that was started without --shm-size.",
         lambda host: host("shm_usage").total,
-        kind="limit",
     ),
-)
-
-TRAFFIC: Final = (
+    # Disks and network
     _rate(
         "host_disk_read_bytes_per_second",
         "Disk reads",
@@ -149,13 +141,10 @@ TRAFFIC: Final = (
         cadence="slow",
         maximum_metric="host_disk_total_bytes",
     ),
-    _metric(
+    _limit(
         "host_disk_total_bytes",
         "Disk size",
         "The file system that the server's folder lies on, without what is kept for root.",
         lambda host: host("folder_usage").used + host("folder_usage").free,
-        kind="limit",
     ),
 )
-
-METRICS: Final = (*CPU, *MEMORY, *TRAFFIC)

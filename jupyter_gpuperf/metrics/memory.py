@@ -8,6 +8,7 @@ from typing import Any, Final
 from jupyter_gpuperf.metrics.declaration import Calls, Metric
 
 _metric = partial(Metric, family="memory")
+_limit = partial(_metric, kind="limit")
 
 NVML_MEMORY_V2: Final = 0x02000028
 """``nvmlMemory_v2``: tells memory that the driver reserves for itself from memory in use, as
@@ -27,12 +28,11 @@ METRICS = (
         overview=True,
         maximum_metric="memory_total_bytes",
     ),
-    _metric(
+    _limit(
         "memory_total_bytes",
         "Memory installed",
         "Device memory installed, what the driver reserves for itself included.",
         lambda nvml: _memory(nvml).total,
-        kind="limit",
     ),
     _metric(
         "memory_free_bytes",
@@ -56,11 +56,10 @@ METRICS = (
         cadence="slow",
         maximum_metric="memory_bar1_total_bytes",
     ),
-    _metric(
+    _limit(
         "memory_bar1_total_bytes",
         "BAR1",
         "Size of the window through which others reach device memory directly.",
         lambda nvml: nvml("nvmlDeviceGetBAR1MemoryInfo").bar1Total,
-        kind="limit",
     ),
 )

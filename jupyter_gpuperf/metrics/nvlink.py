@@ -15,8 +15,8 @@ GPM_RECEIVE, GPM_TRANSMIT = 60, 61
 
 FIELD_LINKS: Final = 91
 """``NVML_FI_DEV_NVLINK_LINK_COUNT``."""
-FIELD_REPLAYS, FIELD_RECOVERIES, FIELD_CRC = 161, 162, 163
-"""``NVML_FI_DEV_NVLINK_ERROR_DL_…``: sums over all links."""
+FIELD_ERRORS: Final = (163, 161, 162)
+"""``NVML_FI_DEV_NVLINK_ERROR_DL_CRC``, ``…_REPLAY``, ``…_RECOVERY``: sums over all links."""
 
 
 def _rate(nvml: Calls, gpm_id: int) -> Any:
@@ -50,10 +50,7 @@ METRICS = (
         "nvlink_errors_count",
         "NVLink errors",
         "Checksum errors, replays and recoveries on all links since the driver was loaded.",
-        lambda nvml: sum(
-            nvml("field_value", field_id)
-            for field_id in (FIELD_CRC, FIELD_REPLAYS, FIELD_RECOVERIES)
-        ),
+        lambda nvml: sum(nvml("field_value", each) for each in FIELD_ERRORS),
         kind="counter",
         cadence="slow",
     ),

@@ -12,6 +12,7 @@ from typing import Any, Final
 from jupyter_gpuperf.metrics.declaration import Calls, Metric
 
 _metric = partial(Metric, family="pcie")
+_limit = partial(_metric, kind="limit")
 
 MIB: Final = 1 << 20
 GPM_TRANSMIT, GPM_RECEIVE = 20, 21
@@ -50,12 +51,11 @@ METRICS = (
         lambda nvml: nvml("nvmlDeviceGetCurrPcieLinkGeneration"),
         maximum_metric="pcie_link_max_generation",
     ),
-    _metric(
+    _limit(
         "pcie_link_max_generation",
         "PCIe generation, at most",
         "Highest generation that device and slot have in common.",
         lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkGeneration"),
-        kind="limit",
     ),
     _metric(
         "pcie_link_lanes",
@@ -65,12 +65,11 @@ METRICS = (
         cadence="slow",
         maximum_metric="pcie_link_max_lanes",
     ),
-    _metric(
+    _limit(
         "pcie_link_max_lanes",
         "PCIe lanes, at most",
         "Most lanes that device and slot have in common.",
         lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkWidth"),
-        kind="limit",
     ),
     _metric(
         "pcie_replays_count",

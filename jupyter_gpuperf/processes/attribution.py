@@ -57,16 +57,14 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
     table: ProcessTable
     reports: Callable[[], Sequence[ReportedMemory]] = tuple
-    wall_clock: Callable[[], float] = time.time
 
     def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
         """Return all processes of all devices, each with the kernel that it is or descends from."""
-        nested = self.table.is_nested
         reports = self._reports(kernels)
         return Processes(
-            time_seconds=self.wall_clock(),
+            time_seconds=time.time(),
             devices={
-                uuid: self._device(found, kernels, reports.get(uuid, []), nested=nested)
+                uuid: self._device(found, kernels, reports.get(uuid, []))
                 for uuid, found in listed.items()
             },
         )
@@ -76,12 +74,10 @@ class Attribution(Struct, frozen=True, kw_only=True):
         found: Sequence[ListedProcess] | MissingReason,
         kernels: Sequence[RunningKernel],
         reports: Sequence[KernelReport],
-        *,
-        nested: bool,
     ) -> DeviceProcesses:
         if isinstance(found, str):
             return DeviceProcesses(processes=[], reason=found, reports=list(reports))
-        processes = [self._process(each, kernels, nested=nested) for each in found]
+        processes = [self._process(each, kernels) for each in found]
         known = {each.kernel.kernel_id for each in processes if each.kernel}
         return DeviceProcesses(
             processes=processes,
@@ -103,31 +99,25 @@ class Attribution(Struct, frozen=True, kw_only=True):
                 found.setdefault(said.device, []).append(report)
         return found
 
-    def _process(
-        self, listed: ListedProcess, kernels: Sequence[RunningKernel], *, nested: bool
-    ) -> ProcessInfo:
-        pid, translated = (
-            (None, False) if listed.elsewhere else self._pid_here(listed.pid, nested=nested)
-        )
-        kernel, found_by = self._kernel_of(pid, () if listed.elsewhere else kernels)
+    def _process(self, listed: ListedProcess, kernels: Sequence[RunningKernel]) -> ProcessInfo:
+        pid, translated = (None, False) if listed.elsewhere else self._pid_here(listed.pid)
+        kernel, found_by = self._kernel_of(pid, kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
-        described = Described(None, None, None) if pid is None else self.table.describe(pid)
+        described = Described() if pid is None else self.table.describe(pid)
         return ProcessInfo(
             pid=pid,
             driver_pid=listed.pid,
             kinds=cast("Kinds", list(listed.kinds)),
             memory_used_bytes=listed.memory_used_bytes,
             sm_utilization_percent=listed.sm_utilization_percent,
-            user=described.user,
-            command=described.command,
-            started_seconds=described.started_seconds,
             kernel=kernel,
             kernel_found_by=found_by,
+            **described._asdict(),
         )
 
-    def _pid_here(self, driver_pid: int, *, nested: bool) -> tuple[int | None, bool]:
-        if not nested:
+    def _pid_here(self, driver_pid: int) -> tuple[int | None, bool]:
+        if not self.table.is_nested:
             return (driver_pid if self.table.exists(driver_pid) else None), False
         if self.table.uses_gpu(driver_pid):
             return driver_pid, False
@@ -137,12 +127,14 @@ class Attribution(Struct, frozen=True, kw_only=True):
     def _kernel_of(
         self, pid: int | None, kernels: Sequence[RunningKernel]
     ) -> tuple[KernelInfo | None, FoundBy | None]:
-        by_pid = {kernel.pid: kernel.info for kernel in kernels if kernel.pid is not None}
-        for ancestor in self.table.lineage(pid) if pid is not None else []:
+        if pid is None:
+            return None, None
+        by_pid = {kernel.pid: kernel.info for kernel in kernels}
+        for ancestor in self.table.lineage(pid):
             if ancestor in by_pid:
                 return by_pid[ancestor], "process_tree"
         # A daemon that left its parents and their session still has their environment.
-        name = self.table.session_name(pid) if pid is not None else None
+        name = self.table.session_name(pid)
         named = [kernel.info for kernel in kernels if name and _serves(kernel.info, name)]
         return (named[0], "process_tree") if len(named) == 1 else (None, None)
 

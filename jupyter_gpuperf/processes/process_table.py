@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jupyter_gpuperf.processes import pid_namespace
 from jupyter_gpuperf.processes.pid_namespace import PROC
@@ -18,9 +20,9 @@ DEVICE_PREFIX: Final = "/dev/nvidia"
 class Described(NamedTuple):
     """A process as people know it; ``None`` for what can't be seen."""
 
-    user: str | None
-    command: str | None
-    started_seconds: float | None
+    user: str | None = None
+    command: str | None = None
+    started_seconds: float | None = None
 
 
 class ProcessTable:
@@ -36,7 +38,7 @@ class ProcessTable:
         self._proc = proc
         self._described: dict[tuple[int, str], Described] = {}
 
-    @property
+    @cached_property
     def is_nested(self) -> bool:
         """Tell whether process numbers here are not the machine's own, as in a container."""
         return pid_namespace.is_nested(self._proc)
@@ -85,22 +87,19 @@ class ProcessTable:
                     return os.fsdecode(value)
         return None
 
-    def uses_gpu(self, pid: int) -> bool | None:
-        """Tell whether a process has a GPU open; ``None`` when that can't be seen."""
-        try:
-            links = list((self._proc / str(pid) / "fd").iterdir())
-        except OSError:
-            return None
-        return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
+    def uses_gpu(self, pid: int) -> bool:
+        """Tell whether a process visibly has a GPU open."""
+        with contextlib.suppress(OSError):
+            links = (self._proc / str(pid) / "fd").iterdir()
+            return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
+        return False
 
     def describe(self, pid: int) -> Described:
         """Return who runs what since when."""
         fields = self._stat(pid)
         key = (pid, fields[19] if fields else "")  # a number may be used again
         if key not in self._described:
-            self._described = {
-                known: value for known, value in self._described.items() if self.exists(known[0])
-            }
+            self._described = {k: v for k, v in self._described.items() if self.exists(k[0])}
             self._described[key] = _describe(pid)
         return self._described[key]
 
@@ -113,9 +112,8 @@ class ProcessTable:
 
 def _ns_pids(status: Path) -> list[int]:
     with contextlib.suppress(OSError, ValueError):
-        for line in status.read_text().splitlines():
-            if line.startswith("NSpid:"):
-                return [int(number) for number in line.split()[1:]]
+        found = re.search(r"^NSpid:(.*)$", status.read_text(), re.MULTILINE)
+        return [int(number) for number in found[1].split()] if found else []
     return []
 
 
@@ -129,21 +127,11 @@ def _describe(pid: int) -> Described:
     import psutil
 
     try:
-        process = psutil.Process(pid)
+        told = psutil.Process(pid).as_dict(["username", "cmdline", "name", "create_time"])
     except psutil.Error:
-        return Described(None, None, None)
-
-    def asked(question: Any) -> Any:
-        with contextlib.suppress(psutil.Error, KeyError):
-            return question()
-        return None
-
-    arguments = asked(process.cmdline) or []
-    return Described(
-        user=asked(process.username),
-        command=_command(arguments) or asked(process.name),
-        started_seconds=asked(process.create_time),
-    )
+        return Described()
+    command = _command(told["cmdline"] or []) or told["name"]
+    return Described(told["username"], command, told["create_time"])
 
 
 def _command(arguments: list[str]) -> str | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from queue import SimpleQueue
 from typing import Any, Final
-
-logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 0.1
 """How long a tick waits for a device. One that is later is not waited for again until it answers."""
+CLOSE_SECONDS: Final = 0.5
 
 
 class Late(Exception):
@@ -28,11 +28,9 @@ class DeviceThread:
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._changed = threading.Condition()
-        self._work: Callable[[], Any] | None = None
+        self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._began: float | None = None
-        self._answer: tuple[Any, BaseException | None] | None = None
-        self._closing = False
+        self._answer: Future[Any] = Future()
         self._thread = threading.Thread(target=self._run, name=f"gpuperf-{name}", daemon=True)
         self._thread.start()
 
@@ -44,12 +42,11 @@ class DeviceThread:
 
     def begin(self, work: Callable[[], Any]) -> bool:
         """Start a call; ``False`` when the one before still runs."""
-        with self._changed:
-            if self._began is not None:
-                return False
-            self._work, self._answer, self._began = work, None, self._clock()
-            self._changed.notify_all()
-            return True
+        if self._began is not None:
+            return False
+        self._answer, self._began = Future(), self._clock()
+        self._calls.put((work, self._answer))
+        return True
 
     def answer(self, timeout_seconds: float) -> Any:  # whatever the call returns
         """Return what the call that was begun last gave.
@@ -59,34 +56,26 @@ class DeviceThread:
         Late
             It has not ended in time.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._answer is not None, timeout_seconds):
-                raise Late
-            assert self._answer is not None
-            value, error = self._answer
-        if error is not None:
-            raise error
-        return value
+        if not wait([self._answer], timeout_seconds).done:
+            raise Late
+        return self._answer.result()
 
-    def close(self, timeout_seconds: float = 0.5) -> bool:
+    def close(self) -> bool:
         """End the thread, and tell whether it has ended: a call that hangs is left behind."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        self._thread.join(timeout_seconds)
+        self._calls.put(None)
+        self._thread.join(CLOSE_SECONDS)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._work is not None or self._closing)
-                work, self._work = self._work, None
-            if work is None:
-                return
+        while call := self._calls.get():
+            work, answer = call
             try:
-                answer: tuple[Any, BaseException | None] = (work(), None)
+                value = work()
             except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
-                answer = (None, error)
-            with self._changed:
-                self._answer, self._began = answer, None
-                self._changed.notify_all()
+                self._began = None
+                answer.set_exception(error)
+            else:
+                self._began = (
+                    None  # before the answer, or whoever gets it can't begin the next call
+                )
+                answer.set_result(value)

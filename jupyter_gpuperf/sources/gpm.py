@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.sources.nvml_devices import FoundDevice
 from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, Refused, code_of
 from jupyter_gpuperf.sources.rates import NotYet
 
@@ -30,11 +29,15 @@ class GpmSampler:
     ----------
     nvml
         The pynvml module.
+    take
+        Fills a sample; ``None`` for a device without GPM.
     """
 
-    def __init__(self, nvml: Any, found: FoundDevice, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, nvml: Any, take: Callable[[Any], object] | None, clock: Callable[[], float]
+    ) -> None:
         self._nvml = nvml
-        self._found = found
+        self._take = take
         self._metric_ids: list[int] = []
         self._clock = clock
         self._before: Any = None
@@ -60,13 +63,19 @@ class GpmSampler:
         return self._values[metric_id]
 
     def _tick(self) -> None:
-        if not self._found.has_gpm:
+        if self._take is None:
             raise Refused("GPM", NOT_SUPPORTED)
         now = self._clock()
         if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
             return  # the values of the sample before still hold
         try:
-            self._advance(now)
+            sample = self._nvml.nvmlGpmSampleAlloc() if self._spare is None else self._spare
+            self._spare = None
+            self._take(sample)
+            before, self._before, self._taken_at = self._before, sample, now
+            if before is not None:
+                self._values = self._evaluate(before, sample)
+                self._spare = before
         except self._nvml.NVMLError as error:
             raise Refused("GPM", code_of(error) or 0) from error
 
@@ -75,15 +84,6 @@ class GpmSampler:
         for sample in filter(None, (self._before, self._spare)):
             self._nvml.nvmlGpmSampleFree(sample)
         self._before = self._spare = self._values = None
-
-    def _advance(self, now: float) -> None:
-        sample = self._spare if self._spare is not None else self._nvml.nvmlGpmSampleAlloc()
-        self._spare = None
-        self._found.take_gpm_sample(sample)
-        before, self._before, self._taken_at = self._before, sample, now
-        if before is not None:
-            self._values = self._evaluate(before, sample)
-            self._spare = before
 
     def _evaluate(self, before: Any, after: Any) -> dict[int, float | None]:
         request = self._nvml.c_nvmlGpmMetricsGet_t()

@@ -6,10 +6,10 @@ import os
 import time
 import types
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf import cgroup
+from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
 from jupyter_gpuperf.sources.rates import NotYet
@@ -28,36 +28,25 @@ class HostReader:
     ----------
     host
         psutil, or a stand-in for it.
-    control_group
-        Folder of the control group's files.
     """
 
-    def __init__(
-        self,
-        metrics: tuple[Metric, ...],
-        host: types.ModuleType | None = None,
-        *,
-        control_group: Path = cgroup.CGROUP,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType | None = None) -> None:
         metrics = tuple(metric for metric in metrics if metric.scope == "host")
-        self._reader = MetricReader(metrics, self._call, _reason_of, clock)
-        self.read = self._reader.read
+        self.read = MetricReader(metrics, self._call, _reason_of, time.monotonic).read
         self._host = host  # psutil; loaded when it is first read, in the sampler's thread
-        self._control_group = control_group
         self._whole, self._cores = _BusyShares(), _BusyShares()
         self._own: dict[str, Callable[[], Any]] = {
             "cpu_percent": lambda: _most(self._whole.percent([self._psutil.cpu_times()])),
             "busiest_core_percent": lambda: _most(self.read_cores()),
-            "cpu_limit_cores": self._cpu_limit_cores,
+            "cpu_limit_cores": lambda: float(usable_cpus()),
             "network_bytes": self._network_bytes,
             "swap_used_bytes": lambda: self._psutil.swap_memory().used,
             "shm_usage": lambda: self._psutil.disk_usage(SHARED_MEMORY),
             "folder_usage": lambda: self._psutil.disk_usage(os.getcwd()),
-            "cgroup_cpu_used_seconds": lambda: cgroup.cpu_used_seconds(control_group),
-            "cgroup_cpu_throttled_seconds": lambda: cgroup.cpu_throttled_seconds(control_group),
-            "cgroup_memory_used_bytes": self._container_memory_bytes,
-            "cgroup_memory_limit_bytes": lambda: cgroup.memory_limit_bytes(control_group),
+            "cgroup_cpu_used_seconds": cgroup.cpu_used_seconds,
+            "cgroup_cpu_throttled_seconds": cgroup.cpu_throttled_seconds,
+            "cgroup_memory_used_bytes": _container_memory_bytes,
+            "cgroup_memory_limit_bytes": cgroup.memory_limit_bytes,
         }
 
     def read_cores(self) -> list[float]:
@@ -80,27 +69,11 @@ class HostReader:
             return self._own[function]()
         return getattr(self._psutil, function)(*arguments)
 
-    def _cpu_limit_cores(self) -> float:
-        cores = float(self._psutil.cpu_count() or 1)
-        if hasattr(os, "sched_getaffinity"):
-            cores = min(cores, float(len(os.sched_getaffinity(0))))
-        quota = cgroup.cpu_quota(self._control_group)
-        return cores if quota is None else min(cores, quota)
-
-    def _network_bytes(self) -> tuple[float, float]:
+    def _network_bytes(self) -> tuple[int, int]:
         # Without the loopback: what a notebook says to its kernel is no traffic.
         cards = self._psutil.net_io_counters(pernic=True)
         outside = [card for name, card in cards.items() if not name.startswith("lo")]
-        return (
-            float(sum(card.bytes_recv for card in outside)),
-            float(sum(card.bytes_sent for card in outside)),
-        )
-
-    def _container_memory_bytes(self) -> int | None:
-        # Without a limit the group is the whole session or machine, and its use says nothing new.
-        if cgroup.memory_limit_bytes(self._control_group) is None:
-            return None
-        return cgroup.memory_used_bytes(self._control_group)
+        return sum(card.bytes_recv for card in outside), sum(card.bytes_sent for card in outside)
 
 
 class _BusyShares:
@@ -124,6 +97,11 @@ class _BusyShares:
             self._percent = [_share_percent(after, before) for after, before in pairs]
             self._before = now
         return self._percent
+
+
+def _container_memory_bytes() -> int | None:
+    # Without a limit the group is the whole session or machine, and its use says nothing new.
+    return None if cgroup.memory_limit_bytes() is None else cgroup.memory_used_bytes()
 
 
 def _most(shares: list[float]) -> float:

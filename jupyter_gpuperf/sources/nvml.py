@@ -1,18 +1,17 @@
 """Readings from the NVIDIA driver: the only place that imports pynvml.
 
 What its errors mean is in ``nvml_errors.py``, which devices there are in ``nvml_devices.py``, and what
-metrics may call in ``driver_calls.py``.
+metrics may call in ``nvml_device.py``.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import (
@@ -29,7 +28,6 @@ from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml_device import NvmlDevice
 from jupyter_gpuperf.sources.nvml_devices import find_devices
-from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.protocol import Scheme
 from jupyter_gpuperf.sources.xid import XidWatch
 
@@ -43,6 +41,14 @@ HANG_SECONDS: Final = 2.0
 
 PROCESSES_SECONDS: Final = 1.0
 """How long a list of processes is waited for."""
+
+
+def _load_pynvml() -> Any:
+    import pynvml
+
+    if not hasattr(pynvml, "nvmlDeviceGetCurrentClocksEventReasons"):
+        raise ImportError(f"{pynvml.__file__} is another or an old module of the name pynvml")
+    return pynvml
 
 
 class NvmlDriver:
@@ -64,31 +70,27 @@ class NvmlDriver:
     def __init__(
         self,
         metrics: tuple[Metric, ...],
-        load: Callable[[], Any] | None = None,
+        load: Callable[[], Any] = _load_pynvml,
         clock: Callable[[], float] = time.monotonic,
         open_seconds: float = OPEN_SECONDS,
     ) -> None:
         self._metrics = tuple(metric for metric in metrics if metric.scope == "device")
         self._clock = clock
         self._open_seconds = open_seconds
-        self._load = load or _load_pynvml
+        self._load = load
         self._nvml: Any = None
         self._library: DeviceThread | None = None
         self._xid: XidWatch | None = None
         self._open: dict[str, NvmlDevice] = {}
-        self._threads: dict[str, DeviceThread] = {}
         self._readings: dict[str, Readings] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
-        self._known: dict[str, DeviceInfo] = {}
-        self._lost: dict[str, Readings] = {}
+        self._known: list[DeviceInfo] = []
 
     def open(self) -> None:
         """Initialise the driver's library and list the devices."""
-        if self._library is None:
-            self._library = DeviceThread("nvml", self._clock)
-        self._lost = {}
+        self._library = self._library or DeviceThread("nvml", self._clock)
         self._library.begin(self._connect)
-        self._await_library(self._open_seconds)
+        self._await_library(self._library, self._open_seconds)
 
     def devices(self) -> Devices:
         """Return the devices found by :meth:`open` and how they are, or why there are none."""
@@ -96,36 +98,38 @@ class NvmlDriver:
 
     def read(self) -> dict[str, Readings]:
         """Read every metric of every device once."""
-        if self._library is not None and self._devices.reason is nvml_errors.NOT_ANSWERING:
-            self._await_library(0.0)
-        for uuid, device in self._open.items():
-            self._threads[uuid].begin(device.read)
+        if self._library and self._devices.reason is nvml_errors.NOT_ANSWERING:
+            self._await_library(self._library, 0.0)
+        for device in self._open.values():
+            device.thread.begin(device.read)
         deadline = self._clock() + PATIENCE_SECONDS
-        for uuid in self._open:
-            self._take(uuid, deadline)
-        self._note_states()
-        return {**self._readings, **self._lost}
+        for uuid, device in self._open.items():
+            self._take(uuid, device.thread, deadline)
+        listed = {info.uuid for info in self._devices.devices}
+        gone = dict.fromkeys(listed - self._open.keys(), self._all("device_lost"))
+        readings = {**self._readings, **gone}
+        self._note_states(readings)
+        return readings
 
     def read_processes(self) -> ListedProcesses:
         """Return the processes on each device."""
-        began = {
-            uuid: self._threads[uuid].begin(partial(processes_of, self._nvml, device.found.handle))
+        begun = {uuid: each.thread.begin(each.processes) for uuid, each in self._open.items()}
+        return {
+            uuid: _processes(device.thread) if begun[uuid] else "not_answering"
             for uuid, device in self._open.items()
         }
-        return {uuid: self._processes(uuid, begun=begun) for uuid, begun in began.items()}
 
     def close(self) -> None:
         """Release the driver's library; what hangs in it is left behind."""
-        ended = [thread.close() for thread in self._threads.values()]
-        opened = bool(self._open)
-        for device in self._open.values():
-            if all(ended):
-                device.close()
-        self._open, self._threads, self._readings = {}, {}, {}
+        opened = list(self._open.values())
+        hanging = [device for device in opened if not device.thread.close()]
+        self._open, self._readings = {}, {}
         if self._xid is not None:
             self._xid.close()
             self._xid = None
-        if opened and all(ended):
+        if opened and not hanging:
+            for device in opened:
+                device.close()
             try:
                 self._nvml.nvmlShutdown()
             except self._nvml.NVMLError as error:
@@ -149,41 +153,28 @@ class NvmlDriver:
             device.read()  # the limits, for the description
         return opened
 
-    def _await_library(self, timeout_seconds: float) -> None:
-        assert self._library is not None
+    def _await_library(self, library: DeviceThread, timeout_seconds: float) -> None:
         try:
-            self._open = self._library.answer(timeout_seconds)
-        except Late:
-            self._devices = Devices(devices=[], reason=nvml_errors.NOT_ANSWERING)
-            return
+            self._open = library.answer(timeout_seconds)
         except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
-            reason = nvml_errors.why_no_devices(error)
+            late = isinstance(error, Late)
+            reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
             if reason.code == "driver_error":
                 logger.warning("NVML could not be opened: %s", error)
             self._devices = Devices(devices=[], reason=reason)
             return
-        self._threads = {
-            uuid: DeviceThread(f"nvml-{device.found.info.index}", self._clock)
-            for uuid, device in self._open.items()
-        }
         infos = [device.info() for device in self._open.values()]
-        infos += self._lost_since({info.uuid for info in infos})
-        self._known = {info.uuid: info for info in infos}
-        self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
-
-    def _lost_since(self, found: set[str]) -> list[DeviceInfo]:
         # A device that fell off the bus is not listed any more: the user must see that it is gone.
         # An instance that is not there any more was taken apart on purpose.
-        gone = [
-            msgspec.structs.replace(info, state="device_lost")
-            for uuid, info in self._known.items()
-            if uuid not in found and info.parent_uuid is None
+        infos += [
+            replace(info, state="device_lost")
+            for info in self._known
+            if info.uuid not in self._open and info.parent_uuid is None
         ]
-        self._lost = {info.uuid: self._all("device_lost") for info in gone}
-        return gone
+        self._known = infos
+        self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
 
-    def _take(self, uuid: str, deadline: float) -> None:
-        thread = self._threads[uuid]
+    def _take(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
         hangs = thread.busy_seconds > PATIENCE_SECONDS
         try:
             answer = thread.answer(0.0 if hangs else max(0.0, deadline - self._clock()))
@@ -199,28 +190,24 @@ class NvmlDriver:
     def _all(self, reason: MissingReason) -> Readings:
         return dict.fromkeys((metric.name for metric in self._metrics), reason)
 
-    def _processes(self, uuid: str, *, begun: bool) -> list[ListedProcess] | MissingReason:
-        if not begun:
-            return "not_answering"
-        try:
-            listed: list[ListedProcess] = self._threads[uuid].answer(PROCESSES_SECONDS)
-        except Late:
-            return "not_answering"
-        except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
-            return nvml_errors.missing_reason(error)
-        return listed
-
-    def _note_states(self) -> None:
-        infos = [
-            msgspec.structs.replace(info, state=_state_of(self._readings[info.uuid]))
-            if info.uuid in self._readings
-            else info
-            for info in self._devices.devices
-        ]
-        for info, before in zip(infos, self._devices.devices, strict=True):
+    def _note_states(self, readings: Mapping[str, Readings]) -> None:
+        infos = []
+        for before in self._devices.devices:
+            info = replace(before, state=_state_of(readings.get(before.uuid, {})))
             if info.state != before.state:
                 logger.warning("%s: %s", info.uuid, info.state)
+            infos.append(info)
         self._devices = Devices(devices=infos, reason=self._devices.reason)
+
+
+def _processes(thread: DeviceThread) -> list[ListedProcess] | MissingReason:
+    try:
+        listed: list[ListedProcess] = thread.answer(PROCESSES_SECONDS)
+    except Late:
+        return "not_answering"
+    except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
+        return nvml_errors.missing_reason(error)
+    return listed
 
 
 def _state_of(readings: Readings) -> DeviceState:
@@ -228,14 +215,6 @@ def _state_of(readings: Readings) -> DeviceState:
     if values == {"not_answering"}:
         return "not_answering"
     return "device_lost" if values == {"device_lost"} else "ok"
-
-
-def _load_pynvml() -> Any:
-    import pynvml
-
-    if not hasattr(pynvml, "nvmlDeviceGetCurrentClocksEventReasons"):
-        raise ImportError(f"{pynvml.__file__} is another or an old module of the name pynvml")
-    return pynvml
 
 
 SCHEME: Final = Scheme(

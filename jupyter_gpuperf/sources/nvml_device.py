@@ -1,18 +1,22 @@
-"""One device of the driver: what it is, and its readings."""
+"""One device of the driver: what it is, what metrics may call for it, and its readings."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.schemas import DeviceInfo, MissingReason, Readings
+from jupyter_gpuperf.schemas import DeviceInfo, ListedProcess, MissingReason, Readings
 from jupyter_gpuperf.sources import nvml_errors
-from jupyter_gpuperf.sources.driver_calls import DriverCalls
+from jupyter_gpuperf.sources.device_thread import DeviceThread
+from jupyter_gpuperf.sources.gpm import GpmSampler
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
+from jupyter_gpuperf.sources.nvml_processes import processes_of
+from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
 
@@ -26,9 +30,20 @@ LIMITS: Final = (
 )
 """Readings that describe a device."""
 
+COUNTER_BITS: Final = 32
+"""The driver's PCIe byte counters, measured on an H100."""
+
+LANE_BYTES_PER_SECOND: Final = {1: 250e6, 2: 500e6, 3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
+"""The most that one lane of each PCIe generation carries in one direction."""
+
+VALUE_FIELDS: Final = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal"}
+"""``nvmlValueType_t`` → the member of the union that holds the value."""
+
 
 class NvmlDevice:
-    """Reads one device; used from one thread at a time.
+    """Reads one device, or one MIG instance, in a thread of its own.
+
+    Metrics may call the driver's functions, and what several of them give together.
 
     Parameters
     ----------
@@ -47,9 +62,24 @@ class NvmlDevice:
         xid: XidWatch,
         clock: Callable[[], float],
     ) -> None:
-        self.found = found
-        self._calls = DriverCalls(nvml, found, xid=xid, clock=clock)
-        self._reader = MetricReader(metrics, self._calls, self._reason_of, clock)
+        self.thread = DeviceThread(f"nvml-{found.info.index}", clock)
+        self._nvml, self._info, self._handle = nvml, found.info, found.handle
+        self._rates = Rates(clock)
+        # A sampler for each cadence, so that the slow ones too see all time between their readings.
+        self._gpm = GpmSampler(nvml, found.take_gpm_sample, clock)
+        self._gpm_slow = GpmSampler(nvml, found.take_gpm_sample, clock)
+        uuid = found.info.uuid
+        self._own: dict[str, Callable[..., Any]] = {
+            "field_value": self._field_value,
+            "gpm": self._gpm.value,
+            "gpm_slow": self._gpm_slow.value,
+            "pcie_counter_rate": self._pcie_counter_rate,
+            "xid_count": lambda: xid.count(uuid),
+            "xid_last_code": lambda: xid.last_code(uuid),
+        }
+        if found.info.unified_memory:  # the driver has none to tell
+            self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _memory_of_the_machine()
+        self._reader = MetricReader(metrics, self._call, self._reason_of, clock)
         self._readings: Readings = {}
         self._logged: set[str] = set()
 
@@ -66,16 +96,50 @@ class NvmlDevice:
     def info(self) -> DeviceInfo:
         """Return the description; the limits are those that :meth:`read` gave last."""
         limits = {name: self._readings.get(name, "not_supported") for name in LIMITS}
-        return msgspec.structs.replace(self.found.info, **limits)
+        return replace(self._info, **limits)
+
+    def processes(self) -> list[ListedProcess]:
+        """Return the processes that hold this device."""
+        return processes_of(self._nvml, self._handle)
 
     def close(self) -> None:
         """Give back what the driver lent."""
-        self._calls.close()
+        self._gpm.close()
+        self._gpm_slow.close()
+
+    def _call(self, function: str, *arguments: int) -> Any:
+        if function in self._own:
+            return self._own[function](*arguments)
+        return getattr(self._nvml, function)(self._handle, *arguments)
+
+    def _field_value(self, field_id: int) -> float:
+        (answer,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [field_id])
+        if answer.nvmlReturn != 0:
+            raise nvml_errors.Refused("a field value", answer.nvmlReturn)
+        return float(getattr(answer.value, VALUE_FIELDS[answer.valueType]))
+
+    def _pcie_counter_rate(self, field_id: int) -> float | None:
+        generation = self._nvml.nvmlDeviceGetMaxPcieLinkGeneration(self._handle)
+        lanes = self._nvml.nvmlDeviceGetMaxPcieLinkWidth(self._handle)
+        return self._rates.rate(
+            field_id,
+            self._field_value(field_id),
+            wraps_at=float(1 << COUNTER_BITS),
+            most_per_second=LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes,
+        )
 
     def _reason_of(self, error: Exception) -> MissingReason:
         reason = nvml_errors.missing_reason(error)
         # A state is logged when it is first seen, not at every tick.
         if reason != "not_supported" and str(error) not in self._logged:
             self._logged.add(str(error))
-            logger.warning("%s: a reading is missing (%s): %s", self.found.info.uuid, reason, error)
+            logger.warning("%s: a reading is missing (%s): %s", self._info.uuid, reason, error)
         return reason
+
+
+def _memory_of_the_machine() -> SimpleNamespace:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    used = memory.total - memory.available
+    return SimpleNamespace(total=memory.total, used=used, free=memory.available, reserved=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -25,8 +26,8 @@ class FoundDevice(Struct, frozen=True, kw_only=True):
     info: DeviceInfo
     """Without what readings tell."""
     handle: Any
-    has_gpm: bool
-    take_gpm_sample: Callable[[Any], object]
+    take_gpm_sample: Callable[[Any], object] | None
+    """Fills a sample; ``None`` where there is no GPM."""
 
 
 def find_devices(nvml: Any) -> Iterator[FoundDevice]:
@@ -44,6 +45,7 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:
 
 def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
     capability = _perhaps(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
+    gpm = _perhaps(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
     return FoundDevice(
         info=DeviceInfo(
             uuid=text(nvml.nvmlDeviceGetUUID(handle)),
@@ -62,8 +64,7 @@ def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
             replayed=False,
         ),
         handle=handle,
-        has_gpm=_has_gpm(nvml, handle),
-        take_gpm_sample=lambda sample: nvml.nvmlGpmSampleGet(handle, sample),
+        take_gpm_sample=partial(nvml.nvmlGpmSampleGet, handle) if gpm else None,
     )
 
 
@@ -86,29 +87,17 @@ def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
             uuid, name = text(nvml.nvmlDeviceGetUUID(handle)), text(nvml.nvmlDeviceGetName(handle))
         except nvml.NVMLError:
             continue  # this place is not taken
+        info = replace(
+            parent.info, uuid=uuid, name=name, parent_uuid=parent.info.uuid, unified_memory=False
+        )
+        take = partial(_sample_instance, nvml, parent.handle, handle)
         yield FoundDevice(
-            info=replace(
-                parent.info,
-                uuid=uuid,
-                name=name,
-                parent_uuid=parent.info.uuid,
-                unified_memory=False,
-            ),
-            handle=handle,
-            has_gpm=parent.has_gpm,
-            take_gpm_sample=_of_instance(nvml, parent.handle, handle),
+            info=info, handle=handle, take_gpm_sample=take if parent.take_gpm_sample else None
         )
 
 
-def _of_instance(nvml: Any, parent: Any, handle: Any) -> Callable[[Any], object]:
-    return lambda sample: nvml.nvmlGpmMigSampleGet(
-        parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample
-    )
-
-
-def _has_gpm(nvml: Any, handle: Any) -> bool:
-    support = _perhaps(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
-    return bool(support)
+def _sample_instance(nvml: Any, parent: Any, handle: Any, sample: Any) -> None:
+    nvml.nvmlGpmMigSampleGet(parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample)
 
 
 def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:

@@ -59,9 +59,7 @@ def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
     for function in ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization"):
         try:
             samples = getattr(nvml, function)(handle, oldest_us)
-        except AttributeError:
-            continue
-        except nvml.NVMLError as error:
+        except (nvml.NVMLError, AttributeError) as error:
             if nvml_errors.code_of(error) == nvml_errors.NOT_FOUND:
                 return {}  # nobody worked in that time
             continue

@@ -43,23 +43,18 @@ class Connection(Protocol):
     @property
     def kind(self) -> str:
         """``nvml``, ``replay``, ``none``, …; what ``GET version`` shows."""
-        ...
 
     def open(self) -> None:
         """Connect. A failure is kept and shown by :meth:`devices`, not raised."""
-        ...
 
     def devices(self) -> Devices:
         """Return the devices there are now, or why there are none."""
-        ...
 
     def read_processes(self) -> ListedProcesses:
         """Return the processes on each device; dear (2 ms a device), so not at every tick."""
-        ...
 
     def close(self) -> None:
         """Disconnect; safe to call twice, and when ``open`` failed."""
-        ...
 
 
 class Driver(Connection, Protocol):
@@ -67,7 +62,6 @@ class Driver(Connection, Protocol):
 
     def read(self) -> dict[str, Readings]:
         """Read every device once: UUID → readings."""
-        ...
 
 
 class Source(Connection, Protocol):
@@ -78,11 +72,9 @@ class Source(Connection, Protocol):
 
         A source that asks reads once; one that is told returns what has arrived, which may be nothing.
         """
-        ...
 
     def read_training(self) -> TrainingNow | None:
         """Return what training loops did, as a recording tells; ``None`` where there is none."""
-        ...
 
 
 class Scheme(Struct, frozen=True, kw_only=True):

@@ -24,8 +24,8 @@ class Rates:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._before: dict[Hashable, tuple[float, float]] = {}
-        self._rates: dict[Hashable, float] = {}
+        # When it was read, the total, and the rate then; the rate is ``None`` where there is none.
+        self._kept: dict[Hashable, tuple[float, float, float | None]] = {}
 
     def rate(
         self,
@@ -50,20 +50,18 @@ class Rates:
             This is the first reading, or the total was reset.
         """
         now = self._clock()
-        seconds, before = self._before.get(key, (now, total))
+        if key not in self._kept:
+            self._kept[key] = (now, total, None)
+        seconds, before, rate = self._kept[key]
         elapsed_seconds = now - seconds
-        if key in self._before and elapsed_seconds < SHORTEST_SECONDS:
-            if key not in self._rates:
-                raise NotYet
-            return self._rates[key]
-        self._before[key] = (now, total)
-        growth = total - before
-        if growth < 0 and wraps_at is not None:
-            growth += wraps_at
-        if wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at:
-            return None
-        if elapsed_seconds <= 0 or growth < 0:
-            self._rates.pop(key, None)
+        if elapsed_seconds >= SHORTEST_SECONDS:
+            growth = total - before
+            if wraps_at is not None and growth < 0:
+                growth += wraps_at
+            rate = growth / elapsed_seconds if growth >= 0 else None
+            self._kept[key] = (now, total, rate)
+            if wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at:
+                return None
+        if rate is None:
             raise NotYet
-        self._rates[key] = growth / elapsed_seconds
-        return self._rates[key]
+        return rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -58,7 +59,7 @@ class MetricReader:
 
     def read(self) -> Readings:
         """Return a reading of every metric."""
-        now, calls = self._clock(), _OncePerTick(self._call)
+        now, calls = self._clock(), _once_per_tick(self._call)
         for metric in self._metrics:
             if now >= self._due_seconds[metric.name]:
                 reading = self._reading(metric, calls)
@@ -78,29 +79,27 @@ class MetricReader:
         return "not_supported" if value is None else metric.checked(value)
 
 
-class _OncePerTick:
-    """Makes each distinct call once, and gives its answer, or its error, to all who ask.
+def _once_per_tick(call: Calls) -> Calls:
+    """Return calls that are made once each, and give their answer, or their error, to all who ask.
 
-    Several metrics come out of one call of the driver (used and total memory). Create one of these
-    per device and tick.
+    Several metrics come out of one call of the driver (used and total memory). Make one of these per device
+    and tick.
     """
 
-    def __init__(self, call: Calls) -> None:
-        self._call = call
-        self._answers: dict[tuple[str, tuple[int, ...]], tuple[Any, Exception | None]] = {}
+    @functools.cache
+    def made(function: str, *arguments: int) -> tuple[Any, Exception | None]:
+        try:
+            return call(function, *arguments), None
+        except Exception as error:  # noqa: BLE001  (kept, and raised again for each who asks)
+            return None, error
 
-    def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
-        """Call, or repeat what the first such call gave."""
-        key = (function, arguments)
-        if key not in self._answers:
-            try:
-                self._answers[key] = (self._call(function, *arguments), None)
-            except Exception as error:  # noqa: BLE001  (kept, and raised again for each who asks)
-                self._answers[key] = (None, error)
-        answer, failure = self._answers[key]
+    def repeated(function: str, *arguments: int) -> Any:  # the driver's structs are untyped
+        answer, failure = made(function, *arguments)
         if failure is not None:
             raise failure
         return answer
+
+    return repeated
 
 
 def _pause_seconds(metric: Metric, reading: float | str) -> float:

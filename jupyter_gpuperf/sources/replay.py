@@ -43,9 +43,7 @@ class ReplaySource:
         self._started = 0.0
         self._recordings: list[Recording] = []
         self._reason: NoDevices | None = None
-        self._covering = frozenset(
-            each.name for each in metrics if each.covers_tick or each.per_second
-        )
+        self._covering = [each.name for each in metrics if each.covers_tick or each.per_second]
         self._read_to: dict[int, float] = {}
 
     def open(self) -> None:
@@ -57,10 +55,19 @@ class ReplaySource:
             try:
                 self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
-                self._recordings, self._reason = [], _unreadable(path, error)
+                self._recordings = []
+                self._reason = NoDevices(
+                    code="recording_unreadable",
+                    message=f"The recording {path} can't be replayed: {error}.",
+                    hint="Name a recording in c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE: replay:FILE[,FILE…].",
+                )
                 break
         if not self._reason and not any(each.devices(0.0) for each in self._recordings):
-            self._reason = _empty(self._paths)
+            self._reason = NoDevices(
+                code="recording_without_devices",
+                message=f"The recording {', '.join(map(str, self._paths))} holds no GPU.",
+                hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
+            )
         self._started = self._clock()
 
     def devices(self) -> Devices:
@@ -139,22 +146,6 @@ def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
     # The last reading holds as long as the average one.
     length_seconds = seconds[-1] + seconds[-1] / max(1, len(seconds) - 1)
     return elapsed_seconds % length_seconds if length_seconds else 0.0
-
-
-def _unreadable(path: Path, error: Exception) -> NoDevices:
-    return NoDevices(
-        code="recording_unreadable",
-        message=f"The recording {path} can't be replayed: {error}.",
-        hint="Name a recording in c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE: replay:FILE[,FILE…].",
-    )
-
-
-def _empty(paths: Sequence[Path]) -> NoDevices:
-    return NoDevices(
-        code="recording_without_devices",
-        message=f"The recording {', '.join(map(str, paths))} holds no GPU.",
-        hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
-    )
 
 
 SCHEME: Final = Scheme(

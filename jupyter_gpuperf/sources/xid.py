@@ -36,21 +36,19 @@ class XidWatch:
 
     def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:
         self._nvml = nvml
-        self._lock = threading.Lock()
-        self._codes: dict[str, int] = {}
-        self._counts: dict[str, int] = {}
+        # UUID → how many there were, and the number of the last; replaced as a whole, so no lock.
+        self._told: dict[str, tuple[int, int]] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._events: Any = None
         self._register(handles)
-        if self._counts:
+        if self._told:
             self._thread = threading.Thread(target=self._run, name="gpuperf-xid", daemon=True)
             self._thread.start()
 
     def count(self, uuid: str) -> int | None:
         """Return how many errors this device had, or ``None`` when the driver doesn't tell."""
-        with self._lock:
-            return self._counts.get(uuid)
+        return self._told[uuid][0] if uuid in self._told else None
 
     def last_code(self, uuid: str) -> int | None:
         """Return the last error's number, or ``None`` when the driver doesn't tell.
@@ -60,12 +58,12 @@ class XidWatch:
         NotYet
             There was none so far.
         """
-        with self._lock:
-            if uuid not in self._counts:
-                return None
-            if uuid not in self._codes:
-                raise NotYet
-            return self._codes[uuid]
+        if uuid not in self._told:
+            return None
+        count, code = self._told[uuid]
+        if count == 0:
+            raise NotYet
+        return code
 
     def close(self) -> None:
         """End the thread; a wait that hangs is left behind."""
@@ -85,7 +83,7 @@ class XidWatch:
             except self._nvml.NVMLError as error:
                 logger.info("%s tells no XID errors: %s", uuid, error)
             else:
-                self._counts[uuid] = 0
+                self._told[uuid] = (0, 0)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -104,7 +102,5 @@ class XidWatch:
     def _note(self, event: Any) -> None:
         uuid = text(self._nvml.nvmlDeviceGetUUID(event.device))
         logger.warning("XID %d on %s", event.eventData, uuid)
-        with self._lock:
-            if uuid in self._counts:
-                self._counts[uuid] += 1
-                self._codes[uuid] = int(event.eventData)
+        if uuid in self._told:
+            self._told[uuid] = (self._told[uuid][0] + 1, int(event.eventData))

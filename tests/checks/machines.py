@@ -28,15 +28,12 @@ HEALTHY_H100 = {
     "mig.mode.current": "Disabled",
     "compute_mode": "Default",
     "utilization.gpu": "0",
-    "memory.used": "4",
-    "memory.total": "81559",
 }
 TORCH = {
     "version": "2.11.0+cu130",
     "cuda": "13.0",
     "hip": None,
     "architectures": ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"],
-    "threads": 16,
     "settings": {
         "cudnn_enabled": True,
         "cudnn_benchmark": False,
@@ -165,7 +162,6 @@ def machine_of(
         run_command=lambda command, _seconds, _environment: answer(answers, command),
         room_of=lambda path: room(root, path, all_rooms),
         interpreter="/env/bin/python",
-        prefix="/env",
         packages=[WHEEL],
         headers="/env/include/python3.12",
         pid=7,

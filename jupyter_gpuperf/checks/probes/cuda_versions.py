@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.checks.probes.gpus import driver_version, gpus
-from jupyter_gpuperf.checks.probes.imports import numbers
+from jupyter_gpuperf.checks.probes.installed import numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 LOWEST_FOR_MAJOR: Final[dict[int, str]] = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}

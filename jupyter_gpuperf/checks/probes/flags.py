@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from jupyter_gpuperf.checks.probes.gpus import on_the_bus
@@ -28,20 +29,18 @@ def lines_for(machine: Machine, *needed: str) -> str:
     flags = list(dict.fromkeys([*needed, *_missing(machine)]))
     if container(machine) == "kubernetes":
         return "\n".join(KUBERNETES[flag] for flag in flags if flag in KUBERNETES)
-    program = "podman" if container(machine) == "podman" else "docker"
-    words = [
-        "--device nvidia.com/gpu=all" if program == "podman" and flag == "--gpus all" else flag
-        for flag in flags
-    ]
+    words = f"docker run {' '.join(flags)}"
+    if container(machine) == "podman":
+        words = words.replace("docker", "podman").replace(
+            "--gpus all", "--device nvidia.com/gpu=all"
+        )
     compose = "\n".join(f"#   {COMPOSE[flag]}" for flag in flags if flag in COMPOSE)
-    return f"{program} run {' '.join(words)} …\n# or, in compose.yaml:\n{compose}"
+    return f"{words} …\n# or, in compose.yaml:\n{compose}"
 
 
-def _missing(machine: Machine) -> list[str]:
-    missing = []
+def _missing(machine: Machine) -> Iterator[str]:
     if on_the_bus(machine) and not machine.exists("/dev/nvidiactl"):
-        missing.append("--gpus all")
+        yield "--gpus all"
     room = machine.room("/dev/shm")
     if room is not None and room.total_bytes < SMALL_SHARED_MEMORY:
-        missing.append("--shm-size=8g")
-    return missing
+        yield "--shm-size=8g"

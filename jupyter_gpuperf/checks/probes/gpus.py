@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +30,6 @@ FIELDS: Final = (
     "mig.mode.current",
     "compute_mode",
     "utilization.gpu",
-    "memory.used",
-    "memory.total",
 )
 SECONDS: Final = 15.0
 """Without persistence the driver first wakes each device: a second or two for each."""
@@ -79,12 +76,11 @@ def gpus(machine: Machine) -> list[Gpu]:
     """Return the GPUs that the driver shows here."""
     fields: tuple[str, ...] = FIELDS
     ran = smi(machine)
-    if ran.code not in (0, None) and "not a valid field" in ran.out + ran.err:
+    if ran.code and "not a valid field" in ran.out + ran.err:
         fields = FIELDS[:5]  # an old driver knows fewer
         ran = smi(machine, fields=fields)
-    if ran.code != 0:
-        return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in ran.out.splitlines() if line]
+    lines = ran.out.splitlines() if ran.code == 0 else []
+    rows = [re.split(r" *, *", line.strip()) for line in lines]
     return [Gpu(dict(zip(fields, row, strict=True))) for row in rows if len(row) == len(fields)]
 
 
@@ -116,18 +112,19 @@ def without_gpu(machine: Machine) -> Outcome | None:
     return None if has_gpu(machine) else not_known("There is no NVIDIA GPU to be seen here.")
 
 
+def shown_gpus(machine: Machine) -> list[Gpu] | Outcome:
+    """Return the GPUs that the driver shows here, or that it shows none."""
+    return gpus(machine) or not_known("nvidia-smi shows no GPU here.")
+
+
 def cuda(machine: Machine) -> dict[str, Any]:
     """Return how the driver's own CUDA starts, asked in a process of its own.
 
     Keys: ``driver`` such as ``13.0``, ``code`` of cuInit, ``name`` of the code, ``count``; ``missing``
     where libcuda can't be loaded.
     """
-    ran = machine.run(machine.interpreter, "-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
-    try:
-        found = json.loads(ran.out)
-    except ValueError:
-        return {"missing": ran.err.strip()[-300:] or f"the probe ended with {ran.code}"}
-    return found if isinstance(found, dict) else {}
+    found, died = machine.probe("-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
+    return found or {"missing": died}
 
 
 def driver_version(machine: Machine) -> str | None:

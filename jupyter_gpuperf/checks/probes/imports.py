@@ -2,63 +2,53 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.checks.declaration import Outcome, not_known
+from jupyter_gpuperf.checks.declaration import Outcome, check, not_known
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 PROBE: Final = str(Path(__file__).with_name("imports_probe.py"))
 SECONDS: Final = 25.0
 
+importing_check = partial(check, seconds=30.0)
+"""Makes a check that waits for the import of torch or numpy: from a cold disk that alone can take twenty seconds."""
 
-def imported(machine: Machine) -> Mapping[str, Any]:
+
+def imported(machine: Machine) -> dict[str, Any]:
     """Return what the probe found; what a running kernel told of its own torch stands before it."""
     told = machine.live.get("torch")
     flags = ("--no-torch",) if told else ()
-    ran = machine.run(machine.interpreter, PROBE, *flags, seconds=SECONDS)
-    try:
-        found = json.loads(ran.out)
-    except ValueError:
-        died = ran.err.strip().splitlines()[-1:] or [f"the process ended with code {ran.code}"]
-        found = {"numpy": {"error": died[0]}, "torch": {"error": died[0]}, "libraries": []}
+    found, died = machine.probe(PROBE, *flags, seconds=SECONDS)
+    found = found or {"numpy": {"error": died}, "torch": {"error": died}}
     return {**found, "torch": told} if told else found
 
 
 def torch(machine: Machine) -> Mapping[str, Any]:
     """Return the facts of torch; with ``error`` where there is none."""
-    found: Mapping[str, Any] = imported(machine).get("torch") or {"error": "missing"}
-    return found
+    return imported(machine).get("torch") or {"error": "missing"}
 
 
 def without_torch(machine: Machine) -> Outcome | None:
     """Return why nothing can be said of torch; ``None`` where it can."""
-    error = torch(machine).get("error")
-    if error == "missing":
-        return not_known("torch is not installed in this environment.")
-    return (
-        not_known("torch can't be imported here; the check of the import says why.")
-        if error
-        else None
-    )
+    match torch(machine).get("error"):
+        case None:
+            return None
+        case "missing":
+            return not_known("torch is not installed in this environment.")
+    return not_known("torch can't be imported here; the check of the import says why.")
 
 
-def libraries(machine: Machine) -> list[str]:
-    """Return the shared libraries in the process: of the running kernel, else after importing torch."""
-    told = machine.live.get("libraries")
-    return list(told or imported(machine).get("libraries") or [])
+def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """Return the shared libraries in the process whose file names match, by what the pattern's group finds.
 
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version's leading numbers: ``13.0`` → ``(13, 0)``."""
-    found = []
-    for part in version.split("+")[0].split("."):
-        digits = "".join(each for each in part if each.isdigit())
-        if not digits:
-            break
-        found.append(int(digits))
-        if digits != part:
-            break
-    return tuple(found)
+    They are those of the running kernel, else those after importing torch.
+    """
+    found: dict[str, list[str]] = {}
+    for path in machine.live.get("libraries") or imported(machine).get("libraries", ()):
+        if match := pattern.match(Path(path).name):
+            found.setdefault(match[1], []).append(path)
+    return found

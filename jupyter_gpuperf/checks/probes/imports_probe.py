@@ -40,7 +40,7 @@ def main() -> None:
         found["torch"] = _imported("torch", _of_torch)
         if "error" not in found["torch"]:
             found["built_on_torch"] = _built_on_torch()
-    found["libraries"] = loaded_libraries("self")
+    found["libraries"] = loaded_libraries()
     said.write(json.dumps(found))
     said.flush()
     os._exit(0)
@@ -65,7 +65,6 @@ def _imported(name: str, describe: Any) -> dict[str, Any]:
 
 
 def _of_numpy(numpy: Any) -> dict[str, Any]:
-    blas = ""
     try:
         blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
     except Exception:  # noqa: BLE001  (before numpy 1.26 it only prints)
@@ -91,7 +90,6 @@ def torch_facts(torch: Any) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "hip": getattr(torch.version, "hip", None),
         "architectures": (built_for or "").split(),
-        "threads": torch.get_num_threads(),
         "settings": {
             "cudnn_enabled": _setting(lambda: cudnn.enabled),
             "cudnn_benchmark": _setting(lambda: cudnn.benchmark),
@@ -128,10 +126,10 @@ def _built_on_torch() -> dict[str, str]:
     return failed
 
 
-def loaded_libraries(pid: int | str) -> list[str]:
-    """Return the paths of the shared libraries that a process has loaded."""
+def loaded_libraries() -> list[str]:
+    """Return the paths of the shared libraries that this process has loaded."""
     try:
-        with open(f"/proc/{pid}/maps") as maps:
+        with open("/proc/self/maps") as maps:
             paths = {line.split(maxsplit=5)[5].strip() for line in maps if line.count("/")}
     except (OSError, IndexError):
         return []

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import Distribution, distributions
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """One distribution."""
 
     name: str
@@ -32,13 +30,14 @@ def canonical(name: str) -> str:
 
 def installed(machine: Machine) -> list[Package]:
     """Return every distribution on the path, those that Python finds first before others."""
-    return machine.once("installed", lambda: _read(machine))
+    return machine.once("installed", lambda: packages_in(machine, machine.packages))
 
 
-def _read(machine: Machine) -> list[Package]:
+def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
+    """Return every distribution in some folders, those of earlier folders first."""
     found, seen = [], set()
-    for folder in dict.fromkeys(machine.packages):
-        for each in distributions(path=[str(machine.at(folder))]) if folder else ():
+    for folder in filter(None, dict.fromkeys(folders)):
+        for each in distributions(path=[str(machine.at(folder))]):
             metadata = str(getattr(each, "_path", ""))
             header = header_of(each)
             if "Name" in header and metadata not in seen:
@@ -63,10 +62,18 @@ def header_of(each: Distribution) -> dict[str, list[str]]:
 
 def versions(machine: Machine) -> dict[str, str]:
     """Return canonical name → the version that Python finds."""
-    found: dict[str, str] = {}
-    for each in installed(machine):
-        found.setdefault(canonical(each.name), each.version)
-    return found
+    return versions_of(installed(machine))
+
+
+def versions_of(packages: Sequence[Package]) -> dict[str, str]:
+    """Return canonical name → the version of the first package of that name."""
+    return {canonical(each.name): each.version for each in reversed(packages)}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version's leading numbers: ``13.0`` → ``(13, 0)``."""
+    leading = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, leading[0].split("."))) if leading else ()
 
 
 def requirement_class() -> Any:
@@ -77,8 +84,7 @@ def requirement_class() -> Any:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A package that needs something else than what is there."""
 
     package: str
@@ -100,22 +106,17 @@ def _conflicts(machine: Machine) -> list[Conflict] | None:
     if requirement is None:
         return None
     there = versions(machine)
-    found = []
-    for package in installed(machine):
-        if there[canonical(package.name)] != package.version:
-            continue  # hidden behind another of its name
-        for text in package.requires:
-            conflict = _conflict(package, text, requirement, there)
-            if conflict is not None:
-                found.append(conflict)
-    return sorted(found, key=lambda each: (each.package, each.needs))
+    found = [
+        _conflict(package, text, requirement, there)
+        for package in installed(machine)
+        if there[canonical(package.name)] == package.version  # not hidden behind another
+        for text in package.requires
+    ]
+    return sorted(filter(None, found), key=lambda each: (each.package, each.needs))
 
 
 def _conflict(
-    package: Package,
-    text: str,
-    requirement: Callable[[str], Any],
-    there: dict[str, str],
+    package: Package, text: str, requirement: Callable[[str], Any], there: dict[str, str]
 ) -> Conflict | None:
     try:
         needed = requirement(text)
@@ -125,6 +126,5 @@ def _conflict(
     has = there.get(canonical(needed.name))
     if not applies or (has and needed.specifier.contains(has, prereleases=True)):
         return None
-    return Conflict(
-        package.name, package.version, f"{needed.name}{needed.specifier}", needed.name, has
-    )
+    needs = f"{needed.name}{needed.specifier}"
+    return Conflict(package.name, package.version, needs, needed.name, has)

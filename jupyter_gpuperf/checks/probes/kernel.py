@@ -14,13 +14,8 @@ def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "_C"):
         facts["torch"] = {**torch_facts(torch), "initialized": torch.cuda.is_initialized()}
-        facts["libraries"] = loaded_libraries("self")
-    formats = _inline_formats(shell)
-    return {**facts, "inline_formats": formats} if formats else facts
-
-
-def _inline_formats(shell: Any) -> list[str]:
+        facts["libraries"] = loaded_libraries()
     for each in getattr(shell, "configurables", []):
-        if type(each).__name__ == "InlineBackend":
-            return sorted(each.figure_formats)
-    return []
+        if type(each).__name__ == "InlineBackend" and each.figure_formats:
+            facts["inline_formats"] = sorted(each.figure_formats)
+    return facts

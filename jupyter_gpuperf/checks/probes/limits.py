@@ -25,12 +25,16 @@ def container(machine: Machine) -> str | None:
     return "container" if machine.environment.get("container") else None
 
 
+def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
+    """Return the line that matches in one of the process's own files below ``/proc``."""
+    text = machine.text(f"/proc/{machine.pid}/{file}") or ""
+    return re.search(rf"^{pattern}", text, re.MULTILINE)
+
+
 def groups(machine: Machine) -> list[Path]:
     """Return the folders of the process's control group and of those above it, the nearest first."""
     top = machine.at(cgroup.CGROUP)
-    found = re.search(
-        r"^0::(/.*)$", machine.text(f"/proc/{machine.pid}/cgroup") or "", re.MULTILINE
-    )
+    found = _line(machine, "cgroup", r"0::(/.*)$")
     inner = top / (found[1].strip("/") if found else "")
     above = [each for each in (inner, *inner.parents) if each == top or top in each.parents]
     return [each for each in above if each.exists()] or [top]
@@ -44,8 +48,7 @@ def cpu_quota(machine: Machine) -> float | None:
 
 def _old_quotas(machine: Machine) -> list[float | None]:
     """Return the quotas of version 1's own tree, from the process's group upwards."""
-    text = machine.text(f"/proc/{machine.pid}/cgroup") or ""
-    found = re.search(r"^\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$", text, re.MULTILINE)
+    found = _line(machine, "cgroup", r"\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$")
     own = Path((found[1] if found else "/").lstrip("/"))
     quotas: list[float | None] = []
     for inner in (own, *own.parents):
@@ -59,8 +62,7 @@ def _old_quotas(machine: Machine) -> list[float | None]:
 
 def allowed_cpus(machine: Machine) -> set[int]:
     """Return the processors that the process may run on."""
-    text = machine.text(f"/proc/{machine.pid}/status") or ""
-    found = re.search(r"^Cpus_allowed_list:\s*(\S+)$", text, re.MULTILINE)
+    found = _line(machine, "status", r"Cpus_allowed_list:\s*(\S+)$")
     return cpu_set(found[1]) if found else set(range(machine.cpu_count))
 
 
@@ -73,18 +75,13 @@ def usable_cpus(machine: Machine) -> float:
 
 def cpu_set(text: str) -> set[int]:
     """Understand ``0-3,8``."""
-    found: set[int] = set()
-    for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        if first.isdigit():
-            found |= set(range(int(first), int(last or first) + 1))
-    return found
+    ranges = re.findall(r"(\d+)(?:-(\d+))?", text)
+    return {cpu for first, last in ranges for cpu in range(int(first), int(last or first) + 1)}
 
 
 def limit(machine: Machine, name: str) -> tuple[float, float] | None:
     """Return a soft and a hard limit out of /proc/<pid>/limits; ``inf`` for none."""
-    text = machine.text(f"/proc/{machine.pid}/limits") or ""
-    found = re.search(rf"^{re.escape(name)}\s+(\S+)\s+(\S+)", text, re.MULTILINE)
+    found = _line(machine, "limits", rf"{name}\s+(\S+)\s+(\S+)")
     if found is None:
         return None
     soft, hard = (float("inf") if each == "unlimited" else float(each) for each in found.groups())
@@ -93,9 +90,7 @@ def limit(machine: Machine, name: str) -> tuple[float, float] | None:
 
 def status_bytes(machine: Machine, name: str) -> int | None:
     """Return a size out of /proc/<pid>/status."""
-    found = re.search(
-        rf"^{name}:\s*(\d+) kB", machine.text(f"/proc/{machine.pid}/status") or "", re.MULTILINE
-    )
+    found = _line(machine, "status", rf"{name}:\s*(\d+) kB")
     return 1024 * int(found[1]) if found else None
 
 

@@ -6,6 +6,7 @@ A test gives another root folder, other variables and recorded answers of progra
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -27,8 +28,8 @@ class Ran(NamedTuple):
     """How a program ended: ``code`` is ``None`` when it could not be started or took too long."""
 
     code: int | None
-    out: str
-    err: str
+    out: str = ""
+    err: str = ""
 
 
 class Room(NamedTuple):
@@ -42,20 +43,19 @@ def run_command(command: Sequence[str], seconds: float, environment: Mapping[str
     """Run a program to its end, without a terminal."""
     try:
         done = subprocess.run(
-            list(command),
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            errors="replace",
             timeout=seconds,
             check=False,
-            env=dict(environment),
+            env=environment,
         )
     except subprocess.TimeoutExpired:
-        return Ran(None, "", f"{command[0]} did not end within {seconds:g} s")
+        return Ran(None, err=f"{command[0]} did not end within {seconds:g} s")
     except OSError as error:
-        return Ran(None, "", f"{command[0]}: {error.strerror}")
-    return Ran(
-        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    )
+        return Ran(None, err=f"{command[0]}: {error.strerror}")
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def room_of(path: Path) -> Room | None:
@@ -76,8 +76,8 @@ class Machine:
         The folder that stands for ``/``.
     environment
         The variables of the process that is examined.
-    interpreter, prefix, packages, headers
-        The Python that is examined, its folder, where its packages are, and Python.h.
+    interpreter, packages, headers
+        The Python that is examined, where its packages are, and Python.h.
     pid
         The process that is examined: a notebook's kernel, or the one that looks.
     folder, home
@@ -95,7 +95,6 @@ class Machine:
     run_command: Callable[[Sequence[str], float, Mapping[str, str]], Ran] = run_command
     room_of: Callable[[Path], Room | None] = room_of
     interpreter: str = sys.executable
-    prefix: str = sys.prefix
     packages: Sequence[str] = field(default_factory=lambda: list(sys.path))
     headers: str = field(default_factory=lambda: sysconfig.get_paths()["include"])
     pid: int = field(default_factory=os.getpid)
@@ -107,7 +106,6 @@ class Machine:
     kernel_name: str | None = None
     _kept: dict[object, Any] = field(default_factory=dict)
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, path: str | Path) -> Path:
         """Return where a path of the machine is."""
@@ -155,15 +153,19 @@ class Machine:
         """Run a program that only tells; once for all who ask the same."""
         return self.once(command, lambda: self.run_command(command, seconds, self.environment))
 
+    def probe(self, *command: str, seconds: float) -> tuple[dict[str, Any], str]:
+        """Return what a program prints as JSON, and its last words where it prints none."""
+        ran = self.run(self.interpreter, *command, seconds=seconds)
+        with contextlib.suppress(ValueError, TypeError):
+            return dict(json.loads(ran.out)), ""
+        return {}, (ran.err.strip().splitlines() or [f"the process ended with code {ran.code}"])[-1]
+
     def once(self, key: object, find: Callable[[], T]) -> T:
         """Return what ``find`` found the first time; others wait for it meanwhile."""
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
+        with self._locks.setdefault(key, threading.Lock()):
             if key not in self._kept:
                 self._kept[key] = find()
-            kept: T = self._kept[key]
-            return kept
+            return cast("T", self._kept[key])
 
     def pip(self, action: str, *what: str) -> str:
         """Return how one types ``install`` or ``uninstall`` for the examined Python."""

@@ -27,12 +27,10 @@ class Mount(NamedTuple):
 def mount_of(machine: Machine, folder: str) -> Mount | None:
     """Return the file system that holds ``folder``."""
     path = PurePosixPath(machine.link(folder))
-    best: Mount | None = None
-    for each in _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or ""):
-        inside = each.point == "/" or path.is_relative_to(each.point)
-        if inside and (best is None or len(each.point) >= len(best.point)):
-            best = each
-    return best
+    mounts = _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or "")
+    above = [each for each in mounts if each.point == "/" or path.is_relative_to(each.point)]
+    # Of two at one place the later hides the earlier.
+    return max(reversed(above), key=lambda each: len(each.point), default=None)
 
 
 def _mounts(text: str) -> list[Mount]:

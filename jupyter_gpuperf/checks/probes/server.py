@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jupyter_gpuperf.checks.declaration import Outcome, not_known
-from jupyter_gpuperf.checks.probes.installed import canonical, header_of
+from jupyter_gpuperf.checks.probes.installed import packages_in, versions_of
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 
 class LabExtension(NamedTuple):
     """A prebuilt extension of JupyterLab."""
 
-    name: str
     folder: str
     package: dict[str, Any] | None
     """Its package.json; ``None`` where there is none."""
@@ -37,17 +35,8 @@ def server_pip(machine: Machine, *words: str) -> str:
 
 def server_versions(machine: Machine) -> dict[str, str]:
     """Return canonical name → version of the server's packages."""
-    return machine.once("server_versions", lambda: _versions(machine))
-
-
-def _versions(machine: Machine) -> dict[str, str]:
-    folders = [str(machine.at(each)) for each in machine.server.get("packages", []) if each]
-    found: dict[str, str] = {}
-    for each in distributions(path=folders):
-        header = header_of(each)
-        if "Name" in header:
-            found.setdefault(canonical(header["Name"][0]), header.get("Version", ["0"])[0])
-    return found
+    folders = machine.server.get("packages", [])
+    return machine.once("server_versions", lambda: versions_of(packages_in(machine, folders)))
 
 
 def read_json(machine: Machine, path: str) -> Any:
@@ -58,22 +47,17 @@ def read_json(machine: Machine, path: str) -> Any:
         return {}
 
 
-def lab_extensions(machine: Machine) -> list[LabExtension]:
-    """Return the prebuilt extensions, those of earlier folders first; a name counts once."""
+def lab_extensions(machine: Machine) -> dict[str, LabExtension]:
+    """Return name → prebuilt extension; that of an earlier folder wins."""
     found: dict[str, LabExtension] = {}
     for data in machine.server.get("data_path", []):
         top = f"{data}/labextensions"
         for name in machine.names(top):
-            scoped = (
-                [f"{name}/{each}" for each in machine.names(f"{top}/{name}")]
-                if name.startswith("@")
-                else [name]
-            )
-            for each in scoped:
-                folder = f"{top}/{each}"
-                package = read_json(machine, f"{folder}/package.json") or None
-                found.setdefault(each, LabExtension(each, folder, package))
-    return list(found.values())
+            scoped = machine.names(f"{top}/{name}") if name.startswith("@") else [""]
+            for each in (f"{name}/{inner}".rstrip("/") for inner in scoped):
+                package = read_json(machine, f"{top}/{each}/package.json") or None
+                found.setdefault(each, LabExtension(f"{top}/{each}", package))
+    return found
 
 
 def disabled_lab_extensions(machine: Machine) -> set[str]:
@@ -90,9 +74,8 @@ def disabled_lab_extensions(machine: Machine) -> set[str]:
 def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
     """Return the server's extensions: module → whether it is enabled, and the file that says so."""
     found: dict[str, tuple[bool, str]] = {}
-    for folder in reversed(
-        machine.server.get("config_path", [])
-    ):  # the user's own stands first, and wins
+    # The user's own stands first, and wins.
+    for folder in reversed(machine.server.get("config_path", [])):
         parts = f"{folder}/jupyter_server_config.d"
         files = [f"{parts}/{name}" for name in machine.names(parts) if name.endswith(".json")]
         for file in [*files, f"{folder}/jupyter_server_config.json"]:

@@ -12,16 +12,15 @@ def unset(machine: Machine, *names: str) -> dict[str, str]:
     """Return ``fix`` and ``then`` of an outcome: in the shell, or in the kernel spec that sets them."""
     file = _spec_that_sets(machine, names)
     if file is None:
-        return _outcome(
-            fix=f"unset {' '.join(names)}",
-            then="Type it in the shell that starts Jupyter, and start Jupyter again.",
-        )
-    return _outcome(
-        fix=line_that_edits(
-            machine.interpreter, file, f"[it['env'].pop(name, None) for name in {names!r}]"
-        ),
-        then="It is set in the kernel's own kernel.json. Then restart the kernel.",
-    )
+        return {
+            "fix": f"unset {' '.join(names)}",
+            "then": "Type it in the shell that starts Jupyter, and start Jupyter again.",
+        }
+    statement = f"[it['env'].pop(name, None) for name in {names!r}]"
+    return {
+        "fix": line_that_edits(machine.interpreter, file, statement),
+        "then": "It is set in the kernel's own kernel.json. Then restart the kernel.",
+    }
 
 
 def line_that_edits(interpreter: str, file: str, statement: str) -> str:
@@ -33,14 +32,9 @@ def line_that_edits(interpreter: str, file: str, statement: str) -> str:
     return f"{interpreter} -c {shlex.quote(program)}"
 
 
-def _outcome(*, fix: str, then: str) -> dict[str, str]:
-    return {"fix": fix, "then": then}
-
-
 def _spec_that_sets(machine: Machine, names: tuple[str, ...]) -> str | None:
     for data in machine.server.get("data_path", []) if machine.kernel_name else []:
         file = f"{data}/kernels/{machine.kernel_name}/kernel.json"
         if machine.exists(file):
-            sets = read_json(machine, file).get("env", {})
-            return file if set(names) & set(sets) else None
+            return file if set(names) & set(read_json(machine, file).get("env", {})) else None
     return None
