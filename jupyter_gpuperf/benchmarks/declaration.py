@@ -42,13 +42,10 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     @classmethod
-    def integer(
-        cls, name: str, default: int, help: str, *, minimum: int, maximum: int
-    ) -> Parameter:
-        """Declare a whole number."""
-        return cls(
-            name=name, type="integer", default=default, help=help, minimum=minimum, maximum=maximum
-        )
+    def integer(cls, name: str, default: int, bounds: tuple[int, int], help: str) -> Parameter:
+        """Declare a whole number within bounds, which it may reach."""
+        low, high = bounds
+        return cls(name=name, type="integer", default=default, help=help, minimum=low, maximum=high)
 
     @classmethod
     def boolean(cls, name: str, default: bool, help: str) -> Parameter:
@@ -151,14 +148,19 @@ class Context:
     progress: Callable[[float, str], None]
     warn: Callable[[str], None]
 
-    def part(self, place: int, parts: int, name: str) -> Context:
-        """Return the context of one of several parts, which names it in what it says."""
+    def span(self, begin: float, end: float, name: str = "") -> Context:
+        """Return the context of the work between two ratios; a name goes before all that it says."""
+        label = f"{name}: " if name else ""
         return Context(
             progress=lambda ratio, words: self.progress(
-                (place + min(ratio, 1.0)) / parts, f"{name}: {words}"
+                begin + (end - begin) * min(ratio, 1.0), label + words
             ),
-            warn=lambda sentence: self.warn(f"{name}: {sentence}"),
+            warn=lambda sentence: self.warn(label + sentence),
         )
+
+    def part(self, place: int, parts: int, name: str) -> Context:
+        """Return the context of one of several parts that take equally long."""
+        return self.span(place / parts, (place + 1) / parts, name)
 
     def doubt(self, doubt: str | None) -> None:
         """Warn of an interval that stayed wide, if it did."""
@@ -171,8 +173,8 @@ def _fits_a_line(text: str) -> bool:
 
 
 Measured = dict[str, Any]
-"""What a benchmark returns: ``figures``, ``samples``, ``environment``, ``limits`` and ``unit``, in
-the shapes of :class:`schemas.BenchmarkResult`."""
+"""What a benchmark returns: ``unit``, ``figures``, ``samples``, ``environment`` and, where a device has some,
+``limits``, in the shapes of :class:`schemas.BenchmarkResult`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.timing import time_one
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
 from jupyter_gpuperf.measure.cache import flusher
@@ -21,8 +22,7 @@ from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import block_timer, time_call
+from jupyter_gpuperf.measure.timer import block_timer
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
 LARGEST: Final = 16_384
@@ -30,6 +30,7 @@ SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
 SHARE_OF_MEMORY: Final = 0.5
 ITEM_BYTES: Final = {"fp32": (4, 4), "tf32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "fp8": (1, 2)}
 """Of an operand, and of the product."""
+LEAST_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
 SEARCH_SHARE: Final = 0.75
 """Of the time: the rest goes to the winner."""
 
@@ -53,33 +54,31 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     limits: dict[str, float] = {}
-    shapes: dict[str, Any] = {}
+    environment = describe(torch, device)
+    if parameters["flush_l2"] and device.type == "cuda":
+        environment["l2_flushed"] = True
     for place, kind in enumerate(kinds):
         part = context.part(place, len(kinds), kind)
-        shape, seconds = _measure(torch, device, kind, parameters, part, len(kinds))
+        shape, seconds = _measure(torch, device, kind, parameters, part, 1 / len(kinds))
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
-        shapes[f"{kind}_shape"] = "×".join(map(str, shape))
-        shapes |= _work(shape, kind).described(chip, kind, prefix=f"{kind}_")
+        environment[f"{kind}_shape"] = "×".join(map(str, shape))
+        environment |= _work(shape, kind).described(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
+    environment["limits_from"] = chip.source if chip else None
+    environment["limit_clock_mhz"] = chip.clock_mhz if chip else None
     if chip is not None and chip.bytes_per_second:
         limits["memory_bytes_per_second"] = chip.bytes_per_second
     if chip is not None and chip.derived:
         context.warn("This chip's data sheet is not known here: its limits are calculated.")
-    return {
-        "unit": "flops_per_second",
-        "figures": figures,
-        "samples": samples,
-        "environment": {
-            **describe(torch, device),
-            **({"l2_flushed": True} if parameters["flush_l2"] and device.type == "cuda" else {}),
-            **shapes,
-            "limits_from": chip.source if chip else None,
-            "limit_clock_mhz": chip.clock_mhz if chip else None,
-        },
-        "limits": limits,
-    }
+    return Measured(
+        unit="flops_per_second",
+        figures=figures,
+        samples=samples,
+        environment=environment,
+        limits=limits,
+    )
 
 
 def _measure(
@@ -88,37 +87,35 @@ def _measure(
     kind: str,
     parameters: Mapping[str, Any],
     context: Context,
-    kinds: int,
+    share: float,
 ) -> tuple[Shape, list[float]]:
-    def say(ratio: float, best: float) -> None:
-        context.progress(ratio, f"{best / 1e12:.3g} Tflop/s so far")
+    """Search with a part of this share of the time, then time the winner."""
 
-    limit_seconds = parameters["time_limit_seconds"] / kinds
+    def words(best: float) -> str:
+        return f"{best / 1e12:.3g} Tflop/s so far"
+
     with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
         search = Search(
             products.rate,
             largest=products.largest,
-            limit_seconds=SEARCH_SHARE * limit_seconds,
-            say=lambda ratio, best: say(SEARCH_SHARE * ratio, best),
+            limit_seconds=SEARCH_SHARE * share * parameters["time_limit_seconds"],
+            say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, words(best)),
         )
         shape = search.best_of(products.grid())
-        timing = time_call(
+        timing = time_one(
             products.call(shape),
-            device=device,
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=(1 - SEARCH_SHARE) * limit_seconds,
-            progress=lambda ratio, seconds: say(
-                SEARCH_SHARE + (1 - SEARCH_SHARE) * ratio, _flop(shape) / seconds
-            ),
+            device,
+            parameters,
+            context.span(SEARCH_SHARE, 1.0),
+            words=lambda seconds: words(_flop(shape) / seconds),
+            share=(1 - SEARCH_SHARE) * share,
             flush=products.flush,
         )
-    context.doubt(timing.doubt)
     return shape, timing.call_seconds
 
 
 def _flop(shape: Shape) -> float:
-    rows, columns, inner = shape
-    return 2.0 * rows * columns * inner
+    return 2.0 * math.prod(shape)
 
 
 def _work(shape: Shape, kind: str) -> Work:
@@ -149,12 +146,9 @@ class Products:
         count = self.largest**2
         types = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp8": torch.float8_e4m3fn}
         stored = types.get(kind, torch.float32)
-        made = [torch.randn(count, device=self._device, dtype=torch.float32) for _ in range(2)]
-        self._operands = [operand.to(stored) for operand in made]
-        del made
-        self._out = torch.empty(
-            count, device=self._device, dtype=torch.bfloat16 if kind == "fp8" else stored
-        )
+        self._operands = [torch.randn(count, device=device).to(stored) for _ in range(2)]
+        product = torch.bfloat16 if kind == "fp8" else stored
+        self._out = torch.empty(count, device=device, dtype=product)
 
     def close(self) -> None:
         """Free the operands, and put torch's switches back."""
@@ -203,11 +197,9 @@ def _can(torch: Any, device: Any, kind: str) -> bool:
     if device.type == "cpu":
         return kind in ("fp32", "bf16")
     capability = torch.cuda.get_device_capability(device)
-    if kind in ("bf16", "tf32"):
-        return bool(capability >= (8, 0))
-    if kind == "fp8":
-        return bool(capability >= (8, 9)) and hasattr(torch, "_scaled_mm")
-    return True
+    if kind == "fp8" and not hasattr(torch, "_scaled_mm"):
+        return False
+    return bool(capability >= LEAST_CAPABILITY.get(kind, (0, 0)))
 
 
 BENCHMARK = Benchmark(

@@ -27,6 +27,12 @@ def started_device(torch: Any) -> Any:
     return torch.device("cuda") if torch.cuda.is_initialized() else None
 
 
+def synchronize(torch: Any, device: Any) -> None:
+    """Wait until the device has done what it was given; a CPU has done it already."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:
     """Return what this device can do at most, or ``None`` where that is not known.
 

@@ -51,12 +51,9 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
                     *_convolution(nn, width, outputs, 3),
                 ]
             self.layers = nn.Sequential(*layers)
-            around = inputs != outputs or stride != 1
-            self.around = (
-                nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
-                if around
-                else nn.Identity()
-            )
+            self.around = nn.Identity()
+            if inputs != outputs or stride != 1:
+                self.around = nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
 
         def forward(self, images: Any) -> Any:
             return nn.functional.relu(self.layers(images) + self.around(images))
