@@ -79,13 +79,13 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     compiled, cold_seconds, counted = _compile(torch, device, make)
     context.progress(0.4, "Compiling again, from the cache")
     _, warm_seconds, _ = _compile(torch, device, make)
-    steps = dict(eager=make(), compiled=compiled)
-    blocks = {name: warm_block(step, device) for name, step in steps.items()}
+    steps = (("eager", make()), ("compiled", compiled))
+    blocks = {name: warm_block(step, device) for name, step in steps}
     found = time_in_turn(blocks, parameters, context.span(0.6, 1.0))
     figures: dict[str, Any] = {
         "compile_cold_seconds": exactly(cold_seconds),
         "compile_warm_seconds": exactly(warm_seconds),
-        **{f"{name}_step_seconds": found.median(name) for name in steps},
+        **{f"{name}_step_seconds": found.median(name) for name in blocks},
         "compiled_speedup": found.speedup("compiled", "eager"),
     }
     break_even = _break_even(found.samples["eager"], found.samples["compiled"], cold_seconds)

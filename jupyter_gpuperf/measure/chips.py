@@ -75,29 +75,17 @@ CHIPS: Final = tuple(
     Chip(
         name=name,
         pci_ids=pci_ids,
-        multiprocessors=multiprocessors,
+        multiprocessors=processors,
         memory_bytes=GIB * gib,
         flops={kind: TERA * rate for kind, rate in zip(FORMATS, teraflops, strict=True) if rate},
-        clock_mhz=clock_mhz,
+        clock_mhz=mhz,
         bytes_per_second=GIGA * gigabytes,
         power_watts=watts,
-        link_bytes_per_second=GIGA * link_gigabytes,
-        pcie_generation=pcie_generation,
+        link_bytes_per_second=GIGA * link,
+        pcie_generation=pcie,
         source=f"https://www.nvidia.com/en-us/{page}/",
     )
-    for (
-        name,
-        pci_ids,
-        multiprocessors,
-        gib,
-        teraflops,
-        clock_mhz,
-        gigabytes,
-        watts,
-        link_gigabytes,
-        pcie_generation,
-        page,
-    ) in ROWS
+    for name, pci_ids, processors, gib, teraflops, mhz, gigabytes, watts, link, pcie, page in ROWS
 )
 """Chips whose data sheets are known."""
 
@@ -132,13 +120,13 @@ def chip_of(
     if rates is None or clock_mhz <= 0:
         return None
     tensor, plain = (2 * fma * multiprocessors * clock_mhz * 1e6 for fma in rates)
-    halves = {"fp16": tensor, "bf16": tensor} if compute_capability >= (8, 0) else {"fp16": tensor}
+    halves = ("fp16", "bf16") if compute_capability >= (8, 0) else ("fp16",)
     return Chip(
         name=name or "unknown",
         pci_ids=(),
         multiprocessors=multiprocessors,
         memory_bytes=memory_bytes,
-        flops={"fp32": plain, **halves},
+        flops={"fp32": plain, **dict.fromkeys(halves, tensor)},
         clock_mhz=clock_mhz,
         bytes_per_second=memory_bytes_per_second,
         power_watts=None,

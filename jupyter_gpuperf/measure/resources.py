@@ -31,12 +31,8 @@ def usable_cpus(cgroup: Path = CGROUP) -> float:
 
 def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int | None:
     """Return the memory that can still be had, or ``None`` where nothing tells."""
-    known = [
-        value
-        for value in (_available_on_host(meminfo), _left_in_cgroup(cgroup))
-        if value is not None
-    ]
-    return min(known, default=None)
+    found = (_available_on_host(meminfo), _left_in_cgroup(cgroup))
+    return min((value for value in found if value is not None), default=None)
 
 
 def check_room(needed_bytes: float, *, hint: str) -> None:
