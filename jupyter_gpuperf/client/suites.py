@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from jupyter_gpuperf.benchmarks import all_benchmarks
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, Suite
-from jupyter_gpuperf.suites.suite_file import SuiteRun, chosen, write_suite
+from jupyter_gpuperf.suites.rounds import Rounds
+from jupyter_gpuperf.suites.suite_file import chosen, write_suite
 
 
 class _OneOfMany:
@@ -59,7 +59,7 @@ def run_suite(
     GpuPerfError
         An unknown benchmark, a file that can't be written, or the user's interrupt.
     """
-    benchmarks = chosen(all_benchmarks(), only)
+    benchmarks = chosen(only)
     view = new_view()
     now: list[tuple[str, float]] = [("", 0.0)]
     part = 1 / max(1, rounds * len(benchmarks))
@@ -71,13 +71,13 @@ def run_suite(
             display_result=False,
         ).data  # fmt: skip
 
-    def keep(suite: Suite) -> None:
+    def keep(suites: Sequence[Suite]) -> None:
         if save is not None:
-            write_suite(save, suite)
+            write_suite(save, suites[0])
 
-    run = SuiteRun(
+    run = Rounds(
         benchmarks,
-        run_one,
+        [run_one],
         rounds=rounds,
         budget_seconds=budget_seconds,
         save=keep,
@@ -85,7 +85,7 @@ def run_suite(
     )
     began = time.monotonic()
     try:
-        suite = run.run()
+        (suite,) = run.run()
     finally:
         view.end(None, f"The suite took {time.monotonic() - began:.0f} s.")
     return SuiteView(suite, save)
