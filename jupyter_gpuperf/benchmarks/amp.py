@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_in_turn
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, SIZES, Size, TrainingStep
-from jupyter_gpuperf.measure.device import first_device
+from jupyter_gpuperf.measure.device import first_device, precisions_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, peak_bytes
-from jupyter_gpuperf.measure.precision import precisions_of
 from jupyter_gpuperf.measure.statistics import exactly
 from jupyter_gpuperf.measure.timer import warm_block
 
@@ -48,7 +47,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
                 figures[f"{network}_{each}_peak_bytes"] = exactly(peak)
         steps = {each: make(precision=each) for each in precisions}
         blocks = {each: warm_block(step, device) for each, step in steps.items()}
-        found = time_in_turn(blocks, parameters, part, share=1 / len(networks))
+        found = Stopwatch(parameters, part, 1 / len(networks)).in_turn(blocks)
         for name, figure in found.figures("step_seconds", "fp32").items():
             figures[f"{network}_{name}"] = figure
         for name, values in found.samples.items():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_one
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
@@ -43,8 +43,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         def words(seconds: float) -> str:
             return f"{moved_bytes / seconds / 1e9:.4g} GB/s"
 
-        share = 1 / len(works)
-        return time_one(call, device, parameters, context, words=words, share=share).call_seconds
+        stopwatch = Stopwatch(parameters, context, 1 / len(works))
+        return stopwatch.call(call, device, words).call_seconds
 
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}

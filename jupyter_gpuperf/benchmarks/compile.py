@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_in_turn
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import (
     NETWORKS,
     SIZES,
@@ -24,10 +24,9 @@ from jupyter_gpuperf.benchmarks.workloads.training import (
     check_precision,
 )
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device, synchronize
+from jupyter_gpuperf.measure.device import PRECISIONS, first_device, synchronize
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits
-from jupyter_gpuperf.measure.precision import PRECISIONS
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
 from jupyter_gpuperf.measure.timer import warm_block
 
@@ -81,7 +80,7 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _, warm_seconds, _ = _compile(torch, device, make)
     steps = (("eager", make()), ("compiled", compiled))
     blocks = {name: warm_block(step, device) for name, step in steps}
-    found = time_in_turn(blocks, parameters, context.span(0.6, 1.0))
+    found = Stopwatch(parameters, context.span(0.6, 1.0)).in_turn(blocks)
     figures: dict[str, Any] = {
         "compile_cold_seconds": exactly(cold_seconds),
         "compile_warm_seconds": exactly(warm_seconds),

@@ -15,16 +15,15 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.compile import own_cache
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_one
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device, limits_of
+from jupyter_gpuperf.measure.device import first_device, limits_of, precisions_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
-from jupyter_gpuperf.measure.precision import precisions_of
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import Timing, warm_block
@@ -52,13 +51,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
     share = ITSELF_SHARE if varied else 1.0
     context.progress(0.0, "Warming up")
-    timing = time_one(
+    timing = Stopwatch(parameters, context.span(0.1 * share, share), share).call(
         wanted.make(torch, device),
         device,
-        parameters,
-        context.span(0.1 * share, share),
         words=lambda seconds: f"{1000 * seconds:.2f} ms a pass so far",
-        share=share,
         graph=True,
     )
     _warn(timing, context)

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_in_turn
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingStep, check_precision
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.device import PRECISIONS
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free
-from jupyter_gpuperf.measure.precision import PRECISIONS
 from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
 from jupyter_gpuperf.measure.timer import warm_block
 
@@ -74,7 +74,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         for name, lane in lanes.items():
             block = lane.run(functools.partial(warm_block, make(size=size), device))
             blocks[name] = functools.partial(lane.run, block)
-        found = time_in_turn(blocks, parameters, context.span(0.4, 1.0))
+        found = Stopwatch(parameters, context.span(0.4, 1.0)).in_turn(blocks)
     figures = {f"{name}_step_seconds": found.median(name) for name in lanes}
     figures["on_speedup"] = found.speedup("on", "off")
     figures |= {name: mean_of_few(values) for name, values in firsts.items()}

@@ -23,7 +23,7 @@ from jupyter_gpuperf.benchmarks.workloads.images import (
     readers,
     write_photographs,
 )
-from jupyter_gpuperf.benchmarks.workloads.timing import time_blocks, time_in_turn
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import NotFound, Unavailable
 from jupyter_gpuperf.loaders.timing import Batches
 from jupyter_gpuperf.measure import resources
@@ -115,11 +115,11 @@ def _alone(
             reader(name)
         return (time.perf_counter() - began) / len(names)
 
-    measured = time_in_turn(
-        {name: functools.partial(read_all, reader) for name, reader in found.items()},
-        parameters,
-        replace(context.span(0.1, 0.5), warn=lambda doubt: context.warn(f"On one thread: {doubt}")),
-        share=ALONE_SHARE,
+    alone = replace(
+        context.span(0.1, 0.5), warn=lambda doubt: context.warn(f"On one thread: {doubt}")
+    )
+    measured = Stopwatch(parameters, alone, ALONE_SHARE).in_turn(
+        {name: functools.partial(read_all, reader) for name, reader in found.items()}
     )
     figures = {f"{name}_images_per_second": inverse(measured.median(name)) for name in found}
     for name in found:
@@ -143,14 +143,12 @@ def _in_workers(
             images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
         )
         batches = Batches(loader, prefetched=1 + 2 * workers)
-        return time_blocks(
+        named = replace(
+            context, warn=lambda doubt: context.warn(f"{name}, {workers} workers: {doubt}")
+        )
+        return Stopwatch(parameters, named, (1 - ALONE_SHARE) / len(found)).blocks(
             lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH,
-            parameters,
-            replace(
-                context, warn=lambda doubt: context.warn(f"{name}, {workers} workers: {doubt}")
-            ),
             words=lambda _: f"{name}, {workers} workers",
-            share=(1 - ALONE_SHARE) / len(found),
             interval_of=mean_interval,
         )
 

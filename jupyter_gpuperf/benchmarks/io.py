@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.page_cache import drop, filesystem_of, resident_ratio
-from jupyter_gpuperf.benchmarks.workloads.timing import time_blocks
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
@@ -50,7 +50,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             (
                 "cold_random_reads_per_second",
                 RANDOM_READS,
-                lambda: _cold(large[:1], _read_at_random),
+                lambda: _cold(large[:1], _read_randomly),
             ),
             ("cold_small_files_per_second", files, lambda: _cold(small, _read)),
             ("warm_small_files_per_second", files, lambda: _warm(small)),
@@ -62,10 +62,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         for place, (figure, amount, block) in enumerate(plan):
             name = figure.removesuffix("_per_second").removesuffix("_bytes")
             part = context.part(place, len(plan), name.replace("_", " "))
-            samples[f"{name}_seconds"] = blocks = time_blocks(
-                block, parameters, part, share=1 / len(plan), words=lambda last: f"{last:.3g} s"
-            )
-            figures[figure] = inverse(median_interval(blocks), amount)
+            stopwatch = Stopwatch(parameters, part, 1 / len(plan))
+            seconds = stopwatch.blocks(block, words=lambda last: f"{last:.3g} s")
+            samples[f"{name}_seconds"] = seconds
+            figures[figure] = inverse(median_interval(seconds), amount)
         environment = {
             **describe(),
             "filesystem": filesystem_of(folder),
@@ -171,7 +171,7 @@ def _read(path: Path) -> None:
             pass
 
 
-def _read_at_random(path: Path) -> None:
+def _read_randomly(path: Path) -> None:
     places = max(1, path.stat().st_size // RANDOM_BYTES)
     with path.open("rb", buffering=0) as file:
         # Without it, each small read brings its neighbours along.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_blocks
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.measure.device import first_device, synchronize
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
@@ -54,13 +54,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         part = context.part(place, len(blocks), name.removesuffix("_seconds").replace("_", " "))
         for _ in range(3):
             block()  # compiles, allocates, wakes the clocks
-        samples[name] = time_blocks(
-            block,
-            parameters,
-            part,
-            share=1 / len(blocks),
-            words=lambda last: f"{1e6 * last:.2f} µs",
-        )
+        stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
+        samples[name] = stopwatch.blocks(block, words=lambda last: f"{1e6 * last:.2f} µs")
     figures = {name: median_interval(values) for name, values in samples.items()}
     environment = describe(torch, device)
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)

@@ -14,15 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.timing import time_one
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
-from jupyter_gpuperf.measure.cache import flusher
 from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.timer import block_timer
+from jupyter_gpuperf.measure.timer import block_timer, flusher
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
 LARGEST: Final = 16_384
@@ -102,13 +101,12 @@ def _measure(
             say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, words(best)),
         )
         shape = search.best_of(products.grid())
-        timing = time_one(
+        timing = Stopwatch(
+            parameters, context.span(SEARCH_SHARE, 1.0), (1 - SEARCH_SHARE) * share
+        ).call(
             products.call(shape),
             device,
-            parameters,
-            context.span(SEARCH_SHARE, 1.0),
             words=lambda seconds: words(_flop(shape) / seconds),
-            share=(1 - SEARCH_SHARE) * share,
             flush=products.flush,
         )
     return shape, timing.call_seconds

@@ -13,13 +13,12 @@ from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads import training
-from jupyter_gpuperf.benchmarks.workloads.timing import time_one
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingStep
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device, limits_of
+from jupyter_gpuperf.measure.device import PRECISIONS, first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free, peak_bytes
-from jupyter_gpuperf.measure.precision import PRECISIONS
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
 
 NETWORK = "resnet50"
@@ -57,11 +56,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     step = make()
     for _ in range(WARM_STEPS):
         step()
-    timing = time_one(
+    timing = Stopwatch(parameters, context.span(0.2, 1.0)).call(
         step,
         device,
-        parameters,
-        context.span(0.2, 1.0),
         words=lambda seconds: f"{size.batch / seconds:.0f} images a second so far",
     )
     if timing.launch_bound:

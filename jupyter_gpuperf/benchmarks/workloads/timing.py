@@ -15,74 +15,64 @@ from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 from jupyter_gpuperf.measure.timer import Timing, time_call
 
 
-def time_one(
-    call: Callable[[], object],
-    device: Any,
-    parameters: Mapping[str, Any],
-    context: Context,
-    *,
-    words: Callable[[float], str],
-    share: float = 1.0,
-    **options: Any,  # of time_call
-) -> Timing:
-    """Time one piece of work on a device, within a share of the time limit.
+class Stopwatch:
+    """Tells the context how far it is, and in the end of an interval that stayed wide.
 
     Parameters
     ----------
-    words
-        Puts the median seconds so far into words.
+    parameters
+        ``time_limit_seconds``, and ``rigorous`` where the benchmark has it.
+    share
+        Of the time limit.
     """
-    timing = time_call(
-        call,
-        device=device,
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=share * parameters["time_limit_seconds"],
-        progress=lambda ratio, seconds: context.progress(ratio, words(seconds)),
-        **options,
-    )
-    context.doubt(timing.doubt)
-    return timing
 
+    def __init__(self, parameters: Mapping[str, Any], context: Context, share: float = 1.0) -> None:
+        self._context = context
+        self._target_ratio = target_ratio(parameters.get("rigorous", False))
+        self._limit_seconds = share * parameters["time_limit_seconds"]
 
-def time_in_turn(
-    variants: Mapping[str, Callable[[], float]],
-    parameters: Mapping[str, Any],
-    context: Context,
-    *,
-    share: float = 1.0,
-) -> Interleaved:
-    """Compare variants, each of which measures itself once, within a share of the time limit."""
-    found = time_interleaved(
-        variants,
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=share * parameters["time_limit_seconds"],
-        progress=context.progress,
-    )
-    context.doubt(found.doubt)
-    return found
+    def call(
+        self,
+        call: Callable[[], object],
+        device: Any,
+        words: Callable[[float], str],
+        **options: Any,  # of time_call
+    ) -> Timing:
+        """Time a piece of work on a device; ``words`` puts the median seconds so far into words."""
+        timing = time_call(
+            call,
+            device=device,
+            target_ratio=self._target_ratio,
+            limit_seconds=self._limit_seconds,
+            progress=lambda ratio, seconds: self._context.progress(ratio, words(seconds)),
+            **options,
+        )
+        self._context.doubt(timing.doubt)
+        return timing
 
+    def in_turn(self, variants: Mapping[str, Callable[[], float]]) -> Interleaved:
+        """Compare variants, each of which measures itself once."""
+        found = time_interleaved(
+            variants,
+            target_ratio=self._target_ratio,
+            limit_seconds=self._limit_seconds,
+            progress=self._context.progress,
+        )
+        self._context.doubt(found.doubt)
+        return found
 
-def time_blocks(
-    block: Callable[[], float],
-    parameters: Mapping[str, Any],
-    context: Context,
-    *,
-    words: Callable[[float], str],
-    share: float = 1.0,
-    interval_of: Callable[[Sequence[float], int], Interval] = median_interval,
-) -> list[float]:
-    """Return what a block measured each time, within a share of the time limit.
-
-    Parameters
-    ----------
-    words
-        Puts the latest block into words.
-    """
-    rule = StopRule(
-        target_ratio=target_ratio(parameters.get("rigorous", False)),
-        limit_seconds=share * parameters["time_limit_seconds"],
-        interval_of=interval_of,
-    )
-    rule.run(block, lambda ratio, blocks: context.progress(ratio, words(blocks[-1])))
-    context.doubt(rule.doubt())
-    return rule.blocks
+    def blocks(
+        self,
+        block: Callable[[], float],
+        words: Callable[[float], str],
+        interval_of: Callable[[Sequence[float], int], Interval] = median_interval,
+    ) -> list[float]:
+        """Return what a block measured each time; ``words`` puts the latest into words."""
+        rule = StopRule(
+            target_ratio=self._target_ratio,
+            limit_seconds=self._limit_seconds,
+            interval_of=interval_of,
+        )
+        rule.run(block, lambda ratio, blocks: self._context.progress(ratio, words(blocks[-1])))
+        self._context.doubt(rule.doubt())
+        return rule.blocks

@@ -16,7 +16,7 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
     transformer,
 )
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.measure.precision import precisions_of
+from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.state.switches import float32_as
 
 NETWORKS: Final = ("resnet", "transformer")
