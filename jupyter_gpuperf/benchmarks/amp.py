@@ -12,10 +12,10 @@ from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
-from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, SIZES, Size, TrainingStep
+from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, TrainingStep, fitting_size
 from jupyter_gpuperf.measure.device import first_device, precisions_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.memory import fits, peak_bytes
+from jupyter_gpuperf.measure.memory import peak_bytes
 from jupyter_gpuperf.measure.statistics import exactly
 from jupyter_gpuperf.measure.timer import warm_block
 
@@ -38,7 +38,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     environment = describe(torch, device)
     for place, network in enumerate(networks):
         part = context.part(place, len(networks), network)
-        size = _size(torch, device, network, precisions, context)
+        size = fitting_size(torch, device, network, precisions, context.warn)
         environment[f"{network}_batch_size"] = size.batch
         make = functools.partial(TrainingStep, torch, device, network=network, size=size)
         if device.type == "cuda":
@@ -53,19 +53,6 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         for name, values in found.samples.items():
             samples[f"{network}_{name}_step_seconds"] = values
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
-
-
-def _size(torch: Any, device: Any, network: str, precisions: list[str], context: Context) -> Size:
-    """Return the largest size at which all precisions fit side by side."""
-
-    def all_at_once(size: Size) -> None:
-        for step in [
-            TrainingStep(torch, device, network=network, size=size, precision=each)
-            for each in precisions
-        ]:
-            step()
-
-    return fits(torch, all_at_once, SIZES[network, device.type], context.warn)
 
 
 BENCHMARK = Benchmark(

@@ -18,15 +18,13 @@ from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context,
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import (
     NETWORKS,
-    SIZES,
-    Size,
     TrainingStep,
     check_precision,
+    fitting_size,
 )
 from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import PRECISIONS, first_device, synchronize
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.memory import fits
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
 from jupyter_gpuperf.measure.timer import warm_block
 
@@ -66,15 +64,12 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.warn(
             "This torch sees no CUDA device: a smaller step was measured on the processor."
         )
-    make = functools.partial(TrainingStep, torch, device, network=network, precision=precision)
-
-    def twice(size: Size) -> None:
-        for step in [make(size=size), make(size=size)]:  # eager and compiled live side by side
-            step()
-
-    size = fits(torch, twice, SIZES[network, device.type], context.warn)
+    # Twice: eager and compiled live side by side.
+    size = fitting_size(torch, device, network, [precision] * 2, context.warn)
     context.progress(0.05, "Compiling, with an empty cache")
-    make = functools.partial(make, size=size)
+    make = functools.partial(
+        TrainingStep, torch, device, network=network, size=size, precision=precision
+    )
     compiled, cold_seconds, counted = _compile(torch, device, make)
     context.progress(0.4, "Compiling again, from the cache")
     _, warm_seconds, _ = _compile(torch, device, make)

@@ -106,11 +106,7 @@ def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
 def _warn_of_settings(parameters: Mapping[str, Any], context: Context, has_cuda: bool) -> None:
     if parameters["pin_memory"] and not has_cuda:
         context.warn("pin_memory does nothing here: this torch sees no CUDA device.")
-    cpus = resources.usable_cpus()
-    if parameters["workers"] > cpus:
-        context.warn(
-            f"{parameters['workers']} workers share {cpus:g} processors: they wait for each other."
-        )
+    resources.warn_of_workers(parameters["workers"], context.warn)
 
 
 def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:

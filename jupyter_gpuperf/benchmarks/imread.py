@@ -182,10 +182,7 @@ def _torch(context: Context, workers: int) -> Any:
         return None
     import torch
 
-    if workers > resources.usable_cpus():
-        context.warn(
-            f"{workers} workers share {resources.usable_cpus():g} processors: they wait for each other."
-        )
+    resources.warn_of_workers(workers, context.warn)
     return torch
 
 

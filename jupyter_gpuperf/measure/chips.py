@@ -1,4 +1,4 @@
-"""What a chip can do at most: dense throughput per number format, memory bandwidth, power, links.
+"""What a chip can do at most: dense throughput per number format, memory bandwidth, its link to the host.
 
 Rates are for dense matrices (no structured sparsity) with FP32 accumulation, which is what torch's libraries
 use; data sheets since Hopper print twice as much, for sparse ones. Rows are matched by PCI device id, and the
@@ -36,8 +36,6 @@ class Chip:
         The SM clock that ``flops`` holds at.
     bytes_per_second
         Device memory, both directions together.
-    link_bytes_per_second
-        NVLink, one direction; 0 without.
     source
         Where the figures are from; ``derived`` when they were calculated.
     """
@@ -49,8 +47,6 @@ class Chip:
     flops: dict[str, float] = field(default_factory=dict)
     clock_mhz: float
     bytes_per_second: float
-    power_watts: float | None
-    link_bytes_per_second: float
     pcie_generation: int
     source: str
 
@@ -80,12 +76,10 @@ CHIPS: Final = tuple(
         flops={kind: TERA * rate for kind, rate in zip(FORMATS, teraflops, strict=True) if rate},
         clock_mhz=mhz,
         bytes_per_second=GIGA * gigabytes,
-        power_watts=watts,
-        link_bytes_per_second=GIGA * link,
         pcie_generation=pcie,
         source=f"https://www.nvidia.com/en-us/{page}/",
     )
-    for name, pci_ids, processors, gib, teraflops, mhz, gigabytes, watts, link, pcie, page in ROWS
+    for name, pci_ids, processors, gib, teraflops, mhz, gigabytes, pcie, page in ROWS
 )
 """Chips whose data sheets are known."""
 
@@ -129,8 +123,6 @@ def chip_of(
         flops={"fp32": plain, **dict.fromkeys(halves, tensor)},
         clock_mhz=clock_mhz,
         bytes_per_second=memory_bytes_per_second,
-        power_watts=None,
-        link_bytes_per_second=0.0,
         pcie_generation=0,
         source="derived",
     )

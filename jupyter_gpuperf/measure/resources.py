@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,13 @@ def check_room(needed_bytes: float, *, hint: str) -> None:
             f"{available_bytes / 2**30:.1f} GiB are free.",
             hint,
         )
+
+
+def warn_of_workers(workers: int, warn: Callable[[str], None]) -> None:
+    """Warn where worker processes have to share processors."""
+    cpus = usable_cpus()
+    if workers > cpus:
+        warn(f"{workers} workers share {cpus:g} processors: they wait for each other.")
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:

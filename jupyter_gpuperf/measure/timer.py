@@ -5,6 +5,7 @@ Standard library only at module level.
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 import time
@@ -175,16 +176,13 @@ def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], floa
 
 
 def _cold_cuda_block(
-    call: Callable[[], object],
-    device: Any,
-    flush: Callable[[], object],
+    call: Callable[[], object], device: Any, flush: Callable[[], object]
 ) -> Callable[[int], float]:
     import torch
 
     def time_block(calls: int) -> float:
-        pairs = [
-            [torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(max(1, calls))
-        ]
+        event = functools.partial(torch.cuda.Event, enable_timing=True)
+        pairs = [(event(), event()) for _ in range(max(1, calls))]
         torch.cuda.synchronize(device)
         for start, end in pairs:
             flush()
@@ -233,10 +231,9 @@ def _launch_seconds(call: Callable[[], object], device: Any) -> list[float]:
     import torch
 
     samples = []
+    queue = _wall_block(call)
     for _ in range(LAUNCH_CALLS):
         torch.cuda.synchronize(device)
-        began = time.perf_counter()
-        call()
-        samples.append(time.perf_counter() - began)
+        samples.append(queue(1))
     torch.cuda.synchronize(device)
     return samples

@@ -98,16 +98,13 @@ class SuiteManager:
 
     def cancel(self, suite_id: str) -> SuiteInfo:
         """End a suite with the job that runs; one that has ended stays as it is."""
-        with self._lock:
-            suite = self._suites.get(suite_id)
-        if suite is not None:
+        if (suite := self._suites.get(suite_id)) is not None:
             suite.cancel()
         return self.get(suite_id)
 
     def suites_of(self, suite_id: str) -> list[Suite]:
         """Return what a suite has measured so far, one a side."""
-        with self._lock:
-            suite = self._suites.get(suite_id)
+        suite = self._suites.get(suite_id)
         if suite is not None and suite.suites:
             return suite.suites
         info = self.get(suite_id)

@@ -5,6 +5,8 @@ Standard library only at module level.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
 )
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.device import precisions_of
+from jupyter_gpuperf.measure.memory import fits
 from jupyter_gpuperf.state.switches import float32_as
 
 NETWORKS: Final = ("resnet", "transformer")
@@ -98,6 +101,24 @@ class TrainingStep:
         with self._torch.autocast(self._device.type, dtype=kind, enabled=kind is not None):
             outputs = self.module(self.inputs).reshape(-1, CLASSES)
             return self._torch.nn.functional.cross_entropy(outputs, self._targets)
+
+
+def fitting_size(
+    torch: Any,
+    device: Any,
+    network: str,
+    precisions: Sequence[str],
+    warn: Callable[[str], None],
+    **options: Any,
+) -> Size:
+    """Return the largest size at which a step in each of these precisions fits beside the others."""
+
+    def all_at_once(size: Size) -> None:
+        make = functools.partial(TrainingStep, torch, device, network=network, size=size, **options)
+        for step in [make(precision=precision) for precision in precisions]:
+            step()
+
+    return fits(torch, all_at_once, SIZES[network, device.type], warn)
 
 
 def check_precision(torch: Any, device: Any, precision: str) -> None:
