@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
@@ -26,8 +26,6 @@ from jupyter_gpuperf.measure.timer import warm_block
 
 NEW_SHAPES: Final = 5
 """Batches of sizes not seen before: as many first calls are timed."""
-
-T = TypeVar("T")
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -59,21 +57,20 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         )
     firsts: dict[str, list[float]] = {}
     peaks: dict[str, Any] = {}
-    off, on = Lane(torch, False), Lane(torch, True)
-    with contextlib.closing(off), contextlib.closing(on):
+    with lane(torch, False) as off, lane(torch, True) as on:
         lanes = {"off": off, "on": on}
         first_calls = functools.partial(_first_calls, torch, device, make, size)
-        for place, (name, lane) in enumerate(lanes.items()):
+        for place, (name, run_in) in enumerate(lanes.items()):
             context.progress(0.2 * place, f"New shapes, {name}")
-            seconds, allocated, reserved = lane.run(first_calls)
+            seconds, allocated, reserved = run_in(first_calls)
             firsts[f"{name}_new_shape_seconds"] = seconds
             peaks[f"{name}_peak_allocated_bytes"] = exactly(allocated)
             peaks[f"{name}_peak_reserved_bytes"] = exactly(reserved)
         # Only now what stays: it would have counted as the other's memory.
         blocks: dict[str, Callable[[], float]] = {}
-        for name, lane in lanes.items():
-            block = lane.run(functools.partial(warm_block, make(size=size), device))
-            blocks[name] = functools.partial(lane.run, block)
+        for name, run_in in lanes.items():
+            block = run_in(functools.partial(warm_block, make(size=size), device))
+            blocks[name] = functools.partial(run_in, block)
         found = Stopwatch(parameters, context.span(0.4, 1.0)).in_turn(blocks)
     figures = {f"{name}_step_seconds": found.median(name) for name in lanes}
     figures["on_speedup"] = found.speedup("on", "off")
@@ -92,34 +89,26 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
 
 
-class Lane:
-    """A thread in which the switch is on or off; what it runs is run there alone, backward pass and all.
+@contextlib.contextmanager
+def lane(torch: Any, wanted: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Give what runs a function in a thread in which the switch is on or off, backward pass and all.
 
     cuDNN's plans are kept per thread and shape, whatever the switch was when they were made. In one thread the
-    plans of whichever came first would serve both.
+    plans of whichever came first would serve both. The switch is put back after each run.
     """
 
-    def __init__(self, torch: Any, wanted: bool) -> None:
-        self._torch, self._wanted = torch, wanted
-        self._thread = ThreadPoolExecutor(max_workers=1)
-
-    def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown()
-
-    def run(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns in this thread; the switch is put back after."""
-        return self._thread.submit(self._switched, work).result()
-
-    def _switched(self, work: Callable[[], T]) -> T:
-        switches = self._torch.backends.cudnn
-        before, switches.benchmark = switches.benchmark, self._wanted
+    def switched(work: Callable[[], Any]) -> Any:
+        switches = torch.backends.cudnn
+        before, switches.benchmark = switches.benchmark, wanted
         try:
             # Else torch runs the backward pass in a thread that all lanes would share.
-            with self._torch.autograd.set_multithreading_enabled(False):
+            with torch.autograd.set_multithreading_enabled(False):
                 return work()
         finally:
             switches.benchmark = before
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        yield lambda work: thread.submit(switched, work).result()
 
 
 def _first_calls(

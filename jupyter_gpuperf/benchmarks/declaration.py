@@ -88,12 +88,29 @@ class Parameter:
         BadRequest
             ``parameter_wrong_type`` or ``parameter_out_of_range``.
         """
-        checked = self._typed(value)
-        if self.type not in ("integer", "number"):
-            return checked
+        if self.type == "integer" and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        # In Python a boolean is a number; here it isn't.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        is_right = (
+            (self.type == "boolean" and isinstance(value, bool))
+            or (self.type == "choice" and value in self.choices)
+            or (self.type == "text" and isinstance(value, str) and _fits_a_line(value))
+            or (self.type == "number" and is_number)
+            or (self.type == "integer" and is_number and isinstance(value, int))
+        )
+        if not is_right:
+            choices = f"one of {', '.join(self.choices)}" if self.choices else ""
+            raise BadRequest(
+                "parameter_wrong_type",
+                f"{self.name} = {reprlib.repr(value)} is not {choices or f'of type {self.type}'}.",
+                self.help,
+            )
+        if not is_number:
+            return cast("Scalar", value)
         low = -LARGEST if self.minimum is None else self.minimum
         high = LARGEST if self.maximum is None else self.maximum
-        number = cast("float", checked)
+        number = cast("float", value)
         if not low <= number <= high:  # nor is NaN
             raise BadRequest(
                 "parameter_out_of_range",
@@ -101,28 +118,6 @@ class Parameter:
                 f"{self.name} goes from {low:.15g} to {high:.15g}.",
             )
         return float(number) if self.type == "number" else number
-
-    def _typed(self, value: object) -> Scalar:
-        if self.type == "boolean" and isinstance(value, bool):
-            return value
-        if self.type == "choice" and value in self.choices:
-            return str(value)
-        if self.type == "text" and isinstance(value, str) and _fits_a_line(value):
-            return value
-        # In Python a boolean is a number; here it isn't.
-        if not isinstance(value, bool):
-            if self.type == "number" and isinstance(value, (int, float)):
-                return value
-            if self.type == "integer" and isinstance(value, int):
-                return value
-            if self.type == "integer" and isinstance(value, float) and value.is_integer():
-                return int(value)
-        expected = f"one of {', '.join(self.choices)}" if self.choices else f"of type {self.type}"
-        raise BadRequest(
-            "parameter_wrong_type",
-            f"{self.name} = {reprlib.repr(value)} is not {expected}.",
-            self.help,
-        )
 
 
 RIGOROUS: Final = Parameter.boolean(
@@ -215,13 +210,12 @@ class Benchmark:
             ``unknown_parameter``, ``parameter_wrong_type`` or ``parameter_out_of_range``.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
-        for name in parameters:
-            if name not in known:
-                raise BadRequest(
-                    "unknown_parameter",
-                    f"{self.name} has no parameter {name!r}.",
-                    f"It has: {', '.join(known) or 'none'}.",
-                )
+        if unknown := [name for name in parameters if name not in known]:
+            raise BadRequest(
+                "unknown_parameter",
+                f"{self.name} has no parameter {unknown[0]!r}.",
+                f"It has: {', '.join(known) or 'none'}.",
+            )
         return {
             name: parameter.check(parameters.get(name, parameter.default))
             for name, parameter in known.items()
