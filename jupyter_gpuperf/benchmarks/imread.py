@@ -58,9 +58,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         figures, samples = _alone(found, names, parameters, context)
         torch = _torch(context, parameters["workers"])
         if torch is not None:
-            more_figures, more_samples = _in_workers(torch, found, names, parameters, context)
-            figures |= more_figures
-            samples |= more_samples
+            for name, seconds in _in_workers(torch, found, names, parameters, context).items():
+                samples[f"{name}_image_seconds"] = seconds
+                figures[f"{name}_images_per_second"] = inverse(mean_interval(seconds))
         environment = {
             **describe(torch),
             "images": len(paths),
@@ -134,7 +134,8 @@ def _in_workers(
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
-) -> tuple[dict[str, Any], dict[str, list[float]]]:
+) -> dict[str, list[float]]:
+    """Return each reader's seconds per image, a sample per block."""
     workers = parameters["workers"] or max(1, int(resources.usable_cpus()))
 
     def time_reader(name: str, reader: Reader, context: Context) -> list[float]:
@@ -152,14 +153,12 @@ def _in_workers(
             interval_of=mean_interval,
         )
 
-    figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     for place, (name, reader) in enumerate(found.items()):
         span = context.span(0.5 + 0.5 * place / len(found), 0.5 + 0.5 * (place + 1) / len(found))
         figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
-        samples[f"{figure}_image_seconds"] = seconds = time_reader(name, reader, span)
-        figures[f"{figure}_images_per_second"] = inverse(mean_interval(seconds))
-    return figures, samples
+        samples[figure] = time_reader(name, reader, span)
+    return samples
 
 
 class Images:

@@ -58,11 +58,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         environment["l2_flushed"] = True
     for place, kind in enumerate(kinds):
         part = context.part(place, len(kinds), kind)
-        shape, seconds = _measure(torch, device, kind, parameters, part, 1 / len(kinds))
+        with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
+            shape, seconds = _measure(products, parameters, part, 1 / len(kinds))
+        work = _work(shape, kind)
         samples[f"{kind}_seconds"] = seconds
-        figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
+        figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), work.flop)
         environment[f"{kind}_shape"] = "×".join(map(str, shape))
-        environment |= _work(shape, kind).described(chip, kind, prefix=f"{kind}_")
+        environment |= work.described(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
     environment["limits_from"] = chip.source if chip else None
@@ -81,34 +83,27 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def _measure(
-    torch: Any,
-    device: Any,
-    kind: str,
-    parameters: Mapping[str, Any],
-    context: Context,
-    share: float,
+    products: Products, parameters: Mapping[str, Any], context: Context, share: float
 ) -> tuple[Shape, list[float]]:
     """Search with a part of this share of the time, then time the winner."""
 
     def words(best: float) -> str:
         return f"{best / 1e12:.3g} Tflop/s so far"
 
-    with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
-        search = Search(
-            products.rate,
-            largest=products.largest,
-            limit_seconds=SEARCH_SHARE * share * parameters["time_limit_seconds"],
-            say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, words(best)),
-        )
-        shape = search.best_of(products.grid())
-        timing = Stopwatch(
-            parameters, context.span(SEARCH_SHARE, 1.0), (1 - SEARCH_SHARE) * share
-        ).call(
-            products.call(shape),
-            device,
-            words=lambda seconds: words(_flop(shape) / seconds),
-            flush=products.flush,
-        )
+    search = Search(
+        products.rate,
+        largest=products.largest,
+        limit_seconds=SEARCH_SHARE * share * parameters["time_limit_seconds"],
+        say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, words(best)),
+    )
+    shape = search.best_of(products.grid())
+    span = context.span(SEARCH_SHARE, 1.0)
+    timing = Stopwatch(parameters, span, (1 - SEARCH_SHARE) * share).call(
+        products.call(shape),
+        products.device,
+        words=lambda seconds: words(_flop(shape) / seconds),
+        flush=products.flush,
+    )
     return shape, timing.call_seconds
 
 
@@ -135,7 +130,7 @@ class Products:
     """
 
     def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:
-        self._torch, self._device, self._kind = torch, device, kind
+        self._torch, self.device, self._kind = torch, device, kind
         self.flush = flusher(torch, device) if cold and device.type == "cuda" else None
         self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
         self._before = torch.get_float32_matmul_precision()
@@ -155,7 +150,7 @@ class Products:
 
     def grid(self) -> list[Shape]:
         """Return the coarse shapes, the middle ones first, so that a search cut short has seen them."""
-        step = STEP if self._device.type == "cuda" else SMALLEST_ON_CPU
+        step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))
         middle = self.largest / 3
@@ -169,7 +164,7 @@ class Products:
         b = self._operands[1][: inner * columns]
         if self._kind == "fp8":
             transposed = b.view(columns, inner).t()
-            one = torch.ones((), device=self._device)
+            one = torch.ones((), device=self.device)
             return lambda: torch._scaled_mm(a, transposed, one, one, out_dtype=torch.bfloat16)
         out = self._out[: rows * columns].view(rows, columns)
         wide = b.view(inner, columns)
@@ -178,15 +173,15 @@ class Products:
     def rate(self, shape: Shape, seconds: float) -> float:
         """Return the operations per second of this shape, over about so many seconds."""
         call = self.call(shape)
-        time_block = block_timer(call, self._device, self.flush)
+        time_block = block_timer(call, self.device, self.flush)
         once = time_block(1)  # chooses the kernel too
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)
 
     def _fit_memory(self) -> None:
-        if self._device.type != "cuda":
+        if self.device.type != "cuda":
             return
-        free_bytes, _ = self._torch.cuda.mem_get_info(self._device)
+        free_bytes, _ = self._torch.cuda.mem_get_info(self.device)
         while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > STEP:
             self.largest -= STEP
 
