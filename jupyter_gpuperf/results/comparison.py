@@ -151,13 +151,11 @@ def _verdict(figure: str, unit: str, ratio: Interval, sure: Interval) -> Verdict
     if sure.low <= 1 <= sure.high:
         reach = max(ratio.high - 1, 1 - ratio.low)
         return "same" if reach <= TOO_WIDE_RATIO else "unknown"
-    grew = sure.low > 1
     name = figure if figure.endswith((*HIGHER_IS_BETTER, *LOWER_IS_BETTER)) else f"{figure}_{unit}"
-    if name.endswith(HIGHER_IS_BETTER):  # first: bytes_per_second is a rate
-        return "better" if grew else "worse"
-    if name.endswith(LOWER_IS_BETTER):
-        return "worse" if grew else "better"
-    return "unknown"
+    is_rate = name.endswith(HIGHER_IS_BETTER)  # bytes_per_second is one, too
+    if not is_rate and not name.endswith(LOWER_IS_BETTER):
+        return "unknown"
+    return "better" if is_rate == (sure.low > 1) else "worse"
 
 
 def _middle(values: Sequence[Interval]) -> Interval:

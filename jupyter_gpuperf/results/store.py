@@ -145,9 +145,7 @@ class ResultStore:
         """Return the highest value of each figure among the newest results of this benchmark and device."""
         if not figures:
             return {}
-        newest = self._all(
-            "benchmark = ? ORDER BY id DESC LIMIT ?", (result.benchmark, MOST_LOOKED_AT)
-        )
+        newest = self.newest(result.benchmark, MOST_LOOKED_AT)
         alike = [
             each.result.figures for each in newest if device_of(each.result) == device_of(result)
         ]
