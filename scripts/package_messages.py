@@ -36,28 +36,33 @@ def messages_under(path: Path, keyword: str) -> list[str]:
     Names and functions of the file that the value refers to are followed.
     """
     tree = ast.parse(path.read_text())
+    definitions = _definitions(tree)
+    values = [node.value for node in ast.walk(tree) if _is_keyword(node, keyword)]
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    while values:
+        for node in ast.walk(values.pop(0)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Message":
+                found[_with_dots(ast.literal_eval(node.args[0]))] = None
+            elif isinstance(node, ast.Name) and node.id not in seen:
+                seen.add(node.id)
+                values += definitions.get(node.id, [])
+    return list(found)
+
+
+def _is_keyword(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.keyword) and node.arg == name
+
+
+def _definitions(tree: ast.Module) -> dict[str, list[ast.AST]]:
+    """Return the functions and the values of a file, by name."""
     definitions: dict[str, list[ast.AST]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             definitions.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             definitions.setdefault(node.targets[0].id, []).append(node.value)
-    found: dict[str, None] = {}
-    seen: set[str] = set()
-
-    def gather(root: ast.AST) -> None:
-        for node in ast.walk(root):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Message":
-                found[_with_dots(ast.literal_eval(node.args[0]))] = None
-            elif isinstance(node, ast.Name) and node.id in definitions and node.id not in seen:
-                seen.add(node.id)
-                for definition in definitions[node.id]:
-                    gather(definition)
-
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == keyword:
-            gather(node.value)
-    return list(found)
+    return definitions
 
 
 def _with_dots(template: str) -> str:

@@ -39,11 +39,11 @@ POSITIONAL = {
     "not_known": (0,),
 }
 """Functions that say something, and which of their arguments people read."""
-KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by", "then"})
+KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by", "then", "words"})
 ATTRIBUTES = frozenset({"progress_message"})
 SAYING = frozenset(
     {
-        *("doubt", "_doubt", "_of", "cost_of", "_advice", "_summary", "_cause"),
+        *("doubt", "_doubt", "_of", "cost_of", "_advice", "_summary", "_cause", "words"),
         *(
             "_recommendation",
             "_change_of_memory",
@@ -155,6 +155,8 @@ class _Module:
                 return _joined([self.texts(left), self.texts(right)])
             case ast.IfExp(body=body, orelse=other):
                 return self.texts(body) + self.texts(other)
+            case ast.Lambda(body=body):
+                return self.texts(body)
             case ast.Call(func=ast.Attribute(value=value, attr="format")):
                 return [re.sub(r"\{[^}]*\}", PLACE, text) for text in self.texts(value)]
             case ast.Subscript(value=ast.Name(id=name)) | ast.Name(id=name):

@@ -44,37 +44,35 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     if backend == "gloo":
         resources.check_room(3 * sizes[-1] * processes, hint="Ask for a smaller largest_mib.")
     samples: dict[str, list[float]] = {}
+    figures: dict[str, Any] = {}
     context.progress(0.0, f"Starting {processes} processes")
-    limit_seconds = parameters["time_limit_seconds"]
-    for place, (size, seconds) in enumerate(
-        _answers(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
-    ):
-        samples[_name(size)] = seconds
-        context.progress((place + 1) / (len(sizes) + 1), f"{_words(size).replace('_', ' ')} done")
-        reach_ratio = half_width_ratio(median_interval(seconds))
-        if reach_ratio > QUICK_RATIO:
+    factor = 2 * (processes - 1) / processes
+    answers = _answers(
+        processes, backend, [LATENCY_BYTES, *sizes], parameters["time_limit_seconds"]
+    )
+    for place, (size, seconds) in enumerate(answers):
+        words = _words(size).replace("_", " ")
+        context.progress((place + 1) / (len(sizes) + 1), f"{words} done")
+        interval = median_interval(seconds)
+        if size == LATENCY_BYTES:
+            samples["latency_seconds"], figures["latency_seconds"] = seconds, interval
+        else:
+            samples[f"reduce_{_words(size)}_seconds"] = seconds
+            figures[f"bus_{_words(size)}_bytes_per_second"] = inverse(interval, factor * size)
+        if (reach_ratio := half_width_ratio(interval)) > QUICK_RATIO:
             context.warn(
-                f"{_words(size).replace('_', ' ')}: the interval is within {reach_ratio:.1%}, not "
+                f"{words}: the interval is within {reach_ratio:.1%}, not "
                 f"{QUICK_RATIO:.0%}. Raise the time limit, or see what else runs here."
             )
-    factor = 2 * (processes - 1) / processes
-    figures: dict[str, Any] = {"latency_seconds": median_interval(samples[_name(LATENCY_BYTES)])}
-    for size in sizes:
-        interval = median_interval(samples[_name(size)])
-        figures[f"bus_{_words(size)}_bytes_per_second"] = inverse(interval, factor * size)
-    device = torch.device("cuda") if backend == "nccl" else torch.device("cpu")
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": samples,
-        "environment": {
-            **describe(torch, device),
-            "backend": backend,
-            "processes": processes,
-            "nccl": _nccl_version(torch) if backend == "nccl" else None,
-            "nvlink_multicast": False if backend == "nccl" else None,
-        },
+    cuda = backend == "nccl"
+    environment = {
+        **describe(torch, torch.device("cuda" if cuda else "cpu")),
+        "backend": backend,
+        "processes": processes,
+        "nccl": _nccl_version(torch) if cuda else None,
+        "nvlink_multicast": False if cuda else None,
     }
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
 def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[str, int]:
@@ -109,45 +107,42 @@ def _sizes(parameters: Mapping[str, Any]) -> list[int]:
             f"smallest_mib = {smallest} is more than largest_mib = {largest}.",
             "Swap them.",
         )
-    sizes = [smallest]
-    while sizes[-1] * GROWTH < largest:
-        sizes.append(sizes[-1] * GROWTH)
-    return [MIB * size for size in dict.fromkeys([*sizes, largest])]
+    sizes = []
+    while smallest < largest:
+        sizes.append(MIB * smallest)
+        smallest *= GROWTH
+    return [*sizes, MIB * largest]
 
 
 def _answers(
     processes: int, backend: str, sizes: Sequence[int], limit_seconds: float
 ) -> Iterator[tuple[int, list[float]]]:
     """Start the ranks; yield each size with its samples. No rank is left, whatever happens."""
-    with tempfile.TemporaryDirectory(prefix="gpuperf-allreduce-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gpuperf-allreduce-") as made:
+        folder = Path(made)
+        task = {
+            "processes": processes,
+            "backend": backend,
+            "meeting_file": str(folder / "meeting"),
+            "sizes_bytes": list(sizes),
+            "seconds_a_size": limit_seconds / len(sizes),
+        }
         ranks: list[subprocess.Popen[str]] = []
         try:
             for rank in range(processes):
-                task = {
-                    "rank": rank,
-                    "processes": processes,
-                    "backend": backend,
-                    "meeting_file": str(Path(folder) / "meeting"),
-                    "sizes_bytes": list(sizes),
-                    "seconds_a_size": limit_seconds / len(sizes),
-                }
-                ranks.append(_start(task, Path(folder) / f"{rank}.log"))
-            yield from _read(ranks, len(sizes), Path(folder), START_SECONDS + 3 * limit_seconds)
+                ranks.append(_start({**task, "rank": rank}, folder / f"{rank}.log"))
+            yield from _read(ranks, len(sizes), folder, START_SECONDS + 3 * limit_seconds)
         finally:
             for each in ranks:
                 each.kill()
             for each in ranks:
-                each.wait()
-                _close(each)
+                with contextlib.suppress(OSError), each:
+                    pass  # waits for it, and closes its pipes
 
 
 def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
-    environment = {
-        **os.environ,
-        # Multicast sums inside of NVSwitch, where there is one: not the links' figure, and not always set up.
-        "NCCL_NVLS_ENABLE": "0",
-        "OMP_NUM_THREADS": "1",
-    }
+    # Multicast sums inside of NVSwitch, where there is one: not the links' figure, and not always set up.
+    environment = os.environ | {"NCCL_NVLS_ENABLE": "0", "OMP_NUM_THREADS": "1"}
     with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, str(RANK)],
@@ -179,11 +174,9 @@ def _read(
             yield answer["size_bytes"], answer["seconds"]
             answers -= 1
             continue
-        for rank, process in enumerate(ranks):
-            if process.poll() not in (None, 0):
-                raise _died(rank, folder)
-        if readable:  # rank 0 ended, and as if nothing were wrong
-            raise _died(0, folder)
+        ended = [rank for rank, process in enumerate(ranks) if process.poll() not in (None, 0)]
+        if ended or readable:  # readable without a line: rank 0 ended, and as if nothing were wrong
+            raise _died(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
             raise GpuPerfError(
                 "rank_hangs",
@@ -200,17 +193,6 @@ def _died(rank: int, folder: Path) -> GpuPerfError:
         f"Process {rank} ended: {lines[-1] if lines else 'it said nothing'}"[:LONGEST_TOLD],
         "With NCCL_DEBUG=INFO in the environment the log tells more.",
     )
-
-
-def _close(process: subprocess.Popen[str]) -> None:
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-
-
-def _name(size: int) -> str:
-    return "latency_seconds" if size == LATENCY_BYTES else f"reduce_{_words(size)}_seconds"
 
 
 def _words(size: int) -> str:
@@ -234,11 +216,7 @@ BENCHMARK = Benchmark(
     all_devices=True,
     parameters=(
         Parameter.integer(
-            "processes",
-            0,
-            "How many; 0 takes one per GPU, or two without GPUs.",
-            minimum=0,
-            maximum=64,
+            "processes", 0, (0, 64), "How many; 0 takes one per GPU, or two without GPUs."
         ),
         Parameter.choice(
             "backend",
@@ -246,8 +224,8 @@ BENCHMARK = Benchmark(
             ("auto", "nccl", "gloo"),
             "NCCL between GPUs, gloo between processors.",
         ),
-        Parameter.integer("smallest_mib", 1, "Smallest message, in MiB.", minimum=1, maximum=65536),
-        Parameter.integer("largest_mib", 256, "Largest message, in MiB.", minimum=1, maximum=65536),
+        Parameter.integer("smallest_mib", 1, (1, 65536), "Smallest message, in MiB."),
+        Parameter.integer("largest_mib", 256, (1, 65536), "Largest message, in MiB."),
         Parameter.time_limit(20.0, "About how long to measure, all sizes together."),
     ),
     run=run,

@@ -11,19 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.training import (
-    NETWORKS,
-    SIZES,
-    Size,
-    TrainingStep,
-    precisions_of,
-)
-from jupyter_gpuperf.measure.device import first_device
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
+from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, TrainingStep, fitting_size
+from jupyter_gpuperf.measure.device import first_device, precisions_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.interleaved import time_interleaved
-from jupyter_gpuperf.measure.memory import fits, peak_bytes
+from jupyter_gpuperf.measure.memory import peak_bytes
 from jupyter_gpuperf.measure.statistics import exactly
-from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import warm_block
 
 
@@ -42,65 +35,24 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     networks = NETWORKS if parameters["network"] == "both" else (parameters["network"],)
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
-    sizes: dict[str, int] = {}
+    environment = describe(torch, device)
     for place, network in enumerate(networks):
         part = context.part(place, len(networks), network)
-        size = _size(torch, device, network, precisions, context)
-        sizes[f"{network}_batch_size"] = size.batch
-        found, raw = _measure(torch, device, network, size, precisions, parameters, part)
-        figures |= found
-        samples |= raw
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": samples,
-        "environment": {**describe(torch, device), **sizes},
-    }
-
-
-def _size(torch: Any, device: Any, network: str, precisions: list[str], context: Context) -> Size:
-    """Return the largest size at which all precisions fit side by side."""
-
-    def all_at_once(size: Size) -> None:
-        for step in [
-            TrainingStep(torch, device, network=network, size=size, precision=each)
-            for each in precisions
-        ]:
-            step()
-
-    return fits(torch, all_at_once, SIZES[network, device.type], context.warn)
-
-
-def _measure(
-    torch: Any,
-    device: Any,
-    network: str,
-    size: Size,
-    precisions: list[str],
-    parameters: Mapping[str, Any],
-    context: Context,
-) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    make = functools.partial(TrainingStep, torch, device, network=network, size=size)
-    figures: dict[str, Any] = {}
-    if device.type == "cuda":
-        for each in precisions:
-            peak = peak_bytes(torch, device, functools.partial(make, precision=each))
-            figures[f"{network}_{each}_peak_bytes"] = exactly(peak)
-    steps = {each: make(precision=each) for each in precisions}
-    found = time_interleaved(
-        {each: warm_block(step, device) for each, step in steps.items()},
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=parameters["time_limit_seconds"]
-        / (2 if parameters["network"] == "both" else 1),
-        progress=context.progress,
-    )
-    for each in precisions:
-        figures[f"{network}_{each}_step_seconds"] = found.median(each)
-        if each != "fp32":
-            figures[f"{network}_{each}_speedup"] = found.speedup(each, "fp32")
-    samples = {f"{network}_{each}_step_seconds": found.samples[each] for each in precisions}
-    context.doubt(found.doubt)
-    return figures, samples
+        size = fitting_size(torch, device, network, precisions, context.warn)
+        environment[f"{network}_batch_size"] = size.batch
+        make = functools.partial(TrainingStep, torch, device, network=network, size=size)
+        if device.type == "cuda":
+            for each in precisions:
+                peak = peak_bytes(torch, device, functools.partial(make, precision=each))
+                figures[f"{network}_{each}_peak_bytes"] = exactly(peak)
+        steps = {each: make(precision=each) for each in precisions}
+        blocks = {each: warm_block(step, device) for each, step in steps.items()}
+        found = Stopwatch(parameters, part, 1 / len(networks)).in_turn(blocks)
+        for name, figure in found.figures("step_seconds", "fp32").items():
+            figures[f"{network}_{name}"] = figure
+        for name, values in found.samples.items():
+            samples[f"{network}_{name}_step_seconds"] = values
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
 BENCHMARK = Benchmark(

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import time_call
 
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
@@ -39,35 +38,27 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     if device.type == "cpu":
         context.warn("This torch sees no CUDA device: the host's own memory was measured.")
     works = _works(torch, device, size_bytes, context)
+
+    def measure(call: Callable[[], object], moved_bytes: float, context: Context) -> list[float]:
+        def words(seconds: float) -> str:
+            return f"{moved_bytes / seconds / 1e9:.4g} GB/s"
+
+        stopwatch = Stopwatch(parameters, context, 1 / len(works))
+        return stopwatch.call(call, device, words).call_seconds
+
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     for place, (name, (call, moved_bytes)) in enumerate(works.items()):
         part = context.part(place, len(works), name.replace("_", " "))
-
-        def say(
-            ratio: float, seconds: float, part: Context = part, moved: float = moved_bytes
-        ) -> None:
-            part.progress(ratio, f"{moved / seconds / 1e9:.4g} GB/s")
-
-        timing = time_call(
-            call,
-            device=device,
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=parameters["time_limit_seconds"] / len(works),
-            progress=say,
-        )
-        part.doubt(timing.doubt)
-        samples[f"{name}_seconds"] = timing.call_seconds
-        figures[f"{name}_bytes_per_second"] = inverse(
-            median_interval(timing.call_seconds), moved_bytes
-        )
-    return {
-        "unit": "bytes_per_second",
-        "figures": figures,
-        "samples": samples,
-        "environment": describe(torch, device),
-        "limits": _limits(torch, device),
-    }
+        samples[f"{name}_seconds"] = seconds = measure(call, moved_bytes, part)
+        figures[f"{name}_bytes_per_second"] = inverse(median_interval(seconds), moved_bytes)
+    return Measured(
+        unit="bytes_per_second",
+        figures=figures,
+        samples=samples,
+        environment=describe(torch, device),
+        limits=_limits(torch, device),
+    )
 
 
 def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:
@@ -76,10 +67,8 @@ def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[s
         return _on_device(torch, device, size_bytes)
     while True:
         try:
-            return {
-                **_on_device(torch, device, size_bytes),
-                **_over_the_link(torch, device, size_bytes),
-            }
+            own = _on_device(torch, device, size_bytes)
+            return own | _over_the_link(torch, device, size_bytes)
         except torch.cuda.OutOfMemoryError:
             if size_bytes <= SMALLEST_BYTES:
                 raise
@@ -128,18 +117,13 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device)
     if chip is None:
         return {}
-    limits: dict[str, float] = {}
-    if chip.bytes_per_second:
-        limits |= dict.fromkeys(
-            ("copy_bytes_per_second", "triad_bytes_per_second"), chip.bytes_per_second
-        )
-    one_way = LANE_BYTES_PER_SECOND.get(chip.pcie_generation)
-    if one_way is not None:
-        for way in ("host_to_device", "device_to_host"):
-            limits[f"{way}_pinned_bytes_per_second"] = LANES * one_way
-            limits[f"{way}_pageable_bytes_per_second"] = LANES * one_way
-        limits["both_ways_pinned_bytes_per_second"] = 2 * LANES * one_way
-    return limits
+    link = LANES * LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
+    limits = {f"{name}_bytes_per_second": chip.bytes_per_second for name in ("copy", "triad")}
+    for way in ("host_to_device", "device_to_host"):
+        for kind in ("pinned", "pageable"):
+            limits[f"{way}_{kind}_bytes_per_second"] = link
+    limits["both_ways_pinned_bytes_per_second"] = 2 * link
+    return {name: limit for name, limit in limits.items() if limit}
 
 
 BENCHMARK = Benchmark(
@@ -150,11 +134,7 @@ BENCHMARK = Benchmark(
     requires=("torch",),
     parameters=(
         Parameter.integer(
-            "size_mib",
-            512,
-            "Size of each buffer, in MiB; larger than any cache.",
-            minimum=64,
-            maximum=16_384,
+            "size_mib", 512, (64, 16_384), "Size of each buffer, in MiB; larger than any cache."
         ),
         RIGOROUS,
         Parameter.time_limit(30.0, "For all copies together.", minimum=2.0),

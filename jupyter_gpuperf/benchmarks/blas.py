@@ -6,13 +6,12 @@ not what the libraries see, so more threads than processors is the usual reason 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.child import last_line_of
+from jupyter_gpuperf.benchmarks.workloads.child import answer_of
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
@@ -28,28 +27,21 @@ THREAD_VARIABLES: Final = (
 KINDS: Final = ("float32", "float64")
 
 CHILD: Final = """
-import json, sys, time
 import numpy as np
-size, kind, seconds = json.loads(sys.argv[1])
+size, kind, seconds = request
 draw = np.random.default_rng(0)
 a, b = (draw.standard_normal((size, size)).astype(kind) for _ in range(2))
 out = np.empty_like(a)
 for _ in range(3):
     np.dot(a, b, out=out)
-taken, ends = [], time.perf_counter() + seconds
-while len(taken) < 8 or (time.perf_counter() < ends and len(taken) < 300):
-    began = time.perf_counter()
-    np.dot(a, b, out=out)
-    taken.append(time.perf_counter() - began)
+taken = timed(lambda: np.dot(a, b, out=out), seconds)
 library = {}
 try:
     library = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
 except Exception:
     pass
-print(json.dumps({
-    "seconds": taken, "numpy": np.__version__,
-    "blas": " ".join(str(library.get(each, "")) for each in ("name", "version")).strip() or None,
-}))
+blas = " ".join(str(library.get(each, "")) for each in ("name", "version")).strip() or None
+answer(seconds=taken, numpy=np.__version__, blas=blas)
 """
 
 
@@ -67,21 +59,17 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.progress(place / len(plan), f"{kind}, {count} threads")
         found = _measure(size, kind, count, parameters["time_limit_seconds"] / len(plan))
         name = f"{kind}_{count}_{'thread' if count == 1 else 'threads'}"
-        samples[f"{name}_seconds"] = found["seconds"]
-        figures[f"{name}_flops_per_second"] = inverse(
-            median_interval(found["seconds"]), 2.0 * size**3
-        )
-    return {
-        "unit": "flops_per_second",
-        "figures": figures,
-        "samples": samples,
-        "environment": {
-            **describe(),
-            "numpy": found["numpy"],
-            "blas": found["blas"],
-            **{name.lower(): os.environ.get(name) for name in (*THREAD_VARIABLES, "KMP_AFFINITY")},
-        },
+        samples[f"{name}_seconds"] = seconds = found["seconds"]
+        figures[f"{name}_flops_per_second"] = inverse(median_interval(seconds), 2.0 * size**3)
+    environment = {
+        **describe(),
+        "numpy": found["numpy"],
+        "blas": found["blas"],
+        **{name.lower(): os.environ.get(name) for name in (*THREAD_VARIABLES, "KMP_AFFINITY")},
     }
+    return Measured(
+        unit="flops_per_second", figures=figures, samples=samples, environment=environment
+    )
 
 
 def thread_counts(wanted: int) -> list[int]:
@@ -89,28 +77,24 @@ def thread_counts(wanted: int) -> list[int]:
     if wanted:
         return [wanted]
     most = max(1, int(resources.usable_cpus()))
-    counts = {1, most}
-    count = 2
+    counts, count = [1], 2
     while count < most:
-        counts.add(count)
+        counts.append(count)
         count *= 4 if most > 16 else 2
-    return sorted(counts)
+    return [*counts, most] if most > 1 else counts
 
 
 def _measure(size: int, kind: str, threads: int, seconds: float) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(
-        last_line_of(
-            CHILD,
-            json.dumps([size, kind, seconds]),
-            environment=dict.fromkeys(THREAD_VARIABLES, str(threads)),
-            failed=lambda code, last: GpuPerfError(
-                "blas_failed",
-                f"NumPy ended with {code}: {last}",
-                "Install numpy again, or ask for a smaller size.",
-            ),
-        )
+    return answer_of(
+        CHILD,
+        [size, kind, seconds],
+        environment=dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        failed=lambda code, last: GpuPerfError(
+            "blas_failed",
+            f"NumPy ended with {code}: {last}",
+            "Install numpy again, or ask for a smaller size.",
+        ),
     )
-    return answer
 
 
 def _warn_of_settings(context: Context) -> None:
@@ -132,15 +116,9 @@ BENCHMARK = Benchmark(
     help="np.dot of square matrices in float32 and float64, by number of threads; names the BLAS library.",
     requires=("numpy",),
     parameters=(
+        Parameter.integer("size", 2048, (16, 32768), "Rows and columns of the matrices."),
         Parameter.integer(
-            "size", 2048, "Rows and columns of the matrices.", minimum=16, maximum=32768
-        ),
-        Parameter.integer(
-            "threads",
-            0,
-            "Only this number; 0 tries one, doubling, and all.",
-            minimum=0,
-            maximum=1024,
+            "threads", 0, (0, 1024), "Only this number; 0 tries one, doubling, and all."
         ),
         Parameter.time_limit(12.0, "About how long to measure, all numbers of threads together."),
     ),

@@ -9,28 +9,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import (
     NETWORKS,
-    SIZES,
-    Size,
     TrainingStep,
     check_precision,
+    fitting_size,
 )
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device
+from jupyter_gpuperf.measure.device import PRECISIONS, first_device, synchronize
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.interleaved import time_interleaved
-from jupyter_gpuperf.measure.memory import fits
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import warm_block
 
 CACHE_VARIABLE: Final = "TORCHINDUCTOR_CACHE_DIR"
@@ -45,17 +40,17 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 @contextlib.contextmanager
 def own_cache() -> Iterator[None]:
     """Give torch.compile an empty cache, before it looks: so that cold is cold, and nobody's cache grows."""
-    folder = Path(tempfile.mkdtemp(prefix="gpuperf-compile-"))
     before = os.environ.get(CACHE_VARIABLE)
-    os.environ[CACHE_VARIABLE] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
+    with tempfile.TemporaryDirectory(
+        prefix="gpuperf-compile-", ignore_cleanup_errors=True
+    ) as folder:
+        os.environ[CACHE_VARIABLE] = folder
+        try:
+            yield
+        finally:
             del os.environ[CACHE_VARIABLE]
-        else:
-            os.environ[CACHE_VARIABLE] = before
-        shutil.rmtree(folder, ignore_errors=True)
+            if before is not None:
+                os.environ[CACHE_VARIABLE] = before
 
 
 def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -69,67 +64,53 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.warn(
             "This torch sees no CUDA device: a smaller step was measured on the processor."
         )
-    make = functools.partial(TrainingStep, torch, device, network=network, precision=precision)
-
-    def twice(size: Size) -> None:
-        for step in [make(size=size), make(size=size)]:  # eager and compiled live side by side
-            step()
-
-    size = fits(torch, twice, SIZES[network, device.type], context.warn)
+    # Twice: eager and compiled live side by side.
+    size = fitting_size(torch, device, network, [precision] * 2, context.warn)
     context.progress(0.05, "Compiling, with an empty cache")
-    cold, graphs, breaks = _compile(torch, device, functools.partial(make, size=size))
-    compiled, cold_seconds = cold
+    make = functools.partial(
+        TrainingStep, torch, device, network=network, size=size, precision=precision
+    )
+    compiled, cold_seconds, counted = _compile(torch, device, make)
     context.progress(0.4, "Compiling again, from the cache")
-    (_, warm_seconds), _, _ = _compile(torch, device, functools.partial(make, size=size))
+    _, warm_seconds, _ = _compile(torch, device, make)
+    steps = (("eager", make()), ("compiled", compiled))
+    blocks = {name: warm_block(step, device) for name, step in steps}
+    found = Stopwatch(parameters, context.span(0.6, 1.0)).in_turn(blocks)
     figures: dict[str, Any] = {
         "compile_cold_seconds": exactly(cold_seconds),
         "compile_warm_seconds": exactly(warm_seconds),
+        **{f"{name}_step_seconds": found.median(name) for name in blocks},
+        "compiled_speedup": found.speedup("compiled", "eager"),
     }
-    steps = (("eager", make(size=size)), ("compiled", compiled))
-    blocks = {name: warm_block(step, device) for name, step in steps}
-    found = time_interleaved(
-        blocks,
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=parameters["time_limit_seconds"],
-        progress=lambda ratio, words: context.progress(0.6 + 0.4 * ratio, words),
-    )
-    context.doubt(found.doubt)
-    figures |= {f"{name}_step_seconds": found.median(name) for name in blocks}
-    figures["compiled_speedup"] = found.speedup("compiled", "eager")
     break_even = _break_even(found.samples["eager"], found.samples["compiled"], cold_seconds)
     if break_even:
         figures["break_even_steps"] = break_even
-    return {
-        "unit": "steps",  # of the one figure that wears none
-        "figures": figures,
-        "samples": {
-            "compile_cold_seconds": [cold_seconds],
-            "compile_warm_seconds": [warm_seconds],
-            **{f"{name}_step_seconds": values for name, values in found.samples.items()},
-        },
-        "environment": {
-            **describe(torch, device),
-            "measured_batch_size": size.batch,
-            "graphs": graphs,
-            "graph_breaks": breaks,
-        },
+    samples = {
+        "compile_cold_seconds": [cold_seconds],
+        "compile_warm_seconds": [warm_seconds],
+        **{f"{name}_step_seconds": values for name, values in found.samples.items()},
     }
+    environment = {**describe(torch, device), "measured_batch_size": size.batch, **counted}
+    # The unit is that of the one figure that wears none.
+    return Measured(unit="steps", figures=figures, samples=samples, environment=environment)
 
 
-def _compile(torch: Any, device: Any, make: Any) -> tuple[tuple[Any, float], int, int]:
-    """Return a compiled step with the seconds of its first call, and how many graphs and breaks it has."""
+def _compile(
+    torch: Any, device: Any, make: Callable[..., TrainingStep]
+) -> tuple[TrainingStep, float, dict[str, int]]:
+    """Return a compiled step, the seconds of its first call, and how many graphs and breaks it has."""
     from torch._dynamo.utils import counters
 
     torch._dynamo.reset()
     counters.clear()
-    step = make(compiler=torch.compile)
+    step = make(compiled=True)
     began = time.perf_counter()
     step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronize(torch, device)
     seconds = time.perf_counter() - began
     graphs = int(counters["stats"].get("unique_graphs", 0))
-    return (step, seconds), graphs, sum(counters["graph_break"].values())
+    breaks = sum(counters["graph_break"].values())
+    return step, seconds, {"graphs": graphs, "graph_breaks": breaks}
 
 
 def _break_even(
@@ -151,7 +132,7 @@ BENCHMARK = Benchmark(
         Parameter.choice(
             "precision",
             "bf16",
-            ("fp32", "tf32", "bf16", "fp16"),
+            PRECISIONS,
             "fp32 means IEEE, without TF32; bf16 and fp16 by autocast outside of what is compiled.",
         ),
         RIGOROUS,

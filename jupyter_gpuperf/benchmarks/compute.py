@@ -15,18 +15,18 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.compile import own_cache
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
-from jupyter_gpuperf.benchmarks.workloads.training import precisions_of
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device, limits_of
+from jupyter_gpuperf.measure.device import first_device, limits_of, precisions_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import Timing, time_call, warm_block
+from jupyter_gpuperf.measure.timer import Timing, warm_block
 
 ITSELF_SHARE: Final = 0.4
 """Of the time, where variants are measured, too; they are several."""
@@ -49,60 +49,42 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     varied = parameters["variants"] == "all" or (
         parameters["variants"] == "auto" and device.type == "cuda"
     )
-    context.progress(0.0, "Warming up")
     share = ITSELF_SHARE if varied else 1.0
-    timing = time_call(
+    context.progress(0.0, "Warming up")
+    timing = Stopwatch(parameters, context.span(0.1 * share, share), share).call(
         wanted.make(torch, device),
-        device=device,
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=share * parameters["time_limit_seconds"],
-        progress=lambda ratio, seconds: context.progress(
-            (0.1 + 0.9 * ratio) * share, f"{1000 * seconds:.2f} ms a pass so far"
-        ),
+        device,
+        words=lambda seconds: f"{1000 * seconds:.2f} ms a pass so far",
         graph=True,
     )
     _warn(timing, context)
-    figures, samples = _figures(timing, parameters["batch_size"])
-    surroundings = _surroundings(torch, device, wanted)
-    if "model_flops_per_second" in surroundings["limits"]:
-        figures["model_flops_per_second"] = inverse(figures["pass_seconds"], wanted.work.flop)
-    if varied:
-        found = _compare_variants(torch, device, wanted, parameters, context)
-        figures |= _gains(found)
-        samples |= {f"{name}_pass_seconds": values for name, values in found.samples.items()}
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": samples,
-        **surroundings,
+    samples = {
+        "pass_seconds": timing.call_seconds,
+        "launch_seconds": timing.launch_seconds,
+        "graph_pass_seconds": timing.graph_seconds,
     }
-
-
-def _figures(timing: Timing, batch_size: int) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    samples = {"pass_seconds": timing.call_seconds}
-    if timing.launch_seconds:
-        samples["launch_seconds"] = timing.launch_seconds
-    if timing.graph_seconds:
-        samples["graph_pass_seconds"] = timing.graph_seconds
-    figures = {name: median_interval(values) for name, values in samples.items()}
-    figures["images_per_second"] = inverse(figures["pass_seconds"], batch_size)
-    return figures, samples
-
-
-def _surroundings(torch: Any, device: Any, wanted: Pass) -> dict[str, Any]:
-    """Return the environment, and what the chip allows an eager pass, where the chip is known."""
+    samples = {name: values for name, values in samples.items() if values}
+    figures: dict[str, Any] = {name: median_interval(each) for name, each in samples.items()}
+    figures["images_per_second"] = inverse(figures["pass_seconds"], wanted.batch_size)
     chip = limits_of(torch, device)
     tf32 = _cudnn_tf32(torch)
     kind = number_format(wanted, chip, tf32=bool(tf32))
-    return {
-        "environment": {
-            **describe(torch, device),
-            "cudnn_tf32": tf32,
-            **wanted.work.described(chip, kind, prefix="model_"),
-            "limits_from": chip.source if chip else None,
-        },
-        "limits": wanted.work.limits(chip, kind, "pass_seconds", prefix="model_"),
+    limits = wanted.work.limits(chip, kind, "pass_seconds", prefix="model_")
+    if "model_flops_per_second" in limits:
+        figures["model_flops_per_second"] = inverse(figures["pass_seconds"], wanted.work.flop)
+    if varied:
+        found = _compare_variants(torch, device, wanted, parameters, context)
+        figures |= found.figures("pass_seconds", ITSELF)
+        samples |= {f"{name}_pass_seconds": values for name, values in found.samples.items()}
+    environment = {
+        **describe(torch, device),
+        "cudnn_tf32": tf32,
+        **wanted.work.described(chip, kind, prefix="model_"),
+        "limits_from": chip.source if chip else None,
     }
+    return Measured(
+        unit="seconds", figures=figures, samples=samples, environment=environment, limits=limits
+    )
 
 
 def number_format(wanted: Pass, chip: Chip | None, *, tf32: bool) -> str:
@@ -123,9 +105,14 @@ def _compare_variants(
     with own_cache():
         blocks: dict[str, Callable[[], float]] = {}
         for name, variant in _variants(torch, device, wanted).items():
-            block = _warm_block(torch, device, variant, context)
-            if block is not None:
-                blocks[name] = block
+            try:
+                if variant.compiled:
+                    check_compiler(torch, device)
+                blocks[name] = warm_block(variant.make(torch, device), device)
+            except Unavailable as error:
+                context.warn(f"Not compiled: {error.message}")
+            except RuntimeError as error:  # torch.compile's own; what it says goes on for pages
+                context.warn(f"Not compiled: {str(error).strip().splitlines()[0]}")
         return time_interleaved(
             blocks,
             target_ratio=target_ratio(parameters["rigorous"]),
@@ -138,44 +125,15 @@ def _compare_variants(
 
 def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:
     """Return what is compared, the pass that was asked for first."""
-    kinds = precisions_of(torch, device)
     half = wanted.precision
     if half == "fp32":
-        half = "bf16" if "bf16" in kinds else "fp16"
+        half = "bf16" if "bf16" in precisions_of(torch, device) else "fp16"
     found = {ITSELF: wanted}
     if half != wanted.precision:
         found[half] = replace(wanted, precision=half)
     found[f"{half}_channels_last"] = replace(wanted, precision=half, channels_last=True)
     found["compiled"] = replace(wanted, compiled=True)
     return found
-
-
-def _warm_block(
-    torch: Any,
-    device: Any,
-    variant: Pass,
-    context: Context,
-) -> Callable[[], float] | None:
-    """Return what times one pass of a variant; ``None``, and a warning, where it does not run here."""
-    try:
-        if variant.compiled:
-            check_compiler(torch, device)
-        return warm_block(variant.make(torch, device), device)
-    except Unavailable as error:
-        context.warn(f"Not compiled: {error.message}")
-    except RuntimeError as error:  # torch.compile's own; what it says goes on for pages
-        context.warn(f"Not compiled: {str(error).strip().splitlines()[0]}")
-    return None
-
-
-def _gains(found: Interleaved) -> dict[str, Any]:
-    """Return each variant's time and how many times faster than the pass that was asked for it is."""
-    figures: dict[str, Any] = {}
-    for name in found.samples:
-        figures[f"{name}_pass_seconds"] = found.median(name)
-        if name != ITSELF:
-            figures[f"{name}_speedup"] = found.speedup(name, ITSELF)
-    return figures
 
 
 def _needed_bytes(parameters: Mapping[str, Any]) -> int:
@@ -185,7 +143,6 @@ def _needed_bytes(parameters: Mapping[str, Any]) -> int:
 
 
 def _warn(timing: Timing, context: Context) -> None:
-    context.doubt(timing.doubt)
     if timing.launch_bound:
         context.warn(
             "Launch-bound: the host takes nearly as long to queue a pass as the device to compute it."
@@ -205,10 +162,8 @@ BENCHMARK = Benchmark(
     "half precision, channels last and a compiler would gain.",
     requires=("torch",),
     parameters=(
-        Parameter.integer("batch_size", 128, "Images in a batch.", minimum=1, maximum=8192),
-        Parameter.integer(
-            "image_size", 224, "Height and width of an image, in pixels.", minimum=8, maximum=2048
-        ),
+        Parameter.integer("batch_size", 128, (1, 8192), "Images in a batch."),
+        Parameter.integer("image_size", 224, (8, 2048), "Height and width of an image, in pixels."),
         Parameter.choice(
             "precision",
             "fp32",

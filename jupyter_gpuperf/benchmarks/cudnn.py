@@ -12,28 +12,20 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.training import (
-    SIZES,
-    Size,
-    TrainingStep,
-    check_precision,
-)
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
+from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingStep, check_precision
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.measure.device import PRECISIONS
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.memory import fits, free
 from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
-from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import block_timer
+from jupyter_gpuperf.measure.timer import warm_block
 
-WARM_STEPS: Final = 3
 NEW_SHAPES: Final = 5
 """Batches of sizes not seen before: as many first calls are timed."""
-
-T = TypeVar("T")
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -63,75 +55,60 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             f"Only {size.batch} images fit into the GPU's memory: too few for {NEW_SHAPES} sizes.",
             "Free what other processes hold.",
         )
-    peaks: dict[str, float] = {}
     firsts: dict[str, list[float]] = {}
-    off, on = Lane(torch, False), Lane(torch, True)
-    with contextlib.closing(off), contextlib.closing(on):
+    peaks: dict[str, Any] = {}
+    with lane(torch, False) as off, lane(torch, True) as on:
         lanes = {"off": off, "on": on}
-        for place, (name, lane) in enumerate(lanes.items()):
+        first_calls = functools.partial(_first_calls, torch, device, make, size)
+        for place, (name, run_in) in enumerate(lanes.items()):
             context.progress(0.2 * place, f"New shapes, {name}")
-            first_calls = functools.partial(_first_calls, torch, device, make, size)
-            firsts[name], allocated, reserved = lane.run(first_calls)
-            peaks[f"{name}_peak_allocated_bytes"] = allocated
-            peaks[f"{name}_peak_reserved_bytes"] = reserved
+            seconds, allocated, reserved = run_in(first_calls)
+            firsts[f"{name}_new_shape_seconds"] = seconds
+            peaks[f"{name}_peak_allocated_bytes"] = exactly(allocated)
+            peaks[f"{name}_peak_reserved_bytes"] = exactly(reserved)
         # Only now what stays: it would have counted as the other's memory.
-        blocks: dict[str, Callable[[], float]] = {
-            name: functools.partial(lane.run, _block(make(size=size), device))
-            for name, lane in lanes.items()
-        }
-        for block in [*blocks.values()] * WARM_STEPS:
-            block()
-        found = time_interleaved(
-            blocks,
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=parameters["time_limit_seconds"],
-            progress=lambda ratio, words: context.progress(0.4 + 0.6 * ratio, words),
-        )
-    context.doubt(found.doubt)
-    return {
-        "unit": "seconds",
-        "figures": {
-            **{f"{name}_step_seconds": found.median(name) for name in blocks},
-            "on_speedup": found.speedup("on", "off"),
-            **{f"{name}_new_shape_seconds": mean_of_few(firsts[name]) for name in blocks},
-            **{name: exactly(peak) for name, peak in peaks.items()},
-        },
-        "samples": {
-            **{f"{name}_step_seconds": values for name, values in found.samples.items()},
-            **{f"{name}_new_shape_seconds": values for name, values in firsts.items()},
-        },
-        "environment": {
-            **describe(torch, device),
-            "cudnn": torch.backends.cudnn.version(),
-            "measured_batch_size": size.batch,
-        },
+        blocks: dict[str, Callable[[], float]] = {}
+        for name, run_in in lanes.items():
+            block = run_in(functools.partial(warm_block, make(size=size), device))
+            blocks[name] = functools.partial(run_in, block)
+        found = Stopwatch(parameters, context.span(0.4, 1.0)).in_turn(blocks)
+    figures = {f"{name}_step_seconds": found.median(name) for name in lanes}
+    figures["on_speedup"] = found.speedup("on", "off")
+    figures |= {name: mean_of_few(values) for name, values in firsts.items()}
+    samples = {f"{name}_step_seconds": values for name, values in found.samples.items()}
+    environment = {
+        **describe(torch, device),
+        "cudnn": torch.backends.cudnn.version(),
+        "measured_batch_size": size.batch,
     }
+    return Measured(
+        unit="seconds",
+        figures=figures | peaks,
+        samples=samples | firsts,
+        environment=environment,
+    )
 
 
-class Lane:
-    """A thread in which the switch is on or off; what it runs is run there alone, backward pass and all.
+@contextlib.contextmanager
+def lane(torch: Any, wanted: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Give what runs a function in a thread in which the switch is on or off, backward pass and all.
 
     cuDNN's plans are kept per thread and shape, whatever the switch was when they were made. In one thread the
-    plans of whichever came first would serve both.
+    plans of whichever came first would serve both. The switch is put back after each run.
     """
 
-    def __init__(self, torch: Any, wanted: bool) -> None:
-        self._torch, self._wanted = torch, wanted
-        self._thread = ThreadPoolExecutor(max_workers=1)
+    def switched(work: Callable[[], Any]) -> Any:
+        switches = torch.backends.cudnn
+        before, switches.benchmark = switches.benchmark, wanted
+        try:
+            # Else torch runs the backward pass in a thread that all lanes would share.
+            with torch.autograd.set_multithreading_enabled(False):
+                return work()
+        finally:
+            switches.benchmark = before
 
-    def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown()
-
-    def run(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns in this thread; the switch is put back after."""
-        return self._thread.submit(self._switched, work).result()
-
-    def _switched(self, work: Callable[[], T]) -> T:
-        # Else torch runs the backward pass in a thread that all lanes would share.
-        backward_here = self._torch.autograd.set_multithreading_enabled(False)
-        with _benchmarking(self._torch, self._wanted), backward_here:
-            return work()
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        yield lambda work: thread.submit(switched, work).result()
 
 
 def _first_calls(
@@ -158,20 +135,6 @@ def _first_calls(
     return seconds[1:], allocated, reserved  # the very first loads the libraries
 
 
-def _block(step: TrainingStep, device: Any) -> Callable[[], float]:
-    return functools.partial(block_timer(step, device), 1)
-
-
-@contextlib.contextmanager
-def _benchmarking(torch: Any, wanted: bool) -> Iterator[None]:
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = wanted
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before
-
-
 BENCHMARK = Benchmark(
     name="cudnn",
     label="cuDNN's search",
@@ -182,7 +145,7 @@ BENCHMARK = Benchmark(
         Parameter.choice(
             "precision",
             "fp16",
-            ("fp32", "tf32", "bf16", "fp16"),
+            PRECISIONS,
             "fp32 means IEEE, without TF32; bf16 and fp16 by autocast.",
         ),
         Parameter.boolean(

@@ -40,14 +40,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _check_room(parameters, batch_bytes)
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
-    found = measure_loader(
-        _loader(parameters), parameters, context.progress, context.warn, things="images"
-    )
-    found["environment"] = {
-        **describe(torch, first_device(torch)),
-        "start_method": _start_method(),
-        "batch_bytes": batch_bytes,
-    }
+    loader = _loader(parameters)
+    found = measure_loader(loader, parameters, context.progress, context.warn, things="images")
+    device = first_device(torch)
+    found["environment"] = {**_environment(torch, device), "batch_bytes": batch_bytes}
     return found
 
 
@@ -81,8 +77,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     data = loader.dataset
     found["parameters"] = {"loader": name, **settings, **limits}
     found["environment"] = {
-        **describe(torch, started_device(torch)),
-        "start_method": _start_method(),
+        **_environment(torch, started_device(torch)),
         "data_set": type(data).__name__,
         "data_set_items": len(data) if isinstance(data, Sized) else None,
     }
@@ -114,11 +109,7 @@ def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
 def _warn_of_settings(parameters: Mapping[str, Any], context: Context, has_cuda: bool) -> None:
     if parameters["pin_memory"] and not has_cuda:
         context.warn("pin_memory does nothing here: this torch sees no CUDA device.")
-    cpus = resources.usable_cpus()
-    if parameters["workers"] > cpus:
-        context.warn(
-            f"{parameters['workers']} workers share {cpus:g} processors: they wait for each other."
-        )
+    resources.warn_of_workers(parameters["workers"], context.warn)
 
 
 def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
@@ -126,9 +117,7 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
     from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
     items = parameters["items"]
-    images = torch.rand(items, *IMAGE_SHAPE)
-    labels = torch.randint(0, CLASSES, (items,))
-    data = TensorDataset(images, labels)
+    data = TensorDataset(torch.rand(items, *IMAGE_SHAPE), torch.randint(0, CLASSES, (items,)))
     workers = parameters["workers"]
     return DataLoader(
         data,
@@ -142,10 +131,11 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
     )
 
 
-def _start_method() -> str:
-    import torch.multiprocessing
-
-    return str(torch.multiprocessing.get_start_method())
+def _environment(torch: Any, device: Any) -> dict[str, Any]:
+    return {
+        **describe(torch, device),
+        "start_method": str(torch.multiprocessing.get_start_method()),
+    }
 
 
 BENCHMARK = Benchmark(
@@ -158,21 +148,14 @@ BENCHMARK = Benchmark(
         Parameter.integer(
             "items",
             1000,
+            (1, 1_000_000),
             "Images in the data set; 10000, as often used, take 6 GB.",
-            minimum=1,
-            maximum=1_000_000,
         ),
-        Parameter.integer("batch_size", 64, "Images in a batch.", minimum=1, maximum=4096),
+        Parameter.integer("batch_size", 64, (1, 4096), "Images in a batch."),
         Parameter.integer(
-            "workers",
-            4,
-            "Worker processes; 0 loads in the training process itself.",
-            minimum=0,
-            maximum=128,
+            "workers", 4, (0, 128), "Worker processes; 0 loads in the training process itself."
         ),
-        Parameter.integer(
-            "prefetch_factor", 2, "Batches that each worker keeps ready.", minimum=1, maximum=64
-        ),
+        Parameter.integer("prefetch_factor", 2, (1, 64), "Batches that each worker keeps ready."),
         Parameter.boolean(
             "pin_memory",
             False,

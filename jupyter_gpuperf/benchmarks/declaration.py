@@ -42,13 +42,10 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     @classmethod
-    def integer(
-        cls, name: str, default: int, help: str, *, minimum: int, maximum: int
-    ) -> Parameter:
-        """Declare a whole number."""
-        return cls(
-            name=name, type="integer", default=default, help=help, minimum=minimum, maximum=maximum
-        )
+    def integer(cls, name: str, default: int, bounds: tuple[int, int], help: str) -> Parameter:
+        """Declare a whole number within bounds, which it may reach."""
+        low, high = bounds
+        return cls(name=name, type="integer", default=default, help=help, minimum=low, maximum=high)
 
     @classmethod
     def boolean(cls, name: str, default: bool, help: str) -> Parameter:
@@ -91,12 +88,29 @@ class Parameter:
         BadRequest
             ``parameter_wrong_type`` or ``parameter_out_of_range``.
         """
-        checked = self._typed(value)
-        if self.type not in ("integer", "number"):
-            return checked
+        if self.type == "integer" and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        # In Python a boolean is a number; here it isn't.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        is_right = (
+            (self.type == "boolean" and isinstance(value, bool))
+            or (self.type == "choice" and value in self.choices)
+            or (self.type == "text" and isinstance(value, str) and _fits_a_line(value))
+            or (self.type == "number" and is_number)
+            or (self.type == "integer" and is_number and isinstance(value, int))
+        )
+        if not is_right:
+            choices = f"one of {', '.join(self.choices)}" if self.choices else ""
+            raise BadRequest(
+                "parameter_wrong_type",
+                f"{self.name} = {reprlib.repr(value)} is not {choices or f'of type {self.type}'}.",
+                self.help,
+            )
+        if not is_number:
+            return cast("Scalar", value)
         low = -LARGEST if self.minimum is None else self.minimum
         high = LARGEST if self.maximum is None else self.maximum
-        number = cast("float", checked)
+        number = cast("float", value)
         if not low <= number <= high:  # nor is NaN
             raise BadRequest(
                 "parameter_out_of_range",
@@ -104,28 +118,6 @@ class Parameter:
                 f"{self.name} goes from {low:.15g} to {high:.15g}.",
             )
         return float(number) if self.type == "number" else number
-
-    def _typed(self, value: object) -> Scalar:
-        if self.type == "boolean" and isinstance(value, bool):
-            return value
-        if self.type == "choice" and value in self.choices:
-            return str(value)
-        if self.type == "text" and isinstance(value, str) and _fits_a_line(value):
-            return value
-        # In Python a boolean is a number; here it isn't.
-        if not isinstance(value, bool):
-            if self.type == "number" and isinstance(value, (int, float)):
-                return value
-            if self.type == "integer" and isinstance(value, int):
-                return value
-            if self.type == "integer" and isinstance(value, float) and value.is_integer():
-                return int(value)
-        expected = f"one of {', '.join(self.choices)}" if self.choices else f"of type {self.type}"
-        raise BadRequest(
-            "parameter_wrong_type",
-            f"{self.name} = {reprlib.repr(value)} is not {expected}.",
-            self.help,
-        )
 
 
 RIGOROUS: Final = Parameter.boolean(
@@ -151,14 +143,19 @@ class Context:
     progress: Callable[[float, str], None]
     warn: Callable[[str], None]
 
-    def part(self, place: int, parts: int, name: str) -> Context:
-        """Return the context of one of several parts, which names it in what it says."""
+    def span(self, begin: float, end: float, name: str = "") -> Context:
+        """Return the context of the work between two ratios; a name goes before all that it says."""
+        label = f"{name}: " if name else ""
         return Context(
             progress=lambda ratio, words: self.progress(
-                (place + min(ratio, 1.0)) / parts, f"{name}: {words}"
+                begin + (end - begin) * min(ratio, 1.0), label + words
             ),
-            warn=lambda sentence: self.warn(f"{name}: {sentence}"),
+            warn=lambda sentence: self.warn(label + sentence),
         )
+
+    def part(self, place: int, parts: int, name: str) -> Context:
+        """Return the context of one of several parts that take equally long."""
+        return self.span(place / parts, (place + 1) / parts, name)
 
     def doubt(self, doubt: str | None) -> None:
         """Warn of an interval that stayed wide, if it did."""
@@ -171,8 +168,8 @@ def _fits_a_line(text: str) -> bool:
 
 
 Measured = dict[str, Any]
-"""What a benchmark returns: ``figures``, ``samples``, ``environment``, ``limits`` and ``unit``, in
-the shapes of :class:`schemas.BenchmarkResult`."""
+"""What a benchmark returns: ``unit``, ``figures``, ``samples``, ``environment`` and, where a device has some,
+``limits``, in the shapes of :class:`schemas.BenchmarkResult`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,13 +210,12 @@ class Benchmark:
             ``unknown_parameter``, ``parameter_wrong_type`` or ``parameter_out_of_range``.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
-        for name in parameters:
-            if name not in known:
-                raise BadRequest(
-                    "unknown_parameter",
-                    f"{self.name} has no parameter {name!r}.",
-                    f"It has: {', '.join(known) or 'none'}.",
-                )
+        if unknown := [name for name in parameters if name not in known]:
+            raise BadRequest(
+                "unknown_parameter",
+                f"{self.name} has no parameter {unknown[0]!r}.",
+                f"It has: {', '.join(known) or 'none'}.",
+            )
         return {
             name: parameter.check(parameters.get(name, parameter.default))
             for name, parameter in known.items()

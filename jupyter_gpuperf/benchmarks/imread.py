@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +23,12 @@ from jupyter_gpuperf.benchmarks.workloads.images import (
     readers,
     write_photographs,
 )
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import NotFound, Unavailable
+from jupyter_gpuperf.loaders.timing import Batches
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval
-from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 
 MADE: Final = 48
 MOST_IMAGES: Final = 512
@@ -51,25 +53,21 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     with tempfile.TemporaryDirectory(prefix="gpuperf-imread-") as folder:
         context.progress(0.0, "Making images" if not parameters["folder"] else "Listing images")
         paths = _paths(parameters["folder"], Path(folder))
-        found = _working(found, paths, context)
-        figures, samples = _alone(found, paths, parameters, context)
+        names = [str(path) for path in paths]
+        found = _working(found, names, context)
+        figures, samples = _alone(found, names, parameters, context)
         torch = _torch(context, parameters["workers"])
         if torch is not None:
-            more_figures, more_samples = _in_workers(torch, found, paths, parameters, context)
-            figures |= more_figures
-            samples |= more_samples
-        total = sum(path.stat().st_size for path in paths)
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": samples,
-        "environment": {
+            for name, seconds in _in_workers(torch, found, names, parameters, context).items():
+                samples[f"{name}_image_seconds"] = seconds
+                figures[f"{name}_images_per_second"] = inverse(mean_interval(seconds))
+        environment = {
             **describe(torch),
             "images": len(paths),
-            "mean_file_bytes": total / len(paths),
+            "mean_file_bytes": statistics.fmean(path.stat().st_size for path in paths),
             "page_cache": "warm",
-        },
-    }
+        }
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
 def _paths(folder: str, own: Path) -> list[Path]:
@@ -85,13 +83,13 @@ def _paths(folder: str, own: Path) -> list[Path]:
     return paths
 
 
-def _working(found: dict[str, Reader], paths: Sequence[Any], context: Context) -> dict[str, Reader]:
+def _working(found: dict[str, Reader], names: Sequence[str], context: Context) -> dict[str, Reader]:
     """Return the readers that can read all of the images; it also warms the page cache."""
     working = {}
     for name, reader in found.items():
         try:
-            for path in paths:
-                reader(str(path))
+            for path in names:
+                reader(path)
         except Exception as error:  # each library has its own; which image is what matters  # noqa: BLE001
             context.warn(f"{name} can't read all of the images and was left out: {error}")
         else:
@@ -107,29 +105,23 @@ def _working(found: dict[str, Reader], paths: Sequence[Any], context: Context) -
 
 def _alone(
     found: Mapping[str, Reader],
-    paths: Sequence[Any],
+    names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    names = [str(path) for path in paths]
-
     def read_all(reader: Reader) -> float:
         began = time.perf_counter()
         for name in names:
             reader(name)
         return (time.perf_counter() - began) / len(names)
 
-    measured = time_interleaved(
-        {name: functools.partial(read_all, reader) for name, reader in found.items()},
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=ALONE_SHARE * parameters["time_limit_seconds"],
-        progress=lambda ratio, words: context.progress(0.1 + 0.4 * ratio, words),
+    alone = replace(
+        context.span(0.1, 0.5), warn=lambda doubt: context.warn(f"On one thread: {doubt}")
     )
-    if measured.doubt:
-        context.warn(f"On one thread: {measured.doubt}")
-    figures: dict[str, Any] = {}
-    for name in found:
-        figures[f"{name}_images_per_second"] = inverse(measured.median(name))
+    measured = Stopwatch(parameters, alone, ALONE_SHARE).in_turn(
+        {name: functools.partial(read_all, reader) for name, reader in found.items()}
+    )
+    figures = {f"{name}_images_per_second": inverse(measured.median(name)) for name in found}
     for name in found:
         if name != "pillow" and "pillow" in found:
             figures[f"{name}_speedup"] = measured.speedup(name, "pillow")
@@ -139,73 +131,48 @@ def _alone(
 def _in_workers(
     torch: Any,
     found: Mapping[str, Reader],
-    paths: Sequence[Any],
+    names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
-) -> tuple[dict[str, Any], dict[str, list[float]]]:
+) -> dict[str, list[float]]:
+    """Return each reader's seconds per image, a sample per block."""
     workers = parameters["workers"] or max(1, int(resources.usable_cpus()))
-    figures: dict[str, Any] = {}
-    samples: dict[str, list[float]] = {}
-    for place, (name, reader) in enumerate(found.items()):
-        rule = StopRule(
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=(1 - ALONE_SHARE) * parameters["time_limit_seconds"] / len(found),
+
+    def time_reader(name: str, reader: Reader, context: Context) -> list[float]:
+        images = Images(reader, names)
+        loader = torch.utils.data.DataLoader(
+            images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
+        )
+        batches = Batches(loader, prefetched=1 + 2 * workers)
+        named = replace(
+            context, warn=lambda doubt: context.warn(f"{name}, {workers} workers: {doubt}")
+        )
+        return Stopwatch(parameters, named, (1 - ALONE_SHARE) / len(found)).blocks(
+            lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH,
+            words=lambda _: f"{name}, {workers} workers",
             interval_of=mean_interval,
         )
-        for seconds in _blocks(torch, reader, [str(path) for path in paths], workers):
-            rule.add(seconds)
-            done = (place + rule.progress_ratio) / len(found)
-            context.progress(0.5 + 0.5 * done, f"{name}, {workers} workers")
-            if rule.done:
-                break
-        if doubt := rule.doubt():
-            context.warn(f"{name}, {workers} workers: {doubt}")
+
+    samples: dict[str, list[float]] = {}
+    for place, (name, reader) in enumerate(found.items()):
+        span = context.span(0.5 + 0.5 * place / len(found), 0.5 + 0.5 * (place + 1) / len(found))
         figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
-        samples[f"{figure}_image_seconds"] = rule.blocks
-        figures[f"{figure}_images_per_second"] = inverse(mean_interval(rule.blocks))
-    return figures, samples
+        samples[figure] = time_reader(name, reader, span)
+    return samples
 
 
 class Images:
-    """A data set of files: what a worker returns is only the reader's proof that it decoded."""
+    """An endless data set of files: what a worker returns is only the reader's proof that it decoded."""
 
-    def __init__(self, reader: Reader, names: Sequence[str], length: int) -> None:
-        self._reader, self._names, self._length = reader, names, length
+    def __init__(self, reader: Reader, names: Sequence[str]) -> None:
+        self._reader, self._names = reader, names
 
     def __len__(self) -> int:
-        return self._length
+        return 1 << 40
 
     def __getitem__(self, index: int) -> int:
         self._reader(self._names[index % len(self._names)])
         return index
-
-
-def _blocks(torch: Any, reader: Reader, names: Sequence[str], workers: int) -> Iterator[float]:
-    """Yield seconds per image over whole rounds of all workers, what prefetching had ready left out."""
-    loader = torch.utils.data.DataLoader(
-        Images(reader, names, 1 << 40),
-        batch_size=BATCH,
-        num_workers=workers,
-        sampler=range(1 << 40),
-    )
-    batches = iter(loader)
-    try:
-        for _ in range(1 + 2 * workers):
-            next(batches)
-        a_block = ROUNDS_A_BLOCK * workers
-        while True:
-            began = time.perf_counter()
-            for _ in range(a_block):
-                next(batches)
-            yield (time.perf_counter() - began) / (a_block * BATCH)
-    finally:
-        _shut_down(batches)
-
-
-def _shut_down(batches: Any) -> None:
-    shut: Callable[[], None] | None = getattr(batches, "_shutdown_workers", None)
-    if shut is not None:
-        shut()
 
 
 def _torch(context: Context, workers: int) -> Any:
@@ -214,10 +181,7 @@ def _torch(context: Context, workers: int) -> Any:
         return None
     import torch
 
-    if workers > resources.usable_cpus():
-        context.warn(
-            f"{workers} workers share {resources.usable_cpus():g} processors: they wait for each other."
-        )
+    resources.warn_of_workers(workers, context.warn)
     return torch
 
 
@@ -232,11 +196,7 @@ BENCHMARK = Benchmark(
             "folder", "", "Your own images; without it, photograph-like JPEGs are made."
         ),
         Parameter.integer(
-            "workers",
-            0,
-            "Workers of the DataLoader; 0 takes one per processor.",
-            minimum=0,
-            maximum=256,
+            "workers", 0, (0, 256), "Workers of the DataLoader; 0 takes one per processor."
         ),
         RIGOROUS,
         Parameter.time_limit(20.0),

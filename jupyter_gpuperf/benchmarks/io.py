@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.page_cache import drop, filesystem_of, resident_ratio
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import QUICK_RATIO, StopRule
 
 MIB: Final = 1 << 20
 PIECE_BYTES: Final = 1 << 20
@@ -42,49 +42,37 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     size = MIB * parameters["size_mib"]
     with _files(parameters["folder"], size, context) as (large, small, folder):
-        can_drop = _can_drop(large, context)
-        plan: list[tuple[str, float, Callable[[], float]]] = []
-        if can_drop:
-            plan.append(("cold_read", _size_of(large), lambda: _cold(large, _read)))
-        plan.append(("warm_read", _size_of(large), lambda: _warm(large)))
-        if can_drop:
-            plan.append(
-                ("cold_random_reads", RANDOM_READS, lambda: _cold(large[:1], _read_at_random))
-            )
-            plan.append(("cold_small_files", len(small), lambda: _cold(small, _read)))
-        plan.append(("warm_small_files", len(small), lambda: _warm(small)))
+        read_bytes, files = _size_of(large), len(small)
+        # Figure, how much of it a block reads, and the block.
+        plan: list[tuple[str, int, Callable[[], float]]] = [
+            ("cold_read_bytes_per_second", read_bytes, lambda: _cold(large, _read)),
+            ("warm_read_bytes_per_second", read_bytes, lambda: _warm(large)),
+            (
+                "cold_random_reads_per_second",
+                RANDOM_READS,
+                lambda: _cold(large[:1], _read_randomly),
+            ),
+            ("cold_small_files_per_second", files, lambda: _cold(small, _read)),
+            ("warm_small_files_per_second", files, lambda: _warm(small)),
+        ]
+        if not _can_drop(large, context):
+            plan = [each for each in plan if not each[0].startswith("cold")]
         figures: dict[str, Any] = {}
         samples: dict[str, list[float]] = {}
-        for place, (name, amount, block) in enumerate(plan):
-            words = name.replace("_", " ")
-            rule = StopRule(
-                target_ratio=QUICK_RATIO,
-                limit_seconds=parameters["time_limit_seconds"] / len(plan),
-                interval_of=median_interval,
-            )
-            while not rule.done:
-                rule.add(block())
-                context.progress((place + rule.progress_ratio) / len(plan), words)
-            if doubt := rule.doubt():
-                context.warn(f"{words}: {doubt}")
-            samples[f"{name}_seconds"] = rule.blocks
-            figures[_figure(name)] = inverse(median_interval(rule.blocks), amount)
+        for place, (figure, amount, block) in enumerate(plan):
+            name = figure.removesuffix("_per_second").removesuffix("_bytes")
+            part = context.part(place, len(plan), name.replace("_", " "))
+            stopwatch = Stopwatch(parameters, part, 1 / len(plan))
+            seconds = stopwatch.blocks(block, words=lambda last: f"{last:.3g} s")
+            samples[f"{name}_seconds"] = seconds
+            figures[figure] = inverse(median_interval(seconds), amount)
         environment = {
             **describe(),
             "filesystem": filesystem_of(folder),
-            "read_bytes": _size_of(large),
-            "small_file_count": len(small),
+            "read_bytes": read_bytes,
+            "small_file_count": files,
         }
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": samples,
-        "environment": environment,
-    }
-
-
-def _figure(name: str) -> str:
-    return f"{name}_bytes_per_second" if name.endswith("_read") else f"{name}_per_second"
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
 @contextmanager
@@ -96,8 +84,8 @@ def _files(
         named = Path(folder).expanduser()
         yield (*_existing(named, size), named)
         return
-    own = Path(tempfile.mkdtemp(prefix="gpuperf-io-"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="gpuperf-io-", ignore_cleanup_errors=True) as made:
+        own = Path(made)
         free = shutil.disk_usage(own).free
         if size + SMALL_FILES * SMALL_BYTES > (1 - KEEP_FREE) * free:
             raise BadRequest(
@@ -106,14 +94,9 @@ def _files(
                 "Ask for a smaller size_mib, or name a folder with files to read.",
             )
         context.progress(0.0, "Writing the files")
-        large = [own / "large"]
-        _write(large[0], size)
-        small = [own / f"small{number}" for number in range(SMALL_FILES)]
-        for each in small:
-            _write(each, SMALL_BYTES)
-        yield large, small, own
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
+        large = _write(own / "large", size)
+        small = [_write(own / f"small{number}", SMALL_BYTES) for number in range(SMALL_FILES)]
+        yield [large], small, own
 
 
 def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
@@ -136,13 +119,14 @@ def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
     return by_size, by_size[-SMALL_FILES:]
 
 
-def _write(path: Path, size: int) -> None:
+def _write(path: Path, size: int) -> Path:
     piece = random.Random(size).randbytes(min(size, PIECE_BYTES))
     with path.open("wb") as file:
         for begin in range(0, size, PIECE_BYTES):
             file.write(piece[: min(PIECE_BYTES, size - begin)])
         file.flush()
         os.fsync(file.fileno())  # pages that are not written yet can't be dropped
+    return path
 
 
 def _can_drop(paths: list[Path], context: Context) -> bool:
@@ -187,18 +171,13 @@ def _read(path: Path) -> None:
             pass
 
 
-def _read_at_random(path: Path) -> None:
-    draw = random.Random()
-    size = path.stat().st_size
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
+def _read_randomly(path: Path) -> None:
+    places = max(1, path.stat().st_size // RANDOM_BYTES)
+    with path.open("rb", buffering=0) as file:
         # Without it, each small read brings its neighbours along.
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         for _ in range(RANDOM_READS):
-            place = draw.randrange(max(1, size // RANDOM_BYTES)) * RANDOM_BYTES
-            os.pread(descriptor, RANDOM_BYTES, place)
-    finally:
-        os.close(descriptor)
+            os.pread(file.fileno(), RANDOM_BYTES, random.randrange(places) * RANDOM_BYTES)
 
 
 def _size_of(paths: list[Path]) -> int:
@@ -217,7 +196,7 @@ BENCHMARK = Benchmark(
             "Your data set: its files are read and never written. Without it, files are made in the "
             "temporary folder.",
         ),
-        Parameter.integer("size_mib", 512, "How much to read, in MiB.", minimum=16, maximum=65536),
+        Parameter.integer("size_mib", 512, (16, 65536), "How much to read, in MiB."),
         Parameter.time_limit(20.0, "About how long to measure, everything together."),
     ),
     run=run,

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.measure.device import first_device
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
+from jupyter_gpuperf.measure.device import first_device, synchronize
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
-from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 
 CALLS: Final = 500
 """Launches in a block; fewer than the device's queue holds, so that the host never waits for room."""
@@ -32,83 +32,56 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     def tiny() -> None:
         one.add_(1)
 
-    blocks: dict[str, Callable[[], float]] = {"launch_seconds": _launches(torch, device, tiny)}
+    def tiny_and_wait() -> None:
+        tiny()
+        torch.cuda.synchronize(device)
+
+    blocks = {"launch_seconds": _block_of(torch, device, tiny, CALLS)}
     if device.type == "cuda":
-        blocks["launch_and_wait_seconds"] = _waits(torch, device, tiny)
-        blocks["graph_kernel_seconds"] = _replays(torch, device, tiny)
+        blocks["launch_and_wait_seconds"] = _block_of(torch, device, tiny_and_wait, CALLS // 10)
+        graph = torch.cuda.CUDAGraph()
+        synchronize(torch, device)
+        with torch.cuda.graph(graph):
+            for _ in range(GRAPH_KERNELS):
+                tiny()
+        blocks["graph_kernel_seconds"] = _block_of(
+            torch, device, graph.replay, CALLS // 50, kernels=GRAPH_KERNELS, to_the_end=True
+        )
     else:
         context.warn("This torch sees no CUDA device: the cost of one operation was measured.")
     samples = {}
     for place, (name, block) in enumerate(blocks.items()):
         part = context.part(place, len(blocks), name.removesuffix("_seconds").replace("_", " "))
-        samples[name] = _sample(block, parameters, part, len(blocks))
-    return {
-        "unit": "seconds",
-        "figures": {name: median_interval(values) for name, values in samples.items()},
-        "samples": samples,
-        "environment": describe(torch, device),
-    }
+        for _ in range(3):
+            block()  # compiles, allocates, wakes the clocks
+        stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
+        samples[name] = stopwatch.blocks(block, words=lambda last: f"{1e6 * last:.2f} µs")
+    figures = {name: median_interval(values) for name, values in samples.items()}
+    environment = describe(torch, device)
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
-def _sample(
-    block: Callable[[], float], parameters: Mapping[str, Any], context: Context, parts: int
-) -> list[float]:
-    for _ in range(3):
-        block()  # compiles, allocates, wakes the clocks
-    rule = StopRule(
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=parameters["time_limit_seconds"] / parts,
-        interval_of=median_interval,
-    )
-    rule.run(block, lambda ratio, blocks: context.progress(ratio, f"{1e6 * blocks[-1]:.2f} µs"))
-    context.doubt(rule.doubt())
-    return rule.blocks
-
-
-def _launches(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:
-    def block() -> float:
-        _wait(torch, device)
-        began = time.perf_counter()
-        for _ in range(CALLS):
-            tiny()
-        return (time.perf_counter() - began) / CALLS
-
-    return block
-
-
-def _waits(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:
-    def block() -> float:
-        _wait(torch, device)
-        began = time.perf_counter()
-        for _ in range(CALLS // 10):
-            tiny()
-            torch.cuda.synchronize(device)
-        return (time.perf_counter() - began) / (CALLS // 10)
-
-    return block
-
-
-def _replays(torch: Any, device: Any, tiny: Callable[[], None]) -> Callable[[], float]:
-    graph = torch.cuda.CUDAGraph()
-    _wait(torch, device)
-    with torch.cuda.graph(graph):
-        for _ in range(GRAPH_KERNELS):
-            tiny()
+def _block_of(
+    torch: Any,
+    device: Any,
+    call: Callable[[], object],
+    calls: int,
+    *,
+    kernels: int = 1,
+    to_the_end: bool = False,
+) -> Callable[[], float]:
+    """Return a function that makes the calls, and returns the seconds of one of their kernels."""
 
     def block() -> float:
-        _wait(torch, device)
+        synchronize(torch, device)
         began = time.perf_counter()
-        for _ in range(CALLS // 50):
-            graph.replay()
-        _wait(torch, device)
-        return (time.perf_counter() - began) / (CALLS // 50) / GRAPH_KERNELS
+        for _ in range(calls):
+            call()
+        if to_the_end:
+            synchronize(torch, device)
+        return (time.perf_counter() - began) / calls / kernels
 
     return block
-
-
-def _wait(torch: Any, device: Any) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 BENCHMARK = Benchmark(
@@ -117,9 +90,6 @@ BENCHMARK = Benchmark(
     help="What one launch of a kernel costs the host, alone, with a wait for the device, and replayed "
     "from a graph.",
     requires=("torch",),
-    parameters=(
-        RIGOROUS,
-        Parameter.time_limit(10.0, "For everything together."),
-    ),
+    parameters=(RIGOROUS, Parameter.time_limit(10.0, "For everything together.")),
     run=run,
 )

@@ -14,15 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
-from jupyter_gpuperf.measure.cache import flusher
 from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import block_timer, time_call
+from jupyter_gpuperf.measure.timer import block_timer, flusher
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
 LARGEST: Final = 16_384
@@ -30,6 +29,7 @@ SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
 SHARE_OF_MEMORY: Final = 0.5
 ITEM_BYTES: Final = {"fp32": (4, 4), "tf32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "fp8": (1, 2)}
 """Of an operand, and of the product."""
+LEAST_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
 SEARCH_SHARE: Final = 0.75
 """Of the time: the rest goes to the winner."""
 
@@ -53,72 +53,62 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     limits: dict[str, float] = {}
-    shapes: dict[str, Any] = {}
+    environment = describe(torch, device)
+    if parameters["flush_l2"] and device.type == "cuda":
+        environment["l2_flushed"] = True
     for place, kind in enumerate(kinds):
         part = context.part(place, len(kinds), kind)
-        shape, seconds = _measure(torch, device, kind, parameters, part, len(kinds))
+        with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
+            shape, seconds = _measure(products, parameters, part, 1 / len(kinds))
+        work = _work(shape, kind)
         samples[f"{kind}_seconds"] = seconds
-        figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), _flop(shape))
-        shapes[f"{kind}_shape"] = "×".join(map(str, shape))
-        shapes |= _work(shape, kind).described(chip, kind, prefix=f"{kind}_")
+        figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), work.flop)
+        environment[f"{kind}_shape"] = "×".join(map(str, shape))
+        environment |= work.described(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
+    environment["limits_from"] = chip.source if chip else None
+    environment["limit_clock_mhz"] = chip.clock_mhz if chip else None
     if chip is not None and chip.bytes_per_second:
         limits["memory_bytes_per_second"] = chip.bytes_per_second
     if chip is not None and chip.derived:
         context.warn("This chip's data sheet is not known here: its limits are calculated.")
-    return {
-        "unit": "flops_per_second",
-        "figures": figures,
-        "samples": samples,
-        "environment": {
-            **describe(torch, device),
-            **({"l2_flushed": True} if parameters["flush_l2"] and device.type == "cuda" else {}),
-            **shapes,
-            "limits_from": chip.source if chip else None,
-            "limit_clock_mhz": chip.clock_mhz if chip else None,
-        },
-        "limits": limits,
-    }
+    return Measured(
+        unit="flops_per_second",
+        figures=figures,
+        samples=samples,
+        environment=environment,
+        limits=limits,
+    )
 
 
 def _measure(
-    torch: Any,
-    device: Any,
-    kind: str,
-    parameters: Mapping[str, Any],
-    context: Context,
-    kinds: int,
+    products: Products, parameters: Mapping[str, Any], context: Context, share: float
 ) -> tuple[Shape, list[float]]:
-    def say(ratio: float, best: float) -> None:
-        context.progress(ratio, f"{best / 1e12:.3g} Tflop/s so far")
+    """Search with a part of this share of the time, then time the winner."""
 
-    limit_seconds = parameters["time_limit_seconds"] / kinds
-    with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
-        search = Search(
-            products.rate,
-            largest=products.largest,
-            limit_seconds=SEARCH_SHARE * limit_seconds,
-            say=lambda ratio, best: say(SEARCH_SHARE * ratio, best),
-        )
-        shape = search.best_of(products.grid())
-        timing = time_call(
-            products.call(shape),
-            device=device,
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=(1 - SEARCH_SHARE) * limit_seconds,
-            progress=lambda ratio, seconds: say(
-                SEARCH_SHARE + (1 - SEARCH_SHARE) * ratio, _flop(shape) / seconds
-            ),
-            flush=products.flush,
-        )
-    context.doubt(timing.doubt)
+    def words(best: float) -> str:
+        return f"{best / 1e12:.3g} Tflop/s so far"
+
+    search = Search(
+        products.rate,
+        largest=products.largest,
+        limit_seconds=SEARCH_SHARE * share * parameters["time_limit_seconds"],
+        say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, words(best)),
+    )
+    shape = search.best_of(products.grid())
+    span = context.span(SEARCH_SHARE, 1.0)
+    timing = Stopwatch(parameters, span, (1 - SEARCH_SHARE) * share).call(
+        products.call(shape),
+        products.device,
+        words=lambda seconds: words(_flop(shape) / seconds),
+        flush=products.flush,
+    )
     return shape, timing.call_seconds
 
 
 def _flop(shape: Shape) -> float:
-    rows, columns, inner = shape
-    return 2.0 * rows * columns * inner
+    return 2.0 * math.prod(shape)
 
 
 def _work(shape: Shape, kind: str) -> Work:
@@ -140,7 +130,7 @@ class Products:
     """
 
     def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:
-        self._torch, self._device, self._kind = torch, device, kind
+        self._torch, self.device, self._kind = torch, device, kind
         self.flush = flusher(torch, device) if cold and device.type == "cuda" else None
         self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
         self._before = torch.get_float32_matmul_precision()
@@ -149,12 +139,9 @@ class Products:
         count = self.largest**2
         types = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp8": torch.float8_e4m3fn}
         stored = types.get(kind, torch.float32)
-        made = [torch.randn(count, device=self._device, dtype=torch.float32) for _ in range(2)]
-        self._operands = [operand.to(stored) for operand in made]
-        del made
-        self._out = torch.empty(
-            count, device=self._device, dtype=torch.bfloat16 if kind == "fp8" else stored
-        )
+        self._operands = [torch.randn(count, device=device).to(stored) for _ in range(2)]
+        product = torch.bfloat16 if kind == "fp8" else stored
+        self._out = torch.empty(count, device=device, dtype=product)
 
     def close(self) -> None:
         """Free the operands, and put torch's switches back."""
@@ -163,7 +150,7 @@ class Products:
 
     def grid(self) -> list[Shape]:
         """Return the coarse shapes, the middle ones first, so that a search cut short has seen them."""
-        step = STEP if self._device.type == "cuda" else SMALLEST_ON_CPU
+        step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))
         middle = self.largest / 3
@@ -177,7 +164,7 @@ class Products:
         b = self._operands[1][: inner * columns]
         if self._kind == "fp8":
             transposed = b.view(columns, inner).t()
-            one = torch.ones((), device=self._device)
+            one = torch.ones((), device=self.device)
             return lambda: torch._scaled_mm(a, transposed, one, one, out_dtype=torch.bfloat16)
         out = self._out[: rows * columns].view(rows, columns)
         wide = b.view(inner, columns)
@@ -186,15 +173,15 @@ class Products:
     def rate(self, shape: Shape, seconds: float) -> float:
         """Return the operations per second of this shape, over about so many seconds."""
         call = self.call(shape)
-        time_block = block_timer(call, self._device, self.flush)
+        time_block = block_timer(call, self.device, self.flush)
         once = time_block(1)  # chooses the kernel too
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)
 
     def _fit_memory(self) -> None:
-        if self._device.type != "cuda":
+        if self.device.type != "cuda":
             return
-        free_bytes, _ = self._torch.cuda.mem_get_info(self._device)
+        free_bytes, _ = self._torch.cuda.mem_get_info(self.device)
         while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > STEP:
             self.largest -= STEP
 
@@ -203,11 +190,9 @@ def _can(torch: Any, device: Any, kind: str) -> bool:
     if device.type == "cpu":
         return kind in ("fp32", "bf16")
     capability = torch.cuda.get_device_capability(device)
-    if kind in ("bf16", "tf32"):
-        return bool(capability >= (8, 0))
-    if kind == "fp8":
-        return bool(capability >= (8, 9)) and hasattr(torch, "_scaled_mm")
-    return True
+    if kind == "fp8" and not hasattr(torch, "_scaled_mm"):
+        return False
+    return bool(capability >= LEAST_CAPABILITY.get(kind, (0, 0)))
 
 
 BENCHMARK = Benchmark(

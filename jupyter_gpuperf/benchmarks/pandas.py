@@ -7,7 +7,6 @@ parsing. Each piece of work has a process of its own, whose highest resident mem
 from __future__ import annotations
 
 import importlib.util
-import json
 import random
 import tempfile
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.child import last_line_of
+from jupyter_gpuperf.benchmarks.workloads.child import answer_of
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
@@ -28,18 +27,14 @@ ROW_BYTES: Final = 70
 WORDS: Final = 500
 
 CHILD: Final = """
-import json, sys, time
 import pandas as pd
-path, what, rows, seconds = json.loads(sys.argv[1])
+path, what, rows, seconds = request
 def memory(name):
     try:
         with open("/proc/self/status") as status:
-            for line in status:
-                if line.startswith(name):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name))
+    except (OSError, StopIteration):
+        return None
 def read(engine):
     return pd.read_csv(path, engine=engine, **({} if engine == "pyarrow" else {"nrows": rows}))
 def group(frame):
@@ -49,15 +44,8 @@ work = (lambda: group(frame)) if what == "group" else (lambda: read(what))
 before = memory("VmRSS:")
 kept = work()
 peak = memory("VmHWM:")
-taken, ends = [], time.perf_counter() + seconds
-while len(taken) < 8 or (time.perf_counter() < ends and len(taken) < 300):
-    began = time.perf_counter()
-    kept = work()
-    taken.append(time.perf_counter() - began)
-print(json.dumps({
-    "seconds": taken, "pandas": pd.__version__,
-    "peak_bytes": None if before is None else max(0, peak - before),
-}))
+peak = None if before is None else max(0, peak - before)
+answer(seconds=timed(work, seconds), pandas=pd.__version__, peak_bytes=peak)
 """
 
 
@@ -88,12 +76,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             version = found["pandas"]
     if rows > PYTHON_ENGINE_ROWS:
         context.warn(f"The engine python read {PYTHON_ENGINE_ROWS} rows, the others {rows}.")
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": samples,
-        "environment": {**describe(), "pandas": version, "page_cache": "warm"},
-    }
+    environment = {**describe(), "pandas": version, "page_cache": "warm"}
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
 def write_table(path: Path, rows: int) -> None:
@@ -110,18 +94,15 @@ def write_table(path: Path, rows: int) -> None:
 
 
 def _measure(path: Path, what: str, rows: int, seconds: float) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(
-        last_line_of(
-            CHILD,
-            json.dumps([str(path), what, rows, seconds]),
-            failed=lambda code, last: GpuPerfError(
-                "pandas_failed",
-                f"pandas ended with {code} at {what}: {last}",
-                "Ask for fewer rows, or install pandas again.",
-            ),
-        )
+    return answer_of(
+        CHILD,
+        [str(path), what, rows, seconds],
+        failed=lambda code, last: GpuPerfError(
+            "pandas_failed",
+            f"pandas ended with {code} at {what}: {last}",
+            "Ask for fewer rows, or install pandas again.",
+        ),
     )
-    return answer
 
 
 BENCHMARK = Benchmark(
@@ -131,11 +112,7 @@ BENCHMARK = Benchmark(
     requires=("pandas",),
     parameters=(
         Parameter.integer(
-            "rows",
-            200_000,
-            "Rows of the table, about 50 bytes each.",
-            minimum=100,
-            maximum=100_000_000,
+            "rows", 200_000, (100, 100_000_000), "Rows of the table, about 50 bytes each."
         ),
         Parameter.time_limit(12.0, "About how long to measure, everything together."),
     ),

@@ -24,9 +24,6 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
         say({"type": "result", "result": _run(benchmark, parameters, say)})
     except GpuPerfError as error:
         say({"type": "error", **error.to_dict()})
-    except MemoryError:
-        logger.exception("Out of memory.")
-        say({"type": "error", **_out_of_memory("Memory of this machine").to_dict()})
     except Exception as error:  # the worker's main: whatever a benchmark raises is told, not lost
         logger.exception("The benchmark failed.")
         say({"type": "error", **_failed(error).to_dict()})
@@ -41,14 +38,8 @@ def _run(benchmark: Benchmark, parameters: Mapping[str, Any], say: Say) -> dict[
         ),
         warn=lambda sentence: None if sentence in warnings else warnings.append(sentence),
     )
-    measured = benchmark.run(parameters, context)
-    return {
-        "benchmark": benchmark.name,
-        "parameters": dict(parameters),
-        "limits": {},
-        **measured,
-        "warnings": warnings,
-    }
+    request = {"benchmark": benchmark.name, "parameters": dict(parameters), "limits": {}}
+    return {**request, **benchmark.run(parameters, context), "warnings": warnings}
 
 
 def _check_packages(benchmark: Benchmark) -> None:
@@ -64,7 +55,8 @@ def _check_packages(benchmark: Benchmark) -> None:
 def _failed(error: Exception) -> GpuPerfError:
     if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: torch may not be here
         return _out_of_memory("Memory of the GPU")
-    if "DefaultCPUAllocator" in str(error):  # torch raises no type of its own for this one
+    # For the CPU's memory torch raises no type of its own.
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
         return _out_of_memory("Memory of this machine")
     return GpuPerfError(
         "benchmark_failed",

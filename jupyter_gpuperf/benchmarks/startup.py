@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
-from jupyter_gpuperf.benchmarks.workloads.child import last_line_of
+from jupyter_gpuperf.benchmarks.workloads.child import answer_of
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
@@ -41,9 +42,11 @@ EXTENSION: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|l
 PAGE_IS_READY: Final = (
     "document.querySelector('#jp-main-dock-panel') && !document.querySelector('#jupyterlab-splash')"
 )
-TORCH: Final = (
-    "import time; began = time.perf_counter(); import torch; print(time.perf_counter() - began)"
-)
+TORCH: Final = """
+began = time.perf_counter()
+import torch
+answer(seconds=time.perf_counter() - began)
+"""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -59,16 +62,15 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             for figure, seconds in piece().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
     context.warn("The first round reads from the disk what the others find in memory.")
-    return {
-        "unit": "seconds",
-        "figures": {
-            name: median_interval(values)
-            for name, values in sorted(samples.items(), key=_server_first)
-            if len(values) == rounds
-        },
-        "samples": samples,
-        "environment": {**describe(), "shell": os.environ.get("SHELL")},
-    }
+    # The slowest first, extensions last.
+    ordered = sorted(samples, key=lambda name: (name.startswith("extension"), -samples[name][-1]))
+    complete = [name for name in ordered if len(samples[name]) == rounds]
+    return Measured(
+        unit="seconds",
+        figures={name: median_interval(samples[name]) for name in complete},
+        samples=samples,
+        environment={**describe(), "shell": os.environ.get("SHELL")},
+    )
 
 
 def _pieces(
@@ -100,17 +102,12 @@ def _pieces(
     return pieces
 
 
-def _server_first(entry: tuple[str, Sequence[float]]) -> tuple[bool, float]:
-    name, values = entry
-    return name.startswith("extension"), -values[-1]
-
-
 def _server(browser: str | None) -> dict[str, float]:
     """Start JupyterLab until it answers, open its page, and end it; return all their seconds."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
         home = Path(folder)
         token = secrets.token_hex(16)
-        log = home / "log"
+        log, runtime = home / "log", home / "runtime"
         began = time.perf_counter()
         with log.open("w") as output:
             process = subprocess.Popen(
@@ -119,24 +116,17 @@ def _server(browser: str | None) -> dict[str, float]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={
-                    **os.environ,
-                    "JUPYTER_TOKEN": token,
-                    "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-                },
+                env=os.environ | {"JUPYTER_TOKEN": token, "JUPYTER_RUNTIME_DIR": str(runtime)},
                 start_new_session=True,
             )
         try:
-            address = _until_it_answers(process, home / "runtime", token, log)
+            address = _until_it_answers(process, runtime, token, log)
             seconds = time.perf_counter() - began
             page = _page(browser, f"{address}lab?token={token}", home) if browser else {}
         finally:
             _end(process)
-        return {
-            "server": seconds,
-            **page,
-            **shares_of(log.read_text(errors="replace").splitlines()),
-        }
+        shares = shares_of(log.read_text(errors="replace").splitlines())
+        return {"server": seconds, **page, **shares}
 
 
 def _server_command(home: Path) -> list[str]:
@@ -211,18 +201,18 @@ def shares_of(lines: Sequence[str]) -> dict[str, float]:
 
 
 def _import_torch() -> dict[str, float]:
-    seconds = last_line_of(
+    answer = answer_of(
         TORCH,
         seconds=LONGEST_SECONDS,
         failed=lambda _, last: GpuPerfError(
             "import_failed", f"import torch failed: {last}", "Install torch again."
         ),
     )
-    return {"import_torch": float(seconds.split()[-1])}
+    return {"import_torch": answer["seconds"]}
 
 
 def _shell(shell: str) -> dict[str, float]:
-    best = []
+    taken = []
     for _ in range(SHELL_RUNS_A_ROUND):
         began = time.perf_counter()
         subprocess.run(
@@ -234,8 +224,8 @@ def _shell(shell: str) -> dict[str, float]:
             timeout=LONGEST_SECONDS,
             start_new_session=True,  # an interactive shell must not take our terminal
         )
-        best.append(time.perf_counter() - began)
-    return {"shell": sorted(best)[len(best) // 2]}
+        taken.append(time.perf_counter() - began)
+    return {"shell": statistics.median(taken)}
 
 
 BENCHMARK = Benchmark(
@@ -244,7 +234,7 @@ BENCHMARK = Benchmark(
     help="How long JupyterLab's server takes to start, with each extension's share, its page to open, torch to "
     "import, and the shell to open.",
     parameters=(
-        Parameter.integer("rounds", 5, "How often each is started.", minimum=2, maximum=50),
+        Parameter.integer("rounds", 5, (2, 50), "How often each is started."),
         Parameter.boolean("server", True, "Start JupyterLab; else torch and the shell alone."),
         Parameter.boolean(
             "page",

@@ -7,25 +7,19 @@ recomputed or cast.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.training import (
-    PRECISIONS,
-    SIZES,
-    Size,
-    TrainingStep,
-    check_precision,
-    flop_of,
-)
+from jupyter_gpuperf.benchmarks.workloads import training
+from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
+from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingStep
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device, limits_of
+from jupyter_gpuperf.measure.device import PRECISIONS, first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free, peak_bytes
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import time_call
 
 NETWORK = "resnet50"
 WARM_STEPS = 3
@@ -38,45 +32,35 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
     device = first_device(torch)
     precision = parameters["precision"]
-    check_precision(torch, device, precision)
+    training.check_precision(torch, device, precision)
     if parameters["compile"]:
         check_compiler(torch, device)
-    compiler = torch.compile if parameters["compile"] else lambda module: module
+    make = functools.partial(
+        TrainingStep,
+        torch,
+        device,
+        network=NETWORK,
+        precision=precision,
+        channels_last=parameters["channels_last"],
+    )
     size = _size(parameters, device.type, context)
-
-    def make(size: Size, compiler: Any = lambda module: module) -> TrainingStep:
-        return TrainingStep(
-            torch,
-            device,
-            network=NETWORK,
-            size=size,
-            precision=precision,
-            channels_last=parameters["channels_last"],
-            compiler=compiler,
-        )
-
     context.progress(0.0, "Trying the batch")
-    size = fits(torch, lambda smaller: make(smaller)(), size, context.warn)
-    flop = flop_of(torch, make(size))
-    figures: dict[str, Any] = {}
+    size = fits(torch, lambda smaller: make(size=smaller)(), size, context.warn)
+    flop = training.flop_of(torch, make(size=size))
+    make = functools.partial(make, size=size, compiled=parameters["compile"])
+    peak: dict[str, Any] = {}
     context.progress(0.1, "Compiling" if parameters["compile"] else "Warming up")
     if device.type == "cuda":
-        peak = peak_bytes(torch, device, lambda: make(size, compiler))
-        figures["peak_bytes"] = exactly(peak)
+        peak["peak_bytes"] = exactly(peak_bytes(torch, device, make))
     free(torch)
-    step = make(size, compiler)
+    step = make()
     for _ in range(WARM_STEPS):
         step()
-    timing = time_call(
+    timing = Stopwatch(parameters, context.span(0.2, 1.0)).call(
         step,
-        device=device,
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=parameters["time_limit_seconds"],
-        progress=lambda ratio, seconds: context.progress(
-            0.2 + 0.8 * ratio, f"{size.batch / seconds:.0f} images a second so far"
-        ),
+        device,
+        words=lambda seconds: f"{size.batch / seconds:.0f} images a second so far",
     )
-    context.doubt(timing.doubt)
     if timing.launch_bound:
         context.warn("Launch-bound: the host takes nearly as long to queue a step as the device.")
     seconds = median_interval(timing.call_seconds)
@@ -84,24 +68,25 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         "step_seconds": seconds,
         "images_per_second": inverse(seconds, size.batch),
         "model_flops_per_second": inverse(seconds, flop),
-        **figures,
+        **peak,
     }
     chip = limits_of(torch, device)
     peak_flops = chip.flops.get(precision) if chip else None
-    return {
-        "unit": "seconds",
-        "figures": figures,
-        "samples": {"step_seconds": timing.call_seconds},
-        "environment": {
-            **describe(torch, device),
-            "measured_batch_size": size.batch,
-            "measured_image_size": size.side,
-            "step_tflop": round(flop / 1e12, 3),
-            "limits_from": chip.source if chip else None,
-            "limit_clock_mhz": chip.clock_mhz if chip else None,
-        },
-        "limits": {"model_flops_per_second": peak_flops} if peak_flops else {},
+    environment = {
+        **describe(torch, device),
+        "measured_batch_size": size.batch,
+        "measured_image_size": size.side,
+        "step_tflop": round(flop / 1e12, 3),
+        "limits_from": chip.source if chip else None,
+        "limit_clock_mhz": chip.clock_mhz if chip else None,
     }
+    return Measured(
+        unit="seconds",
+        figures=figures,
+        samples={"step_seconds": timing.call_seconds},
+        environment=environment,
+        limits={"model_flops_per_second": peak_flops} if peak_flops else {},
+    )
 
 
 def _size(parameters: Mapping[str, Any], kind: str, context: Context) -> Size:
@@ -123,9 +108,9 @@ BENCHMARK = Benchmark(
     "arithmetic that it uses, and peak memory.",
     requires=("torch",),
     parameters=(
-        Parameter.integer("batch_size", 128, "Images in a batch.", minimum=2, maximum=4096),
+        Parameter.integer("batch_size", 128, (2, 4096), "Images in a batch."),
         Parameter.integer(
-            "image_size", 224, "Height and width of an image, in pixels.", minimum=32, maximum=1024
+            "image_size", 224, (32, 1024), "Height and width of an image, in pixels."
         ),
         Parameter.choice(
             "precision",

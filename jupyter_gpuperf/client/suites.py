@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from jupyter_gpuperf.benchmarks import all_benchmarks
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
-from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
-from jupyter_gpuperf.suites.suite_file import SuiteRun, chosen, write_suite
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, Suite
+from jupyter_gpuperf.suites.rounds import Rounds
+from jupyter_gpuperf.suites.suite_file import chosen, write_suite
 
 
 class _OneOfMany(View):
@@ -64,7 +63,7 @@ def run_suite(
     GpuPerfError
         An unknown benchmark, a file that can't be written, or the user's interrupt.
     """
-    benchmarks = chosen(all_benchmarks(), only)
+    benchmarks = chosen(only)
     view = new_view()
     place = _OneOfMany(view, 1 / max(1, rounds * len(benchmarks)))
 
@@ -72,17 +71,17 @@ def run_suite(
         new = lambda: place
         return run_benchmark(name, parameters, device=device, local=local, new_view=new).data
 
-    run = SuiteRun(
+    run = Rounds(
         benchmarks,
-        run_one,
+        [run_one],
         rounds=rounds,
         budget_seconds=60 * budget_minutes,
-        save=partial(write_suite, save) if save else lambda suite: None,
+        save=lambda suites: write_suite(save, suites[0]) if save else None,
         say=place.say,
     )
     began = time.monotonic()
     try:
-        suite = run.run()
+        (suite,) = run.run()
     finally:
         view.end(None, f"The suite took {time.monotonic() - began:.0f} s.")
     return SuiteView(suite, save)

@@ -15,7 +15,8 @@ from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.comparison import compare
-from jupyter_gpuperf.suites.suite_file import BUDGET_SECONDS, ROUNDS, read_suite
+from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
+from jupyter_gpuperf.suites.suite_file import read_suite
 
 Answer = History | Changes | SuiteView
 

@@ -30,8 +30,8 @@ class Work:
 
     def floor_seconds(self, chip: Chip, kind: str) -> float | None:
         """Return the shortest time that a call can take; ``None`` where the chip's rates are not known."""
-        arithmetic, traffic = self._roofs(chip, kind)
-        return max(arithmetic, traffic) if traffic else None
+        roofs = self._roofs(chip, kind)
+        return max(roofs) if roofs else None
 
     def described(self, chip: Chip | None, kind: str, *, prefix: str) -> dict[str, Any]:
         """Return what a result's environment says of it: ``<prefix>flop_per_byte`` and ``bound_by``.
@@ -42,26 +42,22 @@ class Work:
             The number format that it computes in, as in :data:`chips_table.FORMATS`.
         """
         said: dict[str, Any] = {f"{prefix}flop_per_byte": round(self.flop / self.traffic_bytes, 2)}
-        if chip is not None and self.floor_seconds(chip, kind) is not None:
-            arithmetic, traffic = self._roofs(chip, kind)
+        if chip is not None and (roofs := self._roofs(chip, kind)):
+            arithmetic, traffic = roofs
             said["bound_by"] = "arithmetic" if arithmetic > traffic else "memory traffic"
         return said
 
     def limits(self, chip: Chip | None, kind: str, figure: str, *, prefix: str) -> dict[str, float]:
         """Return what a result's limits say of it: the floor of ``figure``, and the chip's two roofs."""
-        found: dict[str, float] = {}
         if chip is None:
-            return found
-        if (floor := self.floor_seconds(chip, kind)) is not None:
-            found[figure] = floor
-        if chip.bytes_per_second:
-            found["memory_bytes_per_second"] = chip.bytes_per_second
-        if kind in chip.flops:
-            found[f"{prefix}flops_per_second"] = chip.flops[kind]
-        return found
+            return {}
+        known = {
+            figure: self.floor_seconds(chip, kind),
+            "memory_bytes_per_second": chip.bytes_per_second,
+            f"{prefix}flops_per_second": chip.flops.get(kind),
+        }
+        return {name: limit for name, limit in known.items() if limit}
 
-    def _roofs(self, chip: Chip, kind: str) -> tuple[float, float]:
-        rate, bandwidth = chip.flops.get(kind, 0.0), chip.bytes_per_second
-        if not rate or not bandwidth:
-            return 0.0, 0.0
-        return self.flop / rate, self.traffic_bytes / bandwidth
+    def _roofs(self, chip: Chip, kind: str) -> tuple[float, float] | None:
+        rate, bandwidth = chip.flops.get(kind), chip.bytes_per_second
+        return (self.flop / rate, self.traffic_bytes / bandwidth) if rate and bandwidth else None

@@ -1,4 +1,4 @@
-"""What a chip can do at most: dense throughput per number format, memory bandwidth, power, links.
+"""What a chip can do at most: dense throughput per number format, memory bandwidth, its link to the host.
 
 Rates are for dense matrices (no structured sparsity) with FP32 accumulation, which is what torch's libraries
 use; data sheets since Hopper print twice as much, for sparse ones. Rows are matched by PCI device id, and the
@@ -36,8 +36,6 @@ class Chip:
         The SM clock that ``flops`` holds at.
     bytes_per_second
         Device memory, both directions together.
-    link_bytes_per_second
-        NVLink, one direction; 0 without.
     source
         Where the figures are from; ``derived`` when they were calculated.
     """
@@ -49,8 +47,6 @@ class Chip:
     flops: dict[str, float] = field(default_factory=dict)
     clock_mhz: float
     bytes_per_second: float
-    power_watts: float | None
-    link_bytes_per_second: float
     pcie_generation: int
     source: str
 
@@ -75,29 +71,15 @@ CHIPS: Final = tuple(
     Chip(
         name=name,
         pci_ids=pci_ids,
-        multiprocessors=multiprocessors,
+        multiprocessors=processors,
         memory_bytes=GIB * gib,
         flops={kind: TERA * rate for kind, rate in zip(FORMATS, teraflops, strict=True) if rate},
-        clock_mhz=clock_mhz,
+        clock_mhz=mhz,
         bytes_per_second=GIGA * gigabytes,
-        power_watts=watts,
-        link_bytes_per_second=GIGA * link_gigabytes,
-        pcie_generation=pcie_generation,
+        pcie_generation=pcie,
         source=f"https://www.nvidia.com/en-us/{page}/",
     )
-    for (
-        name,
-        pci_ids,
-        multiprocessors,
-        gib,
-        teraflops,
-        clock_mhz,
-        gigabytes,
-        watts,
-        link_gigabytes,
-        pcie_generation,
-        page,
-    ) in ROWS
+    for name, pci_ids, processors, gib, teraflops, mhz, gigabytes, pcie, page in ROWS
 )
 """Chips whose data sheets are known."""
 
@@ -132,17 +114,15 @@ def chip_of(
     if rates is None or clock_mhz <= 0:
         return None
     tensor, plain = (2 * fma * multiprocessors * clock_mhz * 1e6 for fma in rates)
-    halves = {"fp16": tensor, "bf16": tensor} if compute_capability >= (8, 0) else {"fp16": tensor}
+    halves = ("fp16", "bf16") if compute_capability >= (8, 0) else ("fp16",)
     return Chip(
         name=name or "unknown",
         pci_ids=(),
         multiprocessors=multiprocessors,
         memory_bytes=memory_bytes,
-        flops={"fp32": plain, **halves},
+        flops={"fp32": plain, **dict.fromkeys(halves, tensor)},
         clock_mhz=clock_mhz,
         bytes_per_second=memory_bytes_per_second,
-        power_watts=None,
-        link_bytes_per_second=0.0,
         pcie_generation=0,
         source="derived",
     )

@@ -1,4 +1,4 @@
-"""The device that a benchmark runs on, as its limits need it. Standard library only at module level."""
+"""The device that a benchmark runs on: what it computes in, and its limits. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 from jupyter_gpuperf.measure.chips import Chip, chip_of
 
 PCI_DEVICES: Final = Path("/sys/bus/pci/devices")
+PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
 
 
 def first_device(torch: Any) -> Any:
@@ -25,6 +26,21 @@ def started_device(torch: Any) -> Any:
     Workers that are forked later can't use CUDA that was started before.
     """
     return torch.device("cuda") if torch.cuda.is_initialized() else None
+
+
+def synchronize(torch: Any, device: Any) -> None:
+    """Wait until the device has done what it was given; a CPU has done it already."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def precisions_of(torch: Any, device: Any) -> list[str]:
+    """Return the precisions that this device computes in hardware."""
+    if device.type != "cuda":
+        return ["fp32", "bf16"]
+    if torch.cuda.get_device_capability(device) >= (8, 0):
+        return list(PRECISIONS)
+    return ["fp32", "fp16"]
 
 
 def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:

@@ -48,6 +48,15 @@ class Interleaved:
         """Return how many times faster ``name`` is than ``reference``; below 1 it is slower."""
         return paired_ratio(self.samples[reference], self.samples[name])
 
+    def figures(self, suffix: str, reference: str) -> dict[str, Interval]:
+        """Return each variant's median as ``<name>_<suffix>``, and ``<name>_speedup`` of all but the reference."""
+        found: dict[str, Interval] = {}
+        for name in self.samples:
+            found[f"{name}_{suffix}"] = self.median(name)
+            if name != reference:
+                found[f"{name}_speedup"] = self.speedup(name, reference)
+        return found
+
 
 def time_interleaved(
     variants: Mapping[str, Callable[[], float]],

@@ -40,13 +40,12 @@ def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[st
     while True:
         try:
             attempt(size)
+            return size
         except torch.cuda.OutOfMemoryError:
             if size.batch <= 1:
                 raise
-        else:
+        finally:
             free(torch)
-            return size
-        free(torch)
         size = dataclasses.replace(size, batch=size.batch // 2)
         warn(f"The GPU's memory ran out: measured with a batch of {size.batch}.")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +32,8 @@ def usable_cpus(cgroup: Path = CGROUP) -> float:
 
 def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int | None:
     """Return the memory that can still be had, or ``None`` where nothing tells."""
-    known = [
-        value
-        for value in (_available_on_host(meminfo), _left_in_cgroup(cgroup))
-        if value is not None
-    ]
-    return min(known, default=None)
+    found = (_available_on_host(meminfo), _left_in_cgroup(cgroup))
+    return min((value for value in found if value is not None), default=None)
 
 
 def check_room(needed_bytes: float, *, hint: str) -> None:
@@ -55,6 +52,13 @@ def check_room(needed_bytes: float, *, hint: str) -> None:
             f"{available_bytes / 2**30:.1f} GiB are free.",
             hint,
         )
+
+
+def warn_of_workers(workers: int, warn: Callable[[str], None]) -> None:
+    """Warn where worker processes have to share processors."""
+    cpus = usable_cpus()
+    if workers > cpus:
+        warn(f"{workers} workers share {cpus:g} processors: they wait for each other.")
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:

@@ -10,7 +10,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 Shape = tuple[int, int, int]
 """Rows, columns and inner dimension of a product: (m×k) times (k×n)."""
@@ -23,16 +23,9 @@ CENTRES: Final = 24
 """Coarse shapes whose neighbours are looked at."""
 
 
-class Round(NamedTuple):
-    """A round of the final: how many shapes, how often and for how long each."""
-
-    shapes: int
-    rounds: int
-    seconds: float
-
-
-FINALS: Final = (Round(48, 2, 0.05), Round(12, 5, 0.2))
-"""At the power limit one short look is off by several per cent; the best are a per cent apart."""
+FINALS: Final = ((48, 2, 0.05), (12, 5, 0.2))
+"""How many shapes are looked at again, how often, and for how many seconds each time: at the power limit one short
+look is off by several per cent; the best are a per cent apart."""
 
 
 class Search:
@@ -77,14 +70,13 @@ class Search:
                 self._say(min(1.0, self._used_ratio()), max(self.rates.values()))
 
     def _final(self) -> Shape:
-        best = self._top(FINALS[0].shapes)
-        for final in FINALS:
-            looks: dict[Shape, list[float]] = {shape: [] for shape in best[: final.shapes]}
+        best = self._top(FINALS[0][0])
+        for shapes, rounds, seconds in FINALS:
+            looks: dict[Shape, list[float]] = {shape: [] for shape in best[:shapes]}
             # In turn, so that a clock that drifts hurts all alike.
-            for _ in range(final.rounds):
-                for shape, rates in looks.items():
-                    if self._used_ratio() < 1:
-                        rates.append(self._rate(shape, final.seconds))
+            for shape in [*looks] * rounds:
+                if self._used_ratio() < 1:
+                    looks[shape].append(self._rate(shape, seconds))
             medians = {shape: statistics.median(rates) for shape, rates in looks.items() if rates}
             best = sorted(medians, key=medians.__getitem__, reverse=True) or best
         return best[0]
@@ -98,10 +90,9 @@ class Search:
 
 def neighbours(shapes: Iterable[Shape], step: int, largest: int) -> Iterable[Shape]:
     """Return the shapes that differ by at most one step in each dimension, within the bounds."""
-    found: dict[Shape, None] = {}
-    for shape in shapes:
-        for offsets in itertools.product((-step, 0, step), repeat=3):
-            near = tuple(size + offset for size, offset in zip(shape, offsets, strict=True))
-            if all(step <= size <= largest for size in near):
-                found[(near[0], near[1], near[2])] = None
-    return found
+    near = (
+        (rows + more_rows, columns + more_columns, inner + more_inner)
+        for rows, columns, inner in shapes
+        for more_rows, more_columns, more_inner in itertools.product((-step, 0, step), repeat=3)
+    )
+    return dict.fromkeys(shape for shape in near if step <= min(shape) and max(shape) <= largest)

@@ -68,10 +68,7 @@ def mean_of_few(samples: Sequence[float]) -> Interval:
     ValueError
         There are fewer than 2 or more than 10 samples.
     """
-    if not 2 <= len(samples) <= len(STUDENT_T) + 1:
-        raise ValueError("Student's interval is for 2 to 10 samples here")
-    mean = statistics.fmean(samples)
-    half = STUDENT_T[len(samples) - 2] * statistics.stdev(samples) / math.sqrt(len(samples))
+    mean, half = _student(samples)
     return {"value": mean, "low": max(0.0, mean - half), "high": mean + half}
 
 
@@ -85,12 +82,23 @@ def geometric_of_few(samples: Sequence[float]) -> Interval:
     ValueError
         There are fewer than 2 or more than 10 samples, or one is not above zero.
     """
+    return _of_logarithms(*_student([math.log(each) for each in samples]))
+
+
+def _student(samples: Sequence[float]) -> tuple[float, float]:
+    """Return the mean, and half the width of its interval."""
     if not 2 <= len(samples) <= len(STUDENT_T) + 1:
         raise ValueError("Student's interval is for 2 to 10 samples here")
-    logs = [math.log(each) for each in samples]
-    mean = statistics.fmean(logs)
-    half = STUDENT_T[len(logs) - 2] * statistics.stdev(logs) / math.sqrt(len(logs))
-    return {"value": math.exp(mean), "low": math.exp(mean - half), "high": math.exp(mean + half)}
+    half = STUDENT_T[len(samples) - 2] * statistics.stdev(samples) / math.sqrt(len(samples))
+    return statistics.fmean(samples), half
+
+
+def _of_logarithms(middle: float, half: float) -> Interval:
+    return {
+        "value": math.exp(middle),
+        "low": math.exp(middle - half),
+        "high": math.exp(middle + half),
+    }
 
 
 def welch_ratio(
@@ -111,19 +119,13 @@ def welch_ratio(
     logs = [[math.log(value) for value in side] for side in (before, after)]
     difference = statistics.fmean(logs[1]) - statistics.fmean(logs[0])
     parts = [statistics.variance(side) / len(side) for side in logs]
-    error = math.sqrt(sum(parts))
-    if error == 0.0:
-        ratio = math.exp(difference)
-        return {"value": ratio, "low": ratio, "high": ratio}
+    if not any(parts):
+        return _of_logarithms(difference, 0.0)
     freedom = sum(parts) ** 2 / sum(
         part**2 / (len(side) - 1) for part, side in zip(parts, logs, strict=True)
     )
-    half = student_t_quantile(0.5 + confidence / 2, freedom) * error
-    return {
-        "value": math.exp(difference),
-        "low": math.exp(difference - half),
-        "high": math.exp(difference + half),
-    }
+    quantile = student_t_quantile(0.5 + confidence / 2, freedom)
+    return _of_logarithms(difference, quantile * math.sqrt(sum(parts)))
 
 
 def student_t_quantile(probability: float, freedom: float) -> float:

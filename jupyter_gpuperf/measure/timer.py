@@ -5,6 +5,7 @@ Standard library only at module level.
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 import time
@@ -12,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.measure.graphs import captured
 from jupyter_gpuperf.measure.statistics import median_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 
@@ -24,6 +24,10 @@ BLOCK_SECONDS: Final = 0.002
 LAUNCH_CALLS: Final = 20
 """Calls queued to time the host; few, so that the device's queue does not fill and block."""
 GRAPH_BLOCKS: Final = 20
+GRAPH_WARM_CALLS: Final = 3
+"""On a side stream, as capturing wants it: what is allocated or chosen lazily must be there before."""
+UNKNOWN_CACHE_BYTES: Final = 256 << 20
+"""Where torch does not tell: larger than that of any chip so far."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +77,7 @@ def time_call(
     progress
         Takes a ratio from 0 to 1 and the median seconds so far.
     flush
-        Runs before each call on the device, outside of its time; see :mod:`measure.cache`.
+        Runs before each call on the device, outside of its time; see :func:`flusher`.
     graph
         Whether a launch-bound call is timed as a CUDA graph, too: only for calls that always work on the same memory.
     """
@@ -108,6 +112,14 @@ def block_timer(
     if device.type != "cuda":
         return _wall_block(call)
     return _cuda_block(call, device) if flush is None else _cold_cuda_block(call, device, flush)
+
+
+def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a torch.device
+    """Return a function that queues a write over twice the cache's size on the device."""
+    properties = torch.cuda.get_device_properties(device)
+    cache_bytes = getattr(properties, "L2_cache_size", 0) or UNKNOWN_CACHE_BYTES
+    buffer = torch.empty(2 * cache_bytes, dtype=torch.int8, device=device)
+    return lambda: buffer.zero_()
 
 
 def warm_block(call: Callable[[], object], device: Any, calls: int = 3) -> Callable[[], float]:
@@ -164,16 +176,13 @@ def _cuda_block(call: Callable[[], object], device: Any) -> Callable[[int], floa
 
 
 def _cold_cuda_block(
-    call: Callable[[], object],
-    device: Any,
-    flush: Callable[[], object],
+    call: Callable[[], object], device: Any, flush: Callable[[], object]
 ) -> Callable[[int], float]:
     import torch
 
     def time_block(calls: int) -> float:
-        pairs = [
-            [torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(max(1, calls))
-        ]
+        event = functools.partial(torch.cuda.Event, enable_timing=True)
+        pairs = [(event(), event()) for _ in range(max(1, calls))]
         torch.cuda.synchronize(device)
         for start, end in pairs:
             flush()
@@ -187,7 +196,7 @@ def _cold_cuda_block(
 
 
 def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:
-    replay = captured(call, device)
+    replay = _captured(call, device)
     if replay is None:
         return []
     time_block = _cuda_block(replay, device)
@@ -195,14 +204,36 @@ def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:
     return [time_block(calls) for _ in range(GRAPH_BLOCKS)]
 
 
+def _captured(call: Callable[[], object], device: Any) -> Callable[[], object] | None:
+    """Return a function that replays ``call``; ``None`` where it can't be captured, as with code that synchronises.
+
+    The call must always work on the same memory.
+    """
+    import torch
+
+    graph = torch.cuda.CUDAGraph()
+    side = torch.cuda.Stream(device)
+    side.wait_stream(torch.cuda.current_stream(device))
+    try:
+        with torch.cuda.stream(side):
+            for _ in range(GRAPH_WARM_CALLS):
+                call()
+        torch.cuda.current_stream(device).wait_stream(side)
+        with torch.cuda.graph(graph):
+            call()
+    except RuntimeError:
+        return None
+    replay: Callable[[], object] = graph.replay
+    return replay
+
+
 def _launch_seconds(call: Callable[[], object], device: Any) -> list[float]:
     import torch
 
     samples = []
+    queue = _wall_block(call)
     for _ in range(LAUNCH_CALLS):
         torch.cuda.synchronize(device)
-        began = time.perf_counter()
-        call()
-        samples.append(time.perf_counter() - began)
+        samples.append(queue(1))
     torch.cuda.synchronize(device)
     return samples

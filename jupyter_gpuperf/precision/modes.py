@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.measure.precision import precisions_of
+from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE, Scaling
 from jupyter_gpuperf.state.switches import float32_as
 

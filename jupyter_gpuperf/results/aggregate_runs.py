@@ -12,6 +12,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from jupyter_gpuperf.measure.statistics import student_t_quantile
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
@@ -29,17 +31,14 @@ def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
         return results[0]
     last = results[-1]
     shared = [name for name in last.figures if all(name in each.figures for each in results)]
-    return BenchmarkResult(
-        benchmark=last.benchmark,
-        parameters=last.parameters,
-        unit=last.unit,
+    return msgspec.structs.replace(
+        last,
         figures={name: expected([each.figures[name] for each in results]) for name in shared},
         samples={
             name: [value for each in results for value in each.samples.get(name, ())]
             for name in last.samples
         },
         environment={**last.environment, "processes_measured": len(results)},
-        limits=last.limits,
         warnings=list(dict.fromkeys(said for each in results for said in each.warnings)),
     )
 
@@ -48,18 +47,12 @@ def expected(runs: Sequence[Interval]) -> Interval:
     """Return the median of the runs, and where the next run would lie."""
     values = [each.value for each in runs]
     middle = statistics.median(values)
-    lows, highs = (
-        statistics.median(getattr(each, end) for each in runs) for end in ("low", "high")
-    )
+    low = statistics.median(each.low for each in runs)
+    high = statistics.median(each.high for each in runs)
+    ends = values
     if min(values) > 0:
         logs = [math.log(value) for value in values]
-        centre = statistics.fmean(logs)
-        reach = (
-            student_t_quantile(0.975, len(logs) - 1)
-            * statistics.stdev(logs)
-            * math.sqrt(1 + 1 / len(logs))
-        )
-        lows, highs = min(lows, math.exp(centre - reach)), max(highs, math.exp(centre + reach))
-    else:
-        lows, highs = min(lows, *values), max(highs, *values)
-    return Interval(value=middle, low=min(lows, middle), high=max(highs, middle))
+        quantile = student_t_quantile(0.975, len(logs) - 1)
+        reach = quantile * statistics.stdev(logs) * math.sqrt(1 + 1 / len(logs))
+        ends = [math.exp(statistics.fmean(logs) + end) for end in (-reach, reach)]
+    return Interval(value=middle, low=min(low, middle, *ends), high=max(high, middle, *ends))

@@ -33,7 +33,7 @@ def standing_of(store: ResultStore, number: int, against: int | None = None) -> 
     """
     result = store.get(number).result
     other = store.baseline_of(result, before=number) if against is None else store.get(against)
-    if other is not None and other.result.benchmark != result.benchmark:
+    if other and other.result.benchmark != result.benchmark:
         raise BadRequest(
             "not_comparable",
             f"Result {number} is of {result.benchmark}, and {other.id} of {other.result.benchmark}.",
@@ -41,9 +41,9 @@ def standing_of(store: ResultStore, number: int, against: int | None = None) -> 
         )
     return ResultComparison(
         id=number,
-        against=None if other is None else summary_of(other),
-        figures=[] if other is None else compare_results(other.result, result),
-        environment=[] if other is None else environment_changes([other.result], [result]),
+        against=summary_of(other) if other else None,
+        figures=compare_results(other.result, result) if other else [],
+        environment=environment_changes([other.result], [result]) if other else [],
         best=best_here(store, result),
         history=[summary_of(each) for each in store.like(result, HISTORY_LENGTH)],
     )

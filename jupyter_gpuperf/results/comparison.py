@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from jupyter_gpuperf.measure.statistics import welch_ratio
-from jupyter_gpuperf.results.store import NOT_WHAT_IS_MEASURED, subject_of
+from jupyter_gpuperf.results.store import settings_of
 from jupyter_gpuperf.schemas import (
     BenchmarkResult,
     EnvironmentChange,
@@ -57,28 +57,23 @@ OF_THE_MOMENT: Final = (
 
 def compare(before: Suite, after: Suite) -> SuiteComparison:
     """Hold two suites against each other, what changed first; of a single round only ratios are told."""
-    sides = [_by_subject(each.results) for each in (before, after)]
-    shared = [subject for subject in sides[0] if subject in sides[1]]
+    old, new = _by_subject(before.results), _by_subject(after.results)
+    shared = [(old[subject], new[subject]) for subject in old if subject in new]
     pairs = [
-        (figure, sides[0][subject], sides[1][subject])
-        for subject in shared
-        for figure in compared_figures(sides[0][subject][0])
-        if all(figure in each.figures for side in sides for each in side[subject])
+        (figure, one, other)
+        for one, other in shared
+        for figure in compared_figures(one[0])
+        if all(figure in each.figures for each in (*one, *other))
     ]
     # What one side alone has measured tells of things that the other's results never name.
-    told = [
-        [each for subject in shared for each in side[subject]] or each_suite.results
-        for side, each_suite in zip(sides, (before, after), strict=True)
-    ]
+    told = [[each for pair in shared for each in pair[side]] for side in (0, 1)]
+    figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
     return SuiteComparison(
         rounds=min(before.rounds, after.rounds),
-        environment=environment_changes(*told),
-        figures=sorted(
-            (_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs),
-            key=lambda each: ORDER.index(each.verdict),
-        ),
-        only_before=_names(sides[0], sides[1]),
-        only_after=_names(sides[1], sides[0]),
+        environment=environment_changes(told[0] or before.results, told[1] or after.results),
+        figures=sorted(figures, key=lambda each: ORDER.index(each.verdict)),
+        only_before=[_name(each[0]) for subject, each in old.items() if subject not in new],
+        only_after=[_name(each[0]) for subject, each in new.items() if subject not in old],
     )
 
 
@@ -101,12 +96,11 @@ def environment_changes(
     before: Sequence[BenchmarkResult], after: Sequence[BenchmarkResult]
 ) -> list[EnvironmentChange]:
     """Return what differs between two environments, as far as each side agrees with itself."""
-    sides = [_constants(each) for each in (before, after)]
-    names = [name for name in {**sides[0], **sides[1]} if not _of_the_moment(name)]
+    old, new = _constants(before), _constants(after)
     return [
-        EnvironmentChange(name=name, before=sides[0].get(name), after=sides[1].get(name))
-        for name in names
-        if sides[0].get(name) != sides[1].get(name)
+        EnvironmentChange(name=name, before=old.get(name), after=new.get(name))
+        for name in old | new
+        if old.get(name) != new.get(name) and not any(part in name for part in OF_THE_MOMENT)
     ]
 
 
@@ -118,11 +112,10 @@ def _change(
     looked_at: int,
     in_rounds: bool,
 ) -> FigureChange:
-    values = [[each.figures[figure] for each in side] for side in (before, after)]
-    middle = [_middle(side) for side in values]
+    old, new = ([each.figures[figure] for each in side] for side in (before, after))
     ratio, verdict = NO_RATIO, UNKNOWN
-    if min(each.value for side in values for each in side) > 0:
-        ratio, sure = _ratios(values, looked_at)
+    if min(each.value for each in (*old, *new)) > 0:
+        ratio, sure = _ratios(old, new, looked_at)
         if not in_rounds or min(len(before), len(after)) > 1:
             verdict = _verdict(figure, before[0].unit, ratio, sure)
     return FigureChange(
@@ -130,48 +123,39 @@ def _change(
         parameters=before[0].parameters,
         figure=figure,
         unit=before[0].unit,
-        before=middle[0],
-        after=middle[1],
+        before=_middle(old),
+        after=_middle(new),
         ratio=ratio,
         verdict=verdict,
-        warnings=sorted(
-            {said for side in (before, after) for each in side for said in each.warnings}
-        ),
+        warnings=sorted({said for each in (*before, *after) for said in each.warnings}),
     )
 
 
-def _ratios(values: Sequence[Sequence[Interval]], looked_at: int) -> tuple[Interval, Interval]:
+def _ratios(
+    before: Sequence[Interval], after: Sequence[Interval], looked_at: int
+) -> tuple[Interval, Interval]:
     """Return the ratio with its 95 % interval, and with the wider one that a verdict takes."""
-    before, after = values
     if min(len(before), len(after)) < 2:
         # One run a side: the widest that their intervals allow.
-        lows = [_middle(side).low for side in values]
-        highs = [_middle(side).high for side in values]
-        one = Interval(
-            value=_middle(after).value / _middle(before).value,
-            low=lows[1] / highs[0],
-            high=highs[1] / max(lows[0], 1e-300),
-        )
-        return one, one
-    medians = [[each.value for each in side] for side in values]
-    confidences = (1 - INTERVAL_ERROR_RATIO, 1 - ERROR_RATIO / looked_at)
-    usual, sure = (
-        Interval(**welch_ratio(medians[0], medians[1], confidence)) for confidence in confidences
-    )
-    return usual, sure
+        old, new = _middle(before), _middle(after)
+        high = new.high / max(old.low, 1e-300)
+        widest = Interval(value=new.value / old.value, low=new.low / old.high, high=high)
+        return widest, widest
+    old_values, new_values = ([each.value for each in side] for side in (before, after))
+    usual = welch_ratio(old_values, new_values, 1 - INTERVAL_ERROR_RATIO)
+    sure = welch_ratio(old_values, new_values, 1 - ERROR_RATIO / looked_at)
+    return Interval(**usual), Interval(**sure)
 
 
 def _verdict(figure: str, unit: str, ratio: Interval, sure: Interval) -> Verdict:
     if sure.low <= 1 <= sure.high:
         reach = max(ratio.high - 1, 1 - ratio.low)
         return "same" if reach <= TOO_WIDE_RATIO else "unknown"
-    grew = sure.low > 1
     name = figure if figure.endswith((*HIGHER_IS_BETTER, *LOWER_IS_BETTER)) else f"{figure}_{unit}"
-    if name.endswith(HIGHER_IS_BETTER):  # first: bytes_per_second is a rate
-        return "better" if grew else "worse"
-    if name.endswith(LOWER_IS_BETTER):
-        return "worse" if grew else "better"
-    return "unknown"
+    is_rate = name.endswith(HIGHER_IS_BETTER)  # bytes_per_second is one, too
+    if not is_rate and not name.endswith(LOWER_IS_BETTER):
+        return "unknown"
+    return "better" if is_rate == (sure.low > 1) else "worse"
 
 
 def _middle(values: Sequence[Interval]) -> Interval:
@@ -189,25 +173,14 @@ def _by_subject(results: Sequence[BenchmarkResult]) -> dict[str, list[BenchmarkR
     """Group the rounds of each benchmark; the device is no part of it: it may be what changed."""
     found: dict[str, list[BenchmarkResult]] = {}
     for each in results:
-        benchmark, _device, parameters = json.loads(subject_of(each))
-        found.setdefault(json.dumps([benchmark, parameters], sort_keys=True), []).append(each)
+        subject = json.dumps([each.benchmark, settings_of(each)], sort_keys=True)
+        found.setdefault(subject, []).append(each)
     return found
 
 
-def _names(side: Mapping[str, Sequence[BenchmarkResult]], other: Mapping[str, object]) -> list[str]:
-    return [
-        " ".join([each[0].benchmark, *_settings(each[0])])
-        for subject, each in side.items()
-        if subject not in other
-    ]
-
-
-def _settings(result: BenchmarkResult) -> list[str]:
-    return [
-        f"{name}={value}"
-        for name, value in result.parameters.items()
-        if name not in NOT_WHAT_IS_MEASURED
-    ]
+def _name(result: BenchmarkResult) -> str:
+    settings = settings_of(result).items()
+    return " ".join([result.benchmark, *(f"{name}={value}" for name, value in settings)])
 
 
 def _constants(results: Sequence[BenchmarkResult]) -> dict[str, Scalar | None]:
@@ -217,7 +190,3 @@ def _constants(results: Sequence[BenchmarkResult]) -> dict[str, Scalar | None]:
         for name, value in each.environment.items():
             seen.setdefault(name, set()).add(value)
     return {name: next(iter(values)) for name, values in seen.items() if len(values) == 1}
-
-
-def _of_the_moment(name: str) -> bool:
-    return any(part in name for part in OF_THE_MOMENT)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
+from typing import Literal
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.schemas import DoctorChange, DoctorComparison, DoctorReport, encode
+from jupyter_gpuperf.results.files import read_as, readable, writing
+from jupyter_gpuperf.schemas import CheckFinding, DoctorChange, DoctorComparison, DoctorReport
 
 
 def save(report: DoctorReport, path: Path) -> None:
@@ -19,17 +19,10 @@ def save(report: DoctorReport, path: Path) -> None:
     BadRequest
         ``file_exists`` or ``file_not_writable``.
     """
-    try:
-        with path.open("xb") as file:
-            file.write(msgspec.json.format(encode(report), indent=1) + b"\n")
-    except FileExistsError as error:
-        raise BadRequest(
-            "file_exists", f"{path} is there already.", "Name another file."
-        ) from error
-    except OSError as error:
-        raise BadRequest(
-            "file_not_writable", f"{path} can't be written: {error}.", "Name another file."
-        ) from error
+    if path.exists():
+        raise BadRequest("file_exists", f"{path} is there already.", "Name another file.")
+    with writing(path), path.open("xb") as file:
+        file.write(readable(report))
 
 
 def load(path: Path) -> DoctorReport:
@@ -37,21 +30,17 @@ def load(path: Path) -> DoctorReport:
 
     Raises
     ------
+    NotFound
+        ``file_not_found``.
     BadRequest
-        ``file_not_found`` or ``not_a_report``.
+        ``not_a_report``.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=DoctorReport)
-    except OSError as error:
-        raise BadRequest(
-            "file_not_found", f"{path} can't be read: {error}.", "Name a file that --save wrote."
-        ) from error
-    except msgspec.DecodeError as error:
-        raise BadRequest(
-            "not_a_report",
-            f"{path} is no report of the doctor: {error}.",
-            "Name a file that --save wrote.",
-        ) from error
+    return read_as(
+        DoctorReport,
+        path,
+        "not_a_report",
+        message=lambda error: f"{path} is no report of the doctor: {error}.",
+    )
 
 
 def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
@@ -60,37 +49,30 @@ def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
     A check counts as changed by its status. What it found holds figures that differ from minute to
     minute, and is told beside.
     """
-    told = {
-        name: {each.id: each for each in report.checks}
-        for name, report in (("b", before), ("a", after))
-    }
-    changes = []
-    for name in dict.fromkeys([*told["b"], *told["a"]]):
-        one, other = told["b"].get(name), told["a"].get(name)
-        if (one and one.status) != (other and other.status):
-            changes.append(
-                DoctorChange(
-                    kind="check",
-                    name=name,
-                    before=f"{one.status}: {one.found}" if one else None,
-                    after=f"{other.status}: {other.found}" if other else None,
-                )
-            )
+    old, new = ({each.id: each for each in report.checks} for report in (before, after))
+    changes = [
+        DoctorChange(
+            kind="check", name=name, before=_told(old.get(name)), after=_told(new.get(name))
+        )
+        for name in old | new
+        if name not in old or name not in new or old[name].status != new[name].status
+    ]
     changes += _differences("environment", before.environment, after.environment)
     changes += _differences("package", before.packages, after.packages)
     return DoctorComparison(changes=changes)
 
 
+def _told(check: CheckFinding | None) -> str | None:
+    return f"{check.status}: {check.found}" if check else None
+
+
 def _differences(
-    kind: str, before: Mapping[str, str | None], after: Mapping[str, str | None]
+    kind: Literal["environment", "package"],
+    before: Mapping[str, str | None],
+    after: Mapping[str, str | None],
 ) -> list[DoctorChange]:
     return [
-        DoctorChange(
-            kind="package" if kind == "package" else "environment",
-            name=name,
-            before=before.get(name),
-            after=after.get(name),
-        )
-        for name in dict.fromkeys([*before, *after])
+        DoctorChange(kind=kind, name=name, before=before.get(name), after=after.get(name))
+        for name in {**before, **after}
         if before.get(name) != after.get(name)
     ]

@@ -100,8 +100,7 @@ class ResultStore:
         NotFound
             ``unknown_result``.
         """
-        found = self._first("id = ?", (number,))
-        if found is None:
+        if (found := self._first("id = ?", (number,))) is None:
             raise NotFound(
                 "unknown_result", f"There is no result {number}.", "%gpubench history lists them."
             )
@@ -144,17 +143,14 @@ class ResultStore:
 
     def best(self, result: BenchmarkResult, figures: Sequence[str]) -> dict[str, float]:
         """Return the highest value of each figure among the newest results of this benchmark and device."""
-        best: dict[str, float] = {}
         if not figures:
-            return best
-        for kept in self._all(
-            "benchmark = ? ORDER BY id DESC LIMIT ?", (result.benchmark, MOST_LOOKED_AT)
-        ):
-            if device_of(kept.result) == device_of(result):
-                for name in figures:
-                    if (there := kept.result.figures.get(name)) is not None:
-                        best[name] = max(there.value, best.get(name, there.value))
-        return best
+            return {}
+        newest = self.newest(result.benchmark, MOST_LOOKED_AT)
+        alike = [
+            each.result.figures for each in newest if device_of(each.result) == device_of(result)
+        ]
+        found = {name: [each[name].value for each in alike if name in each] for name in figures}
+        return {name: max(values) for name, values in found.items() if values}
 
     def _all(self, condition: str, values: tuple[Any, ...]) -> list[KeptResult]:
         if not self.path.exists():
@@ -164,8 +160,7 @@ class ResultStore:
         return [kept for row in rows if (kept := _kept(row)) is not None]
 
     def _first(self, condition: str, values: tuple[Any, ...]) -> KeptResult | None:
-        found = self._all(f"{condition} LIMIT 1", values)
-        return found[0] if found else None
+        return next(iter(self._all(f"{condition} LIMIT 1", values)), None)
 
     @contextlib.contextmanager
     def open(self, wanted: str) -> Iterator[sqlite3.Connection]:
@@ -218,10 +213,14 @@ class ResultStore:
 
 def subject_of(result: BenchmarkResult) -> str:
     """Return what was measured, for telling whether two results may be compared."""
-    parameters: dict[str, Scalar] = {
+    return json.dumps([result.benchmark, device_of(result), settings_of(result)], sort_keys=True)
+
+
+def settings_of(result: BenchmarkResult) -> dict[str, Scalar]:
+    """Return the parameters that say what was measured."""
+    return {
         name: value for name, value in result.parameters.items() if name not in NOT_WHAT_IS_MEASURED
     }
-    return json.dumps([result.benchmark, device_of(result), parameters], sort_keys=True)
 
 
 def device_of(result: BenchmarkResult) -> str:

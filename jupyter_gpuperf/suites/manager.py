@@ -10,17 +10,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.results.store import ResultStore
-from jupyter_gpuperf.schemas import (
-    SUITE_FORMAT,
-    SUITE_VERSION,
-    Suite,
-    SuiteInfo,
-    SuiteRequest,
-    SuiteSide,
-)
+from jupyter_gpuperf.schemas import Suite, SuiteInfo, SuiteRequest, SuiteSide
+from jupyter_gpuperf.suites.rounds import empty_suite
 from jupyter_gpuperf.suites.running import RunningSuite, Side
 from jupyter_gpuperf.suites.store import SuiteStore
 
@@ -102,16 +98,13 @@ class SuiteManager:
 
     def cancel(self, suite_id: str) -> SuiteInfo:
         """End a suite with the job that runs; one that has ended stays as it is."""
-        with self._lock:
-            suite = self._suites.get(suite_id)
-        if suite is not None:
+        if (suite := self._suites.get(suite_id)) is not None:
             suite.cancel()
         return self.get(suite_id)
 
     def suites_of(self, suite_id: str) -> list[Suite]:
         """Return what a suite has measured so far, one a side."""
-        with self._lock:
-            suite = self._suites.get(suite_id)
+        suite = self._suites.get(suite_id)
         if suite is not None and suite.suites:
             return suite.suites
         info = self.get(suite_id)
@@ -136,13 +129,13 @@ class SuiteManager:
 
     def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> RunningSuite:
         # Not needed before: a server starts without the benchmarks.
-        from jupyter_gpuperf.benchmarks import all_benchmarks, find
+        from jupyter_gpuperf.benchmarks import find
         from jupyter_gpuperf.suites.suite_file import chosen
 
         _check_numbers(request, sides)
         for name, parameters in request.parameters.items():
             find(name).check(parameters)
-        benchmarks = chosen(all_benchmarks(), ",".join(request.benchmarks))
+        benchmarks = chosen(",".join(request.benchmarks))
         for side in sides:  # an unknown device is refused at once
             self._jobs.place(benchmarks[0], request.device, side.environment)
         info = _waiting(request, [each.name for each in benchmarks], sides, self._clock())
@@ -175,12 +168,8 @@ class SuiteManager:
 
     def _forget_old(self) -> None:
         with self._lock:
-            ended = [
-                name
-                for name, each in self._suites.items()
-                if each.info.state not in ("queued", "running")
-            ]
-            for name in ended[: max(0, len(ended) - IN_MEMORY)]:
+            ended = [name for name, each in self._suites.items() if each.has_ended]
+            for name in ended[:-IN_MEMORY]:
                 del self._suites[name]  # the file has it
 
     def _loaded(self, info: SuiteInfo, side: SuiteSide) -> Suite:
@@ -190,10 +179,8 @@ class SuiteManager:
                 results.append(self._results.get(number).result)
             except NotFound:  # the file was put aside meanwhile
                 logger.warning("Result %s of suite %s is gone.", number, info.id)
-        return Suite(
-            format=SUITE_FORMAT,
-            format_version=SUITE_VERSION,
-            created_seconds=info.created_seconds,
+        return msgspec.structs.replace(
+            empty_suite(info.created_seconds),
             rounds=info.rounds_done,
             results=results,
             failures=side.failures,

@@ -64,15 +64,7 @@ class Rounds:
         self._benchmarks, self._sides = list(benchmarks), list(sides)
         self._rounds, self._budget_seconds = rounds, budget_seconds
         self._save, self._say, self._clock = save, say, clock
-        empty = Suite(
-            format=SUITE_FORMAT,
-            format_version=SUITE_VERSION,
-            created_seconds=wall_clock(),
-            rounds=0,
-            results=[],
-            failures=[],
-        )
-        self._suites = [empty for _ in self._sides]
+        self._suites = [empty_suite(wall_clock())] * len(self._sides)
 
     def run(self) -> list[Suite]:
         """Run, and return what there is; a round is begun only when the last one would fit the time left."""
@@ -90,9 +82,7 @@ class Rounds:
     def _round(self, done: int) -> None:
         runs = len(self._sides) * max(1, len(self._benchmarks))
         share_seconds = MEASURING_RATIO * self._budget_seconds / (self._rounds * runs)
-        order = list(range(len(self._sides)))
-        if done % 2:
-            order.reverse()
+        order = range(len(self._sides))[:: -1 if done % 2 else 1]
         for place, benchmark in enumerate(tuple(self._benchmarks)):
             for turn, side in enumerate(order):
                 ratio = (done + (place * len(order) + turn) / runs) / self._rounds
@@ -119,11 +109,23 @@ class Rounds:
         self._save(self._suites)
 
 
+def empty_suite(created_seconds: float) -> Suite:
+    """Return a suite that has measured nothing yet."""
+    return Suite(
+        format=SUITE_FORMAT,
+        format_version=SUITE_VERSION,
+        created_seconds=created_seconds,
+        rounds=0,
+        results=[],
+        failures=[],
+    )
+
+
 def parameters_for(benchmark: Benchmark, share_seconds: float) -> dict[str, Any]:
     """Return the parameters that a benchmark has in a suite: its defaults, within its share of the time."""
-    known = {parameter.name: parameter for parameter in benchmark.parameters}
-    limit = known.get("time_limit_seconds")
-    if limit is None:
-        return {}
     seconds = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, share_seconds))
-    return {"time_limit_seconds": round(max(limit.minimum or 0.0, seconds), 1)}
+    return {
+        each.name: round(max(each.minimum or 0.0, seconds), 1)
+        for each in benchmark.parameters
+        if each.name == "time_limit_seconds"
+    }

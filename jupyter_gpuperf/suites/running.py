@@ -89,6 +89,11 @@ class RunningSuite:
             left = self._remaining.seconds(self._clock())
             return msgspec.structs.replace(self._info, remaining_seconds=left)
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether it has ended, in whatever way."""
+        return self._info.state not in ("queued", "running")
+
     def run(self) -> None:
         """Run to the end; whatever goes wrong is noted in the state."""
         with self._lock:
@@ -120,7 +125,7 @@ class RunningSuite:
     def cancel(self) -> None:
         """End it, and the job that runs."""
         with self._lock:
-            if self._info.state not in ("queued", "running"):
+            if self.has_ended:
                 return
             self._cancelled = True
             if self._job_id is not None:

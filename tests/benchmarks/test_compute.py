@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.benchmarks.compute import _needed_bytes, _warn, number_format
+from jupyter_gpuperf.benchmarks.workloads import timing
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import CHIPS
@@ -81,15 +82,24 @@ def test_a_pass_that_fits_or_of_which_nothing_is_known_is_taken(machine, memory_
     ("timing", "words"),
     [
         (Timing(call_seconds=[1.0], launch_seconds=[0.1], doubt=None), []),
-        (Timing(call_seconds=[1.0], launch_seconds=[], doubt="Not sure."), ["Not sure."]),
         (Timing(call_seconds=[1.0], launch_seconds=[0.9], doubt=None), ["Launch-bound"]),
     ],
-    ids=["nothing", "doubt", "launch-bound"],
+    ids=["nothing", "launch-bound"],
 )
 def test_what_makes_the_figures_doubtful_is_warned_of(timing, words):
     warnings = []
     _warn(timing, Context(progress=lambda ratio, message: None, warn=warnings.append))
     assert [sentence.partition(":")[0] for sentence in warnings] == words
+
+
+def test_an_interval_that_stayed_wide_is_warned_of(monkeypatch):
+    doubtful = Timing(call_seconds=[1.0], launch_seconds=[], doubt="Not sure.")
+    monkeypatch.setattr(timing, "time_call", lambda *_, **__: doubtful)
+    warnings = []
+    quiet = Context(progress=lambda ratio, message: None, warn=warnings.append)
+    parameters = {"rigorous": False, "time_limit_seconds": 1.0}
+    assert timing.Stopwatch(parameters, quiet).call(list, None, words=str) is doubtful
+    assert warnings == ["Not sure."]
 
 
 # Dynamo alone: building machine code takes half a minute, and is done for the benchmark ``compile``.

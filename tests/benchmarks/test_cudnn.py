@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 import pytest
 
-from jupyter_gpuperf.benchmarks.cudnn import Lane
+from jupyter_gpuperf.benchmarks.cudnn import lane
 
 
 @pytest.fixture
@@ -22,22 +21,21 @@ def torch(_torch):
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_switch_is_set_in_the_lane_and_put_back_after(torch, wanted):
     torch.backends.cudnn.benchmark = not wanted
-    with contextlib.closing(Lane(torch, wanted)) as lane:
-        assert lane.run(lambda: torch.backends.cudnn.benchmark) is wanted
+    with lane(torch, wanted) as run:
+        assert run(lambda: torch.backends.cudnn.benchmark) is wanted
         assert torch.backends.cudnn.benchmark is not wanted
 
 
 def test_lanes_share_no_thread_since_plans_are_kept_by_thread(torch):
-    first, second = Lane(torch, False), Lane(torch, True)
-    with contextlib.closing(first), contextlib.closing(second):
-        threads = [lane.run(threading.get_ident) for lane in (first, second, first)]
+    with lane(torch, False) as first, lane(torch, True) as second:
+        threads = [run(threading.get_ident) for run in (first, second, first)]
     assert threads[0] == threads[2]
     assert len({threading.get_ident(), *threads}) == 3
 
 
 def test_the_backward_pass_stays_in_the_lane_too(torch):
-    with contextlib.closing(Lane(torch, True)) as lane:
-        assert lane.run(torch._C._is_multithreading_enabled) is False
+    with lane(torch, True) as run:
+        assert run(torch._C._is_multithreading_enabled) is False
     assert torch._C._is_multithreading_enabled() is True
 
 
@@ -47,6 +45,6 @@ def test_what_fails_in_a_lane_is_told_and_the_switch_is_put_back(torch):
     def fail():
         raise ZeroDivisionError("by nought")
 
-    with contextlib.closing(Lane(torch, True)) as lane, pytest.raises(ZeroDivisionError):
-        lane.run(fail)
+    with lane(torch, True) as run, pytest.raises(ZeroDivisionError):
+        run(fail)
     assert torch.backends.cudnn.benchmark is False

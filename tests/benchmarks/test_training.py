@@ -12,11 +12,11 @@ from jupyter_gpuperf.benchmarks.workloads.training import (
     SIZES,
     Size,
     TrainingStep,
-    float32_as,
     flop_of,
 )
 from jupyter_gpuperf.measure.memory import fits
 from jupyter_gpuperf.schemas import BenchmarkResult
+from jupyter_gpuperf.state.switches import float32_as
 
 SMALL = {
     "train": {"precision": "fp32", "time_limit_seconds": 1.0},

@@ -26,8 +26,8 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
     resnet,
     transformer,
 )
+from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
-from jupyter_gpuperf.measure.precision import precisions_of
 from jupyter_gpuperf.precision.kernels import kernel_seconds, kind_of
 from jupyter_gpuperf.precision.options import Options
 from jupyter_gpuperf.precision.profile import run_profile

@@ -26,7 +26,7 @@ from jupyter_gpuperf.display.progress import terminal_view
 from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined
 from jupyter_gpuperf.results.comparison import compare, compared_figures
 from jupyter_gpuperf.schemas import BenchmarkResult, Suite
-from jupyter_gpuperf.suites.suite_file import ROUNDS
+from jupyter_gpuperf.suites.rounds import ROUNDS
 
 
 def run_all(

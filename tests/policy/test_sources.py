@@ -97,6 +97,6 @@ def test_every_benchmark_has_its_page_and_every_page_its_benchmark():
 def test_every_finding_is_in_the_index_and_the_proof_is_there():
     index = (ROOT / "docs" / "findings" / "index.md").read_text()
     for rule in (each for each in RULES if not each.notify):
-        assert f"[{rule.code}](../reference/findings/{rule.code}.md)" in index
+        assert f"| `{rule.code}` |" in index
         assert f"\n../reference/findings/{rule.code}\n" in index
     assert "| healthy gpt bf16 | healthy |" in (ROOT / "docs" / "findings" / "proof.md").read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.results.doctor_reports import compare, load, save
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
@@ -43,7 +43,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path):
     with pytest.raises(BadRequest) as error:
         load(other)
     assert error.value.code == "not_a_report"
-    with pytest.raises(BadRequest) as error:
+    with pytest.raises(NotFound) as error:
         load(tmp_path / "gone.json")
     assert error.value.code == "file_not_found"
 

@@ -7,13 +7,8 @@ from measured import measured
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS, find
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound, Unavailable
-from jupyter_gpuperf.suites.suite_file import (
-    SuiteRun,
-    chosen,
-    parameters_for,
-    read_suite,
-    write_suite,
-)
+from jupyter_gpuperf.suites.rounds import Rounds, parameters_for
+from jupyter_gpuperf.suites.suite_file import chosen, read_suite, write_suite
 
 SUITE = b"""{"format": "%s", "format_version": %d, "created_seconds": 0, "rounds": 1, "results": [],
 "failures": []}"""
@@ -32,7 +27,7 @@ class Time:
 def run():
     """Run a suite whose benchmarks take ``seconds`` each; return it, and the order of the runs."""
 
-    def run(seconds=1.0, budget_seconds=100.0, rounds=3, missing=(), benchmarks=TWO, save=None):
+    def run(seconds=1.0, budget_seconds=100.0, rounds=3, missing=(), benchmarks=TWO):
         time, order = Time(), []
 
         def run_one(name, _parameters):
@@ -42,12 +37,11 @@ def run():
                 raise Unavailable("package_missing", f"{name} needs it.", "Install it.")
             return measured(benchmark=name)
 
-        suite = SuiteRun(
+        (suite,) = Rounds(
             benchmarks,
-            run_one,
+            [run_one],
             rounds=rounds,
             budget_seconds=budget_seconds,
-            save=save or (lambda suite: None),
             clock=time,
         ).run()
         return suite, order
@@ -90,7 +84,7 @@ def test_an_interrupt_ends_it_and_what_was_saved_stays(run):
         return measured(benchmark=name)
 
     with pytest.raises(GpuPerfError) as stopped:
-        SuiteRun(TWO, interrupted, save=saved.append).run()
+        Rounds(TWO, [interrupted], save=saved.extend).run()
     assert stopped.value.code == "cancelled"
     assert [each.benchmark for each in saved[-1].results] == ["compute"]
 
@@ -104,10 +98,10 @@ def test_a_benchmark_gets_its_share_of_the_time_within_its_own_bounds():
 
 
 def test_names_choose_and_an_unknown_one_is_refused():
-    assert chosen(BENCHMARKS, "") == list(BENCHMARKS)
-    assert [each.name for each in chosen(BENCHMARKS, "launch, compute")] == ["launch", "compute"]
+    assert chosen("") == list(BENCHMARKS)
+    assert [each.name for each in chosen("launch, compute")] == ["launch", "compute"]
     with pytest.raises(NotFound) as refusal:
-        chosen(BENCHMARKS, "launch,speed")
+        chosen("launch,speed")
     assert refusal.value.code == "unknown_benchmark"
 
 

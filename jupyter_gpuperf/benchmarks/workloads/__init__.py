@@ -1,1 +1,1 @@
-"""What benchmarks work on: networks, training steps, images."""
+"""What benchmarks work on: networks, training steps, images; and what times them."""

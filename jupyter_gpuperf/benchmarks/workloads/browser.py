@@ -120,13 +120,12 @@ class Browser:
             os.write(self._to_browser, json.dumps(message).encode() + b"\0")
         except OSError as error:
             raise _failed("it ended") from error
-        while True:
-            answer = self._next(ends_at)
-            if answer.get("id") == self._number:
-                if "error" in answer:
-                    raise _failed(str(answer["error"].get("message", "")))
-                result: dict[str, Any] = answer.get("result", {})
-                return result
+        while (answer := self._next(ends_at)).get("id") != self._number:
+            pass  # an event, or an answer that came late
+        if "error" in answer:
+            raise _failed(str(answer["error"].get("message", "")))
+        result: dict[str, Any] = answer.get("result", {})
+        return result
 
     def _next(self, ends_at: float) -> dict[str, Any]:
         while b"\0" not in self._received:

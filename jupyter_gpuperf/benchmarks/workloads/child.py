@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 
+PRELUDE: Final = """
+import json, sys, time
+request = json.loads(sys.argv[1])
+def timed(work, seconds):
+    taken, ends = [], time.perf_counter() + seconds
+    while len(taken) < 8 or (time.perf_counter() < ends and len(taken) < 300):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return taken
+def answer(**content):
+    print(json.dumps(content))
+"""
+"""What each program begins with."""
 
-def last_line_of(
+
+def answer_of(
     program: str,
-    *arguments: str,
+    request: object = None,
+    *,
     failed: Callable[[int, str], GpuPerfError],
     environment: Mapping[str, str] | None = None,
     seconds: float | None = None,
-) -> str:
-    """Return the last line that a program prints.
+) -> dict[str, Any]:
+    """Return what a program gives to ``answer``.
 
     Parameters
     ----------
+    program
+        It finds ``request``, ``timed`` and ``answer``, and Python's json, sys and time.
     failed
         Makes the error out of the exit code and the last line that it complained with.
     environment
@@ -32,7 +52,7 @@ def last_line_of(
         It ended with anything but 0.
     """
     finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, *arguments],
+        [sys.executable, "-W", "ignore", "-c", PRELUDE + program, json.dumps(request)],
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -43,4 +63,5 @@ def last_line_of(
     if finished.returncode != 0:
         last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         raise failed(finished.returncode, last[0][:300])
-    return finished.stdout.splitlines()[-1]
+    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return answer

@@ -5,6 +5,8 @@ Standard library only at module level.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +23,10 @@ Reader = Callable[[str], object]
 def readers() -> dict[str, Reader]:
     """Return what can read an image here into pixels: name → a function of a path."""
     found: dict[str, Reader] = {}
-    for name, make in (("opencv", _opencv), ("pillow", _pillow), ("torchvision", _torchvision)):
-        try:
-            found[name] = make()
-        except Exception:  # not there, or broken: either way it can't read  # noqa: BLE001, S112
-            continue
+    for name, (reader, module, function) in NEEDED.items():
+        with contextlib.suppress(Exception):  # not there, or broken: either way it can't read
+            getattr(importlib.import_module(module), function)
+            found[name] = reader
     return found
 
 
@@ -51,8 +52,7 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
 
 def images_in(folder: Path, most: int) -> list[Path]:
     """Return the first images of a folder and those below it, by name."""
-    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
-    return [path for _, path in zip(range(most), found, strict=False)]
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES][:most]
 
 
 def _save(path: Path, pixels: Any) -> None:
@@ -63,31 +63,19 @@ def _save(path: Path, pixels: Any) -> None:
         cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 
-def _opencv() -> Reader:
-    cv2: Any = importlib.import_module("cv2")
+@functools.cache
+def _opencv() -> Any:
+    cv2 = importlib.import_module("cv2")
     cv2.setNumThreads(1)
-    return _OpenCv(cv2)
+    return cv2
 
 
-class _OpenCv:
-    """Reads with OpenCV; ``None``, its way of saying that it can't, becomes an error."""
-
-    def __init__(self, cv2: Any) -> None:
-        self._cv2 = cv2
-
-    def __call__(self, path: str) -> object:
-        pixels = self._cv2.imread(path, self._cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise ValueError(f"OpenCV can't read {path}")
-        return pixels
-
-    def __reduce__(self) -> tuple[Callable[[], Reader], tuple[()]]:  # for workers that are spawned
-        return _opencv, ()
-
-
-def _pillow() -> Reader:
-    importlib.import_module("PIL.Image")
-    return _read_with_pillow
+def _read_with_opencv(path: str) -> object:
+    cv2 = _opencv()
+    pixels = cv2.imread(path, cv2.IMREAD_COLOR)
+    if pixels is None:  # its way of saying that it can't
+        raise ValueError(f"OpenCV can't read {path}")
+    return pixels
 
 
 def _read_with_pillow(path: str) -> object:
@@ -95,11 +83,14 @@ def _read_with_pillow(path: str) -> object:
         return image.convert("RGB").tobytes()
 
 
-def _torchvision() -> Reader:
-    importlib.import_module("torchvision.io").decode_image  # noqa: B018  (older ones lack it)
-    return _read_with_torchvision
-
-
 def _read_with_torchvision(path: str) -> object:
     io: Any = importlib.import_module("torchvision.io")
     return io.decode_image(path, mode=io.ImageReadMode.RGB)
+
+
+NEEDED: Final[dict[str, tuple[Reader, str, str]]] = {
+    "opencv": (_read_with_opencv, "cv2", "imread"),
+    "pillow": (_read_with_pillow, "PIL.Image", "open"),
+    "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),  # older ones lack it
+}
+"""Reader, and the module and the function that it needs."""

@@ -36,27 +36,14 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
         def __init__(self, inputs: int, width: int, stride: int) -> None:
             super().__init__()
             outputs = width * growth
+            layers = _convolution(nn, inputs, width, *((1,) if bottleneck else (3, stride)))
             if bottleneck:
-                layers = [
-                    *_convolution(nn, inputs, width, 1),
-                    nn.ReLU(inplace=True),
-                    *_convolution(nn, width, width, 3, stride),
-                    nn.ReLU(inplace=True),
-                    *_convolution(nn, width, outputs, 1),
-                ]
-            else:
-                layers = [
-                    *_convolution(nn, inputs, width, 3, stride),
-                    nn.ReLU(inplace=True),
-                    *_convolution(nn, width, outputs, 3),
-                ]
-            self.layers = nn.Sequential(*layers)
-            around = inputs != outputs or stride != 1
-            self.around = (
-                nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
-                if around
-                else nn.Identity()
-            )
+                layers += [nn.ReLU(inplace=True), *_convolution(nn, width, width, 3, stride)]
+            last = _convolution(nn, width, outputs, 1 if bottleneck else 3)
+            self.layers = nn.Sequential(*layers, nn.ReLU(inplace=True), *last)
+            self.around = nn.Identity()
+            if inputs != outputs or stride != 1:
+                self.around = nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
 
         def forward(self, images: Any) -> Any:
             return nn.functional.relu(self.layers(images) + self.around(images))

@@ -27,11 +27,8 @@ def drop(path: Path) -> float:
         raise Unavailable(
             "no_page_cache", "This system can't be asked to drop pages", "Run it on Linux."
         )
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
+    with path.open("rb", buffering=0) as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return resident_ratio(path)
 
 
@@ -72,14 +69,13 @@ def resident_ratio(path: Path) -> float:
 
 def filesystem_of(folder: Path) -> str | None:
     """Return the type of the file system that a folder lies on, such as ``ext4`` or ``nfs``."""
+    found = {}
     try:
-        wanted = folder.resolve()
-        best, kind = -1, None
         for line in MOUNTS.read_text().splitlines():
             before, _, after = line.partition(" - ")
-            place = Path(before.split()[4].replace("\\040", " "))
-            if wanted.is_relative_to(place) and len(place.parts) > best:
-                best, kind = len(place.parts), after.split()[0]
+            found[before.split()[4].replace("\\040", " ")] = after.split()[0]
+        resolved = folder.resolve()
     except (OSError, IndexError):
         return None
-    return kind
+    above = (str(each) for each in (resolved, *resolved.parents))
+    return next((found[each] for each in above if each in found), None)

@@ -40,21 +40,16 @@ def main() -> None:
     )
     try:
         for size_bytes in task["sizes_bytes"]:
-            seconds = _measure(torch, distributed, device, size_bytes, task["seconds_a_size"])
+            seconds = _measure(torch, device, size_bytes, task["seconds_a_size"])
             if rank == 0:
                 print(json.dumps({"size_bytes": size_bytes, "seconds": seconds}), flush=True)  # noqa: T201
     finally:
         distributed.destroy_process_group()
 
 
-def _measure(
-    torch: Any,
-    distributed: Any,
-    device: Any,
-    size_bytes: int,
-    limit_seconds: float,
-) -> list[float]:
+def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> list[float]:
     """Return the seconds of one all-reduce, a sample per repetition; all ranks make the same number."""
+    distributed = torch.distributed
     values = torch.ones(size_bytes // 4, device=device)
 
     def reduce(calls: int) -> float:

@@ -5,7 +5,6 @@ Standard library only at module level.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,8 +47,7 @@ class Pass:
         kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
 
         def forward() -> object:
-            autocast = torch.autocast(device.type, dtype=kind) if kind else contextlib.nullcontext()
-            with torch.no_grad(), autocast:
+            with torch.no_grad(), torch.autocast(device.type, dtype=kind, enabled=kind is not None):
                 return net(images)
 
         return forward

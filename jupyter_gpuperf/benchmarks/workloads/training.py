@@ -5,8 +5,8 @@ Standard library only at module level.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,20 +18,9 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
     transformer,
 )
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.measure.precision import PRECISIONS, precisions_of
+from jupyter_gpuperf.measure.device import precisions_of
+from jupyter_gpuperf.measure.memory import fits
 from jupyter_gpuperf.state.switches import float32_as
-
-__all__ = [
-    "NETWORKS",
-    "PRECISIONS",
-    "SIZES",
-    "Size",
-    "TrainingStep",
-    "check_precision",
-    "float32_as",
-    "flop_of",
-    "precisions_of",
-]
 
 NETWORKS: Final = ("resnet", "transformer")
 
@@ -66,8 +55,8 @@ class TrainingStep:
         ``resnet`` (18 layers), ``resnet50`` or ``transformer``.
     precision
         ``fp32``, ``tf32``, ``bf16`` or ``fp16`` (autocast around the forward pass; fp16 with a gradient scaler).
-    compiler
-        Wraps the network, such as ``torch.compile``.
+    compiled
+        Whether the network goes through ``torch.compile``.
     """
 
     def __init__(
@@ -79,7 +68,7 @@ class TrainingStep:
         size: Size,
         precision: str = "fp32",
         channels_last: bool = False,
-        compiler: Callable[[Any], Any] = lambda module: module,
+        compiled: bool = False,
     ) -> None:
         self._torch, self._device, self._precision = torch, device, precision
         torch.manual_seed(0)
@@ -88,7 +77,7 @@ class TrainingStep:
         if channels_last and network != "transformer":
             module = module.to(memory_format=torch.channels_last)
             self.inputs = self.inputs.to(memory_format=torch.channels_last)
-        self.module = compiler(module)
+        self.module = torch.compile(module) if compiled else module
         self._optimizer = torch.optim.SGD(module.parameters(), lr=1e-3, momentum=0.9)
         self._scaler = torch.amp.GradScaler(device.type) if precision == "fp16" else None
         self._autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
@@ -108,14 +97,28 @@ class TrainingStep:
 
     def forward(self) -> Any:
         """Return the loss; autocast is entered anew each time, so that no weight is cast only once."""
-        autocast = (
-            self._torch.autocast(self._device.type, dtype=self._autocast)
-            if self._autocast
-            else contextlib.nullcontext()
-        )
-        with autocast:
+        kind = self._autocast
+        with self._torch.autocast(self._device.type, dtype=kind, enabled=kind is not None):
             outputs = self.module(self.inputs).reshape(-1, CLASSES)
             return self._torch.nn.functional.cross_entropy(outputs, self._targets)
+
+
+def fitting_size(
+    torch: Any,
+    device: Any,
+    network: str,
+    precisions: Sequence[str],
+    warn: Callable[[str], None],
+    **options: Any,
+) -> Size:
+    """Return the largest size at which a step in each of these precisions fits beside the others."""
+
+    def all_at_once(size: Size) -> None:
+        make = functools.partial(TrainingStep, torch, device, network=network, size=size, **options)
+        for step in [make(precision=precision) for precision in precisions]:
+            step()
+
+    return fits(torch, all_at_once, SIZES[network, device.type], warn)
 
 
 def check_precision(torch: Any, device: Any, precision: str) -> None:
