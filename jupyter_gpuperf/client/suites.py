@@ -12,7 +12,7 @@ import msgspec
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
-from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, Suite
+from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 from jupyter_gpuperf.suites.rounds import Rounds
 from jupyter_gpuperf.suites.suite_file import chosen, write_suite
 
