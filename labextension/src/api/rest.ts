@@ -226,6 +226,20 @@ export class Rest {
   }
 }
 
+/** Do something; what was refused, or null. */
+export async function attempt(
+  action: () => Promise<unknown>
+): Promise<Refusal | null> {
+  try {
+    await action();
+    return null;
+  } catch (error) {
+    return error instanceof Refusal
+      ? error
+      : new Refusal('unexpected', String(error), '');
+  }
+}
+
 function refusalOf(status: number, text: string): Refusal {
   try {
     const body = JSON.parse(text) as Partial<ErrorInfo>;
@@ -242,11 +256,4 @@ function refusalOf(status: number, text: string): Refusal {
       ? 'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
       : ''
   );
-}
-
-/** What happened, and in a second line what to do. */
-export function refusalInWords(error: unknown): string {
-  return error instanceof Refusal
-    ? `${error.message}\n${error.hint}`.trim()
-    : String(error);
 }

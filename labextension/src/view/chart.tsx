@@ -1,10 +1,9 @@
 import * as React from 'react';
 import uPlot from 'uplot';
 
-import type { LiveModel } from '../model/live';
+import { usePanel } from './context';
 
 interface IChartProps {
-  readonly live: LiveModel;
   readonly uuid: string;
   readonly metric: string;
   /** Top of the scale; null when it is not known, then it follows the data. */
@@ -20,7 +19,8 @@ const SHOWN_SECONDS = 60;
  * pixels moves by one or two a second, so it is drawn when the figures change, not ten times a second.
  */
 export function Chart(props: IChartProps): JSX.Element {
-  const { live, uuid, metric, maximum, label, height } = props;
+  const { uuid, metric, maximum, label, height } = props;
+  const { live } = usePanel();
   const host = React.useRef<HTMLDivElement>(null);
   React.useEffect(() => {
     const element = host.current;
