@@ -58,10 +58,7 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
       data-stands={stands !== null}
     >
       <header>
-        <strong title={notebook.notebook_path ?? undefined}>
-          {notebook.notebook_path?.split('/').pop() ??
-            trans.__('Process %1', notebook.pid ?? '?')}
-        </strong>
+        <Name notebook={notebook} />
         {main === undefined ? null : <Rate steps={main} />}
       </header>
       {stands === null ? null : (
@@ -83,6 +80,15 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
         <Explain notebook={notebook} />
       ) : null}
     </article>
+  );
+}
+
+function Name({ notebook }: INotebookProps): JSX.Element {
+  return (
+    <strong title={notebook.notebook_path ?? undefined}>
+      {notebook.notebook_path?.split('/').pop() ??
+        trans.__('Process %1', notebook.pid ?? '?')}
+    </strong>
   );
 }
 

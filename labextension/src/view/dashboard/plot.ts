@@ -97,23 +97,16 @@ export class Plot {
   /** Times, then per curve its mean, and its least and most where these are drawn. */
   private data(): uPlot.AlignedData {
     const { model, metric, curves } = this.options;
-    const tracks = curves.map(curve => model.timeline.of(curve.key));
-    const columns = tracks.flatMap(steps => {
+    const tracks = curves.map(({ key }): uPlot.AlignedData => {
+      const steps = model.timeline.of(key);
       const { min, mean, max } = steps.of(metric.name);
-      return this.banded ? [mean, max, min] : [mean];
+      return [steps.times, ...(this.banded ? [mean, max, min] : [mean])];
     });
-    const [first] = tracks;
+    const [[times]] = tracks;
     // All devices are read in one tick; one that came or went later has other times.
-    if (tracks.every(steps => steps.times.length === first.times.length)) {
-      return [first.times, ...columns];
-    }
-    return uPlot.join(
-      tracks.map(steps => {
-        const { min, mean, max } = steps.of(metric.name);
-        const own = this.banded ? [mean, max, min] : [mean];
-        return [steps.times, ...own] as uPlot.AlignedData;
-      })
-    );
+    return tracks.every(([each]) => each.length === times.length)
+      ? [times, ...tracks.flatMap(([, ...values]) => values)]
+      : uPlot.join(tracks);
   }
 
   private settings(): uPlot.Options {
@@ -211,14 +204,13 @@ export class Plot {
         value: (_plot, value) => words(value)
       };
       // The edges of the band are no curves, and have no line in the legend.
-      const edge: uPlot.Series = { ...line, width: 0, stroke: 'transparent' };
-      return this.banded
-        ? [
-            line,
-            { ...edge, class: 'jp-mod-edge' },
-            { ...edge, class: 'jp-mod-edge' }
-          ]
-        : [line];
+      const edge: uPlot.Series = {
+        ...line,
+        width: 0,
+        stroke: 'transparent',
+        class: 'jp-mod-edge'
+      };
+      return this.banded ? [line, edge, edge] : [line];
     });
   }
 }

@@ -158,13 +158,10 @@ function drag(event: React.PointerEvent<HTMLElement>, model: DashboardModel) {
     const by = (began - now.clientX) * seconds;
     model.show({ from: visible.from + by, to: visible.to + by });
   };
-  const end = () => {
-    element.removeEventListener('pointermove', move);
-    element.removeEventListener('pointerup', end);
-    element.removeEventListener('pointercancel', end);
-  };
+  const held = new AbortController();
   element.setPointerCapture(event.pointerId);
-  element.addEventListener('pointermove', move);
-  element.addEventListener('pointerup', end);
-  element.addEventListener('pointercancel', end);
+  element.addEventListener('pointermove', move, held);
+  for (const end of ['pointerup', 'pointercancel']) {
+    element.addEventListener(end, () => held.abort(), held);
+  }
 }
