@@ -1,4 +1,3 @@
-import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type {
@@ -59,12 +58,12 @@ export class Rest {
     stepSeconds: number,
     metrics: readonly string[]
   ): Promise<History> {
-    const query = URLExt.objectToQueryString({
+    const query = new URLSearchParams({
       seconds: String(seconds),
       step_seconds: String(stepSeconds),
       metrics: metrics.join(',')
     });
-    return this.call<History>(`history${query}`);
+    return this.call<History>(`history?${query}`);
   }
 
   readonly alerts = () => this.call<AlertsChanged>('alerts');
@@ -79,11 +78,8 @@ export class Rest {
 
   /** Examine an environment: the server's for an empty name. `anew`: not one kept from before. */
   doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
-    const query = URLExt.objectToQueryString({
-      kernel,
-      refresh: anew ? '1' : ''
-    });
-    return this.call<DoctorReport>(`doctor${query}`);
+    const query = new URLSearchParams({ kernel, refresh: anew ? '1' : '' });
+    return this.call<DoctorReport>(`doctor?${query}`);
   }
 
   /** What watched training loops do, and the last `seconds` of it. */
@@ -127,7 +123,7 @@ export class Rest {
 
   /** The address from which the browser downloads a suite's page. */
   suitePageUrl(id: string): string {
-    return this.fileUrl('suites', id, 'page');
+    return this.fileUrl(`suites/${id}/page`);
   }
 
   readonly recordings = () => this.call<Recordings>('recordings');
@@ -147,25 +143,27 @@ export class Rest {
 
   /** The address from which the browser downloads a recording. */
   recordingUrl(id: string): string {
-    return this.fileUrl('recordings', id);
+    return this.fileUrl(`recordings/${id}`);
   }
 
   /** The address of the live socket. */
   socketUrl(intervalMs: number): string {
-    const url = URLExt.join(this.settings.wsUrl, 'gpuperf', 'live');
-    const query = { interval_ms: String(intervalMs), ...this.tokenQuery() };
-    return url + URLExt.objectToQueryString(query);
+    const { wsUrl } = this.settings;
+    return this.withToken(wsUrl, `live?interval_ms=${intervalMs}`);
   }
 
-  private fileUrl(...path: string[]): string {
-    const url = URLExt.join(this.settings.baseUrl, 'gpuperf', ...path);
-    return url + URLExt.objectToQueryString(this.tokenQuery());
+  private fileUrl(path: string): string {
+    return this.withToken(this.settings.baseUrl, path);
   }
 
-  /** Where the browser sends no headers of ours. */
-  private tokenQuery(): Record<string, string> {
+  /** An address to which the browser sends no headers of ours. */
+  private withToken(base: string, path: string): string {
     const { appendToken, token } = this.settings;
-    return appendToken && token !== '' ? { token } : {};
+    const url = new URL(under(base, path));
+    if (appendToken && token !== '') {
+      url.searchParams.set('token', token);
+    }
+    return url.href;
   }
 
   private post<T>(path: string, body: object): Promise<T> {
@@ -173,7 +171,7 @@ export class Rest {
   }
 
   private async call<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const url = URLExt.join(this.settings.baseUrl, 'gpuperf', path);
+    const url = under(this.settings.baseUrl, path);
     let response: Response;
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);
@@ -204,6 +202,10 @@ export async function attempt(
       ? error
       : new Refusal('unexpected', String(error), '');
   }
+}
+
+function under(base: string, path: string): string {
+  return `${base.replace(/\/?$/, '/')}gpuperf/${path}`;
 }
 
 function refusalOf(status: number, text: string): Refusal {

@@ -1,4 +1,3 @@
-import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
@@ -27,25 +26,22 @@ export class StatusItem extends SeenWidget {
   protected render(): JSX.Element {
     const { live, settingsValue: settings } = this;
     return (
-      <UseSignal signal={live.changedCalmly}>
-        {() => (
-          <button
-            onClick={this.open}
-            title={captionOf(live, settings)}
-            data-connection={live.connection}
-            data-stale={live.stale}
-          >
-            <chipIcon.react tag="span" height="14px" width="14px" />
-            <AlertDot alerts={live.alerts} findings={live.attention.findings} />
-            <StatusLine live={live} settings={settings} />
-          </button>
-        )}
-      </UseSignal>
+      <button
+        onClick={this.open}
+        title={captionOf(live, settings)}
+        data-connection={live.connection}
+        data-stale={live.stale}
+      >
+        <chipIcon.react tag="span" height="14px" width="14px" />
+        <AlertDot alerts={live.alerts} findings={live.attention.findings} />
+        <StatusLine live={live} settings={settings} />
+      </button>
     );
   }
 
   protected onSeen(seen: boolean): void {
     this.live.watch(this, seen);
+    this.drawOn(this.live.changedCalmly, seen);
   }
 
   private settingsValue = STATUS_BAR_DEFAULTS;
