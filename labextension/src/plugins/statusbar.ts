@@ -40,6 +40,7 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
     if (settings !== null) {
       followSettings(settings, composite => {
         item.settings = statusBarSettingsOf(composite);
+        item.update();
         shown = composite.showInStatusBar !== false;
         item.setHidden(!shown); // hidden, it lets the stream go
       });

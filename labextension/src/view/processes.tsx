@@ -137,30 +137,21 @@ function Actions(props: { kernel: KernelInfo; idle: boolean }): JSX.Element {
   const { kernel, idle } = props;
   const { actions } = usePanel();
   const path = kernel.notebook_path;
+  const button = (words: string, act: () => void) => (
+    <button className="jp-mod-styled" onClick={act}>
+      {words}
+    </button>
+  );
   return (
     <div className="jp-GpuPerf-actions">
-      {path ? (
-        <button className="jp-mod-styled" onClick={() => actions.open(path)}>
-          {trans.__('Open')}
-        </button>
-      ) : null}
-      {idle ? null : (
-        <button
-          className="jp-mod-styled"
-          onClick={() => actions.interrupt(kernel)}
-        >
-          {trans.__('Interrupt')}
-        </button>
+      {path ? button(trans.__('Open'), () => actions.open(path)) : null}
+      {idle
+        ? null
+        : button(trans.__('Interrupt'), () => actions.interrupt(kernel))}
+      {button(idle ? trans.__('Free it') : trans.__('Restart'), () =>
+        actions.restart(kernel)
       )}
-      <button className="jp-mod-styled" onClick={() => actions.restart(kernel)}>
-        {idle ? trans.__('Free it') : trans.__('Restart')}
-      </button>
-      <button
-        className="jp-mod-styled"
-        onClick={() => actions.shutDown(kernel)}
-      >
-        {trans.__('Shut down')}
-      </button>
+      {button(trans.__('Shut down'), () => actions.shutDown(kernel))}
     </div>
   );
 }

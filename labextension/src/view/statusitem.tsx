@@ -10,6 +10,8 @@ import { StatusLine } from './statusline';
 
 /** One device in a line, a dot for alerts, and all devices in the tooltip. */
 export class StatusItem extends SeenWidget {
+  settings: IStatusBarSettings = STATUS_BAR_DEFAULTS;
+
   constructor(
     private readonly live: LiveModel,
     private readonly open: () => void
@@ -18,13 +20,8 @@ export class StatusItem extends SeenWidget {
     this.addClass('jp-GpuPerf-statusItem');
   }
 
-  set settings(settings: IStatusBarSettings) {
-    this.settingsValue = settings;
-    this.update();
-  }
-
   protected render(): JSX.Element {
-    const { live, settingsValue: settings } = this;
+    const { live, settings } = this;
     return (
       <button
         onClick={this.open}
@@ -43,6 +40,4 @@ export class StatusItem extends SeenWidget {
     this.live.watch(this, seen);
     this.drawOn(this.live.changedCalmly, seen);
   }
-
-  private settingsValue = STATUS_BAR_DEFAULTS;
 }

@@ -57,12 +57,14 @@ interface IPlotOptions extends ITimeChartProps {
 export class Plot {
   private readonly plot: uPlot;
   private readonly banded: boolean;
-  private readonly colours = new Map<string, string>();
+  private ink = '';
+  private grid = '';
   private toldAt = -Infinity;
 
   constructor(private readonly options: IPlotOptions) {
     const { host, model, curves } = options;
     this.banded = model.hasBands && curves.length <= MOST_BANDS;
+    this.takeColours();
     this.plot = new uPlot(this.settings(), this.data(), host);
     this.draw();
   }
@@ -86,8 +88,17 @@ export class Plot {
 
   /** Take the theme's colours anew. */
   repaint(): void {
-    this.colours.clear();
+    this.takeColours();
     this.plot.redraw(false, true);
+  }
+
+  private takeColours(): void {
+    const theme = getComputedStyle(this.options.host);
+    // The theme's colours are for its own ground, which is not there in high contrast.
+    const themed = (name: string, forced: string) =>
+      HIGH_CONTRAST.matches ? forced : theme.getPropertyValue(name).trim();
+    this.ink = themed('--jp-ui-font-color2', 'CanvasText');
+    this.grid = themed('--jp-border-color2', '#80808080');
   }
 
   destroy(): void {
@@ -111,19 +122,10 @@ export class Plot {
 
   private settings(): uPlot.Options {
     const { host, model, metric } = this.options;
-    const themed = (name: string, forced: string) => () => {
-      let colour = this.colours.get(name);
-      if (colour === undefined) {
-        // The theme's colours are for its own ground, which is not there in high contrast.
-        colour = HIGH_CONTRAST.matches
-          ? forced
-          : getComputedStyle(host).getPropertyValue(name).trim();
-        this.colours.set(name, colour);
-      }
-      return colour;
-    };
-    const ink = themed('--jp-ui-font-color2', 'CanvasText');
-    const axes = new Axes(ink, themed('--jp-border-color2', '#80808080'));
+    const axes = new Axes(
+      () => this.ink,
+      () => this.grid
+    );
     const words = (value: number | null) => inWords(value, metric.unit);
     return {
       width: Math.max(160, host.clientWidth),
@@ -142,7 +144,7 @@ export class Plot {
       },
       hooks: {
         drawAxes: [plot => axes.draw(plot)],
-        draw: [plot => drawMarks(plot, cellsOf(model.live.training), ink())],
+        draw: [plot => drawMarks(plot, cellsOf(model.live.training), this.ink)],
         setSelect: [
           plot => {
             const { left, width } = plot.select;
