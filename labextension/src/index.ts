@@ -1,3 +1,6 @@
+// First: all of our own code lies together then, and compresses the better for it.
+import 'uplot';
+
 import { modelPlugin } from './plugins/model';
 import { panelPlugin } from './plugins/panel';
 import { statusBarPlugin } from './plugins/statusbar';

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { usePanel } from './context';
+import { onColours } from './theme';
 
 interface IChartProps {
   readonly uuid: string;
@@ -34,18 +35,13 @@ export function Chart(props: IChartProps): JSX.Element {
       }
     };
     const resizer = new ResizeObserver(draw);
-    // Colours come from the theme: draw again when it changes.
-    const themes = new MutationObserver(draw);
-    themes.observe(document.body, {
-      attributes: true,
-      attributeFilter: ['data-jp-theme-name']
-    });
+    const forgetColours = onColours(draw);
     resizer.observe(canvas);
     live.changedCalmly.connect(draw);
     return () => {
       live.changedCalmly.disconnect(draw);
       resizer.disconnect();
-      themes.disconnect();
+      forgetColours();
     };
   }, [live, uuid, metric, maximum]);
   return (

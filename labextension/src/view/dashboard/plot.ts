@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import type { MetricInfo } from '../../api/generated';
 import { formatReading, plain } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
+import { HIGH_CONTRAST } from '../theme';
 import { Axes } from './axes';
 import { levelled } from './curve';
 import { cellsOf, drawMarks } from './marks';
@@ -29,8 +30,6 @@ const COLOURS = [
 ];
 /** Never by colour alone. */
 const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
-/** The reader's own colours, of which a canvas knows nothing by itself. */
-export const HIGH_CONTRAST = matchMedia('(forced-colors: active)');
 /** More bands than these hide each other. */
 const MOST_BANDS = 2;
 /** All charts of a page share one cursor. */
