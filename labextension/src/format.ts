@@ -99,7 +99,7 @@ export function formatShare(
   used: number,
   total: number,
   unit: string,
-  of: (whole: string) => string = whole => `of ${whole}`
+  of: (whole: string) => string
 ): IFigure {
   if (unit !== 'bytes') {
     const whole = formatReading(total, unit);

@@ -36,7 +36,6 @@ export class Refusal extends Error {
     readonly hint: string
   ) {
     super(message);
-    this.name = 'Refusal';
   }
 }
 

@@ -90,7 +90,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
         <span className="jp-GpuPerf-number">{held}</span>
       </header>
       {idle ? (
-        <p className="jp-GpuPerf-idle">
+        <p>
           {trans.__(
             'Idle, holding %1 for %2',
             held,

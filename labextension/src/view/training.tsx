@@ -62,9 +62,7 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
         {main === undefined ? null : <Rate steps={main} />}
       </header>
       {stands === null ? null : (
-        <p className="jp-GpuPerf-idle">
-          {trans.__('No step for %1', ageInWords(stands))}
-        </p>
+        <p>{trans.__('No step for %1', ageInWords(stands))}</p>
       )}
       {main === undefined ? (
         <p className="jp-GpuPerf-note">
