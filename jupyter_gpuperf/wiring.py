@@ -27,7 +27,7 @@ from jupyter_gpuperf.processes.process_table import ProcessTable
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.recorder.shelf import RecordingShelf
 from jupyter_gpuperf.results.store import ResultStore
-from jupyter_gpuperf.routes.processes import kernels_of
+from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
@@ -109,8 +109,7 @@ class Parts:
         )
 
         async def listed() -> Processes:
-            kernels = await kernels_of(server.session_manager, server.kernel_manager)
-            return await processes.read(kernels)
+            return await processes.read(await running_kernels(server))
 
         self.diagnosis = LiveDiagnosis(
             patterns,
@@ -118,17 +117,12 @@ class Parts:
             subscribers=self.subscribers,
             processes=listed,
         )
+        suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
+        recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))
         lists = {
             "jobs": LiveList("jobs", self.jobs),
-            "suites": LiveList(
-                "suites", WholeList(self.suites.all, lambda suites: SuitesChanged(suites=suites))
-            ),
-            "recordings": LiveList(
-                "recordings",
-                WholeList(
-                    self.recordings.all, lambda recordings: RecordingsChanged(recordings=recordings)
-                ),
-            ),
+            "suites": LiveList("suites", suites),
+            "recordings": LiveList("recordings", recordings),
         }
         self.jobs.on_change = lists["jobs"].changed
         self.suites.on_change = lists["suites"].changed

@@ -3,6 +3,8 @@ const { rspack } = require('@rspack/core');
 
 module.exports = {
   optimization: {
+    // All of it is loaded at once: a second request would cost more than it saves.
+    splitChunks: false,
     minimizer: [
       new rspack.SwcJsMinimizerRspackPlugin({
         minimizerOptions: {

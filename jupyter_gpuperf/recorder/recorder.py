@@ -19,9 +19,8 @@ from typing import IO, Final, Literal
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.recordings.anonymized import Anonymizer, anonymized_training
-from jupyter_gpuperf.recordings.format import processes_message
 from jupyter_gpuperf.sampling.subscribers import DEVICES, FINDINGS, FRAMES, TRAINING, Subscribers
-from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses
+from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses, encode
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +217,7 @@ class Recorder:
             listed = self._list_processes().result(LISTING_SECONDS)
         except FutureTimeout:
             return  # a driver that hangs: the readings say so themselves
-        packed.write(processes_message(listed) + b"\n")
+        packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
 
     def _check_room(self) -> None:
         free = self._free_bytes(self.path.parent)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -39,7 +39,6 @@ def start_recorder(
     *,
     sampler: Sampler,
     subscribers: Subscribers,
-    free_bytes: Callable[[Path], int] | None = None,
 ) -> Recorder:
     """Record what ``sampler`` reads into ``path``.
 
@@ -53,17 +52,10 @@ def start_recorder(
     _check(request)
     anonymizer, version = Anonymizer(), sampler.version
     devices = replace(sampler.devices, devices=anonymizer.devices(sampler.devices.devices))
-    options: dict[str, Any] = {} if free_bytes is None else {"free_bytes": free_bytes}
     try:
         return Recorder(
             path,
-            header=header(
-                label=request.label,
-                began_seconds=time.time(),
-                interval_ms=request.interval_ms,
-                version=version,
-                devices=devices.devices,
-            ),
+            header=header(request, version, devices.devices),
             news=(
                 encode(DevicesChanged(devices=devices, version=version)),
                 encode(sampler.news.get(ALERTS) or AlertsChanged(alerts=[])),
@@ -73,7 +65,6 @@ def start_recorder(
             interval_ms=request.interval_ms,
             seconds=request.seconds or LONGEST_SECONDS,
             list_processes=sampler.request_processes,
-            **options,
         )
     except OSError as error:
         raise Unavailable(
@@ -84,10 +75,9 @@ def start_recorder(
 
 
 def _check(request: RecordingRequest) -> None:
-    interval, seconds = request.interval_ms, request.seconds
     for name, value, lowest, highest in (
-        ("interval_ms", interval, SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS),
-        ("seconds", seconds, 0.1, LONGEST_SECONDS),
+        ("interval_ms", request.interval_ms, SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS),
+        ("seconds", request.seconds, 0.1, LONGEST_SECONDS),
         ("the label's length", len(request.label), 0, LONGEST_LABEL),
     ):
         if value is not None and not lowest <= value <= highest:
@@ -130,8 +120,8 @@ class RecordingShelf:
             ``too_many_recordings``, or ``recording_not_written``.
         """
         with self._lock:
-            running = [each for each, _ in self._recorders.values() if each.state == "recording"]
-            if len(running) >= MOST_AT_ONCE:
+            running = [each.state == "recording" for each, _ in self._recorders.values()]
+            if sum(running) >= MOST_AT_ONCE:
                 raise Unavailable(
                     "too_many_recordings",
                     f"{MOST_AT_ONCE} recordings are running.",
@@ -187,9 +177,8 @@ class RecordingShelf:
             ``unknown_recording``.
         """
         self.get(identifier)
-        running = self._recorders.get(identifier)
-        if running is not None:
-            running[0].stop()
+        if identifier in self._recorders:
+            self._recorders[identifier][0].stop()
         self.on_change()
         return self.get(identifier)
 

@@ -8,39 +8,28 @@ names of users, files or machines, so that it can go with a bug report.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
-from jupyter_gpuperf.schemas import DeviceInfo, ListedProcesses, Version, encode
+from jupyter_gpuperf.schemas import DeviceInfo, RecordingRequest, Version, encode
 
 FORMAT: Final = "gpuperf-recording"
 FORMAT_VERSION: Final = 1
 SUFFIX: Final = ".jsonl.gz"
 
 
-def header(
-    *,
-    label: str,
-    began_seconds: float,
-    interval_ms: int,
-    version: Version,
-    devices: Sequence[DeviceInfo],
-) -> bytes:
-    """Return the first line, without its end."""
+def header(request: RecordingRequest, version: Version, devices: Sequence[DeviceInfo]) -> bytes:
+    """Return the first line of a recording that begins now, without its end."""
     return encode(
         {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "label": label,
-            "began_seconds": began_seconds,
-            "interval_ms": interval_ms,
+            "label": request.label,
+            "began_seconds": time.time(),
+            "interval_ms": request.interval_ms,
             "version": version.version,
             "source": version.source,
             "devices": devices,
         }
     )
-
-
-def processes_message(listed: ListedProcesses) -> bytes:
-    """Return the line that says who holds the devices, without its end."""
-    return encode({"type": "processes", "devices": listed})

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AUTH_RESOURCE: Final = "gpuperf"
-LATEST_SECONDS: Final = 1.0
-"""What is asked for as of now is never older, also while nobody watches and ticks come rarely."""
 
 
 class CodedErrors(JupyterHandler):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from jupyter_server.base.handlers import JupyterHandler
 
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.routes.operation import Query, flag, operation
 from jupyter_gpuperf.schemas import DoctorReport
 
 if TYPE_CHECKING:
@@ -22,15 +22,8 @@ class DoctorHandler(GpuPerfHandler):
 
     @operation(
         DoctorReport,
-        query=(
-            Query(name="kernel", help="A kernel spec; without it the server's own Python."),
-            Query(
-                name="refresh",
-                kind="boolean",
-                default=False,
-                help="Look again; otherwise the report is at most five minutes old.",
-            ),
-        ),
+        Query(name="kernel", help="A kernel spec; without it the server's own Python."),
+        flag("refresh", "Look again; otherwise the report is at most five minutes old."),
     )
     async def get(self, kernel: str | None, refresh: bool) -> DoctorReport:
         """The environment checks, each with id, status, found, expected, why and fix; the environment, its packages."""

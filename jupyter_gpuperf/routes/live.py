@@ -16,7 +16,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.routes.base import AUTH_RESOURCE, CodedErrors
-from jupyter_gpuperf.routes.operation import Operation, Query, declared_as
+from jupyter_gpuperf.routes.operation import Operation, declared_as, number
 from jupyter_gpuperf.schemas import (
     LONGEST_INTERVAL_MS,
     SHORTEST_INTERVAL_MS,
@@ -37,13 +37,12 @@ HELLO_SECONDS: Final = 120.0
 """The history that a page gets with the first message."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
-INTERVAL: Final = Query(
-    name="interval_ms",
-    kind="integer",
+INTERVAL: Final = number(
+    "interval_ms",
+    SHORTEST_INTERVAL_MS,
+    LONGEST_INTERVAL_MS,
+    "Time between frames.",
     default=DEFAULT_INTERVAL_MS,
-    minimum=SHORTEST_INTERVAL_MS,
-    maximum=LONGEST_INTERVAL_MS,
-    help="Time between frames.",
 )
 
 

@@ -77,6 +77,32 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def number(
+    name: str,
+    minimum: float,
+    maximum: float,
+    help: str,
+    *,
+    default: float | None = None,
+    argument: str = "",
+) -> Query:
+    """Return an argument that is a number within bounds; an integer where the bounds are."""
+    return Query(
+        name=name,
+        help=help,
+        kind="integer" if isinstance(minimum, int) else "number",
+        default=default,
+        minimum=minimum,
+        maximum=maximum,
+        argument=argument,
+    )
+
+
+def flag(name: str, help: str) -> Query:
+    """Return an argument that is on or off, and off where it is left out."""
+    return Query(name=name, help=help, kind="boolean", default=False)
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method of a route.
 
@@ -100,9 +126,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 def operation(
     answers: type[msgspec.Struct] | str,
-    *,
+    *query: Query,
     status: int = 200,
-    query: tuple[Query, ...] = (),
     takes: type[msgspec.Struct] | None = None,
     optional_body: bool = False,
 ) -> Callable[[Method], Method]:

@@ -13,6 +13,8 @@ from jupyter_gpuperf.routes.operation import operation
 from jupyter_gpuperf.schemas import KernelInfo, Processes
 
 if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
     from jupyter_gpuperf.processes.attribution import RunningKernel
 
 
@@ -25,20 +27,10 @@ class ProcessesHandler(GpuPerfHandler):
         return await self.services.processes.read(await running_kernels(self))
 
 
-async def running_kernels(handler: JupyterHandler) -> list[RunningKernel]:
-    """Return this server's kernels, each with the notebook that it serves."""
-    return await kernels_of(handler.session_manager, handler.kernel_manager)
-
-
-async def kernels_of(session_manager: Any, manager: Any) -> list[RunningKernel]:
-    """Return this server's kernels, each with the notebook that it serves.
-
-    Parameters
-    ----------
-    session_manager, manager
-        The server's own, for sessions and for kernels.
-    """
-    sessions: list[dict[str, Any]] = await ensure_async(session_manager.list_sessions())
+async def running_kernels(owner: JupyterHandler | ServerApp) -> list[RunningKernel]:
+    """Return a server's kernels, each with the notebook that it serves."""
+    manager = owner.kernel_manager
+    sessions: list[dict[str, Any]] = await ensure_async(owner.session_manager.list_sessions())
     by_kernel = {session["kernel"]["id"]: session for session in sessions}
     return [
         _running(manager, kernel_id, by_kernel.get(kernel_id))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.routes.base import LATEST_SECONDS, GpuPerfHandler
-from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.routes.base import GpuPerfHandler
+from jupyter_gpuperf.routes.operation import Query, number, operation
 from jupyter_gpuperf.schemas import AlertsChanged, Catalog, Devices, Frame, History, Version
 from jupyter_gpuperf.server.threads import in_thread
 
@@ -47,11 +46,7 @@ class LatestHandler(GpuPerfHandler):
     @operation(Frame)
     async def get(self) -> Frame:
         """The newest frame, at most a second old; `taken_seconds` says of each older reading when it was taken."""
-        await self.services.fresh(LATEST_SECONDS)
-        frame = self.services.sampler.latest
-        if frame is None:  # only when the first tick was lost to a stop in between
-            raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
-        return frame
+        return await self.services.latest()
 
 
 class AlertsHandler(GpuPerfHandler):
@@ -60,7 +55,7 @@ class AlertsHandler(GpuPerfHandler):
     @operation(AlertsChanged)
     async def get(self) -> AlertsChanged:
         """What needs attention now, each with code, severity, device, since when, evidence and advice."""
-        await self.services.fresh(LATEST_SECONDS)
+        await self.services.latest()
         return self.services.alerts.told
 
 
@@ -69,24 +64,11 @@ class HistoryHandler(GpuPerfHandler):
 
     @operation(
         History,
-        query=(
-            Query(
-                name="seconds",
-                kind="number",
-                minimum=0.1,
-                maximum=DAY_SECONDS,
-                help="How far back; without it all that is kept at full rate.",
-            ),
-            Query(
-                name="step_seconds",
-                kind="number",
-                default=1.0,
-                minimum=0.1,
-                maximum=DAY_SECONDS,
-                help="How much time a column stands for.",
-            ),
-            Query(name="metrics", default="", help="Names with commas between; without it all."),
+        number(
+            "seconds", 0.1, DAY_SECONDS, "How far back; without it all that is kept at full rate."
         ),
+        number("step_seconds", 0.1, DAY_SECONDS, "How much time a column stands for.", default=1.0),
+        Query(name="metrics", default="", help="Names with commas between; without it all."),
     )
     async def get(self, seconds: float | None, step_seconds: float, metrics: str) -> History:
         """Columns per device: times, and min, mean, max per metric."""

@@ -10,7 +10,7 @@ from tornado.iostream import StreamClosedError
 
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.routes.operation import flag, operation
 from jupyter_gpuperf.schemas import RecordingInfo, RecordingRequest, Recordings
 from jupyter_gpuperf.server.threads import in_thread
 
@@ -37,14 +37,7 @@ class RecordingHandler(GpuPerfHandler):
 
     @operation(
         "application/gzip",
-        query=(
-            Query(
-                name="describe",
-                kind="boolean",
-                default=False,
-                help="Answer the RecordingInfo (state, size, readings) in place of the file.",
-            ),
-        ),
+        flag("describe", "Answer the RecordingInfo (state, size, readings) in place of the file."),
     )
     async def get(self, identifier: str, describe: bool) -> RecordingInfo | None:
         """The file, as far as it is written."""
@@ -55,12 +48,7 @@ class RecordingHandler(GpuPerfHandler):
         await self._send_file(Path(info.path), info.size_bytes)
         return None
 
-    @operation(
-        RecordingInfo,
-        query=(
-            Query(name="discard", kind="boolean", default=False, help="Delete the file as well."),
-        ),
-    )
+    @operation(RecordingInfo, flag("discard", "Delete the file as well."))
     async def delete(self, identifier: str, discard: bool) -> RecordingInfo:
         """Stop it, and keep the file. Answers the recording as it was."""
         shelf = self.services.recordings

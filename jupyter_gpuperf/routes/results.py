@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.routes.operation import Query, number, operation
 from jupyter_gpuperf.schemas import KeptResult, ResultComparison, Results, ResultSummary
 from jupyter_gpuperf.server.threads import in_thread
 
@@ -18,17 +18,8 @@ class ResultsHandler(GpuPerfHandler):
 
     @operation(
         Results,
-        query=(
-            Query(name="benchmark", help="A benchmark; without it all."),
-            Query(
-                name="limit",
-                kind="integer",
-                default=100,
-                minimum=1,
-                maximum=MOST_RESULTS,
-                help="How many at most.",
-            ),
-        ),
+        Query(name="benchmark", help="A benchmark; without it all."),
+        number("limit", 1, MOST_RESULTS, "How many at most.", default=100),
     )
     async def get(self, benchmark: str | None, limit: int) -> Results:
         """Kept results, newest first."""
@@ -50,15 +41,12 @@ class ComparisonHandler(GpuPerfHandler):
 
     @operation(
         ResultComparison,
-        query=(
-            Query(
-                name="with",
-                argument="other",
-                kind="integer",
-                minimum=1,
-                maximum=MOST_NUMBER,
-                help="Another result; without it the baseline, else the one before like it.",
-            ),
+        number(
+            "with",
+            1,
+            MOST_NUMBER,
+            "Another result; without it the baseline, else the one before like it.",
+            argument="other",
         ),
     )
     async def get(self, number: str, other: int | None) -> ResultComparison:

@@ -28,18 +28,10 @@ class SuitesHandler(GpuPerfHandler):
         from jupyter_gpuperf.suites.running import Side
 
         await self.services.fresh()  # which devices there are decides where it runs
-        sides = []
         names: list[str | None] = [*request.kernel_names] or [None]
-        for name in names:
-            python = await self.kernel_python(name)
-            sides.append(
-                Side(
-                    kernel_name=name,
-                    title=python.title,
-                    interpreter=python.interpreter,
-                    environment=python.environment,
-                )
-            )
+        sides = [
+            Side(kernel_name=name, **(await self.kernel_python(name))._asdict()) for name in names
+        ]
         suites = self.services.suites
         return await in_thread(lambda: suites.start(request, sides))
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.routes.base import GpuPerfHandler
-from jupyter_gpuperf.routes.operation import Query, operation
+from jupyter_gpuperf.routes.operation import number, operation
 from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.schemas import ExplainRequest, Training
 from jupyter_gpuperf.server.threads import in_thread
@@ -20,22 +20,12 @@ class TrainingHandler(GpuPerfHandler):
 
     @operation(
         Training,
-        query=(
-            Query(
-                name="seconds",
-                kind="number",
-                default=120.0,
-                minimum=1.0,
-                maximum=LONGEST_SECONDS,
-                help="How far back.",
-            ),
-            Query(
-                name="step_seconds",
-                kind="number",
-                minimum=0.5,
-                maximum=3600.0,
-                help="How much time a point stands for; without it a second, or more over a long time.",
-            ),
+        number("seconds", 1.0, LONGEST_SECONDS, "How far back.", default=120.0),
+        number(
+            "step_seconds",
+            0.5,
+            3600.0,
+            "How much time a point stands for; without it a second, or more over a long time.",
         ),
     )
     async def get(self, seconds: float, step_seconds: float | None) -> Training:

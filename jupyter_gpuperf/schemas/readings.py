@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from jupyter_gpuperf.schemas.errors import ErrorInfo
+
 MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
     "no_permission",  # it has, but not for this user
@@ -93,12 +95,8 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
         return not self.replayed and self.host is None
 
 
-class NoDevices(Struct, frozen=True, kw_only=True):
+class NoDevices(ErrorInfo, frozen=True, kw_only=True):
     """Why there is no device: what was looked for and found, and what to type."""
-
-    code: str
-    message: str
-    hint: str
 
 
 class Devices(Struct, frozen=True, kw_only=True):
@@ -180,12 +178,8 @@ class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fie
     topics: list[Literal["jobs", "suites", "recordings"]]
 
 
-class SocketError(Struct, frozen=True, kw_only=True, tag="error"):
+class SocketError(ErrorInfo, frozen=True, kw_only=True, tag="error"):
     """A refusal on the live socket; the socket stays open."""
-
-    code: str
-    message: str
-    hint: str
 
 
 class Alert(Struct, frozen=True, kw_only=True):

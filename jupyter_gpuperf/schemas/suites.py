@@ -7,12 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
-from jupyter_gpuperf.schemas.jobs import (
-    BenchmarkResult,
-    JobState,
-    ResultSummary,
-    Scalar,
-)
+from jupyter_gpuperf.schemas.jobs import BenchmarkResult, JobState, ResultSummary, Scalar
 from jupyter_gpuperf.schemas.precision import Interval
 
 SUITE_FORMAT = "gpuperf-suite"

@@ -15,7 +15,7 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recorder.shelf import RecordingShelf
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
-from jupyter_gpuperf.schemas import Catalog
+from jupyter_gpuperf.schemas import Catalog, Frame
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.fanout import Fanout
 from jupyter_gpuperf.server.live_lists import LiveList
@@ -24,6 +24,8 @@ from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.suites.manager import SuiteManager
 
 TICK_SECONDS: Final = 10.0
+LATEST_SECONDS: Final = 1.0
+"""What is asked for as of now is never older, also while nobody watches and ticks come rarely."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +48,19 @@ class Services:
     lists: Mapping[str, LiveList]
     """Topic of the live socket → a list that pages follow."""
     fanout: Fanout = field(default_factory=Fanout)
+
+    async def latest(self) -> Frame:
+        """Return the newest frame, at most a second old.
+
+        Raises
+        ------
+        Unavailable
+            The driver did not answer in time.
+        """
+        await self.fresh(LATEST_SECONDS)
+        if self.sampler.latest is None:  # only when the first tick was lost to a stop in between
+            raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
+        return self.sampler.latest
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:
         """Wait until there are readings, and not older than ``oldest_seconds``.

@@ -48,25 +48,31 @@ export function formatReading(value: number, unit: string): IFigure {
 }
 
 export function formatBytes(value: number): IFigure {
-  let power = 0;
-  while (value >= 1024 && power < BINARY.length - 1) {
-    value /= 1024;
-    power += 1;
-  }
-  return { text: value.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
+  const [scaled, power] = scaledBy(1024, value, BINARY);
+  return { text: scaled.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
 }
 
 /** `57000000000` bytes per second → `57.0` and `GB/s`. */
-export function formatRate(value: number, unit: string): IFigure {
+function formatRate(value: number, unit: string): IFigure {
+  const [scaled, power] = scaledBy(1000, value, DECIMAL);
+  return {
+    text: power === 0 ? value.toFixed(0) : significant(scaled),
+    unit: DECIMAL[power] + RATES[unit]
+  };
+}
+
+/** The value in the largest of the units that it reaches, and which of them that is. */
+function scaledBy(
+  step: number,
+  value: number,
+  units: readonly string[]
+): [number, number] {
   let power = 0;
-  while (Math.abs(value) >= 1000 && power < DECIMAL.length - 1) {
-    value /= 1000;
+  while (Math.abs(value) >= step && power < units.length - 1) {
+    value /= step;
     power += 1;
   }
-  return {
-    text: power === 0 ? value.toFixed(0) : significant(value),
-    unit: `${DECIMAL[power]}${RATES[unit] ?? ''}`
-  };
+  return [value, power];
 }
 
 export function formatSeconds(value: number): IFigure {
@@ -93,7 +99,7 @@ export function formatShare(
   used: number,
   total: number,
   unit: string,
-  of: (whole: string) => string = whole => `of ${whole}`
+  of: (whole: string) => string
 ): IFigure {
   if (unit !== 'bytes') {
     const whole = formatReading(total, unit);
@@ -139,25 +145,22 @@ export function shortName(name: string): string {
   return words.join(' ') || name;
 }
 
+const UNITS = [
+  'bytes_per_second',
+  'flops_per_second',
+  'per_second',
+  'seconds',
+  'bytes',
+  'percent',
+  'ratio',
+  'watts',
+  'celsius',
+  'mhz'
+];
+
 /** The unit that a figure's name wears. */
 export function unitOf(name: string): string {
-  for (const unit of [
-    'bytes_per_second',
-    'flops_per_second',
-    'per_second',
-    'seconds',
-    'bytes',
-    'percent',
-    'ratio',
-    'watts',
-    'celsius',
-    'mhz'
-  ]) {
-    if (name.endsWith(`_${unit}`)) {
-      return unit;
-    }
-  }
-  return '';
+  return UNITS.find(unit => name.endsWith(`_${unit}`)) ?? '';
 }
 
 /** Puts words into the reader's language. */
@@ -167,12 +170,8 @@ const IN_ENGLISH: Translate = words => words;
 
 /** `startup_seconds` → `startup`, `images_per_second` → `images per second`. */
 export function wordsOf(name: string): string {
-  const unit = unitOf(name);
-  const bare =
-    unit === '' || unit === 'per_second'
-      ? name
-      : name.slice(0, -unit.length - 1);
-  return bare.replace(/_/g, ' ');
+  const unit = unitOf(name).replace(/^per_second$/, '');
+  return (unit ? name.slice(0, -unit.length - 1) : name).replace(/_/g, ' ');
 }
 
 /** `startup_seconds` → `Startup`, `images_per_second` → `Images per second`. */
@@ -202,34 +201,25 @@ export function formatInterval(
   name: string,
   interval: Interval
 ): IFigure & { range: string } {
+  const { value, low, high } = interval;
   const unit = unitOf(name);
-  if (unit === 'seconds') {
-    const figure = formatSeconds(interval.value);
-    const scale = { s: 1, ms: 1e3, µs: 1e6 }[figure.unit] ?? 1;
-    const [low, high] = [interval.low, interval.high].map(each =>
-      significant(each * scale)
-    );
-    return { ...figure, range: `[${low}, ${high}]` };
-  }
+  const range = (words: (edge: number) => string) =>
+    `[${words(low)}, ${words(high)}]`;
   if (unit === 'bytes') {
-    const [low, high] = [interval.low, interval.high].map(formatBytes);
-    const range = `[${low.text} ${low.unit}, ${high.text} ${high.unit}]`;
-    return { ...formatBytes(interval.value), range };
+    const words = (edge: number) => plain(formatBytes(edge));
+    return { ...formatBytes(value), range: range(words) };
   }
-  if (unit in RATES) {
-    const figure = formatRate(interval.value, unit);
+  if (unit === 'seconds' || unit in RATES) {
+    const figure = formatReading(value, unit);
+    const times: Record<string, number> = { s: 1, ms: 1e3, µs: 1e6 };
     const scale =
-      interval.value === 0 ? 1 : Number(figure.text) / interval.value;
-    const [low, high] = [interval.low, interval.high].map(each =>
-      significant(each * scale)
-    );
-    return { ...figure, range: `[${low}, ${high}]` };
+      times[figure.unit] ?? (value === 0 ? 1 : Number(figure.text) / value);
+    return { ...figure, range: range(edge => significant(edge * scale)) };
   }
-  const range = `[${grouped(interval.low)}, ${grouped(interval.high)}]`;
   return {
-    text: grouped(interval.value),
+    text: grouped(value),
     unit: unit === 'per_second' ? '/s' : (SYMBOLS[unit] ?? ''),
-    range
+    range: range(grouped)
   };
 }
 

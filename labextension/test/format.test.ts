@@ -13,6 +13,8 @@ import {
   widestOf
 } from '../src/format';
 
+const of = (whole: string) => `of ${whole}`;
+
 test('sizes are in binary units', () => {
   assert.deepEqual(formatReading(13_200_000_000, 'bytes'), {
     text: '12.3',
@@ -22,9 +24,9 @@ test('sizes are in binary units', () => {
 });
 
 test('used and total share the unit of the total', () => {
-  const share = formatShare(13_200_000_000, 85_520_809_984, 'bytes');
+  const share = formatShare(13_200_000_000, 85_520_809_984, 'bytes', of);
   assert.deepEqual(share, { text: '12.3', unit: 'of 80 GiB' });
-  assert.deepEqual(formatShare(542.1, 700, 'watts'), {
+  assert.deepEqual(formatShare(542.1, 700, 'watts', of), {
     text: '542',
     unit: 'of 700 W'
   });

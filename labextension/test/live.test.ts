@@ -188,7 +188,7 @@ test('while the server is gone, it is asked less and less often', async () => {
     await flush();
     mock.timers.tick(1000);
   }
-  assert.match(live.problem ?? '', /down/);
+  assert.match(live.problem?.message ?? '', /down/);
   assert.ok(live.stale);
   assert.ok(asked >= 3 && asked <= 6, `asked ${asked} times`);
   live.watch(viewer, false);

@@ -1,4 +1,3 @@
-import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type {
@@ -37,7 +36,6 @@ export class Refusal extends Error {
     readonly hint: string
   ) {
     super(message);
-    this.name = 'Refusal';
   }
 }
 
@@ -45,21 +43,13 @@ export class Refusal extends Error {
 export class Rest {
   constructor(readonly settings: ServerConnection.ISettings) {}
 
-  version(): Promise<Version> {
-    return this.call<Version>('version');
-  }
+  readonly version = () => this.call<Version>('version');
 
-  catalog(): Promise<Catalog> {
-    return this.call<Catalog>('catalog');
-  }
+  readonly catalog = () => this.call<Catalog>('catalog');
 
-  devices(): Promise<Devices> {
-    return this.call<Devices>('devices');
-  }
+  readonly devices = () => this.call<Devices>('devices');
 
-  latest(): Promise<Frame> {
-    return this.call<Frame>('latest');
-  }
+  readonly latest = () => this.call<Frame>('latest');
 
   /** The last `seconds` in steps; only these metrics. */
   history(
@@ -67,64 +57,46 @@ export class Rest {
     stepSeconds: number,
     metrics: readonly string[]
   ): Promise<History> {
-    const query = URLExt.objectToQueryString({
+    const query = new URLSearchParams({
       seconds: String(seconds),
       step_seconds: String(stepSeconds),
       metrics: metrics.join(',')
     });
-    return this.call<History>(`history${query}`);
+    return this.call<History>(`history?${query}`);
   }
 
-  alerts(): Promise<AlertsChanged> {
-    return this.call<AlertsChanged>('alerts');
-  }
+  readonly alerts = () => this.call<AlertsChanged>('alerts');
 
-  findings(): Promise<FindingsChanged> {
-    return this.call<FindingsChanged>('findings');
-  }
+  readonly findings = () => this.call<FindingsChanged>('findings');
 
   async sentences(): Promise<string[]> {
     return (await this.call<Sentences>('sentences')).sentences;
   }
 
-  processes(): Promise<Processes> {
-    return this.call<Processes>('processes');
-  }
+  readonly processes = () => this.call<Processes>('processes');
 
   /** Examine an environment: the server's for an empty name. `anew`: not one kept from before. */
   doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
-    const query = URLExt.objectToQueryString({
-      kernel,
-      refresh: anew ? '1' : ''
-    });
-    return this.call<DoctorReport>(`doctor${query}`);
+    const query = new URLSearchParams({ kernel, refresh: anew ? '1' : '' });
+    return this.call<DoctorReport>(`doctor?${query}`);
   }
 
   /** What watched training loops do, and the last `seconds` of it. */
-  training(seconds: number): Promise<Training> {
-    return this.call<Training>(`training?seconds=${seconds}`);
-  }
+  readonly training = (seconds: number) =>
+    this.call<Training>(`training?seconds=${seconds}`);
 
   /** Have a notebook profile its next steps; the result shows below its running cell. */
-  explain(request: ExplainRequest): Promise<ExplainRequest> {
-    return this.post<ExplainRequest>('training/explain', request);
-  }
+  readonly explain = (request: ExplainRequest) =>
+    this.post<ExplainRequest>('training/explain', request);
 
-  benchmarks(): Promise<Benchmarks> {
-    return this.call<Benchmarks>('benchmarks');
-  }
+  readonly benchmarks = () => this.call<Benchmarks>('benchmarks');
 
-  jobs(): Promise<Jobs> {
-    return this.call<Jobs>('jobs');
-  }
+  readonly jobs = () => this.call<Jobs>('jobs');
 
-  run(request: JobRequest): Promise<JobInfo> {
-    return this.post<JobInfo>('jobs', request);
-  }
+  readonly run = (request: JobRequest) => this.post<JobInfo>('jobs', request);
 
-  cancel(jobId: string): Promise<JobInfo> {
-    return this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
-  }
+  readonly cancel = (jobId: string) =>
+    this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
 
   /** What a kept result is held against: another one, else the baseline or the one before. */
   comparison(id: number, other: number | null): Promise<ResultComparison> {
@@ -137,69 +109,60 @@ export class Rest {
     await this.call(`results/${id}/baseline`, { method: 'PUT' });
   }
 
-  suites(): Promise<Suites> {
-    return this.call<Suites>('suites');
-  }
+  readonly suites = () => this.call<Suites>('suites');
 
-  runSuite(request: SuiteRequest): Promise<SuiteInfo> {
-    return this.post<SuiteInfo>('suites', request);
-  }
+  readonly runSuite = (request: SuiteRequest) =>
+    this.post<SuiteInfo>('suites', request);
 
-  cancelSuite(id: string): Promise<SuiteInfo> {
-    return this.call<SuiteInfo>(`suites/${id}`, { method: 'DELETE' });
-  }
+  readonly cancelSuite = (id: string) =>
+    this.call<SuiteInfo>(`suites/${id}`, { method: 'DELETE' });
 
   /** What a suite has found so far. */
-  suiteReport(id: string): Promise<SuiteReport> {
-    return this.call<SuiteReport>(`suites/${id}`);
-  }
+  readonly suiteReport = (id: string) => this.call<SuiteReport>(`suites/${id}`);
 
   /** The address from which the browser downloads a suite's page. */
   suitePageUrl(id: string): string {
-    return this.fileUrl('suites', id, 'page');
+    return this.fileUrl(`suites/${id}/page`);
   }
 
-  recordings(): Promise<Recordings> {
-    return this.call<Recordings>('recordings');
-  }
+  readonly recordings = () => this.call<Recordings>('recordings');
 
-  startRecording(request: RecordingRequest = {}): Promise<RecordingInfo> {
-    return this.post<RecordingInfo>('recordings', request);
-  }
+  readonly startRecording = (request: RecordingRequest = {}) =>
+    this.post<RecordingInfo>('recordings', request);
 
   /** End it and keep its file. */
-  stopRecording(id: string): Promise<RecordingInfo> {
-    return this.call<RecordingInfo>(`recordings/${id}`, { method: 'DELETE' });
-  }
+  readonly stopRecording = (id: string) =>
+    this.call<RecordingInfo>(`recordings/${id}`, { method: 'DELETE' });
 
   /** End it and delete its file. */
-  discardRecording(id: string): Promise<RecordingInfo> {
-    return this.call<RecordingInfo>(`recordings/${id}?discard=1`, {
+  readonly discardRecording = (id: string) =>
+    this.call<RecordingInfo>(`recordings/${id}?discard=1`, {
       method: 'DELETE'
     });
-  }
 
   /** The address from which the browser downloads a recording. */
   recordingUrl(id: string): string {
-    return this.fileUrl('recordings', id);
+    return this.fileUrl(`recordings/${id}`);
   }
 
   /** The address of the live socket. */
   socketUrl(intervalMs: number): string {
-    const url = URLExt.join(this.settings.wsUrl, 'gpuperf', 'live');
-    const query = { interval_ms: String(intervalMs), ...this.tokenQuery() };
-    return url + URLExt.objectToQueryString(query);
+    const { wsUrl } = this.settings;
+    return this.withToken(wsUrl, `live?interval_ms=${intervalMs}`);
   }
 
-  private fileUrl(...path: string[]): string {
-    const url = URLExt.join(this.settings.baseUrl, 'gpuperf', ...path);
-    return url + URLExt.objectToQueryString(this.tokenQuery());
+  private fileUrl(path: string): string {
+    return this.withToken(this.settings.baseUrl, path);
   }
 
-  /** Where the browser sends no headers of ours. */
-  private tokenQuery(): Record<string, string> {
+  /** An address to which the browser sends no headers of ours. */
+  private withToken(base: string, path: string): string {
     const { appendToken, token } = this.settings;
-    return appendToken && token !== '' ? { token } : {};
+    const url = new URL(under(base, path));
+    if (appendToken && token !== '') {
+      url.searchParams.set('token', token);
+    }
+    return url.href;
   }
 
   private post<T>(path: string, body: object): Promise<T> {
@@ -207,7 +170,7 @@ export class Rest {
   }
 
   private async call<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const url = URLExt.join(this.settings.baseUrl, 'gpuperf', path);
+    const url = under(this.settings.baseUrl, path);
     let response: Response;
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);
@@ -226,6 +189,24 @@ export class Rest {
   }
 }
 
+/** Do something; what was refused, or null. */
+export async function attempt(
+  action: () => Promise<unknown>
+): Promise<Refusal | null> {
+  try {
+    await action();
+    return null;
+  } catch (error) {
+    return error instanceof Refusal
+      ? error
+      : new Refusal('unexpected', String(error), '');
+  }
+}
+
+function under(base: string, path: string): string {
+  return `${base.replace(/\/?$/, '/')}gpuperf/${path}`;
+}
+
 function refusalOf(status: number, text: string): Refusal {
   try {
     const body = JSON.parse(text) as Partial<ErrorInfo>;
@@ -242,11 +223,4 @@ function refusalOf(status: number, text: string): Refusal {
       ? 'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
       : ''
   );
-}
-
-/** What happened, and in a second line what to do. */
-export function refusalInWords(error: unknown): string {
-  return error instanceof Refusal
-    ? `${error.message}\n${error.hint}`.trim()
-    : String(error);
 }

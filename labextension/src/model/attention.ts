@@ -1,4 +1,4 @@
-import { ISignal, Signal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 
 import type {
   Alert,
@@ -15,17 +15,13 @@ const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
 
 /** What needs the user's attention: alerts, and findings that were not dismissed. */
 export class Attention {
+  /** Alerts or findings came, went, or were dismissed. */
+  readonly changed = new Signal<this, void>(this);
   alerts: readonly Alert[] = [];
 
   private all: readonly Finding[] = [];
   /** How bad a finding was when it was dismissed. */
   private readonly dismissed = new Map<string, number>();
-  private readonly changedSignal = new Signal<this, void>(this);
-
-  /** Findings came, went, or were dismissed. */
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
-  }
 
   /** The findings to show: what an alert says already is not said twice. */
   get findings(): readonly Finding[] {
@@ -41,7 +37,7 @@ export class Attention {
       this.all = news.findings;
       this.recall();
     }
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
   /** Where the live socket does not get through. */
@@ -53,12 +49,12 @@ export class Attention {
   /** Hide a finding until it is gone and comes again, or gets worse. */
   dismiss(finding: Finding): void {
     this.dismissed.set(keyOf(finding), rankOf(finding));
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
   private recall(): void {
     const ranks = new Map(this.all.map(each => [keyOf(each), rankOf(each)]));
-    for (const [key, rank] of [...this.dismissed]) {
+    for (const [key, rank] of this.dismissed) {
       const now = ranks.get(key);
       if (now === undefined || now > rank) {
         this.dismissed.delete(key);
@@ -67,7 +63,8 @@ export class Attention {
   }
 }
 
-function keyOf(finding: Finding): string {
+/** What tells alerts and findings apart. */
+export function keyOf(finding: Pick<Alert, 'code' | 'device'>): string {
   return `${finding.code} ${finding.device}`;
 }
 

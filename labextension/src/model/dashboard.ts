@@ -3,9 +3,8 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import { Signal } from '@lumino/signaling';
 
 import type { Frame, MetricInfo } from '../api/generated';
-import type { Refusal, Rest } from '../api/rest';
+import { attempt, Refusal, Rest } from '../api/rest';
 import { NAMESPACE } from '../tokens';
-import { asRefusal } from './jobs';
 import type { LiveModel } from './live';
 import { Timeline } from './timeline';
 
@@ -222,17 +221,17 @@ export class DashboardModel {
     if (names.length === 0) {
       return;
     }
-    try {
-      const history = await this.rest.history(seconds, step, names);
-      if (asked !== this.asked) {
-        return; // something else is wanted meanwhile
-      }
-      this.timeline = new Timeline(step);
-      this.timeline.seed(history);
-      this.trouble = null;
-    } catch (error) {
-      this.trouble = asRefusal(error);
+    const timeline = new Timeline(step);
+    const trouble = await attempt(async () =>
+      timeline.seed(await this.rest.history(seconds, step, names))
+    );
+    if (asked !== this.asked) {
+      return; // something else is wanted meanwhile
     }
+    if (trouble === null) {
+      this.timeline = timeline;
+    }
+    this.trouble = trouble;
     this.changed.emit();
     this.drawn.emit();
   }

@@ -1,3 +1,6 @@
+import { Signal } from '@lumino/signaling';
+
+import type { Refusal } from '../api/rest';
 import type { LiveModel } from './live';
 import type { ListMessage, LiveLists, Topic } from './lists';
 import { BROWSER, IWorld } from './world';
@@ -7,77 +10,106 @@ export type Live = Pick<LiveModel, 'connection' | 'changed'> & {
   lists: Pick<LiveLists, 'told' | 'follow'>;
 };
 
-export interface IFollowed {
-  readonly topics: readonly Topic[];
-  /** Take what the live socket tells. */
-  take(message: ListMessage): void;
-  /** Ask for all of it by REST. */
-  ask(): Promise<void>;
-  /** How long to wait before asking again. */
-  pauseMs(): number;
-}
+/** Something of the server that matters only while somebody looks and the page is visible. */
+export abstract class Watched {
+  /** Something to draw changed. */
+  readonly changed = new Signal<this, void>(this);
+  /** Why it can't be read now. */
+  trouble: Refusal | null = null;
 
-/**
- * Follows lists of the server while somebody looks and the page is visible: over the live socket, and by REST until
- * that has told of them, and again while it is down.
- */
-export class Follower {
-  private readonly told = new Set<Topic>();
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  protected following = false;
+  protected timer: ReturnType<typeof setTimeout> | undefined;
   private watching = false;
-  private following = false;
 
-  constructor(
-    private readonly followed: IFollowed,
-    private readonly live: Live,
-    private readonly world: Visibility = BROWSER
-  ) {
-    world.onVisibilityChange(() => this.update());
+  constructor(private readonly world: Visibility = BROWSER) {
+    world.onVisibilityChange(() => this.watch(this.watching));
   }
 
+  /** Say whether somebody looks. */
   watch(watching: boolean): void {
     this.watching = watching;
-    this.update();
+    const following = watching && this.world.isVisible();
+    if (following !== this.following) {
+      this.following = following;
+      clearTimeout(this.timer);
+      this.follow();
+    }
   }
 
-  /** Ask by REST now. */
+  /** Begin or end to follow. */
+  protected abstract follow(): void;
+}
+
+/** Asks by REST, again and again. */
+export abstract class Polled extends Watched {
+  /** Ask now. */
   async refresh(): Promise<void> {
     clearTimeout(this.timer);
-    await this.followed.ask();
+    await this.ask();
     this.askLater();
   }
 
-  private get knowsAll(): boolean {
-    return this.told.size === this.followed.topics.length;
+  protected abstract ask(): Promise<void>;
+
+  /** How long to wait before asking again. */
+  protected abstract pauseMs(): number;
+
+  protected follow(): void {
+    if (this.following) {
+      void this.refresh();
+    }
   }
 
-  private update(): void {
-    const following = this.watching && this.world.isVisible();
-    if (following === this.following) {
-      return;
-    }
-    this.following = following;
+  protected askLater(): void {
     clearTimeout(this.timer);
+    if (this.following) {
+      this.timer = setTimeout(() => void this.refresh(), this.pauseMs());
+    }
+  }
+}
+
+/** Follows lists over the live socket, and by REST until that has told of them, and again while it is down. */
+export abstract class Follower extends Polled {
+  private readonly told = new Set<Topic>();
+
+  constructor(
+    private readonly topics: readonly Topic[],
+    private readonly live: Live,
+    world?: Visibility
+  ) {
+    super(world);
+  }
+
+  /** Take what the live socket tells. */
+  protected abstract take(message: ListMessage): void;
+
+  protected follow(): void {
+    const { live, following } = this;
     this.told.clear();
     if (following) {
-      this.live.lists.told.connect(this.take, this);
-      this.live.changed.connect(this.look, this);
-      this.live.lists.follow(this, this.followed.topics);
-      void this.refresh();
+      live.lists.told.connect(this.hear, this);
+      live.changed.connect(this.look, this);
     } else {
-      this.live.lists.told.disconnect(this.take, this);
-      this.live.changed.disconnect(this.look, this);
-      this.live.lists.follow(this, []);
+      live.lists.told.disconnect(this.hear, this);
+      live.changed.disconnect(this.look, this);
+    }
+    live.lists.follow(this, following ? this.topics : []);
+    super.follow();
+  }
+
+  protected askLater(): void {
+    if (this.told.size < this.topics.length) {
+      super.askLater();
     }
   }
 
-  private take(_: unknown, message: ListMessage): void {
-    if (this.followed.topics.includes(message.type)) {
+  private hear(_: unknown, message: ListMessage): void {
+    if (this.topics.includes(message.type)) {
       this.told.add(message.type);
-      if (this.knowsAll) {
+      if (this.told.size === this.topics.length) {
         clearTimeout(this.timer);
       }
-      this.followed.take(message);
+      this.take(message);
     }
   }
 
@@ -86,16 +118,6 @@ export class Follower {
     if (this.live.connection !== 'live' && this.told.size > 0) {
       this.told.clear();
       this.askLater();
-    }
-  }
-
-  private askLater(): void {
-    clearTimeout(this.timer);
-    if (this.following && !this.knowsAll) {
-      this.timer = setTimeout(
-        () => void this.refresh(),
-        this.followed.pauseMs()
-      );
     }
   }
 }

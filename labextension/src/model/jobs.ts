@@ -1,5 +1,3 @@
-import { ISignal, Signal } from '@lumino/signaling';
-
 import type {
   BenchmarkInfo,
   JobInfo,
@@ -8,27 +6,22 @@ import type {
   SuiteInfo,
   SuiteRequest
 } from '../api/generated';
-import { Refusal, Rest } from '../api/rest';
+import { attempt, Refusal, Rest } from '../api/rest';
 import { Follower, Live, Visibility } from './follower';
-import type { ListMessage, Topic } from './lists';
+import type { ListMessage } from './lists';
 
 const BUSY_POLL_MS = 500;
 /** Magics start jobs too: look now and then while the panel is visible. */
 const IDLE_POLL_MS = 5000;
 
 /** The benchmarks, and the jobs and suites that run them; the server's lists are the truth. */
-export class JobsModel {
-  readonly topics: readonly Topic[] = ['jobs', 'suites'];
+export class JobsModel extends Follower {
   benchmarks: BenchmarkInfo[] = [];
   jobs: JobInfo[] = [];
   suites: SuiteInfo[] = [];
   /** Why what was asked for was not done. */
   refusal: Refusal | null = null;
-  /** Why the list can't be read now. */
-  trouble: Refusal | null = null;
 
-  private readonly changedSignal = new Signal<this, void>(this);
-  private readonly follower: Follower;
   private turn = 0;
 
   constructor(
@@ -36,44 +29,34 @@ export class JobsModel {
     live: Live,
     world?: Visibility
   ) {
-    this.follower = new Follower(this, live, world);
-  }
-
-  /** Something to draw changed. */
-  get changed(): ISignal<this, void> {
-    return this.changedSignal;
+    super(['jobs', 'suites'], live, world);
   }
 
   get hasActive(): boolean {
     return this.jobs.some(isActive) || this.suites.some(isActive);
   }
 
-  /** Follow the jobs while somebody looks. */
-  watch(watching: boolean): void {
-    this.follower.watch(watching);
-  }
-
   /** Start a benchmark; a refusal is kept for the form to show. */
   run(request: JobRequest): Promise<void> {
-    return this.attempt(() => this.rest.run(request));
+    return this.act(() => this.rest.run(request));
   }
 
   /** End a job. */
   cancel(jobId: string): Promise<void> {
-    return this.attempt(() => this.rest.cancel(jobId));
+    return this.act(() => this.rest.cancel(jobId));
   }
 
   /** Start a suite; a refusal is kept for the form to show. */
   runSuite(request: SuiteRequest): Promise<void> {
-    return this.attempt(() => this.rest.runSuite(request));
+    return this.act(() => this.rest.runSuite(request));
   }
 
   /** End a suite, with the job that it runs. */
   cancelSuite(id: string): Promise<void> {
-    return this.attempt(() => this.rest.cancelSuite(id));
+    return this.act(() => this.rest.cancelSuite(id));
   }
 
-  take(message: ListMessage): void {
+  protected take(message: ListMessage): void {
     if (message.type === 'jobs') {
       this.jobs = merged(this.jobs, message);
     } else if (message.type === 'suites') {
@@ -81,44 +64,33 @@ export class JobsModel {
     }
     this.trouble = null;
     this.turn += 1;
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
-  async ask(): Promise<void> {
-    this.turn += 1;
-    const turn = this.turn;
-    let trouble: Refusal | null = null;
+  protected async ask(): Promise<void> {
+    const turn = ++this.turn;
     let { jobs, suites } = this;
-    try {
+    const trouble = await attempt(async () => {
       if (this.benchmarks.length === 0) {
         this.benchmarks = (await this.rest.benchmarks()).benchmarks;
       }
       const answers = [this.rest.jobs(), this.rest.suites()] as const;
-      const [ofJobs, ofSuites] = await Promise.all(answers);
-      ({ jobs } = ofJobs);
-      ({ suites } = ofSuites);
-    } catch (error) {
-      trouble = asRefusal(error);
-    }
+      [{ jobs }, { suites }] = await Promise.all(answers);
+    });
     if (turn === this.turn) {
       // Else this answer is older than what was told, or asked for, meanwhile.
       Object.assign(this, { jobs, suites, trouble });
     }
-    this.changedSignal.emit();
+    this.changed.emit();
   }
 
-  pauseMs(): number {
+  protected pauseMs(): number {
     return this.hasActive ? BUSY_POLL_MS : IDLE_POLL_MS;
   }
 
-  private async attempt(action: () => Promise<unknown>): Promise<void> {
-    try {
-      this.refusal = null;
-      await action();
-    } catch (error) {
-      this.refusal = asRefusal(error);
-    }
-    await this.follower.refresh();
+  private async act(action: () => Promise<unknown>): Promise<void> {
+    this.refusal = await attempt(action);
+    await this.refresh();
   }
 }
 
@@ -131,10 +103,4 @@ function merged(known: readonly JobInfo[], told: JobsChanged): JobInfo[] {
 /** Whether a job or a suite waits or runs. */
 export function isActive({ state }: Pick<JobInfo, 'state'>): boolean {
   return state === 'queued' || state === 'running';
-}
-
-export function asRefusal(error: unknown): Refusal {
-  return error instanceof Refusal
-    ? error
-    : new Refusal('unexpected', String(error), '');
 }

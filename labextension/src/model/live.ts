@@ -4,13 +4,14 @@ import type {
   Alert,
   Catalog,
   Devices,
+  DevicesChanged,
   Frame,
   Hello,
   MetricInfo,
   TrainingNow,
   Version
 } from '../api/generated';
-import { refusalInWords, Rest } from '../api/rest';
+import { attempt, Refusal, Rest } from '../api/rest';
 import { Attention } from './attention';
 import { Calm } from './calm';
 import { LiveLists } from './lists';
@@ -54,8 +55,8 @@ export class LiveModel {
   readonly attention = new Attention();
   readonly lists = new LiveLists(wish => this.say(wish));
   training: TrainingNow | null = null;
-  /** What happened, and in a second line what to do. */
-  problem: string | null = null;
+  /** Why the server does not answer. */
+  problem: Refusal | null = null;
 
   private readonly watchers = new Set<object>();
   private readonly calm = new Calm(() => this.changedCalmly.emit(), CALM_MS);
@@ -83,11 +84,10 @@ export class LiveModel {
   }
 
   set intervalMs(value: number) {
-    if (value === this.intervalMsValue) {
-      return;
+    if (value !== this.intervalMsValue) {
+      this.intervalMsValue = value;
+      this.say({ type: 'set_interval', interval_ms: value });
     }
-    this.intervalMsValue = value;
-    this.say({ type: 'set_interval', interval_ms: value });
   }
 
   /** Whether what is shown is of the past, because no reading comes. */
@@ -100,6 +100,11 @@ export class LiveModel {
 
   metric(name: string): MetricInfo | undefined {
     return this.catalog.metrics.find(each => each.name === name);
+  }
+
+  /** Those of the metrics that are known. */
+  metrics(names: readonly string[]): MetricInfo[] {
+    return names.flatMap(name => this.metric(name) ?? []);
   }
 
   /** Say whether `watcher` shows the readings now. */
@@ -194,22 +199,21 @@ export class LiveModel {
     this.setConnection(this.poller.running ? 'polling' : 'reconnecting');
   }
 
-  private async ask(): Promise<void> {
-    try {
+  private async ask(): Promise<boolean> {
+    const problem = await attempt(async () => {
       const frame = await this.rest.latest();
       this.show(frame);
       await this.attention.ask(this.rest);
       if (!this.knows(frame)) {
-        await this.readDescriptions();
+        this.catalog = await this.rest.catalog();
+        this.devices = await this.rest.devices();
+        this.version = await this.rest.version();
       }
-      this.problem = null;
-    } catch (error) {
-      // When the socket came back meanwhile, there is no problem any more.
-      this.problem = this.poller.running ? refusalInWords(error) : null;
-      throw error;
-    } finally {
-      this.changed.emit();
-    }
+    });
+    // When the socket came back meanwhile, there is no problem any more.
+    this.problem = this.poller.running ? problem : null;
+    this.changed.emit();
+    return problem === null;
   }
 
   private knows(frame: Frame): boolean {
@@ -218,12 +222,6 @@ export class LiveModel {
       known !== undefined &&
       Object.keys(frame.devices).every(uuid => known.includes(uuid))
     );
-  }
-
-  private async readDescriptions(): Promise<void> {
-    this.catalog = await this.rest.catalog();
-    this.devices = await this.rest.devices();
-    this.version = await this.rest.version();
   }
 
   private take(message: Message): void {
@@ -235,8 +233,7 @@ export class LiveModel {
         this.show(message);
         break;
       case 'devices':
-        this.devices = message.devices;
-        this.version = message.version;
+        this.describe(message);
         break;
       case 'alerts':
       case 'findings':
@@ -260,11 +257,15 @@ export class LiveModel {
     this.problem = null;
     this.poller.stop();
     this.catalog = hello.catalog;
-    this.devices = hello.devices;
-    this.version = hello.version;
+    this.describe(hello);
     this.tracks.seed(hello.history);
     this.connection = 'live';
     this.lists.greet();
+  }
+
+  private describe({ devices, version }: DevicesChanged | Hello): void {
+    this.devices = devices;
+    this.version = version;
   }
 
   private show(frame: Frame): void {

@@ -1,4 +1,5 @@
 import type { Alert } from '../api/generated';
+import { keyOf } from './attention';
 import type { LiveModel } from './live';
 
 /** The same alert is not told again for so long. */
@@ -21,7 +22,7 @@ export class Notices {
 
   private look(alerts: readonly Alert[]): void {
     for (const alert of alerts) {
-      const key = `${alert.code} ${alert.device}`;
+      const key = keyOf(alert);
       const toldAt = this.toldAt.get(key) ?? -Infinity;
       if (
         this.enabled &&

@@ -5,8 +5,8 @@ export class Poller {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private run: object | null = null;
 
-  /** @param ask rejects when there was no answer */
-  constructor(private readonly ask: () => Promise<void>) {}
+  /** @param ask whether there was an answer */
+  constructor(private readonly ask: () => Promise<boolean>) {}
 
   get running(): boolean {
     return this.run !== null;
@@ -29,13 +29,9 @@ export class Poller {
     intervalMs: number,
     waitMs: number
   ): Promise<void> {
-    let nextMs = intervalMs;
-    try {
-      await this.ask();
-    } catch {
-      // Who asks knows what to say about it.
-      nextMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs);
-    }
+    const nextMs = (await this.ask())
+      ? intervalMs
+      : Math.min(LONGEST_WAIT_MS, 2 * waitMs);
     if (this.run === run) {
       this.timer = setTimeout(
         () => void this.turn(run, intervalMs, nextMs),

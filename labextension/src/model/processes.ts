@@ -1,14 +1,11 @@
-import { Signal } from '@lumino/signaling';
-
 import type {
   KernelInfo,
   KernelReport,
   Processes,
   ProcessInfo
 } from '../api/generated';
-import type { Refusal, Rest } from '../api/rest';
-import { asRefusal } from './jobs';
-import { BROWSER, IWorld } from './world';
+import { attempt, Rest } from '../api/rest';
+import { Polled } from './follower';
 
 const POLL_MS = 2000;
 
@@ -29,23 +26,11 @@ interface IOnDevice {
 }
 
 /** Who uses the devices; asked for while somebody looks. */
-export class ProcessesModel {
-  readonly changed = new Signal<this, void>(this);
+export class ProcessesModel extends Polled {
   processes: Processes | null = null;
-  trouble: Refusal | null = null;
 
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private watching = false;
-  private following = false;
-
-  constructor(
-    private readonly rest: Rest,
-    private readonly world: Pick<
-      IWorld,
-      'isVisible' | 'onVisibilityChange'
-    > = BROWSER
-  ) {
-    world.onVisibilityChange(() => this.update());
+  constructor(private readonly rest: Rest) {
+    super();
   }
 
   /** Notebooks first, those that hold most first; then processes without one. */
@@ -79,34 +64,15 @@ export class ProcessesModel {
       );
   }
 
-  watch(watching: boolean): void {
-    this.watching = watching;
-    this.update();
-  }
-
-  async refresh(): Promise<void> {
-    clearTimeout(this.timer);
-    try {
+  protected async ask(): Promise<void> {
+    this.trouble = await attempt(async () => {
       this.processes = await this.rest.processes();
-      this.trouble = null;
-    } catch (error) {
-      this.trouble = asRefusal(error);
-    }
+    });
     this.changed.emit();
-    if (this.following) {
-      this.timer = setTimeout(() => void this.refresh(), POLL_MS);
-    }
   }
 
-  private update(): void {
-    const following = this.watching && this.world.isVisible();
-    if (following !== this.following) {
-      this.following = following;
-      clearTimeout(this.timer);
-      if (following) {
-        void this.refresh();
-      }
-    }
+  protected pauseMs(): number {
+    return POLL_MS;
   }
 }
 

@@ -38,13 +38,9 @@ export class Steps {
   seed(columns: Columns): void {
     this.times.splice(0, this.times.length, ...columns.times_seconds);
     this.series.clear();
-    for (const [name, { min, mean, max }] of Object.entries(columns.metrics)) {
-      this.series.set(name, {
-        min: [...min],
-        mean: [...mean],
-        max: [...max],
-        ticks: 1
-      });
+    const metrics = structuredClone(columns.metrics); // they go on growing
+    for (const [name, series] of Object.entries(metrics)) {
+      this.series.set(name, { ...series, ticks: 1 });
     }
   }
 
@@ -126,14 +122,9 @@ export class Timeline {
 
   /** The time of the newest step; null when there is none. */
   get newest(): number | null {
-    let newest: number | null = null;
-    for (const { times } of this.tracks.values()) {
-      const last = times[times.length - 1];
-      if (last !== undefined && (newest === null || last > newest)) {
-        newest = last;
-      }
-    }
-    return newest;
+    const tracks = [...this.tracks.values()];
+    const times = tracks.flatMap(({ times }) => times.slice(-1));
+    return times.length > 0 ? Math.max(...times) : null;
   }
 
   seed(history: History): void {
@@ -174,22 +165,18 @@ export function summaryOf(
   from: number,
   to: number
 ): ISummary {
-  const series = steps.series.get(metric);
-  let min: Value = null;
-  let max: Value = null;
-  let now: Value = null;
-  let sum = 0;
-  let count = 0;
-  steps.times.forEach((time, i) => {
-    const mean = series?.mean[i] ?? null;
-    if (series === undefined || time < from || time > to || mean === null) {
-      return;
-    }
-    now = mean;
-    sum += mean;
-    count += 1;
-    min = Math.min(min ?? Infinity, series.min[i] ?? mean);
-    max = Math.max(max ?? -Infinity, series.max[i] ?? mean);
-  });
-  return { now, min, mean: count > 0 ? sum / count : null, max };
+  const { min, mean, max } = steps.of(metric);
+  const inside = steps.times.flatMap((time, i) =>
+    from <= time && time <= to && typeof mean[i] === 'number' ? [i] : []
+  );
+  const column = (values: Value[]) => inside.map(i => values[i]!);
+  const means = column(mean);
+  return means.length === 0
+    ? { now: null, min: null, mean: null, max: null }
+    : {
+        now: means[means.length - 1],
+        min: Math.min(...column(min)),
+        mean: means.reduce((sum, each) => sum + each) / means.length,
+        max: Math.max(...column(max))
+      };
 }

@@ -7,8 +7,7 @@ import type {
   Training,
   TrainingNow
 } from '../api/generated';
-import type { Refusal, Rest } from '../api/rest';
-import { asRefusal } from './jobs';
+import { attempt, Refusal, Rest } from '../api/rest';
 import type { LiveModel } from './live';
 
 /** How far back the band reaches. */
@@ -36,7 +35,6 @@ export class TrainingModel {
   trouble: Refusal | null = null;
 
   private readonly bands = new Map<string, IBandPoint[]>();
-  private watching = false;
   private askedAt = -Infinity;
 
   constructor(
@@ -53,26 +51,16 @@ export class TrainingModel {
   }
 
   watch(watching: boolean): void {
-    if (watching === this.watching) {
-      return;
-    }
-    this.watching = watching;
-    if (watching) {
-      this.live.changed.connect(this.take, this);
-      void this.ask();
-    } else {
+    if (!watching) {
       this.live.changed.disconnect(this.take, this);
+    } else if (this.live.changed.connect(this.take, this)) {
+      void this.ask();
     }
   }
 
   /** Have a notebook's next steps profiled. */
   async explain(key: string): Promise<void> {
-    try {
-      await this.rest.explain({ key, steps: 5 });
-      this.trouble = null;
-    } catch (error) {
-      this.trouble = asRefusal(error);
-    }
+    this.trouble = await attempt(() => this.rest.explain({ key, steps: 5 }));
     this.changed.emit();
   }
 
@@ -90,11 +78,9 @@ export class TrainingModel {
 
   private async ask(): Promise<void> {
     this.askedAt = performance.now();
-    try {
+    await attempt(async () => {
       this.seed(await this.rest.training(BAND_SECONDS));
-    } catch {
-      // The connection's own line says what is wrong.
-    }
+    }); // the connection's own line says what is wrong
   }
 
   /** Take the past and the present as the server has them. */

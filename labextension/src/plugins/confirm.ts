@@ -1,4 +1,4 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 
 /** Ask before something is lost. */
 export async function confirm(
@@ -8,4 +8,9 @@ export async function confirm(
 ): Promise<boolean> {
   const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: accept })];
   return (await showDialog({ title, body, buttons })).button.accept;
+}
+
+/** Say for a few seconds why something could not be done. */
+export function inform(words: string): void {
+  Notification.info(words, { autoClose: 5000 });
 }

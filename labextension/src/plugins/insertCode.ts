@@ -1,7 +1,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
 
 import { trans } from '../translation';
+import { inform } from './confirm';
 
 const INSERT = 'notebook:insert-cell-below';
 const WRITE = 'notebook:replace-selection';
@@ -13,9 +13,7 @@ export function codeInserter(
   return async code => {
     const { commands } = app;
     if (!commands.hasCommand(INSERT) || !commands.isEnabled(INSERT)) {
-      Notification.info(trans.__('Open a notebook first, or copy the code.'), {
-        autoClose: 5000
-      });
+      inform(trans.__('Open a notebook first, or copy the code.'));
       return;
     }
     await commands.execute(INSERT);

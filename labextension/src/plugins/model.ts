@@ -17,7 +17,7 @@ import { TrainingModel } from '../model/training';
 import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
 import { setTranslation } from '../translation';
 import { learn, said } from '../view/said';
-import { translateSettings } from './settingsWords';
+import { followSettings, translateSettings } from './settings';
 
 /** Provides the one stream and the one list of jobs; carries the settings. */
 export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
@@ -38,35 +38,17 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
       rest.sentences().then(learn, () => undefined); // they stay in English then
     }
     const live = new LiveModel(rest);
-    const notices = new Notices(live, alert => {
-      const words = [alert.summary, alert.advice]
-        .map(each => said(each))
-        .join(' ');
-      const options = { autoClose: 15000 as const };
-      if (alert.severity === 'critical') {
-        Notification.error(words, options);
-      } else {
-        Notification.warning(words, options);
-      }
+    const notices = new Notices(live, ({ severity, summary, advice }) => {
+      const words = `${said(summary)} ${said(advice)}`;
+      const type = severity === 'critical' ? 'error' : 'warning';
+      Notification.emit(words, type, { autoClose: 15000 });
     });
     if (settings !== null) {
       translateSettings(settings); // before anything loads them
-      settings
-        .load(PLUGIN_ID)
-        .then(loaded => {
-          const apply = () => {
-            live.intervalMs = loaded.get('intervalMs').composite as number;
-            notices.enabled = loaded.get('notifications').composite as boolean;
-          };
-          loaded.changed.connect(apply);
-          apply();
-        })
-        .catch(error => {
-          console.warn(
-            'The settings of the GPU panel could not be read.',
-            error
-          );
-        });
+      followSettings(settings, ({ intervalMs, notifications }) => {
+        live.intervalMs = Number(intervalMs) || live.intervalMs;
+        notices.enabled = notifications !== false;
+      });
     }
     return {
       rest,

@@ -6,8 +6,9 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 
 import { statusBarSettingsOf } from '../model/statusbar';
-import { CommandIDs, IGpuPerf, PLUGIN_ID } from '../tokens';
+import { CommandIDs, IGpuPerf } from '../tokens';
 import { StatusItem } from '../view/statusitem';
+import { followSettings } from './settings';
 
 const ITEM_ID = 'jupyter-gpuperf:status';
 
@@ -36,26 +37,13 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
       rank: 900,
       isActive: () => shown
     });
-    if (settings === null) {
-      return;
-    }
-    const show = (value: boolean) => {
-      shown = value;
-      item.setHidden(!shown); // hidden, it lets the stream go
-    };
-    settings
-      .load(PLUGIN_ID)
-      .then(loaded => {
-        const apply = () => {
-          item.settings = statusBarSettingsOf(loaded.composite);
-          show(loaded.composite.showInStatusBar !== false);
-        };
-        loaded.changed.connect(apply);
-        apply();
-      })
-      .catch(error => {
-        console.warn('The settings of the GPU panel could not be read.', error);
-        show(true);
+    if (settings !== null) {
+      followSettings(settings, composite => {
+        item.settings = statusBarSettingsOf(composite);
+        item.update();
+        shown = composite.showInStatusBar !== false;
+        item.setHidden(!shown); // hidden, it lets the stream go
       });
+    }
   }
 };

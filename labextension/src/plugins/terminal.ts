@@ -1,8 +1,8 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
 import type { Terminal } from '@jupyterlab/services';
 
 import { trans } from '../translation';
+import { inform } from './confirm';
 
 const CREATE = 'terminal:create-new';
 /** A shell that is slow to start gets the line anyway. */
@@ -23,10 +23,7 @@ export function terminalWriter(
       : undefined;
     const session = widget?.content?.session;
     if (session === undefined) {
-      Notification.info(
-        trans.__('There are no terminals on this server: copy the line.'),
-        { autoClose: 5000 }
-      );
+      inform(trans.__('There are no terminals on this server: copy the line.'));
       return;
     }
     await prompt(session);

@@ -20,22 +20,18 @@ export function AlertDot(props: {
   const alerts = props.alerts.filter(isUrgent);
   const findings = props.findings.filter(isUrgent);
   const all: IUrgent[] = [...alerts, ...findings];
+  const isCritical = all.some(each => each.severity === 'critical');
   const severity =
-    all.length === 0
-      ? 'none'
-      : all.some(each => each.severity === 'critical')
-        ? 'critical'
-        : 'warning';
-  const words =
-    [alertsInWords(alerts.length), findingsInWords(findings.length)]
-      .filter(each => each !== null)
-      .join(', ') || null;
+    all.length === 0 ? 'none' : isCritical ? 'critical' : 'warning';
+  const words = [alertsInWords(alerts.length), findingsInWords(findings.length)]
+    .filter(Boolean)
+    .join(', ');
   return (
     <span
       className="jp-GpuPerf-dot"
       data-severity={severity}
       role={words ? 'img' : undefined}
-      aria-label={words ?? undefined}
+      aria-label={words || undefined}
       aria-hidden={words ? undefined : true}
     >
       <svg viewBox="0 0 12 12">{SHAPES[severity]}</svg>

@@ -1,47 +1,58 @@
 import * as React from 'react';
 
-import type { Alert } from '../api/generated';
+import type { Alert, Finding } from '../api/generated';
+import { keyOf } from '../model/attention';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
+import { usePanel } from './context';
 import { said } from './said';
 
-export const SIGNS: Record<Alert['severity'], string> = {
+const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
   warning: '⚠',
   critical: '✕'
 };
 
 /** What needs attention now; nothing at all when nothing does. */
-export function Alerts(props: { live: LiveModel }): JSX.Element | null {
-  const { live } = props;
-  if (live.alerts.length === 0) {
-    return null;
-  }
-  return (
+export function Alerts(): JSX.Element | null {
+  const { alerts } = usePanel().live;
+  return alerts.length === 0 ? null : (
     <ul className="jp-GpuPerf-alerts" aria-label={trans.__('Alerts')}>
-      {live.alerts.map(alert => (
-        <li
-          key={`${alert.code} ${alert.device}`}
-          data-alert={alert.code}
-          data-severity={alert.severity}
-        >
-          <span
-            className="jp-GpuPerf-sign"
-            role="img"
-            aria-label={severityInWords(alert.severity)}
-          >
-            {SIGNS[alert.severity]}
-          </span>
-          <div>
-            <strong>
-              {placeOf(alert, live)}
-              {said(alert.summary)}
-            </strong>
-            <p className="jp-GpuPerf-note">{said(alert.advice)}</p>
-          </div>
-        </li>
+      {alerts.map(alert => (
+        <Notice key={keyOf(alert)} data-alert={alert.code} of={alert}>
+          <p className="jp-GpuPerf-note">{said(alert.advice)}</p>
+        </Notice>
       ))}
     </ul>
+  );
+}
+
+/** An alert or a finding in a list: how bad it is, where, and in a sentence what; more about it below. */
+export function Notice(
+  props: React.HTMLAttributes<HTMLLIElement> & { of: Alert | Finding }
+): JSX.Element {
+  const { of, children, ...attributes } = props;
+  const { live } = usePanel();
+  return (
+    <li {...attributes} data-severity={of.severity}>
+      <Sign label={severityInWords(of.severity)}>{SIGNS[of.severity]}</Sign>
+      <div>
+        <strong>
+          {placeOf(of, live)}
+          {said(of.summary)}
+        </strong>
+        {children}
+      </div>
+    </li>
+  );
+}
+
+/** A sign that screen readers say in words. */
+export function Sign(props: { label: string; children: string }): JSX.Element {
+  return (
+    <span className="jp-GpuPerf-sign" role="img" aria-label={props.label}>
+      {props.children}
+    </span>
   );
 }
 
@@ -60,7 +71,7 @@ export function placeOf(
 }
 
 /** How bad it is. */
-export function severityInWords(severity: Alert['severity']): string {
+function severityInWords(severity: Alert['severity']): string {
   const words: Record<Alert['severity'], string> = {
     info: trans.__('Note'),
     warning: trans.__('Warning'),

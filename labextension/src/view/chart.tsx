@@ -1,10 +1,9 @@
 import * as React from 'react';
-import uPlot from 'uplot';
 
-import type { LiveModel } from '../model/live';
+import { usePanel } from './context';
+import { onColours } from './theme';
 
 interface IChartProps {
-  readonly live: LiveModel;
   readonly uuid: string;
   readonly metric: string;
   /** Top of the scale; null when it is not known, then it follows the data. */
@@ -20,98 +19,75 @@ const SHOWN_SECONDS = 60;
  * pixels moves by one or two a second, so it is drawn when the figures change, not ten times a second.
  */
 export function Chart(props: IChartProps): JSX.Element {
-  const { live, uuid, metric, maximum, label, height } = props;
-  const host = React.useRef<HTMLDivElement>(null);
+  const { uuid, metric, maximum, label, height } = props;
+  const { live } = usePanel();
+  const host = React.useRef<HTMLCanvasElement>(null);
   React.useEffect(() => {
-    const element = host.current;
-    if (element === null) {
+    const canvas = host.current;
+    if (canvas === null) {
       return;
     }
-    const plot = new uPlot(
-      optionsOf(element, maximum, height),
-      [[], []],
-      element
-    );
-    let width = element.clientWidth;
     const draw = () => {
-      if (width === 0) {
-        return; // hidden: nobody sees it, and the status bar may go on streaming
+      // Hidden, nobody sees it, and the status bar may go on streaming.
+      if (canvas.clientWidth > 0) {
+        const track = live.tracks.of(uuid);
+        paint(canvas, track.times, track.of(metric).mean, maximum);
       }
-      const track = live.tracks.of(uuid);
-      plot.setData([track.times, track.of(metric).mean]);
     };
-    const resizer = new ResizeObserver(() => {
-      width = element.clientWidth;
-      plot.setSize({ width: Math.max(20, width), height });
-      draw();
-    });
-    // Colours come from the theme: draw again when it changes.
-    const themes = new MutationObserver(() => plot.redraw());
-    themes.observe(document.body, {
-      attributes: true,
-      attributeFilter: ['data-jp-theme-name']
-    });
-    resizer.observe(element);
+    const resizer = new ResizeObserver(draw);
+    const forgetColours = onColours(draw);
+    resizer.observe(canvas);
     live.changedCalmly.connect(draw);
-    draw();
     return () => {
       live.changedCalmly.disconnect(draw);
       resizer.disconnect();
-      themes.disconnect();
-      plot.destroy();
+      forgetColours();
     };
-  }, [live, uuid, metric, maximum, height]);
+  }, [live, uuid, metric, maximum]);
   return (
-    <div
-      className="jp-GpuPerf-chart"
-      ref={host}
-      role="img"
-      aria-label={label}
-      style={{ height }}
-    />
+    <div className="jp-GpuPerf-chart" role="img" aria-label={label}>
+      <canvas ref={host} style={{ height }} />
+    </div>
   );
 }
 
-function optionsOf(
-  element: HTMLElement,
-  maximum: number | null,
-  height: number
-): uPlot.Options {
-  const colour = (name: string) => () =>
-    getComputedStyle(element).getPropertyValue(name).trim();
-  return {
-    width: Math.max(20, element.clientWidth),
-    height,
-    padding: [2, 0, 1, 0],
-    legend: { show: false },
-    cursor: { show: false },
-    axes: [{ show: false }, { show: false }],
-    scales: {
-      x: {
-        time: true,
-        range: (_plot, _low, high) => [high - SHOWN_SECONDS, high]
-      },
-      y: {
-        range: (_plot, _low, high) => [0, maximum ?? Math.max(1, high * 1.1)]
-      }
-    },
-    series: [
-      {},
-      {
-        stroke: colour('--jp-brand-color1'),
-        fill: plot => faint(plot.ctx, colour('--jp-brand-color1')()),
-        width: 1.25,
-        points: { show: false }
-      }
-    ]
-  };
-}
-
-/** A colour of the theme, hardly there: its own pale ones are not pale on dark ground. */
-function faint(context: CanvasRenderingContext2D, colour: string): string {
-  context.save();
-  context.fillStyle = colour;
-  const solid = String(context.fillStyle); // `#rrggbb`, unless it is translucent already
-  context.restore();
-  return solid.startsWith('#') ? `${solid}2e` : 'transparent';
+/** Draw a line and the area below it; where a value is missing, there is a gap. */
+function paint(
+  canvas: HTMLCanvasElement,
+  times: readonly number[],
+  values: readonly (number | null)[],
+  maximum: number | null
+): void {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = width * devicePixelRatio; // empties it, too
+  canvas.height = height * devicePixelRatio;
+  const oldest = times[times.length - 1] - SHOWN_SECONDS;
+  const shown = values.filter((_, i) => times[i] >= oldest).map(Number);
+  const top = maximum ?? Math.max(1, 1.1 * Math.max(...shown));
+  const line = new Path2D();
+  const area = new Path2D();
+  values.forEach((value, i) => {
+    if (value === null) {
+      return;
+    }
+    const x = (width * (times[i] - oldest)) / SHOWN_SECONDS;
+    const y = 2 + (height - 3) * (1 - value / top);
+    if (typeof values[i - 1] === 'number') {
+      line.lineTo(x, y);
+    } else {
+      line.moveTo(x, y);
+      area.moveTo(x, height);
+    }
+    area.lineTo(x, y);
+    if (typeof values[i + 1] !== 'number') {
+      area.lineTo(x, height);
+    }
+  });
+  const context = canvas.getContext('2d')!;
+  context.scale(devicePixelRatio, devicePixelRatio);
+  context.strokeStyle = context.fillStyle = getComputedStyle(canvas).color;
+  context.lineWidth = 1.25;
+  context.stroke(line);
+  context.globalAlpha = 0.18;
+  context.fill(area);
 }

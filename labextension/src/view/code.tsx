@@ -2,16 +2,11 @@ import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
 
 import { trans } from '../translation';
-
-interface ICodeProps {
-  readonly code: string;
-  /** Put it into a new cell of the notebook. */
-  insertCode(code: string): Promise<void>;
-}
+import { usePanel } from './context';
 
 /** Code to take over: to copy, or right into the notebook. */
-export function Code(props: ICodeProps): JSX.Element {
-  const { code, insertCode } = props;
+export function Code({ code }: { code: string }): JSX.Element {
+  const { insertCode } = usePanel();
   return (
     <>
       <pre className="jp-GpuPerf-code">{code.trimEnd()}</pre>

@@ -1,5 +1,6 @@
 import type { KernelSpec } from '@jupyterlab/services';
 import type { IStateDB } from '@jupyterlab/statedb';
+import * as React from 'react';
 
 import type { KernelInfo } from '../api/generated';
 import type { IGpuPerf } from '../tokens';
@@ -25,4 +26,11 @@ export interface IPanelContext extends IGpuPerf {
   confirm(title: string, body: string, accept: string): Promise<boolean>;
   /** Where folds are remembered; a page without one forgets them. */
   readonly state: IStateDB | null;
+}
+
+/** What the panel brings; the parts below it take from it what they need. */
+export const PanelContext = React.createContext<IPanelContext | null>(null);
+
+export function usePanel(): IPanelContext {
+  return React.useContext(PanelContext)!;
 }

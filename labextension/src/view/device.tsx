@@ -2,36 +2,33 @@ import * as React from 'react';
 
 import type { DeviceInfo, MetricInfo } from '../api/generated';
 import { shortName } from '../format';
-import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 import { Chart } from './chart';
+import { usePanel } from './context';
 import { Figure, flagsInWords, Readings, topOf } from './figure';
 import { More } from './section';
 import { familyInWords, stateInWords } from './words';
 
 /** The metrics that a card shows large; all others are in the table below. */
-export const MAIN_METRICS = [
+const MAIN_METRICS = [
   'utilization_percent',
   'memory_used_bytes',
   'power_watts',
   'temperature_celsius'
 ];
-/** Below them, each in a line of its own. */
-const LINE_METRICS = ['clock_sm_mhz'];
+/** Below them, in a line of its own. */
+const LINE_METRIC = 'clock_sm_mhz';
 /** The bit that says "idle": no reason to worry. */
 const IDLE_FLAG = 1;
 
 interface IDeviceProps {
   readonly device: DeviceInfo;
-  readonly live: LiveModel;
 }
 
 /** A device with its main figures, a minute's curve for each, and all readings on demand. */
-export function DeviceCard({ device, live }: IDeviceProps): JSX.Element {
+export function DeviceCard({ device }: IDeviceProps): JSX.Element {
+  const { live } = usePanel();
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
-  const shared = { uuid: device.uuid, readings, live };
-  const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
-  const lines = LINE_METRICS.map(name => live.metric(name)).filter(isMetric);
   return (
     <article
       className="jp-GpuPerf-card"
@@ -48,27 +45,23 @@ export function DeviceCard({ device, live }: IDeviceProps): JSX.Element {
       </header>
       <State device={device} />
       <div className="jp-GpuPerf-tiles">
-        {main.map(metric => (
-          <Tile key={metric.name} metric={metric} height={34} {...shared} />
-        ))}
-        {lines.map(metric => (
+        {live.metrics([...MAIN_METRICS, LINE_METRIC]).map(metric => (
           <Tile
             key={metric.name}
+            uuid={device.uuid}
             metric={metric}
-            height={18}
-            line
-            {...shared}
+            readings={readings}
           />
         ))}
       </div>
-      <HeldBack readings={readings} live={live} />
-      <AllReadings readings={readings} live={live} />
+      <HeldBack readings={readings} />
+      <AllReadings readings={readings} />
     </article>
   );
 }
 
 /** What is the matter with the device, when something is. */
-function State({ device }: Pick<IDeviceProps, 'device'>): JSX.Element | null {
+function State({ device }: IDeviceProps): JSX.Element | null {
   const trouble = stateInWords(device.state);
   if (trouble !== null) {
     return (
@@ -87,39 +80,35 @@ function State({ device }: Pick<IDeviceProps, 'device'>): JSX.Element | null {
 interface ITileProps extends IReadingsProps {
   readonly uuid: string;
   readonly metric: MetricInfo;
-  readonly height: number;
-  /** Figure and curve side by side, across the whole card. */
-  readonly line?: boolean;
 }
 
-/** A reading and its last minute. */
-function Tile(props: ITileProps): JSX.Element {
-  const { uuid, metric, height, line, readings, live } = props;
+/** A reading and its last minute; or both side by side, across the whole card. */
+function Tile({ uuid, metric, readings }: ITileProps): JSX.Element {
+  const isLine = metric.name === LINE_METRIC;
   return (
     <div
-      className={`jp-GpuPerf-tile${line ? ' jp-mod-line' : ''}`}
+      className={`jp-GpuPerf-tile${isLine ? ' jp-mod-line' : ''}`}
       data-metric={metric.name}
       title={trans.__(metric.help)}
     >
       <span className="jp-GpuPerf-label">{trans.__(metric.label)}</span>
       <Figure metric={metric} readings={readings} />
       <Chart
-        live={live}
         uuid={uuid}
         metric={metric.name}
         maximum={topOf(metric, readings)}
         label={trans.__('%1, the last minute', trans.__(metric.label))}
-        height={height}
+        height={isLine ? 18 : 34}
       />
     </div>
   );
 }
 
 /** A device as one line, for machines with many; it unfolds into its card. */
-export function DeviceRow({ device, live }: IDeviceProps): JSX.Element {
+export function DeviceRow({ device }: IDeviceProps): JSX.Element {
+  const { live } = usePanel();
   const [open, setOpen] = React.useState(false);
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
-  const main = MAIN_METRICS.map(name => live.metric(name)).filter(isMetric);
   const busy = readings['utilization_percent'];
   return (
     <div className="jp-GpuPerf-rowGroup">
@@ -133,7 +122,7 @@ export function DeviceRow({ device, live }: IDeviceProps): JSX.Element {
         <span className="jp-GpuPerf-rowName">
           {device.index} {shortName(device.name)}
         </span>
-        {main.map(metric => (
+        {live.metrics(MAIN_METRICS).map(metric => (
           <span
             className="jp-GpuPerf-rowFigure"
             data-metric={metric.name}
@@ -147,39 +136,27 @@ export function DeviceRow({ device, live }: IDeviceProps): JSX.Element {
           <span style={{ width: `${typeof busy === 'number' ? busy : 0}%` }} />
         </span>
       </button>
-      {open ? <DeviceCard device={device} live={live} /> : null}
+      {open ? <DeviceCard device={device} /> : null}
     </div>
   );
 }
 
 interface IReadingsProps {
   readonly readings: Readings;
-  readonly live: LiveModel;
 }
 
-function HeldBack({ readings, live }: IReadingsProps): JSX.Element | null {
-  const metric = live.metric('clock_event_flags');
-  const mask = readings['clock_event_flags'];
-  if (
-    metric === undefined ||
-    typeof mask !== 'number' ||
-    (mask & ~IDLE_FLAG) === 0
-  ) {
-    return null;
-  }
-  return (
+function HeldBack({ readings }: IReadingsProps): JSX.Element | null {
+  const metric = usePanel().live.metric('clock_event_flags');
+  const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // 0 where it is missing
+  return metric === undefined || mask === 0 ? null : (
     <p className="jp-GpuPerf-heldBack" title={trans.__(metric.help)}>
-      {trans.__(
-        '%1: %2',
-        trans.__(metric.label),
-        flagsInWords(metric, mask & ~IDLE_FLAG)
-      )}
+      {trans.__('%1: %2', trans.__(metric.label), flagsInWords(metric, mask))}
     </p>
   );
 }
 
-function AllReadings({ readings, live }: IReadingsProps): JSX.Element {
-  const metrics = live.catalog.metrics.filter(
+function AllReadings({ readings }: IReadingsProps): JSX.Element {
+  const metrics = usePanel().live.catalog.metrics.filter(
     metric => metric.scope === 'device'
   );
   return (
@@ -209,8 +186,4 @@ function AllReadings({ readings, live }: IReadingsProps): JSX.Element {
       </table>
     </More>
   );
-}
-
-export function isMetric(metric: MetricInfo | undefined): metric is MetricInfo {
-  return metric !== undefined;
 }

@@ -1,8 +1,8 @@
 import * as React from 'react';
 
 import { trans } from '../translation';
-import type { IPanelContext } from './context';
-import { DeviceCard, DeviceRow, isMetric } from './device';
+import { usePanel } from './context';
+import { DeviceCard, DeviceRow } from './device';
 import { Figure, Readings } from './figure';
 import { NoDevice } from './nodevice';
 import { Section } from './section';
@@ -11,7 +11,8 @@ import { Section } from './section';
 const MANY = 4;
 
 /** All devices, or why there is none, and the machine around them. */
-export function DevicesSection({ live, state }: IPanelContext): JSX.Element {
+export function DevicesSection(): JSX.Element {
+  const { live } = usePanel();
   const devices = live.devices?.devices ?? [];
   const reason = live.devices?.reason ?? null;
   const Device = devices.length >= MANY ? DeviceRow : DeviceCard;
@@ -22,21 +23,20 @@ export function DevicesSection({ live, state }: IPanelContext): JSX.Element {
         ? trans.__('No GPU')
         : undefined;
   return (
-    <Section id="devices" title={trans.__('Devices')} note={note} state={state}>
+    <Section id="devices" title={trans.__('Devices')} note={note}>
       {devices.map(device => (
-        <Device key={device.uuid} device={device} live={live} />
+        <Device key={device.uuid} device={device} />
       ))}
       {reason ? <NoDevice reason={reason} /> : null}
-      <Host live={live} />
+      <Host />
     </Section>
   );
 }
 
-function Host({ live }: Pick<IPanelContext, 'live'>): JSX.Element | null {
+function Host(): JSX.Element | null {
+  const { live } = usePanel();
   const readings: Readings = live.latest?.host ?? {};
-  const metrics = ['host_cpu_percent', 'host_memory_used_bytes']
-    .map(name => live.metric(name))
-    .filter(isMetric);
+  const metrics = live.metrics(['host_cpu_percent', 'host_memory_used_bytes']);
   if (metrics.length === 0) {
     return null;
   }

@@ -26,9 +26,9 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
   const words = (value: number) => plain(formatReading(value, unitOf(name)));
   const edge = (place: number) => low + ((high - low) * place) / counts.length;
   const most = Math.max(...counts);
-  const width = 100 / counts.length;
+  const width = counts.length;
   const at = (value: number) =>
-    Math.max(0, Math.min(100, (100 * (value - low)) / (high - low)));
+    Math.max(0, Math.min(width, (width * (value - low)) / (high - low)));
   const label = trans.__(
     'Distribution: %1, %2 samples',
     labelOf(name, translated),
@@ -37,7 +37,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
   return (
     <div className="jp-GpuPerf-distribution" data-distribution={name}>
       <svg
-        viewBox={`0 0 100 ${HEIGHT}`}
+        viewBox={`0 0 ${width} 1`}
         preserveAspectRatio="none"
         height={HEIGHT}
         aria-hidden="true"
@@ -47,19 +47,11 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
             className="jp-mod-band"
             x={at(interval.low)}
             width={at(interval.high) - at(interval.low)}
-            height={HEIGHT}
+            height={1}
           />
         ) : null}
-        {counts.map((count, i) => (
-          <rect
-            key={i}
-            x={i * width + width * 0.08}
-            width={width * 0.84}
-            y={HEIGHT * (1 - count / most)}
-            height={(HEIGHT * count) / most}
-          />
-        ))}
-        {interval ? <path d={`M${at(interval.value)} 0v${HEIGHT}`} /> : null}
+        <Bars all={counts.map((count, i) => [i, count / most])} />
+        {interval ? <path d={`M${at(interval.value)} 0v1`} /> : null}
       </svg>
       <div className="jp-GpuPerf-ends" aria-hidden="true">
         <span>{words(low)}</span>
@@ -75,5 +67,24 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
         ])}
       />
     </div>
+  );
+}
+
+/** Bars of one width: where each stands, and how high it is, at most 1. */
+export function Bars(props: {
+  all: readonly (readonly [number, number])[];
+}): JSX.Element {
+  return (
+    <>
+      {props.all.map(([place, height]) => (
+        <rect
+          key={place}
+          x={place + 0.08}
+          width={0.84}
+          y={1 - height}
+          height={height}
+        />
+      ))}
+    </>
   );
 }

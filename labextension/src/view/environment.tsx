@@ -1,18 +1,19 @@
-import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { CheckFinding } from '../api/generated';
 import type { DoctorModel } from '../model/doctor';
 import { trans } from '../translation';
-import { pythonsOf } from './benchmarks';
+import { Sign } from './alerts';
 import { CopyButton } from './code';
-import type { IPanelContext } from './context';
-import { Select } from './form';
+import { usePanel } from './context';
+import { pythonsOf, Select } from './form';
 import { Failure } from './refusal';
 import { said } from './said';
 import { More, Section } from './section';
 
-const SIGNS: Record<CheckFinding['status'], string> = {
+type Status = CheckFinding['status'];
+
+const SIGNS: Record<Status, string> = {
   fail: '✕',
   warn: '⚠',
   ok: '✓',
@@ -20,21 +21,52 @@ const SIGNS: Record<CheckFinding['status'], string> = {
 };
 
 /** What the doctor found, what is wrong first. */
-export function EnvironmentSection(context: IPanelContext): JSX.Element {
-  const { doctor, state } = context;
+export function EnvironmentSection(): JSX.Element {
+  const { doctor, kernelspecs } = usePanel();
   return (
-    <UseSignal signal={doctor.changed}>
-      {() => (
-        <Section
-          id="environment"
-          title={trans.__('Environment')}
-          note={noteOf(doctor)}
-          state={state}
+    <Section
+      id="environment"
+      title={trans.__('Environment')}
+      note={noteOf(doctor)}
+    >
+      <div className="jp-GpuPerf-chooser">
+        <Select
+          name="environment"
+          label={trans.__('The environment to look at')}
+          value={doctor.kernel}
+          options={[
+            ['', trans.__('Jupyter server')],
+            ...pythonsOf(kernelspecs)
+          ]}
+          onChange={kernel => doctor.choose(kernel)}
+        />
+        <button
+          className="jp-mod-styled"
+          disabled={doctor.busy}
+          onClick={() => void doctor.examine(true)}
         >
-          <Environment {...context} />
-        </Section>
-      )}
-    </UseSignal>
+          {trans.__('Check again')}
+        </button>
+      </div>
+      <p className="jp-GpuPerf-note" role="status">
+        {doctor.busy
+          ? trans.__('Looking at packages, driver and settings…')
+          : doctor.report?.interpreter}
+      </p>
+      <Failure error={doctor.trouble} role="alert" />
+      <Checks checks={doctor.with('fail', 'warn')} />
+      {(['ok', 'unknown'] as const).map(status => {
+        const checks = doctor.with(status);
+        return checks.length === 0 ? null : (
+          <More
+            key={status}
+            title={`${statusInWords(status)} (${checks.length})`}
+          >
+            <Checks checks={checks} />
+          </More>
+        );
+      })}
+    </Section>
   );
 }
 
@@ -56,118 +88,46 @@ function noteOf(doctor: DoctorModel): string {
     .join(trans._p('between counts', ', '));
 }
 
-function Environment({
-  doctor,
-  kernelspecs,
-  writeInTerminal
-}: IPanelContext): JSX.Element {
-  const wrong = doctor.with('fail', 'warn');
-  return (
-    <>
-      <div className="jp-GpuPerf-chooser">
-        <Select
-          name="environment"
-          label={trans.__('The environment to look at')}
-          value={doctor.kernel}
-          options={[
-            ['', trans.__('Jupyter server')],
-            ...Object.entries(pythonsOf(kernelspecs))
-          ]}
-          onChange={kernel => doctor.choose(kernel)}
-        />
-        <button
-          className="jp-mod-styled"
-          disabled={doctor.busy}
-          onClick={() => void doctor.examine(true)}
-        >
-          {trans.__('Check again')}
-        </button>
-      </div>
-      <p className="jp-GpuPerf-note" role="status">
-        {doctor.busy
-          ? trans.__('Looking at packages, driver and settings…')
-          : doctor.report?.interpreter}
-      </p>
-      <Failure error={doctor.trouble} role="alert" />
-      <Findings findings={wrong} write={writeInTerminal} />
-      <Quiet
-        title={trans.__('As it should be')}
-        findings={doctor.with('ok')}
-        write={writeInTerminal}
-      />
-      <Quiet
-        title={trans.__('Not known here')}
-        findings={doctor.with('unknown')}
-        write={writeInTerminal}
-      />
-    </>
-  );
-}
-
-interface IFindings {
-  readonly findings: readonly CheckFinding[];
-  /** Write a line at the prompt of a new terminal. */
-  readonly write: (line: string) => Promise<void>;
-}
-
-function Quiet(props: IFindings & { title: string }): JSX.Element | null {
-  const { title, findings, write } = props;
-  return findings.length === 0 ? null : (
-    <More title={`${title} (${findings.length})`}>
-      <Findings findings={findings} write={write} />
-    </More>
-  );
-}
-
-function Findings({ findings, write }: IFindings): JSX.Element {
+function Checks(props: { checks: readonly CheckFinding[] }): JSX.Element {
   return (
     <ul className="jp-GpuPerf-checks">
-      {findings.map(each => (
+      {props.checks.map(each => (
         <li key={each.id} data-check={each.id} data-status={each.status}>
-          <Finding finding={each} write={write} />
+          <Check check={each} />
         </li>
       ))}
     </ul>
   );
 }
 
-interface IFinding extends Omit<IFindings, 'findings'> {
-  readonly finding: CheckFinding;
+interface ICheckProps {
+  readonly check: CheckFinding;
 }
 
 /** A line that opens to what was found, what should be, why, and what to type. */
-function Finding(props: IFinding): JSX.Element {
-  const { finding } = props;
-  const words = (text: string) => said(text);
-  const known = finding.status !== 'unknown';
-  const rows: [string, string][] = [
-    [known ? trans.__('Found') : trans.__('Not known'), words(finding.found)],
-    [trans.__('Expected'), words(finding.expected)],
-    [trans.__('Why it matters'), words(finding.why)]
+function Check({ check }: ICheckProps): JSX.Element {
+  const { status, found, expected, why, label, fix, then, link } = check;
+  const rows = [
+    [status === 'unknown' ? trans.__('Not known') : trans.__('Found'), found],
+    [trans.__('Expected'), expected],
+    [trans.__('Why it matters'), why]
   ];
   return (
     <details>
       <summary>
-        <span
-          className="jp-GpuPerf-sign"
-          role="img"
-          aria-label={statusInWords(finding.status)}
-        >
-          {SIGNS[finding.status]}
-        </span>{' '}
-        {words(finding.label)}
+        <Sign label={statusInWords(status)}>{SIGNS[status]}</Sign> {said(label)}
       </summary>
       <dl>
         {rows.map(([name, text]) => (
           <React.Fragment key={name}>
             <dt>{name}</dt>
-            <dd>{text}</dd>
+            <dd>{said(text)}</dd>
           </React.Fragment>
         ))}
       </dl>
-      {finding.fix ? <Fix {...props} /> : null}
-      {finding.then ? <p>{words(finding.then)}</p> : null}
-      <a href={finding.link} target="_blank" rel="noreferrer noopener">
+      {fix ? <Fix check={check} /> : null}
+      {then ? <p>{said(then)}</p> : null}
+      <a href={link} target="_blank" rel="noreferrer noopener">
         {trans.__('More about it')}
       </a>
     </details>
@@ -175,31 +135,31 @@ function Finding(props: IFinding): JSX.Element {
 }
 
 /** What to type; with buttons that spare it. A choice of several lines is the reader's. */
-function Fix(props: IFinding): JSX.Element {
-  const { finding, write } = props;
-  const line = lineOf(finding.fix);
+function Fix({ check }: ICheckProps): JSX.Element {
+  const { writeInTerminal } = usePanel();
+  const line = lineOf(check.fix);
   return (
     <div className="jp-GpuPerf-fix">
       <header>
         <span className="jp-GpuPerf-label">
-          {finding.status === 'ok'
+          {check.status === 'ok'
             ? trans.__('If you like, type')
             : trans.__('To mend it, type')}
         </span>
-        <CopyButton text={finding.fix} />
+        <CopyButton text={check.fix} />
         {line === null ? null : (
           <button
             className="jp-mod-styled"
             title={trans.__(
               'Opens a terminal with this line at its prompt; Enter runs it.'
             )}
-            onClick={() => void write(line)}
+            onClick={() => void writeInTerminal(line)}
           >
             {trans.__('To a terminal')}
           </button>
         )}
       </header>
-      <pre tabIndex={0}>{finding.fix}</pre>
+      <pre tabIndex={0}>{check.fix}</pre>
     </div>
   );
 }
@@ -212,8 +172,8 @@ function lineOf(fix: string): string | null {
     : lines.filter(Boolean).join(' && ');
 }
 
-function statusInWords(status: CheckFinding['status']): string {
-  const words: Record<CheckFinding['status'], string> = {
+function statusInWords(status: Status): string {
+  const words: Record<Status, string> = {
     fail: trans.__('Does not work'),
     warn: trans.__('Warning'),
     ok: trans.__('As it should be'),

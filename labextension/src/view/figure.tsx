@@ -68,18 +68,15 @@ function figureOf(
 /** A reading as plain text, or null where it is missing. */
 export function figureInWords(
   metric: MetricInfo,
-  readings: Readings,
-  share = true
+  readings: Readings
 ): string | null {
   const reading = readings[metric.name];
   if (typeof reading !== 'number') {
     return null;
   }
-  if (metric.kind === 'flags') {
-    return flagsInWords(metric, reading);
-  }
-  const top = share ? topOf(metric, readings) : null;
-  return plain(figureOf(metric, reading, top));
+  return metric.kind === 'flags'
+    ? flagsInWords(metric, reading)
+    : plain(figureOf(metric, reading, topOf(metric, readings)));
 }
 
 /** Short of the top: that `100 %` comes up now and then is not worth a digit's place. */
@@ -89,7 +86,7 @@ const USUAL_RATIO = 0.99;
 export function widestInWords(
   metric: MetricInfo,
   readings: Readings,
-  share = true
+  share: boolean
 ): string {
   const top = topOf(metric, readings);
   const widest =
@@ -125,10 +122,8 @@ function Missing(props: { words: string; focusable: boolean }): JSX.Element {
 
 /** The set bits of a mask, in words. */
 export function flagsInWords(metric: MetricInfo, mask: number): string {
-  const set = Object.entries(metric.flags).filter(
-    ([bit]) => (mask & Number(bit)) !== 0
+  const set = Object.entries(metric.flags).flatMap(([bit, words]) =>
+    mask & Number(bit) ? [trans.__(words)] : []
   );
-  return set.length === 0
-    ? trans.__('nothing')
-    : set.map(([, words]) => trans.__(words)).join(', ');
+  return set.join(', ') || trans.__('nothing');
 }

@@ -1,9 +1,8 @@
-import type { IStateDB } from '@jupyterlab/statedb';
+import type { KernelSpec } from '@jupyterlab/services';
 import * as React from 'react';
 
 import type {
   BenchmarkInfo,
-  DeviceInfo,
   JobRequest,
   ParameterInfo
 } from '../api/generated';
@@ -16,17 +15,12 @@ import {
   Typed
 } from '../model/form';
 import { trans, translated } from '../translation';
+import { usePanel } from './context';
 import { Fold, useRemembered } from './section';
 import { problemInWords } from './words';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
-  /** Kernel spec name → what people call it. */
-  readonly kernels: Record<string, string>;
-  readonly defaultKernel: string;
-  /** The devices to choose from. */
-  readonly devices: readonly DeviceInfo[];
-  readonly state: IStateDB | null;
   /** What stands beside the button: the choice of the benchmark. */
   readonly children: React.ReactNode;
   onRun(request: JobRequest): void;
@@ -34,11 +28,10 @@ interface IFormProps {
 
 /** A benchmark's form, built from its parameters. */
 export function BenchmarkForm(props: IFormProps): JSX.Element {
-  const { benchmark, kernels, defaultKernel, devices, onRun } = props;
+  const { benchmark, children, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
-  const [kernel, setKernel] = React.useState('');
-  const [uuid, setUuid] = React.useState('');
-  const [open, setOpen] = useRemembered(props.state, 'parameters', false);
+  const [open, setOpen] = useRemembered('parameters', false);
+  const target = useTarget('kernel_name');
   const problems = benchmark.parameters.map(each =>
     problemOf(each, typed[each.name])
   );
@@ -47,16 +40,15 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
     onRun({
       benchmark: benchmark.name,
       parameters: parametersOf(benchmark, typed),
-      kernel_name: kernel || defaultKernel || null,
-      // One that is gone meanwhile is not asked for.
-      device: devices.find(each => each.uuid === uuid)?.uuid ?? null
+      kernel_name: target.kernel || null,
+      device: target.device
     });
   };
   const hasProblem = problems.some(problem => problem !== null);
   return (
     <form className="jp-GpuPerf-form" onSubmit={submit} noValidate>
       <div className="jp-GpuPerf-formHead">
-        {props.children}
+        {children}
         <button
           className="jp-mod-styled jp-mod-accept"
           type="submit"
@@ -79,30 +71,84 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
             onChange={value => setTyped({ ...typed, [parameter.name]: value })}
           />
         ))}
-        <Choice
-          name="kernel_name"
-          label={trans.__('Kernel')}
-          help={trans.__('The environment that runs the benchmark.')}
-          value={kernel || defaultKernel}
-          options={kernels}
-          onChange={setKernel}
-        />
-        <DeviceChoice devices={devices} value={uuid} onChange={setUuid} />
+        {target.kernelChoice}
+        {target.deviceChoice}
       </details>
     </form>
   );
 }
 
-/** One of several, as it is said to the reader. */
-export function Select(props: {
-  name: string;
-  label?: string;
-  help?: string;
-  value: string;
-  /** Values, and what people call them. */
-  options: readonly (readonly [string, string])[];
+/** Where it runs: the kernel and the device that were chosen, and what chooses them. */
+export function useTarget(name: string) {
+  const { live, kernelspecs } = usePanel();
+  const [chosen, setKernel] = React.useState('');
+  const [uuid, setUuid] = React.useState('');
+  const kernels = pythonsOf(kernelspecs);
+  // The server's default kernel where that is a Python, else the first that is.
+  const usual = kernelspecs.specs?.default ?? '';
+  const [first] = kernels.find(([each]) => each === usual) ??
+    kernels[0] ?? [''];
+  const kernel = chosen || first;
+  // Nothing can be measured on a recording.
+  const devices = (live.devices?.devices ?? []).filter(
+    each => !each.replayed && !each.host
+  );
+  return {
+    kernels,
+    kernel,
+    // One that is gone meanwhile is not asked for.
+    device: devices.find(each => each.uuid === uuid)?.uuid ?? null,
+    kernelChoice: (
+      <Choice
+        name={name}
+        label={trans.__('Kernel')}
+        help={trans.__('The environment that runs the benchmark.')}
+        value={kernel}
+        options={kernels}
+        onChange={setKernel}
+      />
+    ),
+    deviceChoice:
+      devices.length > 1 ? (
+        <Choice
+          name="device"
+          label={trans.__('GPU')}
+          help={trans.__('The device that runs the benchmark.')}
+          value={uuid}
+          options={[
+            ['', trans.__('The kernel’s first')],
+            ...devices.map(
+              each => [each.uuid, `${each.index} ${each.name}`] as const
+            )
+          ]}
+          onChange={setUuid}
+        />
+      ) : null
+  };
+}
+
+/** The Python kernels: their names, and what people call them. */
+export function pythonsOf(manager: KernelSpec.IManager): Option[] {
+  const specs = Object.values(manager.specs?.kernelspecs ?? {});
+  return specs.flatMap(spec =>
+    spec?.language === 'python' ? [[spec.name, spec.display_name]] : []
+  );
+}
+
+/** A value, and what people call it. */
+type Option = readonly [string, string];
+
+interface IChoiceProps {
+  readonly name: string;
+  readonly label?: string;
+  readonly help?: string;
+  readonly value: string;
+  readonly options: readonly Option[];
   onChange(value: string): void;
-}): JSX.Element {
+}
+
+/** One of several, as it is said to the reader. */
+export function Select(props: IChoiceProps): JSX.Element {
   return (
     <select
       className="jp-mod-styled"
@@ -121,54 +167,14 @@ export function Select(props: {
   );
 }
 
-interface IChoiceProps {
-  readonly name: string;
-  readonly label: string;
-  readonly help: string;
-  readonly value: string;
-  /** Value → what people call it. */
-  readonly options: Record<string, string>;
-  onChange(value: string): void;
-}
-
-export function Choice(props: IChoiceProps): JSX.Element {
-  const { name, label, help, value, options, onChange } = props;
+/** The same as a line of a form. */
+export function Choice({ label, ...props }: IChoiceProps): JSX.Element {
   return (
-    <label className="jp-GpuPerf-field" title={help}>
+    <label className="jp-GpuPerf-field" title={props.help}>
       <span>{label}</span>
-      <Select
-        name={name}
-        help={help}
-        value={value}
-        options={Object.entries(options)}
-        onChange={onChange}
-      />
+      <Select {...props} />
     </label>
   );
-}
-
-/** Which device runs it; nothing where there is no choice. */
-export function DeviceChoice(props: {
-  devices: readonly DeviceInfo[];
-  value: string;
-  onChange(uuid: string): void;
-}): JSX.Element | null {
-  const { devices, value, onChange } = props;
-  return devices.length > 1 ? (
-    <Choice
-      name="device"
-      label={trans.__('GPU')}
-      help={trans.__('The device that runs the benchmark.')}
-      value={value}
-      options={{
-        '': trans.__('The kernel’s first'),
-        ...Object.fromEntries(
-          devices.map(each => [each.uuid, `${each.index} ${each.name}`])
-        )
-      }}
-      onChange={onChange}
-    />
-  ) : null;
 }
 
 interface IFieldProps {
@@ -180,24 +186,12 @@ interface IFieldProps {
   onChange(value: string | boolean): void;
 }
 
-export function Field({
-  parameter,
-  label,
-  value,
-  problem,
-  onChange
-}: IFieldProps): JSX.Element {
-  const help = trans.__(parameter.help);
+export function Field(props: IFieldProps): JSX.Element {
+  const { parameter, label, problem } = props;
   return (
-    <label className="jp-GpuPerf-field" title={help}>
+    <label className="jp-GpuPerf-field" title={trans.__(parameter.help)}>
       <span>{label ?? fieldLabelOf(parameter.name, translated)}</span>
-      <Input
-        parameter={parameter}
-        value={value}
-        problem={problem}
-        help={help}
-        onChange={onChange}
-      />
+      <Input {...props} />
       {problem ? (
         <span className="jp-GpuPerf-problem" role="alert">
           {problemInWords(problem, parameter)}
@@ -207,41 +201,35 @@ export function Field({
   );
 }
 
-function Input({
-  parameter,
-  value,
-  problem,
-  help,
-  onChange
-}: Omit<IFieldProps, 'label'> & { help: string }): JSX.Element {
-  if (typeof value === 'boolean') {
-    return (
-      <input
-        type="checkbox"
-        name={parameter.name}
-        aria-description={help}
-        checked={value}
-        onChange={event => onChange(event.target.checked)}
-      />
-    );
-  }
+function Input(props: IFieldProps): JSX.Element {
+  const { parameter, value, problem, onChange } = props;
+  const { name } = parameter;
+  const help = trans.__(parameter.help);
   if (parameter.type === 'choice') {
     return (
       <Select
-        name={parameter.name}
+        name={name}
         help={help}
-        value={value}
+        value={String(value)}
         options={parameter.choices.map(each => [each, each])}
         onChange={onChange}
       />
     );
   }
-  return (
+  return typeof value === 'boolean' ? (
+    <input
+      type="checkbox"
+      name={name}
+      aria-description={help}
+      checked={value}
+      onChange={event => onChange(event.target.checked)}
+    />
+  ) : (
     <input
       className="jp-mod-styled"
       type="text"
       inputMode="decimal"
-      name={parameter.name}
+      name={name}
       aria-description={help}
       value={value}
       aria-invalid={problem !== null}

@@ -32,7 +32,7 @@ export function Limit(props: ILimitProps): JSX.Element {
   }
   const place = (ratio: number) => `${100 * Math.min(1, ratio)}%`;
   return (
-    <div className="jp-GpuPerf-limit" data-limit={name}>
+    <div data-limit={name}>
       <div className="jp-GpuPerf-track" aria-hidden="true">
         <div style={{ width: place(share) }} />
         {best !== undefined ? (

@@ -1,17 +1,18 @@
 import { UseSignal } from '@jupyterlab/ui-components';
+import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
 import { trans } from '../translation';
 import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
-import type { IPanelContext } from './context';
+import { IPanelContext, PanelContext, usePanel } from './context';
 import { DevicesSection } from './devices';
 import { EnvironmentSection } from './environment';
 import { FindingsSection } from './findings';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
-import { said } from './said';
+import { troubleInWords } from './refusal';
 import { SeenWidget } from './seen';
 import { TrainingSection } from './training';
 import { connectionInWords } from './words';
@@ -27,84 +28,81 @@ export class GpuPanel extends SeenWidget {
   }
 
   protected render(): JSX.Element {
-    const { live, jobs, processes, training, kernelspecs } = this.context;
+    const { context } = this;
+    const { live, jobs, processes, training, recordings, doctor } = context;
+    const parts = [
+      [live.changedCalmly, Head],
+      [live.attention.changed, FindingsSection],
+      [live.changedCalmly, DevicesSection],
+      [training.changed, TrainingSection],
+      [processes.changed, ProcessesSection],
+      [jobs.changed, BenchmarksSection],
+      [recordings.changed, RecordingsSection],
+      [doctor.changed, EnvironmentSection]
+    ] as const;
     return (
-      <div className="jp-GpuPerf-content" tabIndex={-1}>
-        <UseSignal
-          signal={live.changedCalmly}
-          shouldUpdate={() => this.isVisible}
-        >
-          {() => (
-            <>
-              <Status {...this.context} />
-              <Alerts {...this.context} />
-              <FindingsSection {...this.context} />
-              <DevicesSection {...this.context} />
-            </>
-          )}
-        </UseSignal>
-        <UseSignal signal={training.changed}>
-          {() => <TrainingSection {...this.context} />}
-        </UseSignal>
-        <UseSignal signal={processes.changed}>
-          {() => <ProcessesSection {...this.context} />}
-        </UseSignal>
-        <UseSignal signal={kernelspecs.specsChanged}>
-          {() => (
-            <UseSignal signal={jobs.changed}>
-              {() => <BenchmarksSection {...this.context} />}
-            </UseSignal>
-          )}
-        </UseSignal>
-        <RecordingsSection {...this.context} />
-        <UseSignal signal={kernelspecs.specsChanged}>
-          {() => <EnvironmentSection {...this.context} />}
-        </UseSignal>
-      </div>
+      <PanelContext.Provider value={context}>
+        <div className="jp-GpuPerf-content" tabIndex={-1}>
+          <UseSignal signal={context.kernelspecs.specsChanged}>
+            {() =>
+              parts.map(([signal, Part], i) => (
+                <UseSignal
+                  key={i}
+                  signal={signal as ISignal<unknown, void>}
+                  shouldUpdate={() => this.isVisible}
+                >
+                  {() => <Part />}
+                </UseSignal>
+              ))
+            }
+          </UseSignal>
+        </div>
+      </PanelContext.Provider>
     );
   }
 
   protected onSeen(seen: boolean): void {
-    this.context.live.watch(this, seen);
-    this.context.jobs.watch(seen);
-    this.context.processes.watch(seen);
-    this.context.recordings.watch(seen);
-    this.context.doctor.watch(seen);
-    this.context.training.watch(seen);
+    const { live, jobs, processes, training, recordings, doctor } =
+      this.context;
+    live.watch(this, seen);
+    for (const model of [jobs, processes, training, recordings, doctor]) {
+      model.watch(seen);
+    }
   }
 }
 
-/** Where the readings come from, when there is something to say about it. */
-function Status({ live, openDashboard }: IPanelContext): JSX.Element {
+/** Where the readings come from, when there is something to say about it, and what needs attention. */
+function Head(): JSX.Element {
+  const { live, openDashboard } = usePanel();
   const trouble = connectionInWords(live);
   return (
-    <div
-      className="jp-GpuPerf-status"
-      data-connection={live.connection}
-      data-stale={live.stale}
-      role="status"
-    >
-      <button
-        className="jp-mod-styled jp-GpuPerf-toDashboard"
-        title={trans.__('Charts of all readings, up to a day back')}
-        onClick={openDashboard}
+    <>
+      <div
+        className="jp-GpuPerf-status"
+        data-connection={live.connection}
+        data-stale={live.stale}
+        role="status"
       >
-        {trans.__('Dashboard')}
-      </button>
-      {live.version?.source === 'replay' ? (
-        <span className="jp-GpuPerf-badge">
-          {trans.__('Replaying a recording')}
-        </span>
-      ) : null}
-      {trouble ? <span className="jp-GpuPerf-trouble">{trouble}</span> : null}
-      {live.problem ? (
-        <span className="jp-GpuPerf-problem">
-          {live.problem
-            .split('\n')
-            .map(each => said(each))
-            .join(' ')}
-        </span>
-      ) : null}
-    </div>
+        <button
+          className="jp-mod-styled jp-GpuPerf-toDashboard"
+          title={trans.__('Charts of all readings, up to a day back')}
+          onClick={openDashboard}
+        >
+          {trans.__('Dashboard')}
+        </button>
+        {live.version?.source === 'replay' ? (
+          <span className="jp-GpuPerf-badge">
+            {trans.__('Replaying a recording')}
+          </span>
+        ) : null}
+        {trouble ? <span className="jp-GpuPerf-trouble">{trouble}</span> : null}
+        {live.problem ? (
+          <span className="jp-GpuPerf-problem">
+            {troubleInWords(live.problem)}
+          </span>
+        ) : null}
+      </div>
+      <Alerts />
+    </>
   );
 }

@@ -12,7 +12,6 @@ import { said } from './said';
 
 interface IPrecisionProps {
   readonly profile: PrecisionProfile;
-  insertCode(code: string): Promise<void>;
 }
 
 const SIGNS: Record<string, string> = {
@@ -23,8 +22,7 @@ const SIGNS: Record<string, string> = {
 };
 
 /** A cell under every precision: which to use, each mode's figures, what keeps it from more, the code. */
-export function Precision(props: IPrecisionProps): JSX.Element {
-  const { profile, insertCode } = props;
+export function Precision({ profile }: IPrecisionProps): JSX.Element {
   return (
     <div className="jp-GpuPerf-precision">
       <p>
@@ -39,7 +37,7 @@ export function Precision(props: IPrecisionProps): JSX.Element {
           </tr>
         </thead>
         {profile.modes.map(each => (
-          <Mode key={each.mode} mode={each} {...props} />
+          <Mode key={each.mode} mode={each} profile={profile} />
         ))}
       </table>
       <Sentences
@@ -53,7 +51,7 @@ export function Precision(props: IPrecisionProps): JSX.Element {
       {profile.code ? (
         <>
           <h4>{trans.__('The cell for %1', profile.recommended ?? '')}</h4>
-          <Code code={profile.code} insertCode={insertCode} />
+          <Code code={profile.code} />
         </>
       ) : null}
     </div>
@@ -63,8 +61,6 @@ export function Precision(props: IPrecisionProps): JSX.Element {
 /** Its figures, and below them what they can't say. */
 function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const { mode, profile } = props;
-  const { step_seconds, speedup, peak_bytes } = mode;
-  const peak = peak_bytes === null ? null : formatBytes(peak_bytes);
   const breakable = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
   const name =
     mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
@@ -77,12 +73,14 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
       <tr>
         <th scope="row">
           {name}
-          {peak === null ? null : (
-            <span className="jp-GpuPerf-note">{plain(peak)}</span>
+          {mode.peak_bytes === null ? null : (
+            <span className="jp-GpuPerf-note">
+              {plain(formatBytes(mode.peak_bytes))}
+            </span>
           )}
         </th>
-        <Measured name="step_seconds" interval={step_seconds} />
-        <Measured name="speedup" interval={speedup} />
+        <Measured name="step_seconds" interval={mode.step_seconds} />
+        <Measured name="speedup" interval={mode.speedup} />
       </tr>
       {notes === '' ? null : (
         <tr>
@@ -121,13 +119,13 @@ function Measured(props: {
 }
 
 function notesOf(mode: PrecisionMode): string {
-  const compiling =
-    mode.compile_seconds === null ? null : formatSeconds(mode.compile_seconds);
   return [
     mode.verdict === 'reference'
       ? trans.__('what the others are held against')
       : `${SIGNS[mode.verdict ?? ''] ?? ''} ${said(mode.numbers)}`,
-    compiling === null ? '' : trans.__('compiled in %1', plain(compiling)),
+    mode.compile_seconds === null
+      ? ''
+      : trans.__('compiled in %1', plain(formatSeconds(mode.compile_seconds))),
     mode.steps_skipped > 0
       ? trans._n(
           'the scaler skipped %1 step',
@@ -137,7 +135,7 @@ function notesOf(mode: PrecisionMode): string {
       : ''
   ]
     .map(note => note.trim())
-    .filter(note => note !== '')
+    .filter(Boolean)
     .join(' · ');
 }
 

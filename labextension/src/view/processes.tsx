@@ -4,7 +4,7 @@ import type { KernelInfo } from '../api/generated';
 import { formatBytes, plain } from '../format';
 import type { IHolder } from '../model/processes';
 import { trans } from '../translation';
-import type { IKernelActions, IPanelContext } from './context';
+import { usePanel } from './context';
 import { Problem } from './refusal';
 import { Section } from './section';
 import { reasonInWords } from './words';
@@ -13,12 +13,8 @@ import { reasonInWords } from './words';
 const IDLE_SECONDS = 60;
 
 /** Who holds which memory, notebooks first. */
-export function ProcessesSection({
-  processes,
-  live,
-  state,
-  actions
-}: IPanelContext): JSX.Element {
+export function ProcessesSection(): JSX.Element {
+  const { processes, live } = usePanel();
   const holders = processes.holders;
   const reasons = Object.values(processes.processes?.devices ?? {}).flatMap(
     each => (each.reason ? [each.reason] : [])
@@ -30,15 +26,13 @@ export function ProcessesSection({
     <Section
       id="processes"
       title={trans.__('Notebooks and processes')}
-      note={holders.length > 0 ? String(holders.length) : undefined}
-      state={state}
+      note={holders.length || undefined}
     >
       {holders.map(holder => (
         <Holder
           key={holder.id}
           holder={holder}
           indices={indices.size > 1 ? indices : null}
-          actions={actions}
         />
       ))}
       {[...new Set(reasons)].map(reason => (
@@ -61,11 +55,9 @@ interface IHolderProps {
   readonly holder: IHolder;
   /** UUID → index, where there are several devices. */
   readonly indices: Map<string, number> | null;
-  readonly actions: IKernelActions;
 }
 
-function Holder(props: IHolderProps): JSX.Element {
-  const { holder, indices, actions } = props;
+function Holder({ holder, indices }: IHolderProps): JSX.Element {
   const { kernel } = holder;
   const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
   const held = memoryInWords(holder.memoryBytes);
@@ -98,7 +90,7 @@ function Holder(props: IHolderProps): JSX.Element {
         <span className="jp-GpuPerf-number">{held}</span>
       </header>
       {idle ? (
-        <p className="jp-GpuPerf-idle">
+        <p>
           {trans.__(
             'Idle, holding %1 for %2',
             held,
@@ -136,44 +128,30 @@ function Holder(props: IHolderProps): JSX.Element {
           )
         )}
       </ul>
-      {kernel ? (
-        <Actions kernel={kernel} idle={idle} actions={actions} />
-      ) : null}
+      {kernel ? <Actions kernel={kernel} idle={idle} /> : null}
     </article>
   );
 }
 
-function Actions(props: {
-  kernel: KernelInfo;
-  idle: boolean;
-  actions: IKernelActions;
-}): JSX.Element {
-  const { kernel, idle, actions } = props;
+function Actions(props: { kernel: KernelInfo; idle: boolean }): JSX.Element {
+  const { kernel, idle } = props;
+  const { actions } = usePanel();
   const path = kernel.notebook_path;
+  const button = (words: string, act: () => void) => (
+    <button className="jp-mod-styled" onClick={act}>
+      {words}
+    </button>
+  );
   return (
     <div className="jp-GpuPerf-actions">
-      {path ? (
-        <button className="jp-mod-styled" onClick={() => actions.open(path)}>
-          {trans.__('Open')}
-        </button>
-      ) : null}
-      {idle ? null : (
-        <button
-          className="jp-mod-styled"
-          onClick={() => actions.interrupt(kernel)}
-        >
-          {trans.__('Interrupt')}
-        </button>
+      {path ? button(trans.__('Open'), () => actions.open(path)) : null}
+      {idle
+        ? null
+        : button(trans.__('Interrupt'), () => actions.interrupt(kernel))}
+      {button(idle ? trans.__('Free it') : trans.__('Restart'), () =>
+        actions.restart(kernel)
       )}
-      <button className="jp-mod-styled" onClick={() => actions.restart(kernel)}>
-        {idle ? trans.__('Free it') : trans.__('Restart')}
-      </button>
-      <button
-        className="jp-mod-styled"
-        onClick={() => actions.shutDown(kernel)}
-      >
-        {trans.__('Shut down')}
-      </button>
+      {button(trans.__('Shut down'), () => actions.shutDown(kernel))}
     </div>
   );
 }
@@ -195,17 +173,15 @@ function memoryInWords(bytes: number | null): string {
     : plain(formatBytes(bytes));
 }
 
+const STEPS = [
+  [86400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+  [1, 's']
+] as const;
+
 /** `45 s`, `40 min`, `3 h`, `2 d`. */
 export function ageInWords(seconds: number): string {
-  const steps: [number, string][] = [
-    [86400, 'd'],
-    [3600, 'h'],
-    [60, 'min']
-  ];
-  for (const [size, unit] of steps) {
-    if (seconds >= size) {
-      return `${Math.floor(seconds / size)} ${unit}`;
-    }
-  }
-  return `${Math.max(0, Math.floor(seconds))} s`;
+  const [size, unit] = STEPS.find(([each]) => seconds >= each) ?? STEPS[3];
+  return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
 }

@@ -1,18 +1,49 @@
 import * as React from 'react';
 
-import type { JobInfo } from '../api/generated';
+import type { JobInfo, SuiteInfo } from '../api/generated';
+import { isActive } from '../model/jobs';
 import { trans } from '../translation';
+import { Failure } from './refusal';
 
-interface IProgressProps {
-  readonly of: Pick<JobInfo, 'state' | 'progress_ratio' | 'remaining_seconds'>;
+interface IRunProps extends React.HTMLAttributes<HTMLElement> {
+  readonly of: JobInfo | SuiteInfo;
   readonly name: string;
+  /** What is special about it. */
+  readonly note: string;
   /** What it does now, or what it waits for. */
   readonly words: string;
+  readonly log?: string;
   onCancel(): void;
 }
 
-/** How far a job or a suite is, how long it still takes where that can be said, and what ends it. */
-export function Progress(props: IProgressProps): JSX.Element {
+/** A job or a suite: its progress while it runs, then what it found (`children`) or what went wrong. */
+export function Run(props: IRunProps): JSX.Element {
+  const { of, name, note, words, log, onCancel, children, ...attributes } =
+    props;
+  return (
+    <article
+      className="jp-GpuPerf-job"
+      data-job-state={of.state}
+      {...attributes}
+    >
+      <header>
+        <strong>{name}</strong>
+        <span className="jp-GpuPerf-note">{note}</span>
+        <span className="jp-GpuPerf-state">{stateInWords(of.state)}</span>
+      </header>
+      {isActive(of) ? (
+        <Progress of={of} name={name} words={words} onCancel={onCancel} />
+      ) : null}
+      <Failure error={of.error ?? null} log={log} />
+      {children}
+    </article>
+  );
+}
+
+type IProgressProps = Pick<IRunProps, 'of' | 'name' | 'words' | 'onCancel'>;
+
+/** How far it is, how long it still takes where that can be said, and what ends it. */
+function Progress(props: IProgressProps): JSX.Element {
   const { of, name, words, onCancel } = props;
   const left = of.remaining_seconds ?? null;
   return (
@@ -49,4 +80,15 @@ export function spanInWords(seconds: number): string {
   return minutes < 90
     ? `${minutes} min`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function stateInWords(state: JobInfo['state']): string {
+  const words: Record<JobInfo['state'], string> = {
+    queued: trans.__('waiting'),
+    running: trans.__('running'),
+    done: trans.__('done'),
+    failed: trans.__('failed'),
+    cancelled: trans.__('cancelled')
+  };
+  return words[state];
 }

@@ -1,11 +1,9 @@
-import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { RecordingInfo } from '../api/generated';
 import { formatBytes, plain } from '../format';
-import type { RecordingsModel } from '../model/recordings';
 import { trans } from '../translation';
-import type { IPanelContext } from './context';
+import { usePanel } from './context';
 import { ageInWords } from './processes';
 import { Problem } from './refusal';
 import { Section } from './section';
@@ -14,39 +12,18 @@ import { Section } from './section';
 const MOST_SHOWN = 8;
 
 /** Record the readings, and what was recorded. Folded at first: most people never need it. */
-export function RecordingsSection(context: IPanelContext): JSX.Element {
-  const { recordings, state } = context;
+export function RecordingsSection(): JSX.Element {
+  const { recordings } = usePanel();
+  const { running, recordings: all } = recordings;
+  const shown = all.slice(0, MOST_SHOWN);
+  const remaining = all.length - shown.length;
   return (
-    <UseSignal signal={recordings.changed}>
-      {() => (
-        <Section
-          id="recordings"
-          title={trans.__('Recordings')}
-          note={noteOf(recordings)}
-          state={state}
-          initiallyOpen={false}
-        >
-          <Recordings {...context} />
-        </Section>
-      )}
-    </UseSignal>
-  );
-}
-
-function noteOf(recordings: RecordingsModel): string | undefined {
-  if (recordings.running) {
-    return trans.__('● recording');
-  }
-  const count = recordings.recordings.length;
-  return count > 0 ? String(count) : undefined;
-}
-
-function Recordings({ recordings, confirm }: IPanelContext): JSX.Element {
-  const { running } = recordings;
-  const shown = recordings.recordings.slice(0, MOST_SHOWN);
-  const remaining = recordings.recordings.length - shown.length;
-  return (
-    <>
+    <Section
+      id="recordings"
+      title={trans.__('Recordings')}
+      note={running ? trans.__('● recording') : all.length || undefined}
+      initiallyOpen={false}
+    >
       <button
         className="jp-mod-styled"
         data-action={running ? 'stop' : 'record'}
@@ -66,22 +43,7 @@ function Recordings({ recordings, confirm }: IPanelContext): JSX.Element {
       ) : null}
       <ul className="jp-GpuPerf-recordings">
         {shown.map(each => (
-          <Recording
-            key={each.id}
-            recording={each}
-            url={recordings.downloadUrl(each.id)}
-            discard={async () => {
-              if (
-                await confirm(
-                  trans.__('Delete the recording?'),
-                  trans.__('The file %1 is deleted.', each.path),
-                  trans.__('Delete')
-                )
-              ) {
-                await recordings.discard(each.id);
-              }
-            }}
-          />
+          <Recording key={each.id} recording={each} />
         ))}
       </ul>
       {remaining > 0 ? (
@@ -94,16 +56,23 @@ function Recordings({ recordings, confirm }: IPanelContext): JSX.Element {
           )}
         </p>
       ) : null}
-    </>
+    </Section>
   );
 }
 
-function Recording(props: {
-  recording: RecordingInfo;
-  url: string;
-  discard: () => void;
-}): JSX.Element {
-  const { recording, url, discard } = props;
+function Recording(props: { recording: RecordingInfo }): JSX.Element {
+  const { recording } = props;
+  const { recordings, rest, confirm } = usePanel();
+  const discard = async () => {
+    const isSure = await confirm(
+      trans.__('Delete the recording?'),
+      trans.__('The file %1 is deleted.', recording.path),
+      trans.__('Delete')
+    );
+    if (isSure) {
+      await recordings.discard(recording.id);
+    }
+  };
   const began = new Date(1000 * recording.started_seconds);
   const name = recording.label || began.toLocaleString();
   return (
@@ -117,7 +86,7 @@ function Recording(props: {
         <span className="jp-GpuPerf-actions">
           <a
             className="jp-mod-styled"
-            href={url}
+            href={rest.recordingUrl(recording.id)}
             download
             aria-label={trans.__('Download the recording %1', name)}
           >
@@ -125,7 +94,7 @@ function Recording(props: {
           </a>
           <button
             className="jp-mod-styled"
-            onClick={discard}
+            onClick={() => void discard()}
             aria-label={trans.__('Delete the recording %1', name)}
           >
             {trans.__('Delete')}

@@ -2,7 +2,6 @@ import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
 
 import type { BenchmarkResult, Interval } from '../api/generated';
-import type { Rest } from '../api/rest';
 import { formatInterval, labelOf } from '../format';
 import { csvOf, markdownOf } from '../model/export';
 import { roofsOf } from '../model/limits';
@@ -20,30 +19,23 @@ interface IResultProps {
   readonly result: BenchmarkResult;
   /** Its number among the kept ones; null where it was not kept. */
   readonly id: number | null;
-  readonly rest: Rest;
   /** Whether to say at once how it stands. */
   readonly isNewest: boolean;
-  insertCode(code: string): Promise<void>;
 }
 
 /** What was measured: each figure with its samples, limits and past. */
-export function Result(props: IResultProps): JSX.Element {
-  const { result, id, rest, isNewest, insertCode } = props;
+export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
   const [open, setOpen] = React.useState(isNewest);
-  const standing = useStanding(rest, id, open);
+  const standing = useStanding(id, open);
   const roofs = roofsOf(result);
   return (
     <>
       {result.precision ? (
-        <Precision profile={result.precision} insertCode={insertCode} />
+        <Precision profile={result.precision} />
       ) : (
         <Figures result={result} best={standing.comparison?.best ?? {}} />
       )}
-      {result.warnings.map(warning => (
-        <p className="jp-GpuPerf-warning" key={warning}>
-          {said(warning)}
-        </p>
-      ))}
+      <Warnings of={result} />
       <Exports result={result} />
       {id === null ? null : (
         <More
@@ -62,6 +54,18 @@ export function Result(props: IResultProps): JSX.Element {
       <More title={trans.__('Measured on')}>
         <Rows rows={Object.entries(result.environment)} />
       </More>
+    </>
+  );
+}
+
+export function Warnings({ of }: { of: BenchmarkResult }): JSX.Element {
+  return (
+    <>
+      {of.warnings.map(warning => (
+        <p className="jp-GpuPerf-warning" key={warning}>
+          {said(warning)}
+        </p>
+      ))}
     </>
   );
 }

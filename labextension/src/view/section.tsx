@@ -1,14 +1,13 @@
-import type { IStateDB } from '@jupyterlab/statedb';
 import * as React from 'react';
 
 import { NAMESPACE } from '../tokens';
+import { usePanel } from './context';
 
 interface ISectionProps {
   readonly id: string;
   readonly title: string;
   /** A few words beside the title, seen also while it is folded. */
-  readonly note?: string;
-  readonly state: IStateDB | null;
+  readonly note?: string | number;
   /** Before anybody folds it. */
   readonly initiallyOpen?: boolean;
   readonly children: React.ReactNode;
@@ -16,8 +15,8 @@ interface ISectionProps {
 
 /** A part of the panel that folds, and remembers it. */
 export function Section(props: ISectionProps): JSX.Element {
-  const { id, title, note, state, initiallyOpen = true, children } = props;
-  const [open, setOpen] = useRemembered(state, `section-${id}`, initiallyOpen);
+  const { id, title, note, initiallyOpen = true, children } = props;
+  const [open, setOpen] = useRemembered(`section-${id}`, initiallyOpen);
   return (
     <details className="jp-GpuPerf-section" data-section={id} open={open}>
       <Fold open={open} onChange={setOpen}>
@@ -49,23 +48,23 @@ export function Fold({ open, children, onChange }: IFoldProps): JSX.Element {
 
 /** More about it, folded: always there, or made only while it is open where `onChange` says so. */
 export function More(props: {
-  title: React.ReactNode;
+  title: string;
   open?: boolean;
   onChange?: (open: boolean) => void;
   children: React.ReactNode;
+  'data-part'?: string;
 }): JSX.Element {
-  const { title, open = false, onChange, children } = props;
-  return onChange ? (
-    <details className="jp-GpuPerf-all" open={open}>
-      <Fold open={open} onChange={onChange}>
-        {title}
-      </Fold>
-      {open ? children : null}
-    </details>
-  ) : (
-    <details className="jp-GpuPerf-all">
-      <summary>{title}</summary>
-      {children}
+  const { title, open, onChange, children, ...attributes } = props;
+  return (
+    <details className="jp-GpuPerf-all" open={open} {...attributes}>
+      {onChange ? (
+        <Fold open={open ?? false} onChange={onChange}>
+          {title}
+        </Fold>
+      ) : (
+        <summary>{title}</summary>
+      )}
+      {onChange && !open ? null : children}
     </details>
   );
 }
@@ -76,10 +75,10 @@ const OFF = 'off';
 
 /** A switch whose position outlives the page. */
 export function useRemembered(
-  state: IStateDB | null,
   name: string,
   initial: boolean
 ): [boolean, (value: boolean) => void] {
+  const { state } = usePanel();
   const key = `${NAMESPACE}:${name}`;
   const [value, setValue] = React.useState(initial);
   React.useEffect(() => {

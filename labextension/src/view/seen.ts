@@ -1,10 +1,20 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
+import type { ISignal } from '@lumino/signaling';
 
 /** A widget that knows when it is seen: hidden with what holds it, it is not. */
 export abstract class SeenWidget extends ReactWidget {
   /** Called when it comes into sight, and when it goes. */
   protected abstract onSeen(seen: boolean): void;
+
+  /** Draw anew whenever something says that it changed, or no longer. */
+  protected drawOn(changed: ISignal<unknown, void>, seen: boolean): void {
+    if (seen) {
+      changed.connect(this.update, this);
+    } else {
+      changed.disconnect(this.update, this);
+    }
+  }
 
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);

@@ -1,11 +1,11 @@
 import * as React from 'react';
 
 import type { EnvironmentChange, ResultComparison } from '../api/generated';
-import type { Refusal, Rest } from '../api/rest';
+import { attempt, Refusal } from '../api/rest';
 import { labelOf } from '../format';
-import { asRefusal } from '../model/jobs';
 import { trans, translated } from '../translation';
 import { changeInWords, ratioInWords } from './changed';
+import { usePanel } from './context';
 import { Problem } from './refusal';
 import { Rows } from './rows';
 import { More } from './section';
@@ -21,11 +21,8 @@ export interface IStanding {
 }
 
 /** Ask the server how a kept result stands, once somebody wants to know. */
-export function useStanding(
-  rest: Rest,
-  id: number | null,
-  wanted: boolean
-): IStanding {
+export function useStanding(id: number | null, wanted: boolean): IStanding {
+  const { rest } = usePanel();
   const [comparison, setComparison] = React.useState<ResultComparison | null>(
     null
   );
@@ -37,30 +34,22 @@ export function useStanding(
       return;
     }
     let stale = false;
-    rest.comparison(id, other).then(
-      found => {
-        if (!stale) {
-          setComparison(found);
-          setTrouble(null);
-        }
-      },
-      error => {
-        if (!stale) {
-          setTrouble(asRefusal(error));
-        }
+    void attempt(async () => {
+      const found = await rest.comparison(id, other);
+      if (!stale) {
+        setComparison(found);
       }
-    );
+    }).then(refusal => stale || setTrouble(refusal));
     return () => {
       stale = true;
     };
   }, [rest, id, wanted, other, turn]);
   const mark = async (baseline: number) => {
-    try {
-      await rest.markBaseline(baseline);
+    const refusal = await attempt(() => rest.markBaseline(baseline));
+    setTrouble(refusal);
+    if (refusal === null) {
       setOther(null);
       setTurn(turn + 1);
-    } catch (error) {
-      setTrouble(asRefusal(error));
     }
   };
   return {
@@ -76,6 +65,13 @@ export function useStanding(
 export function Standing(props: IStanding): JSX.Element {
   const { comparison, trouble } = props;
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
+  const past = comparison &&
+    figure && {
+      history: comparison.history,
+      figure,
+      current: comparison.id,
+      against: comparison.against?.id ?? null
+    };
   return (
     <div className="jp-GpuPerf-standing">
       <Problem of={trouble} role="alert" />
@@ -84,19 +80,11 @@ export function Standing(props: IStanding): JSX.Element {
           <Against {...props} comparison={comparison} />
         </div>
       )}
-      {comparison && figure ? (
+      {past ? (
         <>
-          <Trend
-            history={comparison.history}
-            figure={figure}
-            current={comparison.id}
-            against={comparison.against?.id ?? null}
-          />
+          <Trend {...past} />
           <HistoryList
-            history={comparison.history}
-            figure={figure}
-            current={comparison.id}
-            against={comparison.against?.id ?? null}
+            {...past}
             onCompare={props.compare}
             onBaseline={props.mark}
           />

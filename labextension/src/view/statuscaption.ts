@@ -8,7 +8,6 @@ import {
 import { trans } from '../translation';
 import { alertsInWords, findingsInWords, isUrgent } from './alertdot';
 import { placeOf } from './alerts';
-import { isMetric } from './device';
 import { figureInWords } from './figure';
 import { said } from './said';
 import { connectionInWords, stateInWords } from './words';
@@ -50,13 +49,12 @@ function alertLines(live: LiveModel): string[] {
 /** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; of one that is lost, that it is. */
 function deviceLine(device: DeviceInfo, live: LiveModel): string {
   const readings = live.latest?.devices[device.uuid] ?? {};
-  const figures = STATUS_BAR_DEFAULTS.metrics
-    .map(name => live.metric(name))
-    .filter(isMetric)
-    .map(metric => {
-      const figure = figureInWords(metric, readings) ?? '–';
-      return `${trans.__(metric.label)} ${figure}`;
-    });
+  const figures = live
+    .metrics(STATUS_BAR_DEFAULTS.metrics)
+    .map(
+      metric =>
+        `${trans.__(metric.label)} ${figureInWords(metric, readings) ?? '–'}`
+    );
   return trans.__(
     '%1: %2',
     `${trans.__('GPU %1', device.index)} ${device.name}`,

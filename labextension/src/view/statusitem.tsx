@@ -1,4 +1,3 @@
-import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { chipIcon } from '../icon';
@@ -11,6 +10,8 @@ import { StatusLine } from './statusline';
 
 /** One device in a line, a dot for alerts, and all devices in the tooltip. */
 export class StatusItem extends SeenWidget {
+  settings: IStatusBarSettings = STATUS_BAR_DEFAULTS;
+
   constructor(
     private readonly live: LiveModel,
     private readonly open: () => void
@@ -19,34 +20,24 @@ export class StatusItem extends SeenWidget {
     this.addClass('jp-GpuPerf-statusItem');
   }
 
-  set settings(settings: IStatusBarSettings) {
-    this.settingsValue = settings;
-    this.update();
-  }
-
   protected render(): JSX.Element {
-    const { live, settingsValue: settings } = this;
+    const { live, settings } = this;
     return (
-      <UseSignal signal={live.changedCalmly}>
-        {() => (
-          <button
-            onClick={this.open}
-            title={captionOf(live, settings)}
-            data-connection={live.connection}
-            data-stale={live.stale}
-          >
-            <chipIcon.react tag="span" height="14px" width="14px" />
-            <AlertDot alerts={live.alerts} findings={live.attention.findings} />
-            <StatusLine live={live} settings={settings} />
-          </button>
-        )}
-      </UseSignal>
+      <button
+        onClick={this.open}
+        title={captionOf(live, settings)}
+        data-connection={live.connection}
+        data-stale={live.stale}
+      >
+        <chipIcon.react tag="span" height="14px" width="14px" />
+        <AlertDot alerts={live.alerts} findings={live.attention.findings} />
+        <StatusLine live={live} settings={settings} />
+      </button>
     );
   }
 
   protected onSeen(seen: boolean): void {
     this.live.watch(this, seen);
+    this.drawOn(this.live.changedCalmly, seen);
   }
-
-  private settingsValue = STATUS_BAR_DEFAULTS;
 }

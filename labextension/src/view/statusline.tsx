@@ -11,7 +11,6 @@ import {
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
 import { trans } from '../translation';
-import { isMetric } from './device';
 import { Figure, Readings, widestInWords } from './figure';
 
 const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
@@ -37,14 +36,11 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
     ...live.latest?.host,
     ...live.latest?.devices[device.uuid]
   };
-  const metrics = settings.metrics
-    .map(name => live.metric(name))
-    .filter(isMetric);
   const more = devices.length - 1;
   return (
     <>
       <span data-device={device.uuid}>{nameOf(device, settings)}</span>
-      {metrics.map(metric => (
+      {live.metrics(settings.metrics).map(metric => (
         <React.Fragment key={metric.name}>
           <span className="jp-GpuPerf-separator">{' · '}</span>
           <StatusFigure

@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { LoaderSteps } from '../api/generated';
 import { formatSeconds, plain } from '../format';
 import { trans } from '../translation';
+import { Bars } from './distribution';
 
 /** Bars that hold fewer steps than this share are still seen. */
 const LEAST_HEIGHT = 0.06;
@@ -34,18 +35,12 @@ export function StepTimes({ steps }: IStepTimesProps): JSX.Element {
         role="img"
         aria-label={trans.__('Step times: %1', spread)}
       >
-        {steps.bins.map(bin => {
-          const height = Math.max(LEAST_HEIGHT, bin.count / most);
-          return (
-            <rect
-              key={bin.low_seconds}
-              x={place(bin.low_seconds) + 0.08}
-              y={1 - height}
-              width={0.84}
-              height={height}
-            />
-          );
-        })}
+        <Bars
+          all={steps.bins.map(bin => [
+            place(bin.low_seconds),
+            Math.max(LEAST_HEIGHT, bin.count / most)
+          ])}
+        />
       </svg>
       <span className="jp-GpuPerf-note">{spread}</span>
     </div>

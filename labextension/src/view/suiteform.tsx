@@ -1,15 +1,13 @@
-import type { IStateDB } from '@jupyterlab/statedb';
 import * as React from 'react';
 
 import type {
   BenchmarkInfo,
-  DeviceInfo,
   ParameterInfo,
   SuiteRequest
 } from '../api/generated';
 import { problemOf } from '../model/form';
 import { trans } from '../translation';
-import { Choice, DeviceChoice, Field } from './form';
+import { Choice, Field, useTarget } from './form';
 import { Fold, More, useRemembered } from './section';
 
 const NUMBER: Omit<ParameterInfo, 'name' | 'help'> = {
@@ -22,27 +20,24 @@ const NUMBER: Omit<ParameterInfo, 'name' | 'help'> = {
 
 interface ISuiteFormProps {
   readonly benchmarks: readonly BenchmarkInfo[];
-  /** Kernel spec name → what people call it. */
-  readonly kernels: Record<string, string>;
-  readonly defaultKernel: string;
-  readonly devices: readonly DeviceInfo[];
-  readonly state: IStateDB | null;
   onRun(request: SuiteRequest): void;
 }
 
 /** Many benchmarks at once: in one kernel, or by turns in two that are held against each other. */
-export function SuiteForm(props: ISuiteFormProps): JSX.Element {
-  const { benchmarks, kernels, defaultKernel, devices, onRun } = props;
-  const [open, setOpen] = useRemembered(props.state, 'suite', false);
-  const [kernel, setKernel] = React.useState('');
+export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
+  const [open, setOpen] = useRemembered('suite', false);
+  const target = useTarget('suite_kernel');
   const [other, setOther] = React.useState('');
-  const [uuid, setUuid] = React.useState('');
   const [left, setLeft] = React.useState<readonly string[]>([]);
-  const [typed, setTyped] = React.useState({ rounds: '5', minutes: '30' });
-  const fields: ParameterInfo[] = [
+  const [typed, setTyped] = React.useState<Record<string, string>>({
+    rounds: '5',
+    minutes: '30'
+  });
+  const fields: (ParameterInfo & { label: string })[] = [
     {
       ...NUMBER,
       name: 'rounds',
+      label: trans.__('Rounds'),
       type: 'integer',
       maximum: 50,
       help: trans.__(
@@ -52,23 +47,18 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
     {
       ...NUMBER,
       name: 'minutes',
+      label: trans.__('Time (min)'),
       help: trans.__('No round is begun that would take longer.')
     }
   ];
-  const labels: Record<string, string> = {
-    rounds: trans.__('Rounds'),
-    minutes: trans.__('Time (min)')
-  };
-  const problems = fields.map(each =>
-    problemOf(each, typed[each.name as keyof typeof typed])
-  );
+  const problems = fields.map(each => problemOf(each, typed[each.name]));
   const chosen = benchmarks.filter(each => !left.includes(each.name));
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
     onRun({
       benchmarks: left.length > 0 ? chosen.map(each => each.name) : [],
-      kernel_names: [kernel || defaultKernel, other].filter(each => each),
-      device: devices.find(each => each.uuid === uuid)?.uuid ?? null,
+      kernel_names: [target.kernel, other].filter(Boolean),
+      device: target.device,
       rounds: Number(typed.rounds),
       budget_seconds: 60 * Number(typed.minutes)
     });
@@ -84,29 +74,22 @@ export function SuiteForm(props: ISuiteFormProps): JSX.Element {
             'Runs what fits this machine. Two kernels run by turns (A B B A …), so that what drifts counts for both.'
           )}
         </p>
-        <Choice
-          name="suite_kernel"
-          label={trans.__('Kernel')}
-          help={trans.__('The environment that runs the benchmark.')}
-          value={kernel || defaultKernel}
-          options={kernels}
-          onChange={setKernel}
-        />
+        {target.kernelChoice}
         <Choice
           name="suite_other"
           label={trans.__('Against')}
           help={trans.__('Another environment to hold it against.')}
           value={other}
-          options={{ '': trans.__('no other'), ...kernels }}
+          options={[['', trans.__('no other')], ...target.kernels]}
           onChange={setOther}
         />
-        <DeviceChoice devices={devices} value={uuid} onChange={setUuid} />
+        {target.deviceChoice}
         {fields.map((field, i) => (
           <Field
             key={field.name}
             parameter={field}
-            label={labels[field.name]}
-            value={typed[field.name as keyof typeof typed]}
+            label={field.label}
+            value={typed[field.name]}
             problem={problems[i]}
             onChange={value =>
               setTyped({ ...typed, [field.name]: String(value) })

@@ -1,8 +1,7 @@
 import * as React from 'react';
 
 import type { SuiteInfo, SuiteReport } from '../api/generated';
-import type { Rest } from '../api/rest';
-import { isActive } from '../model/jobs';
+import { attempt } from '../api/rest';
 import { trans } from '../translation';
 import {
   bothInWords,
@@ -11,58 +10,43 @@ import {
   ratioInWords,
   settingsInWords
 } from './changed';
-import { stateInWords } from './job';
-import { Progress } from './progress';
-import { Failure, troubleInWords } from './refusal';
-import { Figures } from './result';
+import { usePanel } from './context';
+import { Run } from './progress';
+import { troubleInWords } from './refusal';
+import { Figures, Warnings } from './result';
 import { said } from './said';
 import { More } from './section';
 import { EnvironmentChanges } from './standing';
 
 interface ISuiteProps {
   readonly suite: SuiteInfo;
-  readonly rest: Rest;
   readonly isNewest: boolean;
-  onCancel(): void;
 }
 
 /** One suite: its progress over the whole, and what it found so far. */
-export function Suite(props: ISuiteProps): JSX.Element {
-  const { suite, rest, isNewest, onCancel } = props;
+export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
+  const { jobs } = usePanel();
   const [open, setOpen] = React.useState(isNewest);
   const measured = suite.sides.every(side => side.result_ids.length > 0);
   const titles = suite.sides.map(side => side.title);
   const left = suite.sides.flatMap(side =>
     side.failures.map(each => ({ ...each, title: side.title }))
   );
+  const rounds = trans.__('%1 of %2 rounds', suite.rounds_done, suite.rounds);
   return (
-    <article
-      className="jp-GpuPerf-job"
+    <Run
       data-suite={suite.id}
-      data-job-state={suite.state}
+      of={suite}
+      name={trans.__('Suite')}
+      note={`${titles.join(' ⇄ ')} · ${rounds}`}
+      words={said(suite.progress_message)}
+      onCancel={() => void jobs.cancelSuite(suite.id)}
     >
-      <header>
-        <strong>{trans.__('Suite')}</strong>
-        <span className="jp-GpuPerf-note">
-          {titles.join(' ⇄ ')} ·{' '}
-          {trans.__('%1 of %2 rounds', suite.rounds_done, suite.rounds)}
-        </span>
-        <span className="jp-GpuPerf-state">{stateInWords(suite.state)}</span>
-      </header>
-      {isActive(suite) ? (
-        <Progress
-          of={suite}
-          name={trans.__('Suite')}
-          words={said(suite.progress_message)}
-          onCancel={onCancel}
-        />
-      ) : null}
       {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
         <p className="jp-GpuPerf-note">
           {trans.__('The time was up: another round would not have fitted.')}
         </p>
       ) : null}
-      <Failure error={suite.error ?? null} />
       {measured ? (
         <More
           title={
@@ -71,7 +55,7 @@ export function Suite(props: ISuiteProps): JSX.Element {
           open={open}
           onChange={setOpen}
         >
-          <Found suite={suite} rest={rest} />
+          <Found suite={suite} />
         </More>
       ) : null}
       {left.length > 0 ? (
@@ -84,13 +68,13 @@ export function Suite(props: ISuiteProps): JSX.Element {
           ))}
         </More>
       ) : null}
-    </article>
+    </Run>
   );
 }
 
 /** What it found, asked for anew when there is more. */
-function Found(props: Pick<ISuiteProps, 'suite' | 'rest'>): JSX.Element | null {
-  const { suite, rest } = props;
+function Found({ suite }: { suite: SuiteInfo }): JSX.Element | null {
+  const { rest } = usePanel();
   const [report, setReport] = React.useState<SuiteReport | null>(null);
   const results = suite.sides.reduce(
     (sum, side) => sum + side.result_ids.length,
@@ -98,14 +82,12 @@ function Found(props: Pick<ISuiteProps, 'suite' | 'rest'>): JSX.Element | null {
   );
   React.useEffect(() => {
     let stale = false;
-    rest.suiteReport(suite.id).then(
-      found => {
-        if (!stale) {
-          setReport(found);
-        }
-      },
-      () => undefined // the next result asks again
-    );
+    void attempt(async () => {
+      const found = await rest.suiteReport(suite.id);
+      if (!stale) {
+        setReport(found);
+      }
+    }); // the next result asks again
     return () => {
       stale = true;
     };
@@ -120,11 +102,7 @@ function Found(props: Pick<ISuiteProps, 'suite' | 'rest'>): JSX.Element | null {
         <details key={result.benchmark} data-benchmark={result.benchmark}>
           <summary>{result.benchmark}</summary>
           <Figures result={result} best={{}} />
-          {result.warnings.map(warning => (
-            <p className="jp-GpuPerf-warning" key={warning}>
-              {said(warning)}
-            </p>
-          ))}
+          <Warnings of={result} />
         </details>
       ))}
       <div className="jp-GpuPerf-actions">

@@ -5,7 +5,7 @@ import { formatSeconds, grouped, plain } from '../format';
 import { splitOf } from '../model/training';
 import { trans } from '../translation';
 import { Band } from './band';
-import type { IPanelContext } from './context';
+import { usePanel } from './context';
 import { placeOf } from './place';
 import { ageInWords } from './processes';
 import { Problem } from './refusal';
@@ -21,15 +21,13 @@ const LOAD = '%load_ext jupyter_gpuperf';
 const WATCH = '%gpuwatch on';
 
 /** Per watched notebook: how fast it trains, and what its steps wait for. */
-export function TrainingSection(context: IPanelContext): JSX.Element {
-  const { training, state } = context;
-  const { notebooks, trouble } = training;
+export function TrainingSection(): JSX.Element {
+  const { notebooks, trouble } = usePanel().training;
   return (
     <Section
       id="training"
       title={trans.__('Training')}
-      note={notebooks.length > 1 ? String(notebooks.length) : undefined}
-      state={state}
+      note={notebooks.length > 1 ? notebooks.length : undefined}
     >
       {notebooks.length === 0 ? (
         <p className="jp-GpuPerf-note">
@@ -38,21 +36,20 @@ export function TrainingSection(context: IPanelContext): JSX.Element {
         </p>
       ) : null}
       {notebooks.map(notebook => (
-        <Notebook key={notebook.key} {...context} notebook={notebook} />
+        <Notebook key={notebook.key} notebook={notebook} />
       ))}
       <Problem of={trouble} />
     </Section>
   );
 }
 
-interface INotebookProps extends IPanelContext {
+interface INotebookProps {
   readonly notebook: NotebookTraining;
 }
 
-function Notebook(props: INotebookProps): JSX.Element {
-  const { notebook, training } = props;
+function Notebook({ notebook }: INotebookProps): JSX.Element {
   const [main] = notebook.loaders;
-  const now = training.now?.time_seconds ?? 0;
+  const now = usePanel().training.now?.time_seconds ?? 0;
   const stands = main === undefined ? null : standsFor(main, now);
   return (
     <article
@@ -65,9 +62,7 @@ function Notebook(props: INotebookProps): JSX.Element {
         {main === undefined ? null : <Rate steps={main} />}
       </header>
       {stands === null ? null : (
-        <p className="jp-GpuPerf-idle">
-          {trans.__('No step for %1', ageInWords(stands))}
-        </p>
+        <p>{trans.__('No step for %1', ageInWords(stands))}</p>
       )}
       {main === undefined ? (
         <p className="jp-GpuPerf-note">
@@ -76,17 +71,17 @@ function Notebook(props: INotebookProps): JSX.Element {
             : trans.__('Not watched any more.')}
         </p>
       ) : (
-        <Loops {...props} now={now} />
+        <Loops notebook={notebook} now={now} />
       )}
-      {notebook.connected && main !== undefined && stands === null ? (
-        <Explain {...props} main={main} />
+      {/* A rank has no cell below which its profile could appear. */}
+      {notebook.connected && main && stands === null && !isRank(main) ? (
+        <Explain notebook={notebook} />
       ) : null}
     </article>
   );
 }
 
-function Name(props: Pick<INotebookProps, 'notebook'>): JSX.Element {
-  const { notebook } = props;
+function Name({ notebook }: INotebookProps): JSX.Element {
   return (
     <strong title={notebook.notebook_path ?? undefined}>
       {notebook.notebook_path?.split('/').pop() ??
@@ -95,12 +90,13 @@ function Name(props: Pick<INotebookProps, 'notebook'>): JSX.Element {
   );
 }
 
-function Explain(
-  props: INotebookProps & { main: LoaderSteps }
-): JSX.Element | null {
-  const { notebook, training, main } = props;
-  // A rank has no cell below which its profile could appear.
-  return typeof main.rank === 'number' ? null : (
+function isRank(steps: LoaderSteps): boolean {
+  return typeof steps.rank === 'number';
+}
+
+function Explain({ notebook }: INotebookProps): JSX.Element {
+  const { training } = usePanel();
+  return (
     <button
       className="jp-mod-styled"
       title={trans.__(
@@ -115,7 +111,8 @@ function Explain(
 
 /** The main loop in full, the others in a line each. */
 function Loops(props: INotebookProps & { now: number }): JSX.Element {
-  const { notebook, training, now } = props;
+  const { notebook, now } = props;
+  const { training, live } = usePanel();
   const [main, ...others] = notebook.loaders;
   const label = splitInWords(main)
     .map(part => part.words)
@@ -126,12 +123,12 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
       <Split steps={main} />
       <Epoch steps={main} />
       <StepTimes steps={main} />
-      <Loader steps={main} place={placeOf(main, props.live)} />
+      <Loader steps={main} place={placeOf(main, live)} />
       {others.map(each => (
         <OtherLoop
           key={`${each.pid} ${each.loader_id}`}
           steps={each}
-          place={placeOf(each, props.live)}
+          place={placeOf(each, live)}
         />
       ))}
     </>

@@ -28,18 +28,15 @@ export function reasonInWords(reason: string): string {
 
 /** What is the matter with a device, in words; null when it works. */
 export function stateInWords(state: DeviceInfo['state']): string | null {
-  switch (state) {
-    case 'not_answering':
-      return trans.__(
-        'Not answering: a call of the driver hangs. See whether nvidia-smi answers.'
-      );
-    case 'device_lost':
-      return trans.__(
-        'Lost: the driver cannot reach it any more. A restart of the machine usually brings it back.'
-      );
-    default:
-      return null;
-  }
+  const words: Record<string, string> = {
+    not_answering: trans.__(
+      'Not answering: a call of the driver hangs. See whether nvidia-smi answers.'
+    ),
+    device_lost: trans.__(
+      'Lost: the driver cannot reach it any more. A restart of the machine usually brings it back.'
+    )
+  };
+  return words[state] ?? null;
 }
 
 /** How the page gets its readings, in words; null when all is well. */

@@ -1,4 +1,3 @@
-import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { DeviceInfo, MetricInfo } from '../../api/generated';
@@ -28,19 +27,16 @@ export class Dashboard extends SeenWidget {
   protected render(): JSX.Element {
     const { model } = this.context;
     return (
-      <UseSignal signal={model.changed}>
-        {() => (
-          <div className="jp-GpuPerf-content" tabIndex={-1}>
-            <Toolbar model={model} />
-            <Trouble model={model} />
-            <Charts model={model} />
-          </div>
-        )}
-      </UseSignal>
+      <div className="jp-GpuPerf-content" tabIndex={-1}>
+        <Toolbar model={model} />
+        <Trouble model={model} />
+        <Charts model={model} />
+      </div>
     );
   }
 
   protected onSeen(seen: boolean): void {
+    this.drawOn(this.context.model.changed, seen);
     this.context.model.watch(seen);
   }
 }

@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import type { MetricInfo } from '../../api/generated';
 import { formatReading, plain } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
+import { HIGH_CONTRAST } from '../theme';
 import { Axes } from './axes';
 import { levelled } from './curve';
 import { cellsOf, drawMarks } from './marks';
@@ -29,8 +30,6 @@ const COLOURS = [
 ];
 /** Never by colour alone. */
 const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
-/** The reader's own colours, of which a canvas knows nothing by itself. */
-export const HIGH_CONTRAST = matchMedia('(forced-colors: active)');
 /** More bands than these hide each other. */
 const MOST_BANDS = 2;
 /** All charts of a page share one cursor. */
@@ -57,12 +56,14 @@ interface IPlotOptions extends ITimeChartProps {
 export class Plot {
   private readonly plot: uPlot;
   private readonly banded: boolean;
-  private readonly colours = new Map<string, string>();
+  private ink = '';
+  private grid = '';
   private toldAt = -Infinity;
 
   constructor(private readonly options: IPlotOptions) {
     const { host, model, curves } = options;
     this.banded = model.hasBands && curves.length <= MOST_BANDS;
+    this.takeColours();
     this.plot = new uPlot(this.settings(), this.data(), host);
     this.draw();
   }
@@ -86,8 +87,17 @@ export class Plot {
 
   /** Take the theme's colours anew. */
   repaint(): void {
-    this.colours.clear();
+    this.takeColours();
     this.plot.redraw(false, true);
+  }
+
+  private takeColours(): void {
+    const theme = getComputedStyle(this.options.host);
+    // The theme's colours are for its own ground, which is not there in high contrast.
+    const themed = (name: string, forced: string) =>
+      HIGH_CONTRAST.matches ? forced : theme.getPropertyValue(name).trim();
+    this.ink = themed('--jp-ui-font-color2', 'CanvasText');
+    this.grid = themed('--jp-border-color2', '#80808080');
   }
 
   destroy(): void {
@@ -97,40 +107,24 @@ export class Plot {
   /** Times, then per curve its mean, and its least and most where these are drawn. */
   private data(): uPlot.AlignedData {
     const { model, metric, curves } = this.options;
-    const tracks = curves.map(curve => model.timeline.of(curve.key));
-    const columns = tracks.flatMap(steps => {
+    const tracks = curves.map(({ key }): uPlot.AlignedData => {
+      const steps = model.timeline.of(key);
       const { min, mean, max } = steps.of(metric.name);
-      return this.banded ? [mean, max, min] : [mean];
+      return [steps.times, ...(this.banded ? [mean, max, min] : [mean])];
     });
-    const [first] = tracks;
+    const [[times]] = tracks;
     // All devices are read in one tick; one that came or went later has other times.
-    if (tracks.every(steps => steps.times.length === first.times.length)) {
-      return [first.times, ...columns];
-    }
-    return uPlot.join(
-      tracks.map(steps => {
-        const { min, mean, max } = steps.of(metric.name);
-        const own = this.banded ? [mean, max, min] : [mean];
-        return [steps.times, ...own] as uPlot.AlignedData;
-      })
-    );
+    return tracks.every(([each]) => each.length === times.length)
+      ? [times, ...tracks.flatMap(([, ...values]) => values)]
+      : uPlot.join(tracks);
   }
 
   private settings(): uPlot.Options {
     const { host, model, metric } = this.options;
-    const themed = (name: string, forced: string) => () => {
-      let colour = this.colours.get(name);
-      if (colour === undefined) {
-        // The theme's colours are for its own ground, which is not there in high contrast.
-        colour = HIGH_CONTRAST.matches
-          ? forced
-          : getComputedStyle(host).getPropertyValue(name).trim();
-        this.colours.set(name, colour);
-      }
-      return colour;
-    };
-    const ink = themed('--jp-ui-font-color2', 'CanvasText');
-    const axes = new Axes(ink, themed('--jp-border-color2', '#80808080'));
+    const axes = new Axes(
+      () => this.ink,
+      () => this.grid
+    );
     const words = (value: number | null) => inWords(value, metric.unit);
     return {
       width: Math.max(160, host.clientWidth),
@@ -149,7 +143,7 @@ export class Plot {
       },
       hooks: {
         drawAxes: [plot => axes.draw(plot)],
-        draw: [plot => drawMarks(plot, cellsOf(model.live.training), ink())],
+        draw: [plot => drawMarks(plot, cellsOf(model.live.training), this.ink)],
         setSelect: [
           plot => {
             const { left, width } = plot.select;
@@ -211,14 +205,13 @@ export class Plot {
         value: (_plot, value) => words(value)
       };
       // The edges of the band are no curves, and have no line in the legend.
-      const edge: uPlot.Series = { ...line, width: 0, stroke: 'transparent' };
-      return this.banded
-        ? [
-            line,
-            { ...edge, class: 'jp-mod-edge' },
-            { ...edge, class: 'jp-mod-edge' }
-          ]
-        : [line];
+      const edge: uPlot.Series = {
+        ...line,
+        width: 0,
+        stroke: 'transparent',
+        class: 'jp-mod-edge'
+      };
+      return this.banded ? [line, edge, edge] : [line];
     });
   }
 }

@@ -3,7 +3,8 @@ import * as React from 'react';
 import type { DashboardModel } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { topOf } from '../figure';
-import { HIGH_CONTRAST, ITimeChartProps, Plot } from './plot';
+import { onColours } from '../theme';
+import { ITimeChartProps, Plot } from './plot';
 import { Table } from './table';
 
 /** How far an arrow key moves, and how much plus and minus zoom. */
@@ -104,13 +105,7 @@ function kept(
     draw();
   });
   const resizer = new ResizeObserver(() => plot.resize(element.clientWidth));
-  const repaint = () => plot.repaint();
-  HIGH_CONTRAST.addEventListener('change', repaint);
-  const themes = new MutationObserver(repaint);
-  themes.observe(document.body, {
-    attributes: true,
-    attributeFilter: ['data-jp-theme-name']
-  });
+  const forgetColours = onColours(() => plot.repaint());
   sight.observe(element);
   resizer.observe(element);
   model.drawn.connect(draw);
@@ -119,8 +114,7 @@ function kept(
     cancelAnimationFrame(due);
     sight.disconnect();
     resizer.disconnect();
-    themes.disconnect();
-    HIGH_CONTRAST.removeEventListener('change', repaint);
+    forgetColours();
     plot.destroy();
   };
 }
@@ -158,13 +152,10 @@ function drag(event: React.PointerEvent<HTMLElement>, model: DashboardModel) {
     const by = (began - now.clientX) * seconds;
     model.show({ from: visible.from + by, to: visible.to + by });
   };
-  const end = () => {
-    element.removeEventListener('pointermove', move);
-    element.removeEventListener('pointerup', end);
-    element.removeEventListener('pointercancel', end);
-  };
+  const held = new AbortController();
   element.setPointerCapture(event.pointerId);
-  element.addEventListener('pointermove', move);
-  element.addEventListener('pointerup', end);
-  element.addEventListener('pointercancel', end);
+  element.addEventListener('pointermove', move, held);
+  for (const end of ['pointerup', 'pointercancel']) {
+    element.addEventListener(end, () => held.abort(), held);
+  }
 }

@@ -44,3 +44,20 @@ function isPart(
     typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject && key !== 'default';
 }
+
+/** Apply the user's settings, now and whenever they change; none where they can't be read. */
+export function followSettings(
+  registry: ISettingRegistry,
+  apply: (settings: ISettingRegistry.ISettings['composite']) => void
+): void {
+  registry
+    .load(PLUGIN_ID)
+    .then(loaded => {
+      loaded.changed.connect(() => apply(loaded.composite));
+      apply(loaded.composite);
+    })
+    .catch(error => {
+      console.warn('The settings of the GPU panel could not be read.', error);
+      apply({});
+    });
+}
