@@ -157,11 +157,9 @@ class _Bench:
         self._snapshot = Snapshot(torch, Roots.of_step(step, named))
         self._models = _of_the_step(self._snapshot.reached.modules)
         if not self._models:
-            raise BadRequest(
-                "no_state_found",
-                "The step reaches no model, so what it changes could not be put back.",
-                "Name what it changes: state=[model, optimizer].",
-            )
+            message = "The step reaches no model, so what it changes could not be put back."
+            hint = "Name what it changes: state=[model, optimizer]."
+            raise BadRequest("no_state_found", message, hint)
         self._snapshot_seconds = clock() - self._began
         # Where the models lie.
         parameters = (each for module in self._models for each in module.parameters())

@@ -43,9 +43,6 @@ def find(name: str) -> Benchmark:
     """
     benchmarks = {benchmark.name: benchmark for benchmark in all_benchmarks()}
     if name not in benchmarks:
-        raise NotFound(
-            "unknown_benchmark",
-            f"There is no benchmark {name!r}.",
-            f"There are: {', '.join(benchmarks)}.",
-        )
+        hint = f"There are: {', '.join(benchmarks)}."
+        raise NotFound("unknown_benchmark", f"There is no benchmark {name!r}.", hint)
     return benchmarks[name]

@@ -102,11 +102,9 @@ def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[
 def _sizes(parameters: Mapping[str, Any]) -> list[int]:
     smallest, largest = parameters["smallest_mib"], parameters["largest_mib"]
     if smallest > largest:
-        raise BadRequest(
-            "sizes_wrong_way_round",
-            f"smallest_mib = {smallest} is more than largest_mib = {largest}.",
-            "Swap them.",
-        )
+        message = f"smallest_mib = {smallest} is more than largest_mib = {largest}."
+        hint = "Swap them."
+        raise BadRequest("sizes_wrong_way_round", message, hint)
     sizes = []
     while smallest < largest:
         sizes.append(MIB * smallest)
@@ -178,11 +176,9 @@ def _read(
         if ended or readable:  # readable without a line: rank 0 ended, and as if nothing were wrong
             raise _died(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
-            raise GpuPerfError(
-                "rank_hangs",
-                f"The processes have not answered within {limit_seconds:.0f} s.",
-                "See whether a firewall or NCCL_DEBUG=INFO tells why.",
-            )
+            message = f"The processes have not answered within {limit_seconds:.0f} s."
+            hint = "See whether a firewall or NCCL_DEBUG=INFO tells why."
+            raise GpuPerfError("rank_hangs", message, hint)
 
 
 def _died(rank: int, folder: Path) -> GpuPerfError:

@@ -33,11 +33,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
     if not torch.cuda.is_available() or not torch.backends.cudnn.is_available():
-        raise Unavailable(
-            "no_gpu",
-            "cuDNN works on CUDA devices alone, and this torch sees none.",
-            "Run it on a machine with an NVIDIA GPU, with a CUDA build of torch.",
-        )
+        message = "cuDNN works on CUDA devices alone, and this torch sees none."
+        hint = "Run it on a machine with an NVIDIA GPU, with a CUDA build of torch."
+        raise Unavailable("no_gpu", message, hint)
     device = torch.device("cuda")
     check_precision(torch, device, parameters["precision"])
     make = functools.partial(

@@ -112,11 +112,9 @@ class Parameter:
         high = LARGEST if self.maximum is None else self.maximum
         number = cast("float", value)
         if not low <= number <= high:  # nor is NaN
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"{self.name} = {reprlib.repr(number)} is out of range.",
-                f"{self.name} goes from {low:.15g} to {high:.15g}.",
-            )
+            message = f"{self.name} = {reprlib.repr(number)} is out of range."
+            hint = f"{self.name} goes from {low:.15g} to {high:.15g}."
+            raise BadRequest("parameter_out_of_range", message, hint)
         return float(number) if self.type == "number" else number
 
 
@@ -211,11 +209,9 @@ class Benchmark:
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         if unknown := [name for name in parameters if name not in known]:
-            raise BadRequest(
-                "unknown_parameter",
-                f"{self.name} has no parameter {unknown[0]!r}.",
-                f"It has: {', '.join(known) or 'none'}.",
-            )
+            message = f"{self.name} has no parameter {unknown[0]!r}."
+            hint = f"It has: {', '.join(known) or 'none'}."
+            raise BadRequest("unknown_parameter", message, hint)
         return {
             name: parameter.check(parameters.get(name, parameter.default))
             for name, parameter in known.items()

@@ -42,11 +42,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure; see the module."""
     found = readers()
     if not found:
-        raise Unavailable(
-            "package_missing",
-            "None of OpenCV, Pillow and torchvision is installed here.",
-            "Run: pip install opencv-python-headless pillow.",
-        )
+        message = "None of OpenCV, Pillow and torchvision is installed here."
+        hint = "Run: pip install opencv-python-headless pillow."
+        raise Unavailable("package_missing", message, hint)
     for name, package in (("opencv", "opencv-python-headless"), ("pillow", "pillow")):
         if name not in found:
             context.warn(f"{name} is not installed: it was left out. Run: pip install {package}.")
@@ -75,11 +73,8 @@ def _paths(folder: str, own: Path) -> list[Path]:
         return write_photographs(own, MADE)
     paths = images_in(Path(folder).expanduser(), MOST_IMAGES)
     if not paths:
-        raise NotFound(
-            "no_images",
-            f"There are no images in {folder}.",
-            "Name a folder that holds JPEG, PNG, WebP or BMP files.",
-        )
+        hint = "Name a folder that holds JPEG, PNG, WebP or BMP files."
+        raise NotFound("no_images", f"There are no images in {folder}.", hint)
     return paths
 
 
@@ -95,11 +90,8 @@ def _working(found: dict[str, Reader], names: Sequence[str], context: Context) -
         else:
             working[name] = reader
     if not working:
-        raise Unavailable(
-            "images_not_readable",
-            "Nothing here reads all of these images.",
-            "Take out the broken ones; the warnings name them.",
-        )
+        hint = "Take out the broken ones; the warnings name them."
+        raise Unavailable("images_not_readable", "Nothing here reads all of these images.", hint)
     return working
 
 

@@ -44,11 +44,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     wanted = FORMATS if parameters["precision"] == "all" else (parameters["precision"],)
     kinds = [kind for kind in wanted if _can(torch, device, kind)]
     if not kinds:
-        raise Unavailable(
-            "format_not_supported",
-            f"This device has no {parameters['precision']} matrix products in torch.",
-            "Choose another precision.",
-        )
+        message = f"This device has no {parameters['precision']} matrix products in torch."
+        hint = "Choose another precision."
+        raise Unavailable("format_not_supported", message, hint)
     chip = limits_of(torch, device)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}

@@ -45,11 +45,9 @@ def _run(benchmark: Benchmark, parameters: Mapping[str, Any], say: Say) -> dict[
 def _check_packages(benchmark: Benchmark) -> None:
     for package in benchmark.requires:
         if importlib.util.find_spec(package) is None:
-            raise Unavailable(
-                "package_missing",
-                f"{benchmark.name} needs {package}, which {sys.executable} doesn't have.",
-                f"Run: {sys.executable} -m pip install {package}, or choose another kernel.",
-            )
+            message = f"{benchmark.name} needs {package}, which {sys.executable} doesn't have."
+            hint = f"Run: {sys.executable} -m pip install {package}, or choose another kernel."
+            raise Unavailable("package_missing", message, hint)
 
 
 def _failed(error: Exception) -> GpuPerfError:

@@ -94,11 +94,9 @@ def _pieces(
     if shell and Path(shell).exists():
         pieces["shell"] = lambda: _shell(shell)
     if not pieces:
-        raise Unavailable(
-            "nothing_to_start",
-            "There is neither JupyterLab nor torch in this environment, nor a shell.",
-            "Choose another kernel.",
-        )
+        message = "There is neither JupyterLab nor torch in this environment, nor a shell."
+        hint = "Choose another kernel."
+        raise Unavailable("nothing_to_start", message, hint)
     return pieces
 
 
@@ -145,11 +143,9 @@ def _until_it_answers(
     while time.monotonic() < ends_at:
         if process.poll() is not None:
             last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-            raise GpuPerfError(
-                "server_did_not_start",
-                f"JupyterLab ended with {process.returncode}; it said last: {last[0][:300]}",
-                "Start it in a terminal, and mend what it says.",
-            )
+            message = f"JupyterLab ended with {process.returncode}; it said last: {last[0][:300]}"
+            hint = "Start it in a terminal, and mend what it says."
+            raise GpuPerfError("server_did_not_start", message, hint)
         for file in runtime.glob("jpserver-*.json"):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 address = json.loads(file.read_text())["url"]
@@ -159,11 +155,9 @@ def _until_it_answers(
                 with urllib.request.urlopen(request, timeout=5):
                     return str(address)
         time.sleep(0.005)
-    raise GpuPerfError(
-        "server_did_not_start",
-        f"JupyterLab has not answered within {LONGEST_SECONDS:.0f} s.",
-        "Start it in a terminal, and see what it waits for.",
-    )
+    message = f"JupyterLab has not answered within {LONGEST_SECONDS:.0f} s."
+    hint = "Start it in a terminal, and see what it waits for."
+    raise GpuPerfError("server_did_not_start", message, hint)
 
 
 def _page(program: str, address: str, home: Path) -> dict[str, float]:

@@ -29,8 +29,6 @@ def words_of(line: str) -> list[str]:
     try:
         return list(arg_split(text, posix=True))
     except ValueError as error:
-        raise BadRequest(
-            "usage",
-            f"{line.strip()!r} is not understood: {str(error).lower()}.",
-            "Close the quotation mark.",
-        ) from None
+        message = f"{line.strip()!r} is not understood: {str(error).lower()}."
+        hint = "Close the quotation mark."
+        raise BadRequest("usage", message, hint) from None

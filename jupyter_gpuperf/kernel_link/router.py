@@ -107,11 +107,9 @@ class KernelSession:
 
 def _decoded(line: bytes | None) -> FromKernel:
     if line is None:
-        raise BadRequest(
-            "line_too_long",
-            f"A request line is longer than {LONGEST_LINE_BYTES} bytes.",
-            "Send one JSON object a line.",
-        )
+        message = f"A request line is longer than {LONGEST_LINE_BYTES} bytes."
+        hint = "Send one JSON object a line."
+        raise BadRequest("line_too_long", message, hint)
     try:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:

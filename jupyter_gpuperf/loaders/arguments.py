@@ -30,11 +30,9 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown or not settings:
-        raise BadRequest(
-            "unknown_setting",
-            f"{unknown[0]!r} can't be tried." if unknown else "There is no setting to try.",
-            f"Give some of {', '.join(SETTINGS)}.",
-        )
+        message = f"{unknown[0]!r} can't be tried." if unknown else "There is no setting to try."
+        hint = f"Give some of {', '.join(SETTINGS)}."
+        raise BadRequest("unknown_setting", message, hint)
     kind = type(loader)
     return rebuilt(loader, settings, lambda dataset, **others: kind(dataset, **others))
 

@@ -59,11 +59,9 @@ def by_value(value: Any, what: str) -> Any:
     try:
         content: bytes = pickler.dumps(value)
     except Exception as error:  # the user's own code
-        raise BadRequest(
-            "can_not_be_pickled",
-            f"The {what} can't be sent to a worker: {type(error).__name__}: {error}",
-            "Open files, locks and connections in the worker, at the first item.",
-        ) from error
+        message = f"The {what} can't be sent to a worker: {type(error).__name__}: {error}"
+        hint = "Open files, locks and connections in the worker, at the first item."
+        raise BadRequest("can_not_be_pickled", message, hint) from error
     return ByValue(content, pickler.loads)
 
 

@@ -37,11 +37,9 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
     if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
         return None, given
-    raise BadRequest(
-        "not_a_loader",
-        f"A {type(given).__name__} is neither a torch DataLoader nor a data set.",
-        "Name a DataLoader of this notebook, or a data set with __getitem__ and __len__.",
-    )
+    message = f"A {type(given).__name__} is neither a torch DataLoader nor a data set."
+    hint = "Name a DataLoader of this notebook, or a data set with __getitem__ and __len__."
+    raise BadRequest("not_a_loader", message, hint)
 
 
 def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,11 +144,9 @@ def rebatched(loader: Any, batch_size: int) -> Any:
         return own
     if type(own) is not BatchSampler:
         decides = "data set" if own is None else type(own).__name__
-        raise BadRequest(
-            "batch_size_is_fixed",
-            f"This loader's {decides} decides the size of its batches.",
-            "Leave --batch-size out, or make a loader with the other size.",
-        )
+        message = f"This loader's {decides} decides the size of its batches."
+        hint = "Leave --batch-size out, or make a loader with the other size."
+        raise BadRequest("batch_size_is_fixed", message, hint)
     return BatchSampler(own.sampler, batch_size, own.drop_last)
 
 

@@ -141,11 +141,8 @@ class TrainingStore:
         """
         notebook = self._notebooks.get(key)
         if notebook is None or not notebook.connections:
-            raise NotFound(
-                "notebook_not_watching",
-                "This notebook is not being watched now.",
-                "Run %gpuwatch on in it first.",
-            )
+            hint = "Run %gpuwatch on in it first."
+            raise NotFound("notebook_not_watching", "This notebook is not being watched now.", hint)
         _, say = notebook.connections[0]  # the kernel; its ranks have no cell to show it below
         say(ExplainNow(steps=steps))
 

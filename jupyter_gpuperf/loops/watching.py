@@ -82,11 +82,9 @@ class Watching:
         if isinstance(loader, (TimedIterable, TimedIterator)):
             return loader
         if not isinstance(loader, Iterable):
-            raise BadRequest(
-                "not_a_loader",
-                f"A {type(loader).__name__} can't be watched: it can't be iterated.",
-                "Give the DataLoader itself.",
-            )
+            message = f"A {type(loader).__name__} can't be watched: it can't be iterated."
+            hint = "Give the DataLoader itself."
+            raise BadRequest("not_a_loader", message, hint)
         return cast("T", self._wrap(loader))
 
     def stop(self) -> None:

@@ -33,11 +33,9 @@ class Compilation:
             and next(module.parameters(), None) is not None
         ]
         if not self._modules:
-            raise Unavailable(
-                "nothing_to_compile",
-                "The cell uses no model that is not compiled already.",
-                "Give the model a name in the notebook.",
-            )
+            message = "The cell uses no model that is not compiled already."
+            hint = "Give the model a name in the notebook."
+            raise Unavailable("nothing_to_compile", message, hint)
         self._compiled: list[tuple[Any, Any]] = []
 
     def begin(self) -> None:

@@ -43,11 +43,9 @@ def warnings_of(tree: ast.AST) -> list[str]:
             elif (words := _repeated(node, owner, name)) is not None:
                 repeated.append(f"{words} {where}")
     if refused:
-        raise BadRequest(
-            "not_repeatable",
-            f"The cell is run many times, and this one {', '.join(dict.fromkeys(refused))}.",
-            "Move that into a cell before, or into --setup.",
-        )
+        message = f"The cell is run many times, and this one {', '.join(dict.fromkeys(refused))}."
+        hint = "Move that into a cell before, or into --setup."
+        raise BadRequest("not_repeatable", message, hint)
     said = []
     if named := list(dict.fromkeys(repeated))[:MOST_NAMED]:
         said.append(f"Each run repeats it: {', '.join(named)}.")

@@ -56,15 +56,11 @@ class Options:
                 )
         limit = self.time_limit_seconds
         if limit is not None and not 0 < limit <= 3600:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"time_limit_seconds = {limit} is out of range.",
-                "time_limit_seconds goes up to 3600.",
-            )
+            message = f"time_limit_seconds = {limit} is out of range."
+            hint = "time_limit_seconds goes up to 3600."
+            raise BadRequest("parameter_out_of_range", message, hint)
         if not 1 <= self.steps <= 100_000:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"steps = {self.steps} is out of range.",
-                "steps goes from 1 to 100000.",
-            )
+            message = f"steps = {self.steps} is out of range."
+            hint = "steps goes from 1 to 100000."
+            raise BadRequest("parameter_out_of_range", message, hint)
         return self

@@ -65,11 +65,9 @@ def record_here(
 
 def _expect_devices(sampler: Sampler) -> None:
     if not sampler.wait_for_tick(FIRST_TICK_SECONDS):
-        raise Unavailable(
-            "not_answering",
-            f"The driver has not answered within {FIRST_TICK_SECONDS:.0f} s.",
-            "See whether nvidia-smi answers in a terminal.",
-        )
+        message = f"The driver has not answered within {FIRST_TICK_SECONDS:.0f} s."
+        hint = "See whether nvidia-smi answers in a terminal."
+        raise Unavailable("not_answering", message, hint)
     reason = sampler.devices.reason
     if reason is not None:
         raise Unavailable(reason.code, reason.message, reason.hint)

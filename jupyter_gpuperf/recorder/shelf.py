@@ -67,11 +67,9 @@ def start_recorder(
             list_processes=sampler.request_processes,
         )
     except OSError as error:
-        raise Unavailable(
-            "recording_not_written",
-            f"The recording {path} can't be created ({error.strerror or error}).",
-            "Name another place, or see whether its disk is full or read-only.",
-        ) from error
+        message = f"The recording {path} can't be created ({error.strerror or error})."
+        hint = "Name another place, or see whether its disk is full or read-only."
+        raise Unavailable("recording_not_written", message, hint) from error
 
 
 def _check(request: RecordingRequest) -> None:
@@ -81,11 +79,8 @@ def _check(request: RecordingRequest) -> None:
         ("the label's length", len(request.label), 0, LONGEST_LABEL),
     ):
         if value is not None and not lowest <= value <= highest:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"{name} = {value:g} is out of range.",
-                f"Give from {lowest:g} to {highest:g}.",
-            )
+            hint = f"Give from {lowest:g} to {highest:g}."
+            raise BadRequest("parameter_out_of_range", f"{name} = {value:g} is out of range.", hint)
 
 
 class RecordingShelf:
@@ -122,11 +117,9 @@ class RecordingShelf:
         with self._lock:
             running = [each.state == "recording" for each, _ in self._recorders.values()]
             if sum(running) >= MOST_AT_ONCE:
-                raise Unavailable(
-                    "too_many_recordings",
-                    f"{MOST_AT_ONCE} recordings are running.",
-                    "Stop one of them first.",
-                )
+                message = f"{MOST_AT_ONCE} recordings are running."
+                hint = "Stop one of them first."
+                raise Unavailable("too_many_recordings", message, hint)
             identifier = _new_id(request.label)
             self._make_directory()
             recorder = start_recorder(
@@ -162,11 +155,8 @@ class RecordingShelf:
         for info in self.all():
             if info.id == identifier:
                 return info
-        raise NotFound(
-            "unknown_recording",
-            f"There is no recording {identifier!r}.",
-            "GET recordings lists them.",
-        )
+        hint = "GET recordings lists them."
+        raise NotFound("unknown_recording", f"There is no recording {identifier!r}.", hint)
 
     def stop(self, identifier: str) -> RecordingInfo:
         """End a recording and keep it; one that has ended stays as it is.
@@ -208,11 +198,9 @@ class RecordingShelf:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise Unavailable(
-                "recording_not_written",
-                f"The folder {self._directory} can't be made ({error.strerror or error}).",
-                "Set c.GpuPerf.recordings_directory to one that can.",
-            ) from error
+            message = f"The folder {self._directory} can't be made ({error.strerror or error})."
+            hint = "Set c.GpuPerf.recordings_directory to one that can."
+            raise Unavailable("recording_not_written", message, hint) from error
 
     def _files(self) -> list[Path]:
         return list(self._directory.glob(f"*{SUFFIX}")) if self._directory.is_dir() else []

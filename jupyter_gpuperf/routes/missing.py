@@ -16,11 +16,8 @@ class MissingHandler(GpuPerfHandler):
     @authorized
     def get(self, path: str) -> None:
         """Refuse."""
-        raise NotFound(
-            "unknown_route",
-            f"There is nothing at gpuperf/{path}.",
-            "The documentation lists the routes.",
-        )
+        hint = "The documentation lists the routes."
+        raise NotFound("unknown_route", f"There is nothing at gpuperf/{path}.", hint)
 
     post = get
     delete = get

@@ -70,11 +70,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             ) from error
         if self.minimum is None or self.maximum is None or self.minimum <= value <= self.maximum:
             return value
-        raise BadRequest(
-            "parameter_out_of_range",
-            f"{self.name}={value:g} is out of range.",
-            f"Give a number from {self.minimum:g} to {self.maximum:g}.",
-        )
+        hint = f"Give a number from {self.minimum:g} to {self.maximum:g}."
+        raise BadRequest("parameter_out_of_range", f"{self.name}={value:g} is out of range.", hint)
 
 
 def number(

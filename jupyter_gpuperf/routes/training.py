@@ -44,10 +44,8 @@ class ExplainHandler(GpuPerfHandler):
     def post(self, request: ExplainRequest) -> ExplainRequest:
         """Have a notebook's kernel profile its next steps; the result shows below the running cell."""
         if not 1 <= request.steps <= MOST_STEPS:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"steps = {request.steps} is out of range.",
-                f"Give from 1 to {MOST_STEPS}.",
-            )
+            message = f"steps = {request.steps} is out of range."
+            hint = f"Give from 1 to {MOST_STEPS}."
+            raise BadRequest("parameter_out_of_range", message, hint)
         self.services.training.explain(request.key, request.steps)
         return request

@@ -184,17 +184,12 @@ class HistoryStore:
         known = {*self.device_metrics, *self.host_metrics}
         unknown = [name for name in metrics or () if name not in known]
         if unknown:
-            raise BadRequest(
-                "unknown_metric",
-                f"There is no history of a metric {unknown[0]!r}.",
-                "GET catalog lists the metrics; limits have no history.",
-            )
+            message = f"There is no history of a metric {unknown[0]!r}."
+            hint = "GET catalog lists the metrics; limits have no history."
+            raise BadRequest("unknown_metric", message, hint)
         if min(seconds, self.reach_seconds) / step_seconds > MOST_STEPS:
-            raise BadRequest(
-                "too_many_steps",
-                f"That would be more than {MOST_STEPS} steps.",
-                "Ask for a larger step_seconds or fewer seconds.",
-            )
+            hint = "Ask for a larger step_seconds or fewer seconds."
+            raise BadRequest("too_many_steps", f"That would be more than {MOST_STEPS} steps.", hint)
 
 
 def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:

@@ -35,9 +35,6 @@ async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> K
     except NoSuchKernel as error:
         if kernel_name is None:  # a server without kernels still has its own Python
             return KernelPython(sys.executable, {}, name)
-        raise NotFound(
-            "unknown_kernel",
-            f"There is no kernel spec {name!r}.",
-            "jupyter kernelspec list shows those of this server.",
-        ) from error
+        hint = "jupyter kernelspec list shows those of this server."
+        raise NotFound("unknown_kernel", f"There is no kernel spec {name!r}.", hint) from error
     return KernelPython(*interpreter_of(spec), str(spec.display_name or name))

@@ -53,11 +53,9 @@ class ProcessReader:
         try:
             listed = await asyncio.wait_for(asked, LISTING_SECONDS)
         except asyncio.TimeoutError as error:  # another class than TimeoutError before Python 3.11
-            raise Unavailable(
-                "not_answering",
-                f"The driver has not listed the processes within {LISTING_SECONDS:.0f} s.",
-                "See whether nvidia-smi answers in a terminal.",
-            ) from error
+            message = f"The driver has not listed the processes within {LISTING_SECONDS:.0f} s."
+            hint = "See whether nvidia-smi answers in a terminal."
+            raise Unavailable("not_answering", message, hint) from error
         self._processes = await asyncio.to_thread(self._attribution.of, listed, kernels)
         self._read_at = time.monotonic()
         return self._processes

@@ -76,8 +76,6 @@ class Services:
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)
         ):
-            raise Unavailable(
-                "not_answering",
-                f"The driver has not answered within {TICK_SECONDS:.0f} s.",
-                "See whether nvidia-smi answers in a terminal; then restart the Jupyter server.",
-            )
+            message = f"The driver has not answered within {TICK_SECONDS:.0f} s."
+            hint = "See whether nvidia-smi answers in a terminal; then restart the Jupyter server."
+            raise Unavailable("not_answering", message, hint)

@@ -58,11 +58,8 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
         if scheme.name == name and scheme.takes_argument == bool(argument):
             return _made(scheme, argument, address, metrics)
     forms = [scheme.form for scheme in schemes]
-    raise BadRequest(
-        "unknown_source",
-        f"The source {address!r} is unknown.",
-        f"Set c.GpuPerf.source to {', '.join(forms[:-1])} or {forms[-1]}.",
-    )
+    hint = f"Set c.GpuPerf.source to {', '.join(forms[:-1])} or {forms[-1]}."
+    raise BadRequest("unknown_source", f"The source {address!r} is unknown.", hint)
 
 
 def source_or_reason(address: str, metrics: tuple[Metric, ...]) -> Source:
@@ -82,8 +79,6 @@ def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ..
         raise
     except Exception as error:  # another package's code: it must not end the server
         logger.exception("The source %s can't be made.", address)
-        raise BadRequest(
-            "source_failed",
-            f"The source {address!r} can't be made: {error}.",
-            "The server's log holds the details.",
-        ) from error
+        message = f"The source {address!r} can't be made: {error}."
+        hint = "The server's log holds the details."
+        raise BadRequest("source_failed", message, hint) from error

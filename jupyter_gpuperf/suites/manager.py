@@ -189,21 +189,15 @@ class SuiteManager:
 
 def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
     if not 1 <= len(sides) <= MOST_SIDES:
-        raise BadRequest(
-            "too_many_kernels",
-            f"{len(sides)} kernels were named.",
-            "Name one, or two to hold against each other.",
-        )
+        hint = "Name one, or two to hold against each other."
+        raise BadRequest("too_many_kernels", f"{len(sides)} kernels were named.", hint)
     for name, value, least, most in (
         ("rounds", request.rounds, 1, MOST_ROUNDS),
         ("budget_seconds", request.budget_seconds, 1, LONGEST_SECONDS),
     ):
         if not least <= value <= most:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"{name}={value:g} is out of range.",
-                f"Give a number from {least:g} to {most:g}.",
-            )
+            hint = f"Give a number from {least:g} to {most:g}."
+            raise BadRequest("parameter_out_of_range", f"{name}={value:g} is out of range.", hint)
 
 
 def _waiting(

@@ -53,9 +53,7 @@ def read_suite(path: Path) -> Suite:
         Suite, path, "not_a_suite", message=lambda error: f"{path} holds no suite: {error}."
     )
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
-        raise BadRequest(
-            "not_a_suite",
-            f"{path} is of the format {suite.format} {suite.format_version}.",
-            "Update jupyter_gpuperf here, or write the file again.",
-        )
+        message = f"{path} is of the format {suite.format} {suite.format_version}."
+        hint = "Update jupyter_gpuperf here, or write the file again."
+        raise BadRequest("not_a_suite", message, hint)
     return suite

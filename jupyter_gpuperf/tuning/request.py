@@ -32,17 +32,13 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if not 2 <= self.budget_seconds <= 86400:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"budget_seconds = {self.budget_seconds:g} is out of range.",
-                "budget_seconds goes from 2 to 86400.",
-            )
+            message = f"budget_seconds = {self.budget_seconds:g} is out of range."
+            hint = "budget_seconds goes from 2 to 86400."
+            raise BadRequest("parameter_out_of_range", message, hint)
         if self.target_rate is not None and not 0 < self.target_rate < math.inf:
-            raise BadRequest(
-                "parameter_out_of_range",
-                f"target_rate = {self.target_rate:g} is out of range.",
-                "target_rate is the training's batches a second, more than zero.",
-            )
+            message = f"target_rate = {self.target_rate:g} is out of range."
+            hint = "target_rate is the training's batches a second, more than zero."
+            raise BadRequest("parameter_out_of_range", message, hint)
         if self.step is not None and self.target_rate is not None:
             raise BadRequest(
                 "usage", "A step and a target rate are two answers to one question.", "Give one."

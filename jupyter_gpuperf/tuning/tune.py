@@ -203,11 +203,9 @@ class _Tuning:
                 "Call it with one batch in a cell of its own. If it is only slow, give more time: budget_seconds.",
             ) from None
         except Exception as error:  # the user's own code
-            raise GpuPerfError(
-                "step_failed",
-                f"The step raised {type(error).__name__}: {error}",
-                "It is called with a batch as the loader gives it.",
-            ) from error
+            message = f"The step raised {type(error).__name__}: {error}"
+            hint = "It is called with a batch as the loader gives it."
+            raise GpuPerfError("step_failed", message, hint) from error
 
     def _outcome(self, found: Found, space: Space, looked: Probe) -> Outcome:
         best, subject = found.best, self.subject

@@ -131,11 +131,9 @@ def check_precision(torch: Any, device: Any, precision: str) -> None:
     """
     there = precisions_of(torch, device)
     if precision not in there:
-        raise Unavailable(
-            "format_not_supported",
-            f"This device does not compute in {precision}.",
-            f"Choose one of {', '.join(there)}.",
-        )
+        message = f"This device does not compute in {precision}."
+        hint = f"Choose one of {', '.join(there)}."
+        raise Unavailable("format_not_supported", message, hint)
 
 
 def flop_of(torch: Any, step: TrainingStep) -> float:
