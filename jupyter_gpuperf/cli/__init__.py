@@ -44,7 +44,7 @@ MISUSES: Final = frozenset(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    known, rest = _parser().parse_known_args(arguments)
+    known, rest = parser_of_everything().parse_known_args(arguments)
     known.rest = rest
     try:
         if rest and not known.takes_rest:
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error, as_json=known.json)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of_everything() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
     )

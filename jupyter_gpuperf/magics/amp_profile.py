@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from IPython.utils.process import arg_split
-
 from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def parse(line: str) -> tuple[Options, str | None, str | None]:
     parser.add_argument("--no-numerics", dest="numerics", action="store_false")
     parser.add_argument("--time-limit-seconds", type=float, default=None)
     parser.add_argument("--into", type=variable_name)
-    given = vars(parser.parse_args(arg_split(line, posix=True)))
+    given = vars(parser.parse_args(words_of(line)))
     del given["quick"]  # as it is without --rigorous
     setup, into = given.pop("setup"), given.pop("into")
     modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))

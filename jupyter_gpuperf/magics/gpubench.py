@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
-from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks, find
 from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.client.in_process import named_object, run_on_object
 from jupyter_gpuperf.client.running import run_benchmark
+from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.manual import COMMON, Listing, benchmark_manual, manual, options_text
 from jupyter_gpuperf.commands.options import add_options, option_of, parser_of, take_options
 from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS, Answer, subcommand_of
@@ -52,7 +52,7 @@ def parse(line: str) -> Command | None:
     GpuPerfError
         Unknown benchmark, unknown option, or a value of the wrong type.
     """
-    words = arg_split(line, posix=True)
+    words = words_of(line)
     if not words:
         return None
     if words[0] in ("-h", "--help"):
@@ -82,7 +82,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @in_short()
     def gpubench(self, line: str) -> Result | Tuned | Answer | None:
         """List the benchmarks, run one or all, or show what was kept; the manual is generated, see :func:`register`."""
-        if (asked := subcommand_of(arg_split(line, posix=True))) is not None:
+        if (asked := subcommand_of(words_of(line))) is not None:
             return self._bound(asked.run(view_here), asked.into)
         command = parse(line)
         if command is None:

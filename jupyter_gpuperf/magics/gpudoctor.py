@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.client.doctor import run
 from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.commands.doctor_options import add_options
+from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.display.doctor_report import Differences, Report
 from jupyter_gpuperf.errors import BadRequest
@@ -23,12 +25,17 @@ def gpudoctor(line: str) -> Report | Differences:
     %gpudoctor --save FILE       write the report, to compare later or elsewhere
     %gpudoctor --compare FILE    what differs from a report that was saved
     """
-    words = arg_split(line, posix=True)
+    return run(parse(line), here=True)
+
+
+def parse(line: str) -> argparse.Namespace:
+    """Return the options of a line."""
+    words = words_of(line)
     parser = OptionParser(prog="%gpudoctor", allow_abbrev=False, add_help=False)
     add_options(parser)
     if {"-h", "--help"} & set(words):
         raise BadRequest("usage", "See %gpudoctor?", "")
-    return run(parser.parse_args(words), here=True)
+    return parser.parse_args(words)
 
 
 def register(ipython: InteractiveShell) -> None:

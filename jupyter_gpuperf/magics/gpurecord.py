@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
-from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.client.terminal_recording import STARTED, sentence_of
+from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 
@@ -127,7 +127,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @in_short()
     def gpurecord(self, line: str, cell: str | None = None) -> Recording | None:
         """Record; see :data:`MANUAL`."""
-        words = arg_split(line, posix=True)
+        words = words_of(line)
         if cell is not None:
             return self._record_cell(words, cell)
         match words:
@@ -153,7 +153,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         if self.current is not None and self.current.runs:
             message = f"A recording runs already, to {self.current.recording.file}."
             raise BadRequest("recording_runs", message, "End it with %gpurecord stop.")
-        file, options = _understood(words)
+        file, options = parse(words)
         self.current = RecordingProcess(file, options)
         atexit.register(self.current.stop)
 
@@ -172,7 +172,8 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         return process.stop()
 
 
-def _understood(words: list[str]) -> tuple[str, list[str]]:
+def parse(words: list[str]) -> tuple[str, list[str]]:
+    """Return the file and the options that the words behind ``start`` name."""
     parser = OptionParser(prog="%gpurecord", add_help=False, allow_abbrev=False)
     parser.add_argument("file", nargs="?", default=time.strftime("gpuperf-%Y%m%d-%H%M%S.jsonl.gz"))
     parser.add_argument("--seconds", type=float)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest
 
@@ -48,7 +48,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @in_short()
     def gpuwatch(self, line: str) -> Report | Proved | None:
         """Watch; see :data:`MANUAL`."""
-        given = _understood(arg_split(line, posix=True))
+        given = parse(words_of(line))
         return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
 
     def _on(self, given: Any) -> None:  # parsed options
@@ -125,7 +125,8 @@ def _explain_when_asked(word: object) -> None:
         arm(session().watching, word.steps)
 
 
-def _understood(words: list[str]) -> Any:
+def parse(words: list[str]) -> Any:
+    """Return the action and the options of a line's words."""
     parser = OptionParser(prog="%gpuwatch", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=ACTIONS)
     parser.add_argument("names", nargs="*")
