@@ -15,7 +15,7 @@ from jupyter_gpuperf.jobs.check_runner import CheckRunner
 from jupyter_gpuperf.jobs.disturbances import Watcher
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.run_hooks import Around
+from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
 from jupyter_gpuperf.loop_store.device_share import DeviceShare
@@ -94,7 +94,7 @@ class Parts:
         self.jobs = JobManager(
             devices=lambda: self.sampler.devices.devices,
             deadline_seconds=settings.job_deadline_seconds,
-            around=Around(store=results, watcher=Watcher(self.sampler, self.subscribers)),
+            around=RunHooks(store=results, watcher=Watcher(self.sampler, self.subscribers)),
         )
         self.suites = SuiteManager(jobs=self.jobs, results=results)
         self.recordings = RecordingShelf(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
-from jupyter_gpuperf.demo import source_here
+from jupyter_gpuperf.demo import demo_source
 
 START_SECONDS = 60
 JOB_SECONDS = 180
@@ -141,7 +141,7 @@ def describe(readings: dict[str, float | str]) -> str:
 
 def main() -> int:
     """Check, and say what came."""
-    source = os.environ.setdefault(SOURCE_VARIABLE, source_here())
+    source = os.environ.setdefault(SOURCE_VARIABLE, demo_source())
     print(f"Source: {source}")
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))

@@ -194,7 +194,7 @@ def test_without_a_device_the_demo_replays(monkeypatch):
     from jupyter_gpuperf import demo
     from jupyter_gpuperf.sources import source_from
 
-    source = demo.source_here(lambda: source_from("none", METRICS))
+    source = demo.demo_source(lambda: source_from("none", METRICS))
     assert source.startswith("replay:")
     files = [Path(each) for each in source.removeprefix("replay:").split(",")]
     assert len(files) > 1

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
 from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
-from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.arguments import loader_with
 from jupyter_gpuperf.loops.wrapped import TimedIterable
@@ -45,7 +45,7 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class ABTestResult:
     """Two ways of running a loop, held against each other.
 
     Attributes
@@ -85,7 +85,7 @@ def headspace(
     steps: int,
     limit_seconds: float,
     clock: Clock = time.perf_counter,
-) -> Proof:
+) -> ABTestResult:
     """Measure the loop as it is, and on batches that lie on the device already.
 
     Raises
@@ -117,7 +117,7 @@ def changed(
     state: tuple[Any, ...] = (),
     steps: int,
     limit_seconds: float,
-) -> Proof:
+) -> ABTestResult:
     """Measure the loop as it is, and with other settings of its loader.
 
     Raises
@@ -166,7 +166,7 @@ class _Bench:
         self.device = next((each.device for each in parameters), None)
         self._torch, self._step, self._steps = torch, step, steps
         self._loops: list[Loop] = []
-        self._stillness = Stillness()
+        self._stillness = WorkerPause()
 
     def close(self) -> None:
         """End all loops, and put back what they changed."""
@@ -197,7 +197,7 @@ class _Bench:
         loop.look(LOOK_RATIO * self._left_seconds())
         return loop
 
-    def prove(self, what: str, loops: dict[str, Loop], *, loader: Any = None) -> Proof:
+    def prove(self, what: str, loops: dict[str, Loop], *, loader: Any = None) -> ABTestResult:
         """Measure both in turn, and back."""
         left_seconds = self._left_seconds()
         chosen = plan({name: each.pace for name, each in loops.items()}, left_seconds, self._steps)
@@ -220,7 +220,7 @@ class _Bench:
                 f"{self._limit_seconds:g} s are too few for these steps, so the least was measured: "
                 f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
             )
-        return Proof(
+        return ABTestResult(
             what=what,
             before=found.median("before"),
             after=found.median("after"),
@@ -233,7 +233,7 @@ class _Bench:
             loader=loader,
         )
 
-    def billed(self, found: Proof) -> Proof:
+    def billed(self, found: ABTestResult) -> ABTestResult:
         """Return what was found with its cost, now that all is put back."""
         lost = self._snapshot.not_restored
         doubt = _joined(found.doubt, f"Not put back: {', '.join(lost[:5])}." if lost else None)

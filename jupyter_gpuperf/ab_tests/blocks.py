@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace, whole_rounds
-from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
 LOOK_STEPS: Final = 3
@@ -85,7 +85,7 @@ class Loop:
     batches: Iterator[Any]
     step: Callable[[Any], object]
     wait: Callable[[], None]
-    stillness: Stillness
+    stillness: WorkerPause
     workers: int = 0
     prefetched: int = 0
     clock: Callable[[], float] = time.perf_counter

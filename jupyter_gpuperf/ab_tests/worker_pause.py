@@ -51,7 +51,7 @@ for each in map(int, held):
 PATIENCE_SECONDS: Final = 20.0
 
 
-class Stillness:
+class WorkerPause:
     """The processes that are held now.
 
     Parameters

@@ -39,7 +39,9 @@ def _numa(machine: Machine) -> Outcome:
     near: list[tuple[str, set[int]]] = []
     for device in devices:
         node = machine.text(f"/sys/bus/pci/devices/{device}/numa_node") or "-1"
-        own = limits.cpu_set(machine.text(f"/sys/bus/pci/devices/{device}/local_cpulist") or "")
+        own = limits.parse_cpu_list(
+            machine.text(f"/sys/bus/pci/devices/{device}/local_cpulist") or ""
+        )
         if node != "-1" and own:
             near.append((node, own))
     if not near:

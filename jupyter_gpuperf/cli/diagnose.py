@@ -22,10 +22,10 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 
 def _diagnose(known: argparse.Namespace) -> int:
-    from jupyter_gpuperf.client.diagnosis import diagnosis_here, diagnosis_of
+    from jupyter_gpuperf.client.diagnosis import diagnose_in_process, diagnosis_of
     from jupyter_gpuperf.config import SOURCE_VARIABLE
 
     if known.live is None:
         return say_answer(diagnosis_of(Path(known.file)), known)
     source = known.source or os.environ.get(SOURCE_VARIABLE) or "auto"
-    return say_answer(diagnosis_here(known.live, source), known)
+    return say_answer(diagnose_in_process(known.live, source), known)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_gpuperf.ab_tests import ab_test
 from jupyter_gpuperf.client.watch_session import session
-from jupyter_gpuperf.display.speedup_view import Proved
+from jupyter_gpuperf.display.speedup_view import SpeedupView
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.setting import SETTINGS
 
@@ -20,7 +20,7 @@ def headspace(
     state: Sequence[Any] = (),
     steps: int = 20,
     limit_seconds: float = 30.0,
-) -> Proved:
+) -> SpeedupView:
     """Measure how fast a training loop would be if data were free.
 
     Runs ``step`` on the loader's batches and on a few batches that lie on the device already, in turn and back. Models,
@@ -58,7 +58,7 @@ def apply(
     state: Sequence[Any] = (),
     steps: int = 20,
     limit_seconds: float = 30.0,
-) -> Proved:
+) -> SpeedupView:
     """Try other settings of a DataLoader on the loop itself, before and after in turn, and return the measured gain.
 
     ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}``, some of them, or a
@@ -95,9 +95,11 @@ def settings_of(change: Any) -> Mapping[str, Any]:
     return inner
 
 
-def _measured(measure: Callable[..., ab_test.Proof], *given: Any, **pace: Any) -> Proved:
+def _measured(
+    measure: Callable[..., ab_test.ABTestResult], *given: Any, **pace: Any
+) -> SpeedupView:
     torch = sys.modules.get("torch")
     if torch is None:
         raise BadRequest("no_torch", "torch is not imported, so there is no loop.", "Import it.")
     with session().watching.silent():
-        return Proved(measure(torch, *given, **pace))
+        return SpeedupView(measure(torch, *given, **pace))

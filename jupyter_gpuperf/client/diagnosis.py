@@ -15,7 +15,7 @@ from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording
 from jupyter_gpuperf.findings.wire import finding_of
 from jupyter_gpuperf.metrics import all_metrics
-from jupyter_gpuperf.recorder.in_process import record_here
+from jupyter_gpuperf.recorder.in_process import record_in_process
 from jupyter_gpuperf.recordings.load import find_recording, load_recording
 from jupyter_gpuperf.rules import Device, RuleInput, all_rules, judge
 from jupyter_gpuperf.rules.busy_spans import steady_spans
@@ -106,7 +106,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
     return Diagnosis(str(find_recording(path)), everything, findings)
 
 
-def diagnosis_here(seconds: float, source: str) -> Diagnosis:
+def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
     """Return the diagnosis of this machine's devices over the next ``seconds``; it blocks for so long.
 
     Raises
@@ -122,7 +122,9 @@ def diagnosis_here(seconds: float, source: str) -> Diagnosis:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "live.jsonl.gz"
         request = RecordingRequest(label="live", interval_ms=LIVE_INTERVAL_MS, seconds=seconds)
-        recorder = record_here(path, request, source=source, stopping=threading.Event().is_set)
+        recorder = record_in_process(
+            path, request, source=source, stopping=threading.Event().is_set
+        )
         if recorder.error is not None:
             raise Unavailable(**msgspec.structs.asdict(recorder.error))
         return replace(diagnosis_of(path), source="live")

@@ -14,12 +14,12 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.client.in_process_progress import job_here
+from jupyter_gpuperf.client.in_process_progress import in_process_job
 from jupyter_gpuperf.display.history_view import held_against_baseline
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
-from jupyter_gpuperf.jobs.run_hooks import keep_here
+from jupyter_gpuperf.jobs.run_hooks import keep_result
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 ALWAYS: Final = ("rigorous", "time_limit_seconds")
@@ -81,13 +81,13 @@ def run_on_object(
         raise BadRequest("usage", f"{benchmark.name} measures nothing of a notebook's.", hint)
     checked = benchmark.check(given)
     parameters = {each: checked[each] for each in checked if each in (*given, *ALWAYS)}
-    with job_here(benchmark.name, new_view(), display_result=display_result) as job:
+    with in_process_job(benchmark.name, new_view(), display_result=display_result) as job:
         warnings: list[str] = []
         context = Context(progress=job.say, warn=warnings.append)
         with _as_the_objects(name):
             measured = measure(subject, name, parameters, context)
         content = {"limits": {}, **measured, "benchmark": benchmark.name, "warnings": warnings}
-        finished = keep_here(msgspec.convert(content, BenchmarkResult))
+        finished = keep_result(msgspec.convert(content, BenchmarkResult))
         job.final = result = Result(finished.result, number=finished.number)
         if baseline:
             job.final = result = held_against_baseline(result)

@@ -65,7 +65,7 @@ class ProgressHere:
 
 
 @contextmanager
-def job_here(
+def in_process_job(
     name: str,
     view: View,
     *,

@@ -14,13 +14,13 @@ import msgspec
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.client.failures import in_short
-from jupyter_gpuperf.client.in_process_progress import ReportingView, job_here
+from jupyter_gpuperf.client.in_process_progress import ReportingView, in_process_job
 from jupyter_gpuperf.client.watch_session import notebook_names, session
 from jupyter_gpuperf.display.comparison_view import when_words
 from jupyter_gpuperf.display.progress import View
-from jupyter_gpuperf.display.tuning_view import Tuned
+from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import GpuPerfError, NotFound
-from jupyter_gpuperf.jobs.run_hooks import keep_here
+from jupyter_gpuperf.jobs.run_hooks import keep_result
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
@@ -31,7 +31,7 @@ LOOK_SECONDS: Final = 5.0
 
 
 @in_short()
-def tune_here(
+def tune_in_process(
     subject: object,
     name: str,
     *,
@@ -39,13 +39,13 @@ def tune_here(
     kept: bool = False,
     display_result: bool = False,
     **wanted_fields: Any,
-) -> Tuned:
+) -> TuningView:
     """Tune ``subject``; what goes wrong becomes a :class:`BenchmarkError`.
 
     Parameters
     ----------
     wanted_fields
-        What is asked for: fields of :class:`~jupyter_gpuperf.tuning.request.Wanted`.
+        What is asked for: fields of :class:`~jupyter_gpuperf.tuning.request.TuneRequest`.
     kept
         Measure nothing: return what was found before for this data set on this machine.
 
@@ -57,7 +57,7 @@ def tune_here(
         It was refused, or no item came.
     """
     from jupyter_gpuperf.loaders.setting import Setting
-    from jupyter_gpuperf.tuning.request import Wanted
+    from jupyter_gpuperf.tuning.request import TuneRequest
     from jupyter_gpuperf.tuning.tune import tune_loader
 
     mark = fingerprint(subject, name, wanted_fields.get("batch_size"))
@@ -68,19 +68,22 @@ def tune_here(
             new_view().end(found, "")
         return found
     recommended = None if before is None else Setting(**_content(before)["recommended"])
-    wanted = Wanted(**wanted_fields, kept=recommended)
+    wanted = TuneRequest(**wanted_fields, kept=recommended)
     view = ReportingView(new_view(), {"loader": name})
     # Its trials are none of the notebook's loops.
-    with job_here(NAME, view, display_result=display_result) as job, session().watching.silent():
+    with (
+        in_process_job(NAME, view, display_result=display_result) as job,
+        session().watching.silent(),
+    ):
         context = Context(progress=job.say, warn=lambda _: None)
         tried = lambda trial: view.add(trial.setting.words(), trial.batches_per_second)
         data = tune_loader(
             subject, name, wanted, context, tried, notebook_names() or None
         ).to_dict()
-        job.finished = finished = keep_here(as_result(data, wanted, mark))
+        job.finished = finished = keep_result(as_result(data, wanted, mark))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
-        job.final = tuned = Tuned(data, number=finished.number, before=_before_words(before))
+        job.final = tuned = TuningView(data, number=finished.number, before=_before_words(before))
     return tuned
 
 
@@ -95,7 +98,7 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
     import torch
 
     from jupyter_gpuperf.loaders.subject import Subject
-    from jupyter_gpuperf.tuning.budget import budget_here
+    from jupyter_gpuperf.tuning.budget import current_budget
     from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
     try:
@@ -105,7 +108,7 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
             look = [type(data).__qualname__, found.items, found.batch_size, _transforms(data)]
     except TimeIsUp:  # tuning it will tell
         look = [name]
-    budget = budget_here()
+    budget = current_budget()
     machine = [platform.node(), budget.cpus, budget.memory_limit_bytes, str(torch.__version__)]
     return hashlib.sha256(json.dumps([look, machine]).encode()).hexdigest()[:16]
 
@@ -147,12 +150,12 @@ def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResul
     return msgspec.convert(content, BenchmarkResult)
 
 
-def _kept_one(before: KeptResult | None) -> Tuned:
+def _kept_one(before: KeptResult | None) -> TuningView:
     if before is None:
         message = "Nothing was kept yet for this data set on this machine."
         raise NotFound("nothing_kept", message, "Leave --kept out to measure it.")
     when = when_words(before.created_seconds)
-    return Tuned(_content(before), number=before.id, before=f"Measured {when}, not now.")
+    return TuningView(_content(before), number=before.id, before=f"Measured {when}, not now.")
 
 
 def _content(before: KeptResult) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.client.failures import in_short
-from jupyter_gpuperf.client.in_process_progress import Cancelled, ReportingView, job_here
+from jupyter_gpuperf.client.in_process_progress import Cancelled, ReportingView, in_process_job
 from jupyter_gpuperf.client.precision_as_result import kept, parameters_of
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
@@ -103,7 +103,7 @@ def _run(
     display_result: bool = False,
 ) -> AmpProfile:
     view = ReportingView(view_here(), parameters_of(options))
-    showing = job_here(NAME, view, display_result=display_result, cancelled_by=(Cancelled,))
+    showing = in_process_job(NAME, view, display_result=display_result, cancelled_by=(Cancelled,))
     with showing as job:
         try:
             found = run_profile(subject, options, source=source, say=job.say)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from jupyter_gpuperf.display.precision_result import NAME, measured
-from jupyter_gpuperf.jobs.run_hooks import Finished, keep_here
+from jupyter_gpuperf.jobs.run_hooks import Finished, keep_result
 from jupyter_gpuperf.precision.advice import as_part
 from jupyter_gpuperf.precision.options import Options
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
@@ -17,7 +17,7 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 def kept(found: Profile, options: Options) -> Finished:
     """Keep a profile among the results of benchmarks; where that fails, it is warned of in the profile, too."""
     result = msgspec.convert(as_benchmark(found, options), BenchmarkResult)
-    finished = keep_here(result)
+    finished = keep_result(result)
     found.warnings += [each for each in finished.result.warnings if each not in result.warnings]
     return finished
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_gpuperf.display.result import Result
-    from jupyter_gpuperf.display.tuning_view import Tuned
+    from jupyter_gpuperf.display.tuning_view import TuningView
     from jupyter_gpuperf.schemas import Scalar
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def tune(
     target_rate: float | None = None,
     budget_seconds: float = 60.0,
     kept: bool = False,
-) -> Tuned:
+) -> TuningView:
     """Find the cheapest settings of a DataLoader that are fast enough, by measuring them here.
 
     Your loader, its iterator, sampler and generators are not touched: new loaders are made like it.
@@ -106,11 +106,11 @@ def tune(
     BenchmarkError
         It was refused, or no item came; with ``code``, ``message`` and ``hint``.
     """
-    from jupyter_gpuperf.client.in_process_tuning import tune_here
+    from jupyter_gpuperf.client.in_process_tuning import tune_in_process
     from jupyter_gpuperf.client.watch_session import name_in_notebook
     from jupyter_gpuperf.display.progress import view_here
 
-    return tune_here(
+    return tune_in_process(
         loader_or_dataset,
         name_in_notebook(loader_or_dataset) or "loader",
         new_view=view_here,

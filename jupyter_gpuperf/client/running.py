@@ -81,7 +81,7 @@ def start(request: JobRequest, *, local: bool = False) -> Run:
 def _start_here(request: JobRequest) -> LocalRun:
     from jupyter_gpuperf.jobs.disturbances import Watcher
     from jupyter_gpuperf.jobs.manager import JobManager
-    from jupyter_gpuperf.jobs.run_hooks import Around
+    from jupyter_gpuperf.jobs.run_hooks import RunHooks
     from jupyter_gpuperf.results.store import ResultStore, default_path
     from jupyter_gpuperf.sampling.standalone import standalone_sampler
 
@@ -97,7 +97,7 @@ def _start_here(request: JobRequest) -> LocalRun:
         manager = JobManager(
             devices=lambda: devices,
             deadline_seconds=LOCAL_DEADLINE_SECONDS,
-            around=Around(store=ResultStore(default_path()), watcher=watcher),
+            around=RunHooks(store=ResultStore(default_path()), watcher=watcher),
         )
         ending.callback(manager.close)
         return LocalRun(manager, request, ending)
@@ -177,11 +177,11 @@ def _result_of(job: JobInfo) -> Result:
 
 
 def _best(result: BenchmarkResult) -> dict[str, float]:
-    from jupyter_gpuperf.results.baseline_comparison import best_here
+    from jupyter_gpuperf.results.baseline_comparison import best_on_machine
     from jupyter_gpuperf.results.store import ResultStore, default_path
 
     with contextlib.suppress(GpuPerfError):  # the result stands without
-        return best_here(ResultStore(default_path()), result)
+        return best_on_machine(ResultStore(default_path()), result)
     return {}
 
 

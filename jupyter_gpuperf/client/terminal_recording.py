@@ -15,7 +15,7 @@ import msgspec
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
-from jupyter_gpuperf.recorder.in_process import record_here
+from jupyter_gpuperf.recorder.in_process import record_in_process
 from jupyter_gpuperf.recorder.recorder import Recorder
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling.subscribers import ALERTS
@@ -44,7 +44,7 @@ def record_in_terminal(known: argparse.Namespace) -> int:
         elif not known.json:
             print(f"Recording to {known.file}; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201
 
-    recorder = record_here(
+    recorder = record_in_process(
         Path(known.file),
         RecordingRequest(label=known.label, interval_ms=known.interval_ms, seconds=known.seconds),
         source=known.source or os.environ.get(SOURCE_VARIABLE) or "auto",

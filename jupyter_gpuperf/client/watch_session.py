@@ -20,7 +20,7 @@ from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import TelemetryThread, Watching
 from jupyter_gpuperf.loops.telemetry import Answer
-from jupyter_gpuperf.loops.watching import in_child
+from jupyter_gpuperf.loops.watching import silence_in_child
 from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
 
 NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
@@ -99,7 +99,7 @@ class Session:
             listener(word)
 
     def _in_child(self) -> None:
-        in_child(self.watching)
+        silence_in_child(self.watching)
         self.telemetry = None
 
 

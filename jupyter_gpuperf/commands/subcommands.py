@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.client.suites import run_suite
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
-from jupyter_gpuperf.display.comparison_view import Changes
+from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.history_view import LISTED, History, history
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
@@ -18,7 +18,7 @@ from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
-Answer = History | Changes | SuiteView
+Answer = History | ComparisonView | SuiteView
 
 
 class Asked(NamedTuple):
@@ -85,9 +85,11 @@ def run_history(*, new_view: Callable[[], View], **options: Any) -> History:
 
 def run_compare(
     *, new_view: Callable[[], View], before: Path, after: Path, html: Path | None
-) -> Changes:
+) -> ComparisonView:
     """Hold two files against each other."""
-    changes = Changes(compare(read_suite(before), read_suite(after)), before.stem, after.stem)
+    changes = ComparisonView(
+        compare(read_suite(before), read_suite(after)), before.stem, after.stem
+    )
     if html is not None:
         try:
             html.write_text(changes.page(), encoding="utf-8")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.client.in_process import named_object
-from jupyter_gpuperf.client.in_process_tuning import tune_here
+from jupyter_gpuperf.client.in_process_tuning import tune_in_process
 from jupyter_gpuperf.commands.options import Option
 from jupyter_gpuperf.display.progress import View
-from jupyter_gpuperf.display.tuning_view import Tuned
+from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
 
 TUNED: Final = "dataloader"
@@ -38,7 +38,7 @@ def tune(
     parameters: Mapping[str, Any],
     namespace: Mapping[str, Any],
     new_view: Callable[[], View],
-) -> Tuned:
+) -> TuningView:
     """Tune what the notebook calls ``subject``, with the options that were given.
 
     Raises
@@ -57,7 +57,7 @@ def tune(
         if not callable(asked["step"]):
             raise BadRequest("usage", f"{name} is no function.", "Give one that takes a batch.")
     loader, wanted = named_object(subject, namespace), {**parameters, **asked}
-    return tune_here(loader, subject, new_view=new_view, display_result=True, **wanted)
+    return tune_in_process(loader, subject, new_view=new_view, display_result=True, **wanted)
 
 
 def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:

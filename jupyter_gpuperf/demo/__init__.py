@@ -48,7 +48,7 @@ def demo(
         hint = f"Run: {sys.executable} -m pip install 'jupyter_gpuperf[demo]'."
         raise Unavailable("package_missing", message, hint)
     notebook = _copy_into(folder)
-    chosen = source or os.environ.get(SOURCE_VARIABLE) or source_here()
+    chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
     print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
     root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     command = [
@@ -61,7 +61,7 @@ def demo(
     return (run or _run)(command, {**os.environ, SOURCE_VARIABLE: chosen})
 
 
-def source_here(make: Callable[[], Source] | None = None) -> str:
+def demo_source(make: Callable[[], Source] | None = None) -> str:
     """Return ``auto`` where a device answers, else the packaged recordings, a device each."""
     source = make() if make is not None else source_from("nvml", all_metrics())
     source.open()

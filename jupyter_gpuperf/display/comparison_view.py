@@ -27,7 +27,7 @@ QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 
 @dataclass(frozen=True, repr=False)
-class Changes(Plain, Displayed):
+class ComparisonView(Plain, Displayed):
     """Two environments held against each other: ``%gpubench compare`` and ``jupyter gpuperf compare``."""
 
     data: SuiteComparison

@@ -41,10 +41,10 @@ def arm(watching: Watching, steps: int) -> None:
 
 def _show(found: Explanation | None, why: str) -> None:
     refused = Sentence(f"The steps could not be profiled: {why}.")
-    display(refused if found is None else Explained(found))
+    display(refused if found is None else ProfileView(found))
 
 
-class Explained(Displayed):
+class ProfileView(Displayed):
     """The explanation as the notebook shows it.
 
     Attributes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jupyter_gpuperf.ab_tests.ab_test import Proof
+from jupyter_gpuperf.ab_tests.ab_test import ABTestResult
 from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
 from jupyter_gpuperf.display.numbers import interval_words, quantity_words
 from jupyter_gpuperf.schemas import Interval
 
 
-class Proved(Displayed):
+class SpeedupView(Displayed):
     """A loop before and after a change.
 
     Attributes
@@ -22,7 +22,7 @@ class Proved(Displayed):
         The changed loader, to go on with; ``None`` for headspace.
     """
 
-    def __init__(self, data: Proof) -> None:
+    def __init__(self, data: ABTestResult) -> None:
         self.data = data
         self.loader = data.loader
 

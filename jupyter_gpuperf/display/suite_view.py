@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_gpuperf.display.comparison_view import Changes
+from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Plain, Table, page_of
 from jupyter_gpuperf.display.history_view import name_and_figures
 from jupyter_gpuperf.results.comparison import compare
@@ -42,4 +42,4 @@ def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
         for side in info.sides
         for each in side.failures
     ]
-    return Changes(compare(*suites), first, others[0], left_out).page()
+    return ComparisonView(compare(*suites), first, others[0], left_out).page()

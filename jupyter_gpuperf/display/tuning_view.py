@@ -34,7 +34,7 @@ ROLE_WORDS: Final = {
 
 
 @dataclass(frozen=True, repr=False)
-class Tuned(DisplayedOnce):
+class TuningView(DisplayedOnce):
     """What ``%gpubench dataloader LOADER --tune`` and ``gpuperf.tune`` return.
 
     Attributes
@@ -164,7 +164,7 @@ def table(trials: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def told(tuned: Tuned) -> list[str]:
+def told(tuned: TuningView) -> list[str]:
     """Return what is said below the table."""
     data = tuned.data
     before = [tuned.before] if tuned.before else []

@@ -47,7 +47,7 @@ class Job:
     stop: Callable[[], object]
     listeners: list[Listener] = field(default_factory=list)
     version: int = 0
-    told_at: float = 0.0
+    reported_at: float = 0.0
     late_news: threading.Timer | None = None
 
     @property

@@ -23,8 +23,8 @@ from jupyter_gpuperf.jobs.job import WorkerJob, new_job
 from jupyter_gpuperf.jobs.locking import locked
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess, shutting_down
 from jupyter_gpuperf.jobs.registry import JobRegistry
-from jupyter_gpuperf.jobs.run_hooks import Around
-from jupyter_gpuperf.results.aggregate_runs import combined, runs_of
+from jupyter_gpuperf.jobs.run_hooks import RunHooks
+from jupyter_gpuperf.results.aggregate_runs import combined, run_count
 from jupyter_gpuperf.schemas import BenchmarkResult, DeviceInfo, ErrorInfo, JobInfo, JobRequest
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class JobManager(JobRegistry):
         *,
         devices: Callable[[], Sequence[DeviceInfo]],
         deadline_seconds: float,
-        around: Around | None = None,
+        around: RunHooks | None = None,
         lock_directory: Path | None = None,
         worker: Sequence[str] = WORKER,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
         self._devices, self._deadline_seconds = devices, deadline_seconds
-        self._around = around or Around()
+        self._around = around or RunHooks()
         self._lock_directory, self._worker = lock_directory, worker
         self._queues: dict[str, deque[WorkerJob]] = {}
         self._lanes: dict[str, threading.Thread] = {}
@@ -190,7 +190,7 @@ class JobManager(JobRegistry):
                 self._devices_locked(job) as descriptors,
                 self._around.run(job.place.device) as finish,
             ):
-                runs = runs_of(job.known.parameters)
+                runs = run_count(job.known.parameters)
                 results = [
                     self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
                     for number in range(runs)

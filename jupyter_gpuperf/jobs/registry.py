@@ -111,8 +111,8 @@ class JobRegistry:
         """Tell all listeners that a job has changed."""
         with self._lock:
             self._version += 1
-            job.version, job.told_at = self._version, self._clock()
-            info = job.info(job.told_at)
+            job.version, job.reported_at = self._version, self._clock()
+            info = job.info(job.reported_at)
             for listener in tuple(job.listeners):
                 try:
                     listener(info)
@@ -129,7 +129,7 @@ class JobRegistry:
         """
         with self._lock:
             # At most this long, also when somebody set the clock back.
-            wait_seconds = min(job.told_at - self._clock(), 0.0) + SHORTEST_NEWS_SECONDS
+            wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NEWS_SECONDS
             if wait_seconds <= 0:
                 self.tell(job)
             elif job.late_news is None:

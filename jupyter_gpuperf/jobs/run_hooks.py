@@ -40,13 +40,13 @@ def keep(result: BenchmarkResult, store: ResultStore, now_seconds: float) -> Fin
         return Finished(msgspec.structs.replace(result, warnings=told), None)
 
 
-def keep_here(result: BenchmarkResult) -> Finished:
+def keep_result(result: BenchmarkResult) -> Finished:
     """Keep a result among this user's."""
     return keep(result, ResultStore(default_path()), time.time())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Around:
+class RunHooks:
     """Makes what surrounds a run.
 
     Parameters

@@ -28,7 +28,7 @@ class ByValue:
         return self.loads, (self.content,)
 
 
-def by_value(value: Any, what: str) -> Any:
+def cloudpickled(value: Any, what: str) -> Any:
     """Return what to hand to workers in the place of ``value``, so that they get it whatever defines it.
 
     Raises

@@ -34,7 +34,7 @@ import torch
 model = torch.compile(model, mode="reduce-overhead")  # fuses kernels, and launches them as CUDA graphs
 """
 
-FUSED: Final = """\
+COMPILE_SNIPPET: Final = """\
 import torch
 
 model = torch.compile(model)  # fuses elementwise kernels, so that memory is read and written less often

@@ -16,8 +16,8 @@ WORKERS_ALONE: Final = (
     "multiprocessing_context",
 )
 """What torch refuses without workers."""
-GOLDEN_PREFETCH: Final = 3
-MOST_GOLDEN_WORKERS: Final = 32
+RECIPE_PREFETCH: Final = 3
+MOST_RECIPE_WORKERS: Final = 32
 """The recipe says twice the cores; on a machine of a hundred nobody means that."""
 
 
@@ -93,11 +93,11 @@ class Setting:
         return " · ".join(words for words, holds in parts.items() if words and holds)
 
 
-def golden(cpus: int, *, start_method: str | None = None) -> Setting:
+def common_recipe(cpus: int, *, start_method: str | None = None) -> Setting:
     """Return the recipe of the web: twice as many workers as cores, pinned, persistent, prefetch 3."""
     return Setting(
-        num_workers=min(MOST_GOLDEN_WORKERS, 2 * cpus),
-        prefetch_factor=GOLDEN_PREFETCH,
+        num_workers=min(MOST_RECIPE_WORKERS, 2 * cpus),
+        prefetch_factor=RECIPE_PREFETCH,
         pin_memory=True,
         persistent_workers=True,
         start_method=start_method,

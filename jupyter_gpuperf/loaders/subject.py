@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.cloudpickling import by_value
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loaders.endless import batch_size_of, endless_arguments, loader_and_data
 from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
 from jupyter_gpuperf.loaders.setting import Setting, fitting
 
-SHARDS: Final = ("num_shards", "n_shards")
+SHARD_COUNT_ATTRIBUTES: Final = ("num_shards", "n_shards")
 """How streams of Hugging Face say into how many parts they can be cut."""
 KILL_FIRST: Final = "1000"
 DATA_ALONE_BATCH_SIZE: Final = 64
@@ -103,7 +103,7 @@ class Subject:
         """How many workers a stream has work for, where it says so."""
         if not self.is_stream:
             return None
-        found = (getattr(self.dataset, name, None) for name in SHARDS)
+        found = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
         return next((each for each in found if isinstance(each, int) and each > 0), None)
 
     def code(self, setting: Setting) -> str:
@@ -130,7 +130,7 @@ class Subject:
         Raises
         ------
         GpuPerfError
-            Workers that are not forked can't have the data; see :func:`by_value`.
+            Workers that are not forked can't have the data; see :func:`cloudpickled`.
         """
         from torch.utils.data import DataLoader
 
@@ -141,10 +141,10 @@ class Subject:
             own_init = options.get("worker_init_fn")
             method = setting.start_method or default_start_method()
             if method != "fork":
-                data = by_value(self.dataset, "data set")
+                data = cloudpickled(self.dataset, "data set")
                 options["dataset"] = of_kind(data, is_stream=self.is_stream)
-                options["collate_fn"] = by_value(self.collate_function(), "collate function")
-                own_init = by_value(own_init, "worker_init_fn")
+                options["collate_fn"] = cloudpickled(self.collate_function(), "collate function")
+                own_init = cloudpickled(own_init, "worker_init_fn")
             options |= {
                 "multiprocessing_context": noting_context(method, processes),
                 "worker_init_fn": BeginWorker(_kill_me_first, own_init),

@@ -54,7 +54,7 @@ class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
     notebooks: list[NotebookDump]
 
 
-class ToldLoader:
+class ReportedLoader:
     """One loader of one notebook."""
 
     def __init__(self, info: WatchedLoader) -> None:
@@ -74,14 +74,14 @@ class ToldLoader:
         return [*takewhile(lambda each: each.ended_seconds >= time_seconds, newest_first)][::-1]
 
 
-class ToldNotebook:
+class NotebookSession:
     """One watching notebook; each of its processes has its own connection."""
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.path: str | None = None
         self.pid: int | None = None
-        self.loaders: OrderedDict[tuple[int | None, int], ToldLoader] = OrderedDict()
+        self.loaders: OrderedDict[tuple[int | None, int], ReportedLoader] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
         self.track = Track(KEPT_TALLIES, COARSE)
         self.told_until_seconds = 0.0
@@ -105,7 +105,7 @@ class ToldNotebook:
         """Store what a process reports."""
         self.path = self.path or steps.notebook_path
         for info in steps.loaders:
-            loader = self.loaders.setdefault((pid, info.id), ToldLoader(info))
+            loader = self.loaders.setdefault((pid, info.id), ReportedLoader(info))
             loader.info = info
             self.loaders.move_to_end((pid, info.id))
         while len(self.loaders) > MOST_LOADERS:
@@ -153,14 +153,14 @@ class ToldNotebook:
             track=self.track.dump(full=full),
         )
 
-    def take_past(self, earlier: ToldNotebook) -> None:
+    def take_past(self, earlier: NotebookSession) -> None:
         """Prepend what was kept in the file: this kernel reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
 
 
-def notebooks_of(dump: TrainingDump) -> list[ToldNotebook]:
+def notebooks_of(dump: TrainingDump) -> list[NotebookSession]:
     """Return the notebooks as they were kept, with nobody connected.
 
     Raises
@@ -173,8 +173,8 @@ def notebooks_of(dump: TrainingDump) -> list[ToldNotebook]:
     return [_notebook_of(each) for each in dump.notebooks]
 
 
-def _notebook_of(dump: NotebookDump) -> ToldNotebook:
-    notebook = ToldNotebook(dump.key)
+def _notebook_of(dump: NotebookDump) -> NotebookSession:
+    notebook = NotebookSession(dump.key)
     notebook.path = dump.path
     notebook.seen_seconds, notebook.told_until_seconds = dump.seen_seconds, dump.told_until_seconds
     notebook.cells.extend(dump.cells)
@@ -182,7 +182,7 @@ def _notebook_of(dump: NotebookDump) -> ToldNotebook:
     return notebook
 
 
-class ToldNotebooks(dict[str, ToldNotebook]):
+class NotebookSessions(dict[str, NotebookSession]):
     """All notebooks that ever reported, by key; the oldest are forgotten."""
 
     def dump(self, *, full: bool) -> TrainingDump:
@@ -191,21 +191,21 @@ class ToldNotebooks(dict[str, ToldNotebook]):
             steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self.values()]
         )
 
-    def after(self, earlier: Sequence[ToldNotebook]) -> ToldNotebooks:
+    def after(self, earlier: Sequence[NotebookSession]) -> NotebookSessions:
         """Return the kept notebooks, then those that have reported since."""
         before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
         for key, notebook in self.items():
             if key in before:
                 notebook.take_past(before.pop(key))
-        return ToldNotebooks(before | self)
+        return NotebookSessions(before | self)
 
-    def of(self, key: str) -> ToldNotebook:
+    def of(self, key: str) -> NotebookSession:
         """Return a notebook, a new one where there is none."""
         if key not in self:
             silent = [each for each, notebook in self.items() if not notebook.connections]
             for old in silent[: max(0, len(self) + 1 - MOST_NOTEBOOKS)]:
                 del self[old]
-            self[key] = ToldNotebook(key)
+            self[key] = NotebookSession(key)
         return self[key]
 
     @property

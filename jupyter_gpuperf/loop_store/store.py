@@ -13,9 +13,9 @@ from jupyter_gpuperf.loop_store.device_share import DeviceShare
 from jupyter_gpuperf.loop_store.notebook_sessions import (
     FORGOTTEN_SECONDS,
     WINDOW_SECONDS,
+    NotebookSession,
+    NotebookSessions,
     Say,
-    ToldNotebook,
-    ToldNotebooks,
     TrainingDump,
     notebooks_of,
 )
@@ -73,7 +73,7 @@ class TrainingStore:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._notebooks = ToldNotebooks()
+        self._notebooks = NotebookSessions()
         self._changed = False
         self._told_at_seconds = 0.0
         self._replayed: TrainingNow | None = None
@@ -249,7 +249,7 @@ class TrainingStore:
 
     def _steps(
         self,
-        notebook: ToldNotebook,
+        notebook: NotebookSession,
         pid: int | None,
         info: WatchedLoader,
         tallies: Sequence[StepTally],

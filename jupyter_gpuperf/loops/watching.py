@@ -212,7 +212,7 @@ class Watching:
         return TimedIterable(loader, new_clock)
 
 
-def in_child(watching: Watching) -> None:
+def silence_in_child(watching: Watching) -> None:
     """Go quiet in a forked child: its batches are none of this process's, nor its thread's."""
     watching.patch.quiet = True
     never_give_back()

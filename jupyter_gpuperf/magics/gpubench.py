@@ -22,7 +22,7 @@ from jupyter_gpuperf.commands.tune_options import TUNED, tune, tuning_of
 from jupyter_gpuperf.display import show_once as shown
 from jupyter_gpuperf.display.progress import view_here
 from jupyter_gpuperf.display.result import Result
-from jupyter_gpuperf.display.tuning_view import Tuned
+from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     @line_magic  # type: ignore[untyped-decorator]
     @in_short()
-    def gpubench(self, line: str) -> Result | Tuned | Answer | None:
+    def gpubench(self, line: str) -> Result | TuningView | Answer | None:
         """List the benchmarks, run one or all, or show what was kept; the manual is generated, see :func:`register`."""
         if (asked := subcommand_of(words_of(line))) is not None:
             return self._bound(asked.run(view_here), asked.into)
@@ -100,7 +100,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             self.shell.user_ns[into] = answer
         return answer
 
-    def _run(self, command: Command) -> Result | Tuned:
+    def _run(self, command: Command) -> Result | TuningView:
         name, parameters, subject = command.name, command.parameters, command.subject
         names = self.shell.user_ns
         if command.tuning is not None:

@@ -16,7 +16,7 @@ from jupyter_gpuperf.errors import BadRequest
 if TYPE_CHECKING:
     from jupyter_gpuperf.client.cells import CellLog
     from jupyter_gpuperf.client.watch_session import Session
-    from jupyter_gpuperf.display.speedup_view import Proved
+    from jupyter_gpuperf.display.speedup_view import SpeedupView
     from jupyter_gpuperf.display.watch_report import Report
 
 MANUAL: Final = """Watch this notebook's training loops and cells; they run as if nothing was there.
@@ -46,7 +46,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     @line_magic  # type: ignore[untyped-decorator]
     @in_short()
-    def gpuwatch(self, line: str) -> Report | Proved | None:
+    def gpuwatch(self, line: str) -> Report | SpeedupView | None:
         """Watch; see :data:`MANUAL`."""
         given = parse(words_of(line))
         return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
@@ -86,7 +86,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
-    def _headspace(self, given: Any) -> Proved:
+    def _headspace(self, given: Any) -> SpeedupView:
         from jupyter_gpuperf.client.ab_tests import headspace
 
         names = given.names

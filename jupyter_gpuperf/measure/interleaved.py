@@ -19,7 +19,7 @@ from jupyter_gpuperf.measure.statistics import (
     half_width_ratio,
     median_interval,
 )
-from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, LOOK_RESAMPLES, MOST_BLOCKS
+from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, INTERIM_RESAMPLES, MOST_BLOCKS
 
 FEWEST_ROUNDS: Final = FEWEST_BLOCKS
 MOST_ROUNDS: Final = MOST_BLOCKS
@@ -130,7 +130,7 @@ def _middle(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
 
 
 def _widest(samples: Mapping[str, Sequence[float]]) -> float:
-    return max(half_width_ratio(_middle(each, LOOK_RESAMPLES)) for each in samples.values())
+    return max(half_width_ratio(_middle(each, INTERIM_RESAMPLES)) for each in samples.values())
 
 
 def _so_far(samples: Mapping[str, Sequence[float]]) -> str:

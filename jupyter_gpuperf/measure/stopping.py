@@ -11,7 +11,7 @@ from jupyter_gpuperf.measure.statistics import Interval, half_width_ratio
 
 FEWEST_BLOCKS: Final = 8
 MOST_BLOCKS: Final = 300
-LOOK_RESAMPLES: Final = 200
+INTERIM_RESAMPLES: Final = 200
 """Enough to decide whether to go on; the answer itself takes ten times as many."""
 
 QUICK_RATIO: Final = 0.03
@@ -51,7 +51,7 @@ class StopRule:
         # Looking costs more than a short block does: look at every block first, rarer later.
         count = len(self.blocks)
         if count >= FEWEST_BLOCKS and (count < 32 or count % 8 == 0):
-            self._ratio = half_width_ratio(self.interval_of(self.blocks, LOOK_RESAMPLES))
+            self._ratio = half_width_ratio(self.interval_of(self.blocks, INTERIM_RESAMPLES))
 
     def run(
         self, block: Callable[[], float], progress: Callable[[float, list[float]], object]

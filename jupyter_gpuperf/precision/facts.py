@@ -35,7 +35,7 @@ def warnings_of(session: Session) -> list[str]:
     return said
 
 
-def facts_of(session: Session, compiled: bool) -> dict[str, Any]:
+def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
     """Return what advice rests on; see :func:`advice.explain`."""
     torch, roots = session.torch, session.models_used()
     used = map(session.subject.namespace.get, session.names_used())

@@ -22,7 +22,7 @@ MODES: Final = ("fp32", "tf32", "bf16", "fp16")
 NOW: Final = "now"
 """As the user has it: no switch is turned."""
 AUTOCAST: Final = {"bf16": "bfloat16", "fp16": "float16"}
-NOT_HERE: Final = {
+UNSUPPORTED_REASONS: Final = {
     ("tf32", "cpu"): "A processor has no TF32.",
     ("fp16", "cpu"): "fp16 on a processor is slower than fp32, and was not measured.",
     ("tf32", "cuda"): "This GPU has no TF32: that came with compute capability 8.0.",
@@ -63,7 +63,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class ModeContext:
     """What the modes need to know of the cell."""
 
     device_type: str
@@ -74,7 +74,7 @@ class Around:
     """Optimizers whose gradients the cell clips."""
 
 
-def check(torch: Any, mode: str, device: Any, around: Around) -> None:
+def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
     """Refuse a mode that is not to be had here.
 
     Raises
@@ -85,7 +85,9 @@ def check(torch: Any, mode: str, device: Any, around: Around) -> None:
     if mode not in precisions_of(torch, device):
         raise Unavailable(
             "mode_not_supported",
-            NOT_HERE.get((mode, device.type), f"This device does not compute in {mode}."),
+            UNSUPPORTED_REASONS.get(
+                (mode, device.type), f"This device does not compute in {mode}."
+            ),
         )
     if mode in AUTOCAST and around.own_autocast is not None:
         raise Unavailable(
@@ -96,7 +98,7 @@ def check(torch: Any, mode: str, device: Any, around: Around) -> None:
 
 
 @contextlib.contextmanager
-def applied(torch: Any, mode: str, around: Around, watch: Watch) -> Iterator[None]:
+def applied(torch: Any, mode: str, around: ModeContext, watch: Watch) -> Iterator[None]:
     """Let what runs inside compute in ``mode``, and tell ``watch`` what it does."""
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):

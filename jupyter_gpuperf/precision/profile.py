@@ -232,7 +232,7 @@ class _Profiling:
     def _answer(self) -> None:
         profile, session = self._profile, self._session
         advice.choose(profile)
-        known = facts.facts_of(session, self._options.compile)
+        known = facts.advice_facts(session, self._options.compile)
         advice.explain(profile, known)
         mode, _, compiled = (profile.recommended or NOW).partition("+")
         if mode in (NOW, profile.same_as_now) and not compiled:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.precision.effects import mentioned
-from jupyter_gpuperf.precision.modes import NOW, Around, Watch, applied
+from jupyter_gpuperf.precision.modes import NOW, ModeContext, Watch, applied
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import Iterators
 from jupyter_gpuperf.state.roots import Roots
@@ -78,7 +78,7 @@ class Session:
     """
 
     device: Any
-    around: Around
+    around: ModeContext
     steps_per_run: int
     replayed: Mapping[str, int]
 
@@ -127,7 +127,7 @@ class Session:
         torch, watch = self.torch, Watch()
         self._iterators.install()
         try:
-            with applied(torch, NOW, Around("cpu"), watch):
+            with applied(torch, NOW, ModeContext("cpu"), watch):
                 (self.subject.first or self.subject.body)()
             self.synchronize()
         except Exception as error:  # whatever the cell raises: it is told as the cell's
@@ -198,11 +198,11 @@ class Session:
         most_bytes = torch.cuda.max_memory_allocated() if cuda_in_use(torch) else 0
         return torch.device("cuda" if most_bytes > self.allocated_before_bytes else "cpu")
 
-    def _around(self, watch: Watch) -> Around:
+    def _around(self, watch: Watch) -> ModeContext:
         names = self.names_used()
         scalers = [each for _, each in self.before.reached.scalers if each.is_enabled()]
         optimizers = tuple(each for _, each in self.before.reached.optimizers)
-        return Around(
+        return ModeContext(
             self.device.type,
             has_scaler=bool(scalers) and "scale" in names,
             own_autocast=watch.own_autocast[0] if watch.own_autocast else None,

@@ -17,7 +17,7 @@ FIRST_TICK_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.1
 
 
-def record_here(
+def record_in_process(
     path: Path,
     request: RecordingRequest,
     *,

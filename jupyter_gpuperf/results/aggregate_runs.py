@@ -20,7 +20,7 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 RIGOROUS_RUNS: Final = 5
 
 
-def runs_of(parameters: Mapping[str, Scalar]) -> int:
+def run_count(parameters: Mapping[str, Scalar]) -> int:
     """Return in how many processes a benchmark with these parameters runs."""
     return RIGOROUS_RUNS if parameters.get("rigorous") is True else 1
 

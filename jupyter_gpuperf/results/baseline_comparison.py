@@ -21,7 +21,9 @@ from jupyter_gpuperf.schemas import (
 HISTORY_LENGTH: Final = 50
 
 
-def standing_of(store: ResultStore, number: int, against: int | None = None) -> ResultComparison:
+def compare_with_baseline(
+    store: ResultStore, number: int, against: int | None = None
+) -> ResultComparison:
     """Hold a kept result against another one; by default the baseline, else the one before it.
 
     Raises
@@ -44,12 +46,12 @@ def standing_of(store: ResultStore, number: int, against: int | None = None) -> 
         against=summary_of(other) if other else None,
         figures=compare_results(other.result, result) if other else [],
         environment=environment_changes([other.result], [result]) if other else [],
-        best=best_here(store, result),
+        best=best_on_machine(store, result),
         history=[summary_of(each) for each in store.like(result, HISTORY_LENGTH)],
     )
 
 
-def best_here(store: ResultStore, result: BenchmarkResult) -> dict[str, float]:
+def best_on_machine(store: ResultStore, result: BenchmarkResult) -> dict[str, float]:
     """Return the highest kept rate of each figure that has a limit."""
     return store.best(result, [name for name in result.limits if name.endswith("_per_second")])
 

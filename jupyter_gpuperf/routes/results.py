@@ -51,10 +51,10 @@ class ComparisonHandler(GpuPerfHandler):
     )
     async def get(self, number: str, other: int | None) -> ResultComparison:
         """What it is held against: verdict, ratio and interval per figure; what differs in the environment; the best here; those like it."""
-        from jupyter_gpuperf.results.baseline_comparison import standing_of
+        from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
 
         store = self.services.results
-        return await in_thread(lambda: standing_of(store, int(number), other))
+        return await in_thread(lambda: compare_with_baseline(store, int(number), other))
 
 
 class BaselineHandler(GpuPerfHandler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from jupyter_gpuperf.loaders.code_suggestions import FUSED
+from jupyter_gpuperf.loaders.code_suggestions import COMPILE_SNIPPET
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 
@@ -32,7 +32,7 @@ _bound = partial(
     advice="Move fewer bytes: fuse elementwise work with torch.compile, use bf16 instead of fp32, channels_last for "
     "convolutions, and fused optimizers. A faster chip with the same memory would change nothing.",
     refuted_by="Halve the bytes (bf16 instead of fp32): if it is no faster, memory was not the limit.",
-    change=FUSED,
+    change=COMPILE_SNIPPET,
 )
 
 

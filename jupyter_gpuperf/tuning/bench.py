@@ -18,7 +18,7 @@ from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
-from jupyter_gpuperf.tuning.room import in_the_way
+from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
@@ -153,7 +153,7 @@ class Bench:
             return next(iter(loader))
 
     def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
-        trial = Trial(setting=setting, error=in_the_way(setting, self.probe, self.budget))
+        trial = Trial(setting=setting, error=infeasible_reason(setting, self.probe, self.budget))
         if self.most_workers is not None and setting.num_workers > self.most_workers:
             trial.error = f"not tried: this stream has work for {self.most_workers} at most"
         if trial.error is not None:

@@ -44,7 +44,7 @@ class Budget:
         return asdict(self)
 
 
-def budget_here(
+def current_budget(
     environment: Mapping[str, str] = os.environ,
     cgroup: Path = CGROUP,
     shared_memory: Path = SHARED_MEMORY,

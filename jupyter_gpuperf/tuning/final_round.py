@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.trial import Trial, slower
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, Tried, cost_of, load_seconds
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
 
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
@@ -17,7 +17,7 @@ HOPELESS_RATIO: Final = 1.25
 """A rate varies by less than this between trials."""
 
 
-def best_of(tried: Tried) -> Trial | None:
+def best_of(tried: TrialLog) -> Trial | None:
     """Return the recommended one, after the finals; ``None`` where nothing could be measured."""
     if tried.space.step is not None:
         return _with_step(tried, tried.space.step)
@@ -42,7 +42,7 @@ def keeps_up(trial: Trial) -> bool:
     return ratio is not None and ratio["value"] <= WAIT_RATIO
 
 
-def _finalists(tried: Tried) -> list[Trial]:
+def _finalists(tried: TrialLog) -> list[Trial]:
     """Return the leader and those that may be as good, named ones first."""
     leader = tried.leader()
     if leader is None:
@@ -58,7 +58,7 @@ def _finalists(tried: Tried) -> list[Trial]:
     return [leader, *rivals[: MOST_FINALISTS - 1]]
 
 
-def _in_turn(tried: Tried, finalists: Sequence[Trial]) -> None:
+def _in_turn(tried: TrialLog, finalists: Sequence[Trial]) -> None:
     if 2 * sum(tried.least_seconds(each.setting) for each in finalists) > tried.left():
         tried.cut_short = True
         return
@@ -74,7 +74,7 @@ def _in_turn(tried: Tried, finalists: Sequence[Trial]) -> None:
             trial.blocks, trial.aborted = again[id(trial)], False
 
 
-def _with_step(tried: Tried, step: Step) -> Trial | None:
+def _with_step(tried: TrialLog, step: Step) -> Trial | None:
     """Hold them against the step, the cheapest first, until one keeps up; then the named ones."""
     enough = sorted(filter(tried.is_enough, tried.measured()), key=cost_of)
     others = sorted(tried.measured(), key=load_seconds)
@@ -94,14 +94,14 @@ def _with_step(tried: Tried, step: Step) -> Trial | None:
     return tried.nearest([*held, *([leader] if leader and not leader.waits else [])])
 
 
-def _may_win(tried: Tried, trial: Trial) -> bool:
+def _may_win(tried: TrialLog, trial: Trial) -> bool:
     """Tell whether its rate alone leaves it a chance against what was held against the step before."""
     step = tried.space.step_seconds
     held = [each.each_seconds(step) for each in tried.measured() if each.waits]
     return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
 
 
-def _against(tried: Tried, trial: Trial, step: Step) -> bool:
+def _against(tried: TrialLog, trial: Trial, step: Step) -> bool:
     """Hold a setting against the step; return whether that was done."""
     left = tried.left()
     wanted = tried.least_seconds_with_step(trial.setting, tried.space.step_seconds or 0.0)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.cloudpickling import by_value, pickled_bytes
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
 from jupyter_gpuperf.loaders.subject import Subject, default_start_method, of_kind
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
 from jupyter_gpuperf.tuning.safety import failure_words, from_workers
@@ -98,7 +98,7 @@ def probe(
     data: Any = _watched(subject)
     method = method or default_start_method()
     if method != "fork":
-        data = of_kind(by_value(data, "data set"), is_stream=False)
+        data = of_kind(cloudpickled(data, "data set"), is_stream=False)
     loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
     with from_workers(data, 1, method, **loads) as (items, processes):
         try:
@@ -108,7 +108,7 @@ def probe(
     return summary(records, subject)
 
 
-def probe_here(subject: Subject, limit_seconds: float) -> Probe:
+def probe_in_process(subject: Subject, limit_seconds: float) -> Probe:
     """Load items in this very process: for data sets that use CUDA, which no worker here can have."""
     found = summary(_until(_watched(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)

@@ -11,7 +11,7 @@ from jupyter_gpuperf.tuning.consumer import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class TuneRequest:
     """What is asked for.
 
     Attributes

@@ -18,7 +18,7 @@ FILES_PER_WORKER: Final = 8
 FILES_PER_BATCH: Final = 4
 
 
-def in_the_way(setting: Setting, probe: Probe, budget: Budget) -> str | None:
+def infeasible_reason(setting: Setting, probe: Probe, budget: Budget) -> str | None:
     """Return why a setting is not tried here, or ``None``."""
     if not setting.num_workers:
         return None

@@ -14,7 +14,7 @@ from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.final_round import best_of, keeps_up
 from jupyter_gpuperf.tuning.space import Found, Space
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, Tried
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0
@@ -34,7 +34,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     left_seconds
         Returns the time that is left.
     """
-    tried = Tried(space, bench, left_seconds)
+    tried = TrialLog(space, bench, left_seconds)
     if _is_slow(tried):
         _measure(tried, "present")
         known = any(each.setting.num_workers for each in tried.measured())
@@ -51,7 +51,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     )
 
 
-def _is_slow(tried: Tried) -> bool:
+def _is_slow(tried: TrialLog) -> bool:
     """Tell whether what is measured in any case would take too much of the time: then what may win comes first."""
     space = tried.space
     usual = [space.base.but(num_workers=each) for each in FIRST]
@@ -59,7 +59,7 @@ def _is_slow(tried: Tried) -> bool:
     return wanted > FIRST_SHARE * tried.left()
 
 
-def _named(tried: Tried) -> None:
+def _named(tried: TrialLog) -> None:
     """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
     _measure(tried, "present")
     tried.drain(tried.space.base.but(num_workers=0))
@@ -67,13 +67,13 @@ def _named(tried: Tried) -> None:
         _measure(tried, role)
 
 
-def _measure(tried: Tried, role: str) -> None:
+def _measure(tried: TrialLog, role: str) -> None:
     setting = tried.space.named.get(role)
     if setting is not None and (trial := tried.drain(setting)) is not None:
         trial.roles.add(role)
 
 
-def _knobs(tried: Tried) -> None:
+def _knobs(tried: TrialLog) -> None:
     space = tried.space
     if space.pinning:
         _vary(tried, lambda setting: setting.but(pin_memory=not setting.pin_memory), alone=True)
@@ -84,7 +84,7 @@ def _knobs(tried: Tried) -> None:
     _persistence(tried)
 
 
-def _vary(tried: Tried, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
+def _vary(tried: TrialLog, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
     """Try a change to what leads; one without workers only where ``alone``."""
     best = tried.leader()
     if best is None or tried.is_enough(best):
@@ -93,7 +93,7 @@ def _vary(tried: Tried, change: Callable[[Setting], Setting], *, alone: bool = F
         tried.drain(change(best.setting))
 
 
-def _persistence(tried: Tried) -> None:
+def _persistence(tried: TrialLog) -> None:
     """Measure what workers that outlive the epoch save, and others that start faster."""
     space = tried.space
     best = _fastest_once_started(tried)
@@ -110,7 +110,7 @@ def _persistence(tried: Tried) -> None:
         trial.restart_seconds = tried.bench.starts(wanted).restart_seconds
 
 
-def _fastest_once_started(tried: Tried) -> Trial | None:
+def _fastest_once_started(tried: TrialLog) -> Trial | None:
     """Return what leads when the start is not counted: workers that persist start once."""
     if any(map(tried.is_enough, tried.measured())):
         return tried.leader()

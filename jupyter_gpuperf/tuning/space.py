@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import default_start_method
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
-from jupyter_gpuperf.tuning.room import in_the_way
+from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.trial import Trial
 
 MOST_WORKERS: Final = 64
@@ -77,7 +77,7 @@ class Found:
     cut_short: bool
 
 
-def space_here(
+def build_space(
     bench: Bench,
     *,
     kept: Setting | None,
@@ -101,7 +101,7 @@ def space_here(
     method = start_method or (present.start_method if present else None)
     pinned = bench.to_gpu and (present is None or present.pin_memory)
     base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
-    recipe = golden(budget.seen_cpus, start_method=method)
+    recipe = common_recipe(budget.seen_cpus, start_method=method)
     named = {"present": present, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - looked.blocked_ratio)
     most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
@@ -109,7 +109,7 @@ def space_here(
         most = min(most, bench.most_workers)
     if looked.uses_cuda and start_method is None and default_start_method() == "fork":
         most = 0
-    while most > 0 and in_the_way(base.but(num_workers=most), looked, budget):
+    while most > 0 and infeasible_reason(base.but(num_workers=most), looked, budget):
         most -= 1
     return Space(
         named={role: each for role, each in named.items() if each is not None},

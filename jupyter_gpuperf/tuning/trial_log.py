@@ -23,7 +23,7 @@ FINAL_SHARE: Final = 0.25
 FINAL_SHARE_WITH_STEP: Final = 0.4
 
 
-class Tried:
+class TrialLog:
     """Makes trials, each setting once, and judges them.
 
     Parameters

@@ -23,14 +23,14 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.budget import Budget, budget_here
+from jupyter_gpuperf.tuning.budget import Budget, current_budget
 from jupyter_gpuperf.tuning.consumer import Step, settled, step_seconds_of
 from jupyter_gpuperf.tuning.outcome import Outcome
-from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_here
-from jupyter_gpuperf.tuning.request import Wanted
+from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_in_process
+from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.sharding import is_repeated
-from jupyter_gpuperf.tuning.space import Found, Space, space_here
+from jupyter_gpuperf.tuning.space import Found, Space, build_space
 from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
@@ -50,7 +50,7 @@ CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 def tune_loader(
     given: object,
     name: str,
-    wanted: Wanted,
+    wanted: TuneRequest,
     context: Context,
     on_trial: Callable[[Trial], object] = lambda trial: None,
     names: Mapping[str, Any] | None = None,
@@ -108,10 +108,10 @@ class _Tuning:
     """One tuning at work."""
 
     subject: Subject
-    wanted: Wanted
+    wanted: TuneRequest
     clock: Countdown
     on_trial: Callable[[Trial], object]
-    budget: Budget = field(default_factory=budget_here)
+    budget: Budget = field(default_factory=current_budget)
     start_method: str | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -130,7 +130,7 @@ class _Tuning:
             on_trial=self.on_trial,
         )
         step, step_seconds = self._step(bench)
-        space = space_here(
+        space = build_space(
             bench,
             kept=self.wanted.kept,
             start_method=self.start_method,
@@ -157,7 +157,7 @@ class _Tuning:
             self.start_method = "forkserver"
         except (ProbeFailed, GpuPerfError) as error:
             self.warnings.append(f"Workers can't be used: items use CUDA, and {error}")
-            found = probe_here(self.subject, limit)
+            found = probe_in_process(self.subject, limit)
         return found
 
     def _refuse_what_takes_too_long(self, looked: Probe) -> None:

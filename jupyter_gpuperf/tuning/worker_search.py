@@ -8,7 +8,7 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import Model, fit
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, Tried, load_seconds
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, TrialLog, load_seconds
 
 MOST_TRIALS: Final = 9
 FIRST: Final = (0, 1, 2)
@@ -27,7 +27,7 @@ FEWEST_OTHERS: Final = 2
 class WorkerSearch:
     """Varies the workers alone; all else is as in the space's base."""
 
-    def __init__(self, tried: Tried) -> None:
+    def __init__(self, tried: TrialLog) -> None:
         self._tried, self._space = tried, tried.space
         self._again: set[Setting] = set()
 

@@ -11,8 +11,8 @@ import pytest
 
 from jupyter_gpuperf.ab_tests.ab_test import changed, headspace
 from jupyter_gpuperf.client.ab_tests import settings_of
-from jupyter_gpuperf.display.speedup_view import Proved
-from jupyter_gpuperf.display.tuning_view import Tuned
+from jupyter_gpuperf.display.speedup_view import SpeedupView
+from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.arguments import loader_with
 from jupyter_gpuperf.state.roots import Roots
@@ -145,7 +145,7 @@ def test_headspace_is_what_the_loop_would_gain_if_data_were_free(trainer):
     assert len(found.samples["before"]) == len(found.samples["after"])
     assert found.speedup["low"] <= found.speedup["value"] <= found.speedup["high"]
     assert "Sequential" in found.restored
-    assert "data for free" in repr(Proved(found))
+    assert "data for free" in repr(SpeedupView(found))
 
 
 def test_other_settings_are_tried_on_the_loop_itself(trainer):
@@ -156,7 +156,7 @@ def test_other_settings_are_tried_on_the_loop_itself(trainer):
     assert loader.num_workers == 0
     assert found.loader.num_workers == 2
     assert len(found.samples["before"]) == len(found.samples["after"]) >= 1
-    assert set(Proved(found).to_dict()["speedup"]) == {"value", "low", "high"}
+    assert set(SpeedupView(found).to_dict()["speedup"]) == {"value", "low", "high"}
 
 
 def test_what_fails_within_is_raised_and_all_is_put_back(trainer):
@@ -213,7 +213,7 @@ def test_a_finding_carries_its_settings():
     assert settings_of(finding) == {"num_workers": 4}
     assert settings_of({"settings": {"pin_memory": True}}) == {"pin_memory": True}
     assert settings_of({"num_workers": 1}) == {"num_workers": 1}
-    tuned = Tuned({"recommended": {"num_workers": 12, "pin_memory": True, "in_order": False}})
+    tuned = TuningView({"recommended": {"num_workers": 12, "pin_memory": True, "in_order": False}})
     assert settings_of(tuned) == {"num_workers": 12, "pin_memory": True}
     with pytest.raises(BadRequest):
         settings_of(object())

@@ -7,13 +7,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.tuning.request import Wanted
+from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 
 def tuned(subject, **wanted):
     context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
-    return tune_loader(subject, "train_loader", Wanted(**wanted), context)
+    return tune_loader(subject, "train_loader", TuneRequest(**wanted), context)
 
 
 @pytest.fixture(scope="module")

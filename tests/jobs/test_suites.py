@@ -12,7 +12,7 @@ from job_tools import NUMBERS, request, wait_until
 from measured import measured
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
-from jupyter_gpuperf.jobs.run_hooks import Around
+from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import SuiteRequest
 from jupyter_gpuperf.suites.manager import SuiteManager
@@ -28,7 +28,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def jobs(make_manager, store):
-    return make_manager(around=Around(store=store))
+    return make_manager(around=RunHooks(store=store))
 
 
 @pytest.fixture
@@ -201,22 +201,22 @@ def test_the_many_jobs_of_suites_push_out_nothing_that_was_asked_for_by_hand(
 
 
 def test_a_result_stands_against_the_baseline_the_best_and_those_like_it(store):
-    from jupyter_gpuperf.results.baseline_comparison import standing_of
+    from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
 
     limited = msgspec.structs.replace(measured(), limits={"images_per_second": 100.0})
     first = store.add(limited, 1.0)
     store.add(measured(9.0, parameters={"batch_size": 128}), 2.0)
     second = store.add(msgspec.structs.replace(measured(1.5), limits=limited.limits), 3.0)
-    standing = standing_of(store, second)
+    standing = compare_with_baseline(store, second)
     assert standing.against.id == first
     (change,) = standing.figures
     assert (change.figure, change.verdict) == ("pass_seconds", "worse")
     assert [each.id for each in standing.history] == [second, first]
     assert list(standing.history[0].figures) == ["pass_seconds"]
     assert standing.best == {"images_per_second": 64.0}
-    assert standing_of(store, first).against is None
-    assert standing_of(store, first, against=second).figures[0].verdict == "better"
+    assert compare_with_baseline(store, first).against is None
+    assert compare_with_baseline(store, first, against=second).figures[0].verdict == "better"
     other = store.add(measured(benchmark="launch"), 4.0)
     with pytest.raises(BadRequest) as refusal:
-        standing_of(store, first, against=other)
+        compare_with_baseline(store, first, against=other)
     assert refusal.value.code == "not_comparable"

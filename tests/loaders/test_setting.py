@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 
 
 def test_without_workers_there_is_nothing_that_only_workers_have():
@@ -15,6 +15,6 @@ def test_fewer_workers_are_cheaper_whatever_else_they_do():
 
 
 def test_the_recipe_counts_cores_but_not_without_end():
-    assert golden(4).num_workers == 8
-    assert golden(128).num_workers == 32
-    assert golden(1).words() == "2 workers · prefetch 3 · pinned · persistent"
+    assert common_recipe(4).num_workers == 8
+    assert common_recipe(128).num_workers == 32
+    assert common_recipe(1).words() == "2 workers · prefetch 3 · pinned · persistent"

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jupyter_gpuperf.loops import Watching
-from jupyter_gpuperf.loops.watching import in_child
+from jupyter_gpuperf.loops.watching import silence_in_child
 
 
 @pytest.fixture
@@ -31,5 +31,5 @@ def loader():
 
 @pytest.fixture
 def forking(watching):
-    os.register_at_fork(after_in_child=lambda: in_child(watching))
+    os.register_at_fork(after_in_child=lambda: silence_in_child(watching))
     return watching

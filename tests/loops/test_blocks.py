@@ -17,7 +17,7 @@ from job_tools import is_alive, wait_until
 torch = pytest.importorskip("torch")
 
 from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
-from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, Stillness
+from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold pr
 
 @pytest.fixture
 def stillness():
-    stillness = Stillness()
+    stillness = WorkerPause()
     yield stillness
     stillness.close()
 
@@ -88,7 +88,7 @@ class Locked(torch.utils.data.Dataset):
 
 
 def test_a_lock_that_a_held_worker_has_holds_up_nobody_for_long():
-    stillness = Stillness(patience_seconds=0.5)
+    stillness = WorkerPause(patience_seconds=0.5)
     data = Locked()
     options = {"batch_size": 4, "num_workers": 2, "multiprocessing_context": "fork"}
     both = [Endless(torch.utils.data.DataLoader(data, **options)) for _ in range(2)]

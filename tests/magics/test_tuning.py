@@ -9,8 +9,8 @@ from jupyter_client.manager import start_new_kernel
 
 import jupyter_gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.client.in_process_tuning import tune_here
-from jupyter_gpuperf.display.tuning_view import Tuned
+from jupyter_gpuperf.client.in_process_tuning import tune_in_process
+from jupyter_gpuperf.display.tuning_view import TuningView
 
 LOADER = """
 import torch
@@ -37,7 +37,7 @@ def notebook(shell, tmp_path, monkeypatch):
 
 def test_a_tuning_is_shown_kept_and_offered_again(notebook):
     tuned = notebook.run_line_magic("gpubench", f"{TUNE} --into mine")
-    assert isinstance(tuned, Tuned)
+    assert isinstance(tuned, TuningView)
     assert notebook.user_ns["mine"] is tuned
     assert tuned.number is not None
     assert tuned.before is None
@@ -64,7 +64,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
 def test_names_of_the_users_are_escaped(notebook):
     tuned = notebook.run_line_magic("gpubench", TUNE)
     data = {**tuned.data, "summary": ["<script>"], "warnings": ["<b>"]}
-    drawn = Tuned(data)._repr_html_()
+    drawn = TuningView(data)._repr_html_()
     assert "<script>" not in drawn
     assert "&lt;b&gt;" in drawn
 
@@ -84,7 +84,7 @@ def test_a_click_on_cancel_ends_it(notebook):
 
     view = Clicked()
     with pytest.raises(BenchmarkCancelled):
-        tune_here(notebook.user_ns["train_loader"], "train_loader", new_view=lambda: view)
+        tune_in_process(notebook.user_ns["train_loader"], "train_loader", new_view=lambda: view)
     assert view.ended.startswith("tune · cancelled")
 
 

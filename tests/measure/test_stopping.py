@@ -3,7 +3,7 @@ from __future__ import annotations
 from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import (
     FEWEST_BLOCKS,
-    LOOK_RESAMPLES,
+    INTERIM_RESAMPLES,
     MOST_BLOCKS,
     StopRule,
 )
@@ -98,4 +98,4 @@ def test_looking_gets_rarer_with_many_blocks_and_is_cheaper_than_the_answer():
     while not stop.done:
         stop.add(1.0)
     assert [count for count, _ in looks] == [*range(FEWEST_BLOCKS, 32), *range(32, 301, 8)]
-    assert {resamples for _, resamples in looks} == {LOOK_RESAMPLES}
+    assert {resamples for _, resamples in looks} == {INTERIM_RESAMPLES}

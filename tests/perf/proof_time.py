@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from jupyter_gpuperf.ab_tests.ab_test import Proof, changed, headspace
+from jupyter_gpuperf.ab_tests.ab_test import ABTestResult, changed, headspace
 
 BATCH = 4
 NAP_SECONDS = 0.005
@@ -106,7 +106,9 @@ def main() -> None:
                 )
 
 
-def proved(call: str, loader: DataLoader[torch.Tensor], load: Load, limit_seconds: float) -> Proof:
+def proved(
+    call: str, loader: DataLoader[torch.Tensor], load: Load, limit_seconds: float
+) -> ABTestResult:
     """Make the call."""
     step = step_of(load)
     if call == "headspace":
@@ -115,7 +117,7 @@ def proved(call: str, loader: DataLoader[torch.Tensor], load: Load, limit_second
     return changed(torch, loader, step, change, steps=20, limit_seconds=limit_seconds)
 
 
-def row(load: Load, call: str, found: Proof, limit_seconds: float, seconds: float) -> str:
+def row(load: Load, call: str, found: ABTestResult, limit_seconds: float, seconds: float) -> str:
     """Return a line of the table."""
     told = " (too few, it says)" if "too few" in (found.doubt or "") else ""
     steps = " and ".join(map(str, found.steps_per_block.values()))

@@ -35,14 +35,14 @@ from param_helper import from_param_helper
 from tuner_loads import LOADS, WAITING
 
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.measure.statistics import welch_ratio
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.budget import budget_here
+from jupyter_gpuperf.tuning.budget import current_budget
 from jupyter_gpuperf.tuning.probe import probe
-from jupyter_gpuperf.tuning.request import Wanted
+from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.time_limit import Countdown
 from jupyter_gpuperf.tuning.tune import tune_loader
 
@@ -83,7 +83,7 @@ def peers(subject: Subject, cpus: int, helped: Setting | None) -> dict[str, Sett
     devices = max(1, torch.cuda.device_count())
     found = (
         subject.present or Setting.of(num_workers=0),
-        golden(cpus),
+        common_recipe(cpus),
         Setting.of(num_workers=max(1, cpus - 1)),
         Setting.of(num_workers=2 * cpus),
         Setting.of(num_workers=4 * devices),
@@ -101,12 +101,12 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         others = Others()
         began = time.perf_counter()
         # The tuner sets an alarm of its own and puts this one back.
-        answer = tune_loader(loader, name, Wanted(budget_seconds=budget_seconds), context)
+        answer = tune_loader(loader, name, TuneRequest(budget_seconds=budget_seconds), context)
         tuner_seconds = time.perf_counter() - began
         chosen = Setting(**answer.recommended)  # type: ignore[arg-type]
 
         subject = Subject(loader, name)
-        budget = budget_here()
+        budget = current_budget()
         looked = probe(subject, 2.0, 60.0)
         bench = Bench(subject, looked, budget, clock)
         began = time.perf_counter()

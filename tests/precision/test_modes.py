@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.precision.modes import NOW, Around, Watch, applied, check
+from jupyter_gpuperf.precision.modes import NOW, ModeContext, Watch, applied, check
 
-CPU = Around("cpu")
+CPU = ModeContext("cpu")
 LOOP = """
 for _ in range(5):
     optimizer.zero_grad()
@@ -101,7 +101,7 @@ def test_what_is_clipped_is_unscaled_before(make):
         "    torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)\n    optimizer.step()",
     )
     cell = make()
-    in_mode("fp16", cell, code, Around("cpu", clipped=(cell["optimizer"],)))
+    in_mode("fp16", cell, code, ModeContext("cpu", clipped=(cell["optimizer"],)))
     hand = make()
     by_hand(hand, torch.float16, scaler=torch.amp.GradScaler("cpu"), clip=True)
     assert cell["losses"] == hand["losses"]
@@ -116,7 +116,7 @@ def test_gradients_are_accumulated_over_passes_and_then_unscaled_once(make):
     assert len(set(cell["losses"])) == 5
     clipped = make()
     with pytest.raises(GpuPerfError) as failure:
-        in_mode("fp16", clipped, code, Around("cpu", clipped=(clipped["optimizer"],)))
+        in_mode("fp16", clipped, code, ModeContext("cpu", clipped=(clipped["optimizer"],)))
     assert failure.value.code == "clipped_and_accumulated"
 
 
@@ -179,7 +179,7 @@ def test_the_cells_own_autocast_is_noticed(make):
     watch = in_mode(NOW, make(), code)
     assert set(watch.own_autocast) == {"bfloat16"}
     with pytest.raises(Unavailable) as refusal:
-        check(torch, "bf16", torch.device("cpu"), Around("cpu", own_autocast="bfloat16"))
+        check(torch, "bf16", torch.device("cpu"), ModeContext("cpu", own_autocast="bfloat16"))
     assert refusal.value.code == "own_autocast"
 
 

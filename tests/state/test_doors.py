@@ -20,7 +20,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.precision.options import Options
 from jupyter_gpuperf.precision.profile import run_profile
 from jupyter_gpuperf.precision.session import CellFailed, Subject
-from jupyter_gpuperf.tuning.request import Wanted
+from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 
@@ -70,7 +70,7 @@ def by_apply(step):
 
 def by_the_tuner(step):
     context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
-    tune_loader(loader(), "loader", Wanted(step=step, budget_seconds=3.0), context)
+    tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=3.0), context)
 
 
 def by_the_profile(step):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.search import search
@@ -124,7 +124,7 @@ def scaling(item, *, cpus=math.inf, serial=0.0, alone=None, crowding=0.0):
 
 def space(**given):
     defaults = {
-        "named": {"present": Setting.of(num_workers=1), "golden": golden(4)},
+        "named": {"present": Setting.of(num_workers=1), "golden": common_recipe(4)},
         "base": Setting.of(num_workers=1),
         "most_workers": 32,
         "cpus": 4.0,

@@ -12,10 +12,10 @@ import torch
 from data_sets import Items, Shards, Stream, compute, wait
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
-from jupyter_gpuperf.loaders.cloudpickling import by_value
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject, of_kind
-from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_here
+from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_in_process
 from jupyter_gpuperf.tuning.records import bytes_of
 from jupyter_gpuperf.tuning.sharding import is_repeated
 
@@ -83,7 +83,7 @@ def test_an_empty_data_set_says_so():
 
 
 def test_it_can_look_in_this_process_where_no_worker_can():
-    found = probe_here(Subject(DataLoader(Items(), batch_size=8), "mine"), 1.0)
+    found = probe_in_process(Subject(DataLoader(Items(), batch_size=8), "mine"), 1.0)
     assert found.uses_cuda
     assert found.items == 8
 
@@ -110,7 +110,7 @@ def test_a_fresh_process_gets_the_data_set(monkeypatch):
 
 
 def test_a_stream_stays_a_stream_when_it_is_sent():
-    sent = of_kind(by_value(Stream(), "data set"), is_stream=True)
+    sent = of_kind(cloudpickled(Stream(), "data set"), is_stream=True)
     assert isinstance(sent, torch.utils.data.IterableDataset)
 
 

@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.loaders import cloudpickling as by_value_module
-from jupyter_gpuperf.loaders.cloudpickling import by_value, pickled_bytes
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.budget import budget_here
-from jupyter_gpuperf.tuning.room import in_the_way
+from jupyter_gpuperf.tuning.budget import current_budget
+from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
@@ -26,7 +26,7 @@ EIGHT = Setting.of(num_workers=8)
 
 
 def test_what_fits_is_tried():
-    assert in_the_way(EIGHT, PROBE, BUDGET) is None
+    assert infeasible_reason(EIGHT, PROBE, BUDGET) is None
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_what_fits_is_tried():
     ],
 )
 def test_what_does_not_fit_is_not_tried_and_says_why(changes, words):
-    reason = in_the_way(EIGHT, PROBE, dataclasses.replace(BUDGET, **changes))
+    reason = infeasible_reason(EIGHT, PROBE, dataclasses.replace(BUDGET, **changes))
     assert reason.startswith("not tried")
     assert words in reason
-    assert in_the_way(Setting.of(num_workers=0), PROBE, BUDGET) is None
+    assert infeasible_reason(Setting.of(num_workers=0), PROBE, BUDGET) is None
 
 
 class Process:
@@ -141,7 +141,7 @@ def test_a_quota_and_other_ranks_count(tmp_path):
     (tmp_path / "cpu.max").write_text("150000 100000")
     (tmp_path / "memory.max").write_text(str(GIB))
     (tmp_path / "memory.current").write_text("0")
-    found = budget_here({"LOCAL_WORLD_SIZE": "2"}, tmp_path, tmp_path)
+    found = current_budget({"LOCAL_WORLD_SIZE": "2"}, tmp_path, tmp_path)
     assert found.quota_cpus == 1.5
     assert found.cpus <= 0.75
     assert found.memory_limit_bytes == GIB
@@ -149,14 +149,14 @@ def test_a_quota_and_other_ranks_count(tmp_path):
     (old / "cpu").mkdir(parents=True)
     (old / "cpu" / "cpu.cfs_quota_us").write_text("50000")
     (old / "cpu" / "cpu.cfs_period_us").write_text("100000")
-    assert budget_here({}, old, tmp_path).quota_cpus == 0.5
+    assert current_budget({}, old, tmp_path).quota_cpus == 0.5
 
 
 def test_a_class_of_a_notebook_reaches_a_fresh_process_by_value():
     pytest.importorskip("cloudpickle")
     names = {"__name__": "__main__"}
     exec("class Twice:\n    def __call__(self, x):\n        return 2 * x", names)
-    made, arguments = by_value(names["Twice"](), "collate function").__reduce__()
+    made, arguments = cloudpickled(names["Twice"](), "collate function").__reduce__()
     assert made(*arguments)(4) == 8
 
 
@@ -165,18 +165,18 @@ def test_without_cloudpickle_a_class_of_a_notebook_is_refused_with_the_reason(mo
     names = {"__name__": "__main__"}
     exec("class Mine:\n    pass", names)
     with pytest.raises(Unavailable) as refusal:
-        by_value(names["Mine"](), "data set")
+        cloudpickled(names["Mine"](), "data set")
     assert refusal.value.code == "cloudpickle_missing"
 
 
 def test_what_is_too_large_or_can_not_be_sent_is_refused(monkeypatch):
     monkeypatch.setattr(by_value_module, "MOST_BYTES", 1000)
     with pytest.raises(BadRequest) as refusal:
-        by_value(bytes(2000), "data set")
+        cloudpickled(bytes(2000), "data set")
     assert refusal.value.code == "too_large_to_send"
     assert pickled_bytes(bytes(2000)) == 1001
     with pytest.raises(BadRequest) as refusal:
-        by_value((each for each in ()), "data set")
+        cloudpickled((each for each in ()), "data set")
     assert refusal.value.code == "can_not_be_pickled"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simulated import SimulatedBench, found, scaling
 
-from jupyter_gpuperf.loaders.setting import Setting, golden
+from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.tuning.trial import slower
 
 CURVES = {
@@ -50,7 +50,7 @@ def test_what_people_have_and_recipes_say_is_never_faster_than_what_it_recommend
     curve, own_workers, noise_ratio
 ):
     seconds_of, given = CURVES[curve]
-    named = {"present": Setting.of(num_workers=own_workers), "golden": golden(4)}
+    named = {"present": Setting.of(num_workers=own_workers), "golden": common_recipe(4)}
     answer = found(SimulatedBench(seconds_of, noise_ratio=noise_ratio), named=named, **given)
     roles = {role: trial for trial in answer.trials for role in trial.roles}
     for role in ("present", "golden"):
@@ -79,7 +79,7 @@ def test_computing_gets_about_as_many_workers_as_there_are_processors(cpus):
         SimulatedBench(computes, noise_ratio=0.05),
         cpus=float(cpus),
         most_workers=2 * cpus,
-        named={"present": Setting.of(num_workers=1), "golden": golden(cpus)},
+        named={"present": Setting.of(num_workers=1), "golden": common_recipe(cpus)},
     )
     assert 0.9 * cpus <= answer.best.setting.num_workers <= 1.25 * cpus
 
@@ -167,7 +167,9 @@ def test_a_disturbed_trial_where_the_best_should_be_is_made_again_and_keeps_its_
         return crowded(setting) * (2.1 if setting == own and seen.count(own) == 1 else 1)
 
     answer = found(
-        SimulatedBench(disturbed), most_workers=8, named={"present": own, "golden": golden(4)}
+        SimulatedBench(disturbed),
+        most_workers=8,
+        named={"present": own, "golden": common_recipe(4)},
     )
     assert answer.best.setting == own
     assert "present" in answer.best.roles
@@ -178,7 +180,7 @@ def test_what_leads_with_other_knobs_is_tried_without_them():
     plain = scaling(0.4, cpus=2)
     disturbed = disturbed_once(plain, Setting.of(num_workers=2), 2.2)
 
-    given = {"present": Setting.of(num_workers=0), "golden": golden(2)}
+    given = {"present": Setting.of(num_workers=0), "golden": common_recipe(2)}
     answer = found(SimulatedBench(disturbed), cpus=2.0, most_workers=4, named=given)
     assert answer.best.setting == Setting.of(num_workers=2)
 
@@ -186,7 +188,7 @@ def test_what_leads_with_other_knobs_is_tried_without_them():
 def test_a_machine_that_becomes_slower_meanwhile_leaves_no_named_one_ahead_in_the_table():
     plain = scaling(0.4, cpus=4)
     bench = SimulatedBench(lambda setting: plain(setting) * (2 if bench.used_seconds > 9 else 1))
-    given = {"present": Setting.of(num_workers=3), "golden": golden(1)}
+    given = {"present": Setting.of(num_workers=3), "golden": common_recipe(1)}
     answer = found(bench, named=given)
     assert bench.used_seconds > 9
     assert answer.best.setting.num_workers == 4
@@ -220,7 +222,7 @@ def dear(budget_seconds, *, own=2, cpus=16, batch=0.93, **given):
     )
     answer = found(
         bench,
-        named={"present": Setting.of(num_workers=own), "golden": golden(cpus)},
+        named={"present": Setting.of(num_workers=own), "golden": common_recipe(cpus)},
         cpus=float(cpus),
         batch_seconds=batch,
         most_workers=2 * cpus,

@@ -36,7 +36,7 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Rando
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.request import Wanted
+from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 SHORT_SECONDS = 6.0
@@ -49,7 +49,7 @@ def tuned(subject, *, said=None, **wanted):
         warn=lambda words: None,
     )
     wanted.setdefault("budget_seconds", SHORT_SECONDS)
-    return tune_loader(subject, "train_loader", Wanted(**wanted), context)
+    return tune_loader(subject, "train_loader", TuneRequest(**wanted), context)
 
 
 def tuned_at_last(subject, *, budget_seconds=SHORT_SECONDS, **wanted):
@@ -280,6 +280,6 @@ def test_wishes_that_make_no_sense_are_refused():
         {"target_rate": 1.0, "step": print},
     ):
         with pytest.raises(BadRequest):
-            Wanted(**wanted)
+            TuneRequest(**wanted)
     with pytest.raises(BadRequest):
         tuned(7)

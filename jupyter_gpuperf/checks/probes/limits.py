@@ -63,7 +63,7 @@ def _old_quotas(machine: Machine) -> list[float | None]:
 def allowed_cpus(machine: Machine) -> set[int]:
     """Return the processors that the process may run on."""
     found = _line(machine, "status", r"Cpus_allowed_list:\s*(\S+)$")
-    return cpu_set(found[1]) if found else set(range(machine.cpu_count))
+    return parse_cpu_list(found[1]) if found else set(range(machine.cpu_count))
 
 
 def usable_cpus(machine: Machine) -> float:
@@ -73,7 +73,7 @@ def usable_cpus(machine: Machine) -> float:
     return min(count, quota) if quota else float(count)
 
 
-def cpu_set(text: str) -> set[int]:
+def parse_cpu_list(text: str) -> set[int]:
     """Understand ``0-3,8``."""
     ranges = re.findall(r"(\d+)(?:-(\d+))?", text)
     return {cpu for first, last in ranges for cpu in range(int(first), int(last or first) + 1)}
