@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_gpuperf.client.ab_tests import apply as apply
-    from jupyter_gpuperf.client.ab_tests import headspace as headspace
+    from jupyter_gpuperf.client.ab_tests import headroom as headroom
     from jupyter_gpuperf.client.doctor import doctor as doctor
     from jupyter_gpuperf.client.precision import amp_profile as amp_profile
     from jupyter_gpuperf.client.public import bench as bench
@@ -26,7 +26,7 @@ __all__ = [
     "apply",
     "bench",
     "doctor",
-    "headspace",
+    "headroom",
     "load_ipython_extension",
     "tune",
     "watch",
@@ -51,7 +51,9 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("apply", "headspace"):
+    if name == "headspace":  # what headroom was called; to go after the next release
+        name = "headroom"
+    if name in ("apply", "headroom"):
         from jupyter_gpuperf.client import ab_tests
 
         return getattr(ab_tests, name)

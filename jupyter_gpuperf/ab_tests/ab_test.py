@@ -76,7 +76,7 @@ class ABTestResult:
     loader: Any = None
 
 
-def headspace(
+def headroom(
     torch: Any,
     loader: Any,
     step: Step,

@@ -13,7 +13,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.setting import SETTINGS
 
 
-def headspace(
+def headroom(
     loader: Any,
     step: ab_test.Step,
     *,
@@ -47,7 +47,7 @@ def headspace(
         ``namespace_too_large``, ``snapshot_too_large``: too much to keep.
     """
     pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
-    return _measured(ab_test.headspace, loader, step, **pace)
+    return _measured(ab_test.headroom, loader, step, **pace)
 
 
 def apply(
@@ -63,7 +63,7 @@ def apply(
 
     ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}``, some of them, or a
     finding whose ``settings`` are these. The loader given stays as it is; the changed one is the result's ``.loader``.
-    Everything else as with :func:`headspace`.
+    Everything else as with :func:`headroom`.
 
     Raises
     ------

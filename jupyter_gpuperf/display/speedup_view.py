@@ -19,7 +19,7 @@ class SpeedupView(Displayed):
     data
         All figures, in seconds a step.
     loader
-        The changed loader, to go on with; ``None`` for headspace.
+        The changed loader, to go on with; ``None`` for headroom.
     """
 
     def __init__(self, data: ABTestResult) -> None:

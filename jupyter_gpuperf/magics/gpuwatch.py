@@ -27,14 +27,15 @@ MANUAL: Final = """Watch this notebook's training loops and cells; they run as i
   %gpuwatch report          each loop and each cell so far; returns it
   %gpuwatch explain [--steps N]
                             profile N steps (5) of the next loop: kernels, copies, gaps, synchronisation
-  %gpuwatch headspace LOADER STEP
+  %gpuwatch headroom LOADER STEP
                             how fast STEP(batch) would be if LOADER's data were free; all is put back
   %gpuwatch off             leave torch as it was
 
 gpuperf.watch(loader) watches one loader alone, also one that is not torch's.
 """
 
-ACTIONS: Final = ("on", "off", "report", "explain", "headspace")
+ACTIONS: Final = ("on", "off", "report", "explain", "headroom", "headspace")
+"""The last is the name that headroom had; it is to go after the next release."""
 MOST_STEPS: Final = 50
 
 
@@ -86,18 +87,18 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
         return report_of(session(), () if self.log is None else tuple(self.log.cells))
 
-    def _headspace(self, given: Any) -> SpeedupView:
-        from jupyter_gpuperf.client.ab_tests import headspace
+    def _headroom(self, given: Any) -> SpeedupView:
+        from jupyter_gpuperf.client.ab_tests import headroom
 
         names = given.names
         if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
-            message = (
-                "headspace takes two variables: the loader, and the function that is its step."
-            )
-            hint = "For example %gpuwatch headspace train_loader train_step."
+            message = "headroom takes two variables: the loader, and the function that is its step."
+            hint = "For example %gpuwatch headroom train_loader train_step."
             raise BadRequest("usage", message, hint)
         loader, step = (self.shell.user_ns[name] for name in names)
-        return headspace(loader, step, steps=given.steps or 20)
+        return headroom(loader, step, steps=given.steps or 20)
+
+    _headspace = _headroom
 
     def _explain(self, given: Any) -> None:
         from jupyter_gpuperf.display.profile_view import arm
@@ -133,7 +134,7 @@ def parse(words: list[str]) -> Any:
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--steps", type=int)
     given = parser.parse_args(words)
-    if given.names and given.action != "headspace":
+    if given.names and given.action not in ("headroom", "headspace"):
         raise BadRequest("usage", f"{given.names[0]!r} is not understood.", "See %gpuwatch?")
     return given
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from jupyter_gpuperf.ab_tests.ab_test import headspace
+from jupyter_gpuperf.ab_tests.ab_test import headroom
 from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, Pace, plan
 
 torch = pytest.importorskip("torch", reason="its loaders are torch's")
@@ -120,7 +120,7 @@ def waited_for(limit_seconds, workers, batch_seconds, start_seconds, step_second
         clock.pass_seconds(step_seconds)
 
     loader = Pool(clock, workers, batch_seconds, start_seconds, step_seconds)
-    found = headspace(torch, loader, step, steps=20, limit_seconds=limit_seconds, clock=clock)
+    found = headroom(torch, loader, step, steps=20, limit_seconds=limit_seconds, clock=clock)
     assert found.cost_seconds == clock.now  # what the user waited for, to the last worker's end
     return found
 

@@ -1,4 +1,4 @@
-"""Headspace and other settings, on a real loop; and that everything is as before, to the bit."""
+"""Headroom and other settings, on a real loop; and that everything is as before, to the bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.ab_tests.ab_test import changed, headspace
+from jupyter_gpuperf.ab_tests.ab_test import changed, headroom
 from jupyter_gpuperf.client.ab_tests import settings_of
 from jupyter_gpuperf.display.speedup_view import SpeedupView
 from jupyter_gpuperf.display.tuning_view import TuningView
@@ -136,10 +136,10 @@ def test_training_goes_on_as_if_nothing_had_been(trainer):
     assert content(trainer) == once
 
 
-def test_headspace_is_what_the_loop_would_gain_if_data_were_free(trainer):
+def test_headroom_is_what_the_loop_would_gain_if_data_were_free(trainer):
     loader = torch.utils.data.DataLoader(Slow(0.01), batch_size=8, shuffle=True)
     before = content(trainer)
-    found = headspace(torch, loader, trainer.step, steps=2, limit_seconds=3)
+    found = headroom(torch, loader, trainer.step, steps=2, limit_seconds=3)
     assert content(trainer) == before
     assert min(found.samples["before"]) > 0.08  # eight sleeps of 10 ms
     assert len(found.samples["before"]) == len(found.samples["after"])
@@ -169,7 +169,7 @@ def test_what_fails_within_is_raised_and_all_is_put_back(trainer):
 
     loader = torch.utils.data.DataLoader(Slow(0.0), batch_size=8)
     with pytest.raises(RuntimeError, match="out of memory"):
-        headspace(torch, loader, step, steps=3, limit_seconds=3)
+        headroom(torch, loader, step, steps=3, limit_seconds=3)
     assert content(trainer) == before
 
 
@@ -204,7 +204,7 @@ def test_what_would_change_the_batches_is_not_tried(settings, code):
 
 def test_a_step_without_a_model_is_refused():
     with pytest.raises(BadRequest) as error:
-        headspace(torch, [1, 2], lambda batch: None, steps=2, limit_seconds=1)
+        headroom(torch, [1, 2], lambda batch: None, steps=2, limit_seconds=1)
     assert error.value.code == "no_state_found"
 
 
@@ -239,8 +239,8 @@ def test_what_the_data_set_changes_while_it_loads_is_put_back(trainer):
     generator = torch.Generator()
     loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True, generator=generator)
     before = data.given, data.random.getstate(), generator.get_state().tolist()
-    found = headspace(torch, loader, trainer.step, steps=2, limit_seconds=1)
+    found = headroom(torch, loader, trainer.step, steps=2, limit_seconds=1)
     assert (data.given, data.random.getstate(), generator.get_state().tolist()) == before
     assert "Identity" not in found.restored
     with pytest.raises(BadRequest):  # the transform is no model of the step
-        headspace(torch, loader, lambda batch: None, steps=2, limit_seconds=1)
+        headroom(torch, loader, lambda batch: None, steps=2, limit_seconds=1)

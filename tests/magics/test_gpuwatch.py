@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+import jupyter_gpuperf
 import jupyter_gpuperf as gpuperf
 from jupyter_gpuperf.client import cells
 from jupyter_gpuperf.client import watch_session as watching_here
+from jupyter_gpuperf.client.ab_tests import headroom
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.schemas.training import Footprint
 
@@ -127,3 +129,10 @@ def test_what_is_not_understood_is_refused(shell, line):
     with pytest.raises(BenchmarkError) as error:
         shell.run_line_magic("gpuwatch", line)
     assert error.value.code in ("usage", "parameter_out_of_range")
+
+
+@pytest.mark.parametrize("name", ["headroom", "headspace"])
+def test_headroom_answers_to_its_name_of_before_too(run, shell, name):
+    assert getattr(jupyter_gpuperf, name) is headroom
+    with pytest.raises(BenchmarkError, match="takes two variables"):
+        shell.run_line_magic("gpuwatch", f"{name} loader   # and a step")

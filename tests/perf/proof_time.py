@@ -1,4 +1,4 @@
-"""How long `headspace` and `apply` take, held against the limit that they were given; real loaders and workers.
+"""How long `headroom` and `apply` take, held against the limit that they were given; real loaders and workers.
 
     python tests/perf/proof_time.py [--only slow]
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from jupyter_gpuperf.ab_tests.ab_test import ABTestResult, changed, headspace
+from jupyter_gpuperf.ab_tests.ab_test import ABTestResult, changed, headroom
 
 BATCH = 4
 NAP_SECONDS = 0.005
@@ -98,7 +98,7 @@ def main() -> None:
             items, batch_size=BATCH, num_workers=load.workers, worker_init_fn=started(load)
         )
         for limit_seconds in map(float, given.limits.split(",")):
-            for call in ("headspace", "apply"):
+            for call in ("headroom", "apply"):
                 began = time.perf_counter()
                 found = proved(call, loader, load, limit_seconds)
                 print(
@@ -111,8 +111,8 @@ def proved(
 ) -> ABTestResult:
     """Make the call."""
     step = step_of(load)
-    if call == "headspace":
-        return headspace(torch, loader, step, steps=20, limit_seconds=limit_seconds)
+    if call == "headroom":
+        return headroom(torch, loader, step, steps=20, limit_seconds=limit_seconds)
     change = {"num_workers": load.other_workers}
     return changed(torch, loader, step, change, steps=20, limit_seconds=limit_seconds)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from jupyter_gpuperf.ab_tests.ab_test import headspace
+from jupyter_gpuperf.ab_tests.ab_test import headroom
 from jupyter_gpuperf.state.copies import Copies, copies_of
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
@@ -56,7 +56,7 @@ def test_of_much_data_only_so_much_is_copied(monkeypatch):
     assert snapshot.not_restored == ["arrays[2]", "arrays[3]", "arrays[4]"]
 
 
-def test_headspace_tells_what_it_could_not_put_back(monkeypatch):
+def test_headroom_tells_what_it_could_not_put_back(monkeypatch):
     monkeypatch.setattr("jupyter_gpuperf.state.copies.LARGE_BYTES", 100)
     model, noise, numbers = torch.nn.Linear(1, 1), np.zeros(100), (place for place in range(10**9))
 
@@ -65,7 +65,7 @@ def test_headspace_tells_what_it_could_not_put_back(monkeypatch):
         model.bias.data.add_(next(numbers))
 
     bias = model.bias.item()
-    found = headspace(torch, [torch.zeros(1)], step, steps=2, limit_seconds=0.2)
+    found = headroom(torch, [torch.zeros(1)], step, steps=2, limit_seconds=0.2)
     assert "Not put back: step.noise, step.numbers." in found.doubt
     assert model.bias.item() == bias
 

@@ -1,4 +1,4 @@
-"""``%%amp_profile``, ``headspace``, ``apply`` and the tuner run a user's step: each puts back all that it changed.
+"""``%%amp_profile``, ``headroom``, ``apply`` and the tuner run a user's step: each puts back all that it changed.
 
 ``%%amp_profile`` leaves what one ordinary run leaves, the others what was before.
 """
@@ -14,7 +14,7 @@ import pytest
 import torch
 from things import THINGS, Counter
 
-from jupyter_gpuperf.ab_tests.ab_test import changed, headspace
+from jupyter_gpuperf.ab_tests.ab_test import changed, headroom
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.precision.options import Options
@@ -60,8 +60,8 @@ def loader():
     )
 
 
-def by_headspace(step):
-    headspace(torch, loader(), step, steps=2, limit_seconds=1.0)
+def by_headroom(step):
+    headroom(torch, loader(), step, steps=2, limit_seconds=1.0)
 
 
 def by_apply(step):
@@ -85,7 +85,7 @@ def by_the_profile(step):
     run_profile(subject, Options(modes=("fp32", "bf16"), time_limit_seconds=0.2, steps=2))
 
 
-DOORS = {"headspace": by_headspace, "apply": by_apply, "the tuner": by_the_tuner}
+DOORS = {"headroom": by_headroom, "apply": by_apply, "the tuner": by_the_tuner}
 RAISED = {
     RuntimeError: (RuntimeError, GpuPerfError),  # the tuner says that it was the step
     KeyboardInterrupt: KeyboardInterrupt,
