@@ -19,7 +19,7 @@ from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
 from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
 from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.arguments import loader_with
+from jupyter_gpuperf.loaders.rebuilding import loader_with
 from jupyter_gpuperf.loops.wrapped import TimedIterable
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
@@ -108,7 +108,7 @@ def headroom(
     return bench.billed(found)
 
 
-def changed(
+def measure_change(
     torch: Any,
     loader: Any,
     step: Step,

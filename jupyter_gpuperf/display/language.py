@@ -1,6 +1,6 @@
 """The words of the panel, in the language that a shell or a notebook asks for.
 
-The catalogue and the sentences' templates are those that the page uses; see ``labextension/src/view/said.ts``.
+The catalogue and the sentences' templates are those that the page uses; see ``labextension/src/view/translate.ts``.
 """
 
 from __future__ import annotations

@@ -50,10 +50,10 @@ def more_workers(loader: Any, cores_limit: float | None) -> str:
     wanted = max(FIRST_WORKERS, 2 * loader.num_workers)
     if cores_limit is not None:
         wanted = max(1, min(wanted, int(cores_limit) - 1))
-    return loader_with(loader, num_workers=wanted, pin_memory=True, persistent_workers=True)
+    return loader_code(loader, num_workers=wanted, pin_memory=True, persistent_workers=True)
 
 
-def loader_with(loader: Any, **changes: int | bool) -> str:
+def loader_code(loader: Any, **changes: int | bool) -> str:
     """Return code that makes the same loader with other settings; comments where none makes an equal one."""
     own = {name: getattr(loader, name) for name in SETTINGS}
     settings = fitting({name: each for name, each in own.items() if each} | changes)

@@ -12,7 +12,7 @@ from types import MethodType
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.randomness import random_state_kept
-from jupyter_gpuperf.loaders.sampling import copied, nested
+from jupyter_gpuperf.loaders.samplers import copied, nested
 from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
 
 BY_IDENTITY: Final[Any] = object.__eq__

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.arguments import KEPT
-from jupyter_gpuperf.loaders.sampling import Again, Generators, copied
+from jupyter_gpuperf.loaders.rebuilding import KEPT
+from jupyter_gpuperf.loaders.samplers import Again, Generators, copied
 from jupyter_gpuperf.loaders.setting import fitting
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.arguments import arguments_of, parameters_of, rebuilt
 from jupyter_gpuperf.loaders.comparison import length_of, same_indices
 from jupyter_gpuperf.loaders.endless import rebatched
+from jupyter_gpuperf.loaders.rebuilding import arguments_of, parameters_of, rebuilt
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, fitting
 
 SHORT: Final = 8

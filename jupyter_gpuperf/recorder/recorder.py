@@ -1,4 +1,4 @@
-"""Writes what the sampler reads into one compressed file, while it happens: see :mod:`jupyter_gpuperf.recordings.format`."""
+"""Writes what the sampler reads into one compressed file, while it happens: see :mod:`jupyter_gpuperf.recordings.own_format`."""
 
 from __future__ import annotations
 

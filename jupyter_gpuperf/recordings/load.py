@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.recordings.format import FORMAT
+from jupyter_gpuperf.recordings.own_format import FORMAT
 from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.recordings.trace import translated
 

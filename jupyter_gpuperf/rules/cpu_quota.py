@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.loaders.code_suggestions import loader_with
+from jupyter_gpuperf.loaders.code_suggestions import loader_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 
@@ -49,7 +49,7 @@ def _check(view: View) -> Finding | None:
         advice="Use no more workers and threads than the limit has cores: num_workers below it, and one thread "
         "in each (torch.set_num_threads(1), cv2.setNumThreads(1)). Or ask for more CPU.",
         refuted_by="If the GPU is no busier with half the workers, the limit is not what holds it.",
-        change=loader_with(loader, num_workers=max(1, int(limit) - 1)) if loader else None,
+        change=loader_code(loader, num_workers=max(1, int(limit) - 1)) if loader else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from jupyter_gpuperf.loaders.code_suggestions import loader_with
+from jupyter_gpuperf.loaders.code_suggestions import loader_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of, usual_run_seconds
@@ -60,7 +60,7 @@ def _check(view: View) -> Finding | None:
         "that start anew each epoch (persistent_workers=True keeps them).",
         refuted_by="Leave out what happens in the stall for a minute: if the stalls stay, it is something "
         "else.",
-        change=loader_with(loader, persistent_workers=True)
+        change=loader_code(loader, persistent_workers=True)
         if loader and loader.num_workers and not loader.persistent_workers and not writes
         else None,
     )

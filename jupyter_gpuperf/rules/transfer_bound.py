@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_with
+from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -80,7 +80,7 @@ def _check(view: View) -> Finding | None:
         else "Bring less to the host: keep sums and metrics on the GPU, and read them every hundred steps.",
         refuted_by="Time the loop with one batch that stays on the GPU: if it is no faster, the copies are "
         "not the cause.",
-        change=(loader_with(loader, pin_memory=True) if loader else "") + NON_BLOCKING
+        change=(loader_code(loader, pin_memory=True) if loader else "") + NON_BLOCKING
         if received >= sent
         else None,
     )

@@ -4,7 +4,7 @@ import { mock, test } from 'node:test';
 import type { Frame, Hello } from '../src/api/generated';
 import type { Rest } from '../src/api/rest';
 import { LiveModel } from '../src/model/live';
-import type { IWorld } from '../src/model/world';
+import type { IBrowserEnvironment } from '../src/model/browserEnvironment';
 
 class FakeSocket {
   onmessage: ((event: { data: string }) => void) | null = null;
@@ -29,7 +29,7 @@ function setUp(
   const sockets: FakeSocket[] = [];
   let visible = true;
   let onVisibility = () => {};
-  const world: IWorld = {
+  const world: IBrowserEnvironment = {
     openSocket: () => {
       const socket = new FakeSocket();
       sockets.push(socket);

@@ -5,8 +5,8 @@ import type { BenchmarkResult } from '../src/api/generated';
 import { binsOf } from '../src/model/bins';
 import { csvOf, markdownOf } from '../src/model/export';
 import { roofsOf, shareOf } from '../src/model/limits';
-import { bothInWords, changeInWords } from '../src/view/changed';
-import { spanInWords } from '../src/view/progress';
+import { formatBoth, formatChange } from '../src/view/changed';
+import { formatSpan } from '../src/view/progress';
 
 const result: BenchmarkResult = {
   benchmark: 'matmul',
@@ -96,27 +96,27 @@ test('what changed is told in the direction that a reader means', () => {
     verdict: 'worse' as const,
     warnings: []
   };
-  assert.equal(changeInWords(change), '3.10 % slower');
-  assert.equal(bothInWords(change), '10.0 ms → 10.3 ms');
+  assert.equal(formatChange(change), '3.10 % slower');
+  assert.equal(formatBoth(change), '10.0 ms → 10.3 ms');
   const rate = { ...change, figure: 'images_per_second' };
   const fell = { ...rate, ratio: { value: 0.97, low: 0.96, high: 0.98 } };
-  assert.equal(changeInWords(fell), '3.00 % slower');
+  assert.equal(formatChange(fell), '3.00 % slower');
   const memory = { ...change, figure: 'peak_bytes' };
-  assert.equal(changeInWords(memory), '3.10 % more');
+  assert.equal(formatChange(memory), '3.10 % more');
   assert.equal(
-    changeInWords({ ...change, verdict: 'same' }),
+    formatChange({ ...change, verdict: 'same' }),
     'no difference seen'
   );
   assert.equal(
-    changeInWords({ ...change, verdict: 'unknown' }),
+    formatChange({ ...change, verdict: 'unknown' }),
     'can’t be said'
   );
 });
 
 test('a wait is told no finer than it is known', () => {
-  assert.equal(spanInWords(0.2), '1 s');
-  assert.equal(spanInWords(61), '61 s');
-  assert.equal(spanInWords(150), '3 min');
-  assert.equal(spanInWords(4800), '80 min');
-  assert.equal(spanInWords(8000), '2 h 13 min');
+  assert.equal(formatSpan(0.2), '1 s');
+  assert.equal(formatSpan(61), '61 s');
+  assert.equal(formatSpan(150), '3 min');
+  assert.equal(formatSpan(4800), '80 min');
+  assert.equal(formatSpan(8000), '2 h 13 min');
 });

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.ab_tests.ab_test import changed, headroom
+from jupyter_gpuperf.ab_tests.ab_test import headroom, measure_change
 from jupyter_gpuperf.client.ab_tests import settings_of
 from jupyter_gpuperf.display.speedup_view import SpeedupView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.arguments import loader_with
+from jupyter_gpuperf.loaders.rebuilding import loader_with
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import Snapshot
 
@@ -151,7 +151,9 @@ def test_headroom_is_what_the_loop_would_gain_if_data_were_free(trainer):
 def test_other_settings_are_tried_on_the_loop_itself(trainer):
     loader = torch.utils.data.DataLoader(Slow(0.004), batch_size=8)
     before = content(trainer)
-    found = changed(torch, loader, trainer.step, {"num_workers": 2}, steps=3, limit_seconds=4)
+    found = measure_change(
+        torch, loader, trainer.step, {"num_workers": 2}, steps=3, limit_seconds=4
+    )
     assert content(trainer) == before
     assert loader.num_workers == 0
     assert found.loader.num_workers == 2

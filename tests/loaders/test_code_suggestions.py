@@ -10,7 +10,7 @@ import torch
 from kinds import Items, Stateful, Stream
 from torch.utils.data import BatchSampler, DataLoader, WeightedRandomSampler
 
-from jupyter_gpuperf.loaders.code_suggestions import loader_with, more_workers
+from jupyter_gpuperf.loaders.code_suggestions import loader_code, more_workers
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 
@@ -50,7 +50,7 @@ def told(own):
 def test_it_is_equal_but_for_the_settings(own):
     drawn = torch.get_rng_state()
     scope = {"mine": own, "weighted": WEIGHTED}
-    exec(loader_with(told(own), num_workers=2, persistent_workers=True), scope)
+    exec(loader_code(told(own), num_workers=2, persistent_workers=True), scope)
     made = scope["mine"]
     assert difference(own, made, {"num_workers": 2, "persistent_workers": True}) == ""
     assert made.num_workers == 2
@@ -58,7 +58,7 @@ def test_it_is_equal_but_for_the_settings(own):
 
 
 def test_the_settings_that_stay_are_kept():
-    code = loader_with(
+    code = loader_code(
         Told(num_workers=2, prefetch_factor=4, pin_memory=True, persistent_workers=True),
         num_workers=3,
     )
@@ -67,13 +67,13 @@ def test_the_settings_that_stay_are_kept():
 
 
 def test_of_a_class_of_its_own_the_settings_alone_are_said():
-    code = loader_with(told(Stateful(Items(), batch_size=20)), num_workers=3)
+    code = loader_code(told(Stateful(Items(), batch_size=20)), num_workers=3)
     assert "num_workers=3" in code
     assert ast.parse(code).body == []
 
 
 def test_what_is_not_known_is_said():
-    code = loader_with(Told(), num_workers=3)
+    code = loader_code(Told(), num_workers=3)
     assert "# For a map-style data set." in code
     ast.parse(code)
 

@@ -31,9 +31,9 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from jupyter_gpuperf.loaders.arguments import KEPT, loader_with
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.printed_code import code_of
+from jupyter_gpuperf.loaders.rebuilding import KEPT, loader_with
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from jupyter_gpuperf.ab_tests.ab_test import ABTestResult, changed, headroom
+from jupyter_gpuperf.ab_tests.ab_test import ABTestResult, headroom, measure_change
 
 BATCH = 4
 NAP_SECONDS = 0.005
@@ -114,7 +114,7 @@ def proved(
     if call == "headroom":
         return headroom(torch, loader, step, steps=20, limit_seconds=limit_seconds)
     change = {"num_workers": load.other_workers}
-    return changed(torch, loader, step, change, steps=20, limit_seconds=limit_seconds)
+    return measure_change(torch, loader, step, change, steps=20, limit_seconds=limit_seconds)
 
 
 def row(load: Load, call: str, found: ABTestResult, limit_seconds: float, seconds: float) -> str:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from things import THINGS, Counter
 
-from jupyter_gpuperf.ab_tests.ab_test import changed, headroom
+from jupyter_gpuperf.ab_tests.ab_test import headroom, measure_change
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.precision.options import Options
@@ -65,7 +65,7 @@ def by_headroom(step):
 
 
 def by_apply(step):
-    changed(torch, loader(), step, {"num_workers": 1}, steps=2, limit_seconds=1.0)
+    measure_change(torch, loader(), step, {"num_workers": 1}, steps=2, limit_seconds=1.0)
 
 
 def by_the_tuner(step):

@@ -3,9 +3,12 @@ import { Signal } from '@lumino/signaling';
 import type { Refusal } from '../api/rest';
 import type { LiveModel } from './live';
 import type { ListMessage, LiveLists, Topic } from './lists';
-import { BROWSER, IWorld } from './world';
+import { BROWSER, IBrowserEnvironment } from './browserEnvironment';
 
-export type Visibility = Pick<IWorld, 'isVisible' | 'onVisibilityChange'>;
+export type Visibility = Pick<
+  IBrowserEnvironment,
+  'isVisible' | 'onVisibilityChange'
+>;
 export type Live = Pick<LiveModel, 'connection' | 'changed'> & {
   lists: Pick<LiveLists, 'told' | 'follow'>;
 };

@@ -18,7 +18,7 @@ import { LiveLists } from './lists';
 import type { Message } from './message';
 import { Poller } from './poller';
 import { Timeline } from './timeline';
-import { BROWSER, IWorld } from './world';
+import { BROWSER, IBrowserEnvironment } from './browserEnvironment';
 
 /** How the page gets its readings now. */
 export type Connection =
@@ -69,7 +69,7 @@ export class LiveModel {
 
   constructor(
     private readonly rest: Rest,
-    private readonly world: IWorld = BROWSER
+    private readonly world: IBrowserEnvironment = BROWSER
   ) {
     world.onVisibilityChange(() => this.update());
     this.changed.connect(() => this.calm.news());

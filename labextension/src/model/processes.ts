@@ -45,15 +45,15 @@ export class ProcessesModel extends Polled {
     return [...new Set([...processes, ...reports].map(idOf))]
       .map(id => {
         const own = processes.filter(each => idOf(each) === id);
-        const said = reports.filter(each => idOf(each) === id);
+        const reported = reports.filter(each => idOf(each) === id);
         return {
           id,
           processes: own,
-          reports: said,
-          kernel: (own[0] ?? said[0]).kernel,
+          reports: translateSentence,
+          kernel: (own[0] ?? reported[0]).kernel,
           memoryBytes: sumOf([
             ...own.map(each => each.memory_used_bytes),
-            ...said.map(each => each.reserved_bytes)
+            ...reported.map(each => each.reserved_bytes)
           ])
         };
       })

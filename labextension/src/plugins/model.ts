@@ -16,7 +16,7 @@ import { RecordingsModel } from '../model/recordings';
 import { TrainingModel } from '../model/training';
 import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
 import { setTranslation } from '../translation';
-import { learn, said } from '../view/said';
+import { learnTemplates, translateSentence } from '../view/translate';
 import { followSettings, translateSettings } from './settings';
 
 /** Provides the one stream and the one list of jobs; carries the settings. */
@@ -35,11 +35,11 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     setTranslation((translator ?? nullTranslator).load(NAMESPACE));
     const rest = new Rest(app.serviceManager.serverSettings);
     if ((translator?.languageCode ?? 'en') !== 'en') {
-      rest.sentences().then(learn, () => undefined); // they stay in English then
+      rest.sentences().then(learnTemplates, () => undefined); // they stay in English then
     }
     const live = new LiveModel(rest);
     const notices = new Notices(live, ({ severity, summary, advice }) => {
-      const words = `${said(summary)} ${said(advice)}`;
+      const words = `${translateSentence(summary)} ${translateSentence(advice)}`;
       const type = severity === 'critical' ? 'error' : 'warning';
       Notification.emit(words, type, { autoClose: 15000 });
     });

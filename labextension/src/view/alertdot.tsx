@@ -23,7 +23,7 @@ export function AlertDot(props: {
   const isCritical = all.some(each => each.severity === 'critical');
   const severity =
     all.length === 0 ? 'none' : isCritical ? 'critical' : 'warning';
-  const words = [alertsInWords(alerts.length), findingsInWords(findings.length)]
+  const words = [formatAlerts(alerts.length), formatFindings(findings.length)]
     .filter(Boolean)
     .join(', ');
   return (
@@ -45,11 +45,11 @@ export function isUrgent(alert: IUrgent): boolean {
 }
 
 /** `2 alerts`; null when there is none. */
-export function alertsInWords(count: number): string | null {
+export function formatAlerts(count: number): string | null {
   return count === 0 ? null : trans._n('%1 alert', '%1 alerts', count);
 }
 
 /** `2 findings`; null when there is none. */
-export function findingsInWords(count: number): string | null {
+export function formatFindings(count: number): string | null {
   return count === 0 ? null : trans._n('%1 finding', '%1 findings', count);
 }

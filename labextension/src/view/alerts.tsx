@@ -5,7 +5,7 @@ import { keyOf } from '../model/attention';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 import { usePanel } from './context';
-import { said } from './said';
+import { translateSentence } from './translate';
 
 const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
@@ -20,7 +20,7 @@ export function Alerts(): JSX.Element | null {
     <ul className="jp-GpuPerf-alerts" aria-label={trans.__('Alerts')}>
       {alerts.map(alert => (
         <Notice key={keyOf(alert)} data-alert={alert.code} of={alert}>
-          <p className="jp-GpuPerf-note">{said(alert.advice)}</p>
+          <p className="jp-GpuPerf-note">{translateSentence(alert.advice)}</p>
         </Notice>
       ))}
     </ul>
@@ -35,11 +35,11 @@ export function Notice(
   const { live } = usePanel();
   return (
     <li {...attributes} data-severity={of.severity}>
-      <Sign label={severityInWords(of.severity)}>{SIGNS[of.severity]}</Sign>
+      <Sign label={formatSeverity(of.severity)}>{SIGNS[of.severity]}</Sign>
       <div>
         <strong>
           {placeOf(of, live)}
-          {said(of.summary)}
+          {translateSentence(of.summary)}
         </strong>
         {children}
       </div>
@@ -71,7 +71,7 @@ export function placeOf(
 }
 
 /** How bad it is. */
-function severityInWords(severity: Alert['severity']): string {
+function formatSeverity(severity: Alert['severity']): string {
   const words: Record<Alert['severity'], string> = {
     info: trans.__('Note'),
     warning: trans.__('Warning'),

@@ -9,7 +9,7 @@ import {
 import { trans, translated } from '../translation';
 
 /** What changed in a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
-export function changeInWords({
+export function formatChange({
   figure,
   unit,
   ratio,
@@ -38,29 +38,27 @@ export function changeInWords({
 }
 
 /** The ratio with its interval: `1.031× [1.021, 1.042]`; empty where a figure was zero. */
-export function ratioInWords({ ratio }: FigureChange): string {
+export function formatRatio({ ratio }: FigureChange): string {
   return ratio.value > 0
     ? `${ratio.value.toFixed(3)}× [${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`
     : '';
 }
 
 /** Both values in short: `11.2 ms → 11.6 ms`. */
-export function bothInWords({ figure, before, after }: FigureChange): string {
+export function formatBoth({ figure, before, after }: FigureChange): string {
   return [before, after]
     .map(each => plain(formatInterval(figure, each)))
     .join(' → ');
 }
 
 /** Which figure of which benchmark, with what it was set to. */
-export function figureInWords(change: FigureChange): string {
+export function formatFigure(change: FigureChange): string {
   const label = labelOf(change.figure, translated);
   return `${change.benchmark} · ${label}`;
 }
 
 /** Parameters as people read them, without those that say only how sure to be. */
-export function settingsInWords(
-  parameters: FigureChange['parameters']
-): string {
+export function formatSettings(parameters: FigureChange['parameters']): string {
   return Object.entries(parameters)
     .filter(
       ([name, value]) =>

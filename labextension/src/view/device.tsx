@@ -5,9 +5,9 @@ import { shortName } from '../format';
 import { trans } from '../translation';
 import { Chart } from './chart';
 import { usePanel } from './context';
-import { Figure, flagsInWords, Readings, topOf } from './figure';
+import { Figure, formatFlags, Readings, topOf } from './figure';
 import { More } from './section';
-import { familyInWords, stateInWords } from './words';
+import { formatFamily, formatState } from './messages';
 
 /** The metrics that a card shows large; all others are in the table below. */
 const MAIN_METRICS = [
@@ -62,7 +62,7 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
 
 /** What is the matter with the device, when something is. */
 function State({ device }: IDeviceProps): JSX.Element | null {
-  const trouble = stateInWords(device.state);
+  const trouble = formatState(device.state);
   if (trouble !== null) {
     return (
       <p className="jp-GpuPerf-failure" data-state={device.state}>
@@ -150,7 +150,7 @@ function HeldBack({ readings }: IReadingsProps): JSX.Element | null {
   const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // 0 where it is missing
   return metric === undefined || mask === 0 ? null : (
     <p className="jp-GpuPerf-heldBack" title={trans.__(metric.help)}>
-      {trans.__('%1: %2', trans.__(metric.label), flagsInWords(metric, mask))}
+      {trans.__('%1: %2', trans.__(metric.label), formatFlags(metric, mask))}
     </p>
   );
 }
@@ -168,7 +168,7 @@ function AllReadings({ readings }: IReadingsProps): JSX.Element {
               {metric.family !== metrics[i - 1]?.family ? (
                 <tr className="jp-GpuPerf-family">
                   <th colSpan={2} scope="colgroup">
-                    {familyInWords(metric.family)}
+                    {formatFamily(metric.family)}
                   </th>
                 </tr>
               ) : null}

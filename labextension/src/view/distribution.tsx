@@ -4,7 +4,7 @@ import type { Interval } from '../api/generated';
 import { formatReading, labelOf, plain, unitOf } from '../format';
 import { binsOf } from '../model/bins';
 import { trans, translated } from '../translation';
-import { Behind } from './behind';
+import { ChartTable } from './chartTable';
 
 const HEIGHT = 24;
 
@@ -57,7 +57,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
         <span>{words(low)}</span>
         <span>{words(high)}</span>
       </div>
-      <Behind
+      <ChartTable
         caption={label}
         head={[trans.__('from'), trans.__('to'), trans.__('samples')]}
         rows={counts.map((count, i) => [

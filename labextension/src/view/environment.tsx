@@ -8,7 +8,7 @@ import { CopyButton } from './code';
 import { usePanel } from './context';
 import { pythonsOf, Select } from './form';
 import { Failure } from './refusal';
-import { said } from './said';
+import { translateSentence } from './translate';
 import { More, Section } from './section';
 
 type Status = CheckFinding['status'];
@@ -60,7 +60,7 @@ export function EnvironmentSection(): JSX.Element {
         return checks.length === 0 ? null : (
           <More
             key={status}
-            title={`${statusInWords(status)} (${checks.length})`}
+            title={`${formatStatus(status)} (${checks.length})`}
           >
             <Checks checks={checks} />
           </More>
@@ -115,18 +115,19 @@ function Check({ check }: ICheckProps): JSX.Element {
   return (
     <details>
       <summary>
-        <Sign label={statusInWords(status)}>{SIGNS[status]}</Sign> {said(label)}
+        <Sign label={formatStatus(status)}>{SIGNS[status]}</Sign>{' '}
+        {translateSentence(label)}
       </summary>
       <dl>
         {rows.map(([name, text]) => (
           <React.Fragment key={name}>
             <dt>{name}</dt>
-            <dd>{said(text)}</dd>
+            <dd>{translateSentence(text)}</dd>
           </React.Fragment>
         ))}
       </dl>
       {fix ? <Fix check={check} /> : null}
-      {then ? <p>{said(then)}</p> : null}
+      {then ? <p>{translateSentence(then)}</p> : null}
       <a href={link} target="_blank" rel="noreferrer noopener">
         {trans.__('More about it')}
       </a>
@@ -172,7 +173,7 @@ function lineOf(fix: string): string | null {
     : lines.filter(Boolean).join(' && ');
 }
 
-function statusInWords(status: Status): string {
+function formatStatus(status: Status): string {
   const words: Record<Status, string> = {
     fail: trans.__('Does not work'),
     warn: trans.__('Warning'),

@@ -10,7 +10,7 @@ import {
   widestReading
 } from '../format';
 import { trans } from '../translation';
-import { reasonInWords } from './words';
+import { formatReason } from './messages';
 
 export type Readings = Record<string, number | string>;
 
@@ -32,11 +32,11 @@ export function Figure({
 }: IFigureProps): JSX.Element {
   const reading = readings[metric.name];
   if (typeof reading !== 'number') {
-    const words = reasonInWords(String(reading ?? ''));
+    const words = formatReason(String(reading ?? ''));
     return <Missing words={words} focusable={focusable} />;
   }
   if (metric.kind === 'flags') {
-    return <span>{flagsInWords(metric, reading)}</span>;
+    return <span>{formatFlags(metric, reading)}</span>;
   }
   const top = topOf(metric, readings);
   const figure = figureOf(metric, reading, share ? top : null);
@@ -66,7 +66,7 @@ function figureOf(
 }
 
 /** A reading as plain text, or null where it is missing. */
-export function figureInWords(
+export function formatFigure(
   metric: MetricInfo,
   readings: Readings
 ): string | null {
@@ -75,7 +75,7 @@ export function figureInWords(
     return null;
   }
   return metric.kind === 'flags'
-    ? flagsInWords(metric, reading)
+    ? formatFlags(metric, reading)
     : plain(figureOf(metric, reading, topOf(metric, readings)));
 }
 
@@ -83,7 +83,7 @@ export function figureInWords(
 const USUAL_RATIO = 0.99;
 
 /** The widest text that a reading usually becomes, so that its place can be kept. */
-export function widestInWords(
+export function formatWidest(
   metric: MetricInfo,
   readings: Readings,
   share: boolean
@@ -121,7 +121,7 @@ function Missing(props: { words: string; focusable: boolean }): JSX.Element {
 }
 
 /** The set bits of a mask, in words. */
-export function flagsInWords(metric: MetricInfo, mask: number): string {
+export function formatFlags(metric: MetricInfo, mask: number): string {
   const set = Object.entries(metric.flags).flatMap(([bit, words]) =>
     mask & Number(bit) ? [trans.__(words)] : []
   );

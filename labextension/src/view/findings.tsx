@@ -8,7 +8,7 @@ import { isUrgent } from './alertdot';
 import { Notice } from './alerts';
 import { Code } from './code';
 import { usePanel } from './context';
-import { said } from './said';
+import { translateSentence } from './translate';
 import { More, Section } from './section';
 
 /** Why the work is slow; nothing at all when nothing stands out. What is worth knowing and no fault is folded. */
@@ -89,12 +89,15 @@ function Evidence({ finding }: IFindingProps): JSX.Element {
         {Object.entries(finding.evidence).map(([name, value]) => (
           <div key={name} data-evidence={name}>
             <dt>{labelOf(name, translated)}</dt>
-            <dd>{valueInWords(name, value)}</dd>
+            <dd>{formatValue(name, value)}</dd>
           </div>
         ))}
       </dl>
       <p className="jp-GpuPerf-note">
-        {trans.__('What would refute it: %1', said(finding.refuted_by))}
+        {trans.__(
+          'What would refute it: %1',
+          translateSentence(finding.refuted_by)
+        )}
       </p>
     </div>
   );
@@ -103,7 +106,7 @@ function Evidence({ finding }: IFindingProps): JSX.Element {
 function Fix({ finding }: IFindingProps): JSX.Element {
   return (
     <div data-part="fix">
-      <p>{said(finding.advice)}</p>
+      <p>{translateSentence(finding.advice)}</p>
       {finding.change === null ? null : <Code code={finding.change} />}
     </div>
   );
@@ -112,7 +115,9 @@ function Fix({ finding }: IFindingProps): JSX.Element {
 /** What it costs, whose it is, and how sure it is. */
 function noteOf(finding: Finding): string {
   return [
-    finding.cost === null ? null : said(finding.cost).replace(/[.。]$/, ''),
+    finding.cost === null
+      ? null
+      : translateSentence(finding.cost).replace(/[.。]$/, ''),
     finding.notebook,
     finding.confidence === 'confirmed'
       ? trans.__('confirmed')
@@ -123,7 +128,7 @@ function noteOf(finding: Finding): string {
     .join(' · ');
 }
 
-function valueInWords(name: string, value: number | string): string {
+function formatValue(name: string, value: number | string): string {
   if (typeof value === 'string') {
     return value === 'unknown' ? trans.__('unknown') : value;
   }

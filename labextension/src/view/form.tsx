@@ -17,7 +17,7 @@ import {
 import { trans, translated } from '../translation';
 import { usePanel } from './context';
 import { Fold, useRemembered } from './section';
-import { problemInWords } from './words';
+import { formatProblem } from './messages';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
@@ -194,7 +194,7 @@ export function Field(props: IFieldProps): JSX.Element {
       <Input {...props} />
       {problem ? (
         <span className="jp-GpuPerf-problem" role="alert">
-          {problemInWords(problem, parameter)}
+          {formatProblem(problem, parameter)}
         </span>
       ) : null}
     </label>

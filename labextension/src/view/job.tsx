@@ -2,11 +2,11 @@ import * as React from 'react';
 
 import type { JobInfo } from '../api/generated';
 import { trans } from '../translation';
-import { settingsInWords } from './changed';
+import { formatSettings } from './changed';
 import { usePanel } from './context';
 import { Run } from './progress';
 import { Result } from './result';
-import { said } from './said';
+import { translateSentence } from './translate';
 
 interface IJobProps {
   readonly job: JobInfo;
@@ -21,8 +21,8 @@ export function Job({ job, isNewest }: IJobProps): JSX.Element {
       data-job={job.id}
       of={job}
       name={job.benchmark}
-      note={settingsInWords(job.parameters)}
-      words={queueInWords(job, jobs.jobs)}
+      note={formatSettings(job.parameters)}
+      words={formatQueue(job, jobs.jobs)}
       log={job.log_tail}
       onCancel={() => void jobs.cancel(job.id)}
     >
@@ -38,7 +38,7 @@ export function Job({ job, isNewest }: IJobProps): JSX.Element {
 }
 
 /** What a waiting job waits for; what a running one does. */
-function queueInWords(job: JobInfo, jobs: readonly JobInfo[]): string {
+function formatQueue(job: JobInfo, jobs: readonly JobInfo[]): string {
   const before = (job.waits_for ?? []).map(
     id => jobs.find(each => each.id === id)?.benchmark ?? '…'
   );
@@ -48,5 +48,5 @@ function queueInWords(job: JobInfo, jobs: readonly JobInfo[]): string {
         before.length,
         before.join(', ')
       )
-    : said(job.progress_message);
+    : translateSentence(job.progress_message);
 }

@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { NoDevices } from '../api/generated';
 import { trans } from '../translation';
-import { said } from './said';
+import { translateSentence } from './translate';
 
 /** In parts: where it is broken when the panel is narrow. */
 const REPLAY_COMMAND = [
@@ -18,9 +18,9 @@ export function NoDevice(props: { reason: NoDevices }): JSX.Element {
   return (
     <div className="jp-GpuPerf-absent" data-reason={reason.code}>
       <p>
-        <strong>{said(reason.message)}</strong>
+        <strong>{translateSentence(reason.message)}</strong>
       </p>
-      {reason.hint ? <p>{said(reason.hint)}</p> : null}
+      {reason.hint ? <p>{translateSentence(reason.hint)}</p> : null}
       {reason.code === 'starting' ? null : (
         <p className="jp-GpuPerf-note">
           {trans.__(

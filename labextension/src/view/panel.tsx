@@ -12,13 +12,13 @@ import { EnvironmentSection } from './environment';
 import { FindingsSection } from './findings';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
-import { troubleInWords } from './refusal';
-import { SeenWidget } from './seen';
+import { formatTrouble } from './refusal';
+import { VisibilityWidget } from './visibilityWidget';
 import { TrainingSection } from './training';
-import { connectionInWords } from './words';
+import { formatConnection } from './messages';
 
 /** The sidebar panel. Streams and draws only while it is seen. */
-export class GpuPanel extends SeenWidget {
+export class GpuPanel extends VisibilityWidget {
   constructor(private readonly context: IPanelContext) {
     super();
     this.id = 'jp-gpuperf-panel';
@@ -74,7 +74,7 @@ export class GpuPanel extends SeenWidget {
 /** Where the readings come from, when there is something to say about it, and what needs attention. */
 function Head(): JSX.Element {
   const { live, openDashboard } = usePanel();
-  const trouble = connectionInWords(live);
+  const trouble = formatConnection(live);
   return (
     <>
       <div
@@ -98,7 +98,7 @@ function Head(): JSX.Element {
         {trouble ? <span className="jp-GpuPerf-trouble">{trouble}</span> : null}
         {live.problem ? (
           <span className="jp-GpuPerf-problem">
-            {troubleInWords(live.problem)}
+            {formatTrouble(live.problem)}
           </span>
         ) : null}
       </div>

@@ -8,7 +8,7 @@ import type {
 import { formatBytes, formatInterval, formatSeconds, plain } from '../format';
 import { trans } from '../translation';
 import { Code } from './code';
-import { said } from './said';
+import { translateSentence } from './translate';
 
 interface IPrecisionProps {
   readonly profile: PrecisionProfile;
@@ -26,7 +26,7 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
   return (
     <div className="jp-GpuPerf-precision">
       <p>
-        <strong>{said(profile.sentence)}</strong>
+        <strong>{translateSentence(profile.sentence)}</strong>
       </p>
       <table>
         <thead>
@@ -64,7 +64,7 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const breakable = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
   const name =
     mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
-  const notes = mode.error ? said(mode.error) : notesOf(mode);
+  const notes = mode.error ? translateSentence(mode.error) : notesOf(mode);
   return (
     <tbody
       data-mode={mode.mode}
@@ -122,7 +122,7 @@ function notesOf(mode: PrecisionMode): string {
   return [
     mode.verdict === 'reference'
       ? trans.__('what the others are held against')
-      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${said(mode.numbers)}`,
+      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${translateSentence(mode.numbers)}`,
     mode.compile_seconds === null
       ? ''
       : trans.__('compiled in %1', plain(formatSeconds(mode.compile_seconds))),
@@ -149,7 +149,7 @@ function Sentences(props: {
       <h4>{title}</h4>
       <ul>
         {sentences.map(each => (
-          <li key={each}>{said(each)}</li>
+          <li key={each}>{translateSentence(each)}</li>
         ))}
       </ul>
     </>

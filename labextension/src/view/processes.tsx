@@ -7,7 +7,7 @@ import { trans } from '../translation';
 import { usePanel } from './context';
 import { Problem } from './refusal';
 import { Section } from './section';
-import { reasonInWords } from './words';
+import { formatReason } from './messages';
 
 /** Idle for so long, a kernel that holds memory is pointed out. */
 const IDLE_SECONDS = 60;
@@ -37,7 +37,7 @@ export function ProcessesSection(): JSX.Element {
       ))}
       {[...new Set(reasons)].map(reason => (
         <p className="jp-GpuPerf-note" key={reason}>
-          {reasonInWords(reason)}
+          {formatReason(reason)}
         </p>
       ))}
       {processes.trouble ? (
@@ -60,7 +60,7 @@ interface IHolderProps {
 function Holder({ holder, indices }: IHolderProps): JSX.Element {
   const { kernel } = holder;
   const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
-  const held = memoryInWords(holder.memoryBytes);
+  const held = formatMemory(holder.memoryBytes);
   const item = (
     { device }: { readonly device: string },
     pid: number,
@@ -94,7 +94,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
           {trans.__(
             'Idle, holding %1 for %2',
             held,
-            ageInWords(kernel?.idle_seconds ?? 0)
+            formatAge(kernel?.idle_seconds ?? 0)
           )}
         </p>
       ) : null}
@@ -110,7 +110,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
             process.user,
             process.command,
             process.started_seconds
-              ? ageInWords(Date.now() / 1000 - process.started_seconds)
+              ? formatAge(Date.now() / 1000 - process.started_seconds)
               : null
           ])
         )}
@@ -121,7 +121,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
             [
               trans.__(
                 'says so itself: %1 in tensors',
-                memoryInWords(report.allocated_bytes)
+                formatMemory(report.allocated_bytes)
               )
             ],
             trans.__('Nothing here tells which of the other processes it is.')
@@ -167,7 +167,7 @@ function nameOf({ kernel, processes }: IHolder) {
   );
 }
 
-function memoryInWords(bytes: number | null): string {
+function formatMemory(bytes: number | null): string {
   return bytes === null
     ? trans.__('memory not known')
     : plain(formatBytes(bytes));
@@ -181,7 +181,7 @@ const STEPS = [
 ] as const;
 
 /** `45 s`, `40 min`, `3 h`, `2 d`. */
-export function ageInWords(seconds: number): string {
+export function formatAge(seconds: number): string {
   const [size, unit] = STEPS.find(([each]) => seconds >= each) ?? STEPS[3];
   return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
 }

@@ -29,7 +29,7 @@ export function Run(props: IRunProps): JSX.Element {
       <header>
         <strong>{name}</strong>
         <span className="jp-GpuPerf-note">{note}</span>
-        <span className="jp-GpuPerf-state">{stateInWords(of.state)}</span>
+        <span className="jp-GpuPerf-state">{formatState(of.state)}</span>
       </header>
       {isActive(of) ? (
         <Progress of={of} name={name} words={words} onCancel={onCancel} />
@@ -42,7 +42,7 @@ export function Run(props: IRunProps): JSX.Element {
 
 type IProgressProps = Pick<IRunProps, 'of' | 'name' | 'words' | 'onCancel'>;
 
-/** How far it is, how long it still takes where that can be said, and what ends it. */
+/** How far it is, how long it still takes where that can be translateSentence, and what ends it. */
 function Progress(props: IProgressProps): JSX.Element {
   const { of, name, words, onCancel } = props;
   const left = of.remaining_seconds ?? null;
@@ -64,7 +64,7 @@ function Progress(props: IProgressProps): JSX.Element {
         <span aria-live="polite">{words}</span>
         {/* Not in the live region: a countdown read out aloud would never end. */}
         <span className="jp-GpuPerf-left">
-          {left === null ? '' : trans.__('up to %1 left', spanInWords(left))}
+          {left === null ? '' : trans.__('up to %1 left', formatSpan(left))}
         </span>
       </div>
     </div>
@@ -72,7 +72,7 @@ function Progress(props: IProgressProps): JSX.Element {
 }
 
 /** A span of time to wait, no finer than it is known: `8 s`, `2 min`, `1 h 20 min`. */
-export function spanInWords(seconds: number): string {
+export function formatSpan(seconds: number): string {
   if (seconds < 90) {
     return `${Math.max(1, Math.ceil(seconds))} s`;
   }
@@ -82,7 +82,7 @@ export function spanInWords(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function stateInWords(state: JobInfo['state']): string {
+function formatState(state: JobInfo['state']): string {
   const words: Record<JobInfo['state'], string> = {
     queued: trans.__('waiting'),
     running: trans.__('running'),

@@ -4,7 +4,7 @@ import type { RecordingInfo } from '../api/generated';
 import { formatBytes, plain } from '../format';
 import { trans } from '../translation';
 import { usePanel } from './context';
-import { ageInWords } from './processes';
+import { formatAge } from './processes';
 import { Problem } from './refusal';
 import { Section } from './section';
 
@@ -79,7 +79,7 @@ function Recording(props: { recording: RecordingInfo }): JSX.Element {
     <li data-recording={recording.id} data-state={recording.state}>
       <strong title={recording.path}>{name}</strong>
       <span className="jp-GpuPerf-note">
-        {ageInWords(recording.duration_seconds)} ·{' '}
+        {formatAge(recording.duration_seconds)} ·{' '}
         {plain(formatBytes(recording.size_bytes))}
       </span>
       {recording.state === 'recording' ? null : (

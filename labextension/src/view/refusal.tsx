@@ -2,14 +2,14 @@ import * as React from 'react';
 
 import type { ErrorInfo } from '../api/generated';
 import { trans } from '../translation';
-import { said } from './said';
+import { translateSentence } from './translate';
 import { More } from './section';
 
 type IRefused = Pick<ErrorInfo, 'code' | 'message' | 'hint'>;
 
 /** What happened, and what to do. */
-export function troubleInWords({ message, hint }: IRefused): string {
-  return `${said(message)} ${said(hint)}`.trim();
+export function formatTrouble({ message, hint }: IRefused): string {
+  return `${translateSentence(message)} ${translateSentence(hint)}`.trim();
 }
 
 /** The same as a line; nothing when nothing happened. */
@@ -19,7 +19,7 @@ export function Problem(props: {
 }): JSX.Element | null {
   return props.of ? (
     <p className="jp-GpuPerf-problem" role={props.role}>
-      {troubleInWords(props.of)}
+      {formatTrouble(props.of)}
     </p>
   ) : null;
 }
@@ -33,9 +33,9 @@ export function Failure(props: {
   const { error, log, role } = props;
   return error ? (
     <div className="jp-GpuPerf-failure" data-error={error.code} role={role}>
-      <p>{said(error.message)}</p>
+      <p>{translateSentence(error.message)}</p>
       {error.hint ? (
-        <p className="jp-GpuPerf-note">{said(error.hint)}</p>
+        <p className="jp-GpuPerf-note">{translateSentence(error.hint)}</p>
       ) : null}
       {log?.trim() ? (
         <More title={trans.__('End of the log')}>

@@ -11,9 +11,12 @@ import { Limit } from './limit';
 import { Precision } from './precision';
 import { Roofline } from './roofline';
 import { Rows } from './rows';
-import { said } from './said';
+import { translateSentence } from './translate';
 import { More } from './section';
-import { Standing, useStanding } from './standing';
+import {
+  BaselineComparison,
+  useBaselineComparison
+} from './baselineComparison';
 
 interface IResultProps {
   readonly result: BenchmarkResult;
@@ -26,7 +29,7 @@ interface IResultProps {
 /** What was measured: each figure with its samples, limits and past. */
 export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
   const [open, setOpen] = React.useState(isNewest);
-  const standing = useStanding(id, open);
+  const standing = useBaselineComparison(id, open);
   const roofs = roofsOf(result);
   return (
     <>
@@ -43,7 +46,7 @@ export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
           open={open}
           onChange={setOpen}
         >
-          <Standing {...standing} />
+          <BaselineComparison {...standing} />
         </More>
       )}
       {roofs.length > 0 ? (
@@ -63,7 +66,7 @@ export function Warnings({ of }: { of: BenchmarkResult }): JSX.Element {
     <>
       {of.warnings.map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
-          {said(warning)}
+          {translateSentence(warning)}
         </p>
       ))}
     </>
@@ -186,7 +189,7 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
       >
         {trans.__('CSV')}
       </button>
-      {/* Behind all buttons: none may move away from under the pointer. */}
+      {/* ChartTable all buttons: none may move away from under the pointer. */}
       <span className="jp-GpuPerf-note" role="status">
         {copied ? trans.__('Copied') : ''}
       </span>

@@ -4,7 +4,7 @@ import { formatReading, labelOf, plain, significant } from '../format';
 import { percent } from '../model/export';
 import type { IRoof } from '../model/limits';
 import { trans, translated } from '../translation';
-import { Behind } from './behind';
+import { ChartTable } from './chartTable';
 
 const HEIGHT = 60;
 
@@ -59,7 +59,7 @@ export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
           )}
         </p>
       ))}
-      <Behind
+      <ChartTable
         caption={trans.__('Roofline')}
         head={[
           trans.__('figure'),

@@ -6,11 +6,11 @@ import {
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
 import { trans } from '../translation';
-import { alertsInWords, findingsInWords, isUrgent } from './alertdot';
+import { formatAlerts, formatFindings, isUrgent } from './alertdot';
 import { placeOf } from './alerts';
-import { figureInWords } from './figure';
-import { said } from './said';
-import { connectionInWords, stateInWords } from './words';
+import { formatFigure } from './figure';
+import { translateSentence } from './translate';
+import { formatConnection, formatState } from './messages';
 
 /** The status bar's tooltip: what is wrong, each device in a line, and what a click does. */
 export function captionOf(
@@ -18,7 +18,7 @@ export function captionOf(
   settings: IStatusBarSettings
 ): string {
   const devices = live.devices?.devices ?? [];
-  const trouble = live.stale ? connectionInWords(live) : null;
+  const trouble = live.stale ? formatConnection(live) : null;
   const blocks = [
     trouble ? [trouble] : [],
     alertLines(live),
@@ -36,11 +36,8 @@ function alertLines(live: LiveModel): string[] {
   const alerts = live.alerts.filter(isUrgent);
   const findings = live.attention.findings.filter(isUrgent);
   const lines = (all: readonly (Alert | Finding)[]) =>
-    all.map(each => placeOf(each, live) + said(each.summary));
-  const heads = [
-    alertsInWords(alerts.length),
-    findingsInWords(findings.length)
-  ];
+    all.map(each => placeOf(each, live) + translateSentence(each.summary));
+  const heads = [formatAlerts(alerts.length), formatFindings(findings.length)];
   return [heads[0], ...lines(alerts), heads[1], ...lines(findings)].filter(
     line => line !== null
   );
@@ -53,12 +50,12 @@ function deviceLine(device: DeviceInfo, live: LiveModel): string {
     .metrics(STATUS_BAR_DEFAULTS.metrics)
     .map(
       metric =>
-        `${trans.__(metric.label)} ${figureInWords(metric, readings) ?? '–'}`
+        `${trans.__(metric.label)} ${formatFigure(metric, readings) ?? '–'}`
     );
   return trans.__(
     '%1: %2',
     `${trans.__('GPU %1', device.index)} ${device.name}`,
-    stateInWords(device.state) ?? figures.join(' · ')
+    formatState(device.state) ?? figures.join(' · ')
   );
 }
 

@@ -4,12 +4,12 @@ import { chipIcon } from '../icon';
 import type { LiveModel } from '../model/live';
 import { IStatusBarSettings, STATUS_BAR_DEFAULTS } from '../model/statusbar';
 import { AlertDot } from './alertdot';
-import { SeenWidget } from './seen';
+import { VisibilityWidget } from './visibilityWidget';
 import { captionOf } from './statuscaption';
 import { StatusLine } from './statusline';
 
 /** One device in a line, a dot for alerts, and all devices in the tooltip. */
-export class StatusItem extends SeenWidget {
+export class StatusItem extends VisibilityWidget {
   settings: IStatusBarSettings = STATUS_BAR_DEFAULTS;
 
   constructor(

@@ -11,7 +11,7 @@ import {
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
 import { trans } from '../translation';
-import { Figure, Readings, widestInWords } from './figure';
+import { Figure, Readings, formatWidest } from './figure';
 
 const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
 
@@ -85,7 +85,7 @@ function StatusFigure(props: IStatusFigureProps): JSX.Element {
       {level ? <Sign level={level} /> : null}
       <span
         className="jp-GpuPerf-place"
-        data-widest={widestInWords(metric, readings, share) || undefined}
+        data-widest={formatWidest(metric, readings, share) || undefined}
       >
         <Figure
           metric={metric}

@@ -4,19 +4,19 @@ import type { SuiteInfo, SuiteReport } from '../api/generated';
 import { attempt } from '../api/rest';
 import { trans } from '../translation';
 import {
-  bothInWords,
-  changeInWords,
-  figureInWords,
-  ratioInWords,
-  settingsInWords
+  formatBoth,
+  formatChange,
+  formatFigure,
+  formatRatio,
+  formatSettings
 } from './changed';
 import { usePanel } from './context';
 import { Run } from './progress';
-import { troubleInWords } from './refusal';
+import { formatTrouble } from './refusal';
 import { Figures, Warnings } from './result';
-import { said } from './said';
+import { translateSentence } from './translate';
 import { More } from './section';
-import { EnvironmentChanges } from './standing';
+import { EnvironmentChanges } from './baselineComparison';
 
 interface ISuiteProps {
   readonly suite: SuiteInfo;
@@ -39,7 +39,7 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
       of={suite}
       name={trans.__('Suite')}
       note={`${titles.join(' ⇄ ')} · ${rounds}`}
-      words={said(suite.progress_message)}
+      words={translateSentence(suite.progress_message)}
       onCancel={() => void jobs.cancelSuite(suite.id)}
     >
       {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
@@ -63,7 +63,7 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
           {left.map(({ title, benchmark, error }) => (
             <p key={`${title} ${benchmark}`} data-left-out={benchmark}>
               {titles.length > 1 ? `${title} · ${benchmark}` : benchmark}:{' '}
-              {troubleInWords(error)}
+              {formatTrouble(error)}
             </p>
           ))}
         </More>
@@ -150,16 +150,16 @@ function Comparison(props: {
             data-change={each.figure}
             data-verdict={each.verdict}
             title={[
-              settingsInWords(each.parameters),
-              ...each.warnings.map(words => said(words))
+              formatSettings(each.parameters),
+              ...each.warnings.map(words => translateSentence(words))
             ]
               .filter(words => words !== '')
               .join('\n')}
           >
-            {figureInWords(each)}: <strong>{changeInWords(each)}</strong>
+            {formatFigure(each)}: <strong>{formatChange(each)}</strong>
             <span className="jp-GpuPerf-note">
-              {bothInWords(each)}
-              {each.ratio.value > 0 ? ` · ${ratioInWords(each)}` : ''}
+              {formatBoth(each)}
+              {each.ratio.value > 0 ? ` · ${formatRatio(each)}` : ''}
               {each.warnings.length > 0 ? ' ⚠' : ''}
             </span>
           </li>

@@ -7,7 +7,7 @@ import { trans } from '../translation';
 import { Band } from './band';
 import { usePanel } from './context';
 import { placeOf } from './place';
-import { ageInWords } from './processes';
+import { formatAge } from './processes';
 import { Problem } from './refusal';
 import { Section } from './section';
 import { StepTimes } from './steptimes';
@@ -62,7 +62,7 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
         {main === undefined ? null : <Rate steps={main} />}
       </header>
       {stands === null ? null : (
-        <p>{trans.__('No step for %1', ageInWords(stands))}</p>
+        <p>{trans.__('No step for %1', formatAge(stands))}</p>
       )}
       {main === undefined ? (
         <p className="jp-GpuPerf-note">
@@ -114,7 +114,7 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
   const { notebook, now } = props;
   const { training, live } = usePanel();
   const [main, ...others] = notebook.loaders;
-  const label = splitInWords(main)
+  const label = formatSplit(main)
     .map(part => part.words)
     .join(', ');
   return (
@@ -160,7 +160,7 @@ interface IPart {
   readonly words: string;
 }
 
-function splitInWords(steps: LoaderSteps): IPart[] {
+function formatSplit(steps: LoaderSteps): IPart[] {
   const { busy, data, host, of } = splitOf(steps);
   const percent = (share: number) => (100 * share).toFixed(0);
   if (of === 'host') {
@@ -199,7 +199,7 @@ function Split({ steps }: IStepsProps): JSX.Element {
   return (
     <>
       <ul className="jp-GpuPerf-split">
-        {splitInWords(steps).map(({ part, words }) => (
+        {formatSplit(steps).map(({ part, words }) => (
           <li key={part} data-part={part}>
             {words}
           </li>
@@ -236,7 +236,7 @@ function Epoch({ steps }: IStepsProps): JSX.Element | null {
       <span className="jp-GpuPerf-number">
         {trans.__('batch %1 of %2', done, all)}
         {left !== null && left >= 1
-          ? ` · ${trans.__('%1 left', ageInWords(left))}`
+          ? ` · ${trans.__('%1 left', formatAge(left))}`
           : ''}
       </span>
     </div>
@@ -271,7 +271,7 @@ function Loader({ steps, place }: IPlacedProps): JSX.Element {
 /** An evaluation, another rank, or whatever else draws batches: a line. */
 function OtherLoop({ steps, place }: IPlacedProps): JSX.Element {
   // Of a rank it matters whom it waits for: the others may wait for it.
-  const waits = place === null ? [] : splitInWords(steps);
+  const waits = place === null ? [] : formatSplit(steps);
   return (
     <p className="jp-GpuPerf-note" data-rank={steps.rank ?? undefined}>
       <code>{steps.loader}</code> · {place === null ? '' : `${place} · `}

@@ -74,7 +74,7 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
         <tbody>
           {shown.map(each => {
             const value = formatInterval(figure, each.figures[figure]);
-            const when = whenInWords(each.created_seconds);
+            const when = formatWhen(each.created_seconds);
             return (
               <tr
                 key={each.id}
@@ -116,7 +116,7 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
 }
 
 /** A time of day, with its date, as short as the reader's language has it. */
-export function whenInWords(seconds: number): string {
+export function formatWhen(seconds: number): string {
   return new Date(1000 * seconds).toLocaleString(undefined, {
     month: 'numeric',
     day: 'numeric',

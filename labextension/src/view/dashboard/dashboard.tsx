@@ -6,9 +6,9 @@ import type { DashboardModel } from '../../model/dashboard';
 import { HOST } from '../../model/timeline';
 import { trans } from '../../translation';
 import { NoDevice } from '../nodevice';
-import { troubleInWords } from '../refusal';
-import { SeenWidget } from '../seen';
-import { connectionInWords } from '../words';
+import { formatTrouble } from '../refusal';
+import { VisibilityWidget } from '../visibilityWidget';
+import { formatConnection } from '../messages';
 import type { ICurve } from './plot';
 import { TimeChart } from './timechart';
 import { Toolbar } from './toolbar';
@@ -18,7 +18,7 @@ interface IDashboardProps {
 }
 
 /** The charts of all devices, in the main area. Streams only while it is seen. */
-export class Dashboard extends SeenWidget {
+export class Dashboard extends VisibilityWidget {
   constructor(private readonly context: IDashboardProps) {
     super();
     this.addClass('jp-GpuPerf-dashboard');
@@ -43,7 +43,7 @@ export class Dashboard extends SeenWidget {
 
 function Trouble({ model }: IDashboardProps): JSX.Element | null {
   const { live, trouble } = model;
-  const words = trouble ? troubleInWords(trouble) : connectionInWords(live);
+  const words = trouble ? formatTrouble(trouble) : formatConnection(live);
   return words ? (
     <p className="jp-GpuPerf-problem" role="status">
       {words}

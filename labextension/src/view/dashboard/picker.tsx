@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { DashboardModel } from '../../model/dashboard';
 import { trans } from '../../translation';
-import { familyInWords, reasonInWords } from '../words';
+import { formatFamily, formatReason } from '../messages';
 
 /** Which metrics are shown, by family; what no device has is there, too, and says why. */
 export function MetricPicker({
@@ -19,12 +19,12 @@ export function MetricPicker({
       <div>
         {families.map(family => (
           <fieldset key={family}>
-            <legend>{familyInWords(family)}</legend>
+            <legend>{formatFamily(family)}</legend>
             {offered
               .filter(metric => metric.family === family)
               .map(metric => {
                 const reason = model.reasonOf(metric.name);
-                const why = reason === null ? '' : reasonInWords(reason);
+                const why = reason === null ? '' : formatReason(reason);
                 return (
                   <label
                     key={metric.name}

@@ -23,7 +23,7 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
             aria-pressed={!still && seconds === model.rangeSeconds}
             onClick={() => (model.rangeSeconds = seconds)}
           >
-            {spanInWords(seconds)}
+            {formatSpan(seconds)}
           </button>
         ))}
       </div>
@@ -59,7 +59,7 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
   );
 }
 
-function spanInWords(seconds: number): string {
+function formatSpan(seconds: number): string {
   return seconds < 3600
     ? trans.__('%1 min', seconds / 60)
     : trans.__('%1 h', seconds / 3600);

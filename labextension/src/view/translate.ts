@@ -11,16 +11,16 @@ interface IPattern {
 let patterns: readonly IPattern[] = [];
 
 /** Take in how the server's sentences are built; those that say most come first. */
-export function learn(templates: readonly string[]): void {
+export function learnTemplates(templates: readonly string[]): void {
   patterns = templates.map(patternOf);
 }
 
 /**
- * What the server said, in the reader's language. It speaks English, with the figures in its
+ * What the server translateSentence, in the reader's language. It speaks English, with the figures in its
  * sentences: those known are recognised by what stands around the figures, which are put into the
  * translation. What is not known is shown as it came.
  */
-export function said(sentence: string, depth = 0): string {
+export function translateSentence(sentence: string, depth = 0): string {
   const whole = lookedUp(sentence);
   if (whole !== sentence || depth > 2) {
     return whole;
@@ -30,7 +30,7 @@ export function said(sentence: string, depth = 0): string {
     if (found !== null) {
       const parts: string[] = [];
       places.forEach((place, i) => {
-        parts[place - 1] = said(found[i + 1], depth + 1);
+        parts[place - 1] = translateSentence(found[i + 1], depth + 1);
       });
       const isSaid = /\p{L}/u.test(template) || !parts.every(isFrom(sentence));
       return isSaid ? trans.__(template, ...parts) : sentence;

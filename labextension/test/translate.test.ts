@@ -4,14 +4,14 @@ import { test } from 'node:test';
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { setTranslation } from '../src/translation';
-import { learn, said } from '../src/view/said';
+import { learnTemplates, translateSentence } from '../src/view/translate';
 
 const PATH = '../jupyter_gpuperf/locale/zh_CN/LC_MESSAGES/jupyter_gpuperf.json';
 const catalogue = JSON.parse(readFileSync(PATH, 'utf8')) as Record<
   string,
   string[]
 >;
-learn(
+learnTemplates(
   JSON.parse(
     readFileSync('../jupyter_gpuperf/routes/sentences.json', 'utf8')
   ) as string[]
@@ -27,31 +27,33 @@ setTranslation({
 
 test('the figures of a sentence are put into its translation', () => {
   assert.equal(
-    said('Memory is nearly full: 78.2 of 79.6 GiB.'),
+    translateSentence('Memory is nearly full: 78.2 of 79.6 GiB.'),
     '显存即将用尽：78.2 / 79.6 GiB。'
   );
 });
 
 test('words that are filled in are translated, too', () => {
   assert.equal(
-    said('The driver reported XID 79: the device fell off the bus.'),
+    translateSentence(
+      'The driver reported XID 79: the device fell off the bus.'
+    ),
     '驱动报告了 XID 79：设备从总线上脱落。'
   );
   assert.equal(
-    said('host to device pinned: 55.3 GB/s'),
+    translateSentence('host to device pinned: 55.3 GB/s'),
     '主机到设备（锁页）：55.3 GB/s'
   );
 });
 
 test('what nobody translated stays as it came', () => {
-  assert.equal(said('KeyError: epoch'), 'KeyError: epoch');
-  assert.equal(said('Bad file /tmp/a%20b'), 'Bad file /tmp/a%20b');
-  assert.equal(said(''), '');
+  assert.equal(translateSentence('KeyError: epoch'), 'KeyError: epoch');
+  assert.equal(translateSentence('Bad file /tmp/a%20b'), 'Bad file /tmp/a%20b');
+  assert.equal(translateSentence(''), '');
 });
 
 test('a path with a percent sign is not taken for a place', () => {
   assert.equal(
-    said('The recording /data/a%20b holds no GPU.'),
+    translateSentence('The recording /data/a%20b holds no GPU.'),
     '录制 /data/a%20b 中没有 GPU。'
   );
 });

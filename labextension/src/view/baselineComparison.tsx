@@ -4,14 +4,14 @@ import type { EnvironmentChange, ResultComparison } from '../api/generated';
 import { attempt, Refusal } from '../api/rest';
 import { labelOf } from '../format';
 import { trans, translated } from '../translation';
-import { changeInWords, ratioInWords } from './changed';
+import { formatChange, formatRatio } from './changed';
 import { usePanel } from './context';
 import { Problem } from './refusal';
 import { Rows } from './rows';
 import { More } from './section';
-import { HistoryList, Trend, whenInWords } from './trend';
+import { HistoryList, Trend, formatWhen } from './trend';
 
-export interface IStanding {
+export interface IBaselineComparison {
   readonly comparison: ResultComparison | null;
   readonly trouble: Refusal | null;
   /** Whether the other result was chosen by hand. */
@@ -21,7 +21,10 @@ export interface IStanding {
 }
 
 /** Ask the server how a kept result stands, once somebody wants to know. */
-export function useStanding(id: number | null, wanted: boolean): IStanding {
+export function useBaselineComparison(
+  id: number | null,
+  wanted: boolean
+): IBaselineComparison {
   const { rest } = usePanel();
   const [comparison, setComparison] = React.useState<ResultComparison | null>(
     null
@@ -62,7 +65,7 @@ export function useStanding(id: number | null, wanted: boolean): IStanding {
 }
 
 /** How a result stands: against another one, and among those like it. */
-export function Standing(props: IStanding): JSX.Element {
+export function BaselineComparison(props: IBaselineComparison): JSX.Element {
   const { comparison, trouble } = props;
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
   const past = comparison &&
@@ -109,7 +112,7 @@ function Against(props: {
       </p>
     );
   }
-  const when = whenInWords(against.created_seconds);
+  const when = formatWhen(against.created_seconds);
   const differs = comparison.figures.some(each =>
     ['better', 'worse'].includes(each.verdict)
   );
@@ -128,10 +131,10 @@ function Against(props: {
             key={each.figure}
             data-change={each.figure}
             data-verdict={each.verdict}
-            title={ratioInWords(each)}
+            title={formatRatio(each)}
           >
             {labelOf(each.figure, translated)}:{' '}
-            <strong>{changeInWords(each)}</strong>
+            <strong>{formatChange(each)}</strong>
             {['better', 'worse'].includes(each.verdict)
               ? `, ${trans.__('intervals part')}`
               : null}

@@ -4,7 +4,7 @@ import type { Connection } from '../model/live';
 import { trans } from '../translation';
 
 /** Why a reading is missing, in words. */
-export function reasonInWords(reason: string): string {
+export function formatReason(reason: string): string {
   const words: Record<string, string> = {
     not_supported: trans.__('This device or driver has no such reading.'),
     no_permission: trans.__(
@@ -27,7 +27,7 @@ export function reasonInWords(reason: string): string {
 }
 
 /** What is the matter with a device, in words; null when it works. */
-export function stateInWords(state: DeviceInfo['state']): string | null {
+export function formatState(state: DeviceInfo['state']): string | null {
   const words: Record<string, string> = {
     not_answering: trans.__(
       'Not answering: a call of the driver hangs. See whether nvidia-smi answers.'
@@ -40,7 +40,7 @@ export function stateInWords(state: DeviceInfo['state']): string | null {
 }
 
 /** How the page gets its readings, in words; null when all is well. */
-export function connectionInWords({
+export function formatConnection({
   connection,
   stale
 }: {
@@ -58,7 +58,7 @@ export function connectionInWords({
 }
 
 /** What is wrong with what was typed, in words. */
-export function problemInWords(
+export function formatProblem(
   problem: Problem,
   { minimum, maximum }: ParameterInfo
 ): string {
@@ -77,7 +77,7 @@ export function problemInWords(
 }
 
 /** The heading of a family of metrics; another package's family is its own name. */
-export function familyInWords(family: string): string {
+export function formatFamily(family: string): string {
   const words: Record<string, string> = {
     activity: trans.__('Activity'),
     memory: trans.__('Memory'),

@@ -1,13 +1,17 @@
 import * as React from 'react';
 
-interface IBehindProps {
+interface IChartTableProps {
   readonly caption: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
 /** What a chart shows, as a table: seen by nobody, read out by screen readers. */
-export function Behind({ caption, head, rows }: IBehindProps): JSX.Element {
+export function ChartTable({
+  caption,
+  head,
+  rows
+}: IChartTableProps): JSX.Element {
   return (
     <div className="jp-GpuPerf-behind">
       <table>

@@ -1,5 +1,5 @@
 /** What the models need of the page; tests bring their own. */
-export interface IWorld {
+export interface IBrowserEnvironment {
   openSocket(url: string): WebSocket;
   isVisible(): boolean;
   onVisibilityChange(listener: () => void): void;
@@ -7,7 +7,7 @@ export interface IWorld {
 }
 
 /** The page itself. */
-export const BROWSER: IWorld = {
+export const BROWSER: IBrowserEnvironment = {
   openSocket: url => new WebSocket(url),
   isVisible: () => document.visibilityState === 'visible',
   onVisibilityChange: listener =>

@@ -3,7 +3,7 @@ import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 
 /** A widget that knows when it is seen: hidden with what holds it, it is not. */
-export abstract class SeenWidget extends ReactWidget {
+export abstract class VisibilityWidget extends ReactWidget {
   /** Called when it comes into sight, and when it goes. */
   protected abstract onSeen(seen: boolean): void;
 
