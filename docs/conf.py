@@ -1,4 +1,4 @@
-"""Sphinx's configuration. The reference pages are made from the declarations before each build."""
+"""Sphinx's configuration. The reference pages are generated from the declarations before each build."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ project = "jupyter_gpuperf"
 copyright = "the jupyter_gpuperf maintainers"
 release = version = str(jupyter_gpuperf.__version__)
 
-extensions = ["myst_nb"]  # it brings myst_parser
+extensions = ["myst_nb"]  # it includes myst_parser
 exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = "jupyter_gpuperf"
 html_static_path = ["static"]
 html_css_files = ["notebook.css"]
 nitpicky = True
-nb_execution_mode = "off"  # outputs are those of run_notebook.py, on a real GPU
+nb_execution_mode = "off"  # the outputs come from run_notebook.py, on a real GPU
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 suppress_warnings = ["misc.highlighting_failure"]
@@ -37,12 +37,12 @@ write_doctor_pages(HERE / "reference" / "doctor")
 
 
 def link_findings(_app: Any, name: str, source: list[str]) -> None:
-    """Make a finding's code a link to its page: here the page exists, in the repository it does not."""
+    """Turn a finding's code into a link to its page, which exists only in the built documentation."""
     if not name.startswith("reference/"):
         codes = "|".join(re.escape(rule.code) for rule in RULES if not rule.notify)
         source[0] = re.sub(rf"`({codes})`", r"[\1](/reference/findings/\1.md)", source[0])
 
 
 def setup(app: Any) -> None:
-    """Register what is done to the sources as they are read."""
+    """Connect the functions that change the sources while Sphinx reads them."""
     app.connect("source-read", link_findings)

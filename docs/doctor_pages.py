@@ -1,4 +1,4 @@
-"""Writes a page for each subject of the doctor, with a heading for each check, and which check answers which common advice."""
+"""Generate a page for each subject of the doctor with its checks, and the checks that answer common advice."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ADVICE: Final = (
         "gpu_in_container shared_memory",
     ),
 )
-"""What the usual guides to a fast GPU notebook advise: the chapter in which they do, and the checks that answer it."""
+"""The advice of the usual guides to a fast GPU notebook: the chapter that gives it, and the checks that answer it."""
 
 
 def write_doctor_pages(folder: Path) -> None:
@@ -81,7 +81,7 @@ def name_of(subject: ModuleType) -> str:
 
 
 def place_of(check: Check) -> str:
-    """Return where a check's heading is."""
+    """Return the link target of a check's heading."""
     return f"{subject_of(check)}.md#{check.name}"
 
 
@@ -100,7 +100,7 @@ def index_page() -> str:
 
 
 def subject_page(subject: ModuleType) -> str:
-    """Return a subject's page: what it looks at, and each check."""
+    """Return a subject's page: what it examines, and each of its checks."""
     lines = [f"# {TITLES[name_of(subject)]}", "", str(inspect.getdoc(subject)), ""]
     for check in checks_of(subject):
         lines += [
@@ -120,7 +120,7 @@ def subject_page(subject: ModuleType) -> str:
 
 
 def messages_page() -> str:
-    """Return the messages that people search for, and the check that explains each."""
+    """Return the page of messages that people search for, with the check that explains each."""
     rows = [(message, check) for check in CHECKS for message in check.messages]
     lines = [
         "# Messages",
@@ -137,7 +137,7 @@ def messages_page() -> str:
 
 
 def advice_page() -> str:
-    """Return which check answers which common advice."""
+    """Return the page of common advice, with the checks that answer it."""
     lines = [
         "# Common advice, and the checks that answer it",
         "",
@@ -154,5 +154,5 @@ def advice_page() -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text in which nothing is markup."""
+    """Return the text with its markup characters escaped."""
     return text.replace("<", "\\<").replace("*", "\\*")

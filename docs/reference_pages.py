@@ -1,4 +1,4 @@
-"""Writes the reference pages out of the declarations: a page per metric and finding, and the alerts."""
+"""Generate the reference pages from the declarations: a page per metric and finding, and the alerts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS: Final = {
 
 
 def write_reference_pages(folder: Path) -> None:
-    """Write all pages into ``folder``, which holds nothing else."""
+    """Write all pages into ``folder``, which must contain nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
     metrics = folder / "metrics"
     metrics.mkdir(parents=True)
@@ -93,7 +93,7 @@ def metric_page(metric: Metric) -> str:
 
 
 def cadence_in_words(metric: Metric) -> str:
-    """Return how often a metric is read."""
+    """Return how often a metric is read, in words."""
     if metric.kind == "limit":
         return f"every {LIMITS_SECONDS:.0f} s"
     if metric.cadence == "slow":
@@ -102,7 +102,7 @@ def cadence_in_words(metric: Metric) -> str:
 
 
 def scale_in_words(metric: Metric) -> str:
-    """Return the ends of a metric's scale."""
+    """Return the bounds of a metric's scale, in words."""
     if metric.maximum_metric:
         return f"up to [{metric.maximum_metric}]({metric.maximum_metric}.md)"
     return f"up to {metric.maximum:g}" if metric.maximum is not None else "open"
@@ -171,11 +171,11 @@ SHARED: Final = {
     "waiting": ("input-bound", "launch-bound", "periodic-stall"),
     "straggler": ("communication-bound",),
 }
-"""Modules beside the rules that have thresholds, and whose they are."""
+"""Modules beside the rules that declare thresholds, and the rules that use them."""
 
 
 def thresholds_of(rule: Rule, module: object) -> dict[str, Threshold]:
-    """Return a rule's thresholds, and those of what it tells things apart with."""
+    """Return a rule's thresholds, and those that distinguish it from similar rules."""
     beside = [name for name, codes in SHARED.items() if rule.code in codes]
     modules = [module, *(import_module(f"jupyter_gpuperf.rules.{name}") for name in beside)]
     return {

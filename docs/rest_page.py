@@ -1,4 +1,4 @@
-"""Writes the table of calls in ``rest.md`` out of the routes' declarations, or checks that it is up to date."""
+"""Generate the table of calls in ``rest.md`` from the routes' declarations, or check that it is up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD = "| call | what it does | answer |\n| --- | --- | --- |\n"
 
 
 def table() -> str:
-    """Return all calls, a row each."""
+    """Return the table of all calls, one row each."""
     rows = [
         _row(pattern, method, declared)
         for pattern, handler in ROUTES

@@ -1,10 +1,10 @@
-"""Runs a notebook's cells in a real Jupyter server that has the extension, and writes what they answered into it.
+"""Run a notebook's cells in a real Jupyter server with the extension, and save their outputs in it.
 
     python docs/run_notebook.py docs/walkthrough.ipynb [--record FILE] [--pause SECONDS]
 
-As a user would have it: the kernel is the server's own, so the step clock tells the server, and with ``--record`` the
-recording holds the devices, the processes and the notebook's training. Needs jupyter_server and ipykernel; no JupyterLab.
-``--pause`` waits before each cell, so that a reader of the recording can tell them apart.
+It runs as a user would run it: the kernel belongs to the server, so the step clock reports to the server, and with
+``--record`` the recording has the devices, the processes and the notebook's training. It needs jupyter_server and
+ipykernel, but not JupyterLab. ``--pause`` waits before each cell, so that a recording shows the cells separately.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "gpu")]
-from real_server import opened, serving  # beside the tests
+from real_server import opened, serving  # in the tests' folder
 
 CELL_SECONDS = 300.0
 LONGEST_OUTPUT_CHARACTERS = 100_000
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the notebook that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--record", type=Path, metavar="FILE")
@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit("ended from outside")
-    )  # what is done is written
+    )  # finished cells are still saved
     notebook = nbformat.read(options.notebook, as_version=4)
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
         recording = server.ask("gpuperf/recordings", {}) if options.record else None
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def run_cell(kernel: BlockingKernelClient, cell: nbformat.NotebookNode) -> None:
-    """Run one cell and keep its outputs, the last state of each; a cell that raises ends it all."""
+    """Run one cell and store its final outputs; stop at a cell that raises."""
     cell.outputs, shown = [], {}
     print(f"--- {cell.source.partition(chr(10))[0]}", flush=True)
 
@@ -84,7 +84,7 @@ def keep(
     shown: dict[str, list[nbformat.NotebookNode]],
     content: dict[str, Any],
 ) -> None:
-    """Add an output to a cell's; text that goes on is one output."""
+    """Append an output to those of a cell; consecutive text is merged into one output."""
     last = cell.outputs[-1] if cell.outputs else None
     if output.output_type == "stream" and last is not None and last.get("name") == output.name:
         last.text = (last.text + output.text)[-LONGEST_OUTPUT_CHARACTERS:]

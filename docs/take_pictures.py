@@ -1,9 +1,9 @@
-"""Takes the documents' pictures: JupyterLab in Chromium, replaying recordings of H100s in tests/recordings.
+"""Take the pictures of the documentation: JupyterLab in Chromium, replaying recordings of H100s in tests/recordings.
 
     python docs/take_pictures.py [FOLDER [NAME …]]
 
-Needs what ``scripts/setup`` installs. One pass takes about ten minutes, because the recordings play in real time.
-The Chinese one needs a font that has the characters, such as Debian's fonts-wqy-microhei.
+It needs what ``scripts/setup`` installs. All pictures take about ten minutes, because the recordings play in real time.
+The Chinese one needs a font with the characters, such as Debian's fonts-wqy-microhei.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ RECORDED = {
     "walkthrough": RECORDINGS / "h100_walkthrough.jsonl.gz",
     "two_ranks": RECORDINGS / "two_h100_ranks.jsonl.gz",
 }
-"""What is not of the session."""
+"""The recordings of the pictures that do not use the default one."""
 
 AT_THE_POWER_CAP_SECONDS = 61.0
-"""Seconds into the session: all its phases are behind it, and matrix products run."""
+"""Seconds into the recording: all its phases are in the past, and matrix products run."""
 STARVING_SECONDS = 38.0
-"""Into the walkthrough: its first training is in its last seconds."""
+"""Seconds into the walkthrough's recording: the last seconds of its first training."""
 LATE_SECONDS = 26.0
-"""Into the two ranks' training: the second has been late by its loader for twelve seconds."""
+"""Seconds into the recording of two ranks: the second rank has been late by its loader for twelve seconds."""
 
 sys.path[:0] = [str(ROOT / "tests")]
-from real_browser import CHROMIUM_FLAGS, chromium  # beside the tests
+from real_browser import CHROMIUM_FLAGS, chromium  # in the tests' folder
 
 
 def served(
     home: Path, theme: str, language: str, recording: Path
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Start a JupyterLab on a recording; return it, and its address."""
+    """Start a JupyterLab on a recording; return it and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -97,11 +97,11 @@ def served(
 PANEL = "#jp-gpuperf-panel"
 PANEL_TAB = "li[data-id=jp-gpuperf-panel]"
 PANEL_WIDTH = 330
-"""In pixels; in the others' pictures, as Lab opens it."""
+"""Pixels; the other pictures have the width with which JupyterLab opens the panel."""
 
 
 def wait_until(page: Page, moment: float) -> None:
-    """Wait until so many seconds of monotonic time."""
+    """Wait until ``time.monotonic()`` reaches a value in seconds."""
     page.wait_for_timeout(max(0.0, 1000 * (moment - time.monotonic())))
 
 
@@ -114,7 +114,7 @@ def take_dashboard(
     panel_width: int | None = None,
     minutes: int | None = None,
 ) -> None:
-    """Open the dashboard, wait for the moment, and take the picture."""
+    """Open the dashboard, wait for the moment of the picture, and take it."""
     page.click(PANEL_TAB)
     if panel_width is not None:
         widen_panel(page, panel_width)
@@ -130,7 +130,7 @@ def take_dashboard(
 
 
 def widen_panel(page: Page, width: int) -> None:
-    """Drag the panel's edge."""
+    """Widen the panel by dragging its edge."""
     box = page.locator(PANEL).bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] + 1, box["y"] + 300)
@@ -140,7 +140,7 @@ def widen_panel(page: Page, width: int) -> None:
 
 
 def put_walkthrough(target: Path) -> None:
-    """Copy the notebook without its pictures, of which this becomes one."""
+    """Copy the walkthrough's notebook without its pictures, because this one becomes one of them."""
     notebook = json.loads((ROOT / "docs" / "walkthrough.ipynb").read_text())
     cells = notebook["cells"]
     notebook["cells"] = [each for each in cells if "](images/" not in "".join(each["source"])]
@@ -148,7 +148,7 @@ def put_walkthrough(target: Path) -> None:
 
 
 def take_walkthrough(page: Page, path: Path, began: float) -> None:
-    """Show the notebook of the walkthrough beside the finding about its loader."""
+    """Show the walkthrough's notebook beside the finding about its loader."""
     page.locator(".jp-Notebook").wait_for()
     page.click(".jp-GpuPerf-statusItem button")
     page.locator(f"{PANEL} .jp-GpuPerf-content").wait_for()
@@ -164,7 +164,7 @@ def take_walkthrough(page: Page, path: Path, began: float) -> None:
 def take_panel(page: Page, path: Path, began: float) -> None:
     """Run a benchmark beside a notebook, and take the picture while it runs."""
     page.locator(".jp-Notebook").wait_for()
-    page.click(".jp-GpuPerf-statusItem button")  # it opens, where the tab's icon would also close
+    page.click(".jp-GpuPerf-statusItem button")  # opens it; the tab's icon could close it
     page.locator(f"{PANEL} .jp-GpuPerf-content").wait_for()
     page.click(".jp-GpuPerf-parameters summary")
     page.check(f"{PANEL} input[name=rigorous]")
@@ -180,7 +180,7 @@ def take_panel(page: Page, path: Path, began: float) -> None:
 
 
 def take_result(page: Page, path: Path) -> None:
-    """Run a benchmark three times, and take its result with its past."""
+    """Run a benchmark three times, and take its result with its history."""
     open_benchmarks(page)
     page.select_option(f"{PANEL} select[name=benchmark]", "compute")
     page.click(".jp-GpuPerf-parameters summary")
@@ -195,7 +195,7 @@ def take_result(page: Page, path: Path) -> None:
 
 
 def take_suite(page: Page, path: Path) -> None:
-    """Run a suite in a kernel against itself, and take what it found."""
+    """Run a suite of a kernel against itself, and take its results."""
     open_benchmarks(page)
     form = page.locator("[data-form=suite]")
     form.locator("> summary").click()
@@ -212,20 +212,20 @@ def take_suite(page: Page, path: Path) -> None:
 
 
 HEIGHTS = {"panel": 1200, "walkthrough": 1060, "two_ranks": 1160}
-"""In pixels, where the panel goes further down: to the benchmark that runs, to the training."""
+"""Pixels; taller where the picture shows a lower part of the panel: the running benchmark, the training."""
 
 DONE = "count => document.querySelectorAll('[data-job-state=done]').length >= count"
 
 
 def open_benchmarks(page: Page) -> None:
-    """Open the panel with its benchmarks alone."""
+    """Open the panel with only its benchmarks unfolded."""
     page.click(".jp-GpuPerf-statusItem button")
     for name in ("devices", "processes"):
         page.click(f"{PANEL} [data-section={name}] > summary")
 
 
 def main() -> None:
-    """Take all pictures, or those named."""
+    """Take all pictures, or the named ones."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     light, dark = "JupyterLab Light", "JupyterLab Dark"

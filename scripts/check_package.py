@@ -1,7 +1,7 @@
-"""Install a wheel or an sdist into an empty environment without Node, and see what it brings.
+"""Install a wheel or an sdist into an empty environment without Node, and check its content.
 
-The environment borrows the packages of this one, so that only ours is installed: what a user's pip
-would fetch is not what is checked here.
+The environment borrows the packages of this one, so that only our package is installed: the
+dependencies that a user's pip would fetch are not checked here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXPECTED = (
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 LISTED = {
-    # As modules: the jupyter command would run the programs of the environment borrowed from.
+    # As modules: the jupyter command would run the programs of the borrowed environment.
     "jupyter_server.extension.serverextension": (
         r"jupyter_gpuperf enabled\n.*\n\s*jupyter_gpuperf \S+ OK"
     ),
@@ -44,7 +44,7 @@ assert shell.find_line_magic("gpubench"), "the magic is missing"
 
 
 def check(package: Path) -> None:
-    """Raise what is wrong with ``package``."""
+    """Check ``package``; raise what is wrong with it."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         prefix = home / "env"
@@ -67,13 +67,13 @@ def check(package: Path) -> None:
 
 
 def without_node() -> str:
-    """Return a PATH on which there is no Node."""
+    """Return a PATH without Node."""
     folders = os.environ["PATH"].split(os.pathsep)
     return os.pathsep.join(each for each in folders if not Path(each, "node").exists())
 
 
 def run(*command: str, folder: Path) -> str:
-    """Run a command away from the checkout; return what it printed, raise that when it failed."""
+    """Run a command outside the checkout and return its output; raise it if the command failed."""
     environment = {**os.environ, "PATH": without_node(), "JUPYTER_CONFIG_DIR": str(folder)}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(

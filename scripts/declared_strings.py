@@ -1,4 +1,4 @@
-"""The strings that are declared, not called for: metrics, benchmarks, checks, and the settings' schema."""
+"""Strings that are declared and not passed to a translation call: metrics, benchmarks, checks, the settings' schema."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ STRUCTURE = frozenset(
     {"unit", "figures", "samples", "environment", "limits", "warnings", "parameters", "benchmark"}
     | {"type", "ratio", "message", "result"}
 )
-"""Keys that frame a result; all others name something in it."""
+"""Keys of a result's structure; all other keys name something in it."""
 
 
 class Declared(NamedTuple):
-    """A string, its context, and where it comes from."""
+    """A string, its context, and its origin."""
 
     msgid: str
     path: str
@@ -36,7 +36,7 @@ class Declared(NamedTuple):
 
 
 def metric_strings() -> Iterator[Declared]:
-    """Yield what the catalogue says."""
+    """Yield the strings of the metrics' catalogue."""
     for metric in METRICS:
         path = f"jupyter_gpuperf/metrics/{metric.family}.py"
         for text in (metric.label, metric.help, *metric.flags.values()):
@@ -44,7 +44,7 @@ def metric_strings() -> Iterator[Declared]:
 
 
 def check_strings() -> Iterator[Declared]:
-    """Yield what the doctor's checks say of themselves."""
+    """Yield the strings of the doctor's checks."""
     for check in CHECKS:
         path = f"jupyter_gpuperf/checks/{subject_of(check)}.py"
         for text in (check.label, check.why, check.expected):
@@ -52,7 +52,7 @@ def check_strings() -> Iterator[Declared]:
 
 
 def benchmark_strings() -> Iterator[Declared]:
-    """Yield what the forms say."""
+    """Yield the strings of the benchmarks' forms."""
     for benchmark in BENCHMARKS:
         path = f"jupyter_gpuperf/benchmarks/{benchmark.name}.py"
         helps = (parameter.help for parameter in benchmark.parameters)
@@ -61,7 +61,7 @@ def benchmark_strings() -> Iterator[Declared]:
 
 
 def benchmark_names() -> list[str]:
-    """Return the names that people see as words: parameters, figures, the environment, and evidence."""
+    """Return the names that users see as words: parameters, figures, the environment, and evidence."""
     names = {parameter.name for benchmark in BENCHMARKS for parameter in benchmark.parameters}
     for path in (*MEASURING, *DIAGNOSING):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -77,7 +77,7 @@ def benchmark_names() -> list[str]:
 
 
 def schema_strings() -> Iterator[Declared]:
-    """Yield titles and descriptions, in the contexts in which Lab's server would look them up."""
+    """Yield titles and descriptions, in the contexts in which JupyterLab's server looks them up."""
     schema = json.loads(SCHEMA.read_text())
     path = SCHEMA.relative_to(ROOT).as_posix()
     for key in ("title", "description"):

@@ -1,6 +1,6 @@
-"""Start the demo's server headless, wait for the first frame and a benchmark's result, stop.
+"""Start the demo's server headless, wait for the first frame and a benchmark's result, then stop it.
 
-Exit code 0 when both came, 1 with the server's log when not.
+The exit code is 0 if both arrived; otherwise it is 1, with the server's log.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ JOB = {
 
 
 class Server:
-    """A headless Jupyter server with folders of its own."""
+    """A headless Jupyter server with its own folders."""
 
     def __init__(self, home: Path) -> None:
         with socket.socket() as probe:
@@ -60,13 +60,13 @@ class Server:
             )
 
     def ask(self, path: str, body: object = None) -> dict[str, Any]:
-        """GET, or POST a body."""
+        """Send a GET, or a POST if there is a body."""
         request = urllib.request.Request(
             self._url + path,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self._token}"},
         )
-        # Never through a proxy: the server is on this machine.
+        # Never through a proxy: the server runs on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=15) as response:
@@ -75,7 +75,7 @@ class Server:
             raise RuntimeError(f"{path}: {error}: {error.read().decode()[:500]}") from error
 
     def stop(self) -> None:
-        """End the server, and whatever of it is left, and wait until it is gone."""
+        """Stop the server and its remaining processes, and wait until they are gone."""
         self.process.terminate()
         try:
             self.process.wait(15)
@@ -95,14 +95,14 @@ def first_frame(server: Server) -> dict[str, Any]:
             raise RuntimeError(f"the server ended with {server.process.returncode}")
         try:
             return server.ask("latest")
-        except (RuntimeError, OSError) as error:  # it is still starting
+        except (RuntimeError, OSError) as error:  # still starting
             last = error
             time.sleep(0.2)
     raise TimeoutError(f"no frame within {START_SECONDS} s: {last}")
 
 
 def result_of_job(server: Server) -> dict[str, Any]:
-    """Run a small benchmark to its result."""
+    """Run a small benchmark and return its result."""
     job = server.ask("jobs", JOB)
     end = time.monotonic() + JOB_SECONDS
     while job["state"] in ("queued", "running"):
@@ -140,7 +140,7 @@ def describe(readings: dict[str, float | str]) -> str:
 
 
 def main() -> int:
-    """Check, and say what came."""
+    """Run the check and print its outcome."""
     source = os.environ.setdefault(SOURCE_VARIABLE, demo_source())
     print(f"Source: {source}")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,12 +1,12 @@
-"""Keep the translations complete: every string that people see, in every language that is shipped.
+"""Keep the translations complete: every string that users see, in every language that is shipped.
 
     python scripts/extract_strings.py            after a string changed: brings the .po files up to
                                                  date, lists what has no translation, writes the rest
     python scripts/extract_strings.py --check    fails when anything is missing or out of date
     python scripts/extract_strings.py --pot FILE writes the template for a new language
 
-A .po file is what people edit. From it comes the .json that JupyterLab's server hands to the page,
-and from the server's sentences the list by which the front end recognises them.
+People edit the .po files. The .json that JupyterLab's server sends to the page is made from them,
+and the list by which the front end recognises the server's sentences is made from the source.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Key = tuple[str | None, str]
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run the action that the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -71,11 +71,11 @@ def main() -> None:
         sys.exit("\n".join(problems) + (advice if options.check else "\n"))
 
 
-# --- what there is to translate ----------------------------------------------------------------------
+# --- strings to translate -------------------------------------------------------------------------
 
 
 def extract() -> tuple[Catalog, list[str]]:
-    """Return every string, and what should be one and is not."""
+    """Return every string, and the problems found while extracting."""
     front_end = front_end_strings()
     catalog = Catalog(project=DOMAIN, domain=DOMAIN, fuzzy=False)
     for each in front_end["messages"]:
@@ -93,7 +93,7 @@ def extract() -> tuple[Catalog, list[str]]:
 
 
 def front_end_strings() -> dict:
-    """Return what TypeScript's parser finds; see labextension/scripts/strings.mjs."""
+    """Return the strings that TypeScript's parser finds; see labextension/scripts/strings.mjs."""
     done = subprocess.run(
         ["node", "scripts/strings.mjs"],
         cwd=FRONT_END,
@@ -109,7 +109,7 @@ def front_end_strings() -> dict:
 
 
 def declared_strings(front_end: dict) -> Iterator[Declared]:
-    """Yield the strings that stand in no call."""
+    """Yield the strings that are not passed to a translation call."""
     yield from metric_strings()
     yield from benchmark_strings()
     yield from check_strings()
@@ -123,16 +123,16 @@ def declared_strings(front_end: dict) -> Iterator[Declared]:
 def add(
     catalog: Catalog, msgid: str | tuple[str, str], path: str, context: str | None = None
 ) -> None:
-    """Add a string, or one more place of it."""
+    """Add a string, or another place where it occurs."""
     if msgid:
         catalog.add(msgid, locations=[(path, None)], context=context)
 
 
-# --- what is translated ------------------------------------------------------------------------------
+# --- translations ---------------------------------------------------------------------------------
 
 
 def merged(template: Catalog, kept: Catalog) -> Catalog:
-    """Return the template with the translations that are there."""
+    """Return the template merged with the existing translations."""
     catalog = Catalog(locale=kept.locale, project=DOMAIN, domain=DOMAIN, fuzzy=False)
     for message in template:
         if message.id:
@@ -147,7 +147,7 @@ def merged(template: Catalog, kept: Catalog) -> Catalog:
 
 
 def wrong_in(catalog: Catalog, path: Path) -> list[str]:
-    """Return what lacks a translation, or has one with other places for values."""
+    """Return the strings without a translation, or with different placeholders in it."""
     problems = []
     for message in catalog:
         if not message.id:
@@ -167,25 +167,25 @@ def forms_of(message: Message) -> tuple[str, ...]:
 
 
 def first(message: Message) -> str:
-    """Return the message, of a plural the singular."""
+    """Return the message; for a plural, its singular."""
     return message.id[0] if message.pluralizable else message.id
 
 
 def places(text: str) -> set[str]:
-    """Return the places for values: %1, %2."""
+    """Return the placeholders of a text: %1, %2."""
     return set(re.findall(r"%\d+", text))
 
 
 def keys_of(catalog: Catalog) -> set[Key]:
-    """Return what a catalogue translates."""
+    """Return the keys that a catalogue translates."""
     return {(message.context, first(message)) for message in catalog if message.id}
 
 
-# --- what is written ---------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------
 
 
 def as_po(catalog: Catalog, language: str = "") -> str:
-    """Return the .po file: no dates and no line numbers, which would change with every edit."""
+    """Return the .po file, without dates and line numbers, which would change with every edit."""
     out = io.BytesIO()
     write_po(out, catalog, sort_output=False, omit_header=True, include_lineno=False, width=100)
     header = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
@@ -195,18 +195,18 @@ def as_po(catalog: Catalog, language: str = "") -> str:
 
 
 def plural_forms_in(path: Path) -> str:
-    """Return the rule in a .po file's header: babel's own may read otherwise in another version."""
+    """Return the plural rule in a .po file's header: babel's own rule may differ between versions."""
     (rule,) = re.findall(r'^"Plural-Forms: (.*)\\n"$', path.read_text(), flags=re.MULTILINE)
     return rule
 
 
 def as_json(catalog: Catalog, language: str, plural_forms: str) -> str:
-    """Return what JupyterLab's server hands to the page."""
+    """Return the JSON that JupyterLab's server sends to the page."""
     messages: dict[str, object] = {}
     for message in catalog:
         if message.id and all(forms_of(message)):
             context = f"{message.context}\x04" if message.context else ""
-            # Lab takes a plural only from a list of two and more, also in a language with one form.
+            # Lab accepts a plural only as a list of at least two, even in a language with one form.
             padding = [""] if message.pluralizable and len(forms_of(message)) == 1 else []
             messages[context + first(message)] = [*forms_of(message), *padding]
     header = {
@@ -219,7 +219,7 @@ def as_json(catalog: Catalog, language: str, plural_forms: str) -> str:
 
 
 def sentences_list() -> str:
-    """Return the list of the server's sentences with values, those that say most first."""
+    """Return the list of the server's sentences that have values, the most specific first."""
     templates = [text for text in server_sentences() if places(text)]
     templates += [each["text"] for each in front_end_strings()["sentences"] if places(each["text"])]
 

@@ -38,9 +38,9 @@ def schema() -> str:
 
 
 def normalized(part: Any) -> Any:
-    """Return a schema as every version of msgspec and Python gives it.
+    """Return a schema in a form that does not depend on the versions of msgspec and Python.
 
-    They differ in the indent that they leave in docstrings, and in the order of alternatives.
+    The versions differ in the indentation of docstrings, and in the order of alternatives.
     """
     if isinstance(part, list):
         return [normalized(each) for each in part]

@@ -1,8 +1,8 @@
-"""What the server says to people, out of its source: sentences with %1, %2 for the figures in them.
+"""Extract the sentences that the server shows to users from its source, with %1, %2 for the values in them.
 
-The front end recognises a sentence by its template and translates that; nothing on the server knows
-of languages. A sentence is found where it is made: in a refusal, a reason for having no devices, an
-alert, a progress or a warning.
+The front end recognises a sentence by its template and translates it; the server itself knows no
+languages. A sentence is found where it is made: in an error, a reason for having no devices, an
+alert, a progress message or a warning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ELSEWHERE = frozenset(
         *("kernel_link", "kernel_jobs.py", "in_process.py"),
     }
 )
-"""What these say, the panel never shows."""
+"""Modules whose sentences the panel never shows."""
 
 POSITIONAL = {
     "GpuPerfError": (1, 2),
@@ -38,7 +38,7 @@ POSITIONAL = {
     "broken": (0,),
     "not_known": (0,),
 }
-"""Functions that say something, and which of their arguments people read."""
+"""Functions that take sentences, and the positions of these arguments."""
 KEYWORDS = frozenset({"message", "hint", "summary", "advice", "refuted_by", "then", "words"})
 ATTRIBUTES = frozenset({"progress_message"})
 SAYING = frozenset(
@@ -55,20 +55,20 @@ SAYING = frozenset(
         ),
     }
 )
-"""Functions whose result is a sentence, or is filled into one."""
+"""Functions that return a sentence, or a text that is inserted into one."""
 LISTS = frozenset({"said", "warnings", "why_not_more", "next_steps"})
-"""Lists of sentences, by the names under which they are made."""
+"""Names of lists of sentences."""
 PART = "sentence"
-"""An attribute that is said within other sentences: without capital and full stop."""
+"""An attribute that is inserted into other sentences: without capital and full stop."""
 TABLES = frozenset({"XID_WORDS", "HTTP_HINTS", "HELD_BACK_BY", "REASONS", "FLOORS"})
-"""Dictionaries of sentences, and of parts that are filled into them."""
+"""Dictionaries of sentences, and of texts that are inserted into them."""
 PREFIXED = "%1: %2"
-"""Any sentence with a name before it: `bf16: It did not converge …`."""
+"""The template of any sentence with a name in front: `bf16: It did not converge …`."""
 PLACE = "\0"
 
 
 def server_sentences() -> dict[str, str]:
-    """Return each template, and the file that it is in."""
+    """Return each template, and the file that contains it."""
     found = {PREFIXED: PACKAGE.name}
     for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE)
@@ -80,14 +80,14 @@ def server_sentences() -> dict[str, str]:
 
 
 def said_under(path: Path, keyword: str) -> list[str]:
-    """Return what a file says as ``keyword``, such as its advice; with … for what is filled in."""
+    """Return the texts that a file passes as ``keyword``, such as its advice; inserted values become …."""
     module = _Module(ast.parse(path.read_text()))
     texts = [text for expression in module.under(keyword) for text in module.texts(expression)]
     return list(dict.fromkeys(text.replace(PLACE, "…") for text in texts))
 
 
 class _Module:
-    """One file: its tree, and the names that it gives to texts."""
+    """One file: its tree, and the names that it assigns to texts."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
@@ -100,14 +100,14 @@ class _Module:
                         self._values.setdefault(target.id, []).append(node.value)
 
     def sentences(self) -> Iterator[str]:
-        """Yield what this file says."""
+        """Yield the sentences of this file."""
         for expression in self._said():
             for text in self.texts(expression):
                 if re.search(r"[A-Za-z]{2}", text.replace(PLACE, "")):
                     yield _numbered(text)
 
     def under(self, keyword: str) -> Iterator[ast.expr]:
-        """Yield what is given as ``keyword``, or returned by the function that is called for it."""
+        """Yield the texts passed as ``keyword``, or returned by the function that is called for it."""
         for node in ast.walk(self._tree):
             if isinstance(node, ast.keyword) and node.arg == keyword:
                 yield node.value
@@ -145,7 +145,7 @@ class _Module:
                 yield ast.Constant(text[:1].lower() + text[1:].rstrip("."))
 
     def texts(self, node: ast.expr) -> list[str]:
-        """Return each text that an expression can become."""
+        """Return each text that an expression can evaluate to."""
         match node:
             case ast.Constant(value=str(text)):
                 return [text]
@@ -170,7 +170,7 @@ class _Module:
             case ast.Constant(value=str(text)):
                 return [text]
             case ast.FormattedValue(value=ast.Name(id="how" as name)):
-                # Half a sentence: only as a whole can it be put into another language.
+                # Part of a sentence: only the whole sentence can be translated.
                 return [text for each in self._values.get(name, []) for text in self.texts(each)]
         return [PLACE]
 
@@ -178,7 +178,7 @@ class _Module:
 def _arguments(call: ast.Call) -> Iterator[ast.expr]:
     match call:
         case ast.Call(func=ast.Attribute(value=ast.Name(id=table), attr="get")) if table in TABLES:
-            yield from call.args[1:]  # what is said for what the table does not know
+            yield from call.args[1:]  # the default for keys that the table lacks
     name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
     for index in POSITIONAL.get(name or "", ()):
         if index < len(call.args):
@@ -191,7 +191,7 @@ def _arguments(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def _entries_said(content: ast.Dict) -> Iterator[ast.expr]:
-    """Yield what stands in a dictionary under a name that people read: a refusal as plain data."""
+    """Yield the values of a dictionary's keys that users read: an error as plain data."""
     for key, value in zip(content.keys, content.values, strict=True):
         if isinstance(key, ast.Constant) and key.value in KEYWORDS:
             yield value

@@ -1,4 +1,4 @@
-"""What the checks install is locked, and only that: a user's own choice of torch stays open."""
+"""Everything that the checks install is locked, and nothing else: users choose their own torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_direct_dependency_is_locked_but_torch():
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     asked = {canonical(re.match(r"[\w.-]+", each)[0]) for group in groups for each in group}
     locked = {line.partition("==")[0] for line in lines()}
-    assert asked - locked - OPEN - {"jupyter-gpuperf"} == set()  # else: scripts/lock
+    assert asked - locked - OPEN - {"jupyter-gpuperf"} == set()  # otherwise run scripts/lock
 
 
 def test_torch_and_its_libraries_are_not_locked():

@@ -1,4 +1,4 @@
-"""No file can be read only together with another one that needs it."""
+"""No module needs another one that needs it in turn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PACKAGE = "jupyter_gpuperf"
 
 
 def test_no_two_files_import_each_other_in_a_circle():
-    """Imports within functions and for type checkers count as well."""
+    """Imports inside functions and under ``TYPE_CHECKING`` count as well."""
     graph = grimp.build_graph(PACKAGE, cache_dir=None)
     imports = {each: graph.find_modules_directly_imported_by(each) for each in graph.modules}
     try:

@@ -1,4 +1,4 @@
-"""What importing costs, and where it works."""
+"""What importing the package costs, and where it works."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODULES = ("app", "cli", "magics.gpubench", "jobs.manager", "sources", "sampling
 
 
 def test_everything_imports_where_there_is_no_posix():
-    """As on Windows: the modules of POSIX are not there."""
+    """Windows lacks the POSIX modules."""
     blocked = ("fcntl", "resource", "termios", "pwd", "grp")
     run(
         "import sys\n"

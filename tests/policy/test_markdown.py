@@ -1,4 +1,4 @@
-"""What the Markdown of the checkout says can be followed: its links lead somewhere."""
+"""Every relative link in the Markdown pages leads to an existing file and heading."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _tracked() -> list[str]:
 
 
 def _anchors(text: str) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub generates them."""
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings

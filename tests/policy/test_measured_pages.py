@@ -1,4 +1,4 @@
-"""Tables of the documentation that come from runs on a real GPU say what was kept of these runs."""
+"""Documentation tables that come from runs on a real GPU match the kept results of these runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every code line that README and docs print works when it is pasted, comment and all."""
+"""Every code line in README and docs works when it is pasted, including its comment."""
 
 from __future__ import annotations
 

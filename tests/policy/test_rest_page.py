@@ -4,5 +4,5 @@ import rest_page
 
 
 def test_the_page_about_rest_says_what_the_routes_declare():
-    """Otherwise: python docs/rest_page.py."""
+    """If it fails, run python docs/rest_page.py."""
     assert rest_page.PAGE.read_text(encoding="utf-8") == rest_page.page()

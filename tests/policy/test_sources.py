@@ -1,4 +1,4 @@
-"""What holds for every file."""
+"""Rules that every file follows."""
 
 from __future__ import annotations
 

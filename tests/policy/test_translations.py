@@ -1,4 +1,4 @@
-"""Whoever adds a string adds its translations."""
+"""Every string has its translations."""
 
 from __future__ import annotations
 

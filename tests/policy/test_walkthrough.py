@@ -1,4 +1,4 @@
-"""The walkthrough of the documentation shows what a real GPU answered, from its first cell to its last."""
+"""The walkthrough notebook of the documentation has the outputs of a real GPU in every cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEVICE = re.compile(r"\bNVIDIA [\w ]*\d")
 
 @pytest.fixture(scope="module")
 def cells() -> list[dict]:
-    """Return the cells that have code."""
+    """Return the code cells."""
     notebook = json.loads(NOTEBOOK.read_text())
     return [each for each in notebook["cells"] if each["cell_type"] == "code"]
 

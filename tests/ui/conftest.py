@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real browser, on replayed H100s."""
+"""Fixtures: a real JupyterLab in a real browser, on replayed H100s."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Server:
     process: subprocess.Popen
 
     def page(self, path: str = "lab") -> str:
-        """Return the address of a page, token included."""
+        """Return the URL of a page, with the token."""
         return f"{self.url}{path}?token={self.token}"
 
     def get(self, path: str) -> dict:
-        """Ask the REST API."""
+        """Send a GET to the REST API."""
         request = urllib.request.Request(
             f"{self.url}{path}", headers={"Authorization": f"token {self.token}"}
         )
@@ -50,7 +50,7 @@ class Server:
             return json.load(response)
 
     def ask_until(self, path: str, wanted: Callable[[dict], object]) -> dict:
-        """Ask the REST API until the answer is as wanted."""
+        """Repeat a GET until the answer satisfies a condition."""
         end = time.monotonic() + ANSWER_SECONDS
         while not wanted(answer := self.get(path)):
             assert time.monotonic() < end, answer
@@ -66,7 +66,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
-    """Start servers, below a base URL as behind a hub; each ends with its module's tests."""
+    """Start servers, below a base URL as behind a hub; each stops after its module's tests."""
     started: list[Server] = []
 
     def start(
@@ -85,7 +85,7 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
         folder.mkdir()
         settings = home / "config" / "labconfig"
         settings.mkdir(parents=True)
-        # The news pop-up would ask the network and cover the page.
+        # The news pop-up would access the network and cover the page.
         disabled = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
         (settings / "page_config.json").write_text(json.dumps(disabled))
         for plugin, values in (lab_settings or {}).items():
@@ -119,7 +119,7 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
                 f"--IdentityProvider.token={token}",
                 f"--ServerApp.base_url={base_url}",
                 f"--ServerApp.root_dir={folder}",
-                # Tests ask Lab itself when a notebook's kernel is there.
+                # Tests ask JupyterLab itself whether a notebook's kernel is ready.
                 *(["--LabApp.expose_app_in_browser=True"] if app == "jupyterlab" else []),
                 *options,
             ],

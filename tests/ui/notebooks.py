@@ -1,4 +1,4 @@
-"""Notebooks for the browser tests: their files, opening them, and running them."""
+"""Notebooks for the browser tests: create their files, open and run them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-"""The notebook in front."""
+"""The visible notebook."""
 SETTLED = """path => {
     const shown = window.jupyterapp?.shell.currentWidget;
     const session = shown?.context?.path === path ? shown.sessionContext : null;
@@ -21,9 +21,9 @@ SETTLED = """path => {
 
 
 def open_notebook(open_page: Callable[..., Page], server, name: str, *cells: str) -> Page:
-    """Write a notebook, open it, and return the page when its kernel can run cells.
+    """Write a notebook, open it, and return the page once its kernel can run cells.
 
-    In a workspace of its own: Lab would first show what was open there before, and run that.
+    It opens in its own workspace; otherwise JupyterLab would restore the earlier notebooks, and run one of those.
     """
     file = f"{name}.ipynb"
     write_notebook(server.folder / file, *cells)
@@ -33,16 +33,17 @@ def open_notebook(open_page: Callable[..., Page], server, name: str, *cells: str
 
 
 def wait_for_kernel(page: Page, path: str) -> None:
-    """Wait until the notebook ``path`` is in front, and its kernel answers.
+    """Wait until the notebook ``path`` is visible and its kernel answers.
 
-    Lab itself is asked. The page can't tell: while a workspace comes back, another notebook may be in front for a
-    second, whose kernel runs since long; and what is run while a kernel starts is lost, or makes Lab ask for a kernel.
+    JupyterLab itself is asked, because the page can't show this. While JupyterLab restores a workspace, another
+    notebook whose kernel already runs may be visible for a second. A cell that runs while the kernel starts is lost, or
+    opens a dialog.
     """
     page.wait_for_function(SETTLED, arg=path, timeout=60_000)
 
 
 def run_all_cells(page: Page) -> None:
-    """Run the notebook in front."""
+    """Run the visible notebook."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 

@@ -1,4 +1,4 @@
-"""A benchmark of another package: quick, even-paced, with limits on any machine, and as fast as one tells it."""
+"""A benchmark of another package: quick and steady, with limits on any machine, and with a speed set by the test."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ BENCHMARK = Benchmark(
 
 
 def install(folder: Path) -> Path:
-    """Make the package in a folder, for PYTHONPATH; it takes 2 ms until it is told otherwise."""
+    """Create the package in a folder for PYTHONPATH; a pass takes 2 ms until ``tell`` changes it."""
     (folder / "paced_benchmark.py").write_text(CODE)
     tell(folder, 0.002)
     info = folder / "paced-1.0.dist-info"
@@ -73,12 +73,12 @@ def install(folder: Path) -> Path:
 
 
 def tell(folder: Path, seconds: float) -> None:
-    """Say how long a pass takes from now on."""
+    """Set the time of a pass from now on."""
     (folder / "pass_seconds").write_text(str(seconds))
 
 
 def add_kernel(data: Path, name: str, seconds: float) -> None:
-    """Add a kernel in whose environment a pass takes so long."""
+    """Add a kernel in whose environment a pass takes a given time."""
     folder = data / "kernels" / name
     folder.mkdir(parents=True)
     spec = {

@@ -1,4 +1,4 @@
-"""A recording of a real H100, with the words of a watched notebook put into it."""
+"""A recording of a real H100 with added messages of a watched notebook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOTEBOOK = "work/train.ipynb"
 
 
 def with_training(recording: Path, target: Path, *, cells: int = 2) -> Path:
-    """Write ``recording`` again with a word about training once a second, as a recorder hears it."""
+    """Copy ``recording`` with a training message added every second, as a recorder receives it."""
     frames = 0
     with gzip.open(recording, "rt") as lines, gzip.open(target, "wt", compresslevel=1) as out:
         for line in lines:

@@ -1,4 +1,4 @@
-"""What Lab keeps of a page: it saves it a while after a change, and a page that is loaded again earlier has the old one."""
+"""JupyterLab saves a page's state a while after a change; a page that is reloaded earlier gets the old state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Response
 
 @contextmanager
 def saving(page: Page, words: str) -> Iterator[None]:
-    """Return once Lab has saved a state with these words in it."""
+    """Return once JupyterLab has saved a state that contains these words."""
 
     def saved(response: Response) -> bool:
         request = response.request

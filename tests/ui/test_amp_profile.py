@@ -1,4 +1,4 @@
-"""``%%amp_profile`` in JupyterLab: the answer is in the notebook and in the panel; the notebook goes on as if the cell had run once."""
+"""``%%amp_profile`` in JupyterLab: the notebook and the panel show the answer; the notebook goes on as after a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 inputs, targets = torch.randn(32, 64), torch.randint(0, 8, (32,))
 losses = []
 %load_ext jupyter_gpuperf"""
-# Fewest steps that make a curve, and time for them on a busy machine: with less time the curve gets shorter.
+# Fewest steps that make a curve, with enough time on a busy machine: less time shortens the curve.
 CELL = """\
 %%amp_profile --modes fp32,bf16,fp16 --time-limit-seconds 4 --steps 3
 optimizer.zero_grad()
@@ -36,7 +36,7 @@ losses.append(loss.item())"""
 
 JOB = f"{PANEL} .jp-GpuPerf-job"
 
-# What a kernel with an H100 would tell: here none of it can be measured.
+# The answer of a kernel with an H100, which can't be measured here.
 TOLD = """\
 import msgspec
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
@@ -97,9 +97,7 @@ def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     if folder := os.environ.get("GPUPERF_PICTURES"):
         answer.screenshot(path=Path(folder) / "amp_profile.png")
 
-    job = page.locator(
-        JOB, has_text="modes fp32,bf16,fp16"
-    )  # without a reload; others may be there
+    job = page.locator(JOB, has_text="modes fp32,bf16,fp16")  # without a reload; others may exist
     expect(job).to_have_attribute("data-job-state", "done")
     expect(job).to_contain_text(sentence)
     for mode in ("fp32", "bf16"):
@@ -128,7 +126,7 @@ def test_the_panel_gives_the_code_and_says_what_is_wrong_with_a_mode(open_page, 
     compiled = job.locator("[data-mode='bf16+compile'] [data-verdict=far]")
     expect(compiled).to_contain_text("compiled in 41.3 s · the scaler skipped 2 steps")
     expect(job).to_contain_text("softmax (12): kept in fp32 by autocast for accuracy.")
-    # A narrow side bar: nothing is wider than it.
+    # In a narrow side bar nothing is wider than the bar.
     wider = """content => {
         content.style.width = '250px';
         const wider = content.scrollWidth - content.clientWidth;

@@ -1,4 +1,4 @@
-"""The panel's benchmarks: a result with its charts and its past, and suites over two kernels."""
+"""The panel's benchmarks: a result with its charts and its history, and suites over two kernels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def server(start_server, package):
 
 @pytest.fixture(scope="module")
 def page(browser, server) -> Iterator[Page]:
-    """One page for all: loading Lab takes seconds."""
+    """One page for all tests: loading JupyterLab takes seconds."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 1000},
         permissions=["clipboard-read", "clipboard-write"],
@@ -109,7 +109,7 @@ def test_a_waiting_job_says_its_place_and_behind_whom(page, server):
 
 def test_two_kernels_are_held_against_each_other_by_turns(page):
     form = page.locator("[data-form=suite]")
-    if form.get_attribute("open") is None:  # folds are remembered
+    if form.get_attribute("open") is None:  # the panel remembers open folds
         form.locator("> summary").click()
     form.locator("select[name=suite_kernel]").select_option("quick")
     form.locator("select[name=suite_other]").select_option("slow")
@@ -132,13 +132,13 @@ def test_two_kernels_are_held_against_each_other_by_turns(page):
     expect(change).to_contain_text(re.compile(r"paced · Pass: (9|10|11)\.\d+ % slower"))
     suite.locator("summary", has_text="1 difference in the environment").click()
     expect(suite).to_contain_text("0.002 → 0.0022")
-    # Its own jobs are not listed beside it.
+    # The suite's jobs are not listed separately.
     expect(page.locator(".jp-GpuPerf-job").first).to_have_attribute("data-suite", re.compile("."))
     with page.expect_download() as download:
         suite.get_by_role("link", name="Save as a page").click()
     saved = Path(download.value.path()).read_text()
     assert "Slow against Quick: 0 better, 1 worse" in saved
-    # A narrow side bar: nothing is wider than it.
+    # In a narrow side bar nothing is wider than the bar.
     width = page.evaluate(
         """() => {
             const content = document.querySelector('#jp-gpuperf-panel .jp-GpuPerf-content');

@@ -1,4 +1,4 @@
-"""JupyterLab in Chinese: nothing of ours is left in English."""
+"""JupyterLab in Chinese: no text of the extension stays English."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from test_notebooks_and_alerts import driver  # noqa: F401  (a fixture)
 pytestmark = pytest.mark.ui
 
 ENGLISH = re.compile(r"\b[A-Za-z]{2,}(?: [a-z][a-z']+){2,}")
-"""Three words in a row: no name, no unit, no command of the shell that is quoted."""
+"""Three English words in a row: not a name, a unit, or a quoted shell command."""
 QUOTED = ("sudo nvidia-smi", "jupyter lab")
 
 SAID = """root => {
@@ -30,7 +30,7 @@ SAID = """root => {
 
 @pytest.fixture(scope="module")
 def page(browser, start_server, driver) -> Page:  # noqa: F811
-    """Lab in Chinese, with an alert."""
+    """JupyterLab in Chinese, with an alert."""
     driver.set(used_bytes=84_000_000_000)
     server = start_server(
         "nvml",

@@ -28,7 +28,7 @@ def draws(page: Page) -> int:
 
 @pytest.fixture(scope="module")
 def board(browser, lab) -> Iterator[Page]:
-    """One page for all tests that leave it as they found it: loading Lab takes seconds."""
+    """One page for all tests that leave it unchanged: loading JupyterLab takes seconds."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     page.goto(lab.page())
@@ -42,7 +42,7 @@ def test_each_metric_has_a_chart_with_a_curve_per_device_and_the_newest_values(b
     expect(legend).to_have_count(2)
     expect(legend.nth(0)).to_contain_text("GPU 0")
     expect(legend.nth(1)).to_contain_text("GPU 1")
-    # What no device of these recordings has is not drawn as a zero.
+    # A metric that no device of these recordings has is not drawn as zero.
     expect(board.locator(f"{BOARD} section[data-metric^=nvlink]")).to_have_count(0)
     plot = board.locator(f"{POWER} .jp-GpuPerf-plot")
     expect(plot).not_to_have_attribute("data-drawn", str(draws(board)))
@@ -106,7 +106,7 @@ def test_a_table_stands_behind_every_chart(board):
 
 
 def test_metrics_span_and_layout_outlive_the_page(start_server, packaged_recordings, open_page):
-    # A server of its own: what it remembers would change the other tests' pages.
+    # Its own server: what it remembers would change the other tests' pages.
     server = start_server(f"replay:{','.join(map(str, packaged_recordings))}")
     board = open_page(server.page())
     open_dashboard(board)

@@ -42,19 +42,19 @@ def panel(browser, lab) -> Iterator[Page]:
 
 
 def faulty(panel):
-    """Choose the kernel with the faults; return what stands first of it, opened."""
+    """Choose the kernel with the faults; return its first check, opened."""
     section = panel.locator(SECTION)
     note = section.locator("> summary .jp-GpuPerf-note")
     expect(note).to_have_text(re.compile(r"^\d+ checks, "), timeout=EXAMINED_MS)
     section.locator("select[name=environment]").select_option(label="Left from debugging")
     again = section.get_by_role("button", name="Check again")
     expect(again).to_be_enabled(timeout=EXAMINED_MS)
-    again.click()  # what was found of it before its faults were back stands until then
+    again.click()  # the report from before the faults is shown until then
     expect(note).to_have_text(
         re.compile(r"^\d+ checks, 1 failure, [1-9]\d* warning"), timeout=EXAMINED_MS
     )
     first = section.locator(".jp-GpuPerf-checks > li").first
-    expect(first).to_have_attribute("data-check", "launch_blocking")  # failures stand first
+    expect(first).to_have_attribute("data-check", "launch_blocking")  # failures come first
     first.locator("summary").click()
     return first
 
@@ -81,7 +81,7 @@ def test_a_click_writes_the_line_into_a_terminal_and_enter_runs_it(panel, lab):
     terminal = panel.locator(".jp-Terminal .xterm")
     expect(terminal).to_be_visible()
     spec = lab.folder.parent / "data" / "kernels" / "debugging" / "kernel.json"
-    # What the terminal shows is painted: the line is there when Enter runs it.
+    # The terminal is painted, so its text can't be read: Enter shows that the line is there.
     deadline = time.monotonic() + 30
     while "CUDA_LAUNCH_BLOCKING" in spec.read_text() and time.monotonic() < deadline:
         terminal.locator("textarea").focus()

@@ -1,4 +1,4 @@
-"""Why it is slow, as a user sees it: on a replayed H100 that waits for one JPEG worker."""
+"""The diagnosis as a user sees it: on a replayed H100 that waits for one JPEG worker."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CARD = f"{PANEL} [data-section=findings] [data-finding=input-bound]"
 
 
 def after(seconds: float, recording: Path, target: Path) -> Path:
-    """Write what a recording holds after so many seconds."""
+    """Copy a recording without its first seconds."""
     with gzip.open(recording, "rt") as lines, gzip.open(target, "wt", compresslevel=1) as out:
-        out.write(next(lines))  # of what and how it was made
+        out.write(next(lines))  # the header
         for reading in map(json.loads, lines):
             if reading.get("t", 0.0) >= seconds:
                 out.write(json.dumps(reading | {"t": reading["t"] - seconds}) + "\n")
@@ -28,7 +28,7 @@ def after(seconds: float, recording: Path, target: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(start_server, starved_recording, tmp_path_factory):
-    # Without the ten seconds at rest that it begins with: they would have to be waited for.
+    # Without the ten idle seconds at its beginning, for which the test would have to wait.
     working = after(
         12.0, starved_recording, tmp_path_factory.mktemp("working") / "working.jsonl.gz"
     )
@@ -42,7 +42,7 @@ def page(open_page, server, request):
     page = open_page(server.page(f"lab/workspaces/{request.node.name}/tree/train.ipynb"))
     expect(page.locator(".jp-Notebook")).to_be_visible(timeout=60_000)
     open_panel(page)
-    # It is told within fifteen seconds.
+    # It is reported within fifteen seconds.
     expect(page.locator(CARD)).to_be_visible(timeout=60_000)
     return page
 

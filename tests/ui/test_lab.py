@@ -44,7 +44,7 @@ def run(page: Page) -> Locator:
 
 @pytest.fixture(scope="module")
 def panel(browser, lab) -> Iterator[Page]:
-    """One page for all tests that leave it as they found it: loading Lab takes seconds."""
+    """One page for all tests that leave it unchanged: loading JupyterLab takes seconds."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     page.goto(lab.page())
@@ -69,7 +69,7 @@ def test_the_panel_shows_every_device_with_its_figures(panel):
 
 
 def test_values_change_while_one_watches(panel):
-    # Those of a device at rest stand still; another's don't.
+    # Values of an idle device don't change; those of another one do.
     figures = panel.locator(".jp-GpuPerf-card .jp-GpuPerf-number")
     for _ in range(3):
         before = figures.all_inner_texts()
@@ -103,7 +103,7 @@ def test_all_readings_are_listed_by_the_words_of_the_catalogue(panel, lab):
 def test_a_missing_reading_is_a_dash_that_says_why(panel):
     host = panel.locator(".jp-GpuPerf-host")
     expect(host).to_contain_text("CPU")
-    # The recordings hold no host memory total: what is known stands alone, nothing is made up.
+    # The recordings have no host memory total: the known value is shown alone.
     expect(host.locator("[data-metric=host_memory_used_bytes]")).not_to_contain_text("of")
 
 
@@ -129,7 +129,7 @@ def test_cancel_ends_a_benchmark(panel, lab):
     expect(job).to_have_attribute("data-job-state", "cancelled")
     job_id = job.get_attribute("data-job")
     assert lab.get(f"gpuperf/jobs/{job_id}")["state"] == "cancelled"
-    panel.locator(f"{PANEL} input[name=rigorous]").uncheck()  # the next run takes five otherwise
+    panel.locator(f"{PANEL} input[name=rigorous]").uncheck()  # otherwise the next run takes five
 
 
 def test_a_value_out_of_range_is_said_beside_the_field(panel):
@@ -158,7 +158,7 @@ def test_jobs_outlive_the_page(panel, open_page, lab):
 
 
 def test_a_fold_and_the_open_panel_are_remembered(open_page, lab):
-    # A workspace of its own: the other tests' pages would find the fold as it is left here.
+    # Its own workspace: the other tests' pages would find the fold in this state.
     page = open_page(lab.page("lab/workspaces/folds"))
     with saving(page, '"current":"jp-gpuperf-panel"'):
         open_panel(page)
@@ -176,7 +176,7 @@ def test_a_fold_and_the_open_panel_are_remembered(open_page, lab):
 def test_a_hidden_panel_and_status_bar_stop_the_stream(panel):
     status = panel.locator(".jp-GpuPerf-status")
     expect(status).to_have_attribute("data-connection", "live")
-    # As in a background tab: the page says that it is hidden.
+    # As in a background tab: the page reports that it is hidden.
     panel.evaluate(
         """() => {
             Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
@@ -298,8 +298,8 @@ def test_many_devices_are_rows_that_unfold(start_server, open_page, packaged_rec
 def test_the_picture_for_the_readme_shows_the_panel_with_a_running_benchmark(
     open_page, start_server, training_recording
 ):
-    """Kept in test-results; ``docs/take_pictures.py`` takes it the same way on a recording of an H100."""
-    # A server of its own, which remembers no folds of other tests.
+    """The picture is kept in test-results; ``docs/take_pictures.py`` takes it on a recording of an H100."""
+    # Its own server, which remembers no folds of other tests.
     server = start_server(f"replay:{training_recording}")
     shutil.copy(ROOT / "jupyter_gpuperf" / "demo" / "demo.ipynb", server.folder)
     page = open_page(server.page("lab/tree/demo.ipynb"))

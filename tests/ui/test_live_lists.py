@@ -1,4 +1,4 @@
-"""Jobs come over the live socket: a page that is live asks for nothing."""
+"""Jobs arrive over the live socket: a page with a live socket sends no requests for them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_a_job_runs_to_its_end_in_the_panel_without_being_asked_for(lab, open_pa
             else None
         ),
     )
-    page.reload()  # the socket was open before anybody listened
+    page.reload()  # the socket was open before the test listened
     content = page.locator(f"{PANEL} .jp-GpuPerf-content")
-    # Another test may have left the panel open, and Lab remembers it.
+    # Another test may have left the panel open, and JupyterLab remembers it.
     either = f"{PANEL} .jp-GpuPerf-content:visible, .jp-GpuPerf-statusItem button:visible"
     expect(page.locator(either).first).to_be_visible()
     if not content.is_visible():
@@ -45,4 +45,4 @@ def test_a_job_runs_to_its_end_in_the_panel_without_being_asked_for(lab, open_pa
     job = run(page)
     expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
     assert {"jobs", "suites", "recordings"} <= set(told)
-    assert len(asked) <= 2  # the click on Run looks at jobs and suites, and nothing does after it
+    assert len(asked) <= 2  # the click on Run requests jobs and suites, and nothing does after it

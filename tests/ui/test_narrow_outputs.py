@@ -1,4 +1,4 @@
-"""What the magics answer, on a page that is narrower than their tables: a notebook beside the panel, or the docs."""
+"""Outputs of the magics on a page narrower than their tables: a notebook beside the panel, or the docs."""
 
 from __future__ import annotations
 

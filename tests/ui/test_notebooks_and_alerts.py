@@ -1,4 +1,4 @@
-"""Whose process it is, and what needs attention, as a user sees it; the driver is a stand-in."""
+"""The notebooks of processes, and alerts, as a user sees them; the driver is faked."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ print(os.getpid())
 
 
 class Driver:
-    """What the stand-in answers from now on."""
+    """The answers of the faked driver from now on."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -95,7 +95,7 @@ def server(start_server, driver):
 
 @pytest.fixture(scope="module")
 def page(browser, server) -> Iterator[Page]:
-    """One page with the panel for all that need no notebook: loading Lab takes seconds."""
+    """One page with the panel for all tests that need no notebook: loading JupyterLab takes seconds."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     page.goto(server.page())
@@ -133,7 +133,7 @@ def test_a_notebook_that_holds_memory_is_named_and_freed_with_a_click(open_page,
     dialog = page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("All variables of train.ipynb are lost")
     dialog.get_by_role("button", name="Cancel").click()
-    assert kernels_of(server, "train.ipynb") == before  # nothing happens without a yes
+    assert kernels_of(server, "train.ipynb") == before  # nothing happens without confirmation
 
     holder.get_by_role("button", name="Shut down").click()
     page.locator(".jp-Dialog").get_by_role("button", name="Shut down").click()
@@ -150,7 +150,7 @@ def test_a_notebook_that_the_drivers_list_does_not_name_speaks_for_itself(
     uuid = server.get("gpuperf/devices")["devices"][0]["uuid"]
     page = open_notebook(open_page, server, "says", SAYS.format(uuid=uuid))
     open_panel(page)
-    # As in a container: a number that no process here can have.
+    # As in a container: a process id that no process here can have.
     driver.set(processes=[{"pid": 2**22 + 1, "usedGpuMemory": 12 * GIB}])
     expect(page.locator(f"{PANEL} .jp-GpuPerf-holder")).to_contain_text("Another process")
     pid = pid_of_kernel(page)
@@ -174,7 +174,7 @@ def test_memory_nearly_full_is_told_in_the_panel_and_as_a_notification(page, dri
         expect(alert).to_contain_text(
             "GPU 0: Memory is nearly full: 78.2 of 79.6 GiB.", timeout=20_000
         )
-        # Beside it there may be one of the device that another test lost.
+        # There may also be an alert for the device that another test lost.
         told = page.locator(".Toastify__toast", has_text="Memory is nearly full")
         expect(told).to_be_visible()
         page.screenshot(path=ROOT / "test-results" / "alerts.png")

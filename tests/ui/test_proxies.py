@@ -1,4 +1,4 @@
-"""The panel behind proxies, below any base URL, in several tabs, and for users who may only look."""
+"""The panel behind proxies, below any base URL, in several tabs, and for users with read access only."""
 
 from __future__ import annotations
 

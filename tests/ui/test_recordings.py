@@ -1,4 +1,4 @@
-"""Recording from the panel: begin, stop, download what replays, delete after being asked."""
+"""Recording from the panel: start, stop, download a file that replays, delete after a confirmation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_record_stop_download_delete(lab, open_page, tmp_path):
     page.click(f"{SECTION} > summary")
     page.click(f"{SECTION} [data-action=record]")
     expect(page.locator(f"{SECTION} > summary")).to_contain_text("recording")
-    # A moment is in it when it is stopped.
+    # Let the recording contain something before it stops.
     lab.ask_until(
         "gpuperf/recordings", lambda found: (found["recordings"][0]["frames_count"] or 0) >= 5
     )

@@ -1,4 +1,4 @@
-"""The status bar: what it shows by the user's settings, and how it says that something is wrong."""
+"""The status bar: its content by the user's settings, and how it shows that something is wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def server(start_server, driver):  # noqa: F811
 
 @pytest.fixture
 def open_bar(server, open_page):
-    """Open a page with these settings of ours; put them back afterwards."""
+    """Open a page with these settings of the extension; restore them afterwards."""
 
     def set_settings(settings: dict) -> None:
         request = urllib.request.Request(
@@ -47,7 +47,7 @@ def open_bar(server, open_page):
 
 @pytest.fixture(scope="module")
 def usual(browser, server) -> Iterator[Page]:
-    """One page with the settings as they come: loading Lab takes seconds."""
+    """One page with the default settings: loading JupyterLab takes seconds."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     page.goto(server.page())
@@ -65,10 +65,10 @@ def test_figures_and_device_are_those_of_the_settings(open_bar):
     figures = page.locator(f"{ITEM} [data-metric]")
     expect(figures).to_have_count(3)
     expect(figures.nth(0)).to_have_text("542 W")
-    # What the unit does not tell wears its name.
+    # A value shows its name if its unit does not identify it.
     expect(figures.nth(1)).to_have_text(re.compile(r"SM clock \d+ MHz"))
     expect(figures.nth(2)).to_have_text(re.compile(r"CPU \d+ %"))
-    # What is not known is left out, and said.
+    # A missing value is left out, and the tooltip reports it.
     title = re.compile("no known metric: nonsense")
     expect(page.locator(BUTTON)).to_have_attribute("title", title)
 
@@ -90,7 +90,7 @@ def test_a_figure_beyond_its_threshold_has_a_sign_beside_its_colour(open_bar):
     expect(memory.get_by_role("img", name="Critical")).to_have_text("!")
     temperature = page.locator(f"{ITEM} [data-metric=temperature_celsius]")
     expect(temperature.get_by_role("img")).to_have_count(0)
-    # A device that is not there: the first, and the tooltip says so.
+    # A device that does not exist: the first one is shown, and the tooltip reports it.
     title = re.compile("no GPU here: GPU-that-is-elsewhere")
     expect(page.locator(BUTTON)).to_have_attribute("title", title)
 
@@ -119,7 +119,7 @@ def test_nothing_moves_when_a_number_changes_its_width(usual):
     )
     assert len(places[0]) == 4
     assert places[0] == places[1] == places[2]
-    # Nor is a blank doubled: a usual figure fills its place.
+    # No blank is doubled either: a typical value fills its place.
     spare = usual.locator(f"{ITEM} [data-metric=utilization_percent]").evaluate(
         """each => each.getBoundingClientRect().width
             - each.querySelector('.jp-GpuPerf-number').getBoundingClientRect().width

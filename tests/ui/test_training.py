@@ -19,7 +19,7 @@ RESULTS = ROOT / "test-results"
 
 @pytest.fixture(scope="module")
 def replay(start_server, tmp_path_factory):
-    """JupyterLab on a recording that a named notebook's two loops were put into."""
+    """JupyterLab on a recording with two added loops of a named notebook."""
     session = ROOT / "tests" / "recordings" / "h100_session.jsonl.gz"
     target = tmp_path_factory.mktemp("recorded") / "trained.jsonl.gz"
     return start_server(f"replay:{with_training(session, target)}")
@@ -47,7 +47,7 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
     page.screenshot(path=RESULTS / "training.png")
     page.emulate_media(
         forced_colors="active"
-    )  # high contrast: the legend still tells the parts apart
+    )  # in high contrast the legend still distinguishes the parts
     colours = training.locator(".jp-GpuPerf-split > li").evaluate_all(
         "items => items.map(each => getComputedStyle(each, '::before').background)"
     )
@@ -56,7 +56,7 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
 
 @pytest.fixture(scope="module")
 def starved(start_server, tmp_path_factory):
-    """JupyterLab on a real H100 whose notebook trains from JPEGs with two workers, as its step clock told it."""
+    """JupyterLab on a real H100 whose notebook trains from JPEGs with two workers, as its step clock reported it."""
     return start_server(f"replay:{starving(tmp_path_factory.mktemp('starving'))}")
 
 
@@ -71,7 +71,7 @@ def test_a_loop_that_starves_is_shown_live_and_confirmed_with_evidence_and_a_fix
     )
     expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"for data 7\d %"))
     expect(training.locator("[data-loader=train_loader]")).to_contain_text("batch 128 · 2 workers")
-    # The band grows while one looks.
+    # The band grows while the page is open.
     data = training.locator(".jp-mod-data").first
     before = data.get_attribute("d")
     expect(data).not_to_have_attribute("d", before, timeout=10_000)
@@ -126,7 +126,7 @@ def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
 
 @pytest.fixture(scope="module")
 def ranks(start_server, tmp_path_factory):
-    """JupyterLab on two real H100s on which two ranks train, one of them late."""
+    """JupyterLab on two real H100s on which two ranks train, one of them the straggler."""
     return start_server(f"replay:{with_a_late_rank(tmp_path_factory.mktemp('two'))}")
 
 
@@ -146,7 +146,7 @@ def test_each_rank_is_shown_with_its_gpu_and_the_late_one_is_named(ranks, open_p
     expect(training.get_by_role("button", name="Explain")).to_have_count(0)
     findings = page.locator(f"{PANEL} [data-section=findings]")
     late = findings.locator("[data-finding=communication-bound] strong")
-    # It begins with the GPU: that is not put before it once more, as where it does not.
+    # It begins with the GPU, so the GPU is not added in front again, as for a sentence without it.
     expect(late).to_have_text(
         re.compile(r"^GPU 1 \(process 818\) is late, since it waits for data"), timeout=40_000
     )

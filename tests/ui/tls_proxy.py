@@ -1,4 +1,4 @@
-"""A proxy as some companies have one: HTTPS outside, HTTP inside, and no WebSockets."""
+"""A proxy as in some companies: HTTPS outside, HTTP inside, and no WebSockets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """Passes requests on to ``target_port``; answers 400 to any wish to upgrade, and counts them."""
+    """Forwards requests to ``target_port``; answers 400 to requests for an upgrade, and counts them."""
 
     daemon_threads = True
     request_queue_size = 128
-    """A page opens dozens of connections at once; the default of 5 turns some away."""
+    """A page opens dozens of connections at once; the default of 5 refuses some."""
 
     def __init__(self, target_port: int) -> None:
         super().__init__(("127.0.0.1", 0), OneRequest)
@@ -35,12 +35,12 @@ class Proxy(socketserver.ThreadingTCPServer):
 
 
 class OneRequest(socketserver.StreamRequestHandler):
-    """One connection carries one request, so that every request is looked at."""
+    """Lets a connection carry one request only, so that every request is examined."""
 
     server: Proxy
 
     def setup(self) -> None:
-        # Here, in the connection's own thread: a slow greeting holds up nobody else.
+        # Here, in the connection's own thread: a slow TLS handshake delays no other connection.
         self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         super().setup()
 
@@ -80,9 +80,9 @@ class OneRequest(socketserver.StreamRequestHandler):
 
 @contextmanager
 def proxied(target_port: int) -> Iterator[Proxy]:
-    """Run a proxy beside the test."""
+    """Run a proxy during the test."""
     with Proxy(target_port) as proxy:
-        proxy.handle_error = lambda *_: None  # a page that leaves breaks its connections
+        proxy.handle_error = lambda *_: None  # a page that is left breaks its connections
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
