@@ -1,5 +1,5 @@
-# What scripts/test and scripts/test-integration share: steps, each with a log and a line of a table.
-# Wants RESULTS, the folder for them; the working directory is the project's root.
+# Shared by scripts/test and scripts/test-integration: steps, each with a log and a line of a table.
+# Needs RESULTS, the folder for them; the working directory is the project's root.
 
 TESTS_SECONDS=1800
 
@@ -15,25 +15,25 @@ record() {
 }
 
 step() {
-  # NAME COMMAND …: run it, and go on with the next whatever comes of it.
+  # NAME COMMAND …: run it, and continue with the next step even if it fails.
   local name="$1" log="$RESULTS/${1//[ :]/-}.log" began=$SECONDS
   shift
   if "$@" >"$log" 2>&1 </dev/null; then
     record "$name" ok $began
   else
-    # In one piece: another step may be printing beside this one.
+    # In one call: another step may be printing at the same time.
     printf '%s\n' "--- $name: $*" "$(tail -n 200 "$log")" "---"
     record "$name" FAILED $began
   fi
 }
 
 tests() {
-  # NAME PATH …: a test that hangs fails by itself (pyproject.toml); what not even that ends says where it
-  # is, and is ended here. Each test runs once: one that fails now and then is a defect, of it or of the product.
+  # NAME PATH …: a test that hangs fails by itself (pyproject.toml). If that does not end it, the traceback of every
+  # thread is printed and the run is ended here. Each test runs once: a flaky test is a defect, of it or of the product.
   # INTERPRETER names another Python than that of .venv.
   local name="$1" log="$RESULTS/${1//[ :]/-}.log" began=$SECONDS folder result=ok
-  folder="$(mktemp -d /tmp/gpuperf-XXXX)" # of its own: nothing else on this machine holds its locks
-  # One thread for torch: two wait for each other, and take many times as long where anything else runs, too.
+  folder="$(mktemp -d /tmp/gpuperf-XXXX)" # its own: nothing else on this machine holds its locks
+  # One thread for torch: two wait for each other, and are many times slower when anything else runs.
   OMP_NUM_THREADS=1 TMPDIR="$folder" timeout --kill-after=20 "$TESTS_SECONDS" "${INTERPRETER:-python}" -m pytest -q \
     --durations=20 -o faulthandler_timeout=200 --ignore tests/perf "${@:2}" >"$log" 2>&1 </dev/null || result=FAILED
   rm -rf "$folder"
@@ -42,7 +42,7 @@ tests() {
 }
 
 end_steps() {
-  # Shows the table; fails if a step failed.
+  # Prints the table; fails if a step failed.
   printf '\n%s\n%-28s %-7s %5d s\n' "$(cat "$RESULTS/table")" "all" "" "$SECONDS"
   local log
   for log in "$RESULTS"/tests*.log; do
