@@ -1,4 +1,4 @@
-"""Large products in bf16: a 700 W H100 draws what it may, and loses a third of its clock."""
+"""Large matrix products in bf16: a 700 W H100 reaches its power limit, and loses a third of its clock."""
 
 from looping import main
 

@@ -1,4 +1,4 @@
-"""A checkpoint of a gigabyte and more every two seconds, while training waits."""
+"""A checkpoint of a gigabyte or more every two seconds, while training waits."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""A ResNet-50 in full fp32, TF32 forbidden: the tensor cores have nothing to do."""
+"""A ResNet-50 in full fp32 with TF32 off: the tensor cores are idle."""
 
 from looping import main
 from training import again, image_network, images, trained

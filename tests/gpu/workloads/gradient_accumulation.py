@@ -1,4 +1,4 @@
-"""Eight small steps for each of the optimizer: healthy."""
+"""Eight small steps per optimizer step: healthy."""
 
 from looping import main
 from training import again, language_network, tokens, trained

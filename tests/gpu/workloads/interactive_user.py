@@ -1,4 +1,4 @@
-"""A person who makes a call a second, and reads in between: healthy."""
+"""A person who makes one call per second, and reads in between: healthy."""
 
 import time
 

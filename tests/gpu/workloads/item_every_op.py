@@ -1,4 +1,4 @@
-"""``.item()`` after every small operation: the host waits for each, and the GPU for the host."""
+"""``.item()`` after every small operation: the host waits for each, and the GPU waits for the host."""
 
 from looping import main
 

@@ -1,9 +1,9 @@
-"""What every labelled workload shares: it runs steps for some seconds, and says how fast they were.
+"""Shared by all labelled workloads: run steps for some seconds, and report how fast they were.
 
     python tests/gpu/workloads/NAME.py --seconds 20
     python tests/gpu/workloads/NAME.py --dry             tiny, on the CPU: does it run at all?
 
-A workload is a generator of steps; ``EXPECTED`` beside it says what an H100 must and may be told of it.
+A workload is a generator of steps; its ``EXPECTED`` states which findings an H100 must and may get.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DRY_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Setup:
-    """Where and how large it runs."""
+    """The device and the size of a run."""
 
     torch: Any
     device: str
@@ -60,7 +60,7 @@ def main(steps: Steps) -> None:
 
 
 def _run(steps: Iterator[None], seconds: float, observe: Callable[[], None]) -> tuple[int, float]:
-    next(steps)  # the first one loads and compiles
+    next(steps)  # the first step loads and compiles
     began, count = time.monotonic(), 0
     while time.monotonic() - began < seconds:
         next(steps)

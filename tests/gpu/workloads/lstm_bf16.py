@@ -1,4 +1,4 @@
-"""Four layers of LSTM in bf16, large batches: busy with small work all the time, as recurrent networks are."""
+"""Four layers of LSTM in bf16, large batches: always busy with small work, as recurrent networks are."""
 
 from looping import main
 from training import again, tokens, trained
@@ -19,7 +19,7 @@ def steps(setup):
             return self.cells(inputs)[0]
 
     batch = tokens(setup, 1024, 1024, 128)
-    dtype = None if setup.dry else "bfloat16"  # not on every CPU
+    dtype = None if setup.dry else "bfloat16"  # not every CPU supports it
     yield from trained(setup, Recurrent().to(setup.device), again(batch), dtype=dtype)
 
 

@@ -1,4 +1,4 @@
-"""Outputs that are kept: memory grows from step to step, until hardly any is left."""
+"""Outputs that are kept: memory grows from step to step, until it is nearly full."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Batches put together in the loop itself: for half of the time it is data, for the rest the host."""
+"""Batches made in the loop itself: half of the time the GPU waits for data, the rest for the host."""
 
 from looping import main
 from training import Items, epochs, image_network, trained

@@ -1,4 +1,4 @@
-"""Half a GiB copied from ordinary memory at every step, and little to compute: it waits for copies."""
+"""Half a GiB copied from pageable memory in every step, and little to compute: the GPU waits for copies."""
 
 from looping import main
 

@@ -1,4 +1,4 @@
-"""A ResNet-18 in fp16, channels last, on data that is there: healthy."""
+"""A ResNet-18 in fp16, channels last, on data that is already on the device: healthy."""
 
 from looping import main
 from training import RESNET_18, again, image_network, images, trained

@@ -1,4 +1,4 @@
-"""Four workers that wait 12 ms for each item, as for a remote store: the GPU waits for data, the machine rests."""
+"""Four workers that wait 12 ms for each item, as for a remote store: the GPU waits for data, the CPU is idle."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Thirty layers of a small network, a batch of 32: nothing but launches."""
+"""Thirty layers of a small network, a batch of 32: almost only kernel launches."""
 
 from looping import main
 from training import trained

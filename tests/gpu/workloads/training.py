@@ -46,7 +46,7 @@ def trained(
     after: Callable[[Any, int], None] = lambda _loss, _step: None,
     accumulate: int = 1,
 ) -> Iterator[None]:
-    """Train on each batch; yield after each. ``dtype`` is what autocast casts to; ``None`` for none."""
+    """Train on each batch; yield after each. ``dtype`` is autocast's type, or ``None`` without autocast."""
     torch = setup.torch
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=setup.device == "cuda")
     kind = getattr(torch, dtype or "bfloat16")
@@ -76,7 +76,7 @@ def epochs(loader: Any) -> Iterator[Any]:
 
 
 class Items:
-    """A data set of random images, each made in ``make``."""
+    """A dataset of random images, each made by ``make``."""
 
     def __init__(self, make: Callable[[int], Any], count: int = 100_000) -> None:
         self.make, self.count = make, count
