@@ -42,7 +42,7 @@ export function Run(props: IRunProps): JSX.Element {
 
 type IProgressProps = Pick<IRunProps, 'of' | 'name' | 'words' | 'onCancel'>;
 
-/** How far it is, how long it still takes where that can be translateSentence, and what ends it. */
+/** How far it is, how long it still takes (where known), and what ends it. */
 function Progress(props: IProgressProps): JSX.Element {
   const { of, name, words, onCancel } = props;
   const left = of.remaining_seconds ?? null;

@@ -189,7 +189,7 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
       >
         {trans.__('CSV')}
       </button>
-      {/* ChartTable all buttons: none may move away from under the pointer. */}
+      {/* Behind all buttons: none may move away from under the pointer. */}
       <span className="jp-GpuPerf-note" role="status">
         {copied ? trans.__('Copied') : ''}
       </span>

@@ -16,7 +16,7 @@ export function learnTemplates(templates: readonly string[]): void {
 }
 
 /**
- * What the server translateSentence, in the reader's language. It speaks English, with the figures in its
+ * A sentence of the server, in the reader's language. It speaks English, with the figures in its
  * sentences: those known are recognised by what stands around the figures, which are put into the
  * translation. What is not known is shown as it came.
  */
