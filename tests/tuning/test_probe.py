@@ -10,7 +10,7 @@ import numpy
 import pytest
 import torch
 from data_sets import Items, Shards, Stream, compute, wait
-from torch.utils.data import BatchSampler, DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
