@@ -29,6 +29,9 @@ Unit = Literal[
 
 GIB: Final = float(1 << 30)
 
+PCIE_LANE_BYTES_PER_SECOND: Final = {1: 250e6, 2: 500e6, 3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
+"""The most that one PCIe lane of each generation carries in one direction."""
+
 UNITS: Final[tuple[str, ...]] = get_args(Unit)
 
 

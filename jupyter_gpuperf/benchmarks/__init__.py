@@ -1,4 +1,4 @@
-"""What can be measured on demand. A new benchmark is one file here and its name in the tuple.
+"""What can be measured on demand. A new benchmark is one file here, imported below, and its module in the tuple.
 
 Other packages add theirs through the entry point group ``jupyter_gpuperf.benchmarks``. Standard
 library only at module level: workers in foreign environments import this.
@@ -6,22 +6,34 @@ library only at module level: workers in foreign environments import this.
 
 from __future__ import annotations
 
-import importlib
-from typing import Final
-
+from jupyter_gpuperf.benchmarks import (
+    allreduce,
+    amp,
+    bandwidth,
+    blas,
+    compile,
+    compute,
+    cudnn,
+    dataloader,
+    imread,
+    io,
+    launch,
+    matmul,
+    pandas,
+    startup,
+    train,
+)
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.plugins import with_additions
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
 
-NAMES: Final = (
-    *("dataloader", "compute", "matmul", "bandwidth", "launch", "train", "amp", "compile", "cudnn"),
-    *("allreduce", "imread", "io", "blas", "pandas", "startup"),
+MODULES = (
+    *(dataloader, compute, matmul, bandwidth, launch, train, amp, compile, cudnn),
+    *(allreduce, imread, io, blas, pandas, startup),
 )
-BENCHMARKS: tuple[Benchmark, ...] = tuple(
-    importlib.import_module(f"{__name__}.{name}").BENCHMARK for name in NAMES
-)
+BENCHMARKS: tuple[Benchmark, ...] = tuple(module.BENCHMARK for module in MODULES)
 """Every benchmark of this package, in the order in which people see them."""
 
 

@@ -17,11 +17,11 @@ from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
 """Smaller buffers lie in the cache of a large chip."""
-LANE_BYTES_PER_SECOND: Final = {3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
 LANES: Final = 16
 
 Work = tuple[Callable[[], object], float]
@@ -117,7 +117,7 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device)
     if chip is None:
         return {}
-    link = LANES * LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
+    link = LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
     limits = {f"{name}_bytes_per_second": chip.bytes_per_second for name in ("copy", "triad")}
     for way in ("host_to_device", "device_to_host"):
         for kind in ("pinned", "pageable"):

@@ -8,9 +8,8 @@ from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
-LANE_BYTES_PER_SECOND: Final = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.97e9, 5: 3.94e9, 6: 7.56e9}
-"""What one lane of each generation carries in one direction."""
 USUAL_LANES: Final = 16.0
 USUAL_GENERATION: Final = 3
 
@@ -108,8 +107,8 @@ def link_rate(series: Series) -> float:
         default=series.newest("pcie_link_max_generation") or USUAL_GENERATION,
     )
     lanes = series.newest("pcie_link_lanes") or series.newest("pcie_link_max_lanes") or USUAL_LANES
-    lane = LANE_BYTES_PER_SECOND.get(round(generation), LANE_BYTES_PER_SECOND[USUAL_GENERATION])
-    return lanes * lane
+    per_lane = PCIE_LANE_BYTES_PER_SECOND
+    return lanes * per_lane.get(round(generation), per_lane[USUAL_GENERATION])
 
 
 RULE = Rule(

@@ -19,6 +19,7 @@ from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
+from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +33,6 @@ LIMITS: Final = (
 
 COUNTER_BITS: Final = 32
 """The driver's PCIe byte counters, measured on an H100."""
-
-LANE_BYTES_PER_SECOND: Final = {1: 250e6, 2: 500e6, 3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
-"""The most that one lane of each PCIe generation carries in one direction."""
 
 VALUE_FIELDS: Final = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal"}
 """``nvmlValueType_t`` → the member of the union that holds the value."""
@@ -125,7 +123,7 @@ class NvmlDevice:
             field_id,
             self._field_value(field_id),
             wraps_at=float(1 << COUNTER_BITS),
-            most_per_second=LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes,
+            most_per_second=PCIE_LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes,
         )
 
     def _reason_of(self, error: Exception) -> MissingReason:
