@@ -21,7 +21,7 @@ def container(machine: Machine) -> str | None:
             return kind
     if re.search(r"docker|containerd|kubepods|libpod|lxc", machine.text("/proc/1/cgroup") or ""):
         return "container"
-    # What starts a machine is systemd or an init; what starts a container is anything else.
+    # Some container runtimes set this variable.
     return "container" if machine.environment.get("container") else None
 
 
