@@ -1,8 +1,8 @@
-"""How fast memory is: the device's own, and the way between host and device.
+"""Benchmark of memory bandwidth: device memory, and copies between host and device.
 
-Copies count what is read and what is written; the triad ``a = b + s·c`` reads two and writes one. Buffers are many
-times the size of the L2. Between host and device, pinned memory goes straight over the link, pageable memory is
-copied once more by the driver: the difference is what ``pin_memory`` can gain.
+Copies count the bytes read and the bytes written; the triad ``a = b + s·c`` reads two buffers and writes one. Buffers
+are many times the size of the L2. Between host and device, pinned memory goes straight over the link, while the driver
+copies pageable memory once more: the difference is what ``pin_memory`` can gain.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
-"""Smaller buffers lie in the cache of a large chip."""
+"""Smaller buffers fit in the cache of a large chip."""
 LANES: Final = 16
 
 Work = tuple[Callable[[], object], float]
-"""What is timed, and the bytes that one call moves."""
+"""The call to time, and the bytes that one call moves."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the bandwidths in bytes per second; see the module docstring."""
     import torch
 
     device = first_device(torch)
@@ -62,7 +62,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:
-    """Return what is timed; buffers that the GPU has no room for are halved, and that is said."""
+    """Return the calls to time. Halve the buffers, with a warning, until they fit in the GPU's memory."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
     while True:
@@ -89,7 +89,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
 def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
     there = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     back = torch.empty_like(there)
-    # Written once, so that every page is there.
+    # Written once, so that every page is allocated.
     pinned = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pinned_back = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pageable = torch.ones(size_bytes, dtype=torch.uint8)
