@@ -54,7 +54,7 @@ def _check(view: View) -> Finding | None:
         return None
     for_host = loader.idle_for_host_ratio if loader else None
     if for_host is not None and for_host < HOST_RATIO:
-        return None  # the loop waits for its loader, which is another thing
+        return None  # the loop waits for its loader, which is a different problem
     lost = min(copying, work.idle_ratio)
     received, sent = work.receive_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     rate = max(received, sent) / 1e9
@@ -90,18 +90,18 @@ def copying_ratio(view: View) -> float | None:
     work = view.work
     received, sent = work.receive_bytes_per_second, work.transmit_bytes_per_second
     if received is None or sent is None:
-        return None  # of one direction alone nothing follows
+        return None  # one direction alone proves nothing
     return min(1.0, max(received, sent) / pageable_rate(view.series))
 
 
 def pageable_rate(series: Series) -> float:
-    """Return the rate of a copy from ordinary memory, in bytes per second."""
+    """Return the rate of a copy from pageable memory, in bytes per second."""
     return min(PAGEABLE_BYTES_PER_SECOND, PAGEABLE_RATIO * link_rate(series))
 
 
 def link_rate(series: Series) -> float:
-    """Return what the PCIe link carries in one direction, in bytes per second."""
-    # An idle link runs at a lower generation; the highest seen is what it can do.
+    """Return the rate of the PCIe link in one direction, in bytes per second."""
+    # An idle link runs at a lower generation; the highest one seen shows what it can do.
     generation = max(
         series.values("pcie_link_generation"),
         default=series.newest("pcie_link_max_generation") or USUAL_GENERATION,
