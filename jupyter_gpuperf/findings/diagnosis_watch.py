@@ -125,10 +125,10 @@ class DiagnosisWatch:
 
     def _keep(self, listed: Mapping[str, Listing], now: float) -> None:
         for uuid, listing in listed.items():
-            kept = [*self._listings.get(uuid, ()), replace(listing, time_seconds=now)]
-            self._listings[uuid] = [
-                each for each in kept if now - LONG_SECONDS <= each.time_seconds <= now
-            ]
+            self._listings.setdefault(uuid, []).append(replace(listing, time_seconds=now))
+        # Of every device, also of one that is no longer listed: its processes may have ended.
+        for uuid, kept in self._listings.items():
+            self._listings[uuid] = [x for x in kept if now - LONG_SECONDS <= x.time_seconds <= now]
 
     def _judged(self, everything: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in everything.devices)

@@ -139,11 +139,13 @@ class TrainingStore:
         NotFound
             ``notebook_not_watching``: the notebook is not connected.
         """
-        notebook = self._notebooks.get(key)
-        if notebook is None or not notebook.connections:
+        with self._lock:
+            notebook = self._notebooks.get(key)
+            connections = [] if notebook is None else list(notebook.connections)
+        if not connections:
             hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched now.", hint)
-        _, say = notebook.connections[0]  # the kernel; its ranks have no cell to show it below
+        _, say = connections[0]  # the kernel; its ranks have no cell to show it below
         say(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:

@@ -167,8 +167,8 @@ class RecordingShelf:
             ``unknown_recording``: there is no recording with this id.
         """
         self.get(identifier)
-        if identifier in self._recorders:
-            self._recorders[identifier][0].stop()
+        if running := self._recorders.get(identifier):
+            running[0].stop()
         self.on_change()
         return self.get(identifier)
 

@@ -58,9 +58,10 @@ class Rates:
             growth = total - before
             if wraps_at is not None and growth < 0:
                 growth += wraps_at
-            rate = growth / elapsed_seconds if growth >= 0 else None
+            is_ambiguous = wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at
+            rate = growth / elapsed_seconds if growth >= 0 and not is_ambiguous else None
             self._kept[key] = (now, total, rate)
-            if wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at:
+            if is_ambiguous:
                 return None
         if rate is None:
             raise NotYet

@@ -72,7 +72,8 @@ class Watchdog(threading.Thread):
             if free is None:
                 continue
             if what == "shared memory":
-                self.least_shared_bytes = min(free, self.least_shared_bytes or free)
+                least = self.least_shared_bytes
+                self.least_shared_bytes = free if least is None else min(free, least)
             if floor is not None and free < floor:
                 self.reason = f"ended: only {gib(free)} of {what} were left free"
                 kill(self._processes)
