@@ -1,6 +1,7 @@
 """``jupyter gpuperf …``: the notebook's features in a shell. A new command is a file here and an entry in the tuple.
 
 A command's ``add`` adds its arguments and sets the function that runs it. Exit codes: 0 done, 1 failed, 2 misused,
+130 interrupted. With ``--json`` the answer, or the error on stderr, is JSON.
 """
 
 from __future__ import annotations

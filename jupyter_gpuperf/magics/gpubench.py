@@ -81,7 +81,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @line_magic  # type: ignore[untyped-decorator]
     @in_short()
     def gpubench(self, line: str) -> Result | TuningView | Answer | None:
-        """List the benchmarks, run one or all, or show stored results; the manual is generated, see :func:`register`."""
+        """List the benchmarks, run one or all, or show stored results; :func:`register` sets the manual."""
         if (asked := subcommand_of(words_of(line))) is not None:
             return self._bound(asked.run(view_here), asked.into)
         command = parse(line)
