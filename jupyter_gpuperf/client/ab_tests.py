@@ -61,10 +61,9 @@ def apply(
 ) -> SpeedupView:
     """Measure the gain of other DataLoader settings on the loop itself, alternating old and new settings.
 
-    ``change`` is a subset of ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}``,
-    or a
-    finding whose ``settings`` are these. The given loader is not changed; the changed one is the result's ``.loader``.
-    Everything else is as in :func:`headroom`.
+    ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}`` or a part of it,
+    or a finding whose ``settings`` are these. The given loader is not changed; the changed one is the result's
+    ``.loader``. Everything else is as in :func:`headroom`.
 
     Raises
     ------
