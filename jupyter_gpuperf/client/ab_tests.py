@@ -61,9 +61,9 @@ def apply(
 ) -> SpeedupView:
     """Measure the gain of other DataLoader settings on the loop itself, alternating old and new settings.
 
-    ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}`` or a part of it,
-    or a finding whose ``settings`` are these. The given loader is not changed; the changed one is the result's
-    ``.loader``. Everything else is as in :func:`headroom`.
+    ``change`` contains any of ``num_workers``, ``prefetch_factor``, ``pin_memory`` and ``persistent_workers``, for
+    example ``{"num_workers": 4}``, or is a finding whose ``settings`` do. The given loader is not changed; the changed
+    one is the result's ``.loader``. Everything else is as in :func:`headroom`.
 
     Raises
     ------
