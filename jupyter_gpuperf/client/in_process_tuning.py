@@ -88,7 +88,7 @@ def tune_in_process(
 
 
 def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
-    """Return a fingerprint of this dataset and machine, from properties visible without reading the data.
+    """Return a fingerprint of this dataset and machine, from externally visible properties.
 
     Raises
     ------

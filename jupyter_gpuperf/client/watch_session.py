@@ -83,7 +83,7 @@ class Session:
             )
 
     def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
-        """Return each loader's step statistics since then, as far as this kernel still has them."""
+        """Return each loader's step statistics since ``since_seconds``, as far as this kernel still has them."""
         if self.telemetry is None:
             return []
         told: dict[int, list[StepTally]] = {}

@@ -91,7 +91,7 @@ def _main_queue(kernel: Any) -> tuple[Any, Callable[[Any], None]]:
         stream = manager.get_shell_channel_to_subshell_pair(None).to_stream
 
         def again(message: Any) -> None:
-            # One context each: a message's parent must not leak into the next
+            # One context each: a message's parent must not leak into the next.
             context = copy_context()
             context.run(kernel.io_loop.add_callback, kernel.shell_main, None, message)
 

@@ -98,7 +98,7 @@ class JobManager(JobRegistry):
         Unavailable
             ``queue_full``, or ``shutting_down``.
         """
-        # Late, so that a server starts without the benchmarks
+        # Late, so that a server starts without the benchmarks.
         from jupyter_gpuperf.benchmarks import find
 
         benchmark = find(request.benchmark)

@@ -37,7 +37,7 @@ class Remaining:
         if not (self._seen[-1][1] if self._seen else 0) < ratio < 1:
             return
         self._seen.append((now_seconds, ratio))
-        # Keep every second one, so that the whole course stays visible
+        # Keep every second one, so that the whole course stays visible.
         if len(self._seen) > MOST_KEPT:
             self._seen = deque([self._seen[0], *list(self._seen)[2:-1:2], self._seen[-1]])
         end = self._estimate()

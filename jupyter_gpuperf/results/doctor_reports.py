@@ -47,7 +47,7 @@ def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
     """Return the differences: check results, the environment, and the packages.
 
     A check counts as changed if its status changed. Its details contain figures that vary from minute to
-    minute; they are only included in the text.
+    minute; they are included for information.
     """
     old, new = ({each.id: each for each in report.checks} for report in (before, after))
     changes = [

@@ -45,6 +45,6 @@ def _encoder(accept: str) -> tuple[Encoder, str]:
 
     try:
         return choose_encoder(accept)
-    # A version that is not a number: use the format that all can read
+    # A version that is not a number: use the format that all can read.
     except (TypeError, ValueError):
         return choose_encoder("")

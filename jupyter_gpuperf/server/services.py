@@ -72,7 +72,7 @@ class Services:
         """
         sampler = self.sampler
         self.diagnosis.start()
-        # At the latest here: a program that embeds the server may not call its start hooks
+        # At the latest here: a program that embeds the server may not call its start hooks.
         sampler.start()
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)

@@ -153,7 +153,7 @@ class SuiteManager:
 
     def _keep(self, info: SuiteInfo) -> None:
         if self._closed and info.state == "cancelled":
-            # Not cancelled by a user: the stored state makes a later server report it as failed
+            # Not cancelled by a user: the stored state makes a later server report it as failed.
             return
         self._store.put(info)
 
@@ -206,7 +206,7 @@ def _waiting(
 ) -> SuiteInfo:
     progress_message = "Waiting for the suite before it"
     titles = [each.title for each in sides]
-    # Comparing an environment with itself shows how much runs vary
+    # Comparing an environment with itself shows how much runs vary.
     if len(set(titles)) < len(titles):
         titles = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
     return SuiteInfo(

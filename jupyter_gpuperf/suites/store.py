@@ -81,6 +81,6 @@ class SuiteStore:
 
     def _runs_elsewhere(self, owner: str) -> bool:
         host, _, pid = owner.rpartition(" ")
-        if owner == self._owner:  # a suite of ours is in memory; an earlier server had this pid
+        if owner == self._owner:  # our own suites are in memory: an earlier server had this pid
             return False
         return host == platform.node() and psutil.pid_exists(int(pid))

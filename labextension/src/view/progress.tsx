@@ -8,7 +8,7 @@ import { Failure } from './refusal';
 interface IRunProps extends React.HTMLAttributes<HTMLElement> {
   readonly of: JobInfo | SuiteInfo;
   readonly name: string;
-  /** Its distinguishing settings. */
+  /** What distinguishes it: its settings, or the environments of a suite. */
   readonly note: string;
   /** What it does now, or what it waits for. */
   readonly words: string;
