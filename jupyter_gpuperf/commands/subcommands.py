@@ -1,4 +1,4 @@
-"""Subcommands of ``%gpubench`` and ``jupyter gpuperf bench`` in place of a benchmark: history, suite, compare."""
+"""Subcommands that take the place of a benchmark, in the notebook and the shell: history, suite, compare."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Finish = Callable[[BenchmarkResult], BenchmarkResult]
 INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
-"""Readings below this are ignored: the device loads libraries or compiles, and its clock means nothing."""
+"""Figures leave out readings below this: the device loads libraries or compiles, its clock means nothing."""
 BESIDE_PERCENT: Final = 5.0
 """SM share at which another process counts as a disturbance."""
 HELD_BACK_RATIO: Final = 0.02

@@ -31,7 +31,7 @@ WORKER: Final = (str(HERE / "worker.py"),)
 LONGEST_LINE_BYTES: Final = 16 * 2**20
 
 SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
-"""Prefixes of the server's variables that a worker must not get."""
+"""Prefixes of the server's variables that a worker does not need."""
 
 
 MARKER: Final = "JUPYTER_GPUPERF_JOB"

@@ -68,7 +68,7 @@ class Services:
         Raises
         ------
         Unavailable
-            ``no_sample_yet``: the driver did not answer in time.
+            ``not_answering``: the driver did not answer in time.
         """
         sampler = self.sampler
         self.diagnosis.start()
