@@ -13,8 +13,8 @@ from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.history_view import LISTED, History, history
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
-from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.comparison import compare
+from jupyter_gpuperf.results.files import writing
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
@@ -91,11 +91,8 @@ def run_compare(
         compare(read_suite(before), read_suite(after)), before.stem, after.stem
     )
     if html is not None:
-        try:
+        with writing(html):
             html.write_text(changes.page(), encoding="utf-8")
-        except OSError as error:
-            message = f"{html} can't be written: {error}."
-            raise BadRequest("file_not_writable", message, "Name another file.") from error
     return changes
 
 

@@ -49,7 +49,7 @@ export class ProcessesModel extends Polled {
         return {
           id,
           processes: own,
-          reports: translateSentence,
+          reports: reported,
           kernel: (own[0] ?? reported[0]).kernel,
           memoryBytes: sumOf([
             ...own.map(each => each.memory_used_bytes),
