@@ -1,4 +1,4 @@
-"""The server extension: its settings, its routes, and when its parts are built and end."""
+"""The server extension: its settings, its routes, and when its parts are built and stopped."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ START_DELAY_SECONDS: Final = 0.5
 class GpuPerf(Settings, ExtensionApp):
     """The server extension.
 
-    Importing and building its parts would take a fifth of a second from the start of the server, which everybody
-    waits for: they come half a second later, or with the first request.
+    Importing and building its parts takes a fifth of a second, which would delay the start of the server. They are
+    therefore built half a second later, or with the first request.
     """
 
     name = "jupyter_gpuperf"
@@ -34,15 +34,15 @@ class GpuPerf(Settings, ExtensionApp):
 
     @cached_property
     def parts(self) -> Parts:
-        """All that runs, built when it is first asked for."""
+        """All running parts, built on first use."""
         from jupyter_gpuperf.wiring import Parts
 
-        assert self.serverapp is not None  # an extension is initialised by its server
+        assert self.serverapp is not None  # the server initializes its extensions
         return Parts(self, self.serverapp)
 
     @property
     def services(self) -> Services:
-        """What the routes call."""
+        """The services that the routes call."""
         return self.parts.services
 
     def initialize_handlers(self) -> None:
@@ -50,7 +50,7 @@ class GpuPerf(Settings, ExtensionApp):
         self.handlers.extend(handlers(lambda: self.services))
 
     async def _start_jupyter_server_extension(self, _serverapp: object) -> None:
-        """Start soon; called when the server's loop runs."""
+        """Schedule the start of the parts; called when the server's event loop runs."""
         IOLoop.current().call_later(START_DELAY_SECONDS, self._start_soon)
 
     def _start_soon(self) -> None:
@@ -60,11 +60,11 @@ class GpuPerf(Settings, ExtensionApp):
         try:
             await in_thread(_load_wiring)
             await self.parts.start()
-        except Exception:  # nobody awaits this: without a word the panel would only look dead
+        except Exception:  # nobody awaits this task: log it, or the panel just looks dead
             self.log.exception("jupyter_gpuperf could not start; its routes will say why.")
 
     async def stop_extension(self) -> None:
-        """End everything with the server."""
+        """Stop everything when the server stops."""
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -74,5 +74,5 @@ class GpuPerf(Settings, ExtensionApp):
 
 
 def _load_wiring() -> None:
-    """Import what the routes call, away from the event loop."""
+    """Import the modules that the routes call; runs off the event loop."""
     import jupyter_gpuperf.wiring  # noqa: F401  (to have it loaded)

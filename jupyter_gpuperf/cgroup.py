@@ -1,6 +1,6 @@
-"""The limits and use of this process's control group: a container's share of the machine.
+"""Limits and usage of this process's control group: a container's share of the machine.
 
-Standard library only. Everything is ``None`` where there is no such limit, or nothing tells.
+Standard library only. Every function returns ``None`` if there is no such limit, or the system does not report it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 CGROUP: Final = Path("/sys/fs/cgroup")
-"""Where a container sees its own control group, version 2 or the controllers of version 1."""
+"""The folder where a container sees its own control group: version 2, or the controllers of version 1."""
 
 NO_LIMIT_BYTES: Final = 1 << 60
-"""Version 1 writes a number near 2**63 for "no limit"."""
+"""Version 1 writes a number near 2**63 for "no limit"; a limit from here on counts as none."""
 
 
 def cpu_quota(cgroup: Path = CGROUP) -> float | None:
-    """Return the CPU quota in processors."""
+    """Return the CPU quota, in CPUs; ``None`` if there is no quota."""
     with contextlib.suppress(OSError, ValueError):  # version 2
         quota, period = (cgroup / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
@@ -29,7 +29,7 @@ def cpu_quota(cgroup: Path = CGROUP) -> float | None:
 
 
 def cpu_used_seconds(cgroup: Path = CGROUP) -> float | None:
-    """Return the processor time that the group has used so far."""
+    """Return the CPU time that the group has used so far, in seconds."""
     used_us = _stat(cgroup / "cpu.stat", "usage_usec")  # version 2
     if used_us is not None:
         return used_us / 1e6
@@ -39,7 +39,7 @@ def cpu_used_seconds(cgroup: Path = CGROUP) -> float | None:
 
 
 def cpu_throttled_seconds(cgroup: Path = CGROUP) -> float | None:
-    """Return for how long the group's threads were held back by the quota so far."""
+    """Return how long the quota has throttled the group's threads so far, in seconds."""
     throttled_us = _stat(cgroup / "cpu.stat", "throttled_usec")  # version 2
     if throttled_us is not None:
         return throttled_us / 1e6
@@ -48,16 +48,16 @@ def cpu_throttled_seconds(cgroup: Path = CGROUP) -> float | None:
 
 
 def memory_limit_bytes(cgroup: Path = CGROUP) -> int | None:
-    """Return the memory that the group may use."""
+    """Return the group's memory limit in bytes; ``None`` if there is no limit."""
     for path in ("memory.max", "memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+        with contextlib.suppress(OSError, ValueError):  # "max" is not a number: no limit
             limit_bytes = int((cgroup / path).read_text())
             return limit_bytes if limit_bytes < NO_LIMIT_BYTES else None
     return None
 
 
 def memory_used_bytes(cgroup: Path = CGROUP) -> int | None:
-    """Return the memory that the group uses, without file pages that can be dropped at once."""
+    """Return the memory that the group uses, in bytes, without file pages that can be dropped at once."""
     for used, stat, cached in (
         ("memory.current", "memory.stat", "inactive_file"),
         ("memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),

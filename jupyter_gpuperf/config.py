@@ -1,4 +1,4 @@
-"""The settings, as ``c.GpuPerf.<name>`` in a Jupyter configuration file or on the command line."""
+"""The settings: ``c.GpuPerf.<name>`` in a Jupyter configuration file or on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESULTS_VARIABLE: Final = "JUPYTER_GPUPERF_RESULTS"
 
 
 class Settings(HasTraits):
-    """Every setting, with its default and its unit."""
+    """All settings, with their defaults and units."""
 
     source = Unicode(
         help="Where readings come from: auto, nvml, none, or replay:FILE[,FILE...] (each file one "

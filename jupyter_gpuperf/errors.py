@@ -1,12 +1,12 @@
-"""Every refusal the product can utter: a code to branch on, a message to show, a hint to act on.
+"""Every error that users can see: a code to branch on, a message to show, and a hint.
 
     GpuPerfError
     ├── BadRequest            400   malformed body, value out of range, unknown parameter
     ├── NotFound              404   unknown benchmark, device, kernel spec, job
     ├── Unavailable           503   no sample yet, no driver, not on this platform
-    └── JobFailed             500   the worker died, hung, or spoke garbage
+    └── JobFailed             500   the worker died, hung, or sent invalid data
 
-The code is the contract: front end and scripts branch on it. The message is safe to show to anyone;
+The code is the contract: the front end and scripts branch on it. The message is safe to show to anyone;
 tracebacks go to the log. Standard library only: workers in foreign environments import this too.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 
 class GpuPerfError(Exception):
-    """A failure with a name.
+    """An error with a stable code.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class GpuPerfError(Exception):
     message
         What happened, in one sentence.
     hint
-        What to do about it, in one sentence; may be empty when there is nothing to do.
+        What to do about it, in one sentence; may be empty if there is nothing to do.
     """
 
     http_status = 500
@@ -35,24 +35,24 @@ class GpuPerfError(Exception):
         self.hint = hint
 
     def to_dict(self) -> dict[str, str]:
-        """Return ``{"code", "message", "hint"}``, the shape of every refusal."""
+        """Return ``{"code", "message", "hint"}``, the shape of every error."""
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
 class BadRequest(GpuPerfError):
-    """What was asked can't be understood or is out of range."""
+    """The request is malformed or out of range."""
 
     http_status = 400
 
 
 class NotFound(GpuPerfError):
-    """What was named doesn't exist here."""
+    """The named object doesn't exist here."""
 
     http_status = 404
 
 
 class Unavailable(GpuPerfError):
-    """What was asked exists, but not now or not on this machine."""
+    """The requested object exists, but not now or not on this machine."""
 
     http_status = 503
 

@@ -1,6 +1,6 @@
-"""What other packages add to a list of ours: metrics, benchmarks, diagnoses, checks. Standard library only.
+"""Additions of other packages: metrics, benchmarks, diagnosis rules, checks. Standard library only.
 
-An entry point names one thing of the list's kind, or several in a tuple.
+An entry point names one object of the list's kind, or a tuple of them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 def with_additions(
     own: Sequence[T], group: str, kind: type[T], name_of: Callable[[T], str]
 ) -> tuple[T, ...]:
-    """Return ours, then what other packages in this environment add, each name once.
+    """Return our own objects, then those of other packages in this environment, each name once.
 
-    What can't be loaded, is no such thing, or repeats a name is named in the log and left out: the rest goes on.
+    An addition that can't be loaded, is of another kind, or repeats a name is logged and left out; the others are kept.
 
     Parameters
     ----------
     group
-        The entry points' group without the package's name: ``benchmarks``.
+        The entry point group without the package's name: ``benchmarks``.
     """
     found = {name_of(each): each for each in own}
     for point in points_of(group):
@@ -48,28 +48,28 @@ def _loaded(point: EntryPoint, kind: type) -> Sequence[Any]:
     try:
         loaded = point.load()
         return (loaded,) if isinstance(loaded, kind) else tuple(loaded)
-    except (Exception, SystemExit):  # foreign code at load; the log names it
+    except (Exception, SystemExit):  # foreign code may raise anything; the log names it
         logger.exception("%s could not be loaded; it is left out.", point.value)
         return ()
 
 
 @functools.lru_cache(1)
 def _all_entry_points(_path: tuple[str, ...]) -> EntryPoints | SelectableGroups | None:
-    """Return everybody's entry points: whatever is asked for, Python reads every package's, so once is enough.
+    """Return the entry points of all packages. Python reads those of every package anyway, so the result is cached.
 
-    What is installed later is seen after a restart.
+    A package that is installed later is found after a restart.
     """
-    # Neither the module nor the packages are read before somebody asks: a server's start waits for both.
+    # Import and read only when first needed: the server's start would wait for both.
     from importlib.metadata import entry_points
 
     try:
         return entry_points()
-    except Exception:  # another package's broken metadata
+    except Exception:  # broken metadata of another package
         logger.exception("What other packages add could not be looked up.")
         return None
 
 
 def points_of(group: str) -> Sequence[EntryPoint]:
-    """Return what other packages declare for one of our groups, not loaded yet."""
+    """Return the entry points that other packages declare for one of our groups, not yet loaded."""
     every = _all_entry_points(tuple(sys.path))
     return () if every is None else tuple(every.select(group=PREFIX + group))

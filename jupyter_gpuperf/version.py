@@ -1,4 +1,4 @@
-"""The installed package's version. Standard library only."""
+"""The version of the installed package. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import functools
 
 @functools.cache
 def package_version() -> str:
-    """Return the version as the package's metadata has it."""
+    """Return the version from the package's metadata; ``0+unknown`` if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("jupyter_gpuperf")
-    except PackageNotFoundError:  # run from a checkout that is on the path, not installed
+    except PackageNotFoundError:  # run from a checkout on the path, not installed
         return "0+unknown"

@@ -1,4 +1,4 @@
-"""Builds the objects from the settings and wires them; no logic."""
+"""Build the objects from the settings and connect them; no logic."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ from jupyter_gpuperf.version import package_version
 
 
 class Parts:
-    """All that runs in the server. Making them touches no hardware.
+    """All running parts of the server. Building them does not touch the hardware.
 
     Parameters
     ----------
     server
-        Whose kernels and sessions they are.
+        The Jupyter server that owns the kernels and sessions.
     """
 
     def __init__(self, settings: Settings, server: ServerApp) -> None:
@@ -159,14 +159,14 @@ class Parts:
         )
 
     async def start(self) -> None:
-        """Listen to kernels, and sample."""
+        """Listen to kernels, and start sampling."""
         await self.kernel_listener.start()
         self.sampler.start()
         self.diagnosis.start()
         await in_thread(_load_benchmarks)
 
     async def stop(self) -> None:
-        """End the workers, the socket and the sampler."""
+        """Stop the workers, the socket and the sampler."""
         await self.kernel_listener.stop()
         self.suites.close()
         self.check_runner.close()
@@ -179,7 +179,7 @@ class Parts:
 
 
 def _load_benchmarks() -> None:
-    """Import what the first page asks for, away from the event loop."""
+    """Import the modules that the first page needs; runs off the event loop."""
     import jupyter_gpuperf.benchmarks  # noqa: F401  (to have it loaded)
 
 

@@ -1,1 +1,1 @@
-"""Two loops in turn: what a change of the loop gains."""
+"""A/B tests of two loops run in turn: how much does a change to the loop gain?"""

@@ -1,8 +1,9 @@
-"""Proof before change: the loop with data for free, and the loop with other settings, in turn with the loop as it is.
+"""Measure before changing: alternate the loop with one that gets its data for free, or has other settings.
 
-Each block of steps is timed whole, the device waited for at both ends. Between its blocks a loop's workers stand still:
-what they would load meanwhile would come too fast, and they would take the processors from the other loop. Afterwards
-everything that the steps changed is put back. The time limit is for all of it: what is left after the start is planned.
+Each block of steps is timed as a whole; the device is synchronized at both ends. Between its blocks, a loop's workers
+are paused: batches loaded meanwhile would come too fast, and the workers would take CPU time from the other loop.
+Afterwards everything that the steps changed is restored. The time limit covers all of it: the time left after the start
+is planned.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from jupyter_gpuperf.state.snapshot import Snapshot
 
 CACHED_BATCHES: Final = 4
 LOADERS: Final = ("the loader", "the changed loader")
-"""How they are called where something of them could not be put back: as no variable is."""
+"""Path prefixes of the loaders in reports of what was not restored; no variable has such a name."""
 TARGET_RATIO: Final = 0.02
 WARM_UP_RATIO: Final = 0.15
-"""Of the time that is left, for each loop's first steps, once its workers have started."""
+"""Share of the remaining time for each loop's first steps, once its workers have started."""
 LOOK_RATIO: Final = 0.1
-"""Of the time that is left, to see how long each loop's steps take."""
+"""Share of the remaining time for finding out how long each loop's steps take."""
 SHORTEST_SECONDS: Final = 0.001
-"""Where nothing is left, the fewest rounds are made all the same."""
+"""With no time left, the fewest rounds are run all the same."""
 ROOM_ROUNDS: Final = 0.75
-"""A round whose last quarter would be late is still made; a fifth of a sample is much to give away."""
+"""A round whose last quarter would be late still runs: skipping it could lose a fifth of the sample."""
 
 Step = Callable[[Any], object]
 Clock = Callable[[], float]
@@ -46,22 +47,22 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True)
 class ABTestResult:
-    """Two ways of running a loop, held against each other.
+    """The comparison of two ways of running a loop.
 
     Attributes
     ----------
     before, after
-        Seconds a step, each ``{"value", "low", "high"}`` (95 %).
+        Seconds per step, each ``{"value", "low", "high"}`` (95 %).
     speedup
         ``before / after``, paired by rounds: above 1 is faster.
     steps_per_block
-        Of ``before`` and ``after``.
+        Steps per block of ``before`` and ``after``.
     restored
-        What the steps changed and was put back.
+        Type names of the objects that the steps changed and that were restored.
     doubt
-        A sentence when the interval stayed wide, or the limit was too short.
+        A sentence when the interval stayed wide, or the limit was too short; otherwise ``None``.
     cost_seconds
-        All that was waited for, to the last thing put back.
+        Seconds that the whole test took, until everything was restored.
     """
 
     what: str
@@ -86,12 +87,12 @@ def headroom(
     limit_seconds: float,
     clock: Clock = time.perf_counter,
 ) -> ABTestResult:
-    """Measure the loop as it is, and on batches that lie on the device already.
+    """Measure the unchanged loop, and the loop with batches that are already on the device.
 
     Raises
     ------
     BadRequest
-        ``no_state_found``: the step reaches no model, so that nothing could be put back; ``empty_loader``.
+        ``no_state_found``: the step reaches no model, so nothing could be restored; ``empty_loader``.
     """
     bench = _Bench(torch, step, state, (loader,), steps, limit_seconds, clock)
     cached: list[Any] = []
@@ -101,7 +102,7 @@ def headroom(
             cached.append(_on(bench.device, batch))
 
     with contextlib.closing(bench):
-        # The batches to replay are those of the first steps: a start of the workers for them alone costs seconds.
+        # Replay the batches of the first steps: starting workers just for them would cost seconds.
         before = bench.loop(Endless(loader, keep), loader)
         after = bench.loop(itertools.cycle(cached))
         found = bench.prove("data for free", {"before": before, "after": after})
@@ -118,7 +119,7 @@ def measure_change(
     steps: int,
     limit_seconds: float,
 ) -> ABTestResult:
-    """Measure the loop as it is, and with other settings of its loader.
+    """Measure the unchanged loop, and the loop with other settings of its loader.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def measure_change(
 
 
 class _Bench:
-    """Runs blocks of steps; when it is closed, all that they changed is as before."""
+    """Runs blocks of steps. Closing it restores everything they changed."""
 
     def __init__(
         self,
@@ -161,7 +162,7 @@ class _Bench:
             hint = "Name what it changes: state=[model, optimizer]."
             raise BadRequest("no_state_found", message, hint)
         self._snapshot_seconds = clock() - self._began
-        # Where the models lie.
+        # The device of the models.
         parameters = (each for module in self._models for each in module.parameters())
         self.device = next((each.device for each in parameters), None)
         self._torch, self._step, self._steps = torch, step, steps
@@ -169,9 +170,9 @@ class _Bench:
         self._stillness = WorkerPause()
 
     def close(self) -> None:
-        """End all loops, and put back what they changed."""
+        """Close all loops, and restore what they changed."""
         try:
-            self._stillness.close()  # first: then the workers of all loops finish their batches together
+            self._stillness.close()  # first: the workers of all loops then finish together
             for each in self._loops:
                 each.close()
             self._wait()
@@ -180,7 +181,7 @@ class _Bench:
                 self._snapshot.restore()
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
-        """Start a loop over batches, of this loader where it is one's, and see how fast it is."""
+        """Start a loop over batches, which come from ``loader`` if there is one, and measure its pace."""
         workers = getattr(loader, "num_workers", 0) or 0
         ahead = workers * (getattr(loader, "prefetch_factor", None) or 0)
         loop = Loop(
@@ -198,7 +199,7 @@ class _Bench:
         return loop
 
     def prove(self, what: str, loops: dict[str, Loop], *, loader: Any = None) -> ABTestResult:
-        """Measure both in turn, and back."""
+        """Measure both loops in turn, alternately forwards and backwards."""
         left_seconds = self._left_seconds()
         chosen = plan({name: each.pace for name, each in loops.items()}, left_seconds, self._steps)
         for name, each in loops.items():
@@ -234,13 +235,13 @@ class _Bench:
         )
 
     def billed(self, found: ABTestResult) -> ABTestResult:
-        """Return what was found with its cost, now that all is put back."""
+        """Return the result with its total cost, after everything was restored."""
         lost = self._snapshot.not_restored
         doubt = _joined(found.doubt, f"Not put back: {', '.join(lost[:5])}." if lost else None)
         return replace(found, doubt=doubt, cost_seconds=self._clock() - self._began)
 
     def _left_seconds(self) -> float:
-        """Return what is left of the limit, less what ending and putting back will take; below 0 when it is over."""
+        """Return the seconds left of the limit, minus the expected time to close and restore; negative when over."""
         ending_seconds = self._snapshot_seconds + sum(each.ending_seconds for each in self._loops)
         spent_seconds = self._clock() - self._began
         return self._limit_seconds - spent_seconds - ending_seconds
@@ -255,12 +256,12 @@ def _joined(*doubts: str | None) -> str | None:
 
 
 def _of_the_step(found: Iterable[tuple[str, Any]]) -> list[Any]:
-    """Return what was not found by way of a loader, whose transforms may be models, too."""
+    """Return the objects that were not found through a loader, whose transforms may contain models too."""
     return [each for path, each in found if not path.startswith(LOADERS)]
 
 
 def _unwrapped(loader: Any) -> Any:
-    """Return a loader without the shell that times it."""
+    """Return a loader without the wrapper that times it."""
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader
 
 
@@ -269,7 +270,7 @@ def _on(device: Any, batch: Any) -> Any:
     if hasattr(batch, "to"):
         return batch.to(device)
     if isinstance(batch, Mapping):
-        # Its own kind, as transformers' BatchEncoding: they take a dictionary, which no type says.
+        # Keep its own type (transformers' BatchEncoding); no type declares that it takes a dict.
         return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(_on(device, each) for each in batch))

@@ -1,4 +1,4 @@
-"""One way of running a loop, in blocks of steps that are timed whole."""
+"""One way of running a loop, in blocks of steps that are timed as a whole."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from jupyter_gpuperf.errors import BadRequest
 
 LOOK_STEPS: Final = 3
 DRY_SECONDS: Final = 0.05
-"""No batch that lies in the queue takes so long to get."""
+"""Getting a batch that is already in the queue never takes this long."""
 BURST_STEPS: Final = 2
-"""Who waits for longer than so many steps gets the next batches at once."""
+"""When a wait is longer than this many steps, the next batches arrive in a burst."""
 ENDING_SECONDS: Final = 5.0
-"""How long torch waits for a worker that still loads, before it ends it by force."""
+"""How long torch waits for a worker that still loads before it terminates it."""
 _NOTHING: Final = object()
 
 
@@ -29,12 +29,12 @@ class Endless:
     Parameters
     ----------
     each
-        Takes each batch before the step does.
+        Called with each batch before the step.
 
     Raises
     ------
     BadRequest
-        ``empty_loader``, by ``next()``.
+        ``empty_loader``, from ``next()``.
     """
 
     def __init__(self, loader: Any, each: Callable[[Any], None] = lambda batch: None) -> None:
@@ -42,11 +42,11 @@ class Endless:
         self._epoch: Any = None
 
     def __iter__(self) -> Iterator[Any]:
-        """Return itself."""
+        """Return the object itself."""
         return self
 
     def __next__(self) -> Any:
-        """Return the next batch."""
+        """Return the next batch; start a new epoch when the last one has ended."""
         batch = _NOTHING if self._epoch is None else next(self._epoch, _NOTHING)
         if batch is _NOTHING:
             self._epoch = iter(self._loader)
@@ -58,28 +58,28 @@ class Endless:
 
     @property
     def worker_pids(self) -> list[int]:
-        """The processes that load for it now."""
+        """Process ids of the current workers."""
         return [each.pid for each in getattr(self._epoch, "_workers", ())]
 
     def close(self) -> None:
-        """End them."""
+        """Drop the current epoch, which ends its workers."""
         self._epoch = None
 
 
 @dataclass
 class Loop:
-    """A loop whose steps are timed in blocks. Between its blocks its workers stand still.
+    """A loop whose steps are timed in blocks. Between its blocks, its workers are paused.
 
     Parameters
     ----------
     wait
         Waits for the device.
     prefetched
-        Batches that may lie in the queue when the first is there.
+        Batches that may be in the queue when the first one arrives.
     clock
-        Gives seconds that never jump.
+        Returns seconds from a monotonic clock.
     steps
-        Of a block.
+        Steps per block.
     """
 
     batches: Iterator[Any]
@@ -96,28 +96,28 @@ class Loop:
         self._waits_seconds: deque[float] = deque(maxlen=max(1, self.workers))
 
     def warm_up(self, limit_seconds: float) -> None:
-        """Start what is started once, and use up what was loaded before the first step: it comes too fast.
+        """Start the workers, and use up batches loaded before the first step, because they come too fast.
 
-        The start takes what it takes; ``limit_seconds`` is for the rest.
+        The start takes as long as it needs; ``limit_seconds`` applies to the rest.
         """
         with self._going(limit_seconds):
             began = self.clock()
             self._take()
-            # A slow step needs patience from the start.
+            # A slow step needs a long timeout from the start.
             self._step_seconds = self.clock() - began
             self._use_up(limit_seconds)
 
     def look(self, limit_seconds: float) -> None:
-        """Time steps until it is known how long one takes, or time is up."""
+        """Time steps until it is known how long one takes, or ``limit_seconds`` have passed."""
         unit = max(1, self.workers)
         taken = self._timed(whole_rounds(LOOK_STEPS, self.workers), limit_seconds)
         if taken % unit:
-            # A part of the workers' round may be its fast part; the round's wait is for all of them.
+            # Part of a round of workers may be its fast part; the wait covers the whole round.
             self._step_seconds = max(self._step_seconds, max(self._waits_seconds) / unit)
 
     @property
     def pace(self) -> Pace:
-        """How fast it went when it was timed last."""
+        """The loop's pace when it was last timed."""
         return Pace(
             seconds=self._step_seconds,
             workers=self.workers,
@@ -127,22 +127,22 @@ class Loop:
 
     @property
     def ending_seconds(self) -> float:
-        """How long its workers may take to end: each finishes its batch first."""
+        """Seconds that its workers may take to end, because each finishes its batch first."""
         return min(ENDING_SECONDS, self.workers * self._step_seconds)
 
     def block(self) -> float:
-        """Run a block; return the seconds of a step."""
+        """Run one block and return its seconds per step."""
         self._timed(self.steps)
         return self._step_seconds
 
     def close(self) -> None:
-        """End the workers."""
-        self.stillness.let_go(self._pids)  # or they could not
+        """Resume the workers and end them."""
+        self.stillness.let_go(self._pids)  # paused workers could not end
         if isinstance(self.batches, Endless):
             self.batches.close()
 
     def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
-        """Time steps, until time is up; return how many."""
+        """Time steps until the limit; return how many were run."""
         taken = 0
         with self._going(5 * steps * self._step_seconds):
             if not self.stillness.is_kept:
@@ -158,7 +158,7 @@ class Loop:
 
     @contextlib.contextmanager
     def _going(self, seconds: float) -> Iterator[None]:
-        """Let the workers go on for what runs inside, which should take so long at most."""
+        """Let the workers run during the body, which should take at most ``seconds``."""
         self.stillness.let_go(self._pids)
         with self.stillness.during(seconds):
             yield
@@ -171,13 +171,13 @@ class Loop:
             waited_seconds = self._take()
             self.wait()
             now = self.clock()
-            # Who waits for a batch longer than its step takes has emptied the queue.
+            # A wait longer than the step itself means that the queue is empty.
             is_dry = waited_seconds > max(DRY_SECONDS, (now - step_began) / 2)
             if is_dry or now - began > limit_seconds:
                 break
 
     def _take(self) -> float:
-        """Make a step; return how long its batch was waited for, in seconds."""
+        """Run one step; return the seconds that it waited for its batch."""
         began = self.clock()
         batch = next(self.batches)
         waited_seconds = self.clock() - began

@@ -1,4 +1,4 @@
-"""How long the blocks of two loops may be, so that enough rounds of them fit into the time that is left. Pure."""
+"""Plan how long the blocks of two loops may be, so that enough rounds fit into the remaining time. Pure."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from dataclasses import dataclass
 from typing import Final
 
 FEWEST_ROUNDS: Final = 3
-"""Student's interval of two says nothing; of three it is wide, but honest."""
+"""Student's interval of two rounds is useless; of three it is wide, but honest."""
 GOOD_ROUNDS: Final = 5
-"""Of so many the median has an interval of its own: what blocks are made short for."""
+"""From this many rounds the median has its own interval. Blocks are shortened to reach it."""
 FEWEST_STEPS: Final = 2
-"""Of a block."""
+"""Fewest steps of a block."""
 PLANNED_RATIO: Final = 0.95
-"""Of the time that is left: steps are never quite as fast as they looked."""
+"""Share of the remaining time to plan with: steps are never quite as fast as they looked."""
 
 
 def whole_rounds(steps: int, workers: int) -> int:
-    """Return so many steps, or as many more as make whole rounds of the workers."""
+    """Return ``steps``, rounded up to whole rounds of the workers."""
     unit = max(1, workers)
     return -(-steps // unit) * unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """How fast a loop goes.
+    """How fast a loop runs.
 
     Attributes
     ----------
     seconds
-        A step.
+        Seconds per step.
     workers
-        Those that were started together are done together, so a block should be whole rounds of them.
+        Number of workers. Those started together finish together, so a block should be whole rounds of them.
     lead_steps
-        Taken before each block, untimed.
+        Untimed steps before each block.
     comes_in_bursts
-        A part of the workers' round says nothing then: it is all wait, or none.
+        Whether batches come in bursts. Then a part of a round is all wait or none, and not representative.
     """
 
     seconds: float
@@ -44,28 +44,28 @@ class Pace:
     comes_in_bursts: bool = False
 
     def block_seconds(self, steps: int) -> float:
-        """Return how long a block of so many steps takes."""
+        """Return the seconds of a block with this many steps."""
         return (self.lead_steps + steps) * self.seconds
 
     def fewest_whole(self) -> int:
-        """Return the fewest steps that are a block of whole rounds of the workers."""
+        """Return the fewest steps that make a block of whole rounds of the workers."""
         return whole_rounds(FEWEST_STEPS, self.workers)
 
     def fewest(self) -> int:
-        """Return the fewest steps that say how fast the loop is."""
+        """Return the fewest steps that show how fast the loop is."""
         return self.fewest_whole() if self.comes_in_bursts else FEWEST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps of each loop's blocks.
+    """The number of steps in each loop's blocks.
 
     Attributes
     ----------
     rounds
-        How many of them fit; the fewest, where even those don't.
+        How many rounds fit; the minimum when not even that fits.
     round_seconds
-        One of each loop's blocks.
+        Seconds of one block of each loop.
     fits
         Whether the fewest rounds fit.
     """
@@ -79,12 +79,12 @@ class Plan:
 def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
     """Choose the longest blocks of which enough rounds fit into ``seconds``.
 
-    Fewer rounds are taken before a round of the workers is cut; where they give their batches all at once, it is not.
+    The number of rounds is reduced before a round of the workers is cut. With batches in bursts, it is never cut.
 
     Parameters
     ----------
     most_steps
-        Of a block, where one round of the workers is not more.
+        Most steps of a block, unless one round of the workers is longer.
     """
     seconds *= PLANNED_RATIO
     whole = {name: pace.fewest_whole() for name, pace in paces.items()}
@@ -100,7 +100,7 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
 def _shared(
     paces: Mapping[str, Pace], least: Mapping[str, int], seconds: float, most_steps: int
 ) -> dict[str, int]:
-    """Share a round's time: to each loop alike, and what one has no use for to the other."""
+    """Divide a round's time equally between the loops; what one can't use goes to the other."""
     most = {name: max(most_steps, least[name]) for name in paces}
     waiting = sorted(paces, key=lambda name: paces[name].block_seconds(most[name]))
     steps = dict.fromkeys(paces, 0)

@@ -1,9 +1,8 @@
-"""Holds a loader's workers still while another one is measured: they would fill their queue, and use the processors.
+"""Pause a loader's workers while another loader is measured: they would fill their queue and use the CPUs.
 
-A process that is held can't notice that its notebook has died. So a guard, a process of its own, ends those that are
-held when the notebook is gone, however it ended. Letting them go would not do: a worker that was held before it noted
-who its parent is would take the one that adopts it for its parent, and wait for ever. Where a system has no such signals,
-none is held.
+A paused process can't notice that its notebook has died. So a guard process terminates the paused ones when the
+notebook is gone, however it ended. Resuming them is not enough: a worker paused before it noted its parent would take
+the process that adopts it for its parent and wait forever. On systems without such signals, no process is paused.
 """
 
 from __future__ import annotations
@@ -45,20 +44,20 @@ for each in map(int, held):
     except OSError:
         pass
 """
-"""Looks for its parent itself: the notebook's other children hold the pipe's end, too, so that it may never close."""
+"""Checks its parent itself: the notebook's other children also hold the pipe's end, so it may never close."""
 
 
 PATIENCE_SECONDS: Final = 20.0
 
 
 class WorkerPause:
-    """The processes that are held now.
+    """The processes that are paused now.
 
     Parameters
     ----------
     patience_seconds
-        What runs meanwhile may take longer by so much than it should; then nobody is held any more, because it may
-        wait for what a held process has: a lock that all copies of a data set share.
+        How much longer than expected code may run during a pause. After that no process is paused any more, because the
+        code may wait for a paused one: for example for a lock shared by all copies of a dataset.
     """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -70,12 +69,12 @@ class WorkerPause:
 
     @property
     def is_kept(self) -> bool:
-        """Whether processes that should stand still do."""
+        """Whether pausing works: the system supports it and it was not given up."""
         return AVAILABLE and not self._given_up
 
     @contextlib.contextmanager
     def during(self, seconds: float) -> Iterator[None]:
-        """What runs within should take so long at most."""
+        """Give up pausing if the body takes longer than ``seconds`` plus the patience."""
         timer = threading.Timer(seconds + self._patience_seconds, self._give_up)
         timer.daemon = True
         timer.start()
@@ -85,19 +84,19 @@ class WorkerPause:
             timer.cancel()
 
     def hold(self, pids: Iterable[int]) -> None:
-        """Hold processes; those that have ended are none."""
+        """Pause processes; ignore those that have ended."""
         with self._changing:
             wanted = set(pids) - self._held
             if not self.is_kept or not wanted:
                 return
-            self._tell_guard(self._held | wanted)  # first: from now on they may be held
+            self._tell_guard(self._held | wanted)  # first: from now on they may be paused
             for pid in wanted:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
                     self._held.add(pid)
 
     def let_go(self, pids: Iterable[int]) -> None:
-        """Let processes go on."""
+        """Resume processes."""
         with self._changing:
             for pid in self._held.intersection(pids):
                 with contextlib.suppress(ProcessLookupError):
@@ -105,11 +104,11 @@ class WorkerPause:
                 self._held.discard(pid)
 
     def close(self) -> None:
-        """Let all go on, and do without the guard."""
+        """Resume all processes and end the guard."""
         self.let_go(set(self._held))
         if self._guard is not None:
             self._guard.kill()
-            self._guard.communicate()  # closes the pipe, too
+            self._guard.communicate()  # also closes the pipe
             self._guard = None
 
     def _give_up(self) -> None:
@@ -124,7 +123,7 @@ class WorkerPause:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # an interrupt of the notebook is not for it
+                start_new_session=True,  # so that it does not get the notebook's interrupts
             )
         assert self._guard.stdin is not None  # it is a pipe
         self._guard.stdin.write(" ".join(map(str, sorted(pids))).encode() + b"\n")

@@ -1,34 +1,46 @@
-"""What can be measured on demand. A new benchmark is one file here and its name in the tuple.
+"""Benchmarks that run on demand. To add one, add a file here, import it below, and add it to ``MODULES``.
 
-Other packages add theirs through the entry point group ``jupyter_gpuperf.benchmarks``. Standard
-library only at module level: workers in foreign environments import this.
+Other packages add benchmarks through the entry point group ``jupyter_gpuperf.benchmarks``. Use only the
+standard library at module level: workers in foreign environments import this.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Final
-
+from jupyter_gpuperf.benchmarks import (
+    allreduce,
+    amp,
+    bandwidth,
+    blas,
+    compile,
+    compute,
+    cudnn,
+    dataloader,
+    imread,
+    io,
+    launch,
+    matmul,
+    pandas,
+    startup,
+    train,
+)
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.plugins import with_additions
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
 
-NAMES: Final = (
-    *("dataloader", "compute", "matmul", "bandwidth", "launch", "train", "amp", "compile", "cudnn"),
-    *("allreduce", "imread", "io", "blas", "pandas", "startup"),
+MODULES = (
+    *(dataloader, compute, matmul, bandwidth, launch, train, amp, compile, cudnn),
+    *(allreduce, imread, io, blas, pandas, startup),
 )
-BENCHMARKS: tuple[Benchmark, ...] = tuple(
-    importlib.import_module(f"{__name__}.{name}").BENCHMARK for name in NAMES
-)
-"""Every benchmark of this package, in the order in which people see them."""
+BENCHMARKS: tuple[Benchmark, ...] = tuple(module.BENCHMARK for module in MODULES)
+"""All benchmarks of this package, in display order."""
 
 
 def all_benchmarks() -> tuple[Benchmark, ...]:
-    """Return this package's benchmarks and those of other packages in this environment.
+    """Return the benchmarks of this package and of other packages in this environment.
 
-    One that can't be loaded, or that repeats a name, is logged and left out.
+    A benchmark that can't be loaded, or whose name is already taken, is logged and left out.
     """
     return with_additions(BENCHMARKS, "benchmarks", Benchmark, lambda benchmark: benchmark.name)
 
@@ -39,7 +51,7 @@ def find(name: str) -> Benchmark:
     Raises
     ------
     NotFound
-        ``unknown_benchmark``.
+        ``unknown_benchmark``: there is no benchmark of this name.
     """
     benchmarks = {benchmark.name: benchmark for benchmark in all_benchmarks()}
     if name not in benchmarks:

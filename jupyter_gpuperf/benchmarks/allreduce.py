@@ -1,8 +1,8 @@
-"""How fast gradients are summed over all GPUs of this machine: all-reduce, as data-parallel training does it.
+"""Benchmark of all-reduce over all GPUs of this machine: how fast data-parallel training sums gradients.
 
-A process per GPU over NCCL, or processes over gloo where there is no GPU. Bus bandwidth is what the links carry:
-the algorithm's bandwidth times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests, so it can be held against a
-link's data sheet whatever the number of ranks.
+Runs one process per GPU over NCCL, or processes over gloo without GPUs. Bus bandwidth is the rate on the links:
+the algorithm's bandwidth times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests. It can be compared with a
+link's data sheet for any number of ranks.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from jupyter_gpuperf.measure.stopping import QUICK_RATIO
 RANK: Final = Path(__file__).parent / "workloads" / "rank.py"
 MIB: Final = 1 << 20
 GROWTH: Final = 16
-"""From one size to the next."""
+"""Factor from one message size to the next."""
 LATENCY_BYTES: Final = 8
 START_SECONDS: Final = 120.0
-"""For importing torch and meeting each other, on a slow disk."""
+"""Seconds allowed for importing torch and for the rendezvous, on a slow disk."""
 LONGEST_TOLD: Final = 600
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure all-reduce times and bus bandwidths; see the module docstring."""
     import torch
 
     backend, processes = _plan(torch, parameters, context)
@@ -115,7 +115,7 @@ def _sizes(parameters: Mapping[str, Any]) -> list[int]:
 def _answers(
     processes: int, backend: str, sizes: Sequence[int], limit_seconds: float
 ) -> Iterator[tuple[int, list[float]]]:
-    """Start the ranks; yield each size with its samples. No rank is left, whatever happens."""
+    """Start the ranks; yield each size in bytes with its samples in seconds. All ranks are killed in the end."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-allreduce-") as made:
         folder = Path(made)
         task = {
@@ -135,11 +135,11 @@ def _answers(
                 each.kill()
             for each in ranks:
                 with contextlib.suppress(OSError), each:
-                    pass  # waits for it, and closes its pipes
+                    pass  # waits for the process and closes its pipes
 
 
 def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
-    # Multicast sums inside of NVSwitch, where there is one: not the links' figure, and not always set up.
+    # NVSwitch multicast sums inside the switch: that is not the links' rate, and not always set up.
     environment = os.environ | {"NCCL_NVLS_ENABLE": "0", "OMP_NUM_THREADS": "1"}
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -152,7 +152,7 @@ def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
         )
     assert process.stdin is not None  # it is a pipe
     process.stdin.write(json.dumps(task) + "\n")
-    process.stdin.flush()  # and stays open: its end is theirs
+    process.stdin.flush()  # stays open: the rank ends when it is closed
     return process
 
 
@@ -173,7 +173,7 @@ def _read(
             answers -= 1
             continue
         ended = [rank for rank, process in enumerate(ranks) if process.poll() not in (None, 0)]
-        if ended or readable:  # readable without a line: rank 0 ended, and as if nothing were wrong
+        if ended or readable:  # readable but no line: rank 0 ended without an error
             raise _died(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
             message = f"The processes have not answered within {limit_seconds:.0f} s."

@@ -1,7 +1,7 @@
-"""What mixed precision gains on this device: a training step in fp32, TF32, bf16 and fp16, taken in turn.
+"""Benchmark of mixed precision: a training step in fp32, TF32, bf16 and fp16, measured in turn.
 
-A residual network and a transformer, on data that stays on the device. The precisions are measured in turn in
-one process, so that a chip that warms up favours none. fp32 means IEEE: TF32 is off, also in cuDNN.
+Trains a residual network and a transformer on data that stays on the device. The precisions are measured in turn in
+one process, so that a chip that warms up favors none. fp32 means IEEE: TF32 is off, also in cuDNN.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jupyter_gpuperf.measure.timer import warm_block
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the step time of each network in each precision; see the module docstring."""
     import torch
 
     device = first_device(torch)

@@ -1,8 +1,8 @@
-"""How fast memory is: the device's own, and the way between host and device.
+"""Benchmark of memory bandwidth: device memory, and copies between host and device.
 
-Copies count what is read and what is written; the triad ``a = b + s·c`` reads two and writes one. Buffers are many
-times the size of the L2. Between host and device, pinned memory goes straight over the link, pageable memory is
-copied once more by the driver: the difference is what ``pin_memory`` can gain.
+Copies count the bytes read and the bytes written; the triad ``a = b + s·c`` reads two buffers and writes one. Buffers
+are many times the size of the L2. Between host and device, pinned memory goes straight over the link, while the driver
+copies pageable memory once more: the difference is what ``pin_memory`` can gain.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
-"""Smaller buffers lie in the cache of a large chip."""
-LANE_BYTES_PER_SECOND: Final = {3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
+"""Smaller buffers fit in the cache of a large chip."""
 LANES: Final = 16
 
 Work = tuple[Callable[[], object], float]
-"""What is timed, and the bytes that one call moves."""
+"""The call to time, and the bytes that one call moves."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the bandwidths in bytes per second; see the module docstring."""
     import torch
 
     device = first_device(torch)
@@ -62,7 +62,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:
-    """Return what is timed; buffers that the GPU has no room for are halved, and that is said."""
+    """Return the calls to time. Halve the buffers, with a warning, until they fit in the GPU's memory."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
     while True:
@@ -89,7 +89,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
 def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
     there = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     back = torch.empty_like(there)
-    # Written once, so that every page is there.
+    # Written once, so that every page is allocated.
     pinned = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pinned_back = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pageable = torch.ones(size_bytes, dtype=torch.uint8)
@@ -117,7 +117,7 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device)
     if chip is None:
         return {}
-    link = LANES * LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
+    link = LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
     limits = {f"{name}_bytes_per_second": chip.bytes_per_second for name in ("copy", "triad")}
     for way in ("host_to_device", "device_to_host"):
         for kind in ("pinned", "pageable"):

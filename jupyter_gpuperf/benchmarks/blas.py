@@ -1,7 +1,7 @@
-"""How fast NumPy multiplies matrices, by number of threads: which BLAS, and whether its threads help.
+"""Benchmark of NumPy's matrix products by number of threads: which BLAS it uses, and whether threads help.
 
-Each number of threads is a process of its own: thread pools read their settings once. A container's CPU quota is
-not what the libraries see, so more threads than processors is the usual reason why more is slower.
+Each number of threads runs in its own process, because thread pools read their settings only once. The libraries
+ignore a container's CPU quota, so having more threads than CPUs is the usual reason why more threads are slower.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ answer(seconds=taken, numpy=np.__version__, blas=blas)
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the rate of matrix products per number of threads; see the module docstring."""
     size = parameters["size"]
     resources.check_room(5 * 8 * size**2, hint="Ask for a smaller size.")
     _warn_of_settings(context)
@@ -73,7 +73,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def thread_counts(wanted: int) -> list[int]:
-    """Return the numbers of threads to try: one, doubling, and all that this process may use."""
+    """Return the numbers of threads to try: ``wanted`` alone, or from 1 up to the CPUs that this process may use.
+
+    They double each time, or grow fourfold with more than 16 CPUs.
+    """
     if wanted:
         return [wanted]
     most = max(1, int(resources.usable_cpus()))

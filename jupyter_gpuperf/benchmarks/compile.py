@@ -1,7 +1,7 @@
-"""What torch.compile gains here, and what it costs before: compiling cold, compiling from its cache, and the steps.
+"""Benchmark of torch.compile: time to compile cold, time to compile from its cache, and step time.
 
-Three figures that are often taken for one: the first step of a fresh process with an empty cache, the first step
-when the cache has it, and the steady state. The step is that of ``amp``, eager and compiled in turn.
+Three figures that are often confused: the first step of a fresh process with an empty cache, the first step with a
+filled cache, and the steady state. The step is that of ``amp``, eager and compiled in turn.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ CACHE_VARIABLE: Final = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure compile times and step times; see the module docstring."""
     with own_cache():
         return _run(parameters, context)
 
 
 @contextlib.contextmanager
 def own_cache() -> Iterator[None]:
-    """Give torch.compile an empty cache, before it looks: so that cold is cold, and nobody's cache grows."""
+    """Give torch.compile an empty temporary cache. A cold compile is then cold, and the user's cache does not grow."""
     before = os.environ.get(CACHE_VARIABLE)
     with tempfile.TemporaryDirectory(
         prefix="gpuperf-compile-", ignore_cleanup_errors=True
@@ -64,7 +64,7 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.warn(
             "This torch sees no CUDA device: a smaller step was measured on the processor."
         )
-    # Twice: eager and compiled live side by side.
+    # Two steps: the eager and the compiled one exist side by side.
     size = fitting_size(torch, device, network, [precision] * 2, context.warn)
     context.progress(0.05, "Compiling, with an empty cache")
     make = functools.partial(
@@ -91,14 +91,14 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
         **{f"{name}_step_seconds": values for name, values in found.samples.items()},
     }
     environment = {**describe(torch, device), "measured_batch_size": size.batch, **counted}
-    # The unit is that of the one figure that wears none.
+    # The unit of the one figure whose name carries none: break_even_steps.
     return Measured(unit="steps", figures=figures, samples=samples, environment=environment)
 
 
 def _compile(
     torch: Any, device: Any, make: Callable[..., TrainingStep]
 ) -> tuple[TrainingStep, float, dict[str, int]]:
-    """Return a compiled step, the seconds of its first call, and how many graphs and breaks it has."""
+    """Return a compiled step, the seconds of its first call, and its numbers of graphs and graph breaks."""
     from torch._dynamo.utils import counters
 
     torch._dynamo.reset()
@@ -116,7 +116,10 @@ def _compile(
 def _break_even(
     eager: Sequence[float], compiled: Sequence[float], cold_seconds: float
 ) -> dict[str, float] | None:
-    """Return after how many steps compiling has paid, by seconds of the same rounds; ``None`` if it may never."""
+    """Return after how many steps compiling has paid off; ``None`` if it may never.
+
+    ``eager`` and ``compiled`` are seconds per step of the same rounds.
+    """
     saved = median_interval([before - after for before, after in zip(eager, compiled, strict=True)])
     return inverse(saved, cold_seconds) if saved["low"] > 0 else None
 

@@ -1,9 +1,9 @@
-"""How fast a small network's forward pass runs: TinyNet, a convolution that moves much memory.
+"""Benchmark of a small network's forward pass: TinyNet, a convolution with much memory traffic.
 
 Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; a batch of 128 images of 224×224.
-Forward only, without gradients; random data that stays on the device. Its activations are larger
-than any cache, so the L2 needs no flushing. What other layouts, precisions and a compiler would gain is
-measured in turn with the pass that was asked for.
+Forward only, without gradients, on random data that stays on the device. The activations are larger than any
+cache, so the L2 needs no flushing. Variants (channels last, half precision, compiled) are measured in turn with the
+requested pass.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import Timing, warm_block
 
 ITSELF_SHARE: Final = 0.4
-"""Of the time, where variants are measured, too; they are several."""
+"""Share of the time limit for the requested pass if variants are measured too; the rest is for all variants."""
 ITSELF: Final = "eager"
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the forward pass and its variants; see the module docstring."""
     import torch
 
     device = first_device(torch)
@@ -88,7 +88,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def number_format(wanted: Pass, chip: Chip | None, *, tf32: bool) -> str:
-    """Return what the convolution really computes in: cuDNN rounds fp32 to TF32 where it may and the chip can."""
+    """Return the format that the convolution computes in: cuDNN rounds fp32 to TF32 if allowed and supported."""
     if wanted.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
         return "tf32"
     return wanted.precision
@@ -111,7 +111,7 @@ def _compare_variants(
                 blocks[name] = warm_block(variant.make(torch, device), device)
             except Unavailable as error:
                 context.warn(f"Not compiled: {error.message}")
-            except RuntimeError as error:  # torch.compile's own; what it says goes on for pages
+            except RuntimeError as error:  # raised by torch.compile; its message can be pages long
                 context.warn(f"Not compiled: {str(error).strip().splitlines()[0]}")
         return time_interleaved(
             blocks,
@@ -124,7 +124,7 @@ def _compare_variants(
 
 
 def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:
-    """Return what is compared, the pass that was asked for first."""
+    """Return the passes to compare, the requested pass first."""
     half = wanted.precision
     if half == "fp32":
         half = "bf16" if "bf16" in precisions_of(torch, device) else "fp16"
@@ -137,7 +137,7 @@ def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:
 
 
 def _needed_bytes(parameters: Mapping[str, Any]) -> int:
-    # The convolution's output and the ReLU's exist at the same time.
+    # The outputs of the convolution and of the ReLU exist at the same time.
     activations: int = parameters["batch_size"] * CHANNELS * parameters["image_size"] ** 2
     return 2 * 4 * activations
 
@@ -150,7 +150,7 @@ def _warn(timing: Timing, context: Context) -> None:
 
 
 def _cudnn_tf32(torch: Any) -> bool | None:
-    with contextlib.suppress(Exception):  # newer torch refuses when old and new settings are mixed
+    with contextlib.suppress(Exception):  # newer torch refuses a mix of old and new settings
         return bool(torch.backends.cudnn.allow_tf32)
     return None
 

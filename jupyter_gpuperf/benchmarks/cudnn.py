@@ -1,8 +1,8 @@
-"""What cuDNN's search for the fastest algorithm gains, and what it costs: ``torch.backends.cudnn.benchmark``.
+"""Benchmark of cuDNN's search for the fastest algorithm (``torch.backends.cudnn.benchmark``): its gain and its cost.
 
-With it, the first call of every new shape tries all algorithms. That pays where shapes stay the same, and
-costs anew with each ragged batch; some algorithms take much more memory. Measured with the switch on and off: steps of
-one shape in turn, the first call of shapes not seen before, and the most memory that these took.
+With the search, the first call of every new shape tries all algorithms. That pays off for constant shapes, but
+costs again with every new batch size; some algorithms take much more memory. Measures, with the switch on and off:
+steps of one shape in turn, the first call of each new shape, and the peak memory of these calls.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
 from jupyter_gpuperf.measure.timer import warm_block
 
 NEW_SHAPES: Final = 5
-"""Batches of sizes not seen before: as many first calls are timed."""
+"""Number of unseen batch sizes whose first call is timed."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure step times, first calls and peak memory with the search on and off; see the module docstring."""
     import torch
 
     if not torch.cuda.is_available() or not torch.backends.cudnn.is_available():
@@ -64,7 +64,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             firsts[f"{name}_new_shape_seconds"] = seconds
             peaks[f"{name}_peak_allocated_bytes"] = exactly(allocated)
             peaks[f"{name}_peak_reserved_bytes"] = exactly(reserved)
-        # Only now what stays: it would have counted as the other's memory.
+        # Allocate only now, or it counts in the other lane's peak.
         blocks: dict[str, Callable[[], float]] = {}
         for name, run_in in lanes.items():
             block = run_in(functools.partial(warm_block, make(size=size), device))
@@ -89,17 +89,17 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 @contextlib.contextmanager
 def lane(torch: Any, wanted: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
-    """Give what runs a function in a thread in which the switch is on or off, backward pass and all.
+    """Yield a function that runs another one in a thread with the switch on or off, including the backward pass.
 
-    cuDNN's plans are kept per thread and shape, whatever the switch was when they were made. In one thread the
-    plans of whichever came first would serve both. The switch is put back after each run.
+    cuDNN keeps its plans per thread and shape, whatever the switch was when it made them. In a single thread the
+    plans made first would serve both lanes. The switch is restored after each run.
     """
 
     def switched(work: Callable[[], Any]) -> Any:
         switches = torch.backends.cudnn
         before, switches.benchmark = switches.benchmark, wanted
         try:
-            # Else torch runs the backward pass in a thread that all lanes would share.
+            # Else torch runs the backward pass in a thread shared by all lanes.
             with torch.autograd.set_multithreading_enabled(False):
                 return work()
         finally:
@@ -115,7 +115,7 @@ def _first_calls(
     make: Callable[..., TrainingStep],
     size: Size,
 ) -> tuple[list[float], float, float]:
-    """Return seconds of a first step per new batch size, and the most memory allocated and reserved."""
+    """Return the seconds of a first step per new batch size, and the peak bytes allocated and reserved."""
     free(torch)
     torch.cuda.reset_peak_memory_stats(device)
     seconds = []
@@ -130,7 +130,7 @@ def _first_calls(
     allocated = float(torch.cuda.max_memory_allocated(device))
     reserved = float(torch.cuda.max_memory_reserved(device))
     free(torch)
-    return seconds[1:], allocated, reserved  # the very first loads the libraries
+    return seconds[1:], allocated, reserved  # the very first call loads the libraries
 
 
 BENCHMARK = Benchmark(

@@ -1,9 +1,8 @@
-"""How fast a DataLoader hands over batches: of in-memory images, or those of a notebook's own loader.
+"""Benchmark of a DataLoader: how fast it delivers batches of in-memory images, or of a notebook's own loader.
 
-The well-known test of 10000×3×224×224 random floats, with what is usually wrong in it mended:
-starting the workers is timed apart; the batches that prefetching had ready are discarded; blocks are
-whole rounds of all workers (batches come in bursts of one per worker, so single waits mislead); and
-it goes on until the interval is narrow instead of for a fixed count.
+The well-known test with 10000×3×224×224 random floats, without its usual mistakes: the start of the workers is timed
+separately; prefetched batches are discarded; a block is a whole number of rounds over all workers (batches come in
+bursts of one per worker, so single waits mislead); and it measures until the interval is narrow, not for a fixed count.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ IMAGE_SHAPE: Final = (3, 224, 224)
 CLASSES: Final = 1000
 IMAGE_BYTES: Final = 4 * 3 * 224 * 224
 HANG_SECONDS: Final = 60.0
-"""Beyond the time limit: a batch of the user's that takes workers longer than both is no slow one."""
+"""Seconds beyond the time limit after which a worker counts as hung: a slow batch does not take that long."""
 MEMORY_SHARE: Final = 0.6
 """Share of the available memory that the images may take."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure a DataLoader over random images; see the module docstring."""
     import torch
 
     batch_bytes = parameters["batch_size"] * IMAGE_BYTES
@@ -48,16 +47,16 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def run_on(subject: object, name: str, given: Mapping[str, Any], context: Context) -> Measured:
-    """Measure a loader like a notebook's own, in the notebook's process, where its data lies.
+    """Measure a loader like a notebook's own, in the notebook's process, where its data is.
 
     Parameters
     ----------
     subject
-        A torch DataLoader, or a data set. A new loader is made like it; its own iterator is never touched.
+        A torch DataLoader, or a dataset. A new loader is made like it; its own iterator is never touched.
     name
-        What the notebook calls it.
+        The name of the object in the notebook.
     given
-        The parameters that were asked for; all others are as the loader has them.
+        The requested parameters; all others are those of the loader.
 
     Raises
     ------
@@ -122,7 +121,7 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
     return DataLoader(
         data,
         batch_size=parameters["batch_size"],
-        # One endless epoch in random order: no restart ever falls into what is timed.
+        # One endless epoch in random order, so that no restart falls into the timed part.
         sampler=RandomSampler(data, replacement=True, num_samples=2**40),
         num_workers=workers,
         prefetch_factor=parameters["prefetch_factor"] if workers else None,

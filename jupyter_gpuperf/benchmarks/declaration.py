@@ -16,21 +16,21 @@ from jupyter_gpuperf.errors import BadRequest
 Scalar = bool | int | float | str
 
 LARGEST: Final = sys.float_info.max
-"""Bound of numbers that have no other: all are finite."""
+"""Default bound of numbers: all numbers must be finite."""
 LONGEST_TEXT: Final = 4096
-"""As long as a path may be on Linux."""
+"""Longest text in characters: the longest path on Linux."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameter:
-    """One parameter: enough to build a form, a flag and a check from.
+    """One parameter of a benchmark: enough to build a form field, a command-line flag and a check.
 
     Parameters
     ----------
     minimum, maximum
         Inclusive bounds of ``integer`` and ``number``.
     choices
-        What a ``choice`` may be. A ``text`` may be anything that has room on a line, such as a folder.
+        The values that a ``choice`` may take. A ``text`` may be any single line, such as a folder.
     """
 
     name: str
@@ -43,23 +43,23 @@ class Parameter:
 
     @classmethod
     def integer(cls, name: str, default: int, bounds: tuple[int, int], help: str) -> Parameter:
-        """Declare a whole number within bounds, which it may reach."""
+        """Declare an integer with inclusive bounds."""
         low, high = bounds
         return cls(name=name, type="integer", default=default, help=help, minimum=low, maximum=high)
 
     @classmethod
     def boolean(cls, name: str, default: bool, help: str) -> Parameter:
-        """Declare a switch."""
+        """Declare a boolean."""
         return cls(name=name, type="boolean", default=default, help=help)
 
     @classmethod
     def choice(cls, name: str, default: str, choices: tuple[str, ...], help: str) -> Parameter:
-        """Declare one of several words."""
+        """Declare a choice among several words."""
         return cls(name=name, type="choice", default=default, choices=choices, help=help)
 
     @classmethod
     def text(cls, name: str, default: str, help: str) -> Parameter:
-        """Declare a line of text."""
+        """Declare a single line of text."""
         return cls(name=name, type="text", default=default, help=help)
 
     @classmethod
@@ -70,7 +70,7 @@ class Parameter:
         *,
         minimum: float = 1.0,
     ) -> Parameter:
-        """Declare ``time_limit_seconds``."""
+        """Declare ``time_limit_seconds``, from ``minimum`` to 600 seconds."""
         return cls(
             name="time_limit_seconds",
             type="number",
@@ -81,7 +81,7 @@ class Parameter:
         )
 
     def check(self, value: object) -> Scalar:
-        """Return ``value`` as this parameter's type.
+        """Return ``value`` converted to this parameter's type.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Parameter:
         """
         if self.type == "integer" and isinstance(value, float) and value.is_integer():
             value = int(value)
-        # In Python a boolean is a number; here it isn't.
+        # In Python a boolean is a number; not here.
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         is_right = (
             (self.type == "boolean" and isinstance(value, bool))
@@ -111,7 +111,7 @@ class Parameter:
         low = -LARGEST if self.minimum is None else self.minimum
         high = LARGEST if self.maximum is None else self.maximum
         number = cast("float", value)
-        if not low <= number <= high:  # nor is NaN
+        if not low <= number <= high:  # NaN is refused too
             message = f"{self.name} = {reprlib.repr(number)} is out of range."
             hint = f"{self.name} goes from {low:.15g} to {high:.15g}."
             raise BadRequest("parameter_out_of_range", message, hint)
@@ -123,26 +123,26 @@ RIGOROUS: Final = Parameter.boolean(
     False,
     "Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
 )
-"""Of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
+"""Parameter of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """What a running benchmark may use of the world around it.
+    """The callbacks of a running benchmark.
 
     Parameters
     ----------
     progress
-        Takes a ratio from 0 to 1 and a few words.
+        Takes a ratio from 0 to 1 and a short text.
     warn
-        Takes a sentence that goes with the result.
+        Takes a sentence that is added to the result.
     """
 
     progress: Callable[[float, str], None]
     warn: Callable[[str], None]
 
     def span(self, begin: float, end: float, name: str = "") -> Context:
-        """Return the context of the work between two ratios; a name goes before all that it says."""
+        """Return the context of the work between two progress ratios; ``name`` is put before all its messages."""
         label = f"{name}: " if name else ""
         return Context(
             progress=lambda ratio, words: self.progress(
@@ -152,11 +152,11 @@ class Context:
         )
 
     def part(self, place: int, parts: int, name: str) -> Context:
-        """Return the context of one of several parts that take equally long."""
+        """Return the context of one of several parts that take equally long; ``place`` counts from 0."""
         return self.span(place / parts, (place + 1) / parts, name)
 
     def doubt(self, doubt: str | None) -> None:
-        """Warn of an interval that stayed wide, if it did."""
+        """Warn that an interval stayed wide; ``None`` means that it did not."""
         if doubt:
             self.warn(doubt)
 
@@ -166,28 +166,29 @@ def _fits_a_line(text: str) -> bool:
 
 
 Measured = dict[str, Any]
-"""What a benchmark returns: ``unit``, ``figures``, ``samples``, ``environment`` and, where a device has some,
-``limits``, in the shapes of :class:`schemas.BenchmarkResult`."""
+"""The result of a benchmark: ``unit``, ``figures``, ``samples``, ``environment`` and, if the device has any,
+``limits``, in the shapes of :class:`schemas.BenchmarkResult`.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Benchmark:
-    """A thing that can be measured on demand.
+    """A benchmark that can be run on demand.
 
     Parameters
     ----------
     name
-        Unique, snake_case: what people type.
+        Unique, snake_case: the name that users type.
     requires
         Python modules that the kernel's environment must have.
     all_devices
-        Whether it uses all devices of the machine, not one.
+        Whether it uses all devices of the machine instead of one.
     run
-        Measures. Imports what it needs itself; raises a ``GpuPerfError`` to say what is in the way.
+        Measures. Imports its own dependencies; raises a ``GpuPerfError`` if it can't run.
     run_on
-        Measures an object of a notebook, in the notebook's own process: takes the object, what the notebook calls it,
-        the parameters that were given (those on how long to measure always), and the context. What it returns names
-        the ``parameters`` that it really ran with. ``None`` where there is nothing of the kind.
+        Measures an object of a notebook, in the notebook's own process. Takes the object, its name in the notebook,
+        the given parameters (always with those that limit the measuring time), and the context. Its result lists the
+        ``parameters`` that were really used. ``None`` if the benchmark can't do this.
     """
 
     name: str
@@ -200,7 +201,7 @@ class Benchmark:
     run_on: Callable[[object, str, Mapping[str, Any], Context], Measured] | None = None
 
     def check(self, parameters: Mapping[str, object]) -> dict[str, Scalar]:
-        """Return all parameters, those not given with their defaults.
+        """Return all parameters, with defaults for those not given.
 
         Raises
         ------

@@ -1,7 +1,8 @@
-"""How fast images are read and decoded: OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.
+"""Benchmark of reading and decoding images: OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.
 
-Both, because they rank differently: who is fastest alone need not be in workers that share memory bandwidth and
-caches. The same files for all, in turn, from a warm page cache: what is measured is decoding. Disks: see ``io``.
+Both are measured because they rank differently: the fastest reader on one thread need not be the fastest in workers,
+which share memory bandwidth and caches. All readers read the same files in turn from a warm page cache, so this
+measures decoding. For disks, see ``io``.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from jupyter_gpuperf.measure.statistics import inverse, mean_interval
 MADE: Final = 48
 MOST_IMAGES: Final = 512
 ALONE_SHARE: Final = 0.5
-"""Of the time, for the readers on one thread; the rest is for the workers."""
+"""Share of the time limit for the readers on one thread; the rest is for the workers."""
 BATCH: Final = 16
 ROUNDS_A_BLOCK: Final = 2
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the images per second of each reader; see the module docstring."""
     found = readers()
     if not found:
         message = "None of OpenCV, Pillow and torchvision is installed here."
@@ -79,13 +80,13 @@ def _paths(folder: str, own: Path) -> list[Path]:
 
 
 def _working(found: dict[str, Reader], names: Sequence[str], context: Context) -> dict[str, Reader]:
-    """Return the readers that can read all of the images; it also warms the page cache."""
+    """Return the readers that can read all images. This also warms the page cache."""
     working = {}
     for name, reader in found.items():
         try:
             for path in names:
                 reader(path)
-        except Exception as error:  # each library has its own; which image is what matters  # noqa: BLE001
+        except Exception as error:  # the type depends on the library; the image matters  # noqa: BLE001
             context.warn(f"{name} can't read all of the images and was left out: {error}")
         else:
             working[name] = reader
@@ -127,7 +128,7 @@ def _in_workers(
     parameters: Mapping[str, Any],
     context: Context,
 ) -> dict[str, list[float]]:
-    """Return each reader's seconds per image, a sample per block."""
+    """Return each reader's seconds per image, one sample per block."""
     workers = parameters["workers"] or max(1, int(resources.usable_cpus()))
 
     def time_reader(name: str, reader: Reader, context: Context) -> list[float]:
@@ -154,7 +155,7 @@ def _in_workers(
 
 
 class Images:
-    """An endless data set of files: what a worker returns is only the reader's proof that it decoded."""
+    """An endless dataset of files. An item is only its index, as proof that the reader decoded the file."""
 
     def __init__(self, reader: Reader, names: Sequence[str]) -> None:
         self._reader, self._names = reader, names

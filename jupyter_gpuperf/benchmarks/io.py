@@ -1,8 +1,8 @@
-"""How fast the disk under a data set is: sequential reads, small random reads and many small files.
+"""Benchmark of the disk under a dataset: sequential reads, small random reads and many small files.
 
-A file that was read once lies in the page cache, and its second read says nothing about the disk. So cold and warm
-are told apart: the pages of the file are dropped by ``posix_fadvise`` (which needs no root), and ``mincore`` says how
-many are really gone. Where they stay, as in a file system in memory, there is no cold figure.
+A file that was read once is in the page cache, so reading it again does not measure the disk. Cold and warm reads are
+therefore separate: ``posix_fadvise`` drops the file's pages (without root), and ``mincore`` reports how many are
+really gone. If they stay, as in a file system in memory, there is no cold figure.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ RANDOM_BYTES: Final = 1 << 14
 RANDOM_READS: Final = 64
 SMALL_FILES: Final = 64
 SMALL_BYTES: Final = 110_000
-"""About a photograph of a data set."""
+"""About the size of a photograph in a dataset."""
 GONE_RATIO: Final = 0.05
-"""Pages that may stay in memory for a read to count as cold."""
+"""Largest share of pages still in memory for a read to count as cold."""
 KEEP_FREE: Final = 0.1
-"""Share of the free disk that is left alone, at least."""
+"""Smallest share of the free disk space that is left unused."""
 MOST_FILES: Final = 4096
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure cold and warm reads; see the module docstring."""
     size = MIB * parameters["size_mib"]
     with _files(parameters["folder"], size, context) as (large, small, folder):
         read_bytes, files = _size_of(large), len(small)
-        # Figure, how much of it a block reads, and the block.
+        # Name of the figure, amount read per block, and the block.
         plan: list[tuple[str, int, Callable[[], float]]] = [
             ("cold_read_bytes_per_second", read_bytes, lambda: _cold(large, _read)),
             ("warm_read_bytes_per_second", read_bytes, lambda: _warm(large)),
@@ -79,7 +79,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 def _files(
     folder: str, size: int, context: Context
 ) -> Iterator[tuple[list[Path], list[Path], Path]]:
-    """Give the large files and the small ones: the user's own, or files made for it and removed."""
+    """Yield the large files, the small files and their folder: the user's own, or temporary files."""
     if folder:
         named = Path(folder).expanduser()
         yield (*_existing(named, size), named)
@@ -100,7 +100,7 @@ def _files(
 
 
 def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
-    """Choose files of the user's up to ``size`` bytes; they are read and never written."""
+    """Return some of the user's files, about ``size`` bytes in total, and the smallest of them. Files are only read."""
     if not folder.is_dir():
         raise NotFound("no_folder", f"There is no folder {folder}.", "Name one that holds files.")
     found: list[Path] = []
@@ -125,7 +125,7 @@ def _write(path: Path, size: int) -> Path:
         for begin in range(0, size, PIECE_BYTES):
             file.write(piece[: min(PIECE_BYTES, size - begin)])
         file.flush()
-        os.fsync(file.fileno())  # pages that are not written yet can't be dropped
+        os.fsync(file.fileno())  # pages that are not yet written can't be dropped
     return path
 
 
@@ -174,7 +174,7 @@ def _read(path: Path) -> None:
 def _read_randomly(path: Path) -> None:
     places = max(1, path.stat().st_size // RANDOM_BYTES)
     with path.open("rb", buffering=0) as file:
-        # Without it, each small read brings its neighbours along.
+        # Without this, each small read also loads its neighbors.
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         for _ in range(RANDOM_READS):
             os.pread(file.fileno(), RANDOM_BYTES, random.randrange(places) * RANDOM_BYTES)

@@ -1,8 +1,8 @@
-"""What it costs the host to give the device work.
+"""Benchmark of the host's cost of launching GPU kernels.
 
-A kernel that does next to nothing, launched one after another: the time per launch is the host's. A model
-whose kernels are shorter than that is launch-bound: the device waits for Python. A captured graph shows how
-much of it replaying saves. On a processor, the same for one tiny operation.
+Launches a kernel that does next to nothing, again and again: the time per launch is the host's. A model whose kernels
+are shorter than that is launch-bound: the device waits for Python. A captured graph shows how much replaying saves.
+On a CPU, the same for one tiny operation.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
 
 CALLS: Final = 500
-"""Launches in a block; fewer than the device's queue holds, so that the host never waits for room."""
+"""Launches per block; fewer than the device's queue holds, so that the host never waits for a free slot."""
 GRAPH_KERNELS: Final = 100
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure seconds per launch, with and without waiting, and per kernel of a graph; see the module docstring."""
     import torch
 
     device = first_device(torch)
@@ -53,7 +53,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     for place, (name, block) in enumerate(blocks.items()):
         part = context.part(place, len(blocks), name.removesuffix("_seconds").replace("_", " "))
         for _ in range(3):
-            block()  # compiles, allocates, wakes the clocks
+            block()  # compiles, allocates, raises the clocks
         stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
         samples[name] = stopwatch.blocks(block, words=lambda last: f"{1e6 * last:.2f} µs")
     figures = {name: median_interval(values) for name, values in samples.items()}
@@ -70,7 +70,7 @@ def _block_of(
     kernels: int = 1,
     to_the_end: bool = False,
 ) -> Callable[[], float]:
-    """Return a function that makes the calls, and returns the seconds of one of their kernels."""
+    """Return a function that makes ``calls`` calls and returns the seconds per kernel."""
 
     def block() -> float:
         synchronize(torch, device)

@@ -1,8 +1,8 @@
-"""The fastest matrix product that this device can do, per number format.
+"""Benchmark of the fastest matrix product that this device reaches, per number format.
 
-What a data sheet promises holds for no shape; how near one comes depends on the shape, the library and the
-power limit. So shapes are searched: a coarse grid first, the neighbours of the best, and the winners again for
-longer. Operands are random: zeros draw less power, and would look faster.
+No shape reaches the data sheet's rate; how near it comes depends on the shape, the library and the power limit.
+Shapes are therefore searched: first a coarse grid, then the neighbors of the best, then the winners again for longer.
+Operands are random: zeros draw less power, and would look faster.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ LARGEST: Final = 16_384
 SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
 SHARE_OF_MEMORY: Final = 0.5
 ITEM_BYTES: Final = {"fp32": (4, 4), "tf32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "fp8": (1, 2)}
-"""Of an operand, and of the product."""
+"""Bytes per item of an operand, and of the product."""
 LEAST_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
 SEARCH_SHARE: Final = 0.75
-"""Of the time: the rest goes to the winner."""
+"""Share of the time limit for the search; the rest is for timing the winner."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure the highest rate per number format, in floating-point operations per second; see the module docstring."""
     import torch
 
     device = first_device(torch)
@@ -83,7 +83,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 def _measure(
     products: Products, parameters: Mapping[str, Any], context: Context, share: float
 ) -> tuple[Shape, list[float]]:
-    """Search with a part of this share of the time, then time the winner."""
+    """Search for the best shape within ``share`` of the time limit; return it with its samples, in seconds per call."""
 
     def words(best: float) -> str:
         return f"{best / 1e12:.3g} Tflop/s so far"
@@ -117,14 +117,14 @@ def _work(shape: Shape, kind: str) -> Work:
 
 
 class Products:
-    """Matrix products of one format, on operands that are made once and looked at in any shape.
+    """Matrix products of one format. The operands are allocated once and viewed in any shape.
 
-    torch's switches for TF32 are set for them until :meth:`close`.
+    Sets torch's TF32 switches for the format; :meth:`close` restores them.
 
     Parameters
     ----------
     cold
-        Whether the device's cache is emptied before each product that is timed.
+        Whether the device's cache is emptied before each timed product.
     """
 
     def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:
@@ -142,12 +142,12 @@ class Products:
         self._out = torch.empty(count, device=device, dtype=product)
 
     def close(self) -> None:
-        """Free the operands, and put torch's switches back."""
+        """Free the operands and restore torch's switches."""
         self._torch.set_float32_matmul_precision(self._before)
         self._operands, self._out = [], None
 
     def grid(self) -> list[Shape]:
-        """Return the coarse shapes, the middle ones first, so that a search cut short has seen them."""
+        """Return the coarse shapes, those of medium size first, so that a search cut short has seen them."""
         step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))
@@ -155,7 +155,7 @@ class Products:
         return sorted(shapes, key=lambda shape: sum(abs(math.log(size / middle)) for size in shape))
 
     def call(self, shape: Shape) -> Callable[[], object]:
-        """Return a function that does one product of this shape."""
+        """Return a function that computes one product of this shape."""
         rows, columns, inner = shape
         torch = self._torch
         a = self._operands[0][: rows * inner].view(rows, inner)
@@ -169,10 +169,10 @@ class Products:
         return lambda: torch.mm(a, wide, out=out)
 
     def rate(self, shape: Shape, seconds: float) -> float:
-        """Return the operations per second of this shape, over about so many seconds."""
+        """Return the operations per second of this shape, measured for about ``seconds``."""
         call = self.call(shape)
         time_block = block_timer(call, self.device, self.flush)
-        once = time_block(1)  # chooses the kernel too
+        once = time_block(1)  # also selects the GPU kernel
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)
 

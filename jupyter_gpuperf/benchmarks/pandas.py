@@ -1,7 +1,7 @@
-"""How fast pandas reads a CSV file, by engine, and groups it; with the memory that takes.
+"""Benchmark of pandas: reading a CSV file by engine, and grouping it; time and memory.
 
-The file is made here, of random numbers, words and dates, and lies warm in the page cache: what is measured is
-parsing. Each piece of work has a process of its own, whose highest resident memory is the system's own figure.
+The file is made here of random numbers, words and dates, and is in the page cache: the benchmark measures parsing.
+Each task runs in its own process, whose peak resident memory is the system's own figure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jupyter_gpuperf.measure.statistics import exactly, median_interval
 
 ENGINES: Final = ("c", "pyarrow", "python")
 PYTHON_ENGINE_ROWS: Final = 20_000
-"""The engine in Python is fifty times slower: it gets fewer rows, and is told per row like the others."""
+"""Rows for the Python engine, which is fifty times slower: it reads fewer rows than the others."""
 ROW_BYTES: Final = 70
 WORDS: Final = 500
 
@@ -50,7 +50,7 @@ answer(seconds=timed(work, seconds), pandas=pd.__version__, peak_bytes=peak)
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure time and peak memory of each task; see the module docstring."""
     rows = parameters["rows"]
     resources.check_room(12 * ROW_BYTES * rows, hint="Ask for fewer rows.")
     engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
@@ -81,7 +81,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def write_table(path: Path, rows: int) -> None:
-    """Write a table of numbers, words and dates; the same for the same number of rows."""
+    """Write a CSV table of numbers, words and dates; always the same for the same number of rows."""
     draw = random.Random(0)
     words = [f"word{number}" for number in range(WORDS)]
     with path.open("w") as file:

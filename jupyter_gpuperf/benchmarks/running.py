@@ -1,4 +1,4 @@
-"""Runs a request to its result; what the worker does. Standard library only."""
+"""Run a request and report its result; used by the worker. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Say = Callable[[dict[str, Any]], None]
 
 
 def run_request(request: Mapping[str, Any], say: Say) -> None:
-    """Run ``{"benchmark", "parameters"}``; say progress, and in the end a result or an error."""
+    """Run ``{"benchmark", "parameters"}``; report progress, and finally a result or an error."""
     try:
         benchmark = find(request["benchmark"])
         parameters = benchmark.check(request["parameters"])
         say({"type": "result", "result": _run(benchmark, parameters, say)})
     except GpuPerfError as error:
         say({"type": "error", **error.to_dict()})
-    except Exception as error:  # the worker's main: whatever a benchmark raises is told, not lost
+    except Exception as error:  # the worker's top level: report any error of a benchmark
         logger.exception("The benchmark failed.")
         say({"type": "error", **_failed(error).to_dict()})
 
@@ -51,9 +51,9 @@ def _check_packages(benchmark: Benchmark) -> None:
 
 
 def _failed(error: Exception) -> GpuPerfError:
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: torch may not be here
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: torch may not be installed
         return _out_of_memory("Memory of the GPU")
-    # For the CPU's memory torch raises no type of its own.
+    # torch has no exception type of its own for running out of CPU memory.
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
         return _out_of_memory("Memory of this machine")
     return GpuPerfError(

@@ -1,9 +1,8 @@
-"""How long one waits before anything happens: JupyterLab's server, its extensions, its page, torch, the shell.
+"""Benchmark of startup times: JupyterLab's server, its extensions and page, importing torch, and the shell.
 
-The server is started as the user starts it, with the user's own configuration and extensions, on a free local port and
-in an empty folder, until it answers. An extension's share is the time that the server's own log shows between its line
-and the one before. Where there is a Chromium, it opens the page with nothing cached, until the splash is gone. Then the
-server is ended.
+The server is started with the user's own configuration and extensions, on a free local port and in an empty folder,
+until it responds. An extension's share is the time in the server's log between its line and the previous line. If
+there is a Chromium, it opens the page without a cache, until the splash screen is gone. Then the server is stopped.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ answer(seconds=time.perf_counter() - began)
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure each startup several times; see the module docstring."""
     pieces = _pieces(parameters, context)
     samples: dict[str, list[float]] = {}
     rounds = parameters["rounds"]
@@ -76,7 +75,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 def _pieces(
     parameters: Mapping[str, Any], context: Context
 ) -> dict[str, Callable[[], Mapping[str, float]]]:
-    """Return what can be started here."""
+    """Return what can be started here: name → function that starts it and returns seconds per figure."""
     pieces: dict[str, Callable[[], Mapping[str, float]]] = {}
     if parameters["server"]:
         if importlib.util.find_spec("jupyterlab"):
@@ -101,7 +100,7 @@ def _pieces(
 
 
 def _server(browser: str | None) -> dict[str, float]:
-    """Start JupyterLab until it answers, open its page, and end it; return all their seconds."""
+    """Start JupyterLab, wait until it responds, open its page, stop it; return the seconds of each part."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
         home = Path(folder)
         token = secrets.token_hex(16)
@@ -167,7 +166,7 @@ def _page(program: str, address: str, home: Path) -> dict[str, float]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server, and what it started: it leads a session of its own."""
+    """Stop the server and its child processes, which share its session."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
@@ -178,7 +177,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def shares_of(lines: Sequence[str]) -> dict[str, float]:
-    """Return each extension's seconds from a server's log: linking it, which imports it, and loading it."""
+    """Return the seconds of each extension from a server's log: linking, which imports it, plus loading."""
     found: dict[str, float] = {}
     before: datetime | None = None
     for line in lines:
@@ -216,7 +215,7 @@ def _shell(shell: str) -> dict[str, float]:
             stderr=subprocess.DEVNULL,
             check=False,
             timeout=LONGEST_SECONDS,
-            start_new_session=True,  # an interactive shell must not take our terminal
+            start_new_session=True,  # an interactive shell must not take over our terminal
         )
         taken.append(time.perf_counter() - began)
     return {"shell": statistics.median(taken)}

@@ -1,8 +1,8 @@
-"""How fast a ResNet-50 trains here: forward, loss, backward and optimizer, on images that stay on the device.
+"""Benchmark of training ResNet-50: forward, loss, backward and optimizer, on images that stay on the device.
 
-No loader, no copies: what the device could do if data were free. Model FLOP use is the share of the chip's dense
-peak that the network's own arithmetic takes, as torch counts it: forward and backward, without what is
-recomputed or cast.
+Without a DataLoader or copies: the rate that the device could reach if data were free. Model FLOP utilization is the
+share of the chip's dense peak that the network's own arithmetic takes, as torch counts it: forward and backward,
+without recomputation or casts.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
 
 NETWORK = "resnet50"
 WARM_STEPS = 3
-"""The first of a compiled network is longer than any warm-up; these follow, so that the clocks are up."""
+"""Steps before timing: a compiled network's first takes longer than any warm-up, and the rest raise the clocks."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure; see the module."""
+    """Measure seconds per training step; see the module docstring."""
     import torch
 
     device = first_device(torch)

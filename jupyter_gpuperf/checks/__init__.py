@@ -1,7 +1,7 @@
-"""Everything that makes a GPU notebook slow or broken, looked at. A new check is an entry in its subject's file here.
+"""Checks for everything that makes a GPU notebook slow or broken. To add a check, add an entry to its subject's file.
 
-Other packages add theirs through the entry point group ``jupyter_gpuperf.checks``. Standard library
-only at module level: workers in foreign environments import this.
+Other packages add checks through the entry point group ``jupyter_gpuperf.checks``. Use only the standard
+library at module level: workers in foreign environments import this.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ SUBJECTS: tuple[ModuleType, ...] = (
     jupyter,
     notebook,
 )
-"""The subjects, in the order in which people see them."""
+"""The subjects, in display order."""
 
 
 def checks_of(subject: ModuleType) -> tuple[Check, ...]:
-    """Return the checks that a subject's file declares, in its order."""
+    """Return the checks that a subject's module declares, in the order of the file."""
     return tuple(each for each in vars(subject).values() if isinstance(each, Check))
 
 
 CHECKS: tuple[Check, ...] = tuple(each for subject in SUBJECTS for each in checks_of(subject))
-"""Every check of this package."""
+"""All checks of this package, in display order."""
 
 
 def subject_of(check: Check) -> str:
-    """Return the subject that a check belongs to; ``other`` for those of other packages."""
+    """Return the name of the subject that a check belongs to; ``other`` for checks of other packages."""
     found = (each.__name__ for each in SUBJECTS if check in checks_of(each))
     return next(found, "other").rpartition(".")[2]
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Return this package's checks and those of other packages in this environment.
+    """Return the checks of this package and of other packages in this environment.
 
-    One that can't be loaded, or that repeats a name, is logged and left out.
+    A check that can't be loaded, or whose name is already taken, is logged and left out.
     """
     return with_additions(CHECKS, "checks", Check, lambda check: check.name)

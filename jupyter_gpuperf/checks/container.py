@@ -1,4 +1,4 @@
-"""What the container, or whoever started this process, allows it."""
+"""Limits that a container, or whatever started this process, sets: GPUs, shared memory, files, CPU and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check is, and what it can find. Standard library only: workers in foreign environments import this."""
+"""What a check is, and its possible outcomes. Standard library only: workers in foreign environments import this."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ QUICK_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a check found.
+    """The result of a check.
 
     Parameters
     ----------
     found
-        A sentence, or the reason why it is not known.
+        What the check found, or why the result is unknown; one sentence.
     fix
-        What to type, for this very machine; lines to copy. With ``ok`` it is an offer.
+        Commands to copy and run on this machine. With status ``ok`` they are optional.
     then
-        What to know or do besides, in a sentence.
+        A further step or fact, in one sentence.
     """
 
     status: Literal["ok", "warn", "fail", "unknown"]
@@ -34,37 +34,37 @@ class Outcome:
 
 
 fine = partial(Outcome, "ok")
-"""All is well; ``fix`` is an offer."""
+"""Everything is fine; ``fix`` is optional."""
 suspect = partial(Outcome, "warn")
-"""It works, and costs speed, memory or trust."""
+"""It works, but costs speed, memory or trust."""
 broken = partial(Outcome, "fail")
 """It does not work."""
 not_known = partial(Outcome, "unknown")
-"""Nothing can be said here; what is found says why."""
+"""The check can't decide here; ``found`` says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing to look at.
+    """One check.
 
     Parameters
     ----------
     name
         Unique, snake_case: the ``id`` on the wire.
     label
-        What is looked at, in two or three words.
+        What is checked, in two or three words.
     why
-        Why it matters, in a sentence.
+        Why it matters, in one sentence.
     expected
-        What is right.
+        The correct state.
     run
-        Looks, and changes nothing. What it looks at comes from the machine given.
+        Examines the given machine and returns the outcome. It changes nothing.
     link
-        Where the facts come from.
+        The source of the facts.
     messages
-        What other programs print when this is wrong: the words that people search for.
+        Error messages that other programs print when this is wrong: the words that people search for.
     seconds
-        After this long the outcome is unknown.
+        Time limit in seconds; after it the outcome is unknown.
     """
 
     name: str
@@ -80,15 +80,15 @@ class Check:
 def check(
     *needs: Callable[[Machine], Any], **declared: Any
 ) -> Callable[[Callable[..., Outcome]], Check]:
-    """Make a :class:`Check` of the function below; its name, without the underscore, is the check's.
+    """Decorate a function as a :class:`Check`, named like the function without its leading underscore.
 
     Parameters
     ----------
     needs
-        Each returns what the function takes besides the machine, ``None`` for nothing, or the outcome that
-        says why there is nothing to look at; then the function is not called.
+        Each is called with the machine. It returns the next argument of the function, ``None`` for no argument,
+        or an outcome that says why there is nothing to check; then the function is not called.
     declared
-        What :class:`Check` takes besides ``name`` and ``run``.
+        The fields of :class:`Check` except ``name`` and ``run``.
     """
 
     def declare(look: Callable[..., Outcome]) -> Check:

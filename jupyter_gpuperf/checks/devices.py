@@ -55,7 +55,7 @@ def _names_a_device(entry: str, shown: list[Gpu]) -> bool:
     if entry.isdigit():
         return any(each.index == str(int(entry)) for each in shown)
     if entry.startswith("MIG-"):
-        return bool(UUID.fullmatch(entry))  # instances are not listed by this query
+        return bool(UUID.fullmatch(entry))  # this query does not list MIG instances
     return len(entry) > 4 and any(each.values.get("uuid", "").startswith(entry) for each in shown)
 
 
@@ -128,7 +128,7 @@ def _pcie_link(machine: Machine, shown: list[Gpu]) -> Outcome:
                 then="Seat the card again, or move it into a slot with all lanes.",
             )
         generation, newest = each.number("pcie.link.gen.current"), each.number("pcie.link.gen.max")
-        # An idle device rests at a slower link; only at full clocks does it tell.
+        # An idle device uses a slower link; the link speed is meaningful only at full clocks.
         at_work = each.word("pstate") == "P0" and (each.number("utilization.gpu") or 0) > 0
         if generation and newest and generation < newest and at_work:
             return suspect(
@@ -142,7 +142,7 @@ def _pcie_link(machine: Machine, shown: list[Gpu]) -> Outcome:
 
 
 def _pairs(shown: list[Gpu], first: str, second: str) -> list[tuple[Gpu, float, float]]:
-    """Return the devices that tell both of two figures, with these."""
+    """Return the devices that report both figures, each with the two values."""
     told = [(each, each.number(first), each.number(second)) for each in shown]
     return [(each, a, b) for each, a, b in told if a is not None and b is not None]
 

@@ -1,4 +1,4 @@
-"""The driver: there, loaded, of one version, answering, and able to start CUDA."""
+"""Checks of the driver: it is installed, loaded, of one version, responds, and can start CUDA."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 RELOAD: Final = "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia"
 WITH_DRIVER: Final = ("--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
-"""What a container is started with."""
+"""The flags that give a container the driver."""
 CUDA_ERRORS: Final = {
     802: "sudo systemctl restart nvidia-fabricmanager",
     803: RELOAD,
     999: "sudo modprobe nvidia_uvm",
 }
-"""What mends an error of cuInit; the number is CUDA's own."""
+"""The command that fixes each error of cuInit, by CUDA's error number."""
 
 
 INSTALLING: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"

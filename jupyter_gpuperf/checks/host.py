@@ -1,4 +1,4 @@
-"""The machine: where the process runs, how its processors are clocked, swap, and the clock."""
+"""Checks of the machine: NUMA placement, CPU clocks, huge pages, swap, and the clock source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SWAPPED_BYTES: Final = 256 << 20
 PRESSURE_PERCENT: Final = 10.0
 SLOW_CLOCKS: Final = frozenset({"hpet", "acpi_pm", "jiffies", "pit"})
 RAISES_ITSELF: Final = ("intel_pstate", "amd-pstate-epp", "amd_pstate_epp")
-"""With these drivers, `powersave` goes up under load like any other."""
+"""With these drivers the `powersave` governor still raises the clock under load."""
 
 
 KERNEL: Final = "https://docs.kernel.org/admin-guide"

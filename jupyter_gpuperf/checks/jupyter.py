@@ -1,4 +1,4 @@
-"""The Jupyter server: versions, extensions on both sides, and kernel specs."""
+"""Checks of the Jupyter server: versions, extensions on both sides, and kernel specs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
             "The panel's server extension is disabled."
             if enabled is False
             else "The panel's server extension is not configured.",
-            # The command would write beside the file that disables it, and change nothing.
+            # The command would write next to the file that disables it, without effect.
             fix=_editing(machine, file, f"{EXTENSIONS_OF}[{OURS!r}] = True")
             if file
             else f"jupyter server extension enable --sys-prefix {OURS}",
@@ -129,11 +129,11 @@ def _lab_wanted(package: dict[str, Any]) -> str:
 
 
 def allows(wanted: str, major: int) -> bool:
-    """Tell whether a range such as ``^3.0.6 || ^4.0.0`` allows a major version."""
+    """Return whether a range such as ``^3.0.6 || ^4.0.0`` allows a major version."""
     for part in wanted.split("||"):
         found = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
         if found is None or int(found[2]) == major:
-            return True  # None: `*`, a branch, or what is not understood
+            return True  # None: `*`, a branch, or a format we don't parse
         if found[1].startswith(">") and int(found[2]) < major:
             return True
     return False

@@ -1,4 +1,4 @@
-"""CUDA's libraries: several toolkits, paths that win over torch's own, and what a process really loaded."""
+"""Checks of CUDA's libraries: several toolkits, paths that override torch's own, and what the process has loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CUDA_LIBRARY: Final = re.compile(
     r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
 )
 FIRST_SHIM: Final = 12
-"""From this version on the distribution `pynvml` has no module of that name of its own."""
+"""From this version on, the distribution `pynvml` no longer contains its own module of that name."""
 
 
 @check(
@@ -87,20 +87,20 @@ def _library_path(machine: Machine) -> Outcome:
 
 
 def _taken_from(machine: Machine, folder: str, names: list[str]) -> str | None:
-    """Return a library of CUDA that is taken from a folder although torch brings its own."""
+    """Return a CUDA library that a folder provides in place of torch's own; ``None`` if there is none."""
     brought = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
     if not brought or not any(CUDA_LIBRARY.match(name) for name in names):
         return None
     loaded = chain(*libraries(machine, CUDA_LIBRARY).values())
     real = machine.link(folder)
     taken = [Path(path).name for path in loaded if str(Path(path).parent) == real]
-    # cuDNN opens its parts only when they are needed, and then finds the wrong ones.
+    # cuDNN opens its sub-libraries only when needed, and would then find the wrong ones.
     parts = [name for name in names if name.startswith("libcudnn")]
     return next(iter([*taken, *parts]), None) if torch(machine).get("cuda") else None
 
 
 def without(path: str, folder: str) -> str:
-    """Return a search path without one of its folders."""
+    """Return a search path with one of its folders removed."""
     return ":".join(each for each in path.split(":") if each != folder)
 
 

@@ -1,4 +1,4 @@
-"""What a notebook needs of both sides: widgets, figures, output, and the terminal's start."""
+"""Checks of what a notebook needs on both sides: widgets, figures, output limits, and the shell's startup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 MANAGER: Final = "@jupyter-widgets/jupyterlab-manager"
 MANAGER_FOR: Final = {7: 3, 8: 5}
-"""ipywidgets' major version → that of its half in the page."""
+"""Major version of ipywidgets → major version of its JupyterLab extension."""
 DEFAULT_RATE: Final = 1_000_000.0
 SLOW_STARTERS: Final = (
     "oh-my-zsh",
@@ -152,7 +152,7 @@ def _shell_start(machine: Machine) -> Outcome:
     if files is None:
         return not_known("It is not known which shell a terminal starts.")
     text = "\n".join(machine.text(f"{machine.home}/{name}") or "" for name in files)
-    # conda's own lines are known by a comment.
+    # Keep conda's comment: it marks the lines that conda added.
     active = re.sub(r"(?m)^\s*#(?!.*conda initialize).*$", "", text)
     found = [name for name in SLOW_STARTERS if name in active]
     plugins = re.search(r"^\s*plugins=\(([^)]*)\)", active, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The Python environment: what fits together, what is there twice, and what compiling needs."""
+"""Checks of the Python environment: conflicts, duplicates, and what compiling needs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _dependencies(machine: Machine) -> Outcome:
         return fine(f"{len(versions(machine))} packages, none in conflict.")
     first = wrong[0]
     has = first.found or "none"
-    # The one that asks is brought up to date together with what it asks for, so that they agree.
+    # Upgrade the package together with its requirement, so that the two agree.
     names = dict.fromkeys([name for each in wrong for name in (each.package, f'"{each.needs}"')])
     fix = machine.pip("install", *names)
     if len(wrong) > 1:
@@ -186,7 +186,7 @@ def _compiler(machine: Machine) -> Outcome:
     chosen = machine.environment.get("CC", "")
     found = next(filter(None, map(machine.which, [chosen] if chosen else COMPILERS)), None)
     header = machine.exists(f"{machine.headers}/Python.h")
-    python = machine.headers.rpartition("/")[2].rstrip("t")  # as python3.12
+    python = machine.headers.rpartition("/")[2].rstrip("t")  # such as python3.12
     if found and header:
         return fine(f"{found}, and Python.h.")
     sentence = (

@@ -1,4 +1,4 @@
-"""Runs all checks at once, each for as long as it may take, and makes a report of it. Standard library only."""
+"""Run all checks in parallel, each with its time limit, and build the report. Standard library only."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 
 Say = Callable[[dict[str, Any]], None]
 TOLD: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
-"""What the one who asks may tell of the machine."""
+"""The facts about the machine that a request may contain."""
 
 
 def run_request(request: Mapping[str, Any], say: Say) -> None:
-    """Examine what ``{"parameters": {…}}`` tells, and say the result."""
+    """Run all checks on the machine described by ``{"parameters": {…}}``, and report the result."""
     told: Mapping[str, Any] = request["parameters"]
     environment = {**os.environ, **told.get("environment", {})}
     for name in told.get("unset", ()):
@@ -38,7 +38,7 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
 
 
 def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
-    """Return the report: every check's outcome, and what the environment is."""
+    """Run the checks and return the report: each check's outcome, and a description of the environment."""
     began = time.monotonic()
     runs = [_Run(check, machine) for check in checks]
     for run in runs:
@@ -55,7 +55,7 @@ def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
 
 
 class _Run(threading.Thread):
-    """One check in a thread of its own; one that hangs is left behind."""
+    """One check in its own thread. A check that hangs is abandoned."""
 
     def __init__(self, check: Check, machine: Machine) -> None:
         super().__init__(name=check.name, daemon=True)
@@ -65,17 +65,20 @@ class _Run(threading.Thread):
         self._seconds: float | None = None
 
     def run(self) -> None:
-        """Look, and keep the outcome."""
+        """Run the check and store its outcome."""
         began = time.monotonic()
         try:
             outcome = self._check.run(self._machine)
-        except (Exception, SystemExit) as error:  # a check's own defect must not hide the others
+        except (Exception, SystemExit) as error:  # one faulty check must not hide the others
             logger.exception("The check %s failed.", self._check.name)
             outcome = not_known(f"The check itself failed: {type(error).__name__}: {error}.")
         self._seconds, self._outcome = time.monotonic() - began, outcome
 
     def finding(self, began: float) -> dict[str, Any]:
-        """Wait for the outcome, and return it as it goes over the wire."""
+        """Wait for the outcome until the check's time limit, and return it as sent over the wire.
+
+        ``began`` is when the checks started, by ``time.monotonic``.
+        """
         check = self._check
         self.join(max(0.0, began + check.seconds - time.monotonic()))
         return {
@@ -97,7 +100,7 @@ def _facts(machine: Machine, *, hangs: bool) -> dict[str, str | None]:
         "implementation": sys.implementation.name,
         "cpu_count": str(machine.cpu_count),
     }
-    if hangs:  # asking again would hang, too
+    if hangs:  # asking again would hang too
         return facts
     torch = imports.torch(machine)
     return facts | {

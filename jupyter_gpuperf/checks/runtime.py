@@ -1,4 +1,4 @@
-"""torch's CUDA against the driver and the devices, and what is compiled against torch."""
+"""Checks of torch's CUDA against the driver and the devices, and of packages compiled against torch."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _compute_capability(machine: Machine) -> Outcome:
 
 
 def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
-    """Return how code for these architectures runs on a device: ``yes``, as ``ptx``, or ``no``."""
+    """Return how code built for these architectures runs on a device: ``yes``, as ``ptx``, or ``no``."""
     ptx = False
     for each in built_for:
         found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", each)
@@ -208,5 +208,5 @@ def _built_on_torch(machine: Machine) -> Outcome:
 
 
 def is_about_torch(conflict: Conflict) -> bool:
-    """Tell whether a conflict is between torch and what is compiled against it."""
+    """Return whether a conflict is between torch and a package compiled against it."""
     return {canonical(conflict.package), canonical(conflict.name)} <= ON_TORCH

@@ -1,4 +1,4 @@
-"""Where notebooks, data and temporary files are: kind of disk, and room."""
+"""Checks of the disks that hold notebooks, data and temporary files: kind of disk, and free space."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ def _working_folder(machine: Machine) -> Outcome:
 
 
 def kind_of_disk(machine: Machine, mount: Mount) -> str:
-    """Return ``ext4``, with ``(solid state)`` where the disk says so; a virtual one often says that it turns."""
+    """Return the file system's type, such as ``ext4``, with ``(solid state)`` if the disk reports it.
+
+    Virtual disks often report themselves as rotational.
+    """
     block = f"/sys/dev/block/{mount.device}"
     places = (f"{block}/queue/rotational", f"{block}/../queue/rotational")
     solid = "0" in map(machine.text, places)
@@ -105,13 +108,16 @@ def _pip_cache(machine: Machine) -> Outcome:
 
 
 def size_of(machine: Machine, folder: str) -> int | None:
-    """Return what the files below a folder hold; ``None`` where it is not there."""
+    """Return the total size in bytes of the files below a folder; ``None`` if the folder does not exist.
+
+    Counts at most :data:`COUNTED_FILES` files.
+    """
     if not machine.exists(folder):
         return None
     total = 0
     walk = os.walk(machine.at(folder))
     files = (os.path.join(place, name) for place, _, names in walk for name in names)
     for file in islice(files, COUNTED_FILES):
-        with contextlib.suppress(OSError):  # removed meanwhile
+        with contextlib.suppress(OSError):  # removed in the meantime
             total += os.lstat(file).st_size
     return total

@@ -1,4 +1,4 @@
-"""Threads of numpy and torch: how many, who starts them, and where they are pinned."""
+"""Checks of the threads of numpy and torch: how many, which library starts them, and how they are pinned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torch's switches in the process: what slows it down, or was left over from debugging."""
+"""Checks of torch's settings in the process: those that slow it down, or were left over from debugging."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _torch_check = partial(importing_check, without_torch, link=BACKENDS)
 
 
 def _switch(name: str) -> Callable[[Machine], bool | Outcome]:
-    """Return what tells whether one of torch's switches is on."""
+    """Return a function that returns whether one of torch's settings is on."""
 
     def is_on(machine: Machine) -> bool | Outcome:
         on = torch(machine).get("settings", {}).get(name)

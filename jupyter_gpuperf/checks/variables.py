@@ -1,4 +1,4 @@
-"""Environment variables that slow torch down, and the caches of what it compiles."""
+"""Checks of environment variables that slow torch down, and of the caches of compiled code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CUDA_VARIABLES: Final = "https://pytorch.org/docs/stable/cuda_environment_variab
 
 
 def is_on(machine: Machine, name: str) -> bool:
-    """Tell whether a variable is set to something that means yes."""
+    """Return whether a variable is set to a value that means yes."""
     return machine.environment.get(name, "").strip().lower() not in OFF
 
 

@@ -1,7 +1,7 @@
-"""``jupyter gpuperf …``: what the notebook has, in a shell. A new command is a file here and its place in the tuple.
+"""``jupyter gpuperf …``: the notebook's features in a shell. A new command is a file here and an entry in the tuple.
 
-A command's ``add`` adds its arguments and names what runs it. Exit codes: 0 done, 1 failed, 2 misused,
-130 interrupted. With ``--json`` the answer, or the refusal on stderr, is JSON.
+A command's ``add`` adds its arguments and sets the function that runs it. Exit codes: 0 done, 1 failed, 2 misused,
+130 interrupted. With ``--json`` the answer, or the error on stderr, is JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
 
 COMMANDS: Final = (bench, compare, diagnose, doctor, record, demo)
-"""The commands, in the order in which people see them."""
+"""The commands, in the order of the help text."""
 
 MISUSES: Final = frozenset(
     {
@@ -39,7 +39,7 @@ MISUSES: Final = frozenset(
         "unknown_source",
     }
 )
-"""Refusals of what was typed; told by code, because a refusal that crossed a wire has no class."""
+"""Codes of usage errors; codes, because an error that crossed a wire has no class."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +86,7 @@ def _refuse(error: GpuPerfError, *, as_json: bool) -> int:
     if as_json:
         text = json.dumps(error.to_dict())
     else:
-        # A benchmark's error knows its log's end, and says so itself.
+        # A benchmark's error contains the hint and the end of its log already.
         text = "\n".join(filter(None, [str(error), "" if error.hint in str(error) else error.hint]))
     print(text, file=sys.stderr)  # noqa: T201
     if error.code == "cancelled":

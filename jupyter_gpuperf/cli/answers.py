@@ -1,4 +1,4 @@
-"""What every command uses: exit codes, and how to answer. Imports nothing heavy."""
+"""Shared by all commands: exit codes, and output. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def say(text: str) -> None:
 
 
 def say_answer(answer: Any, known: argparse.Namespace) -> int:
-    """Print a result as it was asked for, and return the exit code."""
+    """Print a result as text or, with ``--json``, as JSON; return the exit code."""
     say(json.dumps(answer.to_dict()) if known.json else repr(answer))
     return DONE
 
@@ -30,12 +30,12 @@ def add_command(
     takes_rest: bool = False,
     **options: Any,
 ) -> argparse.ArgumentParser:
-    """Add a command; words that it does not know are refused, unless it takes them as ``known.rest``."""
+    """Add a command; unknown words are refused, unless the command takes them as ``known.rest``."""
     parser: argparse.ArgumentParser = commands.add_parser(name, allow_abbrev=False, **options)
     parser.set_defaults(run=run, command=name, takes_rest=takes_rest)
     return parser
 
 
 def answers_in_json(parser: argparse.ArgumentParser) -> None:
-    """Give a command ``--json``."""
+    """Add ``--json`` to a command."""
     parser.add_argument("--json", action="store_true", help="answer in JSON")

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         _bench,
         takes_rest=True,
         help="run a benchmark, the suite, or show the history; without a name, list the benchmarks",
-        add_help=False,  # a benchmark has a page of its own
+        add_help=False,  # each benchmark has its own help page
     )
     parser.add_argument("name", nargs="?")
     answers_in_json(parser)
@@ -71,10 +71,10 @@ def _list_benchmarks(*, as_json: bool) -> int:
 
 
 def subcommand(words: Sequence[str], program: str, known: argparse.Namespace) -> int:
-    """Run one of the words that may stand in a benchmark's place."""
+    """Run a subcommand that takes the place of a benchmark."""
     from jupyter_gpuperf.commands.subcommands import subcommand_of
     from jupyter_gpuperf.display.progress import terminal_view
 
     asked = subcommand_of(words, program)
-    assert asked is not None  # its name was looked at
+    assert asked is not None  # the caller checked its name
     return say_answer(asked.run(terminal_view), known)

@@ -1,4 +1,4 @@
-"""``compare BEFORE AFTER``: two environments held against each other."""
+"""``compare BEFORE AFTER``: compare two environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``demo``: JupyterLab with a notebook that measures."""
+"""``demo``: open JupyterLab with a notebook that measures."""
 
 from __future__ import annotations
 

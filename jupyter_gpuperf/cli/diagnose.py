@@ -1,4 +1,4 @@
-"""``diagnose FILE``: why it is slow."""
+"""``diagnose FILE``: find out why the work is slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``doctor``: everything that makes a GPU notebook slow or broken, looked at."""
+"""``doctor``: check everything that makes a GPU notebook slow or broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``record FILE``: what the GPUs do, into a file."""
+"""``record FILE``: record what the GPUs do to a file."""
 
 from __future__ import annotations
 

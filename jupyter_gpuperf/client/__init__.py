@@ -1,1 +1,1 @@
-"""Run it here or through the server: what magics and public functions call."""
+"""Run work in this process or through the server; called by the magics and the public functions."""

@@ -1,4 +1,4 @@
-"""What a change of the training loop gains, measured on the loop itself."""
+"""Measure the gain of a change to a training loop, on the loop itself."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ def headroom(
 ) -> SpeedupView:
     """Measure how fast a training loop would be if data were free.
 
-    Runs ``step`` on the loader's batches and on a few batches that lie on the device already, in turn and back. Models,
-    optimizers, tensors, arrays, variables and random states that the step reaches are put back to the bit afterwards;
-    files that it writes, and what it prints, are not.
+    Runs ``step`` alternately on the loader's batches and on a few batches that are already on the device. Afterwards
+    the models, optimizers, tensors, arrays, variables and random states that the step reaches are restored bit for bit;
+    files that it writes, and its printed output, are not.
 
     Parameters
     ----------
     step
-        Takes a batch and does all that the loop does with it.
+        Takes a batch and does everything that the loop does with it.
     state
-        What it changes beside what it reaches by name.
+        Objects that the step changes but does not reach by name.
     steps
-        In each block at most, where a round of the loader's workers is not more.
+        The maximum number of steps per block, unless one round of the loader's workers needs more.
     limit_seconds
-        For all that is waited for: workers that start, first steps, rounds, putting back. It ends earlier when the
-        interval is narrow. Where three short rounds don't fit, they are measured all the same, and the result says so.
+        Limit on the total waiting time: worker start-up, first steps, rounds, restoring. The measurement ends earlier
+        when the interval is narrow. If three short rounds don't fit, they are measured anyway, and the result says so.
 
     Raises
     ------
     BadRequest
         ``no_state_found``, ``empty_loader``, ``no_torch``.
     GpuPerfError
-        ``namespace_too_large``, ``snapshot_too_large``: too much to keep.
+        ``namespace_too_large``, ``snapshot_too_large``: too much state to save.
     """
     pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
     return _measured(ab_test.headroom, loader, step, **pace)
 
 
 def apply(
-    change: Any,  # a mapping of settings, or a finding or a tuning that has one
+    change: Any,  # a mapping of settings, or a finding or tuning result that has one
     *,
     loader: Any,
     step: ab_test.Step,
@@ -59,11 +59,11 @@ def apply(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> SpeedupView:
-    """Try other settings of a DataLoader on the loop itself, before and after in turn, and return the measured gain.
+    """Measure the gain of other DataLoader settings on the loop itself, alternating old and new settings.
 
-    ``change`` is ``{"num_workers": …, "prefetch_factor": …, "pin_memory": …, "persistent_workers": …}``, some of them, or a
-    finding whose ``settings`` are these. The loader given stays as it is; the changed one is the result's ``.loader``.
-    Everything else as with :func:`headroom`.
+    ``change`` contains any of ``num_workers``, ``prefetch_factor``, ``pin_memory`` and ``persistent_workers``, for
+    example ``{"num_workers": 4}``, or is a finding whose ``settings`` do. The given loader is not changed; the changed
+    one is the result's ``.loader``. Everything else is as in :func:`headroom`.
 
     Raises
     ------
@@ -75,16 +75,16 @@ def apply(
 
 
 def settings_of(change: Any) -> Mapping[str, Any]:
-    """Return the settings that a change consists of: its own, those of a finding, or what a tuning recommends.
+    """Return the settings in a change: the mapping itself, a finding's settings, or a tuning's recommendation.
 
     Raises
     ------
     BadRequest
-        ``no_settings``: it names none.
+        ``no_settings``: the change contains none.
     """
     recommended = getattr(change, "recommended", None)
     if isinstance(recommended, Mapping):
-        # Not the loader's order, nor how its workers start: apply changes neither.
+        # Leave out the loader's order and its workers' start method: apply changes neither.
         change = {name: recommended[name] for name in SETTINGS if name in recommended}
     inner = getattr(change, "settings", None)
     if inner is None and isinstance(change, Mapping):

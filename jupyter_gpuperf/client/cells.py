@@ -1,4 +1,4 @@
-"""Each cell's footprint: what it took of the time, the GPU, its memory and its energy."""
+"""Resource usage of each cell: time, GPU, memory and energy."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from jupyter_gpuperf.loops.telemetry import Answer
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
-"""Shorter cells have a footprint for the report, and no line of their own."""
+"""Shorter cells appear in the report, but get no line of their own."""
 
 MOST_CELLS: Final = 1000
 
 
 class CellLog:
-    """Follows a shell's cells.
+    """Measures the cells that a shell runs.
 
     Parameters
     ----------
     quiet
-        No line below the cells; the report has them all the same.
+        Show no line below the cells; the report still contains them.
     """
 
     def __init__(self, shell: InteractiveShell, session: Session, *, quiet: bool = False) -> None:
@@ -41,13 +41,13 @@ class CellLog:
         self._waiting: dict[float, Cell] = {}
 
     def start(self) -> None:
-        """Follow from the next cell on."""
+        """Measure from the next cell on."""
         for event, callback in self._followed:
             self._shell.events.register(event, callback)
         self._session.listeners.append(self._hear)
 
     def stop(self) -> None:
-        """Follow no more; what is known stays."""
+        """Stop measuring; recorded cells are kept."""
         for event, callback in self._followed:
             with contextlib.suppress(ValueError):
                 self._shell.events.unregister(event, callback)
@@ -60,14 +60,14 @@ class CellLog:
             self._held_before = _of_all_devices("max_memory_reserved") or 0.0
             self._began = (time.time(), time.perf_counter())
 
-    def _after(self, result: Any = None) -> None:  # IPython's
+    def _after(self, result: Any = None) -> None:  # IPython calls this
         self._depth = max(0, self._depth - 1)
         if self._depth or self._began is None:
             return
         (began, began_clock), self._began = self._began, None
         wall_seconds = time.perf_counter() - began_clock
         self._session.watching.pause()
-        # The shell's own count is of the next cell by now, or not, by its version.
+        # Depending on its version, the shell's own counter may already be that of the next cell.
         number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
         peak_bytes = self._peak_bytes()
         cell = Cell(number, began, wall_seconds, peak_bytes)
@@ -82,7 +82,8 @@ class CellLog:
         peak, held = map(_of_all_devices, ("max_memory_reserved", "memory_reserved"))
         if peak is None or held is None:
             return None
-        # The allocator's peak is of the whole session: it is this cell's only where this cell raised it.
+        # The allocator's peak covers the whole session; it belongs to this cell only if this cell
+        # raised it.
         return peak if peak > self._held_before else held
 
     def _hear(self, word: Answer) -> None:

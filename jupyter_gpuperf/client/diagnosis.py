@@ -1,4 +1,4 @@
-"""``jupyter gpuperf diagnose``: recordings, and what this machine's devices do now."""
+"""``jupyter gpuperf diagnose``: diagnose recordings and this machine's devices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
 
 SHORTEST_SECONDS: Final = 10.0
-"""Less shows no steady state."""
+"""A shorter time shows no steady state."""
 LONGEST_SECONDS: Final = 3600.0
 LIVE_INTERVAL_MS: Final = 100
 SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
@@ -30,14 +30,14 @@ SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """What was looked at, and what was found."""
+    """The input and the findings of a diagnosis."""
 
     source: str
     everything: RuleInput
     findings: Sequence[Finding]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as ``--json`` prints it."""
+        """Return the diagnosis as ``--json`` prints it."""
         return {
             "source": self.source,
             "devices": [_described(each) for each in self.everything.devices],
@@ -107,14 +107,14 @@ def diagnosis_of(path: Path) -> Diagnosis:
 
 
 def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
-    """Return the diagnosis of this machine's devices over the next ``seconds``; it blocks for so long.
+    """Record this machine's devices for ``seconds`` and return the diagnosis; blocks for that time.
 
     Raises
     ------
     BadRequest
         ``parameter_out_of_range``, ``unknown_source``.
     Unavailable
-        There is no GPU, with the driver's reason as its code; or nothing can be recorded.
+        There is no GPU (the code is the driver's reason), or nothing can be recorded.
     """
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
         hint = f"Give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} seconds."

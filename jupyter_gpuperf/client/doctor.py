@@ -1,4 +1,4 @@
-"""Examine an environment here: what the magic, the command line and ``gpuperf.doctor()`` call."""
+"""Examine an environment: called by the magic, the command line and ``gpuperf.doctor()``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from jupyter_gpuperf.schemas import DoctorReport
 
 
 def run(options: argparse.Namespace, *, here: bool) -> Report | Differences:
-    """Examine, and save or compare as asked.
+    """Examine, and save or compare the report as requested.
 
     Parameters
     ----------
     here
-        Whether this very process is a notebook's, and its own settings are looked at.
+        Whether this process is a notebook's kernel, so that its own settings are examined.
     """
     before = load(options.compare) if options.compare else None
     report = _examine(options.kernel, here=here)
@@ -43,12 +43,12 @@ def doctor(kernel: str | None = None) -> Report:
     Parameters
     ----------
     kernel
-        The name of a kernel spec, as ``jupyter kernelspec list`` shows it.
+        The name of a kernel spec, as shown by ``jupyter kernelspec list``.
 
     Raises
     ------
     GpuPerfError
-        ``unknown_kernel``, or the examination itself failed; what it finds is no error.
+        ``unknown_kernel``, or the examination itself failed; problems that it finds are not errors.
     """
     return Report(_examine(kernel, here=kernel is None))
 

@@ -1,4 +1,4 @@
-"""What a magic raises: a few lines instead of a wall of traceback."""
+"""Errors that a magic raises: a few lines instead of a long traceback."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ EXPLAINED_BY_THE_LOG: Final = frozenset(
         "out_of_memory",
     }
 )
-"""Other failures say themselves what is in the way; a log full of a library's warnings would only
-bury it."""
+"""Other failures explain themselves; a log full of a library's warnings would only hide the message."""
 RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
 class BenchmarkError(GpuPerfError):
-    """A benchmark that gave no result. IPython shows message, hint and the log's end, nothing else."""
+    """A benchmark that gave no result. IPython shows only the message, the hint and the end of the log."""
 
     def __init__(self, code: str, message: str, hint: str = "", log_tail: str = "") -> None:
         super().__init__(code, message, hint)
@@ -36,12 +35,12 @@ class BenchmarkError(GpuPerfError):
 
     @classmethod
     def of(cls, error: GpuPerfError) -> BenchmarkError:
-        """Return ``error`` as one that IPython shows in short."""
+        """Return ``error`` as a ``BenchmarkError``, which IPython shows in short form."""
         return error if isinstance(error, BenchmarkError) else cls(**error.to_dict())
 
     @classmethod
     def of_job(cls, job: JobInfo) -> BenchmarkError:
-        """Return the error of a job that failed."""
+        """Return the error of a failed job."""
         if job.error is None:
             message = f"{job.benchmark} ended without a result."
             return cls("no_result", message, "Run it again.", job.log_tail)
@@ -59,13 +58,13 @@ class BenchmarkError(GpuPerfError):
         return lines
 
     def _render_traceback_(self) -> list[str]:
-        """IPython's hook for exceptions that draw themselves."""
+        """IPython's hook for exceptions that render themselves."""
         first, *rest = self.lines()
         return [f"{RED}{self.code}{RESET}  {first}", *rest]
 
 
 class BenchmarkCancelled(BenchmarkError):
-    """The user cancelled. It is raised, so that what stands below does not run without its result."""
+    """The user cancelled. An exception, so that the code below does not run without the result."""
 
     def __init__(self, benchmark: str) -> None:
         super().__init__("cancelled", f"{benchmark} was cancelled; nothing is left running.")
@@ -76,7 +75,7 @@ class BenchmarkCancelled(BenchmarkError):
 
 @contextmanager
 def in_short() -> Iterator[None]:
-    """Raise the block's refusals as ones that IPython shows in short; a decorator, too."""
+    """Raise the block's ``GpuPerfError`` as ``BenchmarkError``, shown in short form; works as a decorator, too."""
     try:
         yield
     except GpuPerfError as error:

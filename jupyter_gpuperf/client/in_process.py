@@ -1,6 +1,6 @@
-"""Measures an object of the notebook right here, in the notebook's own process.
+"""Measure an object of the notebook in the notebook's own process.
 
-The data lies here; handing it to a worker would mean to pickle it, and what a notebook defines often can't be.
+The data is in this process. A worker would need it pickled, and objects defined in a notebook often can't be.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from jupyter_gpuperf.jobs.run_hooks import keep_result
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 ALWAYS: Final = ("rigorous", "time_limit_seconds")
-"""Parameters on how long to measure; all others are as the object has them unless they were given."""
+"""Parameters for the measuring time. All others are taken from the object unless they were given."""
 
 
 def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
-    """Return what a name of the notebook stands for: ``train_loader``, or ``data.train_loader``.
+    """Return the object that a name in the notebook refers to: ``train_loader``, or ``data.train_loader``.
 
     Raises
     ------
     BadRequest
-        ``usage``: it is no name.
+        ``usage``: the expression is not a name.
     NotFound
         ``unknown_name``.
     """
@@ -65,14 +65,14 @@ def run_on_object(
     display_result: bool = False,
     baseline: bool = False,
 ) -> Result:
-    """Measure ``subject`` here; what goes wrong becomes a :class:`BenchmarkError`.
+    """Measure ``subject`` in this process; failures become a :class:`BenchmarkError`.
 
     Raises
     ------
     BenchmarkCancelled
         The user interrupted the cell, or clicked Cancel.
     BenchmarkError
-        It was refused, or the object raised something.
+        The request was refused, or the object raised an exception.
     """
     benchmark = find(benchmark_name)
     measure = benchmark.run_on
@@ -96,7 +96,7 @@ def run_on_object(
 
 @contextmanager
 def _as_the_objects(name: str) -> Iterator[None]:
-    """Tell whatever the user's own code raises as the object's failure."""
+    """Report any exception of the user's own code as ``object_failed``."""
     try:
         yield
     except GpuPerfError:

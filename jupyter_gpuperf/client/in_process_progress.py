@@ -1,4 +1,4 @@
-"""A job that runs in the notebook's own process: in the view of any job, and in the panel."""
+"""A job in the notebook's own process, shown in the notebook's view and in the panel."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
 
 LONGEST_CODE_CHARACTERS: Final = 8000
-"""With up to four bytes each, they leave half of the server's longest line to the rest."""
+"""At up to four bytes per character, this leaves half of the server's maximum line length for the rest."""
 
 
-class Cancelled(BaseException):  # data sets that catch every Exception and try again are common
-    """The button was clicked."""
+class Cancelled(BaseException):  # not an Exception: datasets often catch every Exception and retry
+    """The user clicked Cancel."""
 
 
 class ProgressHere:
-    """Shows how far a job is in its view, and looks there for a click.
+    """Shows a job's progress in its view, and checks the view for a click on Cancel.
 
     Attributes
     ----------
     final, finished, failure
-        How it ended: what the user gets, what was kept, or what went wrong.
+        How the job ended: the object for the user, the stored result, or the error.
     """
 
     final: object | None = None
@@ -44,12 +44,12 @@ class ProgressHere:
         self._job = new_job(name, {}, created_seconds=now, started_seconds=now, state="running")
 
     def say(self, ratio: float, message: str) -> None:
-        """Show it.
+        """Show the progress.
 
         Raises
         ------
         Cancelled
-            The button was clicked.
+            The user clicked Cancel.
         """
         self._job = msgspec.structs.replace(
             self._job, progress_ratio=min(max(ratio, 0.0), 1.0), progress_message=message
@@ -59,7 +59,7 @@ class ProgressHere:
             raise Cancelled
 
     def ended(self) -> JobInfo:
-        """Return the job as it ended."""
+        """Return the job in its final state."""
         state = "cancelled" if self.final is None else "done"
         return msgspec.structs.replace(self._job, state=state, ended_seconds=time.time())
 
@@ -72,14 +72,14 @@ def in_process_job(
     display_result: bool,
     cancelled_by: tuple[type[BaseException], ...] = (KeyboardInterrupt, Cancelled),
 ) -> Iterator[ProgressHere]:
-    """Show what the block does as a job, and end the view with what it leaves in ``final``.
+    """Show the block's work as a job; at the end replace the view with the job's ``final``.
 
     Raises
     ------
     BenchmarkCancelled
         The user interrupted the cell, or clicked Cancel.
     BenchmarkError
-        It was refused.
+        The request was refused.
     """
     job = ProgressHere(name, view)
     try:
@@ -97,7 +97,7 @@ def in_process_job(
 
 
 class ReportingView(View):
-    """Shows a job here and in the panel, with the trials so far as figures of its result."""
+    """Shows a job in the notebook and in the panel; the panel gets the trials so far as figures."""
 
     def __init__(
         self, view: View, parameters: Mapping[str, Scalar], reporter: JobReporter | None = None
@@ -107,16 +107,16 @@ class ReportingView(View):
         self._figures: dict[str, Interval] = {}
 
     def show(self, job: JobInfo) -> None:
-        """Show it on both sides."""
+        """Show the job in both places."""
         self._view.show(job)
         self._reporter.report(self._with_result(job, self._partial(job)))
 
     def cancel_wanted(self) -> bool:
-        """Tell whether it was cancelled on either side."""
+        """Return whether the job was cancelled in either place."""
         return self._view.cancel_wanted() or self._reporter.cancel_wanted()
 
     def add(self, setting: str, rate: Mapping[str, float] | None) -> None:
-        """Take a trial."""
+        """Add a trial's rate to the figures."""
         if rate is not None:
             self._figures[f"{setting}_batches_per_second"] = Interval(**rate)
 
@@ -127,7 +127,7 @@ class ReportingView(View):
     def report_end(
         self, job: JobInfo, finished: Finished | None, failure: ErrorInfo | None
     ) -> None:
-        """Report to the panel how it ended, and hang up."""
+        """Report the job's final state to the panel, and disconnect."""
         if failure is not None:
             job = msgspec.structs.replace(job, state="failed", error=failure)
         short = None
@@ -155,7 +155,7 @@ class ReportingView(View):
 
 
 def shortened(result: BenchmarkResult) -> BenchmarkResult:
-    """Return a result short enough for a line: the kept one has all of it."""
+    """Return a result short enough for one line of the connection; the stored result is complete."""
     environment = {name: value for name, value in result.environment.items() if name != "tuning"}
     short = msgspec.structs.replace(result, samples={}, environment=environment)
     if short.precision is not None and len(short.precision.code) > LONGEST_CODE_CHARACTERS:

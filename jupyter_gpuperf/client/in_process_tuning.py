@@ -1,4 +1,4 @@
-"""Tunes a loader of the notebook right here, keeps what was found, and offers it again."""
+"""Tune a DataLoader of the notebook in its own process, store the result, and reuse it later."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
 NAME: Final = "tune"
-"""Under which tunings are kept; no benchmark has it."""
+"""Name under which tunings are stored; no benchmark has it."""
 KEPT_LOOKED_AT: Final = 200
 LOOK_SECONDS: Final = 5.0
 
@@ -40,21 +40,21 @@ def tune_in_process(
     display_result: bool = False,
     **wanted_fields: Any,
 ) -> TuningView:
-    """Tune ``subject``; what goes wrong becomes a :class:`BenchmarkError`.
+    """Tune ``subject``; failures become a :class:`BenchmarkError`.
 
     Parameters
     ----------
     wanted_fields
-        What is asked for: fields of :class:`~jupyter_gpuperf.tuning.request.TuneRequest`.
+        The request: fields of :class:`~jupyter_gpuperf.tuning.request.TuneRequest`.
     kept
-        Measure nothing: return what was found before for this data set on this machine.
+        Measure nothing: return the earlier result for this dataset on this machine.
 
     Raises
     ------
     BenchmarkCancelled
         The user interrupted the cell, or clicked Cancel.
     BenchmarkError
-        It was refused, or no item came.
+        The request was refused, or the loader yielded no item.
     """
     from jupyter_gpuperf.loaders.setting import Setting
     from jupyter_gpuperf.tuning.request import TuneRequest
@@ -70,7 +70,7 @@ def tune_in_process(
     recommended = None if before is None else Setting(**_content(before)["recommended"])
     wanted = TuneRequest(**wanted_fields, kept=recommended)
     view = ReportingView(new_view(), {"loader": name})
-    # Its trials are none of the notebook's loops.
+    # The trials are not loops of the notebook, so don't report them.
     with (
         in_process_job(NAME, view, display_result=display_result) as job,
         session().watching.silent(),
@@ -88,12 +88,12 @@ def tune_in_process(
 
 
 def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
-    """Return what tells this data set and machine from others, as far as that shows from outside.
+    """Return a fingerprint of this dataset and machine, from externally visible properties.
 
     Raises
     ------
     GpuPerfError
-        It is neither a loader nor a data set.
+        ``subject`` is neither a DataLoader nor a dataset.
     """
     import torch
 
@@ -106,7 +106,7 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
             found = Subject(subject, name, batch_size)
             data = found.dataset
             look = [type(data).__qualname__, found.items, found.batch_size, _transforms(data)]
-    except TimeIsUp:  # tuning it will tell
+    except TimeIsUp:  # the tuning itself will report the problem
         look = [name]
     budget = current_budget()
     machine = [platform.node(), budget.cpus, budget.memory_limit_bytes, str(torch.__version__)]
@@ -114,15 +114,15 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
 
 
 def kept_for(mark: str) -> KeptResult | None:
-    """Return the newest tuning that was kept under this fingerprint."""
-    with contextlib.suppress(GpuPerfError):  # a file that can't be read offers nothing
+    """Return the latest tuning stored under this fingerprint."""
+    with contextlib.suppress(GpuPerfError):  # an unreadable file offers nothing
         kept = ResultStore(default_path()).newest(NAME, KEPT_LOOKED_AT)
         return next((x for x in kept if x.result.environment.get("fingerprint") == mark), None)
     return None
 
 
 def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:
-    """Return a tuning in the shape that is kept: rates as figures, all of it in the environment."""
+    """Return a tuning in the stored shape: rates as figures, the complete tuning in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):
         trial = next((each for each in data["trials"] if role in each["roles"]), None)
@@ -170,6 +170,6 @@ def _before_words(before: KeptResult | None) -> str | None:
 
 
 def _transforms(data: object) -> str:
-    """Return how a data set's transforms look, without where they lie in memory."""
+    """Return the repr of a dataset's transforms, without memory addresses."""
     found = [repr(getattr(data, each, None)) for each in ("transform", "transforms")]
     return re.sub(r"0x[0-9a-f]+", "", " ".join(found))[:2000]

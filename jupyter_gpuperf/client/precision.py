@@ -1,4 +1,4 @@
-"""Profiles a cell of a notebook, or a function, in this process."""
+"""Profile the precision modes of a notebook cell or a function, in this process."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_
 
 
 def profile_cell(shell: Any, cell: str, options: Options, setup: str | None = None) -> AmpProfile:
-    """Profile a cell of IPython's; show the result and return it.
+    """Profile an IPython cell; show the result and return it.
 
     Parameters
     ----------
     setup
-        Code that runs once before, and is not measured.
+        Code that runs once beforehand and is not measured.
     """
     _check_torch()
     subject, source, notes = _subject_of_cell(shell, cell)
@@ -57,30 +57,30 @@ def amp_profile(
     numerics: bool = True,
     time_limit_seconds: float | None = None,
 ) -> AmpProfile:
-    """Run a function under every precision and return what each gains, and whether the numbers stay right.
+    """Run a function in every precision mode; return each mode's gain, and whether its numbers stay correct.
 
-    The function takes nothing and does one training step, or a few. Models, optimizers, tensors and random states that it
-    reaches through its module's names and its closure are afterwards as after one ordinary call.
+    The function takes no arguments and does one training step, or a few. Models, optimizers, tensors and random states
+    that it reaches through its module's globals and its closure end up as after one ordinary call.
 
     Parameters
     ----------
     modes
-        Of ``fp32``, ``tf32``, ``bf16``, ``fp16``; fp32 is always measured.
+        A selection of ``fp32``, ``tf32``, ``bf16``, ``fp16``; fp32 is always measured.
     compile
-        Whether each is measured with torch.compile, too.
+        Whether each mode is also measured with torch.compile.
     steps
         Optimizer steps of the loss curves that are compared.
     rigorous
-        Intervals within 1 % instead of 3 %, and energy.
+        Measure intervals to within 1 % instead of 3 %, and energy.
     numerics
         Whether the numbers are compared.
     time_limit_seconds
-        How long the steps are timed at most; without it 7 s, or 60 where ``rigorous``.
+        Maximum time for timing the steps; by default 7 s, or 60 s if ``rigorous``.
 
     Raises
     ------
     BenchmarkError
-        It was refused; with ``code``, ``message`` and ``hint``.
+        The request was refused; with ``code``, ``message`` and ``hint``.
     """
     options = Options(
         modes=tuple(modes),
@@ -147,7 +147,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
 def _ordinary(
     tree: ast.Module, cell: str, file: str, namespace: dict[str, Any]
 ) -> Callable[[], object]:
-    """As a notebook runs a cell: the last expression's value is shown."""
+    """Return a function that runs the cell as a notebook does: it displays the last expression's value."""
     last = tree.body[-1]
     if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
         whole = compile(tree, file, "exec")
@@ -188,7 +188,7 @@ def _captured() -> Any:
 
 
 def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseException:
-    """Return what the cell raised, with a traceback that begins in the cell."""
+    """Return the exception that the cell raised, with a traceback that begins in the cell."""
     cause = error.__cause__ or error
     trace = cause.__traceback__
     while trace is not None and code is not None:

@@ -1,4 +1,4 @@
-"""A precision profile in the shape of a benchmark's result: so it is kept, compared, and shown in the panel."""
+"""Convert a precision profile to a benchmark result, so that it is stored, compared and shown in the panel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 
 
 def kept(found: Profile, options: Options) -> Finished:
-    """Keep a profile among the results of benchmarks; where that fails, it is warned of in the profile, too."""
+    """Store a profile among the benchmark results; if that fails, add the warning to the profile, too."""
     result = msgspec.convert(as_benchmark(found, options), BenchmarkResult)
     finished = keep_result(result)
     found.warnings += [each for each in finished.result.warnings if each not in result.warnings]
@@ -23,13 +23,13 @@ def kept(found: Profile, options: Options) -> Finished:
 
 
 def parameters_of(options: Options) -> dict[str, Scalar]:
-    """Return what was asked for."""
+    """Return the requested options as parameters."""
     plain = {name: getattr(options, name) for name in ("compile", "steps", "rigorous")}
     return {"modes": ",".join(options.modes), **plain}
 
 
 def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
-    """Return a profile in the shape of a benchmark's result, so that history and comparisons know it."""
+    """Return a profile in the shape of a benchmark result, for the history and comparisons."""
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     for each in measured(found):

@@ -1,4 +1,4 @@
-"""The public functions, as ``gpuperf.bench`` and the like. Nothing heavy loads before first use."""
+"""The public functions, ``gpuperf.bench`` and the like. Heavy modules are imported on first use."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def bench(
 ) -> Result:
     """Run a benchmark and return its result.
 
-    It runs on this kernel's Jupyter server where there is one, else in a worker process of its own; with a
-    ``subject``, right here.
+    It runs on this kernel's Jupyter server if there is one, otherwise in a separate worker process; with a
+    ``subject``, in this process.
 
     Parameters
     ----------
     name
-        The benchmark, as ``%gpubench`` lists it.
+        The benchmark, as listed by ``%gpubench``.
     subject
-        What to measure instead of the benchmark's own: for ``dataloader`` a DataLoader or a data set.
+        An object to measure instead of the benchmark's own: for ``dataloader`` a DataLoader or a dataset.
     device
-        UUID or index of the device; without it the first.
+        UUID or index of the device; the first one by default.
     local
-        Run it here even where there is a server.
+        Run it on this side even if there is a server.
     parameters
-        The benchmark's own; what is left out has its default.
+        The benchmark's parameters; omitted ones have their defaults.
 
     Raises
     ------
     BenchmarkError
-        It was refused, or failed; with ``code``, ``message`` and ``hint``.
+        The request was refused, or the benchmark failed; with ``code``, ``message`` and ``hint``.
     """
     from jupyter_gpuperf.client.in_process import run_on_object
     from jupyter_gpuperf.client.running import run_benchmark
@@ -56,15 +56,15 @@ def bench(
 
 
 def watch(loader: T) -> T:
-    """Time a loader's steps and tell this kernel's server, which shows them in the panel.
+    """Time a loader's steps and report them to this kernel's server, which shows them in the panel.
 
-    A torch DataLoader is returned as it is; another iterable in a shell that behaves like it. ``%gpuwatch on`` watches
-    every torch DataLoader at once.
+    A torch DataLoader is returned unchanged, any other iterable in a wrapper that behaves like it. ``%gpuwatch on``
+    watches every torch DataLoader at once.
 
     Raises
     ------
     BadRequest
-        ``not_a_loader``: it can't be iterated.
+        ``not_a_loader``: the object is not iterable.
     """
     from jupyter_gpuperf.client.watch_session import session
 
@@ -82,29 +82,29 @@ def tune(
     budget_seconds: float = 60.0,
     kept: bool = False,
 ) -> TuningView:
-    """Find the cheapest settings of a DataLoader that are fast enough, by measuring them here.
+    """Measure DataLoader settings in this process, and return the cheapest ones that are fast enough.
 
-    Your loader, its iterator, sampler and generators are not touched: new loaders are made like it.
+    Your loader, its iterator, sampler and generators are not touched: new loaders are created from its arguments.
 
     Parameters
     ----------
     loader_or_dataset
-        A torch DataLoader, something that wraps one, or a data set.
+        A torch DataLoader, an object that wraps one, or a dataset.
     batch_size
-        In the place of the loader's own.
+        Replaces the loader's own batch size.
     step
-        Your training step, a function of a batch. It really runs; what it changed is put back.
+        Your training step, a function of a batch. It really runs; what it changed is restored.
     target_rate
-        Batches a second that your training takes, in the place of a step. With neither, the fastest loader wins.
+        Batches per second that your training needs, instead of a step. With neither, the fastest loader wins.
     budget_seconds
-        Time for all of it.
+        Time for the whole tuning.
     kept
-        Measure nothing: return what was found before for this data set on this machine.
+        Measure nothing: return the earlier result for this dataset on this machine.
 
     Raises
     ------
     BenchmarkError
-        It was refused, or no item came; with ``code``, ``message`` and ``hint``.
+        The request was refused, or the loader yielded no item; with ``code``, ``message`` and ``hint``.
     """
     from jupyter_gpuperf.client.in_process_tuning import tune_in_process
     from jupyter_gpuperf.client.watch_session import name_in_notebook

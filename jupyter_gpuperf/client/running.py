@@ -1,4 +1,4 @@
-"""Runs a benchmark to its result: on this kernel's server where there is one, else right here."""
+"""Run a benchmark to its result: on this kernel's server if there is one, otherwise on this side."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.manager import JobManager
 
 LOOK_SECONDS: Final = 0.05
-"""How often a wait looks for a click."""
+"""Interval between checks for a click, in seconds."""
 REDRAW_SECONDS: Final = 0.5
-"""How often the elapsed time is drawn anew while nothing else changes."""
+"""Interval between redraws of the elapsed time while nothing else changes, in seconds."""
 CANCEL_SECONDS: Final = 5.0
-"""How long to wait for a cancelled job's last word."""
+"""Maximum wait for a cancelled job to confirm, in seconds."""
 LOCAL_DEADLINE_SECONDS: Final = 900.0
 FIRST_TICK_SECONDS: Final = 10.0
-"""How long a driver may take to tell its devices."""
+"""Maximum time for a driver to list its devices, in seconds."""
 
 
 class LocalRun:
-    """A job manager of this process, for one job.
+    """A job that runs under a job manager in this process.
 
     Parameters
     ----------
     ending
-        Taken over when the job has been submitted: ends what runs for it.
+        Exit stack that stops what runs for the job; owned by this object once the job is submitted.
     """
 
     def __init__(
@@ -54,17 +54,17 @@ class LocalRun:
         self._ending = ending.pop_all()
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
-        """Return the next state, or ``None`` when nothing changed in the time given."""
+        """Return the next state, or ``None`` if nothing changed within ``timeout_seconds``."""
         with contextlib.suppress(queue.Empty):
             return self._states.get(timeout=timeout_seconds)
         return None
 
     def cancel(self) -> None:
-        """End the job's worker."""
+        """Cancel the job."""
         self._manager.cancel(self._id)
 
     def close(self) -> None:
-        """End what is left and return when no process is."""
+        """End everything that still runs; return when no process is left."""
         self._ending.close()
 
 
@@ -72,7 +72,7 @@ Run = LocalRun | ServerRun
 
 
 def start(request: JobRequest, *, local: bool = False) -> Run:
-    """Start a benchmark on this kernel's server; here where there is none, or where ``local``."""
+    """Start a benchmark on this kernel's server, or on this side if there is none or if ``local``."""
     if not local and (link := ServerLink()).connect():
         return ServerRun(link, request)
     return _start_here(request)
@@ -86,9 +86,9 @@ def _start_here(request: JobRequest) -> LocalRun:
     from jupyter_gpuperf.sampling.standalone import standalone_sampler
 
     sampler, subscribers = standalone_sampler(
-        os.environ.get("JUPYTER_GPUPERF_SOURCE") or "auto"  # what a server would use
+        os.environ.get("JUPYTER_GPUPERF_SOURCE") or "auto"  # same choice as a server
     )
-    with contextlib.ExitStack() as ending:  # an interrupt too must leave no worker behind
+    with contextlib.ExitStack() as ending:  # an interrupt, too, must leave no worker behind
         sampler.start()
         ending.callback(sampler.stop)
         sampler.wait_for_tick(FIRST_TICK_SECONDS)
@@ -104,14 +104,14 @@ def _start_here(request: JobRequest) -> LocalRun:
 
 
 def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False) -> Result:
-    """Wait for the result while ``view`` shows how it goes.
+    """Wait for the result while ``view`` shows the progress.
 
     Raises
     ------
     BenchmarkCancelled
         The user interrupted the cell, or clicked Cancel.
     BenchmarkError
-        It failed; with the worker's code, message, hint and the end of its log.
+        The benchmark failed; with the worker's code, message, hint and the end of its log.
     """
     final: Result | None = None
     words = "The benchmark did not run."
@@ -157,10 +157,10 @@ def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> 
 
 
 class _Unseen(View):
-    """The view of a run that was interrupted before it had one: all it wants is the end."""
+    """The view of a run that was interrupted before it had one; it only requests the end."""
 
     def cancel_wanted(self) -> bool:
-        """Tell that it is to end."""
+        """Always request cancellation."""
         return True
 
 
@@ -180,13 +180,13 @@ def _best(result: BenchmarkResult) -> dict[str, float]:
     from jupyter_gpuperf.results.baseline_comparison import best_on_machine
     from jupyter_gpuperf.results.store import ResultStore, default_path
 
-    with contextlib.suppress(GpuPerfError):  # the result stands without
+    with contextlib.suppress(GpuPerfError):  # the result is valid without it
         return best_on_machine(ResultStore(default_path()), result)
     return {}
 
 
 def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with folders made absolute: the worker has another working directory."""
+    """Return the parameters with absolute folders: the worker has another working directory."""
     return {
         name: str(Path(value).expanduser().absolute()) if name == "folder" and value else value
         for name, value in parameters.items()
@@ -216,9 +216,9 @@ def run_benchmark(
             try:
                 view = new_view()
             except KeyboardInterrupt:
-                _wait(run, _Unseen())  # what says that nothing is left running must know it
+                _wait(run, _Unseen())  # the error says that nothing is left running, so make sure
                 raise
             on_interrupt.pop_all()
         return finish(run, view, display_result=display_result, baseline=baseline)
-    except KeyboardInterrupt:  # before the wait began, which takes its own
+    except KeyboardInterrupt:  # before the wait began, which handles its own interrupts
         raise BenchmarkCancelled(name) from None

@@ -1,4 +1,4 @@
-"""A suite from the notebook or the shell: runs it, shows what comes, keeps it in a file."""
+"""Run a suite from the notebook or the shell, show its progress, and save it to a file."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from jupyter_gpuperf.suites.suite_file import chosen, write_suite
 
 
 class _OneOfMany(View):
-    """Shows one benchmark's progress as its part of the suite's."""
+    """Shows one benchmark's progress as its part of the suite's progress."""
 
     def __init__(self, view: View, part: float) -> None:
         self._view, self._part = view, part
         self._words, self._ratio = "", 0.0
 
     def say(self, words: str, ratio: float) -> None:
-        """Take what the suite is at."""
+        """Set the suite's current text and progress."""
         self._words, self._ratio = words, ratio
 
     def show(self, job: JobInfo) -> None:
-        """Show where the suite is."""
+        """Show the suite's progress."""
         now = msgspec.structs.replace(
             job,
-            state="running",  # the suite goes on when a job of it has ended
+            state="running",  # the suite continues when one of its jobs has ended
             progress_ratio=self._ratio + self._part * job.progress_ratio,
             progress_message=f"{self._words}: {job.progress_message}",
         )
         self._view.show(now)
 
     def cancel_wanted(self) -> bool:
-        """Tell whether the user clicked Cancel."""
+        """Return whether the user clicked Cancel."""
         return self._view.cancel_wanted()
 
     def end(self, final: object | None, words: str) -> None:
-        """Leave the view to the next."""
+        """Do nothing: the next benchmark uses the same view."""
 
 
 def run_suite(
@@ -61,7 +61,7 @@ def run_suite(
     Raises
     ------
     GpuPerfError
-        An unknown benchmark, a file that can't be written, or the user's interrupt.
+        The benchmark is unknown, the file can't be written, or the user interrupted.
     """
     benchmarks = chosen(only)
     view = new_view()

@@ -22,15 +22,15 @@ from jupyter_gpuperf.sampling.subscribers import ALERTS
 from jupyter_gpuperf.schemas import RecordingRequest
 
 STARTED: Final = "recording"
-"""First line of an attached process: readings come in."""
+"""First line that an attached process prints: readings are arriving."""
 SUMMED_UP: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
 
 
 def record_in_terminal(known: argparse.Namespace) -> int:
-    """Record until Ctrl-C, a termination, or the time given; return the exit code.
+    """Record until Ctrl-C, a termination, or the given time; return the exit code.
 
-    An attached process says on stdout when it began, and ends when its stdin is closed: so it ends
-    with the notebook's kernel, whatever ends that, and its file is whole.
+    An attached process reports on stdout when it has started, and ends when its stdin is closed. So it ends
+    with the notebook's kernel, however the kernel ends, and its file is complete.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -58,7 +58,7 @@ def record_in_terminal(known: argparse.Namespace) -> int:
 
 
 def summary_of(recorder: Recorder) -> dict[str, Any]:
-    """Return what was recorded, for ``--json``."""
+    """Return a summary of the recording, for ``--json``."""
     return {
         "file": str(recorder.path),
         **{name: getattr(recorder, name) for name in SUMMED_UP},
@@ -67,7 +67,7 @@ def summary_of(recorder: Recorder) -> dict[str, Any]:
 
 
 def sentence_of(summary: dict[str, Any]) -> str:
-    """Return the same for people."""
+    """Return the summary as a sentence."""
     size = summary["size_bytes"]
     shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
     lasted = f"{summary['duration_seconds']:.1f} s"
@@ -79,7 +79,7 @@ def sentence_of(summary: dict[str, Any]) -> str:
 
 
 def _wait_for_end_of_input(stop: threading.Event) -> None:
-    # Not through sys.stdin: a thread that holds its lock at the interpreter's end makes it abort.
+    # Don't use sys.stdin: a thread that holds its lock when the interpreter exits makes it abort.
     while os.read(0, 1):
         pass
     stop.set()

@@ -1,4 +1,4 @@
-"""This kernel's one watch: its loaders, its cells, and the thread that reports them to the server."""
+"""The kernel's watch session: its loaders, and the thread that reports them to the server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
 
 
 class Session:
-    """What is watched in this kernel."""
+    """Everything that is watched in this kernel."""
 
     def __init__(self) -> None:
         self.watching = Watching(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
@@ -45,11 +45,11 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        """Whether a server listens."""
+        """Whether a server is connected."""
         return self.telemetry is not None and self.telemetry.link.connected
 
     def report(self) -> None:
-        """Start the thread that reports, unless it runs."""
+        """Start the telemetry thread, unless it is running."""
         if self.telemetry is not None and self.telemetry.is_alive():
             return
         self.telemetry = TelemetryThread(
@@ -62,14 +62,14 @@ class Session:
         self.telemetry.start()
 
     def stop(self) -> None:
-        """Watch nothing, and report nothing."""
+        """Stop watching and reporting."""
         self.watching.stop()
         if self.telemetry is not None:
             self.telemetry.stop()
         self.telemetry = None
 
     def cell_ran(self, number: int, began_seconds: float, ended_seconds: float) -> None:
-        """Tell the server of a cell, and ask it for the cell's footprint."""
+        """Report a cell to the server, and request its resource usage."""
         if self.telemetry is not None:
             self.telemetry.cell_ran(
                 CellRan(
@@ -83,7 +83,7 @@ class Session:
             )
 
     def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
-        """Return what each loader's steps since then come to, as far as this kernel remembers them."""
+        """Return each loader's step statistics since ``since_seconds``, as far as this kernel still has them."""
         if self.telemetry is None:
             return []
         told: dict[int, list[StepTally]] = {}
@@ -104,7 +104,7 @@ class Session:
 
 
 def report_of(session: Session, cells: Sequence[Cell]) -> Report:
-    """Return how the watch stands, with the cells given."""
+    """Return the session's report, with the given cells."""
     return Report(_heading(session), loops=session.loops(), cells=cells, notes=notes_of(session))
 
 
@@ -149,19 +149,19 @@ _session: list[Session] = []
 
 
 def session() -> Session:
-    """Return this kernel's watch; it watches nothing until it is told to."""
+    """Return this kernel's session; initially it watches nothing."""
     if not _session:
         _session.append(Session())
     return _session[0]
 
 
 def notebook_names() -> dict[str, Any]:
-    """Return the notebook's variables; none where this is no notebook."""
+    """Return the notebook's variables; empty outside a notebook."""
     return getattr(get_ipython(), "user_ns", {})
 
 
 def name_in_notebook(sampler: object) -> str | None:
-    """Return the variable that holds an object, or the loader of which it is the index sampler."""
+    """Return the variable that holds the object, or that holds the DataLoader with this index sampler."""
     for name, value in list(notebook_names().items()):
         if name.startswith("_"):
             continue
@@ -171,7 +171,7 @@ def name_in_notebook(sampler: object) -> str | None:
 
 
 def arguments_in_notebook(name: str) -> list[str] | None:
-    """Return what makes a named loader again, for a finding's code; ``None`` where it is no DataLoader."""
+    """Return a named DataLoader's arguments as code, for a finding; ``None`` if it is not a DataLoader."""
     names = notebook_names()
     loader = names.get(name)
     return arguments_as_code(loader, name, names) if _is_loader(loader) else None
@@ -189,20 +189,20 @@ def _kernel_id() -> str | None:
 
     try:
         found = KERNEL_FILE.fullmatch(Path(get_connection_file()).name)
-    except RuntimeError:  # ipykernel is loaded, but this is no kernel
+    except RuntimeError:  # ipykernel is loaded, but this is not a kernel
         return _kernel_above()
     return None if found is None else found[1]
 
 
 def _kernel_above() -> str | None:
-    """Return the kernel that started this process, as a rank of a training: it belongs to that notebook."""
+    """Return the kernel that started this process, if this is a training rank: it belongs to that notebook."""
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil
 
     with contextlib.suppress(psutil.Error):
         for parent in psutil.Process().parents():
-            with contextlib.suppress(psutil.Error):  # of another user, or gone meanwhile
+            with contextlib.suppress(psutil.Error):  # of another user, or already gone
                 for argument in parent.cmdline():
                     found = KERNEL_FILE.fullmatch(Path(argument).name)
                     if found is not None:

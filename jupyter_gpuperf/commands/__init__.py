@@ -1,1 +1,1 @@
-"""What magics and shell share: options, the manual, and what stands in a benchmark's place."""
+"""Shared by the magics and the shell: options, the manual, and subcommands in place of a benchmark."""

@@ -1,4 +1,4 @@
-"""What ``%gpudoctor`` and ``jupyter gpuperf doctor`` understand; loads nothing, for the command line's sake."""
+"""Options of ``%gpudoctor`` and ``jupyter gpuperf doctor``; imports nothing, so the command line starts fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the magic and the command line share."""
+    """Add the options shared by the magic and the command line."""
     parser.add_argument("--all", action="store_true", help="show what is right, too")
     parser.add_argument("--kernel", metavar="NAME", help="look at the environment of this kernel")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the report here")

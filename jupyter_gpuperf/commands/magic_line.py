@@ -1,4 +1,4 @@
-"""The words behind a magic, as a shell would split them."""
+"""Split a magic's line into words, as a shell does."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BEFORE_COMMENT: Final = re.compile(
 
 
 def words_of(line: str) -> list[str]:
-    """Return the words of a magic's line; a comment (`` # …``) is left out.
+    """Return the words of a magic's line, without a comment (`` # …``).
 
     Raises
     ------
     BadRequest
-        A quotation mark has no partner.
+        A quotation mark is not closed.
     """
     found = BEFORE_COMMENT.match(line.strip())
     assert found is not None  # it matches the empty text, too

@@ -1,4 +1,4 @@
-"""What there is to run, and how: the list and the manual, from the benchmarks' own declarations."""
+"""The list of benchmarks and the manual, generated from the benchmarks' declarations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WIDTH: Final = 84
 
 @dataclass(frozen=True, repr=False)
 class Listing(Displayed):
-    """The benchmarks, one a line."""
+    """The list of benchmarks, one per line."""
 
     benchmarks: Sequence[Benchmark]
     program: str = "%gpubench"
@@ -53,13 +53,13 @@ class Listing(Displayed):
 
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:
-    """Return the whole manual: what ``%gpubench?`` shows."""
+    """Return the whole manual, as shown by ``%gpubench?``."""
     pages = [f"{benchmark_manual(each)}\n" for each in benchmarks]
     return "\n".join([USAGE, "Options of every benchmark:", options_text(COMMON), "", *pages])
 
 
 def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
-    """Return one benchmark's page."""
+    """Return the manual page of one benchmark."""
     about = textwrap.fill(_summary(benchmark), WIDTH, initial_indent="  ", subsequent_indent="  ")
     options = [option_of(each) for each in benchmark.parameters]
     return f"{program} {benchmark.name}\n{about}\n{options_text(options)}"

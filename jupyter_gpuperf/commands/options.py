@@ -21,13 +21,13 @@ class OptionParser(argparse.ArgumentParser):
     """An argument parser that raises coded errors instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse, and name the way to the manual."""
+        """Raise ``BadRequest`` (``usage``) with a hint to the manual."""
         sentence = f"{message[:1].upper()}{message[1:]}."
         raise BadRequest("usage", sentence, f"See {self.prog} --help.")
 
 
 class Option(NamedTuple):
-    """How an option is typed, what it means, and what its text is turned into; a switch has no text."""
+    """An option's usage, meaning, and the conversion of its text; a switch has no conversion."""
 
     usage: str
     meaning: str
@@ -45,7 +45,7 @@ def flag(name: str) -> str:
 
 
 def option_of(parameter: Parameter) -> Option:
-    """Return a parameter's option; its range is checked by the benchmark itself, in one place for everybody."""
+    """Return a parameter's option; the benchmark itself checks the range, in one place for all callers."""
     facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
     if parameter.minimum is not None and parameter.maximum is not None:
         facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
@@ -67,19 +67,19 @@ def add_options(parser: OptionParser, options: Iterable[Option], prefix: str = "
 
 
 def take_options(parsed: argparse.Namespace, prefix: str) -> dict[str, Any]:
-    """Take those with this prefix out of what was parsed."""
+    """Remove the values with this prefix from the parsed namespace, and return them."""
     values = vars(parsed)
     given = [name for name in values if name.startswith(prefix)]
     return {name.removeprefix(prefix): values.pop(name) for name in given}
 
 
 def variable_name(text: str) -> str:
-    """Return the name that ``--into`` binds an answer to.
+    """Return the variable name given to ``--into``.
 
     Raises
     ------
     BadRequest
-        ``usage``.
+        ``usage``: it is not an identifier.
     """
     if not text.isidentifier():
         hint = "Give a name that a variable can have."
@@ -90,20 +90,20 @@ def variable_name(text: str) -> str:
 def parser_of(benchmark: Benchmark, program: str) -> OptionParser:
     """Return a parser of the benchmark's own options.
 
-    What is not given is absent from the parsed namespace: the benchmark knows its defaults.
+    Options that are not given are absent from the parsed namespace: the benchmark knows its defaults.
     """
     parser = OptionParser(
         prog=f"{program} {benchmark.name}",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
-        add_help=False,  # the manual has it
+        add_help=False,  # the manual covers it
     )
     add_options(parser, map(option_of, benchmark.parameters))
     return parser
 
 
 def _typed(value: Scalar) -> str:
-    """Return a value as one would type it."""
+    """Return a value as the user would type it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

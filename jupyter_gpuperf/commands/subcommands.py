@@ -1,4 +1,4 @@
-"""What stands in a benchmark's place behind ``%gpubench`` and ``jupyter gpuperf bench``: history, suite, compare."""
+"""Subcommands that take the place of a benchmark, in the notebook and the shell: history, suite, compare."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.history_view import LISTED, History, history
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
-from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.comparison import compare
+from jupyter_gpuperf.results.files import writing
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
@@ -22,14 +22,14 @@ Answer = History | ComparisonView | SuiteView
 
 
 class Asked(NamedTuple):
-    """A line that begins with one of the words, understood."""
+    """A parsed subcommand."""
 
     run: Callable[[Callable[[], View]], Answer]
     into: str | None = None
 
 
 def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | None:
-    """Understand a line; ``None`` when it is about a benchmark.
+    """Parse a line; return ``None`` if it names a benchmark.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | N
 
 
 def add_history_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``history`` understands."""
+    """Add the options of ``history``."""
     parser.add_argument("benchmark", nargs="?", help="of this benchmark alone")
     parser.add_argument("--limit", type=_count, default=LISTED, help="how many (default 20)")
     meaning = "hold later results like it against this one"
@@ -59,7 +59,7 @@ def add_history_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``suite`` understands."""
+    """Add the options of ``suite``."""
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--only", default="", metavar="NAMES", help="benchmarks, with commas")
     parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"at most (default {ROUNDS})")
@@ -72,30 +72,27 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``compare`` understands."""
+    """Add the options of ``compare``."""
     parser.add_argument("before", type=Path, help="a file that suite --save wrote")
     parser.add_argument("after", type=Path, help="another one")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
 
 
 def run_history(*, new_view: Callable[[], View], **options: Any) -> History:
-    """List what was kept."""
+    """List the stored results."""
     return history(**options)
 
 
 def run_compare(
     *, new_view: Callable[[], View], before: Path, after: Path, html: Path | None
 ) -> ComparisonView:
-    """Hold two files against each other."""
+    """Compare two suite files."""
     changes = ComparisonView(
         compare(read_suite(before), read_suite(after)), before.stem, after.stem
     )
     if html is not None:
-        try:
+        with writing(html):
             html.write_text(changes.page(), encoding="utf-8")
-        except OSError as error:
-            message = f"{html} can't be written: {error}."
-            raise BadRequest("file_not_writable", message, "Name another file.") from error
     return changes
 
 
@@ -112,4 +109,4 @@ SUBCOMMANDS: Final[dict[str, tuple[AddOptions, Callable[..., Answer]]]] = {
     "suite": (add_suite_options, run_suite),
     "compare": (add_compare_options, run_compare),
 }
-"""What each word understands, and what runs it."""
+"""Subcommand → the function that adds its options, and the one that runs it."""

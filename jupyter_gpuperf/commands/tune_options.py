@@ -1,4 +1,4 @@
-"""What ``%gpubench dataloader LOADER --tune`` understands."""
+"""Options of ``%gpubench dataloader LOADER --tune``."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def tune(
     namespace: Mapping[str, Any],
     new_view: Callable[[], View],
 ) -> TuningView:
-    """Tune what the notebook calls ``subject``, with the options that were given.
+    """Tune the notebook's variable ``subject`` with the given options.
 
     Raises
     ------
     GpuPerfError
-        There is no such name, or a parameter that the tuner decides was given.
+        There is no such name, or a parameter was given that the tuner decides.
     """
     if subject is None:
         hint = "%gpubench dataloader LOADER --tune"
@@ -61,12 +61,12 @@ def tune(
 
 
 def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the options of a tuning; ``None`` where nothing is to be tuned.
+    """Return the tuning options; ``None`` if no tuning was requested.
 
     Raises
     ------
     BadRequest
-        ``usage``: one of them was given without ``--tune``.
+        ``usage``: a tuning option was given without ``--tune``.
     """
     if not given:
         return None

@@ -1,6 +1,6 @@
-"""``jupyter gpuperf demo``: JupyterLab with the panel live and a notebook that measures this machine.
+"""``jupyter gpuperf demo``: JupyterLab with the live panel and a notebook that measures this machine.
 
-Where no device answers, recordings of a real H100 are replayed.
+If no device responds, recordings of a real H100 are replayed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def demo(
 ) -> int:
     """Open JupyterLab on a copy of the notebook in ``folder``, and return its exit code when it ends.
 
-    A copy that is there already is kept: what somebody wrote into it is theirs.
+    An existing copy is kept: it may contain the user's changes.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def demo(
 
 
 def demo_source(make: Callable[[], Source] | None = None) -> str:
-    """Return ``auto`` where a device answers, else the packaged recordings, a device each."""
+    """Return ``auto`` if a device responds, otherwise the packaged recordings, one per device."""
     source = make() if make is not None else source_from("nvml", all_metrics())
     source.open()
     try:
@@ -86,9 +86,9 @@ def _copy_into(folder: Path) -> Path:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    if os.name == "posix":  # in this process's place, so that whoever ends it ends the server
+    if os.name == "posix":  # replaces this process, so that ending it ends the server
         os.execve(command[0], list(command), dict(environment))
     try:
         return subprocess.run(command, env=environment, check=False).returncode
-    except KeyboardInterrupt:  # the server had it, too, and has asked
+    except KeyboardInterrupt:  # the server got it too, and has asked for confirmation
         return 0

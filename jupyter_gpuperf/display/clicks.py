@@ -1,11 +1,11 @@
-"""Notices a widget's click while the cell that shows the widget is still running.
+"""Notice clicks on a widget while the cell that shows it is still running.
 
-A click travels as a comm message on the kernel's shell channel. Newer front ends send it over a
-subshell, a thread of its own, and ipywidgets' callback runs there. Others send it to the main
-thread, which the running cell occupies: ipykernel 6 always, and 7 too where it routes a comm's
-answers to the shell that last spoke. There the message would wait for the very cell that it is to
-end. So while the cell waits it looks through its own queue, takes the click out, and lays
-everything else back in order for the kernel to handle after the cell.
+A click is a comm message on the kernel's shell channel. Recent front ends send it over a subshell, which
+has its own thread, and ipywidgets runs the callback there. Other front ends send it to the main thread,
+which the running cell blocks: always in ipykernel 6, and in ipykernel 7 when it routes a comm's replies to
+the shell that was used last. The message would then wait for the very cell that it is meant to end.
+So the waiting cell searches its own queue, takes the click out, and puts every other message back in
+order for the kernel to handle after the cell.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from jupyter_gpuperf.state.interrupts import uninterrupted
 
 
 class ClickWatch:
-    """Looks for clicks on one widget among the messages that wait for this kernel's main thread.
+    """Looks for clicks on one widget among the messages queued for the kernel's main thread.
 
     Parameters
     ----------
     kernel
         The running ipykernel.
     comm_id
-        The widget's.
+        The widget's comm id.
     """
 
     def __init__(self, kernel: Any, comm_id: str) -> None:
@@ -35,7 +35,7 @@ class ClickWatch:
         self._waiting: list[Any] = []
 
     def clicked(self) -> bool:
-        """Take what has arrived; tell whether a click is among it."""
+        """Read all messages that have arrived and return whether one is a click."""
         import zmq
 
         found = False
@@ -51,7 +51,7 @@ class ClickWatch:
                     self._waiting.append(message)
 
     def close(self) -> None:
-        """Lay the other messages back, in the order in which they came."""
+        """Put the other messages back, in the order in which they came."""
         waiting, self._waiting = self._waiting, []
         for message in waiting:
             self._again(message)
@@ -60,20 +60,20 @@ class ClickWatch:
         session = self._kernel.session
         try:
             _identities, frames = session.feed_identities(message, copy=False)
-            # Without its content: reading that too would mark the message as seen, and the kernel
-            # would refuse it as a duplicate later.
+            # Skip the content: reading it would mark the message as seen, and the kernel would
+            # later refuse it as a duplicate.
             peeked = session.deserialize(frames, content=False, copy=False)
             if peeked["header"]["msg_type"] != "comm_msg":
                 return False
             content = session.unpack(peeked["content"])
             event = content.get("data", {}).get("content", {})
-        except Exception:  # noqa: BLE001  (whatever it is, it is the kernel's to judge, after the cell)
+        except Exception:  # noqa: BLE001  (the kernel judges odd messages itself, after the cell)
             return False
         return bool(content.get("comm_id") == self._comm_id and event.get("event") == "click")
 
 
 def click_watch(comm_id: str) -> ClickWatch | None:
-    """Return a watch in a kernel that lets one look, else ``None``: interrupting always works."""
+    """Return a click watch, or ``None`` if this kernel's queue is not accessible; interrupting always works."""
     try:
         from ipykernel.kernelbase import Kernel
 
@@ -85,13 +85,14 @@ def click_watch(comm_id: str) -> ClickWatch | None:
 
 
 def _main_queue(kernel: Any) -> tuple[Any, Callable[[Any], None]]:
-    """Return the stream that feeds the kernel's main thread, and how to lay a message back."""
+    """Return the stream that feeds the kernel's main thread, and a function that requeues a message."""
     if getattr(kernel, "_supports_kernel_subshells", False):  # ipykernel 7
         manager = kernel.shell_channel_thread.manager
         stream = manager.get_shell_channel_to_subshell_pair(None).to_stream
 
         def again(message: Any) -> None:
-            context = copy_context()  # one each: a message's parent must not leak into the next
+            # One context each: a message's parent must not leak into the next.
+            context = copy_context()
             context.run(kernel.io_loop.add_callback, kernel.shell_main, None, message)
 
         return stream, again

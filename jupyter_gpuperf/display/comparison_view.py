@@ -1,4 +1,4 @@
-"""What changed between two measurements, in words: for the notebook, the shell and a page of its own."""
+"""Views of a comparison of two measurements: for the notebook, the shell and a standalone page."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 @dataclass(frozen=True, repr=False)
 class ComparisonView(Plain, Displayed):
-    """Two environments held against each other: ``%gpubench compare`` and ``jupyter gpuperf compare``."""
+    """A comparison of two environments, from ``%gpubench compare`` and ``jupyter gpuperf compare``."""
 
     data: SuiteComparison
     before: str
     after: str
     left_out: Sequence[str] = ()
-    """What could not run, in lines."""
+    """What could not run, one line each."""
 
     def blocks(self) -> Iterator[Block]:
-        """Yield how much changed, what differs in the environment, each figure, and the doubts."""
+        """Yield the summary, the differences between the environments, a row per figure, and the caveats."""
         yield Heading(self.summary)
         if self.data.environment:
             head: tuple[str, ...] = ("What differs in the environment", self.before, self.after)
@@ -56,7 +56,7 @@ class ComparisonView(Plain, Displayed):
 
     @property
     def summary(self) -> str:
-        """One sentence: how much got better and worse."""
+        """One sentence: how many figures got better and how many got worse."""
         counts = Counter(each.verdict for each in self.data.figures)
         return (
             f"{self.after} against {self.before}: {counts['better']} better, {counts['worse']} worse, "
@@ -64,7 +64,7 @@ class ComparisonView(Plain, Displayed):
         )
 
     def page(self) -> str:
-        """Return a page of its own, which needs nothing else."""
+        """Return a self-contained HTML page."""
         return page_of(f"{self.before} and {self.after}", self._repr_html_())
 
     def _doubts(self) -> Iterable[str]:
@@ -82,7 +82,7 @@ class ComparisonView(Plain, Displayed):
 
 
 def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:
-    """Return how a result compares with a kept one, a line per figure."""
+    """Return lines that compare a result with a stored one, one line per figure."""
     role = "the baseline" if kept.baseline else "the last one like it"
     lines = [f"Against {role} (number {kept.id}, {when_words(kept.created_seconds)})"]
     for each in changes:
@@ -97,7 +97,7 @@ def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str
 
 
 def ratio_words(change: FigureChange) -> str:
-    """Return a change as people say it: ``1.12× [1.08, 1.16], worse``."""
+    """Return a ratio with its interval and verdict: ``1.12× [1.08, 1.16], worse``."""
     if not change.ratio.value:
         return VERDICTS["unknown"]
     value, around = interval_words(change.ratio, "")
@@ -105,7 +105,7 @@ def ratio_words(change: FigureChange) -> str:
 
 
 def when_words(seconds: float) -> str:
-    """Return a time of this machine's clock, to the minute."""
+    """Return a timestamp in local time, to the minute."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
@@ -124,7 +124,7 @@ def _cells(change: FigureChange) -> tuple[str, ...]:
 
 
 def loud_settings(parameters: Mapping[str, Scalar]) -> str:
-    """Return the parameters that tell one run from another."""
+    """Return the parameters that distinguish one run from another."""
     return " · ".join(
         setting_words(name, value)
         for name, value in parameters.items()

@@ -1,4 +1,4 @@
-"""What the doctor found, for reading: as text and as HTML, what is wrong first."""
+"""The doctor's report as text and as HTML, most severe problems first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jupyter_gpuperf.display.language import Words, words_here
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 
 SIGNS: Final = {"fail": "✕", "warn": "⚠", "ok": "✓", "unknown": "–"}
-"""What is wrong first."""
+"""Status → sign, in display order: problems first."""
 WRONG: Final = {"fail": ("%1 failure", "%1 failures"), "warn": ("%1 warning", "%1 warnings")}
 WIDTH: Final = 17
 SHOWING: Final = "  (--all)"
@@ -31,16 +31,16 @@ SHOWING: Final = "  (--all)"
 
 @dataclass(frozen=True, repr=False)
 class Report(Plain, Displayed):
-    """What ``%gpudoctor``, ``gpuperf.doctor()`` and ``jupyter gpuperf doctor`` answer.
+    """The return value of ``%gpudoctor``, ``gpuperf.doctor()`` and ``jupyter gpuperf doctor``.
 
     Attributes
     ----------
     data
-        Everything that was found.
+        All check results.
     everything
-        Whether what is right is shown, too.
+        Whether passed checks are shown too.
     words
-        The reader's language.
+        Translations for the reader's language.
     """
 
     data: DoctorReport
@@ -49,17 +49,17 @@ class Report(Plain, Displayed):
 
     @property
     def checks(self) -> list[CheckFinding]:
-        """Every check, failures first."""
+        """All checks, failures first."""
         return sorted(self.data.checks, key=lambda each: list(SIGNS).index(each.status))
 
     @property
     def problems(self) -> list[CheckFinding]:
-        """What is wrong."""
+        """The checks that failed or warn."""
         return [each for each in self.checks if each.status in WRONG]
 
     @property
     def failed(self) -> bool:
-        """Whether something does not work."""
+        """Whether any check failed."""
         return self._counts["fail"] > 0
 
     @property
@@ -74,7 +74,7 @@ class Report(Plain, Displayed):
 
     @property
     def quiet_line(self) -> str:
-        """What is not shown, in a line."""
+        """One line that counts the checks that are not shown."""
         ok, unknown = self.words("As it should be"), self.words("Not known here")
         return f"{ok}: {self._counts['ok']} · {unknown}: {self._counts['unknown']}{SHOWING}"
 
@@ -91,7 +91,7 @@ class Report(Plain, Displayed):
         return "\n".join(lines)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield what is wrong; the rest unfolds."""
+        """Yield the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
         shown = self.problems
         yield from (_boxed(each, self.words) for each in shown)
@@ -106,7 +106,7 @@ class Report(Plain, Displayed):
 
 @dataclass(frozen=True, repr=False)
 class Differences(Plain):
-    """Two reports held against each other."""
+    """The differences between two reports."""
 
     data: DoctorComparison
     before: str

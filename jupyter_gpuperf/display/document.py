@@ -1,6 +1,6 @@
-"""What a result shows, as blocks: written once, read as text and as HTML.
+"""Blocks that describe what a result shows: written once, rendered as text and as HTML.
 
-``document.html`` draws the blocks; all that is not marked as safe is escaped there.
+``document.html`` renders the blocks. It escapes everything that is not marked as safe.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A block, or a cell of a table; ``document.html`` tells them apart by their kind."""
+    """A block, or a table cell; ``document.html`` selects its rendering by ``kind``."""
 
     @property
     def kind(self) -> str:
-        """Return the class's name in small letters."""
+        """Return the class name in lower case."""
         return type(self).__name__.lower()
 
 
 class Heading(_Part, frozen=True):
-    """The first line: what it is, and quieter words behind."""
+    """The first line: a title, followed by less prominent text."""
 
     text: str
     quiet: str = ""
 
 
 class Line(_Part, frozen=True):
-    """A line of its own."""
+    """A single line."""
 
     text: str
     look: Look = "plain"
 
 
 class Bar(_Part, frozen=True):
-    """A cell that draws a share from 0 to 1; text leaves its column out."""
+    """A cell that draws a ratio from 0 to 1 as a bar; omitted in text."""
 
     ratio: float
 
 
 class Rest(_Part, frozen=True):
-    """The last cell of a row that has fewer, over all columns that remain."""
+    """The last cell of a shorter row; spans all remaining columns."""
 
     text: str
 
@@ -63,7 +63,7 @@ Cell = str | Bar | Rest
 
 
 class Table(_Part, frozen=True):
-    """Rows of cells, in columns that each have a look of ``style.CELLS``; some rows may be bold."""
+    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indexes of bold rows."""
 
     rows: Sequence[Sequence[Cell]]
     looks: Sequence[str]
@@ -72,33 +72,33 @@ class Table(_Part, frozen=True):
 
 
 class Code(_Part, frozen=True):
-    """Code, or what one types."""
+    """Code, or a command to type."""
 
     text: str
     title: str = ""
 
 
 class Items(_Part, frozen=True):
-    """Sentences under a title."""
+    """A list of sentences under a title."""
 
     title: str
     sentences: Sequence[str]
 
 
 class Drawing(_Part, frozen=True):
-    """HTML that is safe; text has nothing in its place."""
+    """HTML that is already safe; omitted in text."""
 
     markup: str
 
 
 class Boxed(_Part, frozen=True):
-    """Blocks that belong together, marked as a warning."""
+    """A group of blocks, marked as a warning."""
 
     blocks: Sequence[Block]
 
 
 class Folded(_Part, frozen=True):
-    """Blocks that unfold."""
+    """Blocks that can be folded out."""
 
     summary: str
     blocks: Sequence[Block]
@@ -106,7 +106,7 @@ class Folded(_Part, frozen=True):
 
 
 class Progress(_Part, frozen=True):
-    """How far it is, from 0 to 1."""
+    """A progress bar, from 0 to 1."""
 
     ratio: float
 
@@ -115,18 +115,18 @@ Block = Heading | Line | Table | Code | Items | Drawing | Boxed | Folded | Progr
 
 
 class Displayed(ABC):
-    """Something with a text and an HTML view of the same blocks."""
+    """An object with a text and an HTML view of the same blocks."""
 
     wide: ClassVar[bool] = False
 
     @abstractmethod
     def blocks(self) -> Iterable[Block]:
-        """Yield what it shows, from the top."""
+        """Yield the blocks, from top to bottom."""
 
     def __repr__(self) -> str:
         return text_of(self.blocks())
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # IPython's
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # IPython calls this
         printer.text(repr(self))
 
     def _repr_html_(self) -> str:
@@ -134,7 +134,7 @@ class Displayed(ABC):
 
 
 class Sentence(Displayed):
-    """A line alone."""
+    """A single line as a displayed object."""
 
     def __init__(self, text: str, look: Look = "plain") -> None:
         self._line = Line(text, look)
@@ -145,43 +145,43 @@ class Sentence(Displayed):
 
 
 class Plain:
-    """What holds all of itself in ``data``, as it crosses a wire."""
+    """An object whose whole content is ``data``, in the shape that is sent over the wire."""
 
     data: msgspec.Struct
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it in the documented shape: fresh, plain data, ready for JSON."""
+        """Return the content in its documented shape: new, plain data, ready for JSON."""
         plain: dict[str, Any] = msgspec.to_builtins(self.data)
         return plain
 
 
 class DisplayedOnce(Displayed):
-    """The result of a magic, which displays it and returns it: the cell shows it once."""
+    """The result of a magic that both displays and returns it; the cell shows it once."""
 
     @abstractmethod
     def above(self) -> str:
-        """Return what a terminal calls it, where it is shown above already."""
+        """Return the name that a terminal prints if the result is already shown above."""
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         from jupyter_gpuperf.display.show_once import in_this_cell
 
-        # A terminal has written its Out[…] prompt by now, and wants something behind it.
+        # A terminal has already written its Out[…] prompt and needs text after it.
         printer.text(f"<{self.above()}, as above>" if in_this_cell(self) else repr(self))
 
     def _ipython_display_(self) -> None:
         from jupyter_gpuperf.display.show_once import in_terminal, in_this_cell
 
         if in_terminal() or not in_this_cell(self):
-            raise NotImplementedError  # IPython then goes on to the views above
+            raise NotImplementedError  # makes IPython fall back to the views above
 
 
 def html_of(blocks: Iterable[Block], *, wide: bool = False) -> str:
-    """Return blocks as HTML in the theme's own colours."""
+    """Return the blocks as HTML in the theme's colours."""
     return _template("document.html").render(blocks=list(blocks), style=style, wide=wide)
 
 
 def page_of(title: str, body: str) -> str:
-    """Return HTML as a page of its own, which needs nothing else."""
+    """Return the HTML as a self-contained page."""
     return _template("page.html").render(title=title, body=Markup(body))
 
 
@@ -196,7 +196,7 @@ def _template(name: str) -> Template:
 
 
 def text_of(blocks: Iterable[Block]) -> str:
-    """Return blocks as text; below a heading all is indented."""
+    """Return the blocks as text, indented below a heading."""
     blocks = list(blocks)
     indent = "  " if isinstance(blocks[0], Heading) else ""
     return "\n".join(
@@ -237,11 +237,11 @@ def _aligned(table: Table) -> Iterator[str]:
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
-    """Return a text as wide as its column."""
+    """Return the text padded to the column width."""
     space = " " * max(0, width - _width(text))
     return f"{space}{text}" if right else f"{text}{space}"
 
 
 def _width(text: str) -> int:
-    """Return how many places a text takes; a Chinese character takes two."""
+    """Return the width in terminal columns; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

@@ -1,4 +1,4 @@
-"""Results of before: the list of them, and what a new one is held against."""
+"""Stored results: the list of them, and comparisons of a new result with an earlier one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LISTED: Final = 20
 
 @dataclass(frozen=True, repr=False)
 class History(Displayed):
-    """Kept results, newest first."""
+    """Stored results, latest first."""
 
     results: Sequence[KeptResult]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of them as plain data, as ``GET results`` answers."""
+        """Return all results as plain data, in the shape of ``GET results``."""
         return {"results": msgspec.to_builtins(list(self.results))}
 
     def blocks(self) -> Iterator[Block]:
@@ -42,14 +42,14 @@ class History(Displayed):
 
 
 def cells(kept: KeptResult) -> tuple[str, ...]:
-    """Return one result as a row."""
+    """Return one result as a table row."""
     number = f"{kept.id}{' baseline' if kept.baseline else ''}"
     name, figures = name_and_figures(kept.result)
     return number, when_words(kept.created_seconds), name, device_of(kept.result), figures
 
 
 def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
-    """Return what ran, with the parameters that tell runs apart, and what was measured."""
+    """Return the benchmark's name with its distinguishing parameters, and its figures."""
     figures = []
     for name in compared_figures(result):
         label, unit = split_name(name, result.unit)
@@ -60,7 +60,7 @@ def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
 
 
 def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> History:
-    """Return the newest kept results; with ``baseline``, hold later ones against that one first.
+    """Return the latest stored results; if ``baseline`` is set, first make that result the baseline.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
 
 
 def held_against_baseline(result: Result) -> Result:
-    """Return a result with how it compares with the baseline, or with the one before it, or why not."""
+    """Return the result with its comparison to the baseline or the previous run, or why there is none."""
     lines = ["Nothing to hold it against yet: the next one like it will be."]
     try:
         kept = ResultStore(default_path()).baseline_of(result.data, before=result.number)

@@ -1,6 +1,6 @@
-"""The words of the panel, in the language that a shell or a notebook asks for.
+"""Translate the panel's texts into the language of a shell or a notebook.
 
-The catalogue and the sentences' templates are those that the page uses; see ``labextension/src/view/translate.ts``.
+It uses the page's catalogue and sentence templates; see ``labextension/src/view/translate.ts``.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ DEEPEST: Final = 2
 
 
 def language_of(environment: Mapping[str, str]) -> str:
-    """Return the language that the environment asks for, such as ``zh_CN``; ``en`` where we have no other."""
+    """Return the language set in the environment, such as ``zh_CN``; ``en`` if there is no catalogue for it."""
     wished = next((value for name in VARIABLES if (value := environment.get(name))), "")
-    # Every Chinese locale reads the one that we have more easily than English.
+    # Readers of any Chinese locale are better served by our one catalogue than by English.
     language = "zh_CN" if wished.startswith("zh") else wished.split(".")[0]
     return language if _catalog_file(language).exists() else "en"
 
 
 def words_here() -> Words:
-    """Return the words for this process."""
+    """Return the translations for this process's environment."""
     return Words(language_of(os.environ))
 
 
 class Words:
-    """What is said, in one language.
+    """Translates texts into one language.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Words:
         self._catalog: Mapping[str, Any] = _catalog(language) if language != "en" else {}
 
     def __call__(self, text: str, depth: int = 0) -> str:
-        """Return a sentence of the server's, with its figures; one that is not known comes back as it is."""
+        """Translate a sentence of the server and keep its numbers; return unknown sentences unchanged."""
         if not self._catalog or text == "":
             return text
         if text in self._catalog:
@@ -63,7 +63,7 @@ class Words:
         return text
 
     def counted(self, singular: str, plural: str, number: int) -> str:
-        """Return ``3 checks``, of ``%1 check`` and ``%1 checks``."""
+        """Return ``3 checks``, from ``%1 check`` and ``%1 checks``."""
         known = self._catalog.get(singular)
         text = known[0] if known else (singular if number == 1 else plural)
         return str(text).replace("%1", str(number))
@@ -80,7 +80,7 @@ def _catalog(language: str) -> Mapping[str, Any]:
 
 @functools.cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """Return the templates, those that say most first, each with what recognises it."""
+    """Return each template with its regular expression, in the order of the file: most specific first."""
     templates = json.loads((PACKAGE / "routes" / "sentences.json").read_text(encoding="utf-8"))
     return [
         (template, _pattern(template))

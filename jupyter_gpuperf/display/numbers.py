@@ -1,4 +1,4 @@
-"""Numbers as people read them. The only place where units are humanised."""
+"""Format numbers for people. Units are converted nowhere else."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ THIN_SPACE: Final = "\u202f"
 MISSING: Final = "\u2013"
 SIGNIFICANT_DIGITS: Final = 3
 
-# How a name ends → factor from the base unit, and how the scaled unit is written; the largest that fits is taken.
+# Unit suffix → (factor from the base unit, symbol); the largest factor that fits is used.
 SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
-    # Rates are decimal, as chips' data sheets give them.
+    # Rates are decimal, as in chips' data sheets.
     "bytes_per_second": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
     "flops_per_second": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
     "seconds": ((60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
@@ -27,9 +27,9 @@ SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
 
 
 def split_name(name: str, unit: str = "") -> tuple[str, str]:
-    """Split a figure's name into what it is and the unit it wears: ``batch_seconds`` → batch, seconds.
+    """Split a figure's name into label and unit: ``batch_seconds`` → batch, seconds.
 
-    ``unit`` counts where the name wears none. A rate of things keeps them in its unit:
+    ``unit`` is used if the name has no unit suffix. Rates of countable things keep the thing in the unit:
     ``samples_per_second`` → throughput, ``samples/s``.
     """
     for ending in SCALES:
@@ -44,7 +44,7 @@ def split_name(name: str, unit: str = "") -> tuple[str, str]:
 
 
 def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
-    """Return a value and its interval on one scale: ``11.2 ms`` and ``[10.9, 11.6]``."""
+    """Return a value and its interval on the same scale: ``11.2 ms`` and ``[10.9, 11.6]``."""
     factor, symbol = scale_of(interval.value, unit)
     decimals = _decimals(interval.value / factor, (interval.high - interval.low) / factor)
     value, low, high = (
@@ -56,7 +56,7 @@ def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
 
 
 def quantity_words(value: Scalar | None, unit: str = "") -> str:
-    """Return one value with its unit, or a dash where there is none."""
+    """Return one value with its unit, or a dash for ``None``."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -79,12 +79,12 @@ def setting_words(name: str, value: Scalar) -> str:
 
 
 def number_words(value: float, decimals: int) -> str:
-    """Return a number with its thousands apart: ``5 710``."""
+    """Return a number with separated thousands: ``5 710``."""
     return f"{value:,.{decimals}f}".replace(",", THIN_SPACE)
 
 
 def elapsed_words(seconds: float) -> str:
-    """Return a duration that is counted while one waits: ``7 s``, ``2 min 05 s``."""
+    """Return an elapsed time: ``7 s``, ``2 min 05 s``."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
@@ -94,7 +94,7 @@ def _words(name: str) -> str:
 
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
-    """Return by what a value of this unit is divided to be read, and the symbol behind it."""
+    """Return the divisor for display of a value in this unit, and the symbol to append."""
     steps = SCALES.get(unit, ((1.0, unit),))
     # 90 s stays in seconds: minutes only where seconds would be hard to read.
     fits = (step for step in steps if abs(value) >= step[0] * (2 if step[1] == "min" else 1))
@@ -103,7 +103,7 @@ def scale_of(value: float, unit: str) -> tuple[float, str]:
 
 
 def _decimals(value: float, width: float = 0.0) -> int:
-    """Three significant digits; more where the interval would else look like a point."""
+    """Return decimals for three significant digits, or more if the interval would look like a point."""
     if value == 0 or not math.isfinite(value):
         return 0
     decimals = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value)))

@@ -1,4 +1,4 @@
-"""Draws a result: how the samples lie, in the order they were taken so that a drift shows, and the roofline."""
+"""Plots of a result: samples in order (to show drift), their distribution, and the roofline."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FLOPS: Final = "flops_per_second"
 BANDWIDTH: Final = "memory_bytes_per_second"
 MOST_BINS: Final = 24
 BESIDE: Final = 8.0
-"""By how much the roofline's axis reaches beyond what is on it."""
+"""The roofline's axis extends beyond its points by this factor."""
 
 MARKS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
 WORDS: Final = {"present": "yours", "golden": "the common recipe", "": "tried"}
 
 
 class Roof(NamedTuple):
-    """A figure beside the two limits that it may run into; ``intensity`` is in operations a byte."""
+    """A figure and the two limits on it; ``intensity`` is in FLOP per byte."""
 
     name: str
     intensity: float
@@ -32,7 +32,7 @@ class Roof(NamedTuple):
 
 
 def roofs_of(data: BenchmarkResult) -> list[Roof]:
-    """Return the figures whose operations and bytes are known, on a chip whose limits are."""
+    """Return the figures with known operations, bytes and chip limits."""
     bandwidth = data.limits.get(BANDWIDTH)
     roofs = []
     for name, interval in data.figures.items():
@@ -44,7 +44,7 @@ def roofs_of(data: BenchmarkResult) -> list[Roof]:
 
 
 def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
-    """Return a matplotlib Figure: for each sampled figure its order and its distribution, then the roofline."""
+    """Return a matplotlib Figure: each figure's samples in order and their distribution, then the roofline."""
     from matplotlib.figure import Figure
 
     names, roofs = list(data.samples), roofs_of(data)
@@ -97,7 +97,7 @@ def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
 
 
 def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
-    """Return a matplotlib Figure: the rate over the workers with its interval, and what the step needs."""
+    """Return a matplotlib Figure: batches/s over workers with intervals, and the rate that the step needs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 3.2), layout="constrained")

@@ -1,4 +1,4 @@
-"""What ``%%amp_profile`` and ``gpuperf.amp_profile`` return: a sentence, a table with bars, the loss curves, the code."""
+"""The result of ``%%amp_profile`` and ``gpuperf.amp_profile``: a summary, a table with bars, loss curves, code."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "flo
 
 @dataclass(frozen=True, repr=False)
 class AmpProfile(DisplayedOnce):
-    """A cell under every precision.
+    """A cell measured under each precision mode.
 
     Attributes
     ----------
     found
-        All of it; :meth:`to_dict` gives the documented shape.
+        The complete profile; :meth:`to_dict` returns the documented shape.
     number
-        Its number among the kept results; ``None`` where it was not kept.
+        Its number among the stored results; ``None`` if it was not stored.
     """
 
     wide: ClassVar[bool] = True
@@ -59,12 +59,12 @@ class AmpProfile(DisplayedOnce):
 
     @property
     def recommended(self) -> str | None:
-        """The mode to use, such as ``bf16`` or ``bf16+compile``; what the cell does now where nothing gains."""
+        """The mode to use, such as ``bf16`` or ``bf16+compile``; the cell's current mode if no other is faster."""
         return self.found.recommended
 
     @property
     def code(self) -> str:
-        """The cell as one would write it for that mode; empty where nothing is to be changed."""
+        """The cell rewritten for the recommended mode; empty if nothing needs to change."""
         return self.found.code
 
     @property
@@ -74,19 +74,19 @@ class AmpProfile(DisplayedOnce):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Reasons to doubt the figures, and what was done in a special way."""
+        """Reasons to doubt the figures, and anything unusual about the measurement."""
         return tuple(self.found.warnings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the documented shape: fresh, plain data, ready for JSON."""
+        """Return the documented shape: new, plain data, ready for JSON."""
         return self.found.to_dict()
 
     def above(self) -> str:
-        """Return what a terminal calls it."""
+        """Return the name shown in a terminal."""
         return NAME
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the answer, a row per mode, the losses, the cell for it, and why it is not more."""
+        """Yield the summary, a row per mode, the loss curves, the recommended code, and what limits the gain."""
         found = self.found
         yield Heading(found.sentence)
         yield Table(rows(found), looks=LOOKS, head=HEAD)
@@ -100,14 +100,14 @@ class AmpProfile(DisplayedOnce):
 
 
 def rows(profile: Profile) -> list[Sequence[Cell]]:
-    """Return a row per mode, how the cell runs now first where that is none of them."""
+    """Return a row per mode, preceded by the cell's current mode if it is none of them."""
     all_modes = measured(profile)
     times = [each.step_seconds["value"] for each in all_modes if each.step_seconds]
     return [_row(profile, each, max(times, default=0)) for each in all_modes]
 
 
 def measured(profile: Profile) -> list[ModeOutcome]:
-    """Return how the cell runs now, where that is none of the modes, and the modes."""
+    """Return the cell's current mode, if it is not one of the modes, followed by the modes."""
     return [each for each in (profile.now, *profile.modes) if each is not None]
 
 
@@ -164,7 +164,7 @@ def _compiled_words(compiled: dict[str, Any]) -> str:
 
 
 def _curves(profile: Profile) -> str:
-    """Draw the losses of all modes over each other: where they are the same, they look like one."""
+    """Draw the loss curves of all modes in one plot; equal curves overlap."""
     curves = [
         (each.mode, (each.numerics or {}).get("losses") or [])
         for each in profile.modes

@@ -1,4 +1,4 @@
-"""Shows what a few profiled steps did, below the cell whose loop they are of."""
+"""Show what a few profiled steps did, below the cell that runs the loop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LONGEST_NAME = 70
 
 
 def arm(watching: Watching, steps: int) -> None:
-    """Have the next steps of a watched loop profiled and shown.
+    """Profile the next steps of a watched loop and show the result.
 
     Raises
     ------
     BadRequest
-        ``nothing_watched``: there would be no step to see.
+        ``nothing_watched``: no loop is watched, so there are no steps to profile.
     """
     torch = sys.modules.get("torch")
     if not watching.patch.applied or torch is None:
@@ -45,12 +45,12 @@ def _show(found: Explanation | None, why: str) -> None:
 
 
 class ProfileView(Displayed):
-    """The explanation as the notebook shows it.
+    """The notebook view of a profile.
 
     Attributes
     ----------
     data
-        All figures, in seconds a step.
+        All figures, in seconds per step.
     """
 
     def __init__(self, data: Explanation) -> None:
@@ -61,7 +61,7 @@ class ProfileView(Displayed):
         return asdict(self.data)
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Return what is shown: what, how much of a step, and in which detail."""
+        """Return the rows: label, share of a step, and details."""
         data = self.data
         plain = data.plain_step_seconds
         slower = "" if plain is None else f"{_time(plain)} without the profiler"
@@ -86,7 +86,7 @@ class ProfileView(Displayed):
         return rows
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per share of a step, and what to bear in mind."""
+        """Yield a row per share of a step, and the caveats."""
         yield Table(self.rows(), looks=("name", "value", "quiet"))
         yield Line(
             f"{self.data.steps} steps; profiling took {_time(self.data.cost_seconds)} altogether; its trace is deleted.",

@@ -1,4 +1,4 @@
-"""Shows a job while it runs: widgets in a notebook, else HTML that updates, else a line of text."""
+"""Show a running job: widgets in a notebook, otherwise updating HTML or a line of text."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def _ended_words(job: JobInfo) -> str:
 
 
 class View:
-    """What shows a job; this one shows no progress, as for a script without a terminal."""
+    """Base view. It shows no progress and serves scripts without a terminal."""
 
     def show(self, job: JobInfo) -> None:
-        """Show the job as it is now."""
+        """Show the job's current state."""
 
     def cancel_wanted(self) -> bool:
-        """Tell whether the user asked to cancel, by other means than interrupting."""
+        """Return whether the user asked to cancel by other means than an interrupt."""
         return False
 
     def end(self, final: object | None, words: str) -> None:
-        """Put ``final`` in the view's place, or only ``words`` where there is nothing to show."""
+        """Replace the view with ``final``, or with ``words`` if there is nothing to show."""
         if final is not None:
             from IPython.display import display
 
@@ -43,7 +43,7 @@ class View:
 
 
 def status_words(job: JobInfo, now_seconds: float) -> str:
-    """Return what the job is doing: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
+    """Return a status line: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
     if job.state in ENDED:
         return _ended_words(job)
     if job.state == "queued":
@@ -60,7 +60,7 @@ def status_words(job: JobInfo, now_seconds: float) -> str:
 
 
 class TextView(View):
-    """One line on a terminal, written over itself."""
+    """One terminal line that is overwritten in place."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
         self._stream = stream
@@ -68,14 +68,14 @@ class TextView(View):
         self._width = 0
 
     def show(self, job: JobInfo) -> None:
-        """Write the line anew."""
+        """Rewrite the line."""
         line = f"{status_words(job, self._clock())} · Ctrl+C cancels"
         self._stream.write(f"\r{line:<{self._width}}")
         self._stream.flush()
         self._width = len(line)
 
     def end(self, final: object | None, words: str) -> None:
-        """Wipe the line, and display ``final`` there."""
+        """Clear the line, and display ``final``."""
         self._stream.write(f"\r{'':<{self._width}}\r")
         self._stream.flush()
         super().end(final, words)
@@ -106,16 +106,16 @@ class OutputView(View):
 
 
 class HtmlView(OutputView):
-    """Progress as HTML; the cell is interrupted to cancel."""
+    """Progress as HTML; the user interrupts the cell to cancel."""
 
     def show(self, job: JobInfo) -> None:
-        """Draw text and bar."""
+        """Draw the text and the bar."""
         words = f"{status_words(job, time.time())} · interrupt the cell to cancel"
         self._replace_by(words, progress_html(words, job.progress_ratio))
 
 
 class WidgetView(OutputView):
-    """A bar and a button that cancels, also while the cell runs."""
+    """A progress bar with a cancel button that also works while the cell runs."""
 
     def __init__(self, widgets: Any) -> None:
         self._clicked = threading.Event()
@@ -135,12 +135,12 @@ class WidgetView(OutputView):
         self._replace(self._box)
 
     def show(self, job: JobInfo) -> None:
-        """Update bar and words."""
+        """Update the bar and the text."""
         self._bar.value = job.progress_ratio
         self._words.value = status_words(job, time.time())
 
     def cancel_wanted(self) -> bool:
-        """Tell whether the button was clicked, whichever way the click came."""
+        """Return whether the button was clicked, whether the click came by callback or by queue."""
         if self._watch is not None and self._watch.clicked():
             self._clicked.set()
         if self._clicked.is_set() and not self._button.disabled:
@@ -149,7 +149,7 @@ class WidgetView(OutputView):
         return self._clicked.is_set()
 
     def end(self, final: object | None, words: str) -> None:
-        """Replace the widgets, and give other messages back to the kernel."""
+        """Replace the widgets, and return the other messages to the kernel."""
         super().end(final, words)
         if self._watch is not None:
             self._watch.close()
@@ -158,12 +158,12 @@ class WidgetView(OutputView):
 
 
 def progress_html(words: str, ratio: float) -> str:
-    """Return one line and a bar."""
+    """Return one line of text and a progress bar as HTML."""
     return html_of([Line(words), Progress(ratio)])
 
 
 def view_here() -> View:
-    """Return the best view for where this runs."""
+    """Return the best view for the current environment."""
     shell = _running_shell()
     if shell is not None and getattr(shell, "kernel", None) is not None:
         with contextlib.suppress(ImportError):
@@ -175,7 +175,7 @@ def view_here() -> View:
 
 
 def _running_shell() -> Any:
-    """Return IPython's shell, without importing IPython into a script that has none."""
+    """Return IPython's shell, or ``None``; a script without IPython does not import it."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython
@@ -184,6 +184,6 @@ def _running_shell() -> Any:
 
 
 def terminal_view(stream: TextIO | None = None) -> View:
-    """Return a line of text where somebody looks at it, else nothing."""
+    """Return a text view for a terminal, otherwise a view that shows nothing."""
     stream = sys.stderr if stream is None else stream
     return TextView(stream) if stream.isatty() else View()

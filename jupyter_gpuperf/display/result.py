@@ -1,4 +1,4 @@
-"""A benchmark's result: an object to work with, and the same content as text and as HTML."""
+"""A benchmark's result: an object with the same content as text and as HTML."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 DEVICE_NAMES: Final = ("device_name", "device")
 LEFT_TO_THE_DICTIONARY: Final = ("interpreter", "platform")
-"""Long, and rarely what one looks for; ``.environment`` has them."""
+"""Long and rarely needed; available in ``.environment``."""
 
 
 @dataclass(frozen=True, repr=False)
 class Result(Plain, DisplayedOnce):
-    """What ``%gpubench`` and ``gpuperf.bench`` return.
+    """The return value of ``%gpubench`` and ``gpuperf.bench``.
 
     Attributes
     ----------
     data
-        Everything that was measured, as it crossed the wire.
+        The complete measurement, as sent over the wire.
     number
-        Its number among the kept results; ``None`` where it was not kept.
+        Its number among the stored results; ``None`` if it was not stored.
     best
-        Figure → the highest value ever kept for this benchmark and device.
+        Figure → the highest value ever stored for this benchmark and device.
     against
-        How it compares with the baseline, in lines, where that was asked for.
+        The comparison with the baseline, in lines, if one was requested.
     """
 
     data: BenchmarkResult
@@ -57,12 +57,12 @@ class Result(Plain, DisplayedOnce):
 
     @property
     def parameters(self) -> Mapping[str, Scalar]:
-        """Every parameter it ran with, defaults included."""
+        """All parameters of the run, including defaults."""
         return MappingProxyType(self.data.parameters)
 
     @property
     def figures(self) -> Mapping[str, Interval]:
-        """Figure → ``value``, ``low``, ``high`` (95 %), in seconds, bytes, or what its name says."""
+        """Figure → ``value``, ``low``, ``high`` (95 %), in seconds, bytes, or the unit in its name."""
         return MappingProxyType(self.data.figures)
 
     @property
@@ -72,7 +72,7 @@ class Result(Plain, DisplayedOnce):
 
     @property
     def environment(self) -> Mapping[str, Scalar | None]:
-        """Where it was measured: device, versions, and what else matters."""
+        """Where it was measured: device, versions, and other relevant conditions."""
         return MappingProxyType(self.data.environment)
 
     @property
@@ -80,7 +80,7 @@ class Result(Plain, DisplayedOnce):
         """Reasons to doubt the figures."""
         return tuple(self.data.warnings)
 
-    def to_frame(self) -> Any:  # pandas need not be there
+    def to_frame(self) -> Any:  # pandas is optional
         """Return the raw samples as a pandas DataFrame with the columns ``figure``, ``sample``, ``value``.
 
         Raises
@@ -97,10 +97,10 @@ class Result(Plain, DisplayedOnce):
         ]
         return pandas.DataFrame(samples, columns=["figure", "sample", "value"])
 
-    def plot(self) -> Any:  # matplotlib need not be there
-        """Draw each figure's samples in their order and how they lie, with the interval, and the roofline.
+    def plot(self) -> Any:  # matplotlib is optional
+        """Plot each figure's samples in order, their distribution with the interval, and the roofline.
 
-        The roofline is there where the result holds operations, bytes and the chip's limits. Returns the
+        The roofline is drawn if the result contains operations, bytes and the chip's limits. Returns the
         matplotlib Figure.
 
         Raises
@@ -117,7 +117,7 @@ class Result(Plain, DisplayedOnce):
         return self.benchmark
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per figure, doubts, and where it was measured."""
+        """Yield a row per figure, the warnings, and where it was measured."""
         data = self.data
         parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
@@ -129,7 +129,7 @@ class Result(Plain, DisplayedOnce):
 
 
 def rows(result: Result) -> list[tuple[str, str, str, str]]:
-    """Return label, value, interval and note of each figure, then of limits that no figure has."""
+    """Return label, value, interval and note of each figure, then of limits without a figure."""
     data = result.data
     found = []
     for name, interval in data.figures.items():
@@ -146,14 +146,14 @@ def rows(result: Result) -> list[tuple[str, str, str, str]]:
 
 
 def shares(result: Result, name: str) -> list[str]:
-    """Return a figure's share of its limit, of that at the clock really held, and of this machine's best."""
+    """Return a figure's share of its limit, of the limit at the actual clock, and of this machine's best."""
     data = result.data
     value = data.figures[name].value
     limit = data.limits.get(name)
     said = []
     if limit:
         _, unit = split_name(name, data.unit)
-        # Of a time the limit is the shortest, of a rate the highest.
+        # For a time the limit is a minimum, for a rate a maximum.
         if name.endswith("_seconds"):
             share = limit / value
             said.append(f"floor {quantity_words(limit, unit)}, {share:.0%} reached")
@@ -171,7 +171,7 @@ def shares(result: Result, name: str) -> list[str]:
 
 
 def surroundings(data: BenchmarkResult) -> str:
-    """Return where it was measured, on one line, the device first."""
+    """Return where it was measured, on one line, device first."""
     known = {
         name: value
         for name, value in data.environment.items()

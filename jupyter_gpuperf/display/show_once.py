@@ -1,6 +1,6 @@
-"""Shows a result once, although the magic both displays and returns it.
+"""Show a result once, although the magic both displays and returns it.
 
-The magic displays at once, so that it works within loops and assignments too. Where its value is
+The magic displays immediately, so that it also works in loops and assignments. If its value is
 also the cell's value, IPython would display it a second time in the same cell.
 """
 
@@ -12,7 +12,7 @@ from IPython import get_ipython
 from IPython.display import display
 
 _shown: Final[dict[int, int]] = {}
-"""The latest result that a magic displayed: its identity → the cell's number."""
+"""The latest result that a magic displayed: its ``id()`` → the cell's number."""
 
 
 def show_once(result: object) -> None:
@@ -22,18 +22,18 @@ def show_once(result: object) -> None:
 
 
 def remember(result: object) -> None:
-    """Note that this cell shows ``result`` already."""
+    """Record that this cell already shows ``result``."""
     _shown.clear()
     _shown[id(result)] = _cell_number()
 
 
 def in_this_cell(result: object) -> bool:
-    """Tell whether the running cell shows ``result`` already."""
+    """Return whether the running cell already shows ``result``."""
     return _shown.get(id(result)) == _cell_number()
 
 
 def in_terminal() -> bool:
-    """Tell whether this is IPython in a terminal, not a kernel."""
+    """Return whether this is IPython in a terminal rather than in a kernel."""
     return getattr(get_ipython(), "kernel", None) is None
 
 

@@ -1,4 +1,4 @@
-"""Shows what a change of the loop gains, measured."""
+"""Show the measured gain of a change to the loop."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SpeedupView(Displayed):
     Attributes
     ----------
     data
-        All figures, in seconds a step.
+        All figures, in seconds per step.
     loader
-        The changed loader, to go on with; ``None`` for headroom.
+        The changed DataLoader, to continue with; ``None`` for headroom.
     """
 
     def __init__(self, data: ABTestResult) -> None:
@@ -42,7 +42,7 @@ class SpeedupView(Displayed):
         }
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the result in words: the number first, then what it means."""
+        """Yield the result in words: the speed-up first, then the details."""
         data, steps = self.data, self.data.steps_per_block
         value, span = interval_words(Interval(**data.speedup), "")
         yield Heading(f"{value}× {span}  with {data.what}: {self.verdict()}")
@@ -55,7 +55,7 @@ class SpeedupView(Displayed):
             yield Line(data.doubt, "quiet")
 
     def verdict(self) -> str:
-        """Return what the interval allows to say."""
+        """Return the conclusion that the interval supports."""
         if self.data.speedup["low"] > 1:
             return "faster here"
         if self.data.speedup["high"] < 1:

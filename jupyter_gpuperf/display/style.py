@@ -1,7 +1,7 @@
-"""How the magics' HTML looks: attributes for its elements, in the theme's own colours.
+"""Styles of the magics' HTML: attributes for its elements, in the theme's colours.
 
-Inline, because an output may not bring a style sheet; through Lab's variables, so that light and
-dark themes both fit; with ``inherit`` or ``currentColor`` where they are missing, as in VS Code.
+They are inline, because an output may not bring a style sheet. They use JupyterLab's variables, so that
+light and dark themes both work, with ``inherit`` or ``currentColor`` where these are missing, as in VS Code.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CELLS: Final = {
     "name": _style(_LEFT, _WHOLE),
     "quiet": _style(_LEFT, _WHOLE, "font-weight:normal;", _QUIET),
     "code": _style(_LEFT, _WHOLE, _MONOSPACE),
-    # Beside cells that don't break, a sentence would otherwise be left a word a line.
+    # Next to cells that don't wrap, a sentence would otherwise shrink to one word per line.
     "sentence": _style(_LEFT, "min-width:22em"),
     "value": _style(_RIGHT, "font-weight:600"),
     "number": _style(_RIGHT),
@@ -69,6 +69,6 @@ BAR_TRACK: Final = _style(_TRACK, "width:6em;height:8px;border-radius:2px")
 
 
 def fill(ratio: float) -> Markup:
-    """Return the attribute of a bar's filled part, ``ratio`` (0 to 1) of its track."""
+    """Return the style attribute of a bar's filled part, ``ratio`` (0 to 1) of its track."""
     percent = round(100 * min(1.0, max(0.0, ratio)))
     return _style(f"height:100%;width:{percent}%;background:var(--jp-brand-color1,#1976d2)")

@@ -1,4 +1,4 @@
-"""A suite's results as text, as HTML, and as a page of its own."""
+"""A suite's results as text, as HTML, and as a standalone page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas import Suite, SuiteInfo
 
 @dataclass(frozen=True, repr=False)
 class SuiteView(Plain, Displayed):
-    """A suite's results, the last round of each, and what could not run."""
+    """A suite's results: the last round of each benchmark, and what could not run."""
 
     data: Suite
     path: Path | None
@@ -33,7 +33,7 @@ class SuiteView(Plain, Displayed):
 
 
 def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
-    """Return what two kernels' results differ in, or one's results."""
+    """Return an HTML page that compares the results of two kernels, or shows those of one."""
     first, *others = [side.title for side in info.sides]
     if not others:
         return page_of(first, SuiteView(suites[0], None)._repr_html_())

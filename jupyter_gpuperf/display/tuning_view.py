@@ -1,4 +1,4 @@
-"""A tuning's answer: an object to work with, and the same content as text and as HTML."""
+"""The result of a tuning: an object with the same content as text and as HTML."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ ROLE_WORDS: Final = {
 
 @dataclass(frozen=True, repr=False)
 class TuningView(DisplayedOnce):
-    """What ``%gpubench dataloader LOADER --tune`` and ``gpuperf.tune`` return.
+    """The return value of ``%gpubench dataloader LOADER --tune`` and ``gpuperf.tune``.
 
     Attributes
     ----------
     data
         The documented shape; see :meth:`to_dict`.
     number
-        Its number among the kept results; ``None`` where it was not kept.
+        Its number among the stored results; ``None`` if it was not stored.
     before
-        What was recommended before for this data set on this machine, in a line.
+        The previous recommendation for this dataset on this machine, in one line.
     """
 
     wide: ClassVar[bool] = True
@@ -55,17 +55,17 @@ class TuningView(DisplayedOnce):
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
-        """Each setting that was tried, in that order."""
+        """Each setting that was tried, in the order of the trials."""
         return list(self.data["trials"])
 
     @property
     def recommended(self) -> Mapping[str, Any]:
-        """The setting: names as DataLoader has them, and ``start_method``."""
+        """The recommended setting: DataLoader's argument names, and ``start_method``."""
         return dict(self.data["recommended"])
 
     @property
     def code(self) -> str:
-        """The line that makes the loader in the recommended setting; it needs ``import torch``."""
+        """The line that creates the DataLoader with the recommended setting; it needs ``import torch``."""
         return str(self.data["code"])
 
     @property
@@ -74,11 +74,11 @@ class TuningView(DisplayedOnce):
         return str(self.data["regime"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data, ready for JSON."""
+        """Return everything as plain data, ready for JSON."""
         return dict(self.data)
 
-    def plot(self) -> Any:  # matplotlib need not be there
-        """Draw the rates over the workers; return the matplotlib Figure.
+    def plot(self) -> Any:  # matplotlib is optional
+        """Plot the rates over the number of workers; return the matplotlib Figure.
 
         Raises
         ------
@@ -90,11 +90,11 @@ class TuningView(DisplayedOnce):
         return plot_of_tuning(self.data)
 
     def above(self) -> str:
-        """Return what a terminal calls it."""
+        """Return the name shown in a terminal."""
         return "a tuning"
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the answer, the code, a row per trial, and what limits it now."""
+        """Yield the summary, the code, a row per trial, and the current limit."""
         data = self.data
         first, *others = data["summary"]
         yield Heading(first)
@@ -107,7 +107,7 @@ class TuningView(DisplayedOnce):
 
 
 def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return them as people look for them: the recommended one, what they have, the recipe, then by workers."""
+    """Return the trials for display: recommended, current, common recipe, then by number of workers."""
     roles = list(ROLE_WORDS)
 
     def place(trial: Mapping[str, Any]) -> tuple[int, int]:
@@ -118,14 +118,14 @@ def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a trial as a row."""
+    """Return a trial as a table row."""
     rate, around = MISSING, ""
     if trial["batches_per_second"] is not None:
         rate, around = interval_words(Interval(**trial["batches_per_second"]), "")
     wait = trial["wait_ratio"]
     workers = trial["num_workers"]
     notes = [trial["error"]] if trial["error"] else []
-    # Where it ran with the step, that is what counts, not how early its rate was known to be the lower one.
+    # If it ran with the step, that result counts, not when its rate was found to be lower.
     notes += ["given up early"] if trial["aborted"] and wait is None else []
     notes += ["in any order"] if not trial["in_order"] else []
     notes += [trial["start_method"]] if trial["start_method"] else []
@@ -148,7 +148,7 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def table(trials: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a row per trial, without the columns that say nothing here."""
+    """Return a row per trial, without the columns that are empty here."""
     rows = [cells(each) for each in in_order(trials)]
     columns = [
         (name, column)
@@ -165,7 +165,7 @@ def table(trials: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def told(tuned: TuningView) -> list[str]:
-    """Return what is said below the table."""
+    """Return the lines below the table."""
     data = tuned.data
     before = [tuned.before] if tuned.before else []
     limit = f"Limit now: {data['limit_summary']}"

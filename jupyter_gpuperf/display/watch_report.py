@@ -1,4 +1,4 @@
-"""What ``%gpuwatch`` shows: the line below a cell; the loops, the cells, and what can't be seen."""
+"""What ``%gpuwatch`` shows: a line below each cell; the report of loops, cells and limitations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 LOOP_HEADS = ("Loop", "Steps", "Samples/s", "Step", "Wait for data", "GPU idle for data", "Loader")
 CELL_HEADS = ("Cell", "Time", "GPU busy", "Memory at most", "Energy")
 WORDS = ("Loop", "Loader", "Cell")
-"""The other columns are numbers."""
+"""Columns of text; the other columns are numbers."""
 
 
 @dataclass
@@ -25,9 +25,9 @@ class Cell:
     Attributes
     ----------
     busy_ratio, energy_joules
-        By the server's readings; ``None`` until they come, and where there are none of that time.
+        From the server's readings; ``None`` until they arrive, or if there are none for that time.
     peak_bytes
-        The most that torch held on its devices; ``None`` where it used none.
+        The peak memory that torch held on its devices; ``None`` if it used none.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Cell:
     shown: Any = field(default=None, repr=False)
 
     def words(self) -> str:
-        """Return the line below the cell."""
+        """Return the text of the line below the cell."""
         parts = [quantity_words(self.wall_seconds, "seconds")]
         if self.busy_ratio is not None:
             parts.append(f"GPU busy {quantity_words(self.busy_ratio, 'ratio')}")
@@ -56,14 +56,14 @@ class Cell:
 
 @dataclass(frozen=True, repr=False)
 class Report(Displayed):
-    """The watched notebook so far.
+    """The report on a watched notebook so far.
 
     Attributes
     ----------
     loops
-        Each loader's steps.
+        The steps of each DataLoader.
     cells
-        Each cell's footprint; ``None`` where something is not known.
+        Each cell's resource usage; ``None`` where a value is not known.
     notes
         What can't be seen from here, and what to do about it.
     """
@@ -74,7 +74,7 @@ class Report(Displayed):
     notes: Sequence[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data; times in seconds, sizes in bytes, energy in joules."""
+        """Return everything as plain data; times in seconds, sizes in bytes, energy in joules."""
         cells = [asdict(each) for each in self.cells]
         for each in cells:
             del each["shown"]
@@ -82,7 +82,7 @@ class Report(Displayed):
         return {"loops": loops, "cells": cells, "notes": list(self.notes)}
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the loops, the cells, and what can't be seen."""
+        """Yield the loops, the cells, and the notes."""
         yield Heading(self.heading)
         for head, rows in (
             (LOOP_HEADS, [_loop_row(each) for each in self.loops]),
@@ -107,7 +107,7 @@ def _loop_row(loop: LoaderSteps) -> Sequence[str]:
 
 
 def settings_words(loop: LoaderSteps) -> str:
-    """Return a loader's settings in a few words: ``batch 64, 4 workers, prefetch 2, pinned``."""
+    """Return a DataLoader's settings in short: ``batch 64, 4 workers, prefetch 2, pinned``."""
     parts = [] if loop.batch_size is None else [f"batch {loop.batch_size}"]
     parts.append("1 worker" if loop.num_workers == 1 else f"{loop.num_workers} workers")
     if loop.num_workers and loop.prefetch_factor is not None:

@@ -1,1 +1,1 @@
-"""Watching live, and what was found and holds now."""
+"""Watch live, and keep what was found and still holds."""

@@ -1,4 +1,4 @@
-"""Looks at every frame with the rules that notify."""
+"""Check every frame with the rules that notify."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from jupyter_gpuperf.rules.judge import found_by
 from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading
 
 SPACING_SECONDS: Final = 1.0
-"""Rules look at a reading a second at most: a tenth of a second changes nothing."""
+"""Rules look at one reading per second at most: a tenth of a second changes nothing."""
 KEPT: Final = 600
-"""Readings that are kept per device: ten minutes."""
+"""Readings kept per device: ten minutes."""
 HOST: Final = ""
 
 _Kept = tuple[list[float], dict[str, list[Reading]]]
 
 
 class AlertWatch:
-    """Keeps the alerts of all devices and of the machine; used from one thread."""
+    """Keeps the alerts of all devices and of the machine. Use it from one thread."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if rule.notify]
         self._holding = Holding(self._rules)
         self._kept: dict[str, _Kept] = {}
-        """Times, and the columns of what the rules look at: of each device, and of the machine."""
+        """Times and columns of the metrics that the rules use, per device and for the machine."""
         self._looked_seconds = -math.inf
         self.told = AlertsChanged(alerts=[])
-        """All alerts that hold now, the worst first."""
+        """All alerts that hold now, worst first."""
 
     def observe(self, frame: Frame) -> AlertsChanged | None:
-        """Look at a frame, and return all alerts where one came, went or changed its severity."""
+        """Check a frame; return all alerts if one came, went or changed its severity, else ``None``."""
         now = frame.time_seconds
         if 0 <= now - self._looked_seconds < SPACING_SECONDS:
             return None
@@ -47,7 +47,7 @@ class AlertWatch:
         for uuid, readings in frame.devices.items():
             found += self._look(uuid, "device", readings, now)
         changed = self._holding.take(found, now, present={None, *frame.devices})
-        # A new one each time: a request may read it in another thread.
+        # Always a new object: a request may read it in another thread.
         self.told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
         return self.told if changed else None
 

@@ -1,7 +1,7 @@
-"""Looks at the recent past with the rules that tell patterns, while it happens.
+"""Check the recent past live with the rules that detect patterns.
 
-It looks at a copy of the history, in whatever thread calls it: neither the sampler's ticks nor the event loop wait
-for it.
+The watch works on a copy of the history, in whatever thread calls it: neither the sampler's ticks nor the event loop
+wait for it.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from jupyter_gpuperf.schemas import Finding as WireFinding
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LONG_SECONDS: Final = 60.0
-"""What comes rarely, as a checkpoint, must have come twice in it."""
+"""Window for rare events such as checkpoints: they must occur twice in it."""
 SHORT_SECONDS: Final = 12.0
-"""A change must fill a third of it to be noticed: 4 s; with two looks that agree, it is told within 10 s."""
+"""A change must fill a third of it, 4 s, to be noticed. With two looks that agree, it is reported within 10 s."""
 SHORT_READINGS: Final = 20
-"""Rare readings need longer to tell anything."""
+"""Infrequent readings need a longer window."""
 WORKING_SECONDS: Final = 5.0
 WORKING_PERCENT: Final = 50.0
-"""A device that has been busy for so long, by so much, works."""
+"""A device works if it has been this busy for this long."""
 REFRESH_SECONDS: Final = 10.0
-"""Figures of a finding that stays are told anew so often."""
+"""Figures of a finding that stays are updated this often."""
 FEWEST_READINGS: Final = 8
-"""Less tells nothing; it is 0.8 s at the highest rate and 40 s while nobody looks."""
+"""Fewer readings are not judged: 0.8 s at the highest rate, and 40 s while nobody looks."""
 COURTESY_SECONDS: Final = 0.0002
-"""After each rule: a request of the server may want the interpreter, and would wait 5 ms for it."""
+"""Sleep after each rule: a request of the server may need the interpreter, and would wait 5 ms for it."""
 
 
 @dataclass(eq=False)
 class DiagnosisWatch:
-    """Keeps the findings of all devices; looks from one thread at a time.
+    """Keeps the findings of all devices. Call it from one thread at a time.
 
     Parameters
     ----------
     rules
-        What it looks for.
+        The rules to check.
     history
         The readings.
     steps
-        Gives what step clocks told of the last so many seconds.
+        Returns what step clocks reported in the last given number of seconds.
     alerts
-        Gives the alerts that hold now: what one says already is marked, so that it is shown once.
+        Returns the alerts that hold now: a finding that an alert already covers is marked, so that it is shown once.
     """
 
     rules: Sequence[Rule]
@@ -70,10 +70,10 @@ class DiagnosisWatch:
         self._told_seconds = -math.inf
         self._telling = threading.Lock()
         self.told = FindingsChanged(findings=[])
-        """All findings that hold now, the worst first."""
+        """All findings that hold now, worst first."""
 
     def observe(self, _frame: Frame) -> FindingsChanged | None:
-        """Return all findings where an alert that says the same as one has come or gone; called with each tick."""
+        """Return all findings if an alert that covers one has come or gone, else ``None``; called with each tick."""
         with self._telling:
             marked = self._marked(self.told.findings)
             if marked == self.told:
@@ -87,12 +87,12 @@ class DiagnosisWatch:
         infos: Sequence[DeviceInfo],
         listed: Mapping[str, Listing],
     ) -> bool:
-        """Look at the recent past, and tell whether there is news.
+        """Check the recent past, and return whether there is news.
 
         Parameters
         ----------
         latest
-            The newest frame; its time is the clock.
+            The latest frame; its time is the clock.
         listed
             Each device's processes as they are now; a device without an entry was not listed.
         """
@@ -113,7 +113,7 @@ class DiagnosisWatch:
         return False
 
     def _marked(self, findings: Sequence[WireFinding]) -> FindingsChanged:
-        """Return findings with the alert that tells the same trouble of the same device now."""
+        """Return the findings, each with the alert that reports the same problem of the same device now."""
         alerts = {(each.code, each.device) for each in self.alerts().alerts} if findings else set()
 
         def marked(finding: WireFinding) -> WireFinding:
@@ -125,10 +125,10 @@ class DiagnosisWatch:
 
     def _keep(self, listed: Mapping[str, Listing], now: float) -> None:
         for uuid, listing in listed.items():
-            kept = [*self._listings.get(uuid, ()), replace(listing, time_seconds=now)]
-            self._listings[uuid] = [
-                each for each in kept if now - LONG_SECONDS <= each.time_seconds <= now
-            ]
+            self._listings.setdefault(uuid, []).append(replace(listing, time_seconds=now))
+        # Of every device, also of one that is no longer listed: its processes may have ended.
+        for uuid, kept in self._listings.items():
+            self._listings[uuid] = [x for x in kept if now - LONG_SECONDS <= x.time_seconds <= now]
 
     def _judged(self, everything: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in everything.devices)

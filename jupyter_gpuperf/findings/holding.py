@@ -1,4 +1,4 @@
-"""What was found and holds now: it is told when it was found for a while, and taken back when it was not."""
+"""Keep what was found and holds: report it once found for a while, withdraw it once absent for a while."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Key(NamedTuple):
 
 
 class Holding:
-    """Keeps what was found of all devices and of the machine; used from one thread at a time."""
+    """Keeps what was found on all devices and on the machine. Use it from one thread at a time."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = {rule.code: rule for rule in rules}
@@ -27,7 +27,7 @@ class Holding:
 
     @property
     def told(self) -> list[tuple[Finding, float]]:
-        """All that holds now, the worst first, and since when."""
+        """All findings that hold now, worst first, each with the time since when it holds."""
         ordered = worst_first(self._told.values(), list(self._rules.values()))
         return [(each, self._since[_Key(each.code, each.device)]) for each in ordered]
 
@@ -39,16 +39,16 @@ class Holding:
         present: Collection[str | None],
         working: Collection[str | None] = (),
     ) -> bool:
-        """Take what was found at a time, and tell whether something came, went or changed its severity.
+        """Take what was found at a time, and return whether a finding came, went or changed its severity.
 
         Parameters
         ----------
         present
-            The devices that there are, and ``None`` for the machine.
+            The devices that exist now, and ``None`` for the machine.
         working
-            Those that work now: their readings tell of trouble, or that there is none.
+            The devices that work now: their readings show whether there is a problem.
         """
-        if now < self._now:  # the clock was set back: durations begin anew
+        if now < self._now:  # the clock was set back: durations restart
             self._since, self._last = dict.fromkeys(self._told, now), dict.fromkeys(self._told, now)
         self._now = now
         before = self._severities()
@@ -68,7 +68,7 @@ class Holding:
 
     def _is_over(self, key: _Key, now: float, working: Collection[str | None]) -> bool:
         if key not in self._told:
-            return True  # what was not yet told must be found again from the start
+            return True  # what was not reported yet must be found again from the start
         holds_off = self._rules[key.code].holds_off
         until = holds_off.until_seconds
         if key.device in working and holds_off.until_working_seconds is not None:

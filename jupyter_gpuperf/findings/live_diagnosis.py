@@ -1,4 +1,4 @@
-"""The diagnosis of a running server: looks every few seconds, and tells all pages what is new."""
+"""The diagnosis of a running server: check every few seconds, and send news to all pages."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 2.0
 SHARE_OF_A_CORE: Final = 0.025
 LONGEST_PAUSE_SECONDS: Final = 4.0
-"""A look at eight devices at 10 Hz takes 0.1 s of a slow core: then it looks less often."""
+"""A look at eight devices at 10 Hz takes 0.1 s of a slow core; looks then become less frequent."""
 LISTING_SECONDS: Final = 4.0
-"""Listing processes costs 2 ms a device, and they hardly change."""
+"""Listing processes costs 2 ms per device, and they hardly change."""
 STALE_SECONDS: Final = 12.0
-"""Without newer readings nobody samples, and a device that sleeps must not be woken for this."""
+"""If the latest reading is older, sampling is off, and a sleeping device must not be woken for the diagnosis."""
 
 
 @dataclass(eq=False)
 class LiveDiagnosis:
-    """Looks while there are readings; runs on the event loop, and works away from it.
+    """Checks while there are readings. Runs on the event loop; the work is done in a thread.
 
     Parameters
     ----------
@@ -60,19 +60,19 @@ class LiveDiagnosis:
         return self.watch.told
 
     def start(self) -> None:
-        """Begin to look, unless it does; on the event loop."""
+        """Start the periodic looks, unless they run already; call it on the event loop."""
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
-        """Stop looking."""
+        """Stop the periodic looks."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     async def look(self) -> None:
-        """Look now, unless that was done a moment ago."""
+        """Look now, unless the last look was a moment ago."""
         async with self._looking:
             if time.monotonic() - self._looked_at < LOOK_SECONDS / 2:
                 return
@@ -81,7 +81,7 @@ class LiveDiagnosis:
             if latest is None or not self.sampler.is_fresh(STALE_SECONDS):
                 return
             if latest.time_seconds == self._seen_seconds:
-                return  # while nobody watches, readings come rarely
+                return  # while nobody watches, readings are infrequent
             self._seen_seconds = latest.time_seconds
             listed = await self._listed(latest)
             infos = self.sampler.devices.devices
@@ -97,7 +97,7 @@ class LiveDiagnosis:
             await asyncio.sleep(min(max(LOOK_SECONDS, wanted), LONGEST_PAUSE_SECONDS))
             try:
                 await self.look()
-            except Exception:  # a defect must not end the looking
+            except Exception:  # a bug in one look must not end the diagnosis
                 logger.exception("The diagnosis failed; it goes on.")
 
     async def _listed(self, latest: Frame) -> dict[str, Listing]:
@@ -108,7 +108,7 @@ class LiveDiagnosis:
         try:
             listed = await self.processes()
         except GpuPerfError:
-            return {}  # a driver that hangs: the readings say so themselves
+            return {}  # the driver hangs: the readings report that themselves
         devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
         return listings_of(devices, listed.time_seconds)
 

@@ -1,4 +1,4 @@
-"""What rules judge, out of a recording, and out of what the sampler keeps."""
+"""Build the input of the rules from a recording, or from the sampler's history."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from jupyter_gpuperf.schemas import (
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LISTING_SECONDS: Final = 1.0
-"""Processes of a recording are looked at once a second: they hardly change."""
+"""Read the processes of a recording once per second: they hardly change."""
 
 
 def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
-    """Return a whole recording.
+    """Return the input of the rules for a whole recording.
 
     Parameters
     ----------
     names
-        The metrics that are wanted.
+        The metrics to include.
     """
     wanted = tuple(names)
     times = list(recording.seconds)
@@ -63,7 +63,7 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
 
 
 def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
-    """Return the newest word of each loader that a step clock told of: by then it is past its start."""
+    """Return the latest record of each loader that a step clock reported: by then it is past its start."""
     newest: dict[tuple[int | None, str, int], LoaderSteps] = {}
     for seconds in recording.seconds:
         training = recording.read_training(seconds)
@@ -76,12 +76,12 @@ def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
 def listings_of(
     listed: Mapping[str, Sequence[ListedProcess | ProcessInfo] | MissingReason], seconds: float
 ) -> dict[str, Listing]:
-    """Return each device's computing processes; a device whose processes can't be listed has none.
+    """Return each device's computing processes, without the devices whose processes can't be listed.
 
     Parameters
     ----------
     listed
-        As the driver lists them, or with their notebooks.
+        The processes as the driver lists them, or with their notebooks; or the reason why they can't be listed.
     """
     return {
         uuid: Listing(
@@ -112,14 +112,14 @@ def input_of_history(
     listings: Mapping[str, Sequence[Listing]],
     steps: Sequence[LoaderSteps] = (),
 ) -> RuleInput:
-    """Return what the history keeps.
+    """Return the input of the rules for the recent history.
 
     Parameters
     ----------
     past, host
         At full rate; NaN where a tick had no value.
     latest
-        The newest frame: its limits, which have no history, hold for all of the time.
+        The latest frame: its limits, which have no history, are used for the whole time.
     """
     known = {info.uuid: info for info in infos}
     return RuleInput(
@@ -140,7 +140,7 @@ def input_of_history(
 
 def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], place: int) -> None:
     for name, column in columns.items():
-        column.extend(["not_recorded"] * (place - len(column)))  # the device came later
+        column.extend(["not_recorded"] * (place - len(column)))  # the device appeared later
         column.append(readings.get(name, "not_recorded"))
 
 
@@ -161,6 +161,6 @@ def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> Series:
     limits: dict[str, Sequence[Reading]] = {
         name: [value] * count for name, value in readings.items() if name not in piece.metrics
     }
-    # At full rate least, mean and most are the same.
+    # At full rate, minimum, mean and maximum are the same.
     means = {name: mean for name, (_, mean, _) in piece.metrics.items()}
     return Series(times_seconds=piece.times_seconds, columns=limits | means)

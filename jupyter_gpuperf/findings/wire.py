@@ -1,4 +1,4 @@
-"""Findings and alerts for people and for the wire: with what they cost in words, and since when they hold."""
+"""Convert findings and alerts for people and for the wire: with their cost in words, and since when they hold."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from jupyter_gpuperf.schemas import Finding as WireFinding
 
 
 def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
-    """Return a finding as it goes over the wire."""
+    """Return a finding in its wire format."""
     return WireFinding(since_seconds=since_seconds, cost=cost_of(finding), **asdict(finding))
 
 
 def alert_of(finding: Finding, since_seconds: float) -> Alert:
-    """Return what a rule that notifies has found as it goes over the wire."""
+    """Return the finding of a rule that notifies in its wire format."""
     told = {name: each for name, each in asdict(finding).items() if name in Alert.__struct_fields__}
     return Alert(since_seconds=since_seconds, **told)
 
 
 def cost_of(finding: Finding) -> str | None:
-    """Return the time that it costs, in words; ``None`` where nothing is to be added to the summary."""
+    """Return the lost time in words; ``None`` where it is unknown, under 0.5 %, or already in the summary."""
     lost, seconds = finding.lost_ratio, finding.lost_seconds_per_epoch
     if lost is None or lost < 0.005:
         return None

@@ -1,1 +1,1 @@
-"""Running benchmarks in killable worker processes."""
+"""Run benchmarks in worker processes that can be killed."""

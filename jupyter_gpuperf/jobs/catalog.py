@@ -1,4 +1,4 @@
-"""How a benchmark is described on the wire."""
+"""Descriptions of the benchmarks for the wire."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def all_infos() -> Benchmarks:
-    """Return all benchmarks of this environment; loads them, so not for an event loop."""
+    """Return all benchmarks of this environment. This imports them, so don't call it on an event loop."""
     from jupyter_gpuperf.benchmarks import all_benchmarks
 
     return Benchmarks(benchmarks=[_info(each) for each in all_benchmarks()])

@@ -1,4 +1,4 @@
-"""Has an environment examined: by a worker in its own interpreter, which need not have this package."""
+"""Examine an environment with a worker in its own interpreter, which need not have this package."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from jupyter_gpuperf.jobs.tail import Tail
 from jupyter_gpuperf.schemas import DoctorReport
 
 DEADLINE_SECONDS: Final = 60.0
-"""The checks have limits of their own; this is for a worker that hangs as a whole."""
+"""For a worker that hangs as a whole; the checks have their own limits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckTarget:
-    """What is examined.
+    """The environment to examine.
 
     Parameters
     ----------
     environment
         Variables that a kernel spec sets.
     folder
-        Where it works.
+        The working directory.
     pid, live
-        A running kernel, and what it tells of itself.
+        A running kernel, and the facts that it reports about itself.
     server
-        What is known of the Jupyter server: see :func:`server_facts`.
+        Facts about the Jupyter server: see :func:`server_facts`.
     """
 
     interpreter: str = sys.executable
@@ -47,8 +47,9 @@ class CheckTarget:
     server: Mapping[str, Any] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
-        """Return what the worker is told."""
-        # The supervisor gives the worker a temporary folder of its own: that is not what is asked about.
+        """Return the worker's request."""
+        # The supervisor gives the worker its own temporary folder, which is not the one to
+        # examine.
         own = {"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}
         facts = {
             "kernel_name": self.kernel_name,
@@ -62,7 +63,7 @@ class CheckTarget:
 
 
 class CheckRunner:
-    """Examines environments, each in a worker of its own; safe to use from any thread."""
+    """Examines environments, each in its own worker; safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,7 +71,7 @@ class CheckRunner:
         self._closed = False
 
     def run(self, target: CheckTarget) -> DoctorReport:
-        """Return the report; blocks until no process is left.
+        """Examine the environment and return the report; blocks until no process is left.
 
         Raises
         ------
@@ -104,7 +105,7 @@ class CheckRunner:
                 self._running.discard(process)
 
     def close(self) -> None:
-        """End what runs; later requests are refused."""
+        """Cancel running examinations and refuse later ones."""
         with self._lock:
             self._closed = True
             for process in self._running:
@@ -112,7 +113,7 @@ class CheckRunner:
 
 
 def server_facts(output_bytes_per_second: float | None = None) -> dict[str, Any]:
-    """Return what is known of the Jupyter server of this very environment."""
+    """Return the facts about the Jupyter server in this environment."""
     from jupyter_core.paths import jupyter_config_path, jupyter_path
 
     return {
@@ -126,13 +127,13 @@ def server_facts(output_bytes_per_second: float | None = None) -> dict[str, Any]
 
 
 def server_facts_of_kernel() -> dict[str, Any]:
-    """Return what a kernel knows of its server: the same, where both share an environment; else nothing."""
+    """Return a kernel's facts about its server: the same if both share an environment, otherwise none."""
     pid = os.environ.get("JPY_PARENT_PID")
     if pid is None:
-        return server_facts()  # no notebook: who asks is the environment that would serve one
+        return server_facts()  # no notebook: a server would run in the caller's environment
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
-        found = shutil.which(command)  # started by its name, it came from the same PATH
+        found = shutil.which(command)  # a command without a path came from the same PATH
         if found is not None and Path(found).parent == Path(sys.executable).parent:
             return server_facts()
     return {}
@@ -146,7 +147,7 @@ def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget
     NotFound
         ``unknown_kernel``.
     BadRequest
-        The spec starts no Python that is there.
+        The spec does not start an existing Python.
     """
     if kernel_name is None:
         return CheckTarget(server=server)

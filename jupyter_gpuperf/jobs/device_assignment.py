@@ -1,4 +1,4 @@
-"""Which device a job runs on, and what keeps others off it."""
+"""Assign a device to a job, and define the locks that keep other jobs off it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.schemas import DeviceInfo
 
 HOST: Final = "host"
-"""The key of jobs that use no device: they share the processor."""
+"""The key of jobs that use no device: they share the CPU."""
 ALL: Final = "all"
 """The key of jobs that use every device."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a job runs: ``key`` names its queue, ``locks`` what it has to itself."""
+    """Where a job runs: ``key`` names its queue, ``locks`` the devices that it has to itself."""
 
     key: str
     device: str | None = None
@@ -30,7 +30,7 @@ class Place:
 
     @property
     def locks(self) -> tuple[str, ...]:
-        """What nobody else may measure on meanwhile."""
+        """The keys on which nobody else may measure meanwhile."""
         return self.several or (self.key,)
 
 
@@ -42,9 +42,9 @@ def place_of(
     Parameters
     ----------
     device
-        UUID, or the index, as people type it.
+        UUID or index, as the user typed it.
     environment
-        The worker's variables: ``CUDA_VISIBLE_DEVICES`` says what CUDA would show.
+        The worker's variables: ``CUDA_VISIBLE_DEVICES`` determines what CUDA would show.
 
     Raises
     ------
@@ -60,13 +60,13 @@ def place_of(
     if not real or visible in ("", "-1"):
         return Place(key=HOST)
     first = real[0].uuid if visible is None else _first_visible(visible, real)
-    if first is None:  # a MIG instance, or what CUDA alone understands: leave it as it is
+    if first is None:  # a MIG instance, or a value that only CUDA understands: don't change it
         return Place(key=str(visible))
     return _on(first)
 
 
 def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
-    """Return where a job on all devices of this machine runs; without any, on the processor."""
+    """Return the place of a job on all devices of this machine; if there are none, on the CPU."""
     real = tuple(each.uuid for each in devices if each.is_usable)
     return Place(key=ALL, several=real) if real else Place(key=HOST)
 
@@ -99,6 +99,6 @@ def _first_visible(visible: str, real: Sequence[DeviceInfo]) -> str | None:
 
 
 def lock_path(key: str, folder: Path | None = None) -> Path:
-    """Return the lock file of a place, in a folder that all users of the machine share."""
+    """Return the lock file of a place, in a folder shared by all users of the machine."""
     folder = folder or Path(tempfile.gettempdir()) / "jupyter_gpuperf-locks"
     return posix.shared_folder(folder) / f"{re.sub('[^A-Za-z0-9-]', '_', key)}.lock"

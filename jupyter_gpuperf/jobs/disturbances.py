@@ -1,7 +1,7 @@
-"""Watches the machine while a benchmark runs: at which clock, with whom beside it, held back by what.
+"""Observe the machine during a benchmark: clocks, other processes, and what slowed it down.
 
-What disturbed a run is said with its result, never hidden: a figure taken beside another job or on a hot chip
-is true, but not of the machine alone.
+Disturbances are reported with the result, never hidden: a figure taken beside another job or on a hot chip
+is correct, but does not describe the machine alone.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Finish = Callable[[BenchmarkResult], BenchmarkResult]
 INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
-"""Readings of a device that works; between, it loads libraries or compiles, and its clock says nothing."""
+"""Figures leave out readings below this: the device loads libraries or compiles, its clock means nothing."""
 BESIDE_PERCENT: Final = 5.0
-"""Share of the SMs from which another process counts as a disturbance."""
+"""SM share at which another process counts as a disturbance."""
 HELD_BACK_RATIO: Final = 0.02
 OTHER_WORK_RATIO: Final = 0.5
-"""Share of the processors that others took before it began."""
+"""Share of the CPU that others used before the run; above it, the run counts as disturbed."""
 
 HELD_BACK_BY: Final = {
     "clock_lost_thermal_software_ratio": "heat",
@@ -43,7 +43,7 @@ class Watch:
     Parameters
     ----------
     device
-        UUID; ``None`` for a benchmark of the processor.
+        UUID; ``None`` for a CPU benchmark.
     """
 
     def __init__(self, device: str | None) -> None:
@@ -54,14 +54,14 @@ class Watch:
         self.cpu_before_percent: float | None = None
 
     def take(self, frame: Frame | None) -> None:
-        """Note a frame."""
+        """Add a frame's readings."""
         if frame is not None:
             self._host_readings.append(frame.host)
             if self._device in frame.devices:
                 self._device_readings.append(frame.devices[self._device])
 
     def finish(self, result: BenchmarkResult) -> BenchmarkResult:
-        """Return the result with what was seen beside it."""
+        """Return the result with the observed figures and disturbances."""
         return msgspec.structs.replace(
             result,
             environment={**result.environment, **self._figures()},
@@ -107,13 +107,13 @@ class Watch:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Watches runs through the sampler.
+    """Observes runs through the sampler.
 
     Parameters
     ----------
     knows_before
-        Whether the newest reading is of the time before a run; that of a sampler which was just started is of
-        this process's own start.
+        Whether the latest reading is from the time before the run. With a sampler that was just started, it is
+        from this process's own start.
     """
 
     sampler: Sampler
@@ -122,7 +122,7 @@ class Watcher:
 
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[Finish]:
-        """Watch while the block runs; what is yielded adds what was seen to its result."""
+        """Observe while the block runs; the yielded function adds the observations to the result."""
         watch = Watch(device)
         if self.knows_before and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))

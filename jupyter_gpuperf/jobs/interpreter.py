@@ -1,4 +1,4 @@
-"""Which Python a kernel spec runs."""
+"""Find the Python that a kernel spec runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PYTHON_NAME: Final = re.compile(r"(python|pypy)[\d.]*(\.exe)?", re.IGNORECASE)
 
 PYTHON: Final = f"python{sys.version_info.major}"
 OUR_OWN: Final = {"python", PYTHON, f"{PYTHON}.{sys.version_info.minor}"}
-"""Names that Jupyter takes to mean the server's own Python."""
+"""Names that Jupyter replaces by the server's own Python."""
 
 
 def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
@@ -27,7 +27,7 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
     ------
     BadRequest
         ``kernel_not_python``, ``kernel_interpreter_missing``, or ``kernel_interpreter_unknown``
-        when the spec starts something else, like a shell script, that starts Python.
+        if the spec starts something else that starts Python, such as a shell script.
     """
     if spec.language.lower() != "python":
         message = f"The kernel {spec.display_name!r} runs {spec.language or 'another language'}."

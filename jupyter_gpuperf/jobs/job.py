@@ -1,4 +1,4 @@
-"""One job's state. Changed by its registry and manager alone, under their lock."""
+"""The state of one job. Only its registry and manager change it, under their lock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_YET_KNOWN = ("kernel_name", "device", "started_seconds", "ended_seconds", "r
 def new_job(
     benchmark: str, parameters: Mapping[str, Scalar], *, created_seconds: float, **known: Any
 ) -> JobInfo:
-    """Return the state of a job that has just been asked for, under a new id."""
+    """Return the state of a newly requested job, with a new id."""
     fresh: dict[str, Any] = dict.fromkeys(NOT_YET_KNOWN)
     fresh |= {"id": uuid.uuid4().hex[:12], "benchmark": benchmark, "parameters": dict(parameters)}
     fresh |= {"state": "queued", "progress_ratio": 0.0, "progress_message": "", "log_tail": ""}
@@ -33,14 +33,14 @@ def new_job(
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Job:
-    """A job as it is known, whoever runs it.
+    """A job's known state, whoever runs it.
 
     Parameters
     ----------
     stop
-        Asks whoever runs it to end it.
+        Asks whoever runs the job to end it.
     version
-        Number of its last change among all jobs' changes.
+        Sequence number of its last change, counted over all jobs.
     """
 
     known: JobInfo
@@ -52,20 +52,20 @@ class Job:
 
     @property
     def id(self) -> str:
-        """What it is called."""
+        """The job's id."""
         return self.known.id
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether nothing will change any more."""
+        """Whether the job has reached a final state."""
         return self.known.state in ENDED
 
     def change(self, **changes: Any) -> None:
-        """Note what is otherwise now."""
+        """Update fields of the state."""
         self.known = msgspec.structs.replace(self.known, **changes)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
-        """Return what goes over the wire."""
+        """Return the state for the wire."""
         return self.known
 
 
@@ -81,7 +81,7 @@ class WorkerJob(Job):
     remaining: Remaining = field(default_factory=Remaining)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
-        """Return what goes over the wire."""
+        """Return the state for the wire, with remaining time and log."""
         runs = self.known.state == "running"
         return msgspec.structs.replace(
             self.known,

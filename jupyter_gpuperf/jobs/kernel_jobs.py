@@ -1,4 +1,4 @@
-"""Jobs of kernels: those that they ask the server for, and those that they run themselves and report."""
+"""Jobs of kernels: those requested from the server, and those that kernels run themselves and report."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, JobUpdate, Ru
 
 
 class KernelJobs:
-    """Takes kernels' messages about jobs; a kernel that hangs up ends its own.
+    """Handles kernels' messages about jobs; when a kernel disconnects, its jobs end.
 
     Parameters
     ----------
     ready
-        Awaited before each job that is asked for: what must be known before it may choose its device.
+        Awaited before each requested job, so that what determines its device is known.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class KernelJobs:
         )
 
         def changed(now: JobInfo) -> None:
-            if now.state in ENDED:  # before it is told: the next request may follow at once
+            if now.state in ENDED:  # before the update is sent: the next request may follow at once
                 self._asked_for.pop(session, None)
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 
@@ -60,18 +60,18 @@ class KernelJobs:
         session.on_close(lambda: self.cancel(session))
 
     def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:
-        """End what this kernel asked for."""
+        """Cancel the job that this kernel requested."""
         job_id = self._asked_for.get(session)
         if job_id is not None:
             self._manager.cancel(job_id)
 
     def report(self, session: KernelSession, report: JobReport) -> None:
-        """Keep the state of a job that the kernel runs itself."""
+        """Store the state of a job that the kernel runs itself."""
         job = self._reported.get(session)
         if job is not None:
             self._manager.report(job, report.job)
             return
-        # A name of the server's own: no kernel can speak of another job.
+        # The server chooses the id, so that no kernel can report on another job.
         known = msgspec.structs.replace(report.job, id=uuid.uuid4().hex[:12])
         job = self._reported[session] = Job(known=known, stop=lambda: session.send(Cancel()))
         self._manager.add(job)

@@ -1,4 +1,4 @@
-"""Keeps other servers, and other users' servers, off a device while a benchmark runs on it."""
+"""Keep other servers, including other users' servers, off a device while a benchmark runs on it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ LOCK_RETRY_SECONDS: Final = 0.1
 def locked(
     keys: Sequence[str], folder: Path | None, *, wait: Callable[[float], None]
 ) -> Iterator[tuple[int, ...]]:
-    """Wait until nobody else measures on any of ``keys``; yield the descriptors that keep others off.
+    """Wait until nobody else measures on any of ``keys``; yield the descriptors that hold the locks.
 
     Parameters
     ----------
     folder
-        Of the lock files; by default one that all users of the machine share.
+        Folder of the lock files; by default one shared by all users of the machine.
     wait
-        Called with seconds while another one holds a lock; what it raises ends the waiting.
+        Called with seconds while someone else holds a lock; an exception from it ends the waiting.
     """
     held: list[int] = []
     try:
         try:
-            # All in the same order, or two who want several would wait for each other.
+            # Always in the same order, or two jobs that need several locks could deadlock.
             for key in sorted(keys if posix.AVAILABLE else ()):
                 held.append(_lock_one(key, folder, wait))
         except OSError as error:

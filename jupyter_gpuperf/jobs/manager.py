@@ -1,4 +1,4 @@
-"""Queues jobs and runs them in worker processes, one per device at a time."""
+"""Queue jobs and run them in worker processes, one per device at a time."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ LONGEST_QUEUE: Final = 100
 
 
 class JobManager(JobRegistry):
-    """The registry of jobs, with the queues and workers of those that run here.
+    """The job registry, plus the queues and workers of the jobs that run here.
 
-    Thread-safe; every method but :meth:`close` returns at once.
+    Thread-safe; every method except :meth:`close` returns at once.
 
     Parameters
     ----------
     devices
-        Returns the devices of this machine now.
+        Returns the current devices of this machine.
     deadline_seconds
         A job that runs longer is ended.
     around
-        Watches the machine and keeps the result; nothing by default.
+        Observes the machine and stores the result; nothing by default.
     lock_directory
-        Folder of the lock files; by default one that all users of the machine share.
+        Folder of the lock files; by default one shared by all users of the machine.
     worker
-        Arguments that start the worker in an interpreter; tests put stand-ins here.
+        Arguments that start the worker in an interpreter; tests replace them.
     """
 
     def __init__(
@@ -87,18 +87,19 @@ class JobManager(JobRegistry):
         interpreter, environment
             The Python that runs it, and variables to set for it.
         suite
-            The suite that it is a part of.
+            The suite that it belongs to.
 
         Raises
         ------
         NotFound
             ``unknown_benchmark`` or ``unknown_device``.
         BadRequest
-            A parameter is unknown, of the wrong type or out of range; the device is a recording.
+            A parameter is unknown, of the wrong type or out of range; or the device is a recording.
         Unavailable
             ``queue_full``, or ``shutting_down``.
         """
-        from jupyter_gpuperf.benchmarks import find  # not needed before: a server starts without
+        # Late, so that a server starts without the benchmarks.
+        from jupyter_gpuperf.benchmarks import find
 
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
@@ -130,7 +131,7 @@ class JobManager(JobRegistry):
     def place(
         self, benchmark: Benchmark, device: str | None, environment: Mapping[str, str]
     ) -> Place:
-        """Return where a benchmark would run; a refusal as :meth:`submit` gives it."""
+        """Return where a benchmark would run; raises like :meth:`submit`."""
         if benchmark.all_devices:
             return place_of_all(self._devices())
         chosen = {**os.environ, **environment}  # a kernel may have chosen its device
@@ -140,7 +141,7 @@ class JobManager(JobRegistry):
         """Cancel everything; return when no process is left. Later submissions are refused."""
         with self._lock:
             self._closed = True
-            for job in tuple(self._jobs.values()):  # ending one may forget another
+            for job in tuple(self._jobs.values()):  # a copy: ending one job may remove another
                 if isinstance(job, WorkerJob):
                     self._cancel(job)
             lanes = list(self._lanes.values())
@@ -169,7 +170,7 @@ class JobManager(JobRegistry):
             return
         job.cancelled.set()
         if job.process is not None:
-            job.process.cancel()  # the lane notes the end, once nothing is left
+            job.process.cancel()  # the lane records the end, once no process is left
         elif job.known.started_seconds is None:
             with contextlib.suppress(ValueError):
                 self._queues[job.place.key].remove(job)
@@ -202,7 +203,7 @@ class JobManager(JobRegistry):
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
             self._fail(job, error)
-        except Exception as error:  # one job's defect must not end the queue of its device
+        except Exception as error:  # one job's defect must not end its device's queue
             logger.exception("Job %s failed in the server.", job.id)
             self._fail(job, JobFailed("internal_error", f"{error}", "See the server's log."))
         finally:
@@ -210,7 +211,7 @@ class JobManager(JobRegistry):
                 self._end(job)
 
     def _devices_locked(self, job: WorkerJob) -> AbstractContextManager[tuple[int, ...]]:
-        """Wait until no other server measures there; keep them off meanwhile."""
+        """Wait until no other server measures on the job's devices; keep them locked meanwhile."""
 
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, "Waiting: another server measures on this device")

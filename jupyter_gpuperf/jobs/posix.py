@@ -1,4 +1,4 @@
-"""Every POSIX-only call of the jobs, so that the rest imports anywhere.
+"""All POSIX-only calls of the jobs, so that the other modules can be imported anywhere.
 
 Standard library only: the supervisor, which runs isolated, loads this file by its path.
 """
@@ -23,9 +23,9 @@ AVAILABLE = os.name == "posix"
 def try_lock(path: Path) -> int | None:
     """Lock ``path`` without waiting; return the descriptor that holds the lock, or ``None``.
 
-    The file is shared by all users of the machine, in a sticky folder: it is opened before it is
-    created, because Linux refuses to *create* another user's file there (fs.protected_regular),
-    and links are not followed.
+    The file is shared by all users of the machine, in a sticky folder. It is opened before it is
+    created, because Linux refuses to *create* another user's file there (fs.protected_regular).
+    Links are not followed.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def try_lock(path: Path) -> int | None:
     except FileNotFoundError:
         descriptor = os.open(path, flags | os.O_CREAT, 0o666)
         with contextlib.suppress(PermissionError):  # another user created it in between
-            os.fchmod(descriptor, 0o666)  # whatever the umask
+            os.fchmod(descriptor, 0o666)  # regardless of the umask
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -50,12 +50,12 @@ def try_lock(path: Path) -> int | None:
 
 
 def shared_folder(path: Path) -> Path:
-    """Make ``path`` a sticky folder that every user may put files into; return it.
+    """Make ``path`` a sticky folder in which every user may create files; return it.
 
     Raises
     ------
     OSError
-        It can't be made, or what is there is not a folder.
+        The folder can't be created, or the path exists and is not a folder.
     """
     try:
         path.mkdir(mode=0o1777)
@@ -67,20 +67,20 @@ def shared_folder(path: Path) -> Path:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of grandchildren whose parent dies, so that they can be found and ended."""
+    """Become the parent of grandchildren whose parent dies, so that they can be found and killed."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
-    """Be killed when the parent's thread ends; call between fork and exec."""
+    """Ask to be killed when the parent's thread ends; call between fork and exec."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill_descendants() -> None:
-    """Kill and reap every child and grandchild of this process, until there is none.
+    """Kill and reap every child and grandchild of this process, until none is left.
 
-    Rounds are needed: a process may fork while its siblings are being killed, and orphans arrive
-    here only once their parents are dead.
+    This takes several rounds: a process may fork while its siblings are being killed, and orphans arrive
+    here only after their parents are dead.
     """
     while True:
         _kill(_descendants(os.getpid()))
@@ -93,20 +93,20 @@ def kill_descendants() -> None:
 
 
 def kill_group(leader_pid: int) -> None:
-    """Kill a process group; nothing happens when it is gone."""
+    """Kill a process group; do nothing if it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader_pid, signal.SIGKILL)
 
 
 def kill_marked(marker: str) -> None:
-    """Kill every process of this user whose environment holds ``marker`` (``NAME=value``).
+    """Kill every process of this user whose environment contains ``marker`` (``NAME=value``).
 
-    Finds what no parent knows any more: processes in sessions of their own whose supervisor was
+    This finds processes that no parent knows any more: those in their own sessions whose supervisor was
     itself killed.
     """
     while marked := _marked(marker.encode()):
         _kill(marked)
-        time.sleep(0.005)  # they are not this process's children: there is nothing to wait on
+        time.sleep(0.005)  # they are not our children, so we can't wait on them
 
 
 def _kill(pids: list[int]) -> None:
@@ -128,7 +128,7 @@ def _processes() -> list[Path]:
 def _marked(marker: bytes) -> list[int]:
     found = []
     for process in _processes():
-        # The environment of a dead process that nobody reaped yet reads as empty.
+        # The environment of a dead process that was not reaped yet reads as empty.
         with contextlib.suppress(OSError):
             if marker in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
@@ -139,7 +139,7 @@ def _descendants(ancestor: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for process in _processes():
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name, in brackets, may hold anything: the fields follow the last bracket.
+            # The name, in brackets, may contain anything: the fields follow the last bracket.
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             if fields[0] != "Z":
                 children.setdefault(int(fields[1]), []).append(int(process.name))

@@ -1,4 +1,4 @@
-"""One worker under its supervisor: started, listened to, ended."""
+"""One worker under its supervisor: start it, read its messages, end it."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ WORKER: Final = (str(HERE / "worker.py"),)
 LONGEST_LINE_BYTES: Final = 16 * 2**20
 
 SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
-"""Beginnings of variables of the server that a worker has no use for."""
+"""Prefixes of the server's variables that a worker does not need."""
 
 
 MARKER: Final = "JUPYTER_GPUPERF_JOB"
-"""A variable that tells a worker's processes from all others, wherever they went."""
+"""A variable that identifies a worker's processes, wherever they moved."""
 
 
 class Cancelled(Exception):
-    """The worker was ended because someone asked for it."""
+    """The worker was ended on request."""
 
 
 def shutting_down() -> Unavailable:
-    """Return the refusal of all that is asked for while the server ends."""
+    """Return the error for all requests while the server shuts down."""
     return Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What to run, with what, and for how long at most."""
+    """What to run, with which parameters, and the maximum time."""
 
     benchmark: str
     parameters: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Order:
     worker: Sequence[str] = WORKER
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     task: str = "benchmark"
-    """What the worker does: see its table of tasks."""
+    """The worker's task: ``benchmark`` or ``doctor``."""
 
     @property
     def scratch(self) -> str:
@@ -68,7 +68,7 @@ class Order:
         return os.path.join(tempfile.gettempdir(), f"gpuperf-{self.mark[:12]}")
 
     def encode(self) -> bytes:
-        """Return the supervisor's first line."""
+        """Return the supervisor's first input line."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
         given = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
         order = {
@@ -82,14 +82,14 @@ class Order:
 
 
 class WorkerProcess:
-    """Runs an order. ``wait`` belongs to one thread; ``cancel`` may come from any, at any time.
+    """Runs an order. ``wait_for`` belongs to one thread; any thread may call ``cancel`` at any time.
 
     Parameters
     ----------
     on_progress
-        Takes a ratio from 0 to 1 and a few words; called from the waiting thread.
+        Receives a ratio from 0 to 1 and a short text; called from the waiting thread.
     tail
-        Collects the end of what the worker prints.
+        Collects the end of the worker's output.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class WorkerProcess:
         self._overlong = False
         self._cancelled = False
         self._process = subprocess.Popen(
-            # -I -S: nothing of the user's can slow or change the supervisor.
+            # -I -S: nothing in the user's environment can slow or change the supervisor.
             [sys.executable, "-I", "-S", str(HERE / "supervisor.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -126,7 +126,7 @@ class WorkerProcess:
         return self._process.pid
 
     def cancel(self) -> None:
-        """End the worker and all below it; returns at once."""
+        """End the worker and all its descendants; returns at once."""
         self._cancelled = True
         self._close_lifeline()
 
@@ -136,14 +136,14 @@ class WorkerProcess:
             self._process.stdin.close()
 
     def wait_for(self, shape: type[T]) -> T:
-        """Give the order, and block until nothing of the worker is left; return its result.
+        """Send the order, and block until nothing of the worker is left; return its result.
 
         Raises
         ------
         Cancelled
             :meth:`cancel` was called.
         GpuPerfError
-            What the benchmark said is in the way.
+            The error that the benchmark reported.
         JobFailed
             ``worker_start_failed``, ``worker_died``, ``worker_protocol`` or ``deadline_exceeded``.
         """
@@ -157,8 +157,8 @@ class WorkerProcess:
             self._give_order()
             self._read_messages(self._process.stdout)
         finally:
-            # However the reading ended, nothing stays behind; and a supervisor that still has
-            # something to say must not wait for a reader.
+            # However the reading ended, leave nothing behind; and a supervisor with more output
+            # must not wait for a reader.
             self._close_lifeline()
             self._process.stdout.close()
             guard.join()
@@ -169,7 +169,7 @@ class WorkerProcess:
     def _give_order(self) -> None:
         stdin = self._process.stdin
         assert stdin is not None
-        with self._lock, contextlib.suppress(OSError):  # it may have ended before it had its order
+        with self._lock, contextlib.suppress(OSError):  # it may have ended before it got its order
             if not stdin.closed:
                 stdin.write(self._order.encode())
                 stdin.flush()
@@ -193,15 +193,15 @@ class WorkerProcess:
             elif kind == "ended":
                 self._end = message
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            self._tail.add(line)  # a library printed here before the worker took over
+            self._tail.add(line)  # a library printed here before the worker took over stdout
 
     def _read_log(self, stderr: IO[bytes]) -> None:
         while part := os.read(stderr.fileno(), 65536):
             self._tail.add(part)
 
     def _clean_up_after_supervisor(self) -> None:
-        # A supervisor that is itself killed can't kill; its worker dies with it (see posix.py), and
-        # this ends the worker's children, which also hold the pipes that others read here.
+        # A supervisor that is itself killed can't kill. Its worker dies with it (see posix.py),
+        # and this ends the worker's children, which also hold the pipes that others read here.
         if self._process.wait() != 0:
             posix.kill_marked(f"{MARKER}={self._order.mark}")
             shutil.rmtree(self._order.scratch, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""All jobs that are remembered, whoever runs them: those that wait or run, and the last that ended."""
+"""All jobs that the server remembers, whoever runs them: queued, running, and recently ended ones."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from jupyter_gpuperf.schemas import JobInfo, JobsChanged
 logger = logging.getLogger(__name__)
 
 SHORTEST_NEWS_SECONDS: Final = 0.05
-"""News of a job come no more often."""
-KEPT_JOBS: Final = 50  # ended ones that are remembered
+"""Minimum time between two updates of a job."""
+KEPT_JOBS: Final = 50  # how many ended jobs are remembered
 
 
 class JobRegistry:
@@ -28,31 +28,31 @@ class JobRegistry:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.on_change: Callable[[], object] = lambda: None
-        """Called, from any thread, whenever a job has changed."""
+        """Called whenever a job has changed, from any thread."""
         self._clock = clock
-        # Listeners are called under the lock, so that they hear of changes in their order.
+        # Listeners are called under the lock, so that they receive changes in order.
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._version = 0
 
     def get(self, job_id: str) -> JobInfo:
-        """Return a job; ``NotFound`` (``unknown_job``) when there is none of this id."""
+        """Return a job; raise ``NotFound`` (``unknown_job``) if there is none with this id."""
         with self._lock:
             return self._info(self._find(job_id))
 
     def list(self) -> list[JobInfo]:
-        """Return all remembered jobs, newest first."""
+        """Return all remembered jobs, latest first."""
         with self._lock:
             found = [self._info(job) for job in reversed(self._jobs.values())]
         return sorted(found, key=lambda job: job.created_seconds, reverse=True)
 
     def refresh(self) -> None:
-        """All is known here at any time."""
+        """Do nothing: the state is always up to date."""
 
     def changes(self, since: int) -> tuple[int, JobsChanged] | None:
-        """Return the present version, and what a page does not know that knows the version ``since``.
+        """Return the current version, and the changes since version ``since``; ``None`` if there are none.
 
-        What waits or runs is always among it: the time that is left changes without news.
+        Queued and running jobs are always included: their remaining time changes without an update.
         """
         with self._lock:
             infos = self.list()
@@ -66,19 +66,19 @@ class JobRegistry:
 
     @property
     def active(self) -> bool:
-        """Whether any job waits or runs."""
+        """Whether any job is queued or running."""
         with self._lock:
             return not all(job.has_ended for job in self._jobs.values())
 
     def add(self, job: Job) -> None:
-        """Remember a job."""
+        """Add a job."""
         with self._lock:
             self._jobs[job.id] = job
             self._forget_old()
             self.tell(job)
 
     def cancel(self, job_id: str) -> JobInfo:
-        """End a job; one that has ended stays as it is."""
+        """End a job; one that has already ended is not changed."""
         with self._lock:
             job = self._find(job_id)
             if not job.has_ended:
@@ -86,9 +86,9 @@ class JobRegistry:
             return self._info(job)
 
     def subscribe(self, job_id: str, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with the job's state now and at each change, until the returned is called.
+        """Call ``listener`` with the job's state now and after each change; return a function that stops this.
 
-        It is called from any thread, and must neither block nor call this registry.
+        The listener is called from any thread, and must neither block nor call this registry.
         """
         with self._lock:
             job = self._find(job_id)
@@ -102,13 +102,13 @@ class JobRegistry:
         return unsubscribe
 
     def report(self, job: Job, known: JobInfo) -> None:
-        """Take the state of a job that somebody else runs; it keeps its id."""
+        """Store the state of a job that runs elsewhere; it keeps its id."""
         with self._lock:
             job.known = msgspec.structs.replace(known, id=job.id)
             self.tell(job)
 
     def tell(self, job: Job) -> None:
-        """Tell all listeners that a job has changed."""
+        """Notify all listeners that a job has changed."""
         with self._lock:
             self._version += 1
             job.version, job.reported_at = self._version, self._clock()
@@ -123,12 +123,12 @@ class JobRegistry:
             self.on_change()
 
     def tell_soon(self, job: Job) -> None:
-        """Tell now; where the last news is very new, a moment later, once for all that comes until then.
+        """Notify now, or if the last update is very recent, a moment later, once for all changes until then.
 
-        The last of a burst is told, too: what comes after it may take minutes.
+        The last change of a burst is reported, too: the next one may be minutes away.
         """
         with self._lock:
-            # At most this long, also when somebody set the clock back.
+            # Never longer than this, even if the clock was set back.
             wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NEWS_SECONDS
             if wait_seconds <= 0:
                 self.tell(job)
@@ -140,7 +140,7 @@ class JobRegistry:
     def _tell_late(self, job: Job) -> None:
         with self._lock:
             job.late_news = None
-            if not job.has_ended:  # the end is the last that is told
+            if not job.has_ended:  # the final state is the last one reported
                 self.tell(job)
 
     def _info(self, job: Job) -> JobInfo:
@@ -153,7 +153,7 @@ class JobRegistry:
         return self._jobs[job_id]
 
     def _before(self, job: Job) -> Sequence[str]:
-        """Return the ids of the jobs that a waiting one waits for, the next one first."""
+        """Return the ids of the jobs ahead of a queued one, the next one first."""
         if not isinstance(job, WorkerJob) or job.known.state != "queued":
             return []
         earlier = itertools.takewhile(lambda each: each is not job, self._jobs.values())
@@ -166,7 +166,8 @@ class JobRegistry:
         ]
 
     def _forget_old(self) -> None:
-        # The oldest that ended; a suite's many must not push out what was asked for by hand.
+        # Oldest ended jobs first; a suite's many jobs must not displace those requested
+        # individually.
         for of_suites in (False, True):
             ended = [
                 job.id

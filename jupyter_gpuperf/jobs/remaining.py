@@ -1,7 +1,7 @@
-"""How long something still takes, from how far it is: said only when its pace bears it.
+"""Estimate a job's remaining time from its progress, only while its pace is steady.
 
-What a benchmark tells is mostly the share of its time limit, and it ends earlier once it is sure: so this is the
-time that it takes at most, as far as its pace tells.
+Most benchmarks report the used share of their time limit, and end earlier once the interval is narrow enough.
+So the estimate is the maximum remaining time, as far as the pace shows.
 """
 
 from __future__ import annotations
@@ -11,45 +11,46 @@ from collections import deque
 from typing import Final
 
 SHORTEST_SECONDS: Final = 1.0
-"""Before, the pace of anything is chance."""
+"""Before this time, any pace is chance."""
 LEAST_RATIO: Final = 0.02
 MOST_APART: Final = 2.0
-"""By how much the pace of the later half may differ from the whole's: else nobody knows."""
+"""Maximum ratio between the pace of the later half and the whole; beyond it, there is no estimate."""
 NEW_SHARE: Final = 0.3
-"""Weight of the newest estimate of the end: one that jumps is not read."""
+"""Weight of the latest estimate of the end: a value that jumps is hard to read."""
 JUMP_RATIO: Final = 0.5
 SMALL_JUMP_SECONDS: Final = 2.0
 SILENCE_RATIO: Final = 0.5
-"""No news for this share of the time so far, and for :data:`SHORTEST_SILENCE_SECONDS`: it stands still."""
+"""No progress for this share of the time so far, and for :data:`SHORTEST_SILENCE_SECONDS`, means a stall."""
 SHORTEST_SILENCE_SECONDS: Final = 5.0
 MOST_KEPT: Final = 256
 
 
 class Remaining:
-    """Takes how far something is, and tells how long it still takes; times are seconds of any one clock."""
+    """Takes progress and estimates the remaining time; times are seconds of any one clock."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque()
         self._end_seconds: float | None = None
 
     def observe(self, now_seconds: float, ratio: float) -> None:
-        """Note how far it is. What comes before the first progress is no part of its pace."""
+        """Record the progress. The time before the first progress is not part of the pace."""
         if not (self._seen[-1][1] if self._seen else 0) < ratio < 1:
             return
         self._seen.append((now_seconds, ratio))
-        if len(self._seen) > MOST_KEPT:  # every second one: the whole course stays in sight
+        # Keep every second one, so that the whole course stays visible.
+        if len(self._seen) > MOST_KEPT:
             self._seen = deque([self._seen[0], *list(self._seen)[2:-1:2], self._seen[-1]])
         end = self._estimate()
         before, self._end_seconds = self._end_seconds, end
         if end is not None and before is not None:
             jump = abs(end - before)
             if jump > max(SMALL_JUMP_SECONDS, JUMP_RATIO * (max(end, before) - now_seconds)):
-                self._end_seconds = None  # neither is worth much: the next one will tell
+                self._end_seconds = None  # trust neither: the next estimate will decide
             else:
                 self._end_seconds = before + NEW_SHARE * (end - before)
 
     def seconds(self, now_seconds: float) -> float | None:
-        """Return how long it still takes; ``None`` while that can't be said."""
+        """Return the maximum remaining time in seconds; ``None`` while it can't be estimated."""
         if self._end_seconds is None:
             return None
         silent = now_seconds - self._seen[-1][0]
@@ -57,7 +58,7 @@ class Remaining:
         if silent > max(SHORTEST_SILENCE_SECONDS, SILENCE_RATIO * lasted):
             return None
         left = self._end_seconds - now_seconds
-        return left if left > 0 else None  # late: it takes longer than its pace told
+        return left if left > 0 else None  # late: it takes longer than its pace suggested
 
     def _estimate(self) -> float | None:
         (first_seconds, first_ratio), (last_seconds, last_ratio) = self._seen[0], self._seen[-1]

@@ -1,4 +1,4 @@
-"""What is done around each benchmark: the machine is watched, and the result is kept."""
+"""Actions around each benchmark: observe the machine, and store the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Finished(NamedTuple):
-    """A result as it is told, and its number among the kept ones."""
+    """A result as reported, and its number among the stored results."""
 
     result: BenchmarkResult
     number: int | None
@@ -30,7 +30,7 @@ Finish = Callable[[BenchmarkResult], Finished]
 
 
 def keep(result: BenchmarkResult, store: ResultStore, now_seconds: float) -> Finished:
-    """Keep a result; one that can't be kept says so in its warnings."""
+    """Store a result; if that fails, the result gets a warning."""
     try:
         return Finished(result, store.add(result, now_seconds))
     except Unavailable as error:
@@ -41,22 +41,22 @@ def keep(result: BenchmarkResult, store: ResultStore, now_seconds: float) -> Fin
 
 
 def keep_result(result: BenchmarkResult) -> Finished:
-    """Keep a result among this user's."""
+    """Store a result in this user's file."""
     return keep(result, ResultStore(default_path()), time.time())
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunHooks:
-    """Makes what surrounds a run.
+    """Actions before and after a run.
 
     Parameters
     ----------
     store
-        Keeps results; ``None`` where none are kept.
+        Stores results; ``None`` to store none.
     watcher
-        Watches the machine; ``None`` where nothing can.
+        Observes the machine; ``None`` if nothing can.
     clock
-        Gives Unix time in seconds.
+        Returns Unix time in seconds.
     """
 
     store: ResultStore | None = None
@@ -65,7 +65,7 @@ class RunHooks:
 
     @contextlib.contextmanager
     def run(self, device: str | None) -> Iterator[Finish]:
-        """Surround a run on this device; what is yielded takes its result."""
+        """Wrap a run on this device; the yielded function takes its result."""
         with contextlib.ExitStack() as stack:
             seen: Callable[[BenchmarkResult], BenchmarkResult] = lambda result: result
             if self.watcher is not None:

@@ -1,17 +1,17 @@
-"""Stands between the server and a worker, and sees to it that nothing of the worker survives.
+"""Runs between the server and a worker, and makes sure that nothing of the worker survives.
 
-Started as a script, isolated, with the server's own interpreter. The first line of standard input
-is the order, a JSON object::
+It is started as a script, isolated, with the server's own interpreter. The first line of standard
+input is the order, a JSON object::
 
     {"command": […], "request": "…", "environment": {…}, "deadline_seconds": 900, "scratch": "…"}
 
-After it, standard input is a *lifeline*: when it closes, because the job was cancelled or because
-the server died in any way, everything below this process is killed. Standard output is shared with
-the worker and carries JSON lines; the last one, after all is dead, is::
+After that, standard input is a *lifeline*: when it closes, because the job was cancelled or because
+the server died in any way, all descendants of this process are killed. Standard output is shared with
+the worker and carries JSON lines; the last one, after all are dead, is::
 
     {"type": "ended", "reason": "exited|cancelled|deadline|start_failed", "returncode": …, "detail": …}
 
-Whatever lock the server passed on as an open descriptor is held until then. Standard library only.
+A lock that the server passed on as an open descriptor is held until then. Standard library only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LIFELINE = 0
 
 
 def _posix() -> Any:  # a module
-    # Isolated mode has no import path to this package; and none is needed but this one file.
+    # Isolated mode has no import path to this package, and only this one file is needed.
     spec = importlib.util.spec_from_file_location("_posix", Path(__file__).with_name("posix.py"))
     assert spec is not None
     assert spec.loader is not None
@@ -42,11 +42,11 @@ def _posix() -> Any:  # a module
 
 
 def main() -> None:
-    """Obey one order."""
+    """Run one order."""
     posix = _posix()
     order = json.loads(_first_line())
     posix.adopt_orphans()
-    # The worker's temporary files go where they can be removed whatever happens to it.
+    # The worker's temporary files go into a folder that can be removed whatever happens to it.
     scratch = order["scratch"]
     os.mkdir(scratch, 0o700)
     try:
@@ -54,8 +54,8 @@ def main() -> None:
     finally:
         posix.kill_descendants()
         shutil.rmtree(scratch, ignore_errors=True)
-    # A line of its own, whatever the worker left unfinished.
-    with contextlib.suppress(OSError):  # the server is gone: there is nobody to tell
+    # Start with a newline, in case the worker left a line unfinished.
+    with contextlib.suppress(OSError):  # the server is gone: nobody to report to
         os.write(1, b"\n" + json.dumps(end).encode() + b"\n")
 
 
@@ -71,7 +71,7 @@ def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:
     except OSError as error:
         return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
     assert worker.stdin is not None
-    with contextlib.suppress(OSError):  # it may have died at once; its exit code tells
+    with contextlib.suppress(OSError):  # it may have died at once; see its exit code
         worker.stdin.write(order["request"].encode())
         worker.stdin.close()
     reason = _wait(worker, time.monotonic() + order["deadline_seconds"])
@@ -91,7 +91,7 @@ def _wait(worker: subprocess.Popen[bytes], deadline: float) -> str:
         remaining_seconds = deadline - time.monotonic()
         if remaining_seconds <= 0:
             return "deadline"
-        # Without a pidfd (not Linux) an exit is noticed by looking now and then.
+        # Without a pidfd (not Linux), poll to notice an exit.
         longest_seconds = remaining_seconds if exited is not None else 0.05
         for descriptor, _ in poller.poll(1000 * min(remaining_seconds, longest_seconds)):
             if descriptor == LIFELINE and not os.read(LIFELINE, 4096):
@@ -100,7 +100,7 @@ def _wait(worker: subprocess.Popen[bytes], deadline: float) -> str:
 
 
 def _first_line() -> bytes:
-    # Not through a buffered reader: what follows the line belongs to the lifeline.
+    # Unbuffered: what follows the line belongs to the lifeline.
     line = bytearray()
     while not line.endswith(b"\n"):
         part = os.read(LIFELINE, 1)

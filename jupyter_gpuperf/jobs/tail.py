@@ -22,6 +22,6 @@ class Tail:
             self._kept = (self._kept + part)[-self._limit_bytes :]
 
     def text(self) -> str:
-        """Return what is kept; a character cut in two shows as a replacement character."""
+        """Return the kept text; a character cut in two becomes a replacement character."""
         with self._lock:
             return self._kept.decode(errors="replace")

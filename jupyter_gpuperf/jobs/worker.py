@@ -1,11 +1,11 @@
-"""Runs one benchmark, or the doctor, in whatever interpreter it is started with.
+"""Run one benchmark, or the doctor, in the interpreter that this script is started with.
 
-Started by its path, with a kernel's interpreter, whose environment need not have this package: it
-puts this package's own folder, and nothing else of the server's environment, within reach. The
-request is JSON on standard input; messages are JSON lines on what was standard output at the start.
+It is started by its path, with a kernel's interpreter, whose environment need not have this package. It
+makes this package's own folder importable, and nothing else of the server's environment. The
+request is JSON on standard input; messages are JSON lines on the original standard output.
 Anything that the benchmark prints goes to standard error, which is the job's log.
 
-This file must parse with any Python 3, so that an old one can be told to be too old.
+This file must parse with any Python 3, so that an old version gets a clear error message.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-TYPE_CHECKING = False  # spares an old Python the import
+TYPE_CHECKING = False  # saves an old Python the import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -22,7 +22,7 @@ OLDEST = (3, 10)
 
 
 def main() -> None:
-    """Run the request of standard input to its result, or say why not."""
+    """Run the request from standard input, and send its result or an error."""
     say = _take_over_stdout()
     if sys.version_info < OLDEST:
         found = "%d.%d" % sys.version_info[:2]  # noqa: UP031  (parsed by old Pythons)
@@ -43,7 +43,7 @@ def main() -> None:
         from jupyter_gpuperf.benchmarks.running import run_request
     run_request(request, say)
     sys.stderr.flush()
-    os._exit(0)  # no exit handler of a library may hold the result up; the supervisor cleans up
+    os._exit(0)  # a library's exit handler must not delay the result; the supervisor cleans up
 
 
 def _take_over_stdout() -> "Callable[[dict[str, Any]], None]":

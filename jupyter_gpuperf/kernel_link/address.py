@@ -1,7 +1,7 @@
 """Where a server listens for its kernels, and how a kernel finds it.
 
-The server writes ``gpuperf-<server pid>.json`` into Jupyter's runtime directory. The kernel knows that pid, because
-jupyter_client puts ``JPY_PARENT_PID`` into its environment.
+The server writes ``gpuperf-<server pid>.json`` into Jupyter's runtime directory. The kernel knows that pid because
+jupyter_client sets ``JPY_PARENT_PID`` in its environment.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
 
 
 def server_file_name(pid: int) -> str:
-    """Return the name of the file in which the server with this pid says where it listens."""
+    """Return the name of the file to which the server with this pid writes its address."""
     return f"gpuperf-{pid}.json"
 
 
 def runtime_directories() -> list[Path]:
-    """Return where this kernel's server may have left its address."""
+    """Return the directories where this kernel's server may have written its address."""
     directories = []
     if "ipykernel" in sys.modules:
         from ipykernel.connect import get_connection_file
 
-        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but this is no kernel
+        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but not as a kernel
             directories.append(Path(get_connection_file()).parent)
     from jupyter_core.paths import jupyter_runtime_dir
 
@@ -45,7 +45,7 @@ def find_server(
 ) -> Path | None:
     """Return the socket of the server that started this kernel, or ``None`` where there is none.
 
-    A server that was killed leaves its file behind: only connecting tells whether somebody listens.
+    A killed server leaves its file behind: only connecting shows whether a server listens.
     """
     pid = environment.get(SERVER_PID_VARIABLE, "")
     if not pid.isdecimal() or not peer.sockets_exist():
@@ -55,7 +55,7 @@ def find_server(
 
 
 def announce(directory: Path, address: ServerAddress) -> None:
-    """Write where kernels find this server: complete or not at all, for this user alone."""
+    """Write the address where kernels find this server: atomically, and readable only by this user."""
     target = directory / server_file_name(address.pid)
     draft = target.with_suffix(".new")
     draft.unlink(missing_ok=True)
@@ -65,8 +65,8 @@ def announce(directory: Path, address: ServerAddress) -> None:
 
 
 def remove_stale_files(directory: Path) -> None:
-    """Remove what servers that were killed left behind."""
-    from psutil import pid_exists  # here: most of what it brings, a server's start has no use for
+    """Remove the files of killed servers."""
+    from psutil import pid_exists  # imported here: a server's start does not need most of psutil
 
     for file in directory.glob("gpuperf-*.json"):
         found = _read(file)

@@ -1,15 +1,15 @@
-"""Lines out of a stream of bytes, in bounded memory."""
+"""Split a stream of bytes into lines, in bounded memory."""
 
 from __future__ import annotations
 
 
 class LineBuffer:
-    """Cuts what comes in into lines.
+    """Splits incoming bytes into lines.
 
     Parameters
     ----------
     longest_bytes
-        A longer line is not kept: its rest is skipped unread.
+        A longer line is not kept: the rest of it is skipped.
     """
 
     def __init__(self, longest_bytes: int) -> None:
@@ -18,11 +18,11 @@ class LineBuffer:
         self._skipping = False
 
     def feed(self, chunk: bytes) -> list[bytes | None]:
-        """Return the lines that are complete now, without their ends; ``None`` stands for one that is too long."""
+        """Return the lines that are complete now, without line ends; ``None`` stands for a line that is too long."""
         lines: list[bytes | None] = []
         *ended, rest = chunk.split(b"\n")
         for part in ended:
-            if not self._skipping:  # else it was told when it grew too long
+            if not self._skipping:  # otherwise it was reported when it grew too long
                 line = bytes(self._rest + part)
                 lines.append(None if len(line) > self._longest_bytes else line)
             self._rest, self._skipping = bytearray(), False

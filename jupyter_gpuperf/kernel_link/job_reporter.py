@@ -1,4 +1,4 @@
-"""Reports a job that runs in this kernel, as a tuning, to the server: the panel shows it, and can cancel it."""
+"""Report a job that runs in this kernel, such as a tuning, to the server: the panel shows it and can cancel it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ REPORT_SECONDS: Final = 0.3
 
 
 class JobReporter:
-    """Reports one job. Without a server, or when it goes, nothing is reported and nothing goes wrong.
+    """Reports one job. If there is no server, or it goes away, nothing is reported and nothing fails.
 
-    Hanging up ends the job in the panel, where no report has said that it ended.
+    Closing the connection ends the job in the panel if no report has said that it ended.
     """
 
     def __init__(self, link: ServerLink | None = None) -> None:
@@ -24,17 +24,17 @@ class JobReporter:
         self._cancel_wanted = False
 
     def report(self, job: JobInfo) -> None:
-        """Report the job as it is now, but not too often; what measures never waits for the server."""
+        """Report the job as it is now, but not too often; the measurement never waits for the server."""
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._reported_at = time.monotonic()
             self._link.send(JobReport(job=job))
 
     def cancel_wanted(self) -> bool:
-        """Tell whether the panel asked to stop."""
+        """Return whether the panel asked to stop."""
         self._cancel_wanted |= any(isinstance(each, Cancel) for each in self._link.receive())
         return self._cancel_wanted
 
     def end(self, job: JobInfo) -> None:
-        """Report how it ended, and hang up."""
+        """Report how the job ended, and disconnect."""
         self._link.send(JobReport(job=job), SEND_SECONDS)
         self._link.close()

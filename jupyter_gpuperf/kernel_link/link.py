@@ -1,7 +1,7 @@
-"""A kernel's line to its server: one transport for all that a kernel says.
+"""A kernel's connection to its server: one transport for all messages of a kernel.
 
-Nothing here waits for the server unless a caller says how long. What can't be sent now waits in bounded memory; a
-server that reads nothing for a while is hung up on, and asked again later.
+Nothing here waits for the server unless the caller gives a time. What can't be sent now waits in bounded memory. If a
+server reads nothing for a while, the link disconnects and tries again later.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.kernel_link import FromServer
 
 SEND_SECONDS: Final = 2.0
-"""A server that takes nothing for so long is hung up on."""
+"""The link disconnects from a server that takes nothing for this long."""
 LONGEST_UNSENT_BYTES: Final = 1 << 20
 LONGEST_LINE_BYTES: Final = 16 << 20
-"""What a job's state, with all samples of its result, may come to."""
+"""Upper limit for a job's state with all samples of its result."""
 FIRST_RETRY_SECONDS: Final = 1.0
 LONGEST_RETRY_SECONDS: Final = 30.0
 
@@ -36,10 +36,11 @@ _decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)
 
 
 class ServerLink:
-    """One connection at a time to this kernel's server; used by one thread.
+    """At most one connection to this kernel's server; use it from one thread.
 
-    It connects when something is to be sent. After a failure it tries again, later each time. In a forked child it is
-    closed for good, since the connection is its parent's; a child may open its own. At exit the system hangs up.
+    It connects when there is something to send. After a failure it tries again, with growing pauses. In a forked
+    child it is closed for good, since the connection belongs to the parent; a child may open its own. At exit the
+    system closes it.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class ServerLink:
     """
 
     def __init__(self, find: Callable[[], Path | None] | None = None) -> None:
-        # The directories now: what finds them is slow to import, and would hold others up later.
+        # Find the directories now: the imports for it are slow, and would block others later.
         self._find = find or partial(find_server, runtime_directories())
         self._socket: socket.socket | None = None
         self._closed = False
@@ -64,7 +65,7 @@ class ServerLink:
         return self._socket is not None
 
     def connect(self) -> bool:
-        """Connect, unless that failed a moment ago; tell whether there is a connection."""
+        """Connect, unless that failed a moment ago; return whether there is a connection."""
         if self._socket is None and not self._closed and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + self._retry_seconds
             self._retry_seconds = min(LONGEST_RETRY_SECONDS, 2 * self._retry_seconds)
@@ -74,9 +75,9 @@ class ServerLink:
         return self._socket is not None
 
     def send(self, message: Struct, wait_seconds: float = 0.0) -> bool:
-        """Send a message, waiting at most so long; tell whether it is on its way.
+        """Send a message, waiting at most ``wait_seconds``; return whether it is on its way.
 
-        It is lost where there is no server, or where the server hangs up before it has read it.
+        It is lost if there is no server, or if the server disconnects before it has read it.
         """
         if not self.connect():
             return False
@@ -85,17 +86,17 @@ class ServerLink:
         return self.connected
 
     def receive(self, wait_seconds: float = 0.0) -> list[FromServer | None]:
-        """Return what has come, after waiting at most so long for something to come; send what still waits.
+        """Return received messages, after waiting at most ``wait_seconds`` for one; also send what still waits.
 
-        ``None`` stands for a message that can't be understood, as of a newer server. That the server has hung up shows
-        in :attr:`connected` afterwards.
+        ``None`` stands for a message that can't be decoded, such as one from a newer server. If the server has
+        disconnected, :attr:`connected` is false afterwards.
         """
         if self._unsent:
             self._flush(0.0)
         return [_decoded(line) for line in self._lines.feed(self._read(wait_seconds))]
 
     def close(self) -> None:
-        """Hang up for good."""
+        """Disconnect for good."""
         self._closed = True
         self._hang_up()
 
@@ -118,7 +119,7 @@ class ServerLink:
         if self._socket is None:
             return b""
         try:
-            # Not select(): a notebook may have more than the 1024 files that it can wait for.
+            # Not select(): it can't handle file descriptors above 1024, and a notebook may have more.
             self._socket.settimeout(wait_seconds)
             chunk = self._socket.recv(1 << 16)
         except (BlockingIOError, TimeoutError):
@@ -137,7 +138,7 @@ class ServerLink:
         self._lines = LineBuffer(LONGEST_LINE_BYTES)
         self._unsent.clear()
         if time.monotonic() - self._connected_at > LONGEST_RETRY_SECONDS:
-            self._retry_seconds = FIRST_RETRY_SECONDS  # not one that hangs up again and again
+            self._retry_seconds = FIRST_RETRY_SECONDS  # this server does not keep disconnecting
 
 
 _links: weakref.WeakSet[ServerLink] = weakref.WeakSet()
@@ -145,7 +146,7 @@ _links: weakref.WeakSet[ServerLink] = weakref.WeakSet()
 
 def _close_all() -> None:
     for link in tuple(_links):
-        link.close()  # without a word to the server: the parent still holds the connection
+        link.close()  # sends nothing to the server: the parent still holds the connection
 
 
 if hasattr(os, "register_at_fork"):
@@ -160,9 +161,9 @@ def _decoded(line: bytes | None) -> FromServer | None:
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """Return a connection to the server; ``None`` where nobody listens, or somebody who is not this user."""
+    """Return a connection to the server; ``None`` if nothing listens, or another user's process does."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.setblocking(False)  # a stopped server with a full backlog would hold us up
+    connection.setblocking(False)  # a stopped server with a full backlog would block us
     try:
         if connection.connect_ex(str(path)) == 0 and peer.same_user(connection):
             return connection

@@ -1,4 +1,4 @@
-"""Where a server listens for its kernels: a Unix socket for this user alone. Needs asyncio, and no kernel loads it."""
+"""Where a server listens for its kernels: a Unix socket for this user only. Needs asyncio; no kernel loads it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class KernelListener:
     Parameters
     ----------
     handlers
-        What takes each kind of message.
+        The handler of each kind of message.
     runtime_directory
         Jupyter's runtime directory, where kernels look for this server's file.
     process_id
-        Under which kernels know this server.
+        The pid by which kernels know this server.
     same_user
-        Tells whether a connection comes from this process's user; others are not heard.
+        Returns whether a connection comes from this process's user; other connections are refused.
     """
 
     handlers: Handlers
@@ -50,7 +50,7 @@ class KernelListener:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen. Where that is impossible the server goes on, and magics run their own worker."""
+        """Listen. If that is impossible, the server runs on, and magics run their own worker."""
         if not peer.sockets_exist() or self._server is not None:
             return
         try:
@@ -67,7 +67,7 @@ class KernelListener:
             await self.stop()
 
     async def stop(self) -> None:
-        """Hang up on everybody, which cancels their jobs, and remove the files."""
+        """Close all connections, which cancels their jobs, and remove the files."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -90,7 +90,7 @@ class KernelListener:
             if self.same_user(connection):
                 await self._serve(peer.process_id(connection), reader, writer)
         except (ConnectionError, asyncio.CancelledError):
-            pass  # hung up, or the server stops; the job is cancelled either way
+            pass  # disconnected, or the server stops; the job is cancelled either way
         finally:
             self._connections.discard(task)
             writer.close()
@@ -101,7 +101,7 @@ class KernelListener:
         loop, unsent = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is listening
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
@@ -118,8 +118,8 @@ class KernelListener:
 async def _send(
     session: KernelSession, unsent: asyncio.Event, writer: asyncio.StreamWriter
 ) -> None:
-    """Send what the session has for its kernel, no faster than it reads."""
-    with contextlib.suppress(ConnectionError):  # whoever reads notices, too
+    """Send the session's messages to its kernel, no faster than the kernel reads."""
+    with contextlib.suppress(ConnectionError):  # the reading side notices, too
         while await unsent.wait():
             unsent.clear()
             while (line := session.next_unsent()) is not None:

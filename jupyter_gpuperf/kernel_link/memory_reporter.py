@@ -1,7 +1,7 @@
-"""Reports what this kernel holds on its GPUs, for containers, where the driver's process numbers don't say.
+"""Report what this kernel holds on its GPUs; needed in containers, where the driver's pids don't identify it.
 
-A thread looks every few seconds at torch's own counters, only once the notebook has used CUDA, and without
-touching the device. It holds no lock of ours, so that workers can be forked at any time.
+A thread reads torch's own counters every few seconds, only once the notebook has used CUDA, and without touching the
+device. It holds no lock of ours, so workers can be forked at any time.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def start_memory_reporter() -> None:
     MemoryReporter().start()
 
 
-def memory_report(torch: Any) -> MemoryReport:  # the module, if the notebook imported it
-    """Return what torch holds on each device; nothing where it has not used CUDA yet.
+def memory_report(torch: Any) -> MemoryReport:  # torch: the module, if the notebook imported it
+    """Return the memory that torch holds on each device; empty if it has not used CUDA yet.
 
-    Devices whose UUID this torch does not tell are left out.
+    Devices whose UUID this torch does not report are left out.
     """
     cuda = getattr(torch, "cuda", None)
     if cuda is None or not cuda.is_initialized():
@@ -44,7 +44,7 @@ def memory_report(torch: Any) -> MemoryReport:  # the module, if the notebook im
 
 
 class MemoryReporter(ReportingThread):
-    """Reports when what is held has changed, and again to a server that came back."""
+    """Reports when the held memory has changed, and again to a server that came back."""
 
     def __init__(
         self,
@@ -58,8 +58,8 @@ class MemoryReporter(ReportingThread):
         self._reported = MemoryReport()
 
     def look(self) -> None:
-        """Report what is held, where the server does not know it."""
-        self.link.receive()  # shows whether it has hung up
+        """Report the held memory, unless the server knows it already."""
+        self.link.receive()  # notices whether the server has disconnected
         if not self.link.connected:
             self._reported = MemoryReport()
         report = self._memory()

@@ -1,4 +1,4 @@
-"""What kernels say that they hold, while they are connected."""
+"""The memory that connected kernels report to hold."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from jupyter_gpuperf.schemas.kernel_link import MemoryReport
 
 
 class ReportedMemory(NamedTuple):
-    """What a process says that it holds on a device; its number is the operating system's word, not its own."""
+    """The memory that a process reports to hold on a device. The operating system gives its pid, not the process."""
 
     pid: int
     device: str
-    """UUID."""
+    """UUID of the device."""
     allocated_bytes: float
     reserved_bytes: float
 
 
 class MemoryReports:
-    """Keeps each session's newest report, and forgets it when the kernel hangs up."""
+    """Keeps each session's latest report, and forgets it when the kernel disconnects."""
 
     def __init__(self) -> None:
         self._reports: dict[KernelSession, MemoryReport] = {}
 
     def take(self, session: KernelSession, report: MemoryReport) -> None:
-        """Replace what this kernel said before."""
+        """Replace this kernel's earlier report."""
         if session not in self._reports:
             session.on_close(lambda: self._reports.pop(session, None))
         self._reports[session] = report
 
     def now(self) -> list[ReportedMemory]:
-        """Return what is held now, as far as kernels say."""
+        """Return the memory held now, as reported by kernels."""
         return [
             ReportedMemory(session.pid, uuid, held.allocated_bytes, held.reserved_bytes)
             for session, report in tuple(self._reports.items())

@@ -1,4 +1,4 @@
-"""A thread of the kernel that looks at something now and then, and reports it to the server."""
+"""A thread of the kernel that checks something now and then, and reports it to the server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jupyter_gpuperf.kernel_link.link import ServerLink
 
 
 class ReportingThread(threading.Thread):
-    """Calls :meth:`look` until it is stopped, or the process ends; then hangs up.
+    """Calls :meth:`look` until it is stopped or the process ends, then disconnects.
 
-    Whatever the server does, is dead, stopped or slow, this thread alone notices.
+    If the server is dead, stopped or slow, only this thread notices.
     """
 
     def __init__(self, name: str, link: ServerLink, look_seconds: float) -> None:
@@ -22,15 +22,15 @@ class ReportingThread(threading.Thread):
         self._wake = threading.Event()
 
     def look(self) -> None:
-        """Look, and report."""
+        """Check, and report."""
         raise NotImplementedError
 
     def run(self) -> None:
-        """Look now and then, and a last time at the end."""
+        """Call :meth:`look` now and then, and once more at the end."""
         stopping = False
         while not stopping:
             stopping = self._stopping
-            # Whatever torch or the socket does, the notebook must not hear of it.
+            # Errors of torch or the socket must not reach the notebook.
             with contextlib.suppress(Exception):
                 self.look()
             if not stopping:
@@ -39,11 +39,11 @@ class ReportingThread(threading.Thread):
         self.link.close()
 
     def wake(self) -> None:
-        """Have it look soon."""
+        """Trigger a look soon."""
         self._wake.set()
 
     def stop(self, patience_seconds: float = 0.5) -> None:
-        """Report what is left, and end."""
+        """Report what is left, and end; wait at most ``patience_seconds`` for the thread."""
         self._stopping = True
         self._wake.set()
         self.join(patience_seconds)

@@ -1,4 +1,4 @@
-"""The server's side of a kernel's messages: each goes to the service that takes its kind. Knows no transport."""
+"""The server's side of a kernel's messages: each goes to the handler for its kind. Independent of the transport."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ UNEXPECTED: Final = SocketError(
 _decoder: msgspec.json.Decoder[FromKernel] = msgspec.json.Decoder(FromKernel)
 
 Handler = Callable[["KernelSession", Any], Awaitable[None] | None]
-"""Takes a message on the event loop. What it raises as a ``GpuPerfError`` is the kernel's answer."""
+"""Handles a message on the event loop. If it raises a ``GpuPerfError``, that is sent as the kernel's answer."""
 
 
 Handlers = Mapping[type[Struct], Handler]
-"""Kind of message → what takes it; others are not listened to."""
+"""Kind of message → its handler; other messages are ignored."""
 
 
 class KernelSession:
-    """One connection of a kernel, until it hangs up.
+    """One connection of a kernel, until it disconnects.
 
     Parameters
     ----------
     pid
-        Who is at its other end, as the operating system tells: a kernel can't speak for another.
+        The process at the other end, as reported by the operating system: a kernel can't speak for another.
     wake
         Called, from any thread, when there is something to send.
     """
@@ -59,7 +59,7 @@ class KernelSession:
     def send(self, message: Struct, topic: Hashable = None) -> None:
         """Send a message soon, from any thread.
 
-        Of each kind and topic only the newest waits, so that a kernel which does not read fills no memory.
+        Only the latest message of each kind and topic waits, so a kernel that does not read fills no memory.
         """
         with self._lock:
             self._unsent[type(message), topic] = message
@@ -68,7 +68,7 @@ class KernelSession:
         self._wake()
 
     def next_unsent(self) -> bytes | None:
-        """Return the line to be sent next, once; ``None`` when there is none."""
+        """Return the next line to send and remove it; ``None`` when there is none."""
         with self._lock:
             if not self._unsent:
                 return None
@@ -76,17 +76,17 @@ class KernelSession:
         return encode(message) + b"\n"
 
     def on_close(self, call: Callable[[], object]) -> None:
-        """Call this when the kernel has hung up."""
+        """Register a call for when the kernel has disconnected."""
         self._at_end.callback(call)
 
     def later(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Work on an answer while other messages are taken; dropped when the kernel hangs up."""
+        """Prepare an answer while other messages are handled; it is dropped when the kernel disconnects."""
         task = asyncio.ensure_future(answer)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def take(self, line: bytes | None) -> None:
-        """Take a line, ``None`` for one that was too long; what is wrong with it is answered."""
+        """Handle a line, ``None`` for one that was too long; errors are sent as an answer."""
         try:
             message = _decoded(line)
             handler = self._handlers.get(type(message))
@@ -94,12 +94,12 @@ class KernelSession:
                 await answer
         except GpuPerfError as error:
             self.send(SocketError(**error.to_dict()))
-        except Exception:  # a defect must not end the connection
+        except Exception:  # a bug must not end the connection
             logger.exception("Unexpected error while serving a kernel")
             self.send(UNEXPECTED)
 
     def close(self) -> None:
-        """The kernel has hung up."""
+        """End the session: the kernel has disconnected."""
         for task in tuple(self._tasks):
             task.cancel()
         self._at_end.close()

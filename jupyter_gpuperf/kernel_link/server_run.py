@@ -35,20 +35,20 @@ CARRIED_VARIABLES: Final = (
     "OPENBLAS_NUM_THREADS",
     "PYTORCH_CUDA_ALLOC_CONF",
 )
-"""The variables of the kernel that travel with a job, so that its worker sees the same packages,
-libraries and devices as the notebook. All else the worker has from the server; secrets never travel."""
+"""Variables of the kernel that are sent with a job, so that its worker sees the same packages, libraries and devices
+as the notebook. The worker gets everything else from the server; secrets are never sent."""
 
 
 def carried(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return those variables that a worker needs to see what its kernel sees."""
+    """Return the variables that a worker needs to see what its kernel sees."""
     return {name: environment[name] for name in CARRIED_VARIABLES if name in environment}
 
 
 @dataclass(eq=False)
 class ServerRun:
-    """One benchmark on the server's worker, over a link that is connected.
+    """One benchmark on the server's worker, over a connected link.
 
-    :meth:`close` hangs up, which cancels a job that has not ended.
+    :meth:`close` disconnects, which cancels a job that has not ended.
     """
 
     link: ServerLink
@@ -68,14 +68,14 @@ class ServerRun:
         self.link.send(asked, SEND_SECONDS)
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
-        """Return the job's next state, or ``None`` when nothing changed in the time given.
+        """Return the job's next state, or ``None`` when nothing changed in the given time.
 
         Raises
         ------
         GpuPerfError
             The server refused the job, with the server's own code, message and hint.
         JobFailed
-            ``server_gone``: it hung up; ``server_not_understood``.
+            ``server_gone``: it disconnected; ``server_not_understood``: its answer could not be read.
         """
         until = time.monotonic() + timeout_seconds
         while not self._received:
@@ -103,9 +103,9 @@ class ServerRun:
 
     def cancel(self) -> None:
         """Ask the server to cancel; the job's last state still comes through :meth:`next`."""
-        if self.link.connected:  # another connection's job it would not be
+        if self.link.connected:  # on another connection it would not be this job
             self.link.send(Cancel())
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self.link.close()

@@ -1,1 +1,1 @@
-"""DataLoaders: rebuild one, write it as code, look at it, time it."""
+"""DataLoaders: rebuild one, write it as code, inspect it, time it."""

@@ -1,7 +1,7 @@
-"""Data sets that a notebook defines, for workers that are not forked: sent as code and data, not by name.
+"""Send datasets defined in a notebook to workers that are not forked, as code and data instead of by name.
 
-A class of a cell has no module that a fresh process could import it from: pickled by name it fails in the worker,
-where nobody sees why. cloudpickle sends the class itself.
+A fresh process can't import a class from a cell. Pickled by name, it fails in the worker, where nobody sees why.
+cloudpickle sends the class itself.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 
 MOST_BYTES: Final = 200 * 10**6
-"""A larger one is written, sent and read by each worker at each start."""
+"""Most bytes to send: each worker reads them all at each start."""
 
 
 @dataclass
 class ByValue:
-    """Stands for an object, and becomes that object in another process."""
+    """Stands for an object and becomes that object in another process."""
 
     content: bytes
     loads: Callable[[bytes], Any]
@@ -29,14 +29,14 @@ class ByValue:
 
 
 def cloudpickled(value: Any, what: str) -> Any:
-    """Return what to hand to workers in the place of ``value``, so that they get it whatever defines it.
+    """Return a substitute for ``value`` that workers can unpickle wherever it is defined; ``None`` for ``None``.
 
     Raises
     ------
     BadRequest
         ``too_large_to_send``, ``can_not_be_pickled``.
     Unavailable
-        ``cloudpickle_missing``: it is defined in a notebook, and cannot be sent without.
+        ``cloudpickle_missing``: it is defined in a notebook and needs cloudpickle.
     """
     if value is None:
         return None
@@ -66,7 +66,7 @@ def cloudpickled(value: Any, what: str) -> Any:
 
 
 def pickled_bytes(value: object) -> int | None:
-    """Return how large a data set is when it is sent to a worker; ``None`` where it can't be."""
+    """Return the bytes of a pickled dataset, at most ``MOST_BYTES + 1``; ``None`` when it can't be pickled."""
     counted = _Count()
     try:
         _pickler().Pickler(counted, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
@@ -86,16 +86,16 @@ def _pickler() -> Any:
 
 
 class _TooMuch(Exception):
-    """Counting on would say nothing new."""
+    """The size exceeds the limit; counting further is useless."""
 
 
 class _Count:
-    """A file that keeps nothing."""
+    """A file object that counts the bytes and discards them."""
 
     size_bytes = 0
 
     def write(self, content: bytes) -> int:
-        """Count."""
+        """Add the size of ``content``; raise :class:`_TooMuch` above ``MOST_BYTES``."""
         size = memoryview(content).nbytes
         self.size_bytes += size
         if self.size_bytes > MOST_BYTES:

@@ -1,7 +1,7 @@
-"""What a finding suggests, as code: there is no object here, only what the step clock told of a loader.
+"""Code that a finding suggests. The server has no loader object, only what the step clock reported about it.
 
-That has the settings' names of DataLoader, ``loader`` (the variable's name, or the data set's type), ``batch_size``, and
-``arguments`` as code: empty where nothing makes an equal loader, ``None`` where none are known.
+That report has the setting names of DataLoader, ``loader`` (the variable's name, or the dataset's type),
+``batch_size``, and ``arguments`` as code: empty when no code makes an equal loader, ``None`` when none are known.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
 
 FIRST_WORKERS: Final = 4
-"""Where there are none yet; the tuner finds how many are enough."""
+"""Suggested when there are no workers yet; the tuner finds how many are enough."""
 
 WATCH: Final = """\
 import jupyter_gpuperf as gpuperf
@@ -46,7 +46,7 @@ batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memo
 
 
 def more_workers(loader: Any, cores_limit: float | None) -> str:
-    """Return the loader with more workers, as many as the machine's cores allow."""
+    """Return code for the loader with more workers, as many as the machine's cores allow."""
     wanted = max(FIRST_WORKERS, 2 * loader.num_workers)
     if cores_limit is not None:
         wanted = max(1, min(wanted, int(cores_limit) - 1))
@@ -54,7 +54,7 @@ def more_workers(loader: Any, cores_limit: float | None) -> str:
 
 
 def loader_code(loader: Any, **changes: int | bool) -> str:
-    """Return code that makes the same loader with other settings; comments where none makes an equal one."""
+    """Return code that creates the same loader with other settings; comments when no code makes an equal one."""
     own = {name: getattr(loader, name) for name in SETTINGS}
     settings = fitting({name: each for name, each in own.items() if each} | changes)
     settings.setdefault("num_workers", loader.num_workers)
@@ -64,7 +64,7 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
             "# This loader can't be built anew from its settings. Give it where it is made,\n"
             f"# before anything wraps or prepares it: {', '.join(given)}\n"
         )
-    # What the step clock gives may be the data set's type: no variable starts with a capital.
+    # The step clock may report the dataset's type, which starts with a capital unlike a variable.
     named = loader.arguments or (loader.loader.isidentifier() and loader.loader[0].islower())
     name, note = loader.loader if named else "loader", ""
     if loader.arguments:

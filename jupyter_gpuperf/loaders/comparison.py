@@ -1,7 +1,7 @@
-"""Is a loader the same as another but for its settings? Nothing of either moves. Standard library only at module level.
+"""Compare two loaders except for their settings, without advancing either. Standard library only at module level.
 
-torch's own samplers are copied, and a thousand of their indices compared. Others may be one-shot or keep a state: of
-those, nothing is drawn; their parts are compared.
+torch's own samplers are copied, and a thousand of their indices compared. Other samplers may be one-shot or keep
+state: nothing is drawn from them; only their parts are compared.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ BATCHING: Final = frozenset({"batch_size", "batch_sampler", "sampler"})
 
 
 def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool = True) -> str:
-    """Return in what ``made`` is not like ``own`` but for the changes; empty where it is.
+    """Return how ``made`` differs from ``own`` apart from the changes; empty when it does not.
 
     Parameters
     ----------
     changes
-        DataLoader's arguments that are to differ; ``None`` where torch decides.
+        DataLoader arguments that should differ; ``None`` as a value when torch decides.
+    draws
+        Whether to draw and compare indices.
     """
     if type(made) is not type(own):
         return f"its class would be {type(made).__name__}"
@@ -53,12 +55,12 @@ def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool =
 def _same_part(own: Any, made: Any, name: str) -> bool:
     mine, other = getattr(own, name, None), getattr(made, name, None)
     if hasattr(mine, "__next__") and hasattr(other, "__next__"):
-        return True  # where an iterator stands is not part of a loader
-    return alike(mine, other, frozenset({id(own)}))  # its own methods are alike, too
+        return True  # an iterator's position is not part of a loader
+    return alike(mine, other, frozenset({id(own)}))  # bound methods of the loader compare equal
 
 
 def same_indices(own: Any, made: Any) -> bool | None:
-    """Tell whether both draw the same indices from the same random state; ``None`` where none are drawn."""
+    """Return whether both draw the same indices from the same random state; ``None`` when none can be drawn."""
     mine, other = own._index_sampler, made._index_sampler
     if mine is other:
         return True
@@ -70,18 +72,18 @@ def same_indices(own: Any, made: Any) -> bool | None:
             sampler = copied(loader._index_sampler, loader.dataset)
             rows = (each if isinstance(each, (list, tuple)) else [each] for each in sampler)
             drawn.append(list(itertools.islice(itertools.chain.from_iterable(rows), MOST_INDICES)))
-    shortest = min(map(len, drawn))  # other batches may drop more at the end
+    shortest = min(map(len, drawn))  # another batch size may drop more at the end
     return drawn[0][:shortest] == drawn[1][:shortest]
 
 
 def is_torchs(sampler: Any) -> bool:
-    """Tell whether a sampler is one of torch's, or plain indices: drawn from a copy, it tells nobody."""
+    """Return whether a sampler is one of torch's or plain indices: drawing from a copy then has no side effects."""
     kind = type(sampler)
     return kind in (list, tuple, range) or kind.__module__.startswith("torch.utils.data")
 
 
 def alike(one: Any, other: Any, seen: frozenset[int] = frozenset()) -> bool:
-    """Tell whether two objects are the same, or made of the same parts."""
+    """Return whether two objects are the same, or consist of equal parts."""
     if one is other or id(one) in seen:
         return True
     if type(one) is not type(other) or hasattr(one, "__next__"):
@@ -97,7 +99,7 @@ def alike(one: Any, other: Any, seen: frozenset[int] = frozenset()) -> bool:
     if not parts:
         try:
             return bool(one == other) or (parts == {} and type(one).__eq__ is BY_IDENTITY)
-        except Exception:  # the user's own, or a tensor of several values  # noqa: BLE001
+        except Exception:  # the user's own code, or a tensor with several values  # noqa: BLE001
             return False
     others = other if isinstance(one, dict) else vars(other)
     return parts.keys() == others.keys() and all(
@@ -106,8 +108,8 @@ def alike(one: Any, other: Any, seen: frozenset[int] = frozenset()) -> bool:
 
 
 def length_of(value: Any) -> int | None:
-    """Return its length; ``None`` where it does not tell."""
+    """Return the length; ``None`` when there is none."""
     try:
         return len(value)
-    except Exception:  # the user's own code, or a stream that has none  # noqa: BLE001
+    except Exception:  # the user's own code, or a stream without a length  # noqa: BLE001
         return None

@@ -1,6 +1,6 @@
-"""An endless loader like the user's own, to measure with: the user's iterator, sampler and generators are never touched.
+"""Build an endless loader like the user's own for measuring. The user's iterator, sampler and generators are untouched.
 
-It is a plain DataLoader whatever class the user's is: what a class does to a batch behind torch's part is not measured.
+It is always a plain DataLoader. What a user's own class does to a batch after torch's part is not measured.
 Standard library only at module level.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def loader_and_data(given: Any) -> tuple[Any, Any]:
-    """Return the DataLoader that was given, or that a wrapper has, and its data set; ``None`` and a data set alone.
+    """Return the DataLoader, or the one inside a wrapper, and its dataset; ``None`` and the dataset for a bare dataset.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     within = [each for each in _held_by(given) if isinstance(each, DataLoader)]
     if len(within) == 1:  # Lightning's Fabric, webdataset's WebLoader
         return within[0], within[0].dataset
-    # Asked of the class: other makers' loaders hand on whatever they don't have to their data set.
+    # Check the class: loaders of other libraries forward unknown attributes to their dataset.
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
     if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
         return None, given
@@ -43,14 +43,14 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
 
 
 def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a loader like ``subject`` has, with what was given in their place.
+    """Return the settings of a loader like ``subject``, overridden by the given ones.
 
     Parameters
     ----------
     subject
-        A torch DataLoader, something that wraps one, or a data set.
+        A torch DataLoader, an object that wraps one, or a dataset.
     given
-        ``batch_size``, ``workers``, ``prefetch_factor``, ``pin_memory``: those that were asked for.
+        Any of ``batch_size``, ``workers``, ``prefetch_factor``, ``pin_memory``.
 
     Raises
     ------
@@ -67,21 +67,21 @@ def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def batch_size_of(loader: Any) -> int:
-    """Return the batch size; 0 where the loader does not batch, or its batch sampler does not tell."""
+    """Return the batch size; 0 when the loader does not batch, or its batch sampler has no ``batch_size``."""
     return int(loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 0)
 
 
 def loader_like(
     subject: object, settings: Mapping[str, Any], hang_seconds: float
 ) -> DataLoader[Any]:
-    """Return a new loader over the same data, endless where the data set has a length.
+    """Return a new loader over the same data; endless when the dataset has a length.
 
     Parameters
     ----------
     settings
-        As :func:`settings_of` returns them.
+        As returned by :func:`settings_of`.
     hang_seconds
-        A batch that takes workers longer than this is an error, unless the user's loader says otherwise.
+        A batch that takes workers longer than this is an error, unless the user's loader sets a timeout.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def loader_like(
 
 
 def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]:
-    """Return the arguments of a plain loader like ``own`` that never ends; of one that shuffles where there is none.
+    """Return the arguments of an endless plain loader like ``own``; of one that shuffles if ``own`` is ``None``.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
         return found | {"batch_size": batch_size or None, "drop_last": drops}
     if own is None:
         batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
-    elif own.batch_sampler is None:  # without automatic batching: the data set makes the batches
+    elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
         sampler = Again(copied(own.sampler, dataset, generators))
         return found | {"sampler": sampler, "batch_size": None}
     else:
@@ -130,7 +130,7 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
 
 
 def rebatched(loader: Any, batch_size: int) -> Any:
-    """Return a loader's batch sampler, or one that makes batches of this size of the same sampler's indices.
+    """Return a loader's batch sampler, or a new one of this batch size over the same sampler.
 
     Raises
     ------
@@ -151,6 +151,6 @@ def rebatched(loader: Any, batch_size: int) -> Any:
 
 
 def _held_by(given: Any) -> list[Any]:
-    """Return what an object has, and what lies in its lists."""
+    """Return the values of an object's attributes, and the first items of those that are lists or tuples."""
     values = list(getattr(given, "__dict__", {}).values())
     return values + [each for one in values if isinstance(one, (list, tuple)) for each in one[:8]]

@@ -1,4 +1,4 @@
-"""A loader in another setting, as code that runs as it stands: built and compared before it is shown.
+"""Write a loader with another setting as code that runs unchanged: built and compared before it is shown.
 
 Standard library only at module level.
 """
@@ -27,16 +27,16 @@ def code_of(
     *,
     batch_size: int | None = None,
 ) -> str:
-    """Return the line that makes a loader anew, below notes on it; or comments that say why there is none.
+    """Return the line that creates the loader again, below notes on it; or comments that give the reason for none.
 
     Parameters
     ----------
     given, own
-        What the notebook has, and the DataLoader in it: the same but for a wrapper.
+        The notebook's object, and the DataLoader in it; they differ only for a wrapper.
     names
-        The notebook's; ``None`` where they are not known.
+        The notebook's names; ``None`` when unknown.
     batch_size
-        In the place of the loader's own.
+        Batch size that replaces the loader's own.
     """
     import torch
 
@@ -62,9 +62,9 @@ def code_of(
 
 
 def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str]:
-    """Return the arguments that make a plain loader again, but for its settings.
+    """Return, as code, the arguments that create a plain loader again, without its settings.
 
-    Empty for other classes: they are not built while they are watched. Nothing is drawn.
+    Empty for other classes: they are not built while they are watched. Nothing is drawn from samplers.
     """
     from torch.utils.data import DataLoader
 
@@ -75,31 +75,31 @@ def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str
         rebuilt(own, {}, DataLoader, draws=False)
         others = {each: value for each, value in arguments_of(own).items() if each not in SETTINGS}
         writer.call(others)
-    except Exception:  # the user's own objects; the loop that is watched goes on  # noqa: BLE001
+    except Exception:  # the user's own objects; the watched loop must continue  # noqa: BLE001
         return []
     return writer.parts[1:]
 
 
 def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: bool) -> str:
-    """Return the line that makes a loader of a data set."""
+    """Return the line that creates a loader over a dataset."""
     parts = [name, f"batch_size={batch_size}", *([] if is_stream else ["shuffle=True"])]
     parts += [f"{each}={value!r}" for each, value in fitting(setting.arguments()).items()]
     return f"loader = torch.utils.data.DataLoader({', '.join(parts)})"
 
 
 def refusal(reason: str, setting: Setting) -> str:
-    """Return comments in the place of a line."""
+    """Return comments that replace a line, with the reason and the settings to use."""
     given = [f"{name}={value!r}" for name, value in fitting(setting.arguments()).items()]
     return f"# {' '.join(reason.split())}\n# Give it where it is made, before anything wraps or prepares it: {', '.join(given)}"
 
 
 class _Writer:
-    """Writes the call that makes a loader.
+    """Writes the call that creates a loader.
 
     Attributes
     ----------
     parts, notes
-        Of the last call: what is called, and its arguments.
+        Of the last call: the callable and its arguments, and notes for the user.
     """
 
     def __init__(self, own: Any, name: str, names: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ class _Writer:
         self.parts, self.notes = [""], list[str]()
 
     def call(self, arguments: Mapping[str, Any]) -> str:
-        """Return it, with the user's own objects by their names."""
+        """Return the call as code; the user's own objects appear by name."""
         from torch.utils.data import DataLoader
 
         self.notes = []
@@ -121,7 +121,7 @@ class _Writer:
 
     @property
     def text(self) -> str:
-        """The call, on a line."""
+        """The call, on one line."""
         made_by, *arguments = self.parts
         return f"{made_by}({', '.join(arguments)})"
 
@@ -137,7 +137,7 @@ class _Writer:
         return f"{argument}={self._reference(argument, value)}"
 
     def _usual(self, sampler: Any) -> str | None:
-        """Return how torch is asked for the sampler that it makes itself; ``None`` where it would make another."""
+        """Return the argument with which torch makes this sampler itself; ``None`` if torch would make another."""
         from torch.utils.data import RandomSampler, SequentialSampler
 
         if getattr(sampler, "data_source", None) is not self._own.dataset:
@@ -166,7 +166,7 @@ class _Writer:
         return f"{self._name}.{attribute}"
 
     def _named(self, value: Any) -> str | None:
-        """Return the variable that holds a value."""
+        """Return the name of the variable that holds a value; ``None`` without one."""
         found = (name for name, each in self._names.items() if each is value)
         return next((each for each in found if not each.startswith("_")), None)
 

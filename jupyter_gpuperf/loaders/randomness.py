@@ -1,4 +1,4 @@
-"""The states of all sources of random numbers: those that all code shares, and generators of the user's own."""
+"""Save and restore the states of random generators: the shared ones, and the user's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 class Randomness:
-    """The states of torch's, CUDA's, Python's and NumPy's shared generators, and of others."""
+    """The states of the shared generators of torch, CUDA, Python and NumPy, and of others."""
 
     def __init__(
         self, torch: Any, generators: Iterable[Any] = (), *, with_cuda: bool = True
@@ -21,22 +21,22 @@ class Randomness:
         self._before = [(each, each.read()) for each in handles]
 
     def restore(self) -> None:
-        """Put them back."""
+        """Restore all saved states."""
         for each, state in self._before:
             each.write(state)
 
     def drawn_from(self) -> bool:
-        """Tell whether any source has moved on since."""
+        """Return whether any generator was used since."""
         return not all(_alike(each.read(), state) for each, state in self._before)
 
     def reseed(self, seed: int) -> None:
-        """Start all of them anew: another draw of what is random in the code."""
+        """Seed all of them again, so that the code draws other random numbers."""
         for each, _ in self._before:
             each.seed(seed)
 
 
 class _Handles(NamedTuple):
-    """What reads a generator's state, sets it, and begins anew from a seed."""
+    """Functions that read, set and seed the state of one generator."""
 
     read: Callable[[], Any]
     write: Callable[[Any], object]
@@ -45,7 +45,7 @@ class _Handles(NamedTuple):
 
 def _handles_of(generator: Any) -> _Handles:
     numpy = _numpy_random()
-    bits = getattr(generator, "bit_generator", None)  # of NumPy's newer generators
+    bits = getattr(generator, "bit_generator", None)  # NumPy's Generator
     if numpy is not None and isinstance(generator, numpy.BitGenerator):
         bits = generator
     if bits is not None:
@@ -60,12 +60,12 @@ def _handles_of(generator: Any) -> _Handles:
 
 
 def cuda_in_use(torch: Any) -> bool:
-    """Tell whether this process has begun to use a GPU; asking does not begin it."""
+    """Return whether this process has initialized CUDA. Does not initialize it."""
     return bool(torch.cuda.is_available() and torch.cuda.is_initialized())
 
 
 def is_generator(torch: Any, value: object) -> bool:
-    """Tell whether this is a source of random numbers whose state can be read and set."""
+    """Return whether a value is a random generator whose state can be read and set."""
     if isinstance(value, random.Random):
         return not isinstance(value, random.SystemRandom)
     numpy = _numpy_random()
@@ -91,7 +91,7 @@ def _numpy_random() -> Any:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    # States are tensors, arrays, numbers, and tuples and dictionaries of them.
+    # States are tensors, arrays and numbers, or tuples and dictionaries of them.
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_alike, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -103,7 +103,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 @contextlib.contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Put the shared random states of the host back: samplers and transforms draw from them."""
+    """Restore the shared random states of the host afterwards: samplers and transforms draw from them."""
     import torch
 
     before = Randomness(torch, with_cuda=False)

@@ -1,4 +1,4 @@
-"""What a DataLoader was made of, and the same loader with other settings. Standard library only at module level."""
+"""Find a DataLoader's arguments, and rebuild it with other settings. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ KEPT: Final = (
     *("collate_fn", "worker_init_fn", "generator", "timeout"),
     *("multiprocessing_context", "pin_memory_device", "in_order"),
 )
-"""What a new loader takes from the old one as it is; those that this torch has."""
+"""Arguments that a new loader takes unchanged from the old one, if this torch has them."""
 
 
 def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
-    """Return a loader of the same class that differs from ``loader`` in these settings alone.
+    """Return a loader of the same class that differs from ``loader`` only in these settings.
 
     Raises
     ------
     BadRequest
-        ``unknown_setting``, or ``not_rebuildable``: a loader made like it is not equal.
+        ``unknown_setting``, or ``not_rebuildable``: a loader made from the same arguments is not equal.
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown or not settings:
@@ -40,14 +40,14 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
 def rebuilt(
     loader: Any, changes: Mapping[str, Any], make: Callable[..., Any], *, draws: bool = True
 ) -> Any:
-    """Return what ``make`` makes of the loader's arguments with changes; it is equal but for these.
+    """Return what ``make`` creates from the loader's arguments with the changes. It is equal except for these.
 
     Parameters
     ----------
     changes
-        Arguments in the place of the loader's own; ``None`` leaves one to torch.
+        Arguments that replace the loader's own; ``None`` leaves an argument to torch.
     draws
-        Whether indices of torch's samplers are compared, too.
+        Whether to compare the indices of torch's samplers too.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def rebuilt(
     from torch.utils.data import DataLoader
 
     kind = type(loader)
-    if DataLoader not in kind.__mro__:  # Accelerate's say that they are one
+    if DataLoader not in kind.__mro__:  # Accelerate's loaders claim to be one
         raise _not_rebuildable(loader, "it is no DataLoader itself")
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
     taken = {name: merged[name] for name in merged if name in known or name == "dataset"}
     tries = [arguments := fitting(taken)]
-    if kind is not DataLoader:  # it may hand a collate function of its own to torch
+    if kind is not DataLoader:  # it may pass a collate function of its own to torch
         tries.insert(0, {name: each for name, each in arguments.items() if name != "collate_fn"})
     reason = ""
     for each in tries:
@@ -86,7 +86,7 @@ def _not_rebuildable(loader: Any, reason: str) -> BadRequest:
 
 
 def arguments_of(loader: Any) -> dict[str, Any]:
-    """Return the arguments that make a loader like this, without those that are as torch has them by default."""
+    """Return the arguments that create a loader like this, without those equal to torch's defaults."""
     from torch.utils.data import DataLoader
 
     parameters = parameters_of(type(loader))
@@ -97,7 +97,7 @@ def arguments_of(loader: Any) -> dict[str, Any]:
             continue
         value, default = getattr(loader, name), parameters[name].default
         is_default = isinstance(value, (int, float, str)) and value == default
-        # Nobody gave torch's own collating, and methods of the loader.
+        # The user did not pass torch's own collate functions or methods of the loader.
         is_torchs = str(getattr(value, "__module__", "")).startswith("torch.utils.data._utils")
         is_own = getattr(value, "__self__", None) is loader
         if value is not None and not (is_default or is_torchs or is_own):
@@ -106,20 +106,20 @@ def arguments_of(loader: Any) -> dict[str, Any]:
 
 
 def _sampling(loader: Any) -> dict[str, Any]:
-    """Return what decides the batches: torch keeps no batch size where a batch sampler was given."""
+    """Return the arguments that decide the batches. torch keeps no batch size when a batch sampler was given."""
     from torch.utils.data import IterableDataset
 
     size, batches = loader.batch_size, loader.batch_sampler
     if size is None and batches is not None:
         return {"batch_sampler": batches}
     found = {"batch_size": size}
-    if not isinstance(loader.dataset, IterableDataset):  # its sampler is torch's own
+    if not isinstance(loader.dataset, IterableDataset):  # a stream's sampler is torch's own
         found["sampler"] = loader.sampler
     return found | ({"drop_last": True} if loader.drop_last else {})
 
 
 def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
-    """Return what a class of loaders can be given, through to torch's as far as each hands on what it is given."""
+    """Return the parameters of a loader class, including those of its bases as far as it passes keywords on."""
     found: dict[str, inspect.Parameter] = {}
     for each in kind.__mro__:
         if "__init__" not in vars(each):

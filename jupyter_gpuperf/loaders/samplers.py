@@ -1,4 +1,4 @@
-"""Samplers like the user's own, to draw from: copied with their state, so that the user's never move.
+"""Copy samplers with their state, to draw from the copies; the user's own never advance.
 
 Standard library only at module level.
 """
@@ -13,7 +13,7 @@ from jupyter_gpuperf.errors import BadRequest
 
 
 class Again:
-    """A sampler without an end: begins anew when the inner one ends, so that no restart falls into what is timed."""
+    """An endless sampler: restarts the inner one when it ends, so that no loader restart falls into the timing."""
 
     def __init__(self, inner: Any) -> None:  # any iterable of indices
         self._inner = inner
@@ -29,13 +29,13 @@ class Again:
 
 
 class Generators:
-    """Copies of random generators; a loader and its sampler that share one share its copy."""
+    """Copies of random generators. A loader and its sampler that share a generator also share its copy."""
 
     def __init__(self) -> None:
         self._copies: dict[int, Any] = {}
 
     def of(self, generator: Any) -> Any:
-        """Return a generator in the same state, which the user's does not notice."""
+        """Return a copy of the generator in the same state; the user's own does not advance."""
         import torch
 
         if generator is None:
@@ -48,7 +48,7 @@ class Generators:
 
 
 def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> Any:
-    """Copy a sampler and its state, but not the data that it knows of.
+    """Copy a sampler and its state, but not the data it refers to.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> 
     try:
         return copy.deepcopy(sampler, memo)
     except Exception as error:  # the user's own: generators, files and locks can't be copied
-        *_, own = nested(sampler)  # the user's is the innermost
+        *_, own = nested(sampler)  # the user's own is the innermost
         raise BadRequest(
             "sampler_not_copied",
             f"Its {type(own).__name__} can't be copied ({error}), and your own is never drawn from.",
@@ -75,7 +75,7 @@ def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> 
 
 
 def nested(sampler: Any) -> Iterator[Any]:
-    """Return a sampler and those within it: some cut another one's batches into shards."""
+    """Yield a sampler and those nested in it: some samplers split another one's batches into shards."""
     waiting, seen = [sampler], set()
     while waiting:
         holder = waiting.pop()

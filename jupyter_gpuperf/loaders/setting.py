@@ -1,4 +1,4 @@
-"""One way to set a DataLoader up: what the tuner chooses between. Standard library only."""
+"""One setup of a DataLoader: what the tuner chooses between. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
-"""What may be changed: none of it changes which batches the model sees."""
+"""Settings that may be changed: none of them changes which batches the model sees."""
 WORKERS_ALONE: Final = (
     "prefetch_factor",
     "persistent_workers",
     "timeout",
     "multiprocessing_context",
 )
-"""What torch refuses without workers."""
+"""Arguments that torch refuses without workers."""
 RECIPE_PREFETCH: Final = 3
 MOST_RECIPE_WORKERS: Final = 32
-"""The recipe says twice the cores; on a machine of a hundred nobody means that."""
+"""Limit for the recipe of twice the cores: nobody means that for a machine with a hundred cores."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """A loader's settings. Without workers, what only workers have is as torch has it then.
+    """A loader's settings. Without workers, settings that need workers have torch's defaults.
 
     Attributes
     ----------
     start_method
-        ``fork``, ``forkserver`` or ``spawn``; ``None`` leaves it to Python.
+        ``fork``, ``forkserver`` or ``spawn``; ``None`` for Python's default.
     """
 
     num_workers: int
@@ -44,7 +44,7 @@ class Setting:
         return cls(num_workers=0).but(**values)
 
     def but(self, **changes: Any) -> Setting:
-        """Return it with changes."""
+        """Return a copy with changes, adjusted so that torch accepts it."""
         changed = dataclasses.replace(self, **changes)
         if changed.num_workers:
             return dataclasses.replace(changed, prefetch_factor=changed.prefetch_factor or 2)
@@ -52,7 +52,7 @@ class Setting:
 
     @property
     def cost(self) -> tuple[object, ...]:
-        """Sorts settings by what they take of the machine: processes first, then memory, then order."""
+        """Sort key by the resources a setting takes: processes first, then memory, then order."""
         return (
             self.num_workers,
             self.pin_memory,
@@ -64,15 +64,15 @@ class Setting:
 
     @property
     def in_flight_batches(self) -> int:
-        """How many batches workers may have ready or in work."""
+        """Most batches that workers may have ready or in progress."""
         return self.num_workers * (self.prefetch_factor or 0)
 
     def to_dict(self) -> dict[str, bool | int | str | None]:
-        """Return the names that DataLoader has for them, and ``start_method``."""
+        """Return the settings under their DataLoader names, and ``start_method``."""
         return dataclasses.asdict(self)
 
     def arguments(self) -> dict[str, Any]:
-        """Return them as DataLoader takes them; ``None`` leaves one to torch."""
+        """Return the settings as DataLoader arguments; ``None`` leaves one to torch."""
         return {
             **{name: getattr(self, name) for name in SETTINGS},
             "multiprocessing_context": self.start_method,
@@ -80,7 +80,7 @@ class Setting:
         }
 
     def words(self) -> str:
-        """Return it for people: ``4 workers · prefetch 3 · pinned``."""
+        """Return the setting as text: ``4 workers · prefetch 3 · pinned``."""
         count = self.num_workers
         parts = {
             f"{count} worker{'s' if count > 1 else ''}" if count else "no workers": True,
@@ -94,7 +94,7 @@ class Setting:
 
 
 def common_recipe(cpus: int, *, start_method: str | None = None) -> Setting:
-    """Return the recipe of the web: twice as many workers as cores, pinned, persistent, prefetch 3."""
+    """Return the common recipe: twice as many workers as cores, pinned, persistent, prefetch 3."""
     return Setting(
         num_workers=min(MOST_RECIPE_WORKERS, 2 * cpus),
         prefetch_factor=RECIPE_PREFETCH,
@@ -105,7 +105,7 @@ def common_recipe(cpus: int, *, start_method: str | None = None) -> Setting:
 
 
 def fitting(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments without those that are left to torch, and those that it refuses without workers."""
+    """Return the arguments without those left to torch and those that torch refuses without workers."""
     workers = arguments.get("num_workers")
     return {
         name: each

@@ -1,4 +1,4 @@
-"""What is tuned: a user's loader or data set, and new loaders over the same data in any setting.
+"""The subject of a tuning: a user's loader or dataset, and new loaders over the same data in any setting.
 
 Standard library only at module level.
 """
@@ -19,24 +19,24 @@ from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
 from jupyter_gpuperf.loaders.setting import Setting, fitting
 
 SHARD_COUNT_ATTRIBUTES: Final = ("num_shards", "n_shards")
-"""How streams of Hugging Face say into how many parts they can be cut."""
+"""Attributes with which Hugging Face streams report into how many parts they can be split."""
 KILL_FIRST: Final = "1000"
 DATA_ALONE_BATCH_SIZE: Final = 64
 
 
 class Subject:
-    """A user's loader or data set; its own iterator, sampler and generators are never touched.
+    """A user's loader or dataset; its own iterator, sampler and generators are never touched.
 
     Parameters
     ----------
     given
-        A DataLoader, something that wraps one, or a data set.
+        A DataLoader, an object that wraps one, or a dataset.
     name
-        What the notebook calls it.
+        Its name in the notebook.
     batch_size
-        In the place of the loader's own.
+        Batch size that replaces the loader's own.
     names
-        The notebook's; where there are none, ``name`` is taken for the name of what was given.
+        The notebook's names. Without them, ``name`` is taken as the name of ``given``.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class Subject:
             DATA_ALONE_BATCH_SIZE if self.own is None else batch_size_of(self.own)
         )
         self.batch_size = self._own_batch_size if batch_size is None else batch_size
-        """Items in a batch; 0 where nothing tells."""
+        """Items per batch; 0 when unknown."""
         self._arguments = endless_arguments(self.own, self.dataset, self.batch_size)
         self.is_stream = isinstance(self.dataset, IterableDataset)
         self.batches_drawn = 0
@@ -67,17 +67,17 @@ class Subject:
 
     @property
     def is_batched(self) -> bool:
-        """Whether torch makes the batches, of single items; else the data set does."""
+        """Whether torch makes the batches from single items; otherwise the dataset does."""
         return self.own is None or self.own.batch_sampler is not None
 
     @property
     def items(self) -> int | None:
-        """Items in the data set; ``None`` where it does not tell."""
+        """Items in the dataset; ``None`` when it has no length."""
         return length_of(self.dataset)
 
     @property
     def batches_per_epoch(self) -> int | None:
-        """Batches in an epoch, as the user's own loader counts them."""
+        """Batches per epoch, as the user's own loader counts them; ``None`` when unknown."""
         if self.own is not None and self.batch_size == self._own_batch_size:
             return length_of(self.own)
         items = self.items
@@ -85,7 +85,7 @@ class Subject:
 
     @property
     def present(self) -> Setting | None:
-        """How the user's loader is set up now; ``None`` for a data set alone."""
+        """The present setting of the user's loader; ``None`` for a dataset alone."""
         if self.own is None:
             return None
         context = self.own.multiprocessing_context
@@ -100,23 +100,23 @@ class Subject:
 
     @property
     def most_workers(self) -> int | None:
-        """How many workers a stream has work for, where it says so."""
+        """How many workers a stream has work for; ``None`` when it does not report that, or is no stream."""
         if not self.is_stream:
             return None
         found = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
         return next((each for each in found if isinstance(each, int) and each > 0), None)
 
     def code(self, setting: Setting) -> str:
-        """Return the code that makes the user's loader anew in this setting, or says why there is none."""
+        """Return the code that creates the user's loader with this setting, or comments that say why there is none."""
         if self.own is None:
             return code_of_data(self.name, self.batch_size, setting, is_stream=self.is_stream)
         size = None if self.batch_size == self._own_batch_size else self.batch_size
         return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
 
     def index_batches(self) -> Iterator[Any]:
-        """Return the one row of index batches that all trials share: each takes up where the last one stopped.
+        """Return the iterator of index batches that all trials share: each trial continues where the last one stopped.
 
-        So no trial reads what an earlier one has brought into the system's cache, as long as the epoch lasts.
+        So, within an epoch, no trial reads data that an earlier one brought into the page cache.
         """
         if self._indices is None:
             batched = "batch_sampler" in self._arguments
@@ -125,12 +125,12 @@ class Subject:
         return self._indices
 
     def loader(self, setting: Setting, timeout_seconds: float) -> tuple[Any, list[Any]]:
-        """Return a new loader in this setting, endless where the data has a length, and its processes to be.
+        """Return a new loader with this setting and the list of its future processes; endless if the data has a length.
 
         Raises
         ------
         GpuPerfError
-            Workers that are not forked can't have the data; see :func:`cloudpickled`.
+            The data can't be sent to workers that are not forked; see :func:`cloudpickled`.
         """
         from torch.utils.data import DataLoader
 
@@ -158,11 +158,11 @@ class Subject:
             yield indices
 
     def worker_init_function(self) -> Callable[[int], object] | None:
-        """Return what the user has each worker do first."""
+        """Return the user's ``worker_init_fn``; ``None`` without one."""
         return self._arguments.get("worker_init_fn")
 
     def collate_function(self) -> Callable[[Any], Any]:
-        """Return what makes a batch of items."""
+        """Return the function that collates items into a batch."""
         from torch.utils.data import default_collate
 
         found: Callable[[Any], Any] = self._arguments.get("collate_fn", default_collate)
@@ -171,7 +171,7 @@ class Subject:
 
 @dataclass
 class _GoingOn:
-    """A sampler whose iterations go on where the last one stopped."""
+    """A sampler whose iterations continue where the last one stopped."""
 
     batches: Callable[[], Iterator[Any]]
 
@@ -181,31 +181,31 @@ class _GoingOn:
 
 @dataclass
 class BeginWorker:
-    """What a worker does first, then what the user has it do."""
+    """A ``worker_init_fn`` that calls ``first``, then the user's own function."""
 
     first: Callable[[], object]
     own: Callable[[int], object] | None
 
     def __call__(self, worker: int) -> None:
-        """Do both."""
+        """Call both functions in a worker."""
         self.first()
         if self.own is not None:
             self.own(worker)
 
 
 def _kill_me_first() -> None:
-    """Offer to be killed before the notebook where memory runs out."""
+    """Make the system kill this worker before the notebook when memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(KILL_FIRST)
 
 
 def default_start_method() -> str:
-    """Return how Python starts workers here unless told otherwise."""
+    """Return Python's default start method for workers here."""
     return str(multiprocessing.get_start_method())
 
 
 def noting_context(method: str, processes: list[Any]) -> Any:
-    """Return a context of multiprocessing that notes each process it makes: those are the tuner's own."""
+    """Return a multiprocessing context that adds each process it creates to ``processes``: the tuner's own workers."""
     context: Any = multiprocessing.get_context(method)
 
     class Noting(type(context)):  # type: ignore[misc]
@@ -218,13 +218,13 @@ def noting_context(method: str, processes: list[Any]) -> Any:
 
 
 def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
-    """Return what torch takes for a data set of the same kind; it asks by the class."""
+    """Return an object that torch takes for a dataset of the same kind; torch checks the class."""
     from torch.utils.data import Dataset, IterableDataset
 
     base: Any = IterableDataset if is_stream else Dataset
 
     class Sent(base):  # type: ignore[misc]
-        # torch's streams can't be made without; it is never asked.
+        # torch can't create streams without this method; it is never called.
         def __iter__(self) -> Iterator[Any]:
             return iter(())
 

@@ -1,4 +1,4 @@
-"""Times a DataLoader: the start of its workers apart, then blocks of batches none of which were prefetched.
+"""Time a DataLoader: the start of its workers separately, then blocks of batches that were not prefetched.
 
 Standard library only at module level.
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 NOTHING: Final = object()
 STARTS: Final = 4
-"""How often the workers are started, to time it."""
+"""How many times the workers are started to time the start."""
 BLOCK_SECONDS: Final = 0.1
-"""Shortest block: long against the clock's resolution and the scheduler's time slice."""
+"""Shortest block: long compared with the clock's resolution and the scheduler's time slice."""
 
 
 def measure_loader(
@@ -38,15 +38,15 @@ def measure_loader(
     Parameters
     ----------
     loader
-        Endless, or long enough; where it ends it is begun anew.
+        Endless, or long enough; it is restarted when it ends.
     parameters
-        ``workers``, ``prefetch_factor``, ``batch_size`` (0: none is known), ``rigorous``, ``time_limit_seconds``.
+        ``workers``, ``prefetch_factor``, ``batch_size`` (0 when unknown), ``rigorous``, ``time_limit_seconds``.
     progress
-        Takes the share that is done, and words.
+        Called with the completed share and a description.
     warn
-        Takes a sentence of doubt.
+        Called with a sentence when the result is in doubt.
     things
-        What a batch holds, for the name of the rate.
+        What a batch holds; used in the rate's name.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _start_seconds(
 ) -> float:
     progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
     began = time.perf_counter()
-    batches = iter(loader)  # named, so that ending the workers comes after the time is taken
+    batches = iter(loader)  # keep a reference: the workers must end after the time is taken
     if next(batches, NOTHING) is NOTHING:
         raise too_short(1)
     return time.perf_counter() - began
@@ -87,7 +87,7 @@ def _time_blocks(
 ) -> StopRule:
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
     batches = Batches(loader, prefetched=1 + workers * prefetch)
-    # A block is whole rounds, longer than all that can be prefetched, or it would borrow from its neighbour.
+    # Whole rounds, longer than all prefetched batches; otherwise blocks borrow from each other.
     block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
     rule = StopRule(
         target_ratio=target_ratio(parameters["rigorous"]),
@@ -104,7 +104,7 @@ def _time_blocks(
 
 
 class ToDevice:
-    """Copies each batch to the GPU as part of the time, as a training does; that is what pinned memory is for."""
+    """Copies each batch to the GPU within the timing, as training does; that is the purpose of pinned memory."""
 
     def __init__(self, *, pinned: bool) -> None:
         import torch
@@ -113,16 +113,16 @@ class ToDevice:
         self._device = torch.device("cuda")
 
     def __call__(self, batch: Any) -> None:
-        """Begin to copy one."""
+        """Start copying a batch."""
         copied(batch, self._device, self._pinned)
 
     def settle(self) -> None:
-        """Wait for the copies."""
+        """Wait until the copies are complete."""
         self._torch.cuda.synchronize()
 
 
 def copied(batch: Any, device: Any, non_blocking: bool) -> Any:
-    """Return a batch with its tensors on the device, however they are nested."""
+    """Return a batch with its tensors copied to the device, however they are nested."""
     if hasattr(batch, "is_cuda"):
         return batch.to(device, non_blocking=non_blocking)
     if isinstance(batch, Mapping):
@@ -134,14 +134,14 @@ def copied(batch: Any, device: Any, non_blocking: bool) -> Any:
 
 @dataclass
 class Batches:
-    """The loader's batches in blocks, none of which were prefetched before; begins anew where the data ends.
+    """The loader's batches in blocks without previously prefetched ones; restarts when the data ends.
 
     Attributes
     ----------
     iterator
-        The loader's, which runs now.
+        The loader's current iterator.
     startup_seconds
-        How long the first batch took the last time that it began.
+        Seconds until the first batch at the last start.
     """
 
     loader: torch.utils.data.DataLoader[Any]
@@ -153,7 +153,7 @@ class Batches:
         self._begin()
 
     def long_enough(self, least: int) -> int:
-        """Return ``least``, doubled until so many batches take long enough, or the data has no more.
+        """Return ``least``, doubled until that many batches take long enough or the data has no more.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Batches:
             ``data_too_short``.
         """
         count = least
-        # Measured again after each step: the first batches are slower than the rest.
+        # Measure again after each doubling: the first batches are slower than the rest.
         while (seconds := self._block_seconds(count)) is not None:
             if seconds >= BLOCK_SECONDS:
                 return count
@@ -171,12 +171,12 @@ class Batches:
         return count // 2
 
     def seconds_each(self, count: int) -> float:
-        """Return the mean time of so many batches in a row.
+        """Return the mean seconds per batch over ``count`` consecutive batches.
 
         Raises
         ------
         BadRequest
-            ``data_too_short``: it has fewer than before.
+            ``data_too_short``: the data has fewer batches than before.
         """
         seconds = self._block_seconds(count)
         if seconds is None:
@@ -190,7 +190,7 @@ class Batches:
             seconds = time.perf_counter() - began
             if taken == count:
                 return seconds
-            self._begin()  # a block with a restart in it is dropped
+            self._begin()  # discard a block that contains a restart
         return None
 
     def _taken(self, count: int) -> int:
@@ -209,11 +209,11 @@ class Batches:
         self.begun(self.iterator)
         next(self.iterator, NOTHING)
         self.startup_seconds = time.perf_counter() - began
-        self._taken(self.prefetched - 1)  # what was prefetched came for free
+        self._taken(self.prefetched - 1)  # prefetched batches come too fast
 
 
 def too_short(needed: int) -> BadRequest:
-    """Return the refusal of data that ends before so many batches."""
+    """Return the refusal for data that ends before ``needed`` batches."""
     return BadRequest(
         "data_too_short",
         f"The data ends before {needed} batches have come: too few to time.",

@@ -1,1 +1,1 @@
-"""In the server: what kernels report of their training loops."""
+"""In the server: what kernels report about their training loops."""

@@ -1,4 +1,4 @@
-"""What the devices did over a stretch of the past: their busy share and energy, out of the history."""
+"""What the devices did over a span of the past: their busy share and energy, from the history."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from jupyter_gpuperf.schemas import Columns
 from jupyter_gpuperf.schemas.training import BusyMetric
 
 BUSY_METRICS: Final[tuple[BusyMetric, ...]] = ("graphics_active_percent", "utilization_percent")
-"""The first that has readings counts: GPM's share of time with work, which sees all time; else the driver's share
-of its sample periods in which some kernel ran."""
+"""The first metric with readings is used: GPM's share of time with work, which covers all time; otherwise the driver's
+share of its sample periods in which some kernel ran."""
 
 LONG_SECONDS: Final = 60.0
-"""From here on it makes no difference of which seconds a slow reading is."""
+"""In spans this long, it makes no difference which seconds a slow reading covers."""
 
 POWER: Final = "power_watts"
 FINEST_SECONDS: Final = 0.1
 MOST_STEPS: Final = 2000
-"""Of one question: a cell that ran for hours is looked at in coarser steps."""
+"""Limit per query: a cell that ran for hours is read in coarser steps."""
 
 
 class Busy(NamedTuple):
-    """A busy share, and which reading it is."""
+    """A busy share, and the metric that it comes from."""
 
     percent: float
     metric: BusyMetric
 
 
 class DeviceShare:
-    """Asks the history about stretches of time.
+    """Queries the history about spans of time.
 
     Parameters
     ----------
     now
-        Gives Unix time.
+        Returns Unix time.
     """
 
     def __init__(self, history: HistoryStore, now: Callable[[], float]) -> None:
@@ -47,7 +47,7 @@ class DeviceShare:
     def busy(self, uuid: str, began_seconds: float, ended_seconds: float) -> Busy | None:
         """Return the mean busy share of a device between two times, or ``None`` without readings.
 
-        GPM's is a slow reading: of a stretch that holds none as a whole, the driver's share is told.
+        GPM's metric is a slow reading: if no whole reading lies within the span, the driver's share is returned.
         """
         columns = self._columns(uuid, began_seconds, ended_seconds, BUSY_METRICS)
         slow, quick = (
@@ -63,9 +63,9 @@ class DeviceShare:
         return None if percent is None else Busy(percent, BUSY_METRICS[1])
 
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
-        """Return mean power × time, or ``None`` without a reading of power in that time.
+        """Return mean power × time, or ``None`` without a power reading in that time.
 
-        The driver's own counter of energy is dear to read, so it is read too rarely for a cell.
+        The driver's own energy counter is expensive to read, so it is read too rarely for a cell.
         """
         columns = self._columns(uuid, began_seconds, ended_seconds, (POWER,))
         watts = _mean(_between(columns, POWER, began_seconds, ended_seconds))
@@ -82,7 +82,7 @@ class DeviceShare:
             answer = self._history.query(
                 seconds=reach_seconds, step_seconds=step_seconds, metrics=metrics
             )
-        except BadRequest:  # a catalogue without them
+        except BadRequest:  # these metrics are not in the catalogue
             return None
         return answer.devices.get(uuid)
 

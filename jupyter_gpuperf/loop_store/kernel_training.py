@@ -1,4 +1,4 @@
-"""Takes what kernels say of their loops and cells to the training store, and answers it."""
+"""Pass what kernels report about their loops and cells to the training store, and answer them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class KernelTraining:
     Parameters
     ----------
     wait_for_tick
-        Blocks until the devices were read anew, at most so many seconds.
+        Blocks until the devices were read again, at most this many seconds.
     """
 
     store: TrainingStore
@@ -42,7 +42,7 @@ class KernelTraining:
         key = self._keys.get(session)
         if key is None:
             key = self._keys[session] = kernel_id or str(session.pid)
-            say = session.send  # once: the store knows the connection by it
+            say = session.send  # bound once: the store identifies the connection by it
             self.store.connected(key, session.pid, say)
             session.on_close(lambda: self.store.hung_up(self._keys.pop(session), say))
         return key

@@ -1,4 +1,4 @@
-"""The notebooks that told of their loops, and what they told: the newest of it, in bounded memory."""
+"""The notebooks that reported their loops, and their latest reports, in bounded memory."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ KEPT_CELLS: Final = 200
 STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
 
 WINDOW_SECONDS: Final = 10.0
-"""What is shown as now: long enough for the driver's slow counters."""
+"""The window shown as the current state: long enough for the driver's slow counters."""
 
 FORGOTTEN_SECONDS: Final = 600.0
-"""A loader without steps for so long is not shown any more, nor a notebook that hung up."""
+"""A loader without steps for this long is no longer shown, nor is a notebook that has disconnected."""
 
 SKEW_SECONDS: Final = 1.0
-"""So much may a step be ahead of the server's clock."""
+"""A step may be this far ahead of the server's clock."""
 
 Say = Callable[[msgspec.Struct], None]
 Values = Mapping[str, float]
 
 
 class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a notebook in a file: its past, not what its loops do now."""
+    """The part of a notebook that is saved to a file: its past, not what its loops do now."""
 
     key: str
     path: str | None
@@ -48,7 +48,7 @@ class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
-    """All notebooks' past, the oldest first."""
+    """The past of all notebooks, oldest first."""
 
     steps_seconds: list[float]
     notebooks: list[NotebookDump]
@@ -69,13 +69,13 @@ class ReportedLoader:
             self.tallies.append(tally)
 
     def since(self, time_seconds: float) -> list[StepTally]:
-        """Return the tallies that ended from this time on, oldest first."""
+        """Return the tallies that ended at this time or later, oldest first."""
         newest_first = reversed(self.tallies)
         return [*takewhile(lambda each: each.ended_seconds >= time_seconds, newest_first)][::-1]
 
 
 class NotebookSession:
-    """One watching notebook; each of its processes has its own connection."""
+    """One watched notebook; each of its processes has its own connection."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -85,20 +85,20 @@ class NotebookSession:
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
         self.track = Track(KEPT_TALLIES, COARSE)
         self.told_until_seconds = 0.0
-        """The newest step that the track holds."""
+        """End of the latest step in the track."""
         self.seen_seconds = 0.0
         self.connections: list[tuple[int | None, Say]] = []
 
     def connected(self, pid: int | None, say: Say) -> None:
-        """Add a process; what processes reported that are gone is from before a restart."""
+        """Add a process. Reports of processes that are gone date from before a restart and are dropped."""
         self.connections.append((pid, say))
-        self.pid = self.connections[0][0]  # those that come later are its children
+        self.pid = self.connections[0][0]  # later ones are its children
         alive = {each for each, _ in self.connections}
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]
 
     def hung_up(self, say: Say) -> None:
-        """Remove a process; what it reported stays."""
+        """Remove a process; its reports stay."""
         self.connections = [each for each in self.connections if each[1] is not say]
 
     def keep(self, pid: int | None, steps: Steps) -> None:
@@ -125,16 +125,16 @@ class NotebookSession:
     def recent_loaders(
         self, now: float
     ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
-        """Return each loader that gave a batch lately: its process, what it is, and its tallies of the window."""
+        """Return each loader with a recent batch: its process, its description, and its tallies of the window."""
         return [
-            # Steps may be longer than the window: the newest tally is shown with its age.
+            # Steps may be longer than the window: the latest tally is shown with its age.
             (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
             for (pid, _), loader in self.loaders.items()
             if loader.tallies and now - loader.tallies[-1].ended_seconds < FORGOTTEN_SECONDS
         ]
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
-        """Add to the track, unless no step came since: a loop that stands leaves a gap, not a flat line."""
+        """Add to the track, unless no step came since: a stopped loop leaves a gap, not a flat line."""
         if self.told_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
             self.track.forget_from(time_seconds)
             self.told_until_seconds = 0.0
@@ -143,7 +143,7 @@ class NotebookSession:
             self.track.append(time_seconds, values)
 
     def dump(self, *, full: bool) -> NotebookDump:
-        """Return a copy of its past; ``full``: not the coarse steps alone."""
+        """Return a copy of its past; ``full``: every tick too, not only the coarse steps."""
         return NotebookDump(
             key=self.key,
             path=self.path,
@@ -154,19 +154,19 @@ class NotebookSession:
         )
 
     def take_past(self, earlier: NotebookSession) -> None:
-        """Prepend what was kept in the file: this kernel reported before the file was read."""
+        """Prepend what the file held: this kernel reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
 
 
 def notebooks_of(dump: TrainingDump) -> list[NotebookSession]:
-    """Return the notebooks as they were kept, with nobody connected.
+    """Return the notebooks as they were saved, without connections.
 
     Raises
     ------
     ValueError
-        A notebook's columns do not fit each other, or were taken at other resolutions.
+        A notebook's columns don't fit each other, or were recorded at other resolutions.
     """
     if dump.steps_seconds != STEPS_SECONDS:
         raise ValueError("other resolutions")
@@ -186,13 +186,13 @@ class NotebookSessions(dict[str, NotebookSession]):
     """All notebooks that ever reported, by key; the oldest are forgotten."""
 
     def dump(self, *, full: bool) -> TrainingDump:
-        """Return a copy of their past; ``full``: not the coarse steps alone."""
+        """Return a copy of their past; ``full``: every tick too, not only the coarse steps."""
         return TrainingDump(
             steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self.values()]
         )
 
     def after(self, earlier: Sequence[NotebookSession]) -> NotebookSessions:
-        """Return the kept notebooks, then those that have reported since."""
+        """Return the saved notebooks, then those that have reported since."""
         before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
         for key, notebook in self.items():
             if key in before:
@@ -200,7 +200,7 @@ class NotebookSessions(dict[str, NotebookSession]):
         return NotebookSessions(before | self)
 
     def of(self, key: str) -> NotebookSession:
-        """Return a notebook, a new one where there is none."""
+        """Return a notebook; create it if there is none."""
         if key not in self:
             silent = [each for each, notebook in self.items() if not notebook.connections]
             for old in silent[: max(0, len(self) + 1 - MOST_NOTEBOOKS)]:
@@ -210,5 +210,5 @@ class NotebookSessions(dict[str, NotebookSession]):
 
     @property
     def connections(self) -> int:
-        """How many processes are connected."""
+        """The number of connected processes."""
         return sum(len(each.connections) for each in self.values())

@@ -1,4 +1,4 @@
-"""What a loader's tallies come to over a window of time. Pure."""
+"""Sum up a loader's tallies over a window of time. Pure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SUMS: Final = (
     *("count", "training_count", "nested_count", "samples_count"),
     *("step_seconds", "wait_seconds", "event_step_seconds", "event_idle_seconds"),
 )
-"""What two tallies of one loader add up to."""
+"""Fields that are added when two tallies of one loader are merged."""
 SETTINGS: Final = set(WatchedLoader.__struct_fields__) & set(LoaderSteps.__struct_fields__)
 
 
 def merged(one: StepTally, next_one: StepTally) -> StepTally:
-    """Return two tallies of one loader, the earlier first, as one."""
+    """Merge two tallies of one loader, the earlier first."""
     return msgspec.structs.replace(
         one,
         **{name: getattr(one, name) + getattr(next_one, name) for name in SUMS},
@@ -46,12 +46,12 @@ def steps_of(
     notebook_key: str = "",
     busy: Callable[[str, float, float], Busy | None],
 ) -> LoaderSteps | None:
-    """Return what the tallies come to, or ``None`` where they hold no whole step.
+    """Return the figures of the tallies, or ``None`` where they contain no whole step.
 
     Parameters
     ----------
     busy
-        Gives a device's busy share between two times.
+        Returns a device's busy share between two times.
     """
     if not tallies:
         return None

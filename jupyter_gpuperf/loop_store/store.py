@@ -1,4 +1,4 @@
-"""What the server knows of the notebooks' training loops, in bounded memory."""
+"""What the server knows about the notebooks' training loops, in bounded memory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from jupyter_gpuperf.schemas.training import (
 )
 
 TOLD_SECONDS: Final = 0.9
-"""The least time between two messages to the pages."""
+"""Minimum time between two messages to the pages."""
 
 SHOWN_CELLS: Final = 50
 
@@ -49,21 +49,21 @@ SERIES: Final = (
     "idle_for_data_ratio",
     "idle_for_host_ratio",
 )
-"""What is kept over time, of each notebook's main loop."""
+"""Values kept over time for each notebook's main loop."""
 
 
 @dataclass(eq=False)
 class TrainingStore:
-    """Keeps what kernels report; written on the event loop and by the sampler, read from any thread.
+    """Keeps what kernels report. The event loop and the sampler write it; any thread may read it.
 
     Parameters
     ----------
     share
-        Knows what the devices did meanwhile.
+        Returns what the devices did meanwhile.
     played
-        Gives the training of a replayed recording at this moment; ``None`` where there is none.
+        Returns the training of a replayed recording at this moment; ``None`` where there is none.
     on_active
-        Called with whether any notebook watches, when that changes: devices are then read more often.
+        Called with whether any notebook is watched, when that changes: devices are then read more often.
     """
 
     share: DeviceShare
@@ -79,7 +79,7 @@ class TrainingStore:
         self._replayed: TrainingNow | None = None
         self._replay_later_seconds = 0.0
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
-        """What pages were sent last."""
+        """The last message sent to the pages."""
 
     def connected(self, key: str, pid: int | None, say: Say) -> None:
         """Add a kernel's connection; ``say`` sends it a message."""
@@ -91,7 +91,7 @@ class TrainingStore:
             self.on_active(True)
 
     def hung_up(self, key: str, say: Say) -> None:
-        """Remove a kernel's connection; what it reported stays for a while."""
+        """Remove a kernel's connection; its reports stay for a while."""
         with self._lock:
             self._notebooks.of(key).hung_up(say)
             last = self._notebooks.connections == 0
@@ -106,7 +106,7 @@ class TrainingStore:
             self._changed = True
 
     def name(self, key: str, path: str | None) -> None:
-        """Set which notebook a kernel serves; the server knows it after a rename, too."""
+        """Set which notebook a kernel serves; the server knows the path after a rename, too."""
         with self._lock:
             notebook = self._notebooks.get(key)
             if notebook is not None and path is not None:
@@ -119,7 +119,7 @@ class TrainingStore:
             self._changed = True
 
     def footprint(self, cell: CellRan) -> Footprint:
-        """Return what the devices did while a cell ran; looks into the history, so not on the event loop."""
+        """Return what the devices did while a cell ran; reads the history, so don't call it on the event loop."""
         span = (cell.began_seconds, cell.ended_seconds)
         busy = [found for uuid in cell.device_uuids if (found := self.share.busy(uuid, *span))]
         energy = [self.share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
@@ -137,17 +137,19 @@ class TrainingStore:
         Raises
         ------
         NotFound
-            ``notebook_not_watching``.
+            ``notebook_not_watching``: the notebook is not connected.
         """
-        notebook = self._notebooks.get(key)
-        if notebook is None or not notebook.connections:
+        with self._lock:
+            notebook = self._notebooks.get(key)
+            connections = [] if notebook is None else list(notebook.connections)
+        if not connections:
             hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched now.", hint)
-        _, say = notebook.connections[0]  # the kernel; its ranks have no cell to show it below
+        _, say = connections[0]  # the kernel; its ranks have no cell to show it below
         say(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
-        """Return what each loader's steps of the last ``seconds`` come to; those without a step are left out."""
+        """Return the figures of each loader's steps in the last ``seconds``; loaders without a step are left out."""
         since = self.now() - seconds
         with self._lock:
             asked = [
@@ -157,12 +159,12 @@ class TrainingStore:
                 if (tallies := loader.since(since))
             ]
         found = [self._steps(*each) for each in asked]
-        # A recording holds what was shown: sums over a few seconds, good enough for a rule.
+        # A recording holds what was shown: sums over a few seconds, which are good enough for a rule.
         played = [each for notebook in self._of_replay() for each in notebook.loaders]
         return [each for each in (*found, *played) if each and each.last_seconds >= since]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
-        """Return what pages are to be sent after a tick of the sampler, or ``None``."""
+        """Return the message for the pages after a tick of the sampler, or ``None``."""
         played = self.played()
         if played is not None and played is not self._replayed:
             self._replayed = played
@@ -183,7 +185,7 @@ class TrainingStore:
         return now
 
     def training(self, *, seconds: float, step_seconds: float) -> Training:
-        """Return what all notebooks do now, and the last ``seconds`` in steps."""
+        """Return the current state of all notebooks, and the last ``seconds`` in steps."""
         now = self._present()
         oldest = now.time_seconds - seconds
         with self._lock:
@@ -197,17 +199,17 @@ class TrainingStore:
         return Training(now=now, history=history, paths={key: paths[key] for key in history})
 
     def dump(self, *, full: bool) -> TrainingDump:
-        """Return a copy of the notebooks' past; ``full``: not the coarse steps alone."""
+        """Return a copy of the notebooks' past; ``full``: every tick too, not only the coarse steps."""
         with self._lock:
             return self._notebooks.dump(full=full)
 
     def prepared(self, dump: TrainingDump) -> Callable[[], None]:
-        """Return what takes a dump as the past of what is here; until it is called, nothing has changed.
+        """Return a function that takes a dump as the past of this store; nothing changes until it is called.
 
         Raises
         ------
         ValueError
-            It does not fit together, or was taken at other resolutions.
+            The dump is inconsistent, or was recorded at other resolutions.
         """
         earlier = notebooks_of(dump)
 
@@ -265,12 +267,12 @@ class TrainingStore:
 
 
 def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
-    """Return the known ones in the order in which they are shown: what trains, and lately, first."""
+    """Return the known ones in display order: training first, then the most recent."""
     return sorted(
         (each for each in loaders if each is not None),
         key=lambda each: (
             not each.is_training,
             -round(each.last_seconds / WINDOW_SECONDS),
-            each.rank or 0,  # always the same one first: the band is of one rank
+            each.rank or 0,  # always the same rank first: the band shows one rank
         ),
     )

@@ -1,7 +1,7 @@
-"""The step clock: what a notebook's training loops wait for, seen from inside, at a price nobody notices.
+"""The step clock: measure from inside what a notebook's training loops wait for, at a cost nobody notices.
 
-Runs in the kernel; imports no torch. :mod:`watching` says what is watched, :mod:`patch` and :mod:`clock` do what is
-done at each batch, :mod:`events` times the device, :mod:`tallies` and :mod:`telemetry` take it to the server.
+It runs in the kernel and does not import torch. :mod:`watching` decides what is watched, :mod:`patch` and :mod:`clock`
+run at each batch, :mod:`events` times the device, :mod:`tallies` and :mod:`telemetry` report to the server.
 """
 
 from jupyter_gpuperf.loops.telemetry import TelemetryThread

@@ -1,4 +1,4 @@
-"""How many samples a batch holds, where its loader does not say."""
+"""Count the samples in a batch, where its loader does not give the number."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def size_of(batch: object, depth: int = 0) -> int | None:
         parts = list(batch.values())
     if isinstance(parts, (list, tuple)) and parts:
         inner = size_of(parts[0], depth + 1)
-        # A list of things without a shape, as of texts, is a batch of them.
+        # A list of items without a shape, such as texts, is a batch of them.
         return len(parts) if inner is None and parts is batch else inner
     return None

@@ -1,6 +1,6 @@
-"""The step clock: a few hundred nanoseconds beside each batch, and no reference to it.
+"""The step clock: adds a few hundred nanoseconds per batch, and keeps no reference to it.
 
-This module holds what runs at every batch; all arithmetic is left to :mod:`loops.tallies`, in a thread.
+This module holds what runs at every batch. All arithmetic is left to :mod:`loops.tallies`, in a thread.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from jupyter_gpuperf.loops.events import EventLane, Pair
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 MOST_WAITING: Final = 8192
-"""Steps kept until they are tallied: should that stall, the oldest are lost and memory stays bounded."""
+"""Steps kept until they are tallied: if the tallying stalls, the oldest are lost and memory stays bounded."""
 
 NESTED_STEPS: Final = 2
-"""A step in which other loops made so many holds a loop, as an evaluation; one more step is a second loader
-that the same loop draws from."""
+"""A step in which other loops were given this many batches contains a loop, such as an evaluation. A single batch
+means only a second loader that the same loop draws from."""
 
 A_PAUSE: Final = 1000
-"""What a pause counts as: the end of a cell, the watch switched off and on."""
+"""A pause (the end of a cell, the watch switched off and on) counts as this many batches of another loop."""
 
 
 class Step(NamedTuple):
@@ -41,7 +41,7 @@ RawStep = tuple[float, float, float, int, bool, bool]
 
 
 class Given:
-    """Counts the batches given to all loops of this process; shows which loop ran within another's step."""
+    """Counts the batches given to all loops of this process, to detect a loop that ran within another's step."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -59,7 +59,7 @@ class LoaderClock:
     newest: IteratorClock | None = None
     last_epoch_batches: int = 0
     error: str | None = None
-    """Why it stopped measuring: our own code failed, and the user's loop must not notice."""
+    """Why measuring stopped: our own code failed, and the user's loop must not be affected."""
 
     @property
     def epoch_batches(self) -> int:
@@ -69,12 +69,12 @@ class LoaderClock:
 
 @dataclass(slots=True, eq=False)
 class IteratorClock:
-    """One epoch, or more where the iterator begins again.
+    """One epoch, or several where the iterator restarts.
 
     Parameters
     ----------
     grad_enabled
-        torch's; what tells training from evaluation.
+        torch's ``is_grad_enabled``; distinguishes training from evaluation.
     """
 
     _loader: LoaderClock
@@ -104,7 +104,7 @@ class IteratorClock:
             given = self._given
             if given:
                 nested = self._shared.count - self._count >= NESTED_STEPS
-                # A bare tuple: a named one takes longer to make than all the rest.
+                # A bare tuple: creating a named one takes longer than all the rest.
                 self._append((self._began, given, now, self._samples, nested, self._training))
                 self._given = 0.0
                 pair = self._pair
@@ -119,7 +119,7 @@ class IteratorClock:
             if lane is not None:
                 self._lane = lane
                 self._pair = lane.ask()
-        except Exception as error:  # noqa: BLE001  (the user's loop goes on)
+        except Exception as error:  # noqa: BLE001  (the user's loop must go on)
             self._go_quiet(error)
 
     def give(self, now: float, batch: Any) -> None:

@@ -1,8 +1,8 @@
-"""The GPU's idle time for data: a pair of CUDA events around each wait, read later, never waited for.
+"""Measure the GPU's idle time for data: a pair of CUDA events around each wait, read later, never waited for.
 
-The first is recorded when the loop asks for a batch, the second when the batch is in hand. The device reaches the
-first when it has done all work before it: at once if it had run dry. So the time between the two, on the device, is
-what it stood idle because data was late, whatever the host waited.
+The first event is recorded when the loop asks for a batch, the second when it has the batch. The device reaches the
+first when it has done all work before it; at once if it had run out of work. So the time between the two, on the
+device, is its idle time because data was late, however long the host waited.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections import deque
 from typing import Any, Final
 
 MOST_PAIRS: Final = 32
-"""How far the host may run ahead of the device, in steps; beyond that, steps go without events."""
+"""How far the host may run ahead of the device, in steps; further steps get no events."""
 
 READS_A_STEP: Final = 2
-"""So that what has piled up is read soon, and no step pays for many."""
+"""Finished pairs are read soon, and no step pays for many of them."""
 
 Pair = tuple[Any, Any]
 
@@ -29,9 +29,9 @@ class EventLane:
     Parameters
     ----------
     torch
-        The module, CUDA initialised.
+        The module, with CUDA initialized.
     device
-        Index.
+        The index of the device.
     """
 
     def __init__(self, torch: Any, device: int) -> None:
@@ -40,7 +40,7 @@ class EventLane:
         """(idle seconds, step seconds) of each pair that the device has passed."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
-        # Tells whether the stream is the one of before, for a tenth of what asking for it costs; without it, it never is.
+        # Shows whether the stream changed, at a tenth of the cost of asking for it. Without it, every stream is new.
         self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
         self._raw: object = None
         self._stream: Any = None
@@ -56,7 +56,7 @@ class EventLane:
             if not pending or not pending[0][1].query():
                 break
             first, second, step_seconds = pending.popleft()
-            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it gives ms
+            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it returns ms
             self._free.append((first, second))
         pair = self._pair()
         if pair is not None:
@@ -91,17 +91,17 @@ class EventLane:
 
 
 def never_give_back() -> None:
-    """In a forked child: keep all events of its parent, those too that wait for the garbage collector.
+    """Keep all events of the parent in a forked child, including those that wait for the garbage collector.
 
-    Giving one back takes CUDA, which a forked process does not have: torch ends it then, by SIGABRT.
+    Releasing an event needs CUDA, which a forked process does not have: torch would end the process with SIGABRT.
     """
     _kept.extend(_lanes)
 
 
 def device_in_use(torch: Any) -> int | None:
-    """Return the index of the device on which torch holds most; ``None`` before it used CUDA.
+    """Return the index of the device on which torch holds the most memory; ``None`` before torch has used CUDA.
 
-    Touches no device, and starts no context.
+    Does not touch a device or create a context.
     """
     cuda = getattr(torch, "cuda", None)
     if cuda is None or not cuda.is_initialized():

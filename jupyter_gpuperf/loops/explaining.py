@@ -1,4 +1,4 @@
-"""What a few profiled steps come to: kernels, copies, gaps, synchronisation. Pure."""
+"""Sum up a few profiled steps: kernels, copies, gaps, synchronization. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SYNCHRONISING: Final = (
     "cudaEventSynchronize",
     "cudaMemcpy",
 )
-"""Calls of the runtime in which the host waits for the device."""
+"""Runtime calls in which the host waits for the device."""
 
 SHOWN: Final = 5
 
 
 class Event(NamedTuple):
-    """One thing of the profile; times in seconds."""
+    """One event of the profile; times in seconds."""
 
     name: str
     on_device: bool
@@ -34,7 +34,7 @@ class Event(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Something that took time: how often in a step, and for how much of it."""
+    """Something that took time: how often per step, and for how many seconds of it."""
 
     name: str
     per_step: float
@@ -43,20 +43,20 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """What the profiled steps did, in seconds a step.
+    """What the profiled steps did, in seconds per step.
 
     Attributes
     ----------
     step_seconds
         With the profiler on: slower than without.
     plain_step_seconds
-        Of the steps just before, without it; ``None`` where there were none.
+        For the steps just before, without the profiler; ``None`` where there were none.
     busy_seconds
-        In which some kernel or copy ran on the device; ``None`` without a GPU.
+        Time in which some kernel or copy ran on the device; ``None`` without a GPU.
     idle_in_next_seconds, idle_elsewhere_seconds
-        In which the device did nothing, while the host waited for a batch and while it did not.
+        Time in which the device did nothing, while the host waited for a batch and while it did not.
     cost_seconds
-        What profiling took altogether.
+        Total time that profiling took.
     """
 
     steps: int
@@ -79,7 +79,7 @@ class Explanation:
 def explained(
     events: Iterable[Event], *, plain_step_seconds: float | None, cost_seconds: float
 ) -> Explanation | None:
-    """Return what a profile's steps did; ``None`` where it holds no whole step."""
+    """Return what a profile's steps did; ``None`` if the profile contains no whole step."""
     everything = list(events)
     steps = [each for each in everything if each.name.startswith(STEP) and not each.on_device]
     if not steps:
@@ -92,7 +92,7 @@ def explained(
         if each.ended > began and each.began < ended and not each.name.startswith(STEP)
     ]
     on_host = [each for each in inside if not each.on_device]
-    # Ranges of the host are drawn on the device, too; they are no work.
+    # Ranges of the host also appear on the device; they are not work.
     host_names = {each.name for each in on_host}
     on_device = [each for each in inside if each.on_device and each.name not in host_names]
     copies = [each for each in on_device if each.name.startswith(("Memcpy", "Memset"))]
@@ -128,7 +128,7 @@ def explained(
 
 
 def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return spans that touch or overlap as one, in order."""
+    """Merge spans that touch or overlap, and return them in order."""
     found: list[tuple[float, float]] = []
     for began, ended in sorted(spans):
         if found and began <= found[-1][1]:
@@ -141,7 +141,7 @@ def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def _between(
     spans: Sequence[tuple[float, float]], began: float, ended: float
 ) -> list[tuple[float, float]]:
-    """Return what united spans leave free."""
+    """Return the gaps between united spans."""
     edges = [began, *itertools.chain.from_iterable(spans), ended]
     gaps = zip(edges[::2], edges[1::2], strict=True)
     return [(first, last) for first, last in gaps if last > first]

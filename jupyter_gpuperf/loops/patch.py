@@ -1,6 +1,6 @@
-"""Puts the clock around the one method through which every torch DataLoader gives its batches.
+"""Put the clock around the one method through which every torch DataLoader gives its batches.
 
-Nothing here imports torch: where it is not loaded yet, its module is patched as it loads.
+Nothing here imports torch. If it is not loaded yet, its module is patched when it loads.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Patch:
     Parameters
     ----------
     begin
-        Gives the clock for an iterator that has none; ``None``: it is not watched.
+        Returns the clock for an iterator that has none, or ``None`` if the iterator is not watched.
     """
 
     def __init__(self, begin: Begin) -> None:
         self.quiet = False
-        """Set in forked children, and where another's patch lies over ours: then ours only passes through."""
+        """Set in forked children, and where another patch covers ours: then ours only passes calls through."""
         self.around: Callable[[Any, Callable[[Any], Any]], Any] | None = None
-        """What draws the batch instead, while some steps are looked at closer."""
+        """Called to draw the batch instead, while some steps are profiled."""
         self._begin = begin
         self._finder: _Finder | None = None
         self._original: Any = None
@@ -58,7 +58,7 @@ class Patch:
             sys.meta_path.insert(0, self._finder)
 
     def undo(self) -> None:
-        """Leave torch as it was."""
+        """Restore torch's own method."""
         self._remove_finder()
         self.quiet = True
         iterator = getattr(sys.modules.get(MODULE), CLASS, None)
@@ -128,7 +128,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """Loads a module as it would be loaded, then tells."""
+    """Loads a module with its own loader, then calls back."""
 
     def __init__(self, loader: Loader, loaded: Callable[[ModuleType], None]) -> None:
         self._loader, self._loaded = loader, loaded
@@ -137,7 +137,7 @@ class _Loader(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        # The module's own loader again: nothing of ours stays on it.
+        # Restore the module's own loader: no trace of ours stays.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader

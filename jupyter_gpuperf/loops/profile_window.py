@@ -1,4 +1,4 @@
-"""Looks at a few steps of a running loop with torch's profiler, at the borders of its steps, then lets go."""
+"""Profile a few steps of a running loop with torch's profiler, starting and stopping at step boundaries."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from jupyter_gpuperf.loops.explaining import NEXT, Event, Explanation, explained
 from jupyter_gpuperf.measure.profiling import keeping_events
 
 FIRST_STEPS: Final = 1
-"""Left out: workers start in the first, and caches are cold."""
+"""Skipped: workers start in the first step, and caches are cold."""
 
 PLAIN_STEPS: Final = 3
-"""Timed before the profiler begins: what profiling costs is said against them."""
+"""Timed before the profiler starts, as the reference for the cost of profiling."""
 
 WARM_STEPS: Final = 1
 """The profiler's own start falls into the first step."""
 
 MOST_CUT_SHORT: Final = 3
-"""Epochs that may end while they are profiled, before it is said that they are too short."""
+"""Epochs that may end while they are profiled, before they are reported as too short."""
 
 Done = Callable[[Explanation | None, str], None]
 
@@ -34,9 +34,9 @@ class ProfileWindow:
     torch
         The module.
     done
-        Called once, in the loop's thread, with the explanation, or ``None`` and why there is none.
+        Called once, in the loop's thread, with the explanation, or ``None`` and the reason why there is none.
     finish
-        Called when no more batches are to be drawn here.
+        Called when no more batches need to be drawn here.
     """
 
     torch: Any
@@ -54,7 +54,7 @@ class ProfileWindow:
         self._cut_short = 0
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
-        """Return the next batch of any iterator; look closer if it is this window's."""
+        """Return the next batch of any iterator; profile the step if the iterator is this window's."""
         if self._iterator is None:
             self._iterator = iterator
         if self._iterator is not iterator:
@@ -111,7 +111,7 @@ class ProfileWindow:
         self._end(found, "the profile holds no whole step")
 
     def _ended_early(self) -> None:
-        self._iterator, self._asked = None, 0  # begun in the middle, or a short epoch: the next one
+        self._iterator, self._asked = None, 0  # started mid-epoch, or a short epoch: use the next
         if self._profile is None:
             return
         profile, self._profile = self._profile, None
@@ -127,7 +127,7 @@ class ProfileWindow:
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except Exception as error:  # noqa: BLE001  (another profiler runs, or torch has none: the loop goes on)
+        except Exception as error:  # noqa: BLE001  (another profiler runs, or torch has none: the loop must go on)
             self._profile = None
             self._end(None, f"{type(error).__name__}: {error}")
 
@@ -137,7 +137,7 @@ def _events(profile: Any) -> Iterator[Event]:
         yield Event(
             name=each.name,
             on_device=each.device_type.name != "CPU",
-            began=each.time_range.start / 1e6,  # it gives microseconds
+            began=each.time_range.start / 1e6,  # it returns microseconds
             ended=each.time_range.end / 1e6,
             self_cpu_seconds=each.self_cpu_time_total / 1e6,
         )

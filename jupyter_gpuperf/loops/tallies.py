@@ -1,4 +1,4 @@
-"""Adds up steps into the compact records that go to the server."""
+"""Add up steps into the compact records that go to the server."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None:
-    """Take up to :data:`MOST_AT_ONCE` steps out of a clock and add them up; ``None`` when there is none.
+    """Take up to :data:`MOST_AT_ONCE` steps out of a clock and add them up; ``None`` when there are none.
 
     Parameters
     ----------
     wall_offset_seconds
-        What makes Unix time of the clock's own.
+        Added to the clock's time to get Unix time.
     """
     steps = [Step(*each) for each in _taken(clock.steps)]
     if not steps:
@@ -51,13 +51,13 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
 
 
 def bin_of(seconds: float) -> int:
-    """Return the number of the bin in which a step time lies."""
+    """Return the number of the bin that contains a step time."""
     if seconds <= SHORTEST_STEP_SECONDS:
         return 0
     return math.floor(BINS_PER_OCTAVE * math.log2(seconds / SHORTEST_STEP_SECONDS))
 
 
 def _taken(waiting: deque[T]) -> Iterator[T]:
-    # The loop appends meanwhile, in its own thread: what it adds later is for the next time.
+    # The loop appends meanwhile, in its own thread; what it adds later is taken next time.
     for _ in range(min(MOST_AT_ONCE, len(waiting))):
         yield waiting.popleft()

@@ -1,4 +1,4 @@
-"""A thread that adds up what the clocks saw and reports it to the server; the loop never waits for it.
+"""A thread that adds up what the clocks measured and reports it to the server; the loop never waits for it.
 
 What can't be reported is kept only for ``%gpuwatch`` itself, in bounded memory.
 """
@@ -21,11 +21,11 @@ from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Ste
 
 LOOK_SECONDS: Final = 0.5
 SLOW_LOOKS: Final = 6
-"""The device and the workers' threads are looked at once in so many looks."""
+"""The device and the workers' threads are checked once in this many looks."""
 KEPT_TALLIES: Final = 7200
 KEPT_CELLS: Final = 64
 COURTESY_SECONDS: Final = 0.0005
-"""Between two tallies: the loop may want the interpreter."""
+"""Sleep between two tallies: the loop may need the interpreter."""
 
 Answer = Footprint | ExplainNow
 
@@ -36,7 +36,7 @@ class TelemetryThread(ReportingThread):
     Parameters
     ----------
     hear
-        Called in this thread with what the server says.
+        Called in this thread with each message from the server.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class TelemetryThread(ReportingThread):
     ) -> None:
         super().__init__("gpuperf-steps", link, look_seconds)
         self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
-        """The newest tallies, for what the notebook itself shows."""
+        """The latest tallies, for what the notebook itself shows."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
@@ -64,7 +64,7 @@ class TelemetryThread(ReportingThread):
         self.wake()
 
     def look(self) -> None:
-        """Add up, hear what the server says, and report."""
+        """Add up steps, receive the server's messages, and report."""
         if self._looks % SLOW_LOOKS == 0:
             self._watching.find_device()
             self._watching.find_rank()
@@ -75,7 +75,7 @@ class TelemetryThread(ReportingThread):
         for message in self.link.receive():
             if isinstance(message, Answer):
                 self._hear(message)
-        if tallies or not self.link.connected:  # that one watches, before the first step
+        if tallies or not self.link.connected:  # announces the watch before the first step
             told = {tally.loader for tally in tallies}
             steps = Steps(
                 kernel_id=self._kernel_id,

@@ -1,4 +1,4 @@
-"""What is watched in this process: every torch DataLoader, or those that one named."""
+"""What is watched in this process: every torch DataLoader, or only those given to :meth:`Watching.watch`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from jupyter_gpuperf.schemas.training import WatchedLoader
 T = TypeVar("T")
 
 MOST_LOADERS: Final = 64
-"""A notebook that makes a new loader in each epoch must not fill the memory."""
+"""A notebook that creates a new loader in each epoch must not fill the memory."""
 
 
 FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
-"""What is not known of a loader when its first batch is asked for."""
+"""Fields of a loader that are not known yet when its first batch is asked for."""
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class Watching:
     torch
         Returns the module if the notebook imported it.
     name_of
-        Gives the notebook's name for a loader whose index sampler is this; ``None``: its data set's class.
+        Returns the notebook's name for a loader with this index sampler; if ``None``, its dataset's class is used.
     """
 
     torch: Callable[[], Any] = lambda: sys.modules.get("torch")
@@ -57,17 +57,17 @@ class Watching:
 
     @property
     def clocks(self) -> list[LoaderClock]:
-        """The clocks of all loaders that gave a batch so far, as far as they are remembered."""
+        """The clocks of all loaders that gave a batch so far, unless they were forgotten."""
         return [*(clock for _, clock in list(self._clocks.values())), *self._wrapped]
 
     def watch_everything(self) -> None:
-        """Watch every torch DataLoader; those too that are made later, and a torch that is imported later."""
+        """Watch every torch DataLoader, including loaders created later and a torch imported later."""
         self.pause()
         self.everything = True
         self.patch.apply()
 
     def watch(self, loader: T) -> T:
-        """Watch one loader: torch's own are returned as they are, others in a shell that times them.
+        """Watch one loader. A torch DataLoader is returned unchanged, any other in a wrapper that times it.
 
         Raises
         ------
@@ -88,19 +88,19 @@ class Watching:
         return cast("T", self._wrap(loader))
 
     def stop(self) -> None:
-        """Watch nothing any more, and leave torch as it was."""
+        """Stop watching, and restore torch's own method."""
         self.everything = False
         self._named.clear()
         self.patch.undo()
         self.pause()
 
     def pause(self) -> None:
-        """What passes from here to the next batch is no step: a cell ended, or the watch was off."""
+        """Note a pause: the time from here to the next batch is no step, since a cell ended or the watch was off."""
         self.given.count += A_PAUSE
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
-        """Time nothing within: these steps are not the notebook's own."""
+        """Time nothing within the context: these steps are not the notebook's own."""
         quiet, self.patch.quiet = self.patch.quiet, True
         try:
             yield
@@ -109,7 +109,7 @@ class Watching:
             self.pause()
 
     def find_device(self) -> None:
-        """Give each clock its events, once the notebook uses CUDA; starts no context itself."""
+        """Give each clock its events, once the notebook uses CUDA; creates no context itself."""
         torch = self.torch()
         device = None if torch is None else device_in_use(torch)
         if device is None:
@@ -121,14 +121,14 @@ class Watching:
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
 
     def find_rank(self) -> None:
-        """Give each clock its rank, once this process has met those that it trains with."""
+        """Give each clock its rank, once this process has joined its process group."""
         rank, count = _rank_in(self.torch()) or (None, None)
         for clock in self.clocks:
             if clock.info.rank != rank or clock.info.ranks_count != count:
                 clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
 
     def devices(self) -> list[str]:
-        """Return the UUIDs of all devices on which torch holds memory here."""
+        """Return the UUIDs of all devices on which torch holds memory in this process."""
         return list(memory_report(self.torch()).devices)
 
     def forget(self) -> None:
@@ -147,7 +147,7 @@ class Watching:
             setattr(iterator, SLOT, fresh)
             if clock.lane is None:
                 self.find_device()
-        except Exception:  # noqa: BLE001  (an iterator of another make: it goes on unwatched)
+        except Exception:  # noqa: BLE001  (an iterator with other internals: it stays unwatched)
             return None
         return fresh
 
@@ -169,7 +169,7 @@ class Watching:
         return clock
 
     def _of_before(self, info: WatchedLoader) -> LoaderClock | None:
-        # A loader made anew in each epoch is the same one to its user.
+        # For the user, a loader created anew in each epoch is the same loader.
         for key, (reference, clock) in list(self._clocks.items()):
             if reference() is None and _same(clock.info, info):
                 del self._clocks[key]
@@ -213,7 +213,7 @@ class Watching:
 
 
 def silence_in_child(watching: Watching) -> None:
-    """Go quiet in a forked child: its batches are none of this process's, nor its thread's."""
+    """Stop timing in a forked child: its batches belong neither to this process nor to its thread."""
     watching.patch.quiet = True
     never_give_back()
     watching.forget()
@@ -224,7 +224,7 @@ def _is_torchs(loader: object) -> bool:
 
 
 def _rank_in(torch: Any) -> tuple[int, int] | None:
-    """Return this process's rank and how many there are; ``None`` before they met, and where it is alone.
+    """Return this process's rank and the number of ranks; ``None`` without a process group, and for a single rank.
 
     Asks no other process, and imports nothing.
     """
@@ -242,7 +242,7 @@ def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
 def _reference(thing: Any) -> Callable[[], Any]:
     try:
         return weakref.ref(thing)
-    except TypeError:  # a plain list of indices as a sampler
+    except TypeError:  # the sampler is a plain list of indices
         return lambda: thing
 
 
@@ -253,5 +253,5 @@ def _whole(value: object) -> int | None:
 def _length_of(loader: Any) -> int | None:
     try:
         return len(loader)
-    except Exception:  # noqa: BLE001  (a sampler's own length, which may raise anything)
+    except Exception:  # noqa: BLE001  (a sampler's own length may raise anything)
         return None

@@ -1,4 +1,4 @@
-"""How many threads compute in a DataLoader's worker: libraries in it may start one per core, in each worker."""
+"""Count the threads that compute in a DataLoader worker: libraries may start one per core in each worker."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import contextlib
 from typing import Final
 
 WORKING_SHARE: Final = 0.1
-"""A thread works that used so much of the processor time of the busiest one of its process."""
+"""A thread counts as working if it used this share of the CPU time of the busiest thread in its process."""
 
 
 class WorkerThreads:
-    """Looks at a worker's threads now and then."""
+    """Checks a worker's threads now and then."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._seconds: dict[int, float] = {}
 
     def look(self, pid: int) -> int | None:
-        """Return how many of the worker's threads computed since the look before, or ``None``."""
-        import psutil  # here: most kernels have loaded it, and a loop without workers does not need it
+        """Return how many of the worker's threads computed since the last look; ``None`` if unknown."""
+        import psutil  # imported here: most kernels have loaded it, and a loop without workers does not need it
 
         seconds: dict[int, float] = {}
-        with contextlib.suppress(psutil.Error):  # it has ended, or this system shows no such thing
+        with contextlib.suppress(psutil.Error):  # it ended, or the system lists no threads
             threads = psutil.Process(pid).threads()
             seconds = {each.id: each.user_time + each.system_time for each in threads}
         used = [spent - self._seconds.get(thread, 0.0) for thread, spent in seconds.items()]

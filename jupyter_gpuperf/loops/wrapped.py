@@ -1,4 +1,4 @@
-"""Shells that time loaders which are not torch's: everything else goes through to what is inside."""
+"""Wrappers that time loaders other than torch's; all other access goes through to the wrapped loader."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TimedIterable:
 
     @property
     def unwrapped(self) -> Any:
-        """The loader itself."""
+        """The wrapped loader itself."""
         return self._inner
 
     def __iter__(self) -> TimedIterator:

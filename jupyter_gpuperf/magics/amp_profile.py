@@ -1,4 +1,4 @@
-"""``%%amp_profile``: the cell below it under every precision. What it takes loads when it is first used."""
+"""``%%amp_profile``: run the cell in every precision mode. Its dependencies are imported on first use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ as after one ordinary run, also when it is interrupted. Its output is shown once
 
 
 def parse(line: str) -> tuple[Options, str | None, str | None]:
-    """Return what a line asks for: the options, code that runs before, and a name for the result.
+    """Return the parsed line: the options, the setup code, and a name for the result.
 
     Raises
     ------
@@ -56,19 +56,19 @@ def parse(line: str) -> tuple[Options, str | None, str | None]:
     parser.add_argument("--time-limit-seconds", type=float, default=None)
     parser.add_argument("--into", type=variable_name)
     given = vars(parser.parse_args(words_of(line)))
-    del given["quick"]  # as it is without --rigorous
+    del given["quick"]  # same as without --rigorous
     setup, into = given.pop("setup"), given.pop("into")
     modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))
     return Options(modes=modes, **given).checked(), setup, into
 
 
 def register(ipython: Any) -> None:
-    """Give ``ipython`` the magic and its manual."""
+    """Register the magic and its manual with ``ipython``."""
 
     @in_short()
     def magic(line: str, cell: str | None = None) -> AmpProfile | None:
         if cell is None or line.strip() in ("-h", "--help"):
-            print(MANUAL)  # noqa: T201  (what one asked to read)
+            print(MANUAL)  # noqa: T201  (the user asked for the manual)
             return None
         from jupyter_gpuperf.client.precision import profile_cell
 

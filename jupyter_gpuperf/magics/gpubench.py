@@ -30,12 +30,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A line, understood."""
+    """A parsed line."""
 
     name: str
     parameters: dict[str, Any]
     subject: str | None = None
-    """What stands behind the name: an object of the notebook."""
+    """The expression after the benchmark's name: an object of the notebook."""
     device: str | None = None
     into: str | None = None
     local: bool = False
@@ -45,7 +45,7 @@ class Command:
 
 
 def parse(line: str) -> Command | None:
-    """Understand what stands behind ``%gpubench``; ``None`` where there is nothing.
+    """Parse the text after ``%gpubench``; return ``None`` if it is empty.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @line_magic  # type: ignore[untyped-decorator]
     @in_short()
     def gpubench(self, line: str) -> Result | TuningView | Answer | None:
-        """List the benchmarks, run one or all, or show what was kept; the manual is generated, see :func:`register`."""
+        """List the benchmarks, run one or all, or show stored results; :func:`register` sets the manual."""
         if (asked := subcommand_of(words_of(line))) is not None:
             return self._bound(asked.run(view_here), asked.into)
         command = parse(line)
@@ -89,7 +89,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             display(Listing(all_benchmarks()))
             return None
         if command.help:
-            print(help_text(command.name))  # noqa: T201  (what one asked to read)
+            print(help_text(command.name))  # noqa: T201  (the user asked for the manual)
             return None
         result = self._run(command)
         shown.remember(result)
@@ -114,7 +114,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 
 def help_text(name: str) -> str:
-    """Return the manual's page for one benchmark, or all of it for an empty name."""
+    """Return the manual page of one benchmark, or the whole manual for an empty name."""
     if not name:
         return manual(all_benchmarks())
     own = benchmark_manual(find(name))
@@ -138,10 +138,10 @@ def complete(_shell: InteractiveShell, event: Any) -> list[str]:
 
 
 def register(ipython: InteractiveShell) -> None:
-    """Give ``ipython`` the magics, their manual and their completion."""
+    """Register the magics, their manual and their completion with ``ipython``."""
     magic = GpuBenchMagics.gpubench
     magic.__doc__ = manual(BENCHMARKS)
-    # Asked for when somebody reads it, so that other packages' benchmarks load only then.
+    # Built when somebody reads it, so that other packages' benchmarks are not imported earlier.
     magic.getdoc = lambda: manual(all_benchmarks())
     ipython.register_magics(GpuBenchMagics)
     for command in ("%gpubench", "gpubench"):

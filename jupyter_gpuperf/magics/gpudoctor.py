@@ -1,4 +1,4 @@
-"""``%gpudoctor``: what is the matter with this kernel's environment, and what to type."""
+"""``%gpudoctor``: report problems of this kernel's environment, and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def parse(line: str) -> argparse.Namespace:
 
 
 def register(ipython: InteractiveShell) -> None:
-    """Give ``ipython`` the magic."""
+    """Register the magic with ``ipython``."""
     ipython.register_magic_function(gpudoctor)

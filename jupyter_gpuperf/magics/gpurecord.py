@@ -1,7 +1,7 @@
 """``%gpurecord`` and ``%%gpurecord``: record what the GPUs do while a notebook works.
 
-The readings are taken and written by a process of their own, so that they cost the notebook nothing,
-and it needs no server: it works in a plain IPython as well.
+A separate process takes and writes the readings, so that they cost the notebook nothing. It needs no
+server, and works in a plain IPython as well.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ A server replays it when started with c.GpuPerf.source = "replay:FILE".
 
 @dataclass(kw_only=True)
 class Recording:
-    """What was recorded, or is being recorded.
+    """A finished or running recording.
 
     Attributes
     ----------
     file
-        Where it is written.
+        The path of the recording.
     summary
         ``duration_seconds``, ``frames_count``, ``size_bytes``, ``error``; empty while it runs.
     """
@@ -69,14 +69,15 @@ class RecordingProcess:
     Raises
     ------
     Unavailable
-        It could not begin; with the reason that it gave.
+        The recording could not start; with the reason that the process reported.
     """
 
     def __init__(self, file: str, options: list[str]) -> None:
         self.recording = Recording(file=file)
         command = [sys.executable, "-m", "jupyter_gpuperf", "record", file, "--attached", "--json"]
         self._process = Popen([*command, *options], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
-        # Ctrl-C in a terminal reaches the whole group: that would end it with the cell, as it should.
+        # Ctrl-C in a terminal reaches the whole process group: it ends the recording with the
+        # cell, as it should.
         timer = threading.Timer(START_SECONDS, self._process.kill)
         timer.start()
         try:
@@ -93,7 +94,7 @@ class RecordingProcess:
         return self._process.poll() is None
 
     def stop(self) -> Recording:
-        """End it, and return what was recorded."""
+        """End the recording, and return it."""
         if not self.recording.summary:
             try:
                 out, _ = self._process.communicate(timeout=STOP_SECONDS)  # closes its input
@@ -143,7 +144,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     def _record_cell(self, words: list[str], cell: str) -> Recording:
         self._start(words)
         try:
-            # Its error, if any, is shown by the shell; the recording of it is what one wants then.
+            # The shell shows the cell's error, if any; the user still wants the recording.
             self.shell.run_cell(cell)
         finally:
             recording = self._stop()
@@ -173,7 +174,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 
 def parse(words: list[str]) -> tuple[str, list[str]]:
-    """Return the file and the options that the words behind ``start`` name."""
+    """Return the file and the options in the words after ``start``."""
     parser = OptionParser(prog="%gpurecord", add_help=False, allow_abbrev=False)
     parser.add_argument("file", nargs="?", default=time.strftime("gpuperf-%Y%m%d-%H%M%S.jsonl.gz"))
     parser.add_argument("--seconds", type=float)
@@ -188,6 +189,6 @@ def parse(words: list[str]) -> tuple[str, list[str]]:
 
 
 def register(ipython: InteractiveShell) -> None:
-    """Give ``ipython`` the magic and its manual."""
+    """Register the magic and its manual with ``ipython``."""
     GpuRecordMagics.gpurecord.__doc__ = MANUAL
     ipython.register_magics(GpuRecordMagics)

@@ -1,4 +1,4 @@
-"""``%gpuwatch``: what the notebook's training loops wait for, and what its cells cost."""
+"""``%gpuwatch``: show what the notebook's training loops wait for, and what its cells cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest
 
-# What watches loads with the first %gpuwatch, not with the extension.
+# The modules for watching are imported with the first %gpuwatch, not with the extension.
 if TYPE_CHECKING:
     from jupyter_gpuperf.client.cells import CellLog
     from jupyter_gpuperf.client.watch_session import Session
@@ -35,7 +35,7 @@ gpuperf.watch(loader) watches one loader alone, also one that is not torch's.
 """
 
 ACTIONS: Final = ("on", "off", "report", "explain", "headroom", "headspace")
-"""The last is the name that headroom had; it is to go after the next release."""
+"""The last one is the former name of headroom; it will be removed after the next release."""
 MOST_STEPS: Final = 50
 
 
@@ -112,7 +112,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 
 def session() -> Session:
-    """Return this kernel's watch."""
+    """Return this kernel's watch session."""
     from jupyter_gpuperf.client import watch_session as watching_here
 
     return watching_here.session()
@@ -127,7 +127,7 @@ def _explain_when_asked(word: object) -> None:
 
 
 def parse(words: list[str]) -> Any:
-    """Return the action and the options of a line's words."""
+    """Return the action and the options in a line's words."""
     parser = OptionParser(prog="%gpuwatch", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=ACTIONS)
     parser.add_argument("names", nargs="*")
@@ -140,6 +140,6 @@ def parse(words: list[str]) -> Any:
 
 
 def register(ipython: InteractiveShell) -> None:
-    """Give ``ipython`` the magic and its manual."""
+    """Register the magic and its manual with ``ipython``."""
     GpuWatchMagics.gpuwatch.__doc__ = MANUAL
     ipython.register_magics(GpuWatchMagics)

@@ -1,4 +1,4 @@
-"""How to time: statistics, stop rule, timers, and the environment a result was taken in.
+"""Measurement: timers, statistics, the stop rule, and the environment of a result.
 
 Standard library only at module level: workers in foreign environments import this.
 """

@@ -1,7 +1,7 @@
-"""What bounds a piece of work on a chip: its arithmetic, or the bytes that it must move. Standard library only.
+"""What bounds a workload on a chip: its arithmetic, or its memory traffic. Standard library only.
 
-The roofline's two roofs. A piece of work can't take less than its operations at the chip's rate, nor less than
-its traffic at the memory's; the longer of the two is its floor.
+These are the two roofs of the roofline model. A workload takes at least its operations divided by the chip's rate,
+and at least its traffic divided by the memory bandwidth; the longer of the two is its floor.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from jupyter_gpuperf.measure.chips import Chip
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """What one call has to do.
+    """The work of one call.
 
     Parameters
     ----------
     flop
-        Floating-point operations; a multiply-add is two.
+        Floating-point operations; a multiply-add counts as two.
     traffic_bytes
-        What the device's memory must hand over and take at the least, when every operator reads its inputs and
-        writes its outputs once.
+        Least bytes read from and written to device memory, if every operator reads its inputs and writes its outputs
+        once.
     """
 
     flop: float
     traffic_bytes: float
 
     def floor_seconds(self, chip: Chip, kind: str) -> float | None:
-        """Return the shortest time that a call can take; ``None`` where the chip's rates are not known."""
+        """Return the shortest possible time of a call, in seconds; ``None`` if the chip's rates are unknown."""
         roofs = self._roofs(chip, kind)
         return max(roofs) if roofs else None
 
     def described(self, chip: Chip | None, kind: str, *, prefix: str) -> dict[str, Any]:
-        """Return what a result's environment says of it: ``<prefix>flop_per_byte`` and ``bound_by``.
+        """Return the entries for a result's environment: ``<prefix>flop_per_byte`` and, if known, ``bound_by``.
 
         Parameters
         ----------
         kind
-            The number format that it computes in, as in :data:`chips_table.FORMATS`.
+            The number format of the computation, as in :data:`chips_table.FORMATS`.
         """
         said: dict[str, Any] = {f"{prefix}flop_per_byte": round(self.flop / self.traffic_bytes, 2)}
         if chip is not None and (roofs := self._roofs(chip, kind)):
@@ -48,7 +48,7 @@ class Work:
         return said
 
     def limits(self, chip: Chip | None, kind: str, figure: str, *, prefix: str) -> dict[str, float]:
-        """Return what a result's limits say of it: the floor of ``figure``, and the chip's two roofs."""
+        """Return the entries for a result's limits: the floor of ``figure``, and the chip's two roofs."""
         if chip is None:
             return {}
         known = {

@@ -1,9 +1,9 @@
-"""What a chip can do at most: dense throughput per number format, memory bandwidth, its link to the host.
+"""Limits of chips: dense throughput per number format, memory bandwidth, and the link to the host.
 
-Rates are for dense matrices (no structured sparsity) with FP32 accumulation, which is what torch's libraries
-use; data sheets since Hopper print twice as much, for sparse ones. Rows are matched by PCI device id, and the
-count of multiprocessors and the memory must agree: names lie ("L4" is in "L40S"). A chip that is not in the table
-is derived from its multiprocessors and clock, and labelled so.
+Rates are for dense matrices (no structured sparsity) with FP32 accumulation, as torch's libraries use. Data sheets
+since Hopper print twice as much, for sparse matrices. Rows are matched by PCI device id, and the number of
+multiprocessors and the memory must agree too, because names mislead ("L4" is in "L40S"). For a chip that is not in
+the table, limits are derived from its multiprocessors and clock, and labelled as derived.
 
 Standard library only.
 """
@@ -19,7 +19,7 @@ TERA: Final = 1e12
 GIGA: Final = 1e9
 GIB: Final = float(1 << 30)
 MEMORY_TOLERANCE: Final = 0.12
-"""The driver keeps a part of what the data sheet names."""
+"""The driver reserves a part of the memory that the data sheet lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,13 +31,13 @@ class Chip:
     pci_ids
         PCI device ids, without the vendor's.
     flops
-        Dense floating-point operations per second by format; what it lacks is left out.
+        Dense floating-point operations per second by format; unsupported formats are left out.
     clock_mhz
-        The SM clock that ``flops`` holds at.
+        The SM clock at which ``flops`` holds.
     bytes_per_second
-        Device memory, both directions together.
+        Bandwidth of device memory, both directions together.
     source
-        Where the figures are from; ``derived`` when they were calculated.
+        Where the figures come from; ``derived`` if they were calculated.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Chip:
 
     @property
     def derived(self) -> bool:
-        """Tell whether the figures were calculated rather than published."""
+        """Whether the figures were calculated rather than published."""
         return self.source == "derived"
 
 
@@ -81,7 +81,7 @@ CHIPS: Final = tuple(
     )
     for name, pci_ids, processors, gib, teraflops, mhz, gigabytes, pcie, page in ROWS
 )
-"""Chips whose data sheets are known."""
+"""The chips with known data sheets."""
 
 
 def chip_of(
@@ -94,19 +94,19 @@ def chip_of(
     name: str = "",
     memory_bytes_per_second: float = 0.0,
 ) -> Chip | None:
-    """Return a chip's limits: published ones, else derived ones; ``None`` when neither is known.
+    """Return a chip's published limits, else derived ones; ``None`` if neither is known.
 
     Parameters
     ----------
     pci_id
-        PCI device id; ``None`` when it can't be read: then nothing published is taken for granted.
+        PCI device id; ``None`` if it can't be read: then no published limits are used.
     clock_mhz
-        Highest SM clock, for what is derived.
+        Highest SM clock, for derived limits.
     memory_bytes_per_second
-        Bandwidth by memory clock and bus width, for what is derived; 0 when that is unknown.
+        Bandwidth from memory clock and bus width, for derived limits; 0 if unknown.
     """
     for chip in CHIPS:
-        # Two versions of the V100 differ in memory alone; a half-disabled board differs in both.
+        # Two versions of the V100 differ only in memory; a half-disabled board differs in both.
         close = memory_bytes >= (1 - MEMORY_TOLERANCE) * chip.memory_bytes
         if pci_id in chip.pci_ids and multiprocessors == chip.multiprocessors and close:
             return chip

@@ -1,4 +1,4 @@
-"""The data sheets' figures of chips, a row each. What the columns mean is in ``chips.py``.
+"""The figures from data sheets, one row per chip. ``chips.py`` explains the columns.
 
 Standard library only.
 """

@@ -1,4 +1,4 @@
-"""Whether torch.compile can work here, and what it did. Standard library only at module level."""
+"""Whether torch.compile can work here. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gpuperf.errors import Unavailable
 
 
 def check_compiler(torch: Any, device: Any) -> None:
-    """Refuse where torch.compile can't work.
+    """Raise an error if torch.compile can't work.
 
     Raises
     ------
@@ -27,11 +27,11 @@ def check_compiler(torch: Any, device: Any) -> None:
                 "torch.compile needs Triton here, and this environment or device has none.",
                 "Install the triton that belongs to this torch; devices from compute capability 7.0 on.",
             )
-    # What Inductor and Triton look for: Triton builds the code that launches its kernels.
+    # What Inductor and Triton look for: Triton compiles the code that launches its kernels.
     variable, usual = "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
     if device.type == "cuda":
         variable, usual = "CC", ["gcc", "clang"]
-    named = os.environ.get(variable, "").partition(" ")[0]  # it may have options behind it
+    named = os.environ.get(variable, "").partition(" ")[0]  # options may follow the name
     if not any(shutil.which(name) for name in ([named] if named else usual)):
         raise Unavailable(
             "compiler_missing",

@@ -1,4 +1,4 @@
-"""The device that a benchmark runs on: what it computes in, and its limits. Standard library only at module level."""
+"""The device that a benchmark uses: its precisions and its limits. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
 
 
 def first_device(torch: Any) -> Any:
-    """Return the device that benchmarks use: the first that CUDA shows, else the processor.
+    """Return the device that benchmarks use: the first CUDA device, else the CPU.
 
-    Which GPU is first is the job's choice: it sets ``CUDA_VISIBLE_DEVICES``.
+    The job chooses which GPU is first: it sets ``CUDA_VISIBLE_DEVICES``.
     """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def started_device(torch: Any) -> Any:
-    """Return the device where this process has CUDA started, else ``None``: asking it would start CUDA.
+    """Return the CUDA device if this process has started CUDA, else ``None``. Does not start CUDA.
 
-    Workers that are forked later can't use CUDA that was started before.
+    Workers that are forked later can't use a CUDA that was started before.
     """
     return torch.device("cuda") if torch.cuda.is_initialized() else None
 
 
 def synchronize(torch: Any, device: Any) -> None:
-    """Wait until the device has done what it was given; a CPU has done it already."""
+    """Wait until the device has finished its work; does nothing for a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def precisions_of(torch: Any, device: Any) -> list[str]:
-    """Return the precisions that this device computes in hardware."""
+    """Return the precisions that this device supports in hardware."""
     if device.type != "cuda":
         return ["fp32", "bf16"]
     if torch.cuda.get_device_capability(device) >= (8, 0):
@@ -44,19 +44,19 @@ def precisions_of(torch: Any, device: Any) -> list[str]:
 
 
 def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:
-    """Return what this device can do at most, or ``None`` where that is not known.
+    """Return this device's limits; ``None`` if they are unknown.
 
     Parameters
     ----------
     torch
-        The module.
+        The torch module.
     device
-        A ``torch.device``; nothing is known of a processor.
+        A ``torch.device``; the limits of a CPU are unknown.
     """
     if device.type != "cuda":
         return None
     properties = torch.cuda.get_device_properties(device)
-    # In kHz; older torch lacks them, and then nothing can be derived.
+    # In kHz. Older torch lacks them; then no limits can be derived.
     clock_khz = getattr(properties, "clock_rate", 0)
     memory_clock_khz = getattr(properties, "memory_clock_rate", 0)
     bus_bits = getattr(properties, "memory_bus_width", 0)
@@ -67,12 +67,12 @@ def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip 
         compute_capability=(properties.major, properties.minor),
         clock_mhz=clock_khz / 1000,
         name=properties.name,
-        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8,  # two a clock
+        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8,  # 2 per clock
     )
 
 
 def uuid_of(torch: Any, device: Any) -> str | None:
-    """Return the device's UUID as the driver writes it, or ``None`` where this torch doesn't tell.
+    """Return the device's UUID as the driver writes it; ``None`` if this torch doesn't report it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The environment that a result was taken in. Standard library only at module level."""
+"""The environment of a result. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Environment = dict[str, bool | int | float | str | None]
 
 
 def describe(torch: Any = None, device: Any = None) -> Environment:  # a module
-    """Return what a reader needs to compare results; ``None`` for what nothing tells.
+    """Return the facts needed to compare results; unknown values are ``None``.
 
     Parameters
     ----------
     torch
-        The module, when the benchmark uses it.
+        The torch module, if the benchmark uses it.
     device
-        The ``torch.device`` measured on.
+        The measured ``torch.device``.
     """
     found: Environment = {
         "python": platform.python_version(),
@@ -51,8 +51,8 @@ def _of_device(torch: Any, device: Any) -> Environment:
         "compute_capability": f"{properties.major}.{properties.minor}",
         "multiprocessors": properties.multi_processor_count,
         "device_memory_bytes": properties.total_memory,
-        "l2_flushed": False,  # a benchmark that flushes it says so
-        # These three ask the driver through nvidia-ml-py, which this environment may not have.
+        "l2_flushed": False,  # a benchmark that flushes it sets this to True
+        # The next three need nvidia-ml-py, which this environment may lack.
         "clock_sm_mhz": _asked(lambda: torch.cuda.clock_rate(device)),
         "temperature_celsius": _asked(lambda: torch.cuda.temperature(device)),
         "power_watts": _asked(lambda: torch.cuda.power_draw(device) / 1000),
@@ -60,6 +60,6 @@ def _of_device(torch: Any, device: Any) -> Environment:
 
 
 def _asked(question: Any) -> float | None:
-    with contextlib.suppress(Exception):  # whatever it is, the answer is not known
+    with contextlib.suppress(Exception):  # after any error the value is unknown
         return float(question())
     return None

@@ -1,6 +1,6 @@
-"""Compares variants of one piece of work: in turn, forwards and backwards, so that a drift hurts all alike.
+"""Compare variants of a workload in turn, forwards and backwards, so that a drift affects all alike.
 
-One after the other would favour whoever runs while the chip is cool. Standard library only.
+Measuring one variant after the other would favor the one that runs while the chip is cool. Standard library only.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, INTERIM_RESAMPLES, M
 FEWEST_ROUNDS: Final = FEWEST_BLOCKS
 MOST_ROUNDS: Final = MOST_BLOCKS
 MEDIAN_ROUNDS: Final = 5
-"""Of fewer, resampling gives at best their least and most, which miss the truth too often: Student's interval then."""
+"""Fewest rounds for a bootstrap interval of the median. With fewer it spans at best the smallest and the largest
+sample, which miss the true value too often; Student's interval is used instead.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interleaved:
-    """What was measured, a sample per variant and round, in the order of the rounds.
+    """The measurements, one sample per variant and round, in the order of the rounds.
 
     Parameters
     ----------
     doubt
-        A sentence when an interval stayed wider than asked for.
+        A sentence if an interval stayed wider than requested, else ``None``.
     """
 
     samples: dict[str, list[float]]
     doubt: str | None
 
     def median(self, name: str) -> Interval:
-        """Return a variant's median with its interval; of two to four rounds, their geometric mean."""
+        """Return a variant's median with its interval; for two to four rounds, the geometric mean."""
         return _middle(self.samples[name])
 
     def speedup(self, name: str, reference: str) -> Interval:
@@ -70,18 +72,18 @@ def time_interleaved(
 ) -> Interleaved:
     """Measure all variants in rounds until each median is known to ``target_ratio``, or time is up.
 
-    At least ``fewest_rounds`` whole rounds are made, and only whole rounds are kept: samples of a round are pairs.
+    Makes at least ``fewest_rounds`` rounds. Only whole rounds are kept, because the samples of a round are pairs.
 
     Parameters
     ----------
     variants
-        Name → measures once and returns seconds per call; warm already.
+        Name → function that measures once and returns seconds per call. Variants must be warmed up.
     fewest_rounds
-        Rounds that are made whatever time they take: one sample has no interval.
+        Rounds to make regardless of the time limit: a single sample has no interval.
     room_rounds
-        How much of another round, as long as those before, must fit into the time that is left for it to begin.
+        The share of a round of average length that must fit into the remaining time for another round to begin.
     progress
-        Takes a ratio from 0 to 1 and a few words.
+        Takes a ratio from 0 to 1 and a short text.
     """
     samples: dict[str, list[float]] = {name: [] for name in variants}
     order = list(variants)
@@ -96,14 +98,14 @@ def time_interleaved(
         used_ratio = (clock() - began) / limit_seconds
         is_over = used_ratio * (1 + room_rounds / rounds) >= 1
         progress(min(1.0, used_ratio), _so_far(samples))
-        # Looking costs more than a short block: at every round first, rarer later.
+        # The check costs more than a short block: check every round at first, less often later.
         if rounds >= FEWEST_ROUNDS and (rounds < 32 or rounds % 8 == 0):
             widest = _widest(samples)
         enough = widest <= target_ratio or is_over or rounds >= MOST_ROUNDS
         if enough and rounds >= fewest_rounds:
             break
     if math.isinf(widest) and rounds > 1:
-        widest = _widest(samples)  # for the words; so few rounds never end it
+        widest = _widest(samples)  # only for the message; this few rounds never end the loop
     return Interleaved(samples=samples, doubt=_doubt(widest, target_ratio, rounds))
 
 
@@ -112,12 +114,12 @@ def paired_ratio(
 ) -> Interval:
     """Return the median of ``reference / other`` over the rounds, with its 95 % interval.
 
-    Of two to four rounds it is their geometric mean.
+    For two to four rounds it is the geometric mean.
 
     Raises
     ------
     ValueError
-        They are not of the same rounds, or there are none.
+        The samples are not of the same rounds, or there are none.
     """
     ratios = [first / second for first, second in zip(reference, other, strict=True)]
     return _middle(ratios, resamples)

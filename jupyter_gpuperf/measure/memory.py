@@ -1,4 +1,4 @@
-"""How much device memory a piece of work takes, and how large it may be. Standard library only at module level."""
+"""Peak device memory of a workload, and the largest batch that fits. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ S = TypeVar("S", bound=Any)
 
 
 def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]) -> float:
-    """Return the most memory that tensors held while ``make`` built a step and ran it twice.
+    """Return the peak bytes held by tensors while ``make`` builds a step and the step runs twice.
 
-    Twice: the second time the optimizer's state and the gradients are there from the start.
+    It runs twice because in the second run the optimizer's state and the gradients exist from the start.
     """
     free(torch)
     before = torch.cuda.memory_allocated(device)
@@ -30,7 +30,7 @@ def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]
 
 
 def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[str], None]) -> S:
-    """Return ``size``, its batch halved until ``attempt`` no longer runs out of device memory.
+    """Return ``size`` with its batch halved until ``attempt`` no longer runs out of device memory.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[st
 
 
 def free(torch: Any) -> None:
-    """Give back what is no longer used."""
+    """Collect garbage, and return unused cached memory to the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""What this process may really use: processors and memory, containers' limits included.
+"""What this process may really use: CPUs and memory, including a container's limits.
 
 Standard library only.
 """
@@ -18,26 +18,26 @@ MEMINFO: Final = Path("/proc/meminfo")
 
 
 def cpu_count() -> int:
-    """Return how many processors this process may run on."""
+    """Return the number of CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> float:
-    """Return how many processors' worth of time this process gets: affinity and quota."""
+    """Return how many CPUs' worth of time this process gets: the smaller of affinity and quota."""
     quota = cpu_quota(cgroup)
     return cpu_count() if quota is None else min(float(cpu_count()), quota)
 
 
 def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int | None:
-    """Return the memory that can still be had, or ``None`` where nothing tells."""
+    """Return the available memory in bytes; ``None`` if unknown."""
     found = (_available_on_host(meminfo), _left_in_cgroup(cgroup))
     return min((value for value in found if value is not None), default=None)
 
 
 def check_room(needed_bytes: float, *, hint: str) -> None:
-    """Refuse what would take nearly all of the memory, or more.
+    """Raise an error if more than 80 % of the available memory is needed.
 
     Raises
     ------
@@ -55,14 +55,14 @@ def check_room(needed_bytes: float, *, hint: str) -> None:
 
 
 def warn_of_workers(workers: int, warn: Callable[[str], None]) -> None:
-    """Warn where worker processes have to share processors."""
+    """Warn if there are more worker processes than CPUs."""
     cpus = usable_cpus()
     if workers > cpus:
         warn(f"{workers} workers share {cpus:g} processors: they wait for each other.")
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:
-    """Return the free room of shared memory, through which DataLoader workers hand over batches."""
+    """Return the free bytes of shared memory, through which DataLoader workers pass batches; ``None`` if unknown."""
     with contextlib.suppress(OSError, AttributeError):
         room = os.statvfs(path)
         return room.f_bavail * room.f_frsize

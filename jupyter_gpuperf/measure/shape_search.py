@@ -1,6 +1,6 @@
-"""Looks for the shape of a matrix product that runs at the highest rate, in bounded time.
+"""Search for the shape of a matrix product that runs at the highest rate, in bounded time.
 
-A coarse grid first, the neighbours of the best, and then the best of all in turn, for longer each time.
+It measures a coarse grid, then the neighbors of the best, and then the best of all in turn, for longer each time.
 Standard library only.
 """
 
@@ -13,32 +13,33 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 Shape = tuple[int, int, int]
-"""Rows, columns and inner dimension of a product: (m×k) times (k×n)."""
+"""Rows, columns and inner dimension of a product: (m, n, k) for (m×k) times (k×n)."""
 
 STEP: Final = 2048
-"""Of the coarse grid; neighbours are half of it away."""
+"""Step of the coarse grid; neighbors are half a step away."""
 BLOCK_SECONDS: Final = 0.012
-"""One look at a shape; long enough that the winners are among the best few."""
+"""Seconds of a first measurement of a shape: long enough that the winners are among the best few."""
 CENTRES: Final = 24
-"""Coarse shapes whose neighbours are looked at."""
+"""Number of coarse shapes whose neighbors are measured."""
 
 
 FINALS: Final = ((48, 2, 0.05), (12, 5, 0.2))
-"""How many shapes are looked at again, how often, and for how many seconds each time: at the power limit one short
-look is off by several per cent; the best are a per cent apart."""
+"""Final rounds: how many shapes, how often, and for how many seconds each. At the power limit one short measurement
+is off by several percent, while the best shapes are one percent apart.
+"""
 
 
 class Search:
-    """Looks for the shape with the highest rate, for so long at most.
+    """Search for the shape with the highest rate, within a time limit.
 
     Parameters
     ----------
     rate
-        Takes a shape and for how many seconds to look at it; returns operations per second.
+        Takes a shape and the seconds to measure it; returns operations per second.
     largest
-        Bound of the finer shapes' dimensions.
+        Largest dimension of the finer shapes.
     say
-        Takes the used share of the time, and the best rate so far.
+        Takes the used share of the time limit, and the best rate so far.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Search:
         self.rates: dict[Shape, float] = {}
 
     def best_of(self, grid: Sequence[Shape]) -> Shape:
-        """Return the best of the coarse shapes of ``grid`` and of what lies near the best of them."""
+        """Return the best shape of ``grid`` and of the neighbors of its best shapes."""
         self._look_at(grid)
         self._look_at(neighbours(self._top(CENTRES), STEP // 2, self._largest))
         return self._final()
@@ -73,7 +74,7 @@ class Search:
         best = self._top(FINALS[0][0])
         for shapes, rounds, seconds in FINALS:
             looks: dict[Shape, list[float]] = {shape: [] for shape in best[:shapes]}
-            # In turn, so that a clock that drifts hurts all alike.
+            # In turn, so that a drifting clock affects all alike.
             for shape in [*looks] * rounds:
                 if self._used_ratio() < 1:
                     looks[shape].append(self._rate(shape, seconds))
@@ -89,7 +90,7 @@ class Search:
 
 
 def neighbours(shapes: Iterable[Shape], step: int, largest: int) -> Iterable[Shape]:
-    """Return the shapes that differ by at most one step in each dimension, within the bounds."""
+    """Return the shapes that differ by at most one step in each dimension, from ``step`` to ``largest``."""
     near = (
         (rows + more_rows, columns + more_columns, inner + more_inner)
         for rows, columns, inner in shapes

@@ -1,4 +1,4 @@
-"""What the samples say, and how sure that is. Standard library only."""
+"""Estimates from samples, with their intervals. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEED: Final = 20_260
 """Fixed, so that the same samples always give the same interval."""
 
 STUDENT_T: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5 % quantile of Student's t for 1, 2, … 9 degrees of freedom."""
+"""97.5 % quantiles of Student's t for 1, 2, … 9 degrees of freedom."""
 
 
 def bootstrap(
@@ -26,7 +26,7 @@ def bootstrap(
 ) -> Interval:
     """Return ``statistic`` of the samples with its percentile-bootstrap 95 % interval.
 
-    The samples must be independent enough: time blocks, not single calls that come in bursts.
+    The samples must be nearly independent: use blocks of time, not single calls that come in bursts.
 
     Raises
     ------
@@ -41,27 +41,27 @@ def bootstrap(
     value = statistic(samples)
     low = estimates[int(0.025 * (resamples - 1))]
     high = estimates[math.ceil(0.975 * (resamples - 1))]
-    # With few samples the percentiles may miss the estimate itself; an interval holds it.
+    # With few samples the percentiles may not enclose the estimate; an interval must.
     return {"value": value, "low": min(low, value), "high": max(high, value)}
 
 
 def median_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
-    """Return the median and its interval: for times of equal pieces of work."""
+    """Return the median with its interval; use it for times of equal workloads."""
     return bootstrap(samples, statistics.median, resamples)
 
 
 def exactly(value: float) -> Interval:
-    """Return what was read or taken once: it has no interval, and is shown without one."""
+    """Return a single value as an interval of width 0; it is displayed without an interval."""
     return {"value": value, "low": value, "high": value}
 
 
 def mean_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
-    """Return the mean and its interval: for block means of a DataLoader, where the median lies."""
+    """Return the mean with its interval; use it for block means of a DataLoader, whose median misleads."""
     return bootstrap(samples, statistics.fmean, resamples)
 
 
 def mean_of_few(samples: Sequence[float]) -> Interval:
-    """Return the mean of 2 to 10 samples with Student's interval: too few for a bootstrap.
+    """Return the mean of 2 to 10 samples with Student's interval: too few samples for a bootstrap.
 
     Raises
     ------
@@ -73,9 +73,9 @@ def mean_of_few(samples: Sequence[float]) -> Interval:
 
 
 def geometric_of_few(samples: Sequence[float]) -> Interval:
-    """Return the geometric mean of 2 to 10 samples with Student's interval, by their logarithms.
+    """Return the geometric mean of 2 to 10 samples with Student's interval of their logarithms.
 
-    For times and ratios of few rounds: it never reaches zero, and of ``a / b`` it is the inverse of ``b / a``.
+    Use it for times and ratios of few rounds: it never reaches zero, and for ``a / b`` it is the inverse of ``b / a``.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def geometric_of_few(samples: Sequence[float]) -> Interval:
 
 
 def _student(samples: Sequence[float]) -> tuple[float, float]:
-    """Return the mean, and half the width of its interval."""
+    """Return the mean, and half the width of Student's interval."""
     if not 2 <= len(samples) <= len(STUDENT_T) + 1:
         raise ValueError("Student's interval is for 2 to 10 samples here")
     half = STUDENT_T[len(samples) - 2] * statistics.stdev(samples) / math.sqrt(len(samples))
@@ -106,8 +106,8 @@ def welch_ratio(
 ) -> Interval:
     """Return the ratio ``after / before`` of the geometric means of independent runs, with its interval.
 
-    Welch's interval on logarithms: the runs of the two sides may scatter differently. Two runs a side is the
-    least, and gives a wide answer.
+    This is Welch's interval on logarithms: the two sides may have different variances. Two runs per side are the
+    minimum, and give a wide interval.
 
     Raises
     ------
@@ -129,9 +129,9 @@ def welch_ratio(
 
 
 def student_t_quantile(probability: float, freedom: float) -> float:
-    """Return the value below which Student's t lies with this probability, above one half.
+    """Return the quantile of Student's t for a probability above one half and ``freedom`` degrees of freedom.
 
-    By bisection on the distribution, whose tail is integrated by Simpson's rule in an angle: with
+    Bisects the distribution, integrating its tail by Simpson's rule over an angle: with
     ``t = sqrt(freedom) tan(angle)`` the density becomes a power of the cosine.
     """
     low, high = 0.0, math.pi / 2
@@ -152,7 +152,7 @@ def _cosine_integral(angle: float, power: float, pieces: int = 400) -> float:
 
 
 def inverse(interval: Interval, numerator: float = 1.0) -> Interval:
-    """Return ``numerator / interval``: seconds a batch become samples a second."""
+    """Return ``numerator / interval``, such as samples per second from seconds per batch."""
     return {
         "value": numerator / interval["value"],
         "low": numerator / interval["high"],

@@ -1,4 +1,4 @@
-"""When to stop measuring: when the answer is sure enough, or time is up. Standard library only."""
+"""When to stop measuring: when the interval is narrow enough, or time is up. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from jupyter_gpuperf.measure.statistics import Interval, half_width_ratio
 FEWEST_BLOCKS: Final = 8
 MOST_BLOCKS: Final = 300
 INTERIM_RESAMPLES: Final = 200
-"""Enough to decide whether to go on; the answer itself takes ten times as many."""
+"""Enough to decide whether to continue; the final interval uses ten times as many."""
 
 QUICK_RATIO: Final = 0.03
 RIGOROUS_RATIO: Final = 0.01
 
 
 def target_ratio(rigorous: bool) -> float:
-    """Return how narrow an interval is measured for."""
+    """Return the half width, as a share of the value, at which measuring stops."""
     return RIGOROUS_RATIO if rigorous else QUICK_RATIO
 
 
 @dataclass(kw_only=True, slots=True)
 class StopRule:
-    """Collects blocks until the interval is within ``target_ratio``, or ``limit_seconds`` passed.
+    """Collect blocks until the interval is within ``target_ratio``, or ``limit_seconds`` have passed.
 
     Parameters
     ----------
     interval_of
-        Estimates from the blocks so far; takes the blocks and a count of resamples.
+        Takes the blocks so far and the number of resamples; returns the estimate with its interval.
     clock
-        Gives seconds that never jump.
+        Returns monotonic seconds.
     """
 
     target_ratio: float
@@ -44,11 +44,11 @@ class StopRule:
     _ratio: float = float("inf")
 
     def add(self, block: float) -> None:
-        """Add a block's result."""
+        """Add the result of a block."""
         if self._began is None:
             self._began = self.clock()
         self.blocks.append(block)
-        # Looking costs more than a short block does: look at every block first, rarer later.
+        # The check costs more than a short block: check every block at first, less often later.
         count = len(self.blocks)
         if count >= FEWEST_BLOCKS and (count < 32 or count % 8 == 0):
             self._ratio = half_width_ratio(self.interval_of(self.blocks, INTERIM_RESAMPLES))
@@ -56,7 +56,7 @@ class StopRule:
     def run(
         self, block: Callable[[], float], progress: Callable[[float, list[float]], object]
     ) -> list[float]:
-        """Add blocks until it is done; ``progress`` takes a ratio and the blocks so far, which are returned."""
+        """Add blocks until done, and return them; ``progress`` takes a ratio and the blocks so far."""
         while not self.done:
             self.add(block())
             progress(self.progress_ratio, self.blocks)
@@ -64,28 +64,28 @@ class StopRule:
 
     @property
     def converged(self) -> bool:
-        """Tell whether the interval is narrow enough."""
+        """Whether the interval is narrow enough."""
         return self._ratio <= self.target_ratio
 
     @property
     def done(self) -> bool:
-        """Tell whether to stop."""
+        """Whether to stop."""
         return self.converged or self.time_is_up or len(self.blocks) >= MOST_BLOCKS
 
     @property
     def time_is_up(self) -> bool:
-        """Tell whether the time limit has passed."""
+        """Whether the time limit has passed."""
         return self._began is not None and self.clock() - self._began >= self.limit_seconds
 
     @property
     def progress_ratio(self) -> float:
-        """How far the time limit is used up, from 0 to 1; most runs converge before."""
+        """The used share of the time limit, from 0 to 1; most runs converge earlier."""
         if self._began is None:
             return 0.0
         return min(1.0, (self.clock() - self._began) / self.limit_seconds)
 
     def doubt(self) -> str | None:
-        """Return a sentence when the interval stayed wider than asked for, else ``None``."""
+        """Return a sentence if the interval stayed wider than requested, else ``None``."""
         if self.converged:
             return None
         found = f"{self._ratio:.1%}" if self._ratio != float("inf") else "unknown"

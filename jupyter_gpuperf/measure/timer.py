@@ -1,4 +1,4 @@
-"""Times a piece of work on a device: CUDA events on a GPU, the wall clock on a CPU.
+"""Time a call on a device: with CUDA events on a GPU, with the wall clock on a CPU.
 
 Standard library only at module level.
 """
@@ -20,31 +20,31 @@ WARM_UP_SECONDS: Final = 1.0
 LONGEST_WARM_UP_SECONDS: Final = 5.0
 SETTLED_RATIO: Final = 0.02
 BLOCK_SECONDS: Final = 0.002
-"""Shortest block on a GPU: 4000 times the resolution of a CUDA event (0.5 µs)."""
+"""Shortest block on a GPU, in seconds: 4000 times the resolution of a CUDA event (0.5 µs)."""
 LAUNCH_CALLS: Final = 20
-"""Calls queued to time the host; few, so that the device's queue does not fill and block."""
+"""Calls queued to time the host; few, so that the device's queue does not fill up and block."""
 GRAPH_BLOCKS: Final = 20
 GRAPH_WARM_CALLS: Final = 3
-"""On a side stream, as capturing wants it: what is allocated or chosen lazily must be there before."""
+"""Calls on a side stream before capture, as CUDA graphs require, so that lazy allocations and choices are done."""
 UNKNOWN_CACHE_BYTES: Final = 256 << 20
-"""Where torch does not tell: larger than that of any chip so far."""
+"""Cache size when torch does not report it: larger than that of any chip so far."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """What was timed.
+    """The result of timing a call.
 
     Parameters
     ----------
     call_seconds
-        Seconds per call, a sample per block: on a GPU the device's own time.
+        Seconds per call, one sample per block; on a GPU the device's own time.
     launch_seconds
         On a GPU, seconds that the host takes to queue one call; empty on a CPU.
     doubt
-        A sentence when the interval stayed wider than asked for.
+        A sentence if the interval stayed wider than requested, else ``None``.
     graph_seconds
-        Seconds per call when it is replayed as a CUDA graph; empty unless that was asked for, the call was
-        launch-bound, and it could be captured.
+        Seconds per call when replayed as a CUDA graph; empty unless requested, and unless the call was launch-bound
+        and could be captured.
     """
 
     call_seconds: list[float]
@@ -54,7 +54,7 @@ class Timing:
 
     @property
     def launch_bound(self) -> bool:
-        """Tell whether the device waits for the host: it computes faster than it is given work."""
+        """Whether the device waits for the host: it computes faster than the host queues work."""
         if not self.launch_seconds:
             return False
         return statistics.median(self.launch_seconds) > 0.8 * statistics.median(self.call_seconds)
@@ -70,16 +70,16 @@ def time_call(
     flush: Callable[[], object] | None = None,
     graph: bool = False,
 ) -> Timing:
-    """Time ``call`` until its median is known to ``target_ratio``, or ``limit_seconds`` passed.
+    """Time ``call`` until its median is known to ``target_ratio``, or ``limit_seconds`` have passed.
 
     Parameters
     ----------
     progress
         Takes a ratio from 0 to 1 and the median seconds so far.
     flush
-        Runs before each call on the device, outside of its time; see :func:`flusher`.
+        Runs on the device before each call, outside the timed part; see :func:`flusher`.
     graph
-        Whether a launch-bound call is timed as a CUDA graph, too: only for calls that always work on the same memory.
+        Whether to time a launch-bound call as a CUDA graph too; only for calls that always use the same memory.
     """
     time_block = block_timer(call, device, flush)
     estimate_seconds = _warm_up(time_block)
@@ -105,9 +105,9 @@ def block_timer(
     device: Any,  # a torch.device
     flush: Callable[[], object] | None = None,
 ) -> Callable[[int], float]:
-    """Return a function that makes so many calls and returns the seconds of one of them.
+    """Return a function that makes the given number of calls and returns the seconds of one call.
 
-    With ``flush``, which empties the device's cache, each call is timed by itself.
+    With ``flush``, which empties the device's cache, each call is timed separately.
     """
     if device.type != "cuda":
         return _wall_block(call)
@@ -115,7 +115,7 @@ def block_timer(
 
 
 def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a torch.device
-    """Return a function that queues a write over twice the cache's size on the device."""
+    """Return a function that queues a write of twice the cache's size on the device, which empties the cache."""
     properties = torch.cuda.get_device_properties(device)
     cache_bytes = getattr(properties, "L2_cache_size", 0) or UNKNOWN_CACHE_BYTES
     buffer = torch.empty(2 * cache_bytes, dtype=torch.int8, device=device)
@@ -123,14 +123,14 @@ def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a t
 
 
 def warm_block(call: Callable[[], object], device: Any, calls: int = 3) -> Callable[[], float]:
-    """Return a function that times one call, after so many that warm up or compile."""
+    """Return a function that times one call in seconds, after ``calls`` calls to warm up or compile."""
     time_block = block_timer(call, device)
     time_block(calls)
     return lambda: time_block(1)
 
 
 def _warm_up(time_block: Callable[[int], float]) -> float:
-    """Run until the times settle, at least a second, five at most; return seconds per call."""
+    """Run until the times settle, for one to five seconds; return seconds per call."""
     began = time.perf_counter()
     seconds: list[float] = []
     while True:
@@ -205,9 +205,9 @@ def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:
 
 
 def _captured(call: Callable[[], object], device: Any) -> Callable[[], object] | None:
-    """Return a function that replays ``call``; ``None`` where it can't be captured, as with code that synchronises.
+    """Return a function that replays ``call``; ``None`` if it can't be captured, for example because it synchronizes.
 
-    The call must always work on the same memory.
+    The call must always use the same memory.
     """
     import torch
 

@@ -1,6 +1,6 @@
-"""What can be sampled. A new metric is one entry in its family's file.
+"""The metrics that can be sampled. To add one, add an entry to its family's file.
 
-Other packages add theirs through the entry point group ``jupyter_gpuperf.metrics``; each entry
+Other packages add metrics through the entry point group ``jupyter_gpuperf.metrics``; each entry
 point names a tuple of :class:`Metric`.
 """
 
@@ -26,18 +26,18 @@ __all__ = ["METRICS", "Calls", "Metric", "all_metrics", "catalog_of"]
 FAMILIES = (activity, memory, power, temperature, clocks, pcie, nvlink, health, host)
 
 METRICS: tuple[Metric, ...] = tuple(each for family in FAMILIES for each in family.METRICS)
-"""Every metric of this package, in the order in which people see them."""
+"""All metrics of this package, in display order."""
 
 
 def all_metrics() -> tuple[Metric, ...]:
-    """Return this package's metrics and those of other packages.
+    """Return the metrics of this package and of other packages.
 
-    A package that can't be loaded, or that repeats a name, is logged and left out: monitoring
-    goes on without it.
+    A package that can't be loaded, or a metric whose name is already taken, is logged and left out. Monitoring
+    continues without it.
     """
     return with_additions(METRICS, "metrics", Metric, lambda metric: metric.name)
 
 
 def catalog_of(metrics: tuple[Metric, ...]) -> Catalog:
-    """Return the catalogue of ``metrics``, as ``GET catalog`` answers it."""
+    """Return the catalogue of ``metrics``, as ``GET catalog`` returns it."""
     return Catalog(metrics=[metric.info() for metric in metrics])

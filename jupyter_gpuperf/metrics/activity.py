@@ -1,7 +1,7 @@
 """How busy the device is.
 
-What the driver calls utilisation says that some kernel ran; the counters of GPM (Hopper and newer) say
-how much of the chip it filled. GPM is read from one tick to the next, so that all time is seen.
+The driver's utilization only says that some GPU kernel was running; the GPM counters (Hopper and newer) say how
+much of the chip it used. GPM is read from one tick to the next, so that it covers all the time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _tensor(name: str, precision: str, gpm_id: int, types: str) -> Metric:
 
 GRAPHICS, SM, OCCUPANCY, INTEGER, TENSOR, TENSOR_DOUBLE, TENSOR_HALF = 1, 2, 3, 4, 5, 6, 7
 TENSOR_INTEGER, DRAM, FP64, FP32, FP16 = 9, 10, 11, 12, 13
-"""``NVML_GPM_METRIC_…``"""
+"""Values of ``NVML_GPM_METRIC_…``."""
 
 METRICS: Final = (
     _metric(
@@ -63,7 +63,7 @@ METRICS: Final = (
         "Compute engine active",
         "Share of the last seconds in which the compute or graphics engine had work.",
         lambda nvml: nvml("gpm_slow", GRAPHICS),
-        cadence="slow",  # on an H100 this one costs 1.2 ms, all the others of GPM 2 µs each
+        cadence="slow",  # on an H100 this one costs 1.2 ms, each other GPM metric 2 µs
     ),
     _gpm(
         "sm_active_percent",

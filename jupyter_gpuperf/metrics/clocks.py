@@ -1,4 +1,4 @@
-"""How fast the device's clocks run, and what holds them back."""
+"""The device's clock rates, and what limits them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _metric = partial(Metric, family="clocks")
 _limit = partial(_metric, kind="limit")
 
 NVML_CLOCK_SM, NVML_CLOCK_MEM = 1, 2
-"""Of ``nvmlClockType_t``."""
+"""Values of ``nvmlClockType_t``."""
 
 CLOCK_EVENTS: Final = {
     0x1: "idle",
@@ -24,7 +24,7 @@ CLOCK_EVENTS: Final = {
     0x80: "external power brake",
     0x100: "display clock setting",
 }
-"""Bits of ``nvmlDeviceGetCurrentClocksEventReasons``, in words."""
+"""Names of the bits of ``nvmlDeviceGetCurrentClocksEventReasons``."""
 
 
 def _lost(name: str, label: str, field_id: int, cause: str, cadence: Cadence = "tick") -> Metric:
@@ -33,7 +33,7 @@ def _lost(name: str, label: str, field_id: int, cause: str, cadence: Cadence = "
         label,
         f"Share of time in which the clocks were held back by {cause}, from the driver's "
         "cumulative counter: nothing between two ticks is missed.",
-        lambda nvml: nvml("field_value", field_id) / 1e9,  # nanoseconds, measured on an H100
+        lambda nvml: nvml("field_value", field_id) / 1e9,  # nanoseconds, as measured on an H100
         maximum=1.0,
         per_second=True,
         cadence=cadence,
@@ -84,7 +84,7 @@ METRICS = (
         269,
         "the driver, because the chip or its memory was too hot",
     ),
-    # These two cost 0.7 ms each on an H100.
+    # Each of these two costs 0.7 ms on an H100.
     _lost(
         "clock_lost_thermal_hardware_ratio",
         "Lost to heat (hardware)",

@@ -1,4 +1,4 @@
-"""What a metric is: its name, unit and meaning, and how to read it."""
+"""What a metric is: its name, its unit, its meaning, and how to read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.units import unit_of, wears_its_unit
 
 HIGHEST_PLAUSIBLE: Final = {
     "percent": 101.0,
-    "ratio": 1000.0,  # summed over threads, it may be far above 1
+    "ratio": 1000.0,  # as a sum over threads it may be far above 1
     "celsius": 200.0,
     "watts": 20_000.0,
     "mhz": 50_000.0,
@@ -21,7 +21,7 @@ HIGHEST_PLAUSIBLE: Final = {
     "lanes": 64.0,
 }
 HIGHEST_OF_ALL: Final = 9.0e18
-"""Drivers mark "no value" with numbers near 2**63."""
+"""Drivers mark "no value" with numbers near 2**63; this is the highest value of units without their own limit."""
 
 
 Kind = Literal["gauge", "counter", "limit", "flags"]
@@ -31,16 +31,16 @@ Cadence = Literal["tick", "slow"]
 class Calls(Protocol):
     """Calls functions of the driver (or of psutil) by name, for one device, within one tick.
 
-    The same call is made once per tick, whatever the number of metrics that ask for it. An
-    error of the driver passes through; the source turns it into a reason.
+    The same call is made once per tick, however many metrics need it. Errors of the driver pass through; the
+    source turns them into a reason.
 
-    Some names are not functions of the library, but what several of its functions give together:
+    Some names are not functions of the library, but combine several of its functions:
 
     - ``field_value(id)``: one ``NVML_FI_…`` value, as a number
-    - ``gpm(id)``: one ``NVML_GPM_METRIC_…`` over the time since the tick before (Hopper and newer)
-    - ``gpm_slow(id)``: the same over the time since the slow tick before
-    - ``pcie_counter_rate(id)``: bytes per second out of a 32-bit byte counter
-    - ``xid_count()``, ``xid_last_code()``: critical errors that the driver told since the start
+    - ``gpm(id)``: one ``NVML_GPM_METRIC_…`` over the time since the previous tick (Hopper and newer)
+    - ``gpm_slow(id)``: the same over the time since the previous slow tick
+    - ``pcie_counter_rate(id)``: bytes per second from a 32-bit byte counter
+    - ``xid_count()``, ``xid_last_code()``: critical errors that the driver has reported since the start
     """
 
     def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
@@ -51,31 +51,30 @@ SHARES: Final = ("percent", "ratio")
 
 
 class Metric(Struct, frozen=True):
-    """A thing that can be sampled.
+    """A metric that can be sampled.
 
     Parameters
     ----------
     name
         Unique, snake_case, ending in the unit: ``power_watts``.
     read
-        Takes :class:`Calls` and returns the value in ``unit``, or ``None`` when the driver gave none.
+        Takes :class:`Calls` and returns the value in ``unit``, or ``None`` if the driver gave none.
     unit
-        By default the one that the name ends in.
+        By default the unit at the end of the name.
     maximum, maximum_metric
         Top of the scale: a constant (100 for ``percent``), or the metric that gives it.
     kind
-        ``limit`` for what hardly changes (totals, maxima), ``flags`` for a bit mask, ``counter`` for
+        ``limit`` for values that hardly change (totals, maxima), ``flags`` for a bit mask, ``counter`` for
         totals that only grow, else ``gauge``.
     per_second
-        True when ``read`` gives a total that grows: the reading is then its growth per second,
-        by the time that really passed.
+        True if ``read`` returns a growing total: the reading is then its growth per second of real time.
     covers_tick
-        True when a reading is of all the time since the tick before, as rates are: who replays less often
-        than was recorded takes their mean.
+        True if a reading covers all the time since the previous tick, as rates do. A replay at a longer interval
+        than the recording's then takes the mean.
     cadence
-        ``slow`` for a reading that costs more than about 0.2 ms; ``limit`` metrics are slow anyway.
+        ``slow`` for a reading that costs more than about 0.2 ms; ``limit`` metrics are always slow.
     overview
-        True for the few that every view shows.
+        True for the few metrics that every view shows.
     """
 
     name: str
@@ -106,20 +105,20 @@ class Metric(Struct, frozen=True):
             force_setattr(self, "maximum", 100.0)
 
     def checked(self, value: float) -> Reading:
-        """Return a value that was read as a reading: ``implausible`` where its unit can't be so much.
+        """Return the reading for a raw value: ``implausible`` if the value is out of the range of its unit.
 
-        Some drivers answer with success and a pattern of bits.
+        Some drivers report success and return a bit pattern.
         """
         lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
-        if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL):  # nor is NaN
+        if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL):  # or NaN
             return "implausible"
-        # A share may come out a little above its whole by rounding of two clocks.
+        # Rounding of two clocks can push a share slightly above its maximum.
         if self.maximum is not None and value > self.maximum and self.unit in SHARES:
             return self.maximum
         return float(value)
 
     def info(self) -> MetricInfo:
-        """Return what goes over the wire."""
+        """Return the metric's description as sent over the wire."""
         shown = {name: getattr(self, name) for name in MetricInfo.__struct_fields__}
         shown["cadence"] = "slow" if self.kind == "limit" else self.cadence
         shown["flags"] = {str(bit): meaning for bit, meaning in self.flags.items()}

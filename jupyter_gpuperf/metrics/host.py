@@ -1,6 +1,6 @@
-"""The machine around the devices. The calls are psutil's, by name, and those of ``sources/host.py``.
+"""The host of the devices. The calls are those of psutil, by name, and of ``sources/host.py``.
 
-What a container may use counts, where it is less than the machine has.
+In a container, its limits count where they are lower than the machine's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much device memory is in use."""
+"""Use of device memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ _metric = partial(Metric, family="memory")
 _limit = partial(_metric, kind="limit")
 
 NVML_MEMORY_V2: Final = 0x02000028
-"""``nvmlMemory_v2``: tells memory that the driver reserves for itself from memory in use, as
-``nvidia-smi`` does. The first form of the call counts both as used."""
+"""``nvmlMemory_v2``: separates memory reserved by the driver from memory in use, as ``nvidia-smi`` does. The first
+version of the call counts both as used.
+"""
 
 
 def _memory(nvml: Calls) -> Any:  # a ctypes struct of pynvml

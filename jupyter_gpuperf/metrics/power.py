@@ -1,4 +1,4 @@
-"""What the board draws, and may draw."""
+"""Power draw of the board, and its limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METRICS = (
         "power_watts",
         "Power",
         "Draw of the whole board, as nvidia-smi shows it: on recent chips the mean of a second.",
-        lambda nvml: nvml("nvmlDeviceGetPowerUsage") / 1000,  # NVML answers in mW
+        lambda nvml: nvml("nvmlDeviceGetPowerUsage") / 1000,  # NVML returns mW
         overview=True,
         maximum_metric="power_limit_watts",
     ),

@@ -1,4 +1,4 @@
-"""How hot the device is."""
+"""Temperatures of the device."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ METRICS = (
         "temperature_memory_celsius",
         "Memory temperature",
         "Temperature of the device memory, on boards that measure it.",
-        # Boards without the sensor answer 0.
+        # Boards without the sensor return 0.
         lambda nvml: nvml("field_value", FIELD_MEMORY_TEMPERATURE) or None,
         maximum=110.0,
     ),

@@ -1,5 +1,5 @@
-"""The precision profiler: a piece of the user's own code under every precision, timed, counted and checked.
+"""The precision profiler: run a cell in every precision, time it, count its operators and check its numbers.
 
-It runs in the user's own process, because that is where the model lies, and leaves everything as after one ordinary
-run. Standard library only at module level; torch is imported when something is profiled.
+It runs in the kernel process, because the model lives there. Afterwards the state is as after one ordinary run.
+Standard library only at module level; torch is imported when a cell is profiled.
 """

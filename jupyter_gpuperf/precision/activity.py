@@ -1,4 +1,4 @@
-"""How much of the time the tensor cores were at work, by the GPU's own counter: what no kernel's name can tell."""
+"""Measure tensor-core activity with the GPU's own counter, which kernel names can't give."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from jupyter_gpuperf.sources import Source, source_from
 
 METRIC: Final = "tensor_active_percent"
 SETTLE_SECONDS: Final = 0.15
-"""The counter's samples are at least 0.09 s apart: the first one must be of the cell at work."""
+"""The counter's samples are at least 0.09 s apart. Wait so that the first sample falls into the running cell."""
 COUNTED_SECONDS: Final = 0.4
 
 
 class TensorActivity:
-    """One device's counter; Hopper and newer chips have it (GPM).
+    """The tensor-core counter of one device (GPM; Hopper and later).
 
     Parameters
     ----------
     uuid
-        The device's, as the driver writes it.
+        The device's UUID, as the driver writes it.
     source
-        Reads the driver.
+        Source that reads the driver; NVML by default.
     """
 
     def __init__(self, uuid: str, source: Source | None = None) -> None:
@@ -36,9 +36,9 @@ class TensorActivity:
     def ratio(
         self, run: Callable[[], object], clock: Callable[[], float] = time.perf_counter
     ) -> float | None:
-        """Return the share of time (0 to 1) while ``run``, which waits for the device, runs again and again.
+        """Return the share of time (0 to 1) in which the tensor cores are active while ``run`` is repeated.
 
-        ``None`` where the device has no such counter, or the driver does not tell.
+        ``run`` must wait for the device. ``None`` when the device has no such counter or the driver reports no value.
         """
         if self._uuid not in {each.uuid for each in self._source.devices().devices}:
             return None
@@ -50,7 +50,7 @@ class TensorActivity:
         return value / 100 if isinstance(value, float) else None
 
     def close(self) -> None:
-        """Let go of the driver."""
+        """Close the connection to the driver."""
         self._source.close()
 
 

@@ -1,4 +1,4 @@
-"""Which mode to use, in one sentence, and what keeps it from gaining more. Each sentence rests on a figure of this profile."""
+"""Recommend a mode in one sentence and explain what limits the gain. Every sentence rests on a measured figure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from jupyter_gpuperf.precision.numerics import CLOSE, UNKNOWN, WITHIN
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 
 WORTH_RATIO: Final = 1.03
-"""A speed-up whose interval begins below this is not worth a change."""
+"""A speed-up is worth a change only if its interval begins above this."""
 IDLE_RATIO: Final = 0.7
-"""A GPU whose kernels fill less of a step than this waits for the host."""
+"""When GPU kernels fill less than this share of a step, the GPU waits for the host."""
 STAYED: Final = 3
 LOW_SHARE: Final = 0.5
 REASONS: Final = {
     "kept for accuracy": "kept in fp32 by autocast for accuracy.",
     "its inputs are outside of autocast": "given fp32 from outside of autocast.",
 }
-"""Why an operator stayed in fp32 → how that is said, where it is worth saying."""
+"""Reason why an operator stayed in fp32 → the words that report it. Other reasons are not reported."""
 
 
 def choose(profile: Profile) -> None:
-    """Fill in the recommended mode and the sentence."""
+    """Fill in the recommended mode and the sentence that explains it."""
     able = [each for each in profile.modes if each.step_seconds is not None]
     sound = [each for each in able if _sound(each)]
     gaining = [each for each in sound if _gain(profile, each)["low"] > WORTH_RATIO]
@@ -40,7 +40,10 @@ def _fastest(outcomes: list[ModeOutcome]) -> ModeOutcome:
 
 
 def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
-    """Return the fastest, or bf16 where fp16 is not clearly faster: it has fp32's range and needs no gradient scaler."""
+    """Return the fastest mode, but bf16 unless fp16 is clearly faster.
+
+    bf16 has fp32's range and needs no gradient scaler.
+    """
     fastest = _fastest(gaining)
     with_range = fastest.mode.replace("fp16", "bf16")
     other = next((each for each in gaining if each.mode == with_range), fastest)
@@ -49,7 +52,7 @@ def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
 
 
 def _alike(first: ModeOutcome, other: ModeOutcome) -> bool:
-    """Tell whether the intervals of their steps overlap."""
+    """Return whether the intervals of both step times overlap."""
     one, two = first.step_seconds, other.step_seconds
     return bool(one and two and one["low"] <= two["high"] and two["low"] <= one["high"])
 
@@ -60,7 +63,7 @@ def _verdict(outcome: ModeOutcome) -> str | None:
 
 def _sound(outcome: ModeOutcome) -> bool:
     if outcome.numerics is None:
-        return True  # not asked for, or a compiled variant: then its eager mode was looked at
+        return True  # numerics not requested, or a compiled variant, whose eager mode was compared
     verdict = outcome.numerics.get("verdict", UNKNOWN)
     relative = outcome.numerics.get("first_loss_relative")
     is_tiny = relative is not None and relative < 1e-2
@@ -90,7 +93,7 @@ def _recommendation(profile: Profile, best: ModeOutcome) -> str:
 
 
 def as_part(sentence: str) -> str:
-    """Return a sentence so that it can stand within another one."""
+    """Return a sentence in the form of a clause: lower-case start, no full stop."""
     return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}"
 
 
@@ -121,13 +124,14 @@ def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
 
 
 def explain(profile: Profile, facts: dict[str, Any]) -> None:
-    """Fill in why there is not more to gain, and what to try next.
+    """Fill in why there is no more to gain, and what to try next.
 
     Parameters
     ----------
     facts
-        ``odd_shapes``: names of layers whose sizes are no multiples of 8; ``loads``: whether the cell loops over a loader; ``compiled``: whether that was asked for;
-        ``convolutions``: whether a model has any, in the plain memory format.
+        ``odd_shapes``: names of layers whose sizes are not multiples of 8; ``loads``: whether the cell uses a
+        DataLoader; ``compiled``: whether torch.compile was requested; ``convolutions``: whether a model has
+        convolutions in the default memory format.
     """
     best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
     reasons = (
@@ -154,7 +158,7 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
 
 
 def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
-    """Return why it is not fp16, where that looks faster."""
+    """Return why fp16 is not recommended although it looks faster."""
     other = profile.mode(best.mode.replace("bf16", "fp16"))
     if other is None or other is best or profile.recommended != best.mode:
         return None

@@ -1,7 +1,7 @@
-"""Counts which operator really ran in which number format, after all casts, forward and backward.
+"""Count which operator ran in which dtype, after all casts, forward and backward.
 
-By a dispatch mode, below autocast: what it sees is what the kernels get. It costs some microseconds an operator, so
-nothing is timed meanwhile.
+A dispatch mode below autocast sees what the GPU kernels get. It costs some microseconds per operator, so nothing is
+timed meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECURRENT: Final = {
     "mkldnn_rnn_layer": 1,
     "mkldnn_rnn_layer_backward": 2,
 }
-"""Operator → how many products of each weight it makes; torch has no formula for these."""
+"""Operator → how many products it computes with each weight. torch has no FLOP formula for these operators."""
 CASTS: Final = ("_to_copy", "_autocast_to_reduced_precision", "_autocast_to_full_precision")
 
 VIEWS: Final = {
@@ -35,13 +35,13 @@ KEPT_FOR_ACCURACY: Final = {
     *("sum", "mean", "dist", "var", "std"),
 }
 KEPT_FAMILIES: Final = ("softmax", "norm", "loss", "upsample", "cross_entropy")
-"""Of operators for which autocast keeps float32: words of their names, and pieces."""
+"""Operators that autocast keeps in float32: whole words of their names, and parts of their names."""
 OF_THE_OPTIMIZER: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
 
 
 @dataclass(slots=True)
 class OperatorCount:
-    """One operator in one format."""
+    """Calls and FLOPs of one operator in one dtype."""
 
     operator: str
     dtype: str
@@ -51,25 +51,25 @@ class OperatorCount:
 
 @dataclass(slots=True)
 class Census:
-    """What one run of a cell computed in."""
+    """Operators, dtypes and casts of one run of a cell."""
 
     operators: dict[tuple[str, str], OperatorCount] = field(default_factory=dict)
     casts: int = 0
     cast_bytes: int = 0
 
     def count(self, operator: str, dtype: str, flop: float) -> None:
-        """Add one call."""
+        """Add one call of an operator."""
         each = self.operators.setdefault((operator, dtype), OperatorCount(operator, dtype))
         each.calls += 1
         each.flop += flop
 
     @property
     def flop(self) -> float:
-        """Floating-point operations of products and convolutions."""
+        """FLOPs of all products and convolutions."""
         return sum(each.flop for each in self.operators.values())
 
     def flop_shares(self) -> dict[str, float]:
-        """Return format → its share of the operations, the largest first; empty where there are none."""
+        """Return dtype → its share of the FLOPs, the largest first; empty when nothing was counted."""
         sums: dict[str, float] = defaultdict(float)
         for each in self.operators.values():
             sums[each.dtype] += each.flop
@@ -77,7 +77,7 @@ class Census:
         return {name: flop / self.flop for name, flop in largest_first if flop}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data; of the operators that stayed in float32 also why, the most frequent first."""
+        """Return the census as plain data. Operators that stayed in float32 carry the reason, most frequent first."""
         return {
             "flop": self.flop,
             "flop_shares": self.flop_shares(),
@@ -110,7 +110,7 @@ def why_float32(operator: str, flop: float) -> str:
 
 @contextlib.contextmanager
 def counting(torch: Any) -> Iterator[Census]:
-    """Count what runs inside."""
+    """Count the operators that run inside the context."""
     from torch.utils._pytree import tree_leaves
 
     census = Census()
@@ -136,7 +136,7 @@ def counting(torch: Any) -> Iterator[Census]:
 
 
 def observed(see: Callable[[Any, Any, Any, Any], object]) -> Any:
-    """Return a context in which ``see`` takes each operator that ran: the function, its arguments, and the result."""
+    """Return a context that passes each operator to ``see`` after it ran: function, args, kwargs and result."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Observing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
@@ -159,13 +159,13 @@ def _flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> f
 
     formula = flop_registry.get(function.overloadpacket)
     if formula is not None:
-        with contextlib.suppress(Exception):  # a shape that the formula does not know
+        with contextlib.suppress(Exception):  # the formula may not support this shape
             return float(formula(*args, **kwargs, out_val=result))
     return RECURRENT[name] * _recurrent_flop(args) if name in RECURRENT else 0.0
 
 
 def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
-    """Return the format that an operator computed in: of products, that of the narrowest factor."""
+    """Return the dtype that an operator computed in; for products, the dtype of the narrowest factor."""
     narrowest = min(inputs, key=lambda each: each.element_size()) if flop else inputs[0]
     dtype = str(narrowest.dtype).removeprefix("torch.")
     if flop and dtype == "float32" and narrowest.device.type == "cuda":
@@ -176,7 +176,7 @@ def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
 
 
 def _recurrent_flop(args: Any) -> float:
-    """Two operations per weight, time step and sequence."""
+    """Return two operations per weight, time step and sequence; 0 when the input is not a batch of sequences."""
     tensors = [each for each in args if hasattr(each, "dim")]
     if not tensors or tensors[0].dim() != 3:
         return 0.0

@@ -1,4 +1,4 @@
-"""Looks into what a mode computed: formats, kernels, numbers, energy. Nothing is timed meanwhile."""
+"""Examine what a mode computed: dtypes, GPU kernels, numbers, energy. Nothing is timed meanwhile."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ REFERENCE: Final = "fp32"
 OTHER_SEEDS: Final = (11, 23)
 POWER_SECONDS: Final = 3.0
 SETTLE_SECONDS: Final = 1.2
-"""The driver's power is a mean over the last second."""
+"""Wait before reading the power: the driver reports a mean over the last second."""
 
 
 class Checking:
-    """One session's looks; the fp32 run that all are held against is made once.
+    """The checks of one session. The fp32 reference is run once and shared.
 
     Parameters
     ----------
     steps
-        Optimizer steps of the loss curve; fewer where they would take too long, which is said.
+        Optimizer steps of the loss curve. Fewer when they would take too long; then ``warnings`` says so.
+    run_seconds
+        Seconds of one run of the cell.
     budget_seconds
-        How long all curves together may take, about.
+        Approximate time for all curves together.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Checking:
         self.warnings: list[str] = []
         steps_per_run = max(1, session.steps_per_run)
         runs = math.ceil(steps / steps_per_run)
-        curves = 2 + len(OTHER_SEEDS) + 3  # of fp32, and of three modes
+        curves = 2 + len(OTHER_SEEDS) + 3  # fp32, and three modes
         affordable = max(1, int(budget_seconds / max(run_seconds, 1e-6) / curves))
         self._runs = min(runs, affordable)
         self.steps_compared = self._runs * steps_per_run
@@ -57,14 +59,14 @@ class Checking:
         self._activity: TensorActivity | None = None
 
     def census(self, mode: str) -> dict[str, Any]:
-        """Return which operator ran in which format, over one run."""
+        """Return which operator ran in which dtype, over one run."""
         session = self._session
         with session.mode(mode), counting(session.torch) as census:
             session.run()
         return census.to_dict()
 
     def kernels(self, mode: str) -> dict[str, Any]:
-        """Return what the GPU's kernels were, over one run; or the reason why that is not known."""
+        """Return the GPU kernels by kind, over one run; or ``reason`` when the profiler can't be used."""
         session = self._session
         try:
             with session.mode(mode) as watch:
@@ -80,7 +82,10 @@ class Checking:
         return found
 
     def tensor_active_ratio(self, mode: str, uuid: str | None) -> float | None:
-        """Return the tensor cores' share of time by the counter of the device ``uuid``; ``None`` where there is none."""
+        """Return the share of time (0 to 1) in which the tensor cores of device ``uuid`` were active.
+
+        ``None`` when the device has no UUID or no such counter.
+        """
         if uuid is None:
             return None
         if self._activity is None:
@@ -121,7 +126,10 @@ class Checking:
         return operators
 
     def energy(self, mode: str, step_seconds: Interval | None) -> Interval | None:
-        """Return joules per step, from the power that the driver tells while the cell runs again and again."""
+        """Return joules per step, from the power that the driver reports while the cell is repeated.
+
+        ``None`` when the step was not timed or the driver reports no power.
+        """
         torch, session = self._session.torch, self._session
         if step_seconds is None:
             return None
@@ -133,7 +141,7 @@ class Checking:
                 if time.perf_counter() - began > SETTLE_SECONDS:
                     try:
                         watts.append(torch.cuda.power_draw() / 1000)
-                    except Exception:  # noqa: BLE001  (whatever it is, the power is not known)
+                    except Exception:  # noqa: BLE001  (whatever the error, the power is unknown)
                         return None
         if not watts:
             return None
@@ -141,7 +149,7 @@ class Checking:
         return {name: value * step_seconds["value"] for name, value in power.items()}
 
     def close(self) -> None:
-        """Let go of the fp32 run's gradients, and of the driver."""
+        """Free the gradients of the fp32 run and close the connection to the driver."""
         vars(self).pop("_reference", None)
         if self._activity is not None:
             self._activity.close()

@@ -1,4 +1,4 @@
-"""torch.compile on a cell: its models are compiled in place, so that the cell and the functions behind it stay as they are."""
+"""Run torch.compile on a cell. Its models are compiled in place; the cell and the functions it calls stay unchanged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gpuperf.precision.session import Session
 from jupyter_gpuperf.precision.timing import Stopwatch, Variant
 
 SETTLING_RUNS: Final = 3
-"""After the first: the optimizer's state, or another shape, may make it compile once more."""
+"""Runs after the first: the optimizer's state or a new shape may cause another compilation."""
 
 
 class Compilation:
@@ -20,7 +20,7 @@ class Compilation:
     Raises
     ------
     Unavailable
-        ``nothing_to_compile``, or what :func:`check_compiler` says.
+        ``nothing_to_compile``, or an error of :func:`check_compiler`.
     """
 
     def __init__(self, session: Session) -> None:
@@ -39,25 +39,25 @@ class Compilation:
         self._compiled: list[tuple[Any, Any]] = []
 
     def begin(self) -> None:
-        """Forget what was compiled for another mode, and let the models be compiled anew."""
+        """Drop what was compiled for another mode, and compile the models again when they run."""
         torch = self._session.torch
         torch.compiler.reset()
         self._session.fresh()
-        # Not module.compile(): for torch's own containers, that compiles nothing and does not say so.
+        # Not module.compile(): for torch's own containers it silently compiles nothing.
         self._compiled = [(each, torch.compile(each.forward)) for each in self._modules]
 
     def end(self) -> None:
-        """Forget what was compiled."""
+        """Drop the compiled code."""
         self._session.fresh()
         self._session.torch.compiler.reset()
 
     def in_place(self) -> None:
-        """Let the models run compiled, until the fresh state is put back."""
+        """Make the models run compiled until the fresh state is restored."""
         for module, forward in self._compiled:
             module.forward = forward
 
     def measure(self, stopwatch: Stopwatch, variant: Variant) -> dict[str, Any]:
-        """Compile by running, and return the seconds that took, with the graphs, breaks and recompilations."""
+        """Compile by running. Return the seconds it took, the graphs, the graph breaks and the recompilations."""
         session = self._session
         with stopwatch.using(variant):
             counts = _counters()
@@ -77,7 +77,7 @@ class Compilation:
 
 
 def _counters() -> Callable[[], dict[str, int]]:
-    """Return what reads torch's counters from now on; where this torch keeps them elsewhere, it tells nothing."""
+    """Return a function that reads torch's counters from now on; it returns ``{}`` when this torch has none."""
     try:
         from torch._dynamo.utils import counters
     except ImportError:

@@ -1,4 +1,4 @@
-"""Finds in a cell's syntax tree what it does besides computing: every run would repeat that."""
+"""Find side effects in a cell's syntax tree: every run would repeat them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_NAMED: Final = 4
 
 
 def warnings_of(tree: ast.AST) -> list[str]:
-    """Return what a reader must know of what the code does besides computing.
+    """Return warnings about the side effects of the code that every run repeats.
 
     Raises
     ------
@@ -73,10 +73,10 @@ def _repeated(call: ast.Call, owner: str, name: str) -> str | None:
 
 
 def mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names that code may use: its own, and those of the notebook's functions that it names."""
+    """Return the names that code may use: its own, and those used by the notebook's functions and classes it names."""
     found: dict[str, None] = {}
     waiting = [code]
-    for each in waiting:  # grows meanwhile
+    for each in waiting:  # the list grows during the loop
         for name in names_in(each):
             if name not in found:
                 found[name] = None

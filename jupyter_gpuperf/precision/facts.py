@@ -7,11 +7,11 @@ from typing import Any, Final
 from jupyter_gpuperf.precision.session import Session
 
 MULTIPLE: Final = 8
-"""Sizes that tensor cores of 16-bit formats like."""
+"""Tensor cores in 16-bit formats are fastest with sizes that are multiples of this."""
 
 
 def warnings_of(session: Session) -> list[str]:
-    """Return what a reader must know of how this was measured."""
+    """Return warnings about how the cell was measured."""
     said = []
     if session.device.type == "cpu":
         said.append(
@@ -36,7 +36,7 @@ def warnings_of(session: Session) -> list[str]:
 
 
 def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
-    """Return what advice rests on; see :func:`advice.explain`."""
+    """Return the facts that advice rests on; see :func:`advice.explain`."""
     torch, roots = session.torch, session.models_used()
     used = map(session.subject.namespace.get, session.names_used())
     return {

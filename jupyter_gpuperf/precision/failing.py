@@ -1,4 +1,4 @@
-"""What went wrong in a mode, in the shape of every refusal; keeps no reference to the error's objects."""
+"""Describe what failed in a mode, in the form of every refusal. No reference to the error's objects is kept."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ LONGEST: Final = 300
 
 
 def described(error: BaseException) -> dict[str, str]:
-    """Return ``{"code", "message", "hint"}``."""
+    """Return ``{"code", "message", "hint"}`` for an error in one mode."""
     cause = error.cause if isinstance(error, VariantFailed) else error
     if isinstance(cause, GpuPerfError):
         return cause.to_dict()
-    # By name: torch may not be imported here, and older ones have it elsewhere.
+    # Compared by name: torch may not be imported here, and older versions define it elsewhere.
     if type(cause).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(cause):
         return {
             "code": "out_of_memory",
@@ -30,7 +30,7 @@ def described(error: BaseException) -> dict[str, str]:
 
 
 def as_it_is(error: BaseException) -> dict[str, str]:
-    """Return the same where it was the ordinary run that raised."""
+    """Return ``{"code", "message", "hint"}`` when the ordinary run raised."""
     return {
         "code": "cell_failed",
         "message": f"The cell raised {type(error).__name__}: {_words(error)}",

@@ -1,4 +1,4 @@
-"""What a GPU's kernels were, by their names: how much of their time they spent in tensor cores."""
+"""Classify GPU kernels by name: how much of their time do they spend in tensor cores?"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TENSOR_CORES: Final = re.compile(
     r"nvjet|tensorop|[hs]?(884|1688|16816|161616)|[hiq]mma|xmma|wgmma|tcgen05|flash_(fwd|bwd)"
     r"|fmha|cudnn_.*sdpa|cudnn.*flash|sm\d+_xmma|bf16gemm|fp16gemm"
 )
-"""Of cuBLAS since CUDA 12.8 (nvjet) and before, CUTLASS, cuDNN and FlashAttention."""
+"""Kernels of cuBLAS (nvjet since CUDA 12.8, and the older names), CUTLASS, cuDNN and FlashAttention."""
 NO_TENSOR_CORES: Final = re.compile(r"sgemm|simt|ffma|dgemm|gemv")
 NOT_KERNELS: Final = ("Memcpy", "Memset", "ProfilerStep", "Optimizer.")
 PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", re.IGNORECASE)
 
 
 def kind_of(name: str) -> str:
-    """Return ``tensor``, ``product`` (without tensor cores) or ``other`` for a kernel's name."""
+    """Return ``tensor``, ``product`` (without tensor cores) or ``other`` for the name of a GPU kernel."""
     lowered = name.lower()
     if NO_TENSOR_CORES.search(lowered) and not re.search(r"tensorop|nvjet|xmma.*16816", lowered):
         return "product"
@@ -30,7 +30,7 @@ def kind_of(name: str) -> str:
 
 
 def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Return the shares of tensor cores and of other products in all kernels' time, and the longest kernels."""
+    """Return the shares of tensor cores and of other products in all GPU kernel time, and the longest kernels."""
     total = sum(seconds.values())
     if total <= 0:
         return {"reason": "no kernels were seen"}
@@ -47,7 +47,7 @@ def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
 
 
 def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:
-    """Return kernel's name → seconds on the GPU, over one run.
+    """Return GPU kernel name → seconds on the GPU, over one run.
 
     Raises
     ------

@@ -1,8 +1,9 @@
-"""What each mode does around a cell, so that it computes as a loop that was written for this mode by hand.
+"""Set up each mode around a cell so that it computes like a loop written for this mode by hand.
 
-Autocast is entered around the whole cell, which by itself would be wrong twice: the backward pass and the optimizer
-would run under it, and a weight that was cast once would be used, stale, by all later steps (training stands still,
-and looks faster). So both are taken out of it, and the casts are forgotten where a hand-written loop leaves autocast.
+Autocast is entered around the whole cell. That alone would be wrong in two ways. The backward pass and the optimizer
+would run under autocast. And a weight that was cast once would be used, stale, by all later steps: training stands
+still and looks faster. So both run outside autocast, and the cast cache is cleared where a hand-written loop leaves
+autocast.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jupyter_gpuperf.state.switches import float32_as
 
 MODES: Final = ("fp32", "tf32", "bf16", "fp16")
 NOW: Final = "now"
-"""As the user has it: no switch is turned."""
+"""The user's own setting: no switch is changed."""
 AUTOCAST: Final = {"bf16": "bfloat16", "fp16": "float16"}
 UNSUPPORTED_REASONS: Final = {
     ("tf32", "cpu"): "A processor has no TF32.",
@@ -32,18 +33,18 @@ UNSUPPORTED_REASONS: Final = {
 
 @dataclass(slots=True)
 class Watch:
-    """What happened in a run. Callbacks cost nothing where they are ``None``.
+    """Records what happens in a run. Callbacks that are ``None`` cost nothing.
 
     Parameters
     ----------
     on_loss
-        Takes each tensor that a backward pass starts from, unscaled.
+        Called with each tensor that a backward pass starts from, unscaled.
     on_gradients
-        Takes an optimizer whose gradients are complete and unscaled, before it steps.
+        Called with an optimizer before it steps, when its gradients are complete and unscaled.
     on_step
-        Takes the optimizer after its step.
+        Called with the optimizer after its step.
     initial_scale
-        What a gradient scaler begins with, where the mode needs one.
+        Initial scale of the gradient scaler, for modes that need one.
     """
 
     on_loss: Callable[[Any], object] | None = None
@@ -53,7 +54,7 @@ class Watch:
     steps: dict[int, int] = field(default_factory=dict)
     backwards: int = 0
     own_autocast: list[str] = field(default_factory=list)
-    """Dtypes of autocast contexts that the cell enters by itself."""
+    """Dtypes of the autocast contexts that the cell itself enters."""
     scaling: Scaling | None = None
 
     @property
@@ -64,18 +65,18 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class ModeContext:
-    """What the modes need to know of the cell."""
+    """Facts about the cell that the modes need."""
 
     device_type: str
     has_scaler: bool = False
     own_autocast: str | None = None
-    """The dtype of the cell's own autocast."""
+    """The dtype of the cell's own autocast; ``None`` without one."""
     clipped: tuple[Any, ...] = ()
     """Optimizers whose gradients the cell clips."""
 
 
 def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
-    """Refuse a mode that is not to be had here.
+    """Refuse a mode that is not available here.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
 
 @contextlib.contextmanager
 def applied(torch: Any, mode: str, around: ModeContext, watch: Watch) -> Iterator[None]:
-    """Let what runs inside compute in ``mode``, and tell ``watch`` what it does."""
+    """Run the body in ``mode`` and report to ``watch`` what it does."""
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):
             stack.enter_context(float32_as(torch, mode))
@@ -115,13 +116,13 @@ def applied(torch: Any, mode: str, around: ModeContext, watch: Watch) -> Iterato
             stack.enter_context(torch.autocast(around.device_type, dtype=dtype))
         elif mode == NOW:
             stack.enter_context(_own_autocast_noted(torch, watch))
-        # Innermost: a step that raises has left autocast, and enters it again before the mode ends.
+        # Innermost: when a step raises, its autocast exit must be undone before the mode ends.
         stack.enter_context(_steps(outside, watch))
         yield
 
 
 class _Outside:
-    """Takes a piece out of autocast, as a hand-written loop has it outside of the ``with``."""
+    """Runs code outside autocast, where a hand-written loop has it outside the ``with``."""
 
     def __init__(self, torch: Any, device_type: str | None) -> None:
         self._torch, self._device_type = torch, device_type
@@ -149,7 +150,7 @@ def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
-    """``tensor.backward()`` ends in ``torch.autograd.backward``."""
+    """Wrap ``torch.autograd.backward``, which ``tensor.backward()`` also calls, and ``torch.autograd.grad``."""
     backward, grad, scaling = torch.autograd.backward, torch.autograd.grad, watch.scaling
 
     @functools.wraps(backward)
@@ -185,7 +186,7 @@ def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
 
 
 class _Steps:
-    """What is done before and after each step of any optimizer."""
+    """Hooks before and after each step of any optimizer."""
 
     def __init__(self, outside: _Outside, watch: Watch) -> None:
         self._outside, self._watch = outside, watch
@@ -193,7 +194,7 @@ class _Steps:
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if args[1:] or kwargs.get("closure") is not None:
-            return  # a closure holds a forward pass, which belongs inside
+            return  # a closure holds a forward pass, which must run under autocast
         if self._watch.scaling is not None:
             self._watch.scaling.before_step(optimizer)
         if self._watch.on_gradients is not None:
@@ -211,7 +212,7 @@ class _Steps:
         watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
         if watch.on_step is not None:
             watch.on_step(optimizer)
-        self._outside.forget_casts()  # the weights are others now
+        self._outside.forget_casts()  # the weights have changed
 
     def leave(self, most: int | None = None) -> None:
         """Enter autocast again, also after a step that raised."""
@@ -237,7 +238,7 @@ def _steps(outside: _Outside, watch: Watch) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:
-    """A weight that is cast without gradients must not serve a pass that needs them."""
+    """Clear the cast cache when ``no_grad`` ends: a weight cast without gradients must not serve a pass with them."""
 
     def forgetting(leave: Any) -> Any:
         @functools.wraps(leave)

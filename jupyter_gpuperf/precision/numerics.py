@@ -1,7 +1,7 @@
-"""Whether a mode computes the same: how far it is from fp32, held against how far fp32 is from itself.
+"""Judge whether a mode computes the same: compare its distance from fp32 with fp32's distance from itself.
 
-fp32 is run twice alike (its own noise: atomics add in any order) and with other seeds (what is random in training
-anyway). A deviation means something only against these floors.
+fp32 is run twice with the same seed (its own noise: atomics add in any order) and with other seeds (the randomness
+that training has anyway). A deviation means something only relative to these floors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EPSILON: Final = {
     "float64": 2.0**-52,
 }
 DIVERGES: Final = 8.0
-"""An operator diverges when its output is off by so many of its format's own roundings."""
+"""An operator diverges when its output is off by this many rounding errors of its format."""
 WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unknown"
 FLOORS: Final = {
     "seed": "seed noise",
@@ -31,24 +31,27 @@ FLOORS: Final = {
 }
 CLOSE_RATIO: Final = 3.0
 RANDOM_RATIO: Final = 2.0
-"""A loader draws a seed for its workers, used or not: what is drawn must show, too."""
+"""Seed noise counts as random above this multiple of the repeat noise.
+
+A draw alone is no proof: a DataLoader draws a seed for its workers even when it is not used.
+"""
 
 
 @dataclass(slots=True)
 class Floors:
-    """How far fp32 is from itself, as root mean square differences of the loss.
+    """How far fp32 is from itself, as root-mean-square differences of the loss.
 
     Parameters
     ----------
     repeat
-        Between two runs alike.
+        Between two identical runs.
     seed
-        Between seeds; zero where nothing in the cell is random.
+        Between seeds; zero when nothing in the cell is random.
     step
-        By how much one step changes the loss: the scale where nothing is random.
+        How much one step changes the loss: the scale when nothing is random.
     is_random
-        Whether a seed makes a difference. Where it does not, runs of other seeds differ as much as two runs alike,
-        which is next to nothing: held against that, every format would be far off.
+        Whether a seed makes a difference. If not, runs with other seeds differ as little as two identical runs,
+        and every format would look far off against that floor.
     """
 
     repeat: float = 0.0
@@ -59,12 +62,12 @@ class Floors:
 
     @property
     def floor(self) -> tuple[float, str]:
-        """The floor to hold deviations against, and what it is."""
+        """The floor that deviations are compared with, and its description."""
         other, name = (self.seed, "seed") if self.is_random else (self.step, "step")
         return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
 
     def to_dict(self) -> dict[str, float]:
-        """Return them as plain data."""
+        """Return the floors as plain data."""
         names = ("repeat", "seed", "step", "gradient_repeat")
         return {name: getattr(self, name) for name in names}
 
@@ -76,7 +79,7 @@ class Numerics:
     Attributes
     ----------
     against_floor
-        The loss's deviation as a multiple of the floor; ``None`` where there is none.
+        The loss's deviation as a multiple of the floor; ``None`` when the floor is zero or nothing can be compared.
     """
 
     verdict: str = UNKNOWN
@@ -85,7 +88,7 @@ class Numerics:
     details: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the comparison as plain data."""
         return {
             "verdict": self.verdict,
             "sentence": self.sentence,
@@ -95,7 +98,7 @@ class Numerics:
 
 
 def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
-    """Return fp32's floors from the reference, a run alike, and runs of other seeds."""
+    """Return fp32's floors from the reference, an identical run, and runs with other seeds."""
     losses = reference.curve
     steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
     repeat = difference(losses, again.curve)
@@ -161,13 +164,13 @@ def _judge(found: Numerics, floors: Floors) -> None:
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the root mean square difference of two curves, over what both have."""
+    """Return the root-mean-square difference of two curves, over their common length."""
     squares = [(a - b) ** 2 for a, b in zip(one, other, strict=False)]
     return math.sqrt(statistics.fmean(squares)) if squares else 0.0
 
 
 def relative_distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
-    """Return ``|one - other| / |other|`` over all tensors of both; ``None`` where that is not defined."""
+    """Return ``|one - other| / |other|`` over all tensors in both; ``None`` when it is not defined."""
     apart = size = 0.0
     for name in one.keys() & other.keys():
         apart += float((one[name].double() - other[name].double()).square().sum())
@@ -176,7 +179,10 @@ def relative_distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float
 
 
 def cosine(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
-    """Return the cosine of the angle between all tensors of both, as one long vector."""
+    """Return the cosine of the angle between ``one`` and ``other``, each taken as one long vector.
+
+    ``None`` when one of them is zero or not finite.
+    """
     dot = mine = theirs = 0.0
     for name in one.keys() & other.keys():
         a, b = one[name].double(), other[name].double()
@@ -189,7 +195,7 @@ def cosine(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
 
 
 def gradient_report(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the tensors of two runs compare: in all, and the parameters that are furthest off."""
+    """Return how the tensors of two runs compare: overall, and for the five parameters that are furthest off."""
     rows = []
     for name in sorted(one.keys() & other.keys()):
         mine, theirs = one[name], other[name]
@@ -222,16 +228,16 @@ def gradient_report(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[st
 
 
 def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> dict[str, Any] | None:
-    """Return the first operator whose output is not that of fp32 but for its format's rounding.
+    """Return the first operator whose output differs from fp32's by more than its format's rounding.
 
-    ``None`` where there is none, or where the two runs took different operators before one was found.
+    ``None`` when there is none, or when the two runs took different operators before one was found.
     """
     epsilon = EPSILON["float32"]
     for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
         if (one.name, one.shape) != (other.name, other.shape):
             return None
         broken = not math.isfinite(one.norm) and math.isfinite(other.norm)
-        # What was rounded once stays rounded, also in operators that go on in float32.
+        # A rounded value stays rounded, also in later operators that run in float32.
         epsilon = max(epsilon, EPSILON.get(one.dtype, 0.0))
         apart = abs(one.norm - other.norm) / other.norm if other.norm > 0 else 0.0
         if broken or apart > DIVERGES * epsilon:

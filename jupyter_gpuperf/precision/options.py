@@ -1,4 +1,4 @@
-"""What may be asked of a profile. Standard library only."""
+"""Options of a profile. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ DEFAULT_STEPS: Final = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What is asked for.
+    """The options of a profile.
 
     Parameters
     ----------
     modes
-        Of :data:`modes.MODES`; fp32 is always measured, because all else is held against it.
+        Of :data:`modes.MODES`; fp32 is always measured, because it is the reference.
+    compile
+        Whether to measure torch.compile too.
     steps
         Optimizer steps of the loss curves that are compared.
     time_limit_seconds
-        How long the steps are timed at most; without it 7 s, or 60 where ``rigorous``.
+        Limit for timing the steps; by default 7 s, or 60 s when ``rigorous``.
     """
 
     modes: tuple[str, ...] = MODES
@@ -36,13 +38,13 @@ class Options:
 
     @property
     def limit_seconds(self) -> float:
-        """How long the steps are timed, and at most as long again for comparing their numbers."""
+        """Seconds for timing the steps. Comparing their numbers may take at most as long again."""
         if self.time_limit_seconds is not None:
             return self.time_limit_seconds
         return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS
 
     def checked(self) -> Options:
-        """Return them, or refuse.
+        """Return the options after checking them.
 
         Raises
         ------

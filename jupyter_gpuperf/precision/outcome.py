@@ -1,4 +1,4 @@
-"""What a profile found, as plain data. Standard library only."""
+"""The outcome of a profile, as plain data. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from jupyter_gpuperf.measure.statistics import Interval
 
 @dataclass(slots=True)
 class ModeOutcome:
-    """One mode's figures; those that could not be had are ``None``, and ``error`` or ``reasons`` say why.
+    """The figures of one mode. A figure that could not be measured is ``None``.
+
+    ``error``, or ``reason`` in ``kernels``, gives the cause.
 
     Attributes
     ----------
     step_seconds, device_seconds, host_seconds
-        Seconds per optimizer step (per run of the cell where it takes none): as the user waits for it, as the GPU
-        counts it, and until the host has given all its work away.
+        Seconds per optimizer step (per run, when the cell takes no steps): as the user waits for it, as the GPU
+        counts it, and until the host has launched all its work.
     speedup
         How many times faster than fp32.
     speedup_over_now
-        The same against how the cell runs now.
+        How many times faster than the cell as it runs now.
     tensor_active_ratio
-        The tensor cores' share of time by the GPU's own counter; ``None`` where it has none.
+        Share of time (0 to 1) in which the tensor cores are active, by the GPU's own counter; ``None`` without one.
     """
 
     mode: str
@@ -44,22 +46,22 @@ class ModeOutcome:
     samples: list[float] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it in the documented shape."""
+        """Return the figures in the documented form."""
         return asdict(self)
 
 
 @dataclass(slots=True)
 class Profile:
-    """The whole answer.
+    """The complete result of a profile.
 
     Attributes
     ----------
     now
-        How the cell runs without any of this: the mode that is the same, or figures of its own.
+        Figures of the cell as it runs now; ``None`` when the measured mode ``same_as_now`` is the same.
     sentence
-        The answer in one sentence.
+        The result in one sentence.
     code
-        The cell as one would write it, or the lines to add; empty where nothing is to be changed.
+        The cell rewritten for the recommended mode, or the lines to add; empty when nothing needs to change.
     why_not_more, next_steps
         Sentences.
     """
@@ -75,17 +77,17 @@ class Profile:
     warnings: list[str] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     cell: str = ""
-    """What tells cells apart: a checksum of the source."""
+    """Identifies the cell: a CRC-32 checksum of its source."""
     steps_per_run: int = 0
     numerics_steps: int = 0
     seconds: float = 0.0
 
     def mode(self, name: str) -> ModeOutcome | None:
-        """Return one mode's figures."""
+        """Return the figures of one mode; ``None`` when it was not profiled."""
         return next((each for each in self.modes if each.mode == name), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it in the documented shape: fresh, plain data."""
+        """Return the profile in the documented form, as new plain data."""
         found = asdict(self)
         del found["cell"]
         return found

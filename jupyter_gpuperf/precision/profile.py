@@ -1,4 +1,4 @@
-"""Profiles a cell: the ordinary run, then the modes in turn, then what they computed. The order of the passes is here."""
+"""Profile a cell: the ordinary run, the modes in turn, then what they computed. Defines the order of the passes."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def run_profile(
     source: str = "",
     say: Say = lambda ratio, words: None,
 ) -> Profile:
-    """Profile a cell; afterwards, whatever happened, everything is as after one ordinary run.
+    """Profile a cell. Afterwards the state is as after one ordinary run, also after an error.
 
     Raises
     ------
     CellFailed
         The ordinary run raised; the state is as before it.
     GpuPerfError
-        It was refused, with the reason.
+        The profile was refused, with the reason.
     """
     import torch
 
@@ -76,12 +76,12 @@ class _Profiling:
             names.append(NOW)
         self._outcomes = {name: ModeOutcome(name) for name in names}
         self._variants = {name: Variant(name, name) for name in names}
-        """Those that go on; what fails is taken out."""
+        """The variants that still run; those that fail are removed."""
         self._now = same_as_now or NOW
         self._profile = Profile(modes=[], now=None, same_as_now=same_as_now)
 
     def run(self) -> Profile:
-        """Make all passes."""
+        """Run all passes and return the profile."""
         profile, options = self._profile, self._options
         self._warm_up()
         found = self._timed()
@@ -97,7 +97,7 @@ class _Profiling:
             run_seconds=reference.run_seconds if reference else 0.0,
             budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
-        with contextlib.closing(checking):  # an interrupt, too, lets go of the driver
+        with contextlib.closing(checking):  # also closes the driver after an interrupt
             self._looked_into(checking)
         if options.compile:
             self._compiled()
@@ -183,7 +183,7 @@ class _Profiling:
                     outcome.numerics = checking.numerics(name)
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
-            except Exception as error:  # noqa: BLE001  (it was timed: that stands, and the reason is told)
+            except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
                 outcome.numerics = outcome.numerics or {
                     "verdict": "unknown",
                     "sentence": f"It could not be looked into: {described(error)['message']}",

@@ -1,4 +1,4 @@
-"""The cell as its user would write it for a mode: the fewest lines changed, the rest as it stands."""
+"""Rewrite a cell for a mode as its user would write it: change the fewest lines, keep the rest."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def code_for(
     has_scaler: bool = False,
     is_forward: Callable[[ast.stmt], bool] = lambda statement: True,
 ) -> str:
-    """Return the cell rewritten for ``mode``; lines to add and where, when its forward pass is elsewhere.
+    """Return the cell rewritten for ``mode``, or the lines to add and where when the forward pass is elsewhere.
 
     Parameters
     ----------
     compiled
-        Names of models that are to be compiled.
+        Names of models to compile.
     is_forward
-        Tells whether a statement calls a model or a function of the notebook.
+        Returns whether a statement calls a model or a function of the notebook.
     """
     before = [
         f"{name} = torch.compile({name})  # once, where the model is made" for name in compiled
@@ -59,7 +59,7 @@ def code_for(
 
 
 def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
-    """Return what tells whether a statement calls a model, a loss, or a function of the notebook."""
+    """Return a function that decides whether a statement calls a model, a loss, or a function of the notebook."""
 
     def called(node: ast.Call) -> bool:
         if isinstance(node.func, ast.Attribute) and node.func.attr in NOT_FORWARD:
@@ -103,7 +103,7 @@ def _before_backward(
         if _is_backward(statement):
             before = statements[:index]
             first = next(filter(is_forward, before), None)
-            # Two statements on a line can't be told apart by lines.
+            # Lines can't separate two statements on one line.
             if first is None or _last_line(before[-1]) >= statement.lineno:
                 return None
             return first, before[-1]

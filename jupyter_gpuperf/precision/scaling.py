@@ -1,7 +1,7 @@
-"""A gradient scaler for a cell that has none: fp16 without one would show neither its speed nor its numbers.
+"""A gradient scaler for cells without one: fp16 without a scaler would show neither its speed nor its numbers.
 
-torch's own ``GradScaler`` does the work. It is given an optimizer in name only, so that the cell's call of
-``optimizer.step()`` stays where it is.
+torch's own ``GradScaler`` does the work. It gets a stand-in for the optimizer, so the cell's own call of
+``optimizer.step()`` stays in place.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import GpuPerfError
 
 INITIAL_SCALE: Final = 65_536.0
-"""As torch begins."""
+"""torch's default."""
 
 
 class Stepper:
-    """What the scaler sees of an optimizer: its parameters' gradients, and whether it may step."""
+    """Stand-in for an optimizer: gives the scaler the gradients and notes whether it may step."""
 
     def __init__(self, optimizer: Any) -> None:
         self.param_groups = optimizer.param_groups
@@ -32,14 +32,14 @@ def _with_gradients(optimizer: Any) -> list[Any]:
 
 
 class Scaling:
-    """Scales losses, unscales gradients before each step, and lets a step with infinite ones do nothing.
+    """Scales losses, unscales gradients before each step, and makes steps with infinite gradients do nothing.
 
     Parameters
     ----------
     early
-        Optimizers whose gradients are unscaled right after the backward pass, since the cell clips them.
+        Optimizers whose gradients are unscaled right after the backward pass, because the cell clips them.
     initial_scale
-        Where to begin: a scale that fits spares the steps that are skipped until one is found.
+        Initial scale. A fitting one avoids the steps that are skipped until a scale is found.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Scaling:
         self.skipped = 0
 
     def scaled(self, tensors: Any) -> Any:
-        """Return the losses, scaled."""
+        """Return the scaled losses. Raises ``clipped_and_accumulated`` when clipped gradients are accumulated."""
         if self._unscaled:
             raise GpuPerfError(
                 "clipped_and_accumulated",
@@ -67,13 +67,13 @@ class Scaling:
         return self._scaler.scale(tensors)
 
     def after_backward(self) -> None:
-        """Unscale what is clipped next."""
+        """Unscale the gradients that the cell clips next."""
         for optimizer in filter(_with_gradients, self._early):
             self._scaler.unscale_(self._stepper(optimizer))
             self._unscaled.add(id(optimizer))
 
     def before_step(self, optimizer: Any) -> None:
-        """Unscale the gradients; where one is infinite, put them aside: a step without gradients does nothing."""
+        """Unscale the gradients. If one is infinite, set them all aside: a step without gradients does nothing."""
         stepper = self._stepper(optimizer)
         with_gradients = _with_gradients(optimizer)
         if not with_gradients:
@@ -89,7 +89,7 @@ class Scaling:
                 each.grad = None
 
     def after_step(self, optimizer: Any) -> None:
-        """Put gradients back that were put aside, and adapt the scale."""
+        """Restore gradients that were set aside, and update the scale."""
         for parameter, gradient in self._put_aside.pop(id(optimizer), []):
             parameter.grad = gradient
         self._unscaled.discard(id(optimizer))
@@ -98,7 +98,7 @@ class Scaling:
 
     @property
     def scale(self) -> float:
-        """The factor now."""
+        """The current scale factor."""
         return float(self._scaler.get_scale())
 
     def _stepper(self, optimizer: Any) -> Stepper:

@@ -1,7 +1,7 @@
-"""Runs a cell as often as it takes, from the same state each time, and leaves what one ordinary run leaves.
+"""Run a cell any number of times from the same state, and leave what one ordinary run leaves.
 
-The ordinary run is the first: in the user's own mode, with its output shown. The state before it and the state after
-it are both kept. Every other run starts from the first; in the end, or whenever it is interrupted, the second is back.
+The ordinary run comes first: in the user's own mode, with its output shown. The states before and after it are both
+kept. Every other run starts from the first state. At the end, or after an interrupt, the second state is restored.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ WORTH_NAMING: Final = ("pandas", "h5py", "sqlite3", "polars")
 
 @dataclass(kw_only=True, slots=True)
 class Subject:
-    """What is profiled.
+    """The code to profile.
 
     Parameters
     ----------
     body
         Runs the cell once.
     first
-        The same, for the ordinary run: it may show the cell's value.
+        Runs the cell once as the ordinary run; it may display the cell's value. ``body`` by default.
     code
-        The cell's code, for the names that it may use; ``None`` where that is not known.
+        The cell's code, for the names that it may use; ``None`` when it is unknown.
     hidden
-        Names of the namespace that are the shell's own.
+        Names in the namespace that belong to the shell.
     roots
-        What the body reaches besides the names.
+        Objects that the body reaches besides those names.
     quiet
-        Surrounds all but the ordinary run: what they print is not shown.
+        Context for all but the ordinary run; hides what they print.
     """
 
     body: Callable[[], object]
@@ -57,24 +57,24 @@ class Subject:
 
 
 class CellFailed(Exception):
-    """The cell raised something; that is the cause."""
+    """The cell raised an exception, which is the cause of this one."""
 
 
 class Session:
-    """One profile of one cell; to be closed, whatever happens.
+    """One profile of one cell. It must be closed in any case.
 
     Attributes
     ----------
     warnings
         Sentences that go with the result.
     device
-        Where most of what the cell reaches lies; this and what follows is known after the ordinary run.
+        Device that holds most of what the cell reaches. This and the following are known after the ordinary run.
     around
-        What the modes need to know of the cell.
+        Facts about the cell that the modes need.
     steps_per_run
-        Optimizer steps of a run.
+        Optimizer steps of one run.
     replayed
-        Iterator's name → items that a run takes of it.
+        Iterator's name → items that one run takes from it.
     """
 
     device: Any
@@ -117,12 +117,14 @@ class Session:
         return before.restore_contents
 
     def ordinary_run(self) -> None:
-        """Run the cell as the user would, and keep what it leaves.
+        """Run the cell as the user would, and keep the state that it leaves.
 
         Raises
         ------
         CellFailed
-            It raised; the state is as before.
+            The cell raised; the state is as before.
+        BadRequest
+            ``iterator_not_replayable``: the cell uses up an iterator that can't be rewound.
         """
         torch, watch = self.torch, Watch()
         self._iterators.install()
@@ -130,7 +132,7 @@ class Session:
             with applied(torch, NOW, ModeContext("cpu"), watch):
                 (self.subject.first or self.subject.body)()
             self.synchronize()
-        except Exception as error:  # whatever the cell raises: it is told as the cell's
+        except Exception as error:  # the cell's own exception, reported as such
             raise CellFailed(str(error)) from error
         self.replayed = self._iterators.note_taken()
         self._iterators.remove()
@@ -146,38 +148,38 @@ class Session:
         self.steps_per_run = watch.step_count
 
     def fresh(self) -> None:
-        """Put the state before the ordinary run back, with iterators at their beginning."""
+        """Restore the state before the ordinary run, with iterators at their beginning."""
         self.before.restore()
         self._iterators.install(fresh=True)
 
     @contextlib.contextmanager
     def mode(self, mode: str, watch: Watch | None = None) -> Iterator[Watch]:
-        """Let :meth:`run` run in a mode from the fresh state, with nothing shown."""
+        """Enter a mode for :meth:`run`, from the fresh state and with output hidden."""
         self.fresh()
         watch = Watch() if watch is None else watch
         with self.subject.quiet(), applied(self.torch, mode, self.around, watch):
             yield watch
 
     def run(self) -> None:
-        """Run the cell once; to be called within :meth:`mode`."""
+        """Run the cell once; must be called within :meth:`mode`."""
         self._iterators.install()
-        self.torch.clear_autocast_cache()  # where a hand-written loop has left autocast
+        self.torch.clear_autocast_cache()  # a hand-written loop has left autocast here
         self.subject.body()
 
     def timed_run(self) -> float:
-        """Run the cell once, wait for the device, and return the seconds that took."""
+        """Run the cell once, wait for the device, and return the seconds it took."""
         began = time.perf_counter()
         self.run()
         self.synchronize()
         return time.perf_counter() - began
 
     def synchronize(self) -> None:
-        """Wait for the device."""
+        """Wait for the GPU, if CUDA is in use."""
         if cuda_in_use(self.torch):
             self.torch.cuda.synchronize()
 
     def close(self) -> None:
-        """Leave what one ordinary run leaves; what was before it, where there was none."""
+        """Restore the state after the ordinary run; the state before it, when there was none."""
         with uninterrupted():
             self.synchronize()
             (self._after or self.before).restore()
@@ -188,7 +190,7 @@ class Session:
                 )
 
     def _device_in_use(self) -> Any:
-        """Return the device that holds most of what the cell can reach: a GPU where anything lies on one."""
+        """Return the device that holds most of what the cell can reach: a GPU when anything is on one."""
         torch, items_on = self.torch, Counter[str]()
         for _, tensor in self.before.reached.tensors:
             if tensor.device.type == "cuda":
@@ -210,12 +212,12 @@ class Session:
         )
 
     def names_used(self) -> frozenset[str]:
-        """Return the names that the cell and the notebook's functions behind it may use."""
+        """Return the names that the cell, and the notebook's functions that it calls, may use."""
         code = self.subject.code
         return frozenset() if code is None else mentioned(code, self.subject.namespace)
 
     def models_used(self) -> list[tuple[str, Any]]:
-        """Return path and model of those that the cell names and that are no part of another one."""
+        """Return path and model of each model that the cell names and that is not part of another one."""
         used = self.names_used()
         return [
             (path, module)
@@ -224,7 +226,7 @@ class Session:
         ]
 
     def not_restored(self) -> list[str]:
-        """Return what could not be put back, by path."""
+        """Return the paths of what could not be restored."""
         used = self.names_used()
         opaque = [
             f"{path} ({type(each).__module__.partition('.')[0]})"

@@ -1,4 +1,4 @@
-"""Times a cell under several modes, in turn; and the memory that each takes."""
+"""Time a cell in several modes in turn, and measure the memory that each takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jupyter_gpuperf.precision.session import Session
 
 BLOCK_SECONDS: Final = 0.1
 LONG_RUN_SECONDS: Final = 2.0
-"""A cell that takes longer than this has its first step's costs in it, as it has in real life."""
+"""A cell that takes longer than this gets no extra run before a block: first-step costs count, as in real use."""
 WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
 FEWEST_ROUNDS: Final = 4
@@ -32,7 +32,7 @@ class Variant:
     Parameters
     ----------
     prepare
-        Called on the fresh state before each use, such as to let models be compiled.
+        Called on the fresh state before each use, for example to compile models.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Variant:
     steps_skipped: int = 0
     run_seconds: float = 0.0
     scale: float = INITIAL_SCALE
-    """What the last use left of a gradient scaler's: skipped steps are cheaper, and would look like speed."""
+    """Scale that the last use left in the gradient scaler. A skipped step is cheaper and would look like speed."""
 
 
 class VariantFailed(Exception):
-    """A variant raised; its name, and the cause."""
+    """A variant raised an exception; holds its name and the cause."""
 
     def __init__(self, name: str, cause: BaseException) -> None:
         super().__init__(name)
@@ -55,7 +55,7 @@ class VariantFailed(Exception):
 
 
 class Stopwatch:
-    """Measures runs of one session's cell."""
+    """Times runs of one session's cell."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._device = session, session.device
@@ -63,7 +63,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
-        """Surround runs of a variant, from the fresh state; what it raises names it."""
+        """Enter a variant from the fresh state. Whatever the body raises becomes :class:`VariantFailed`."""
         try:
             with self._session.mode(variant.mode, Watch(initial_scale=variant.scale)) as watch:
                 variant.prepare()
@@ -71,11 +71,11 @@ class Stopwatch:
                 if watch.scaling is not None:
                     variant.steps_skipped += watch.scaling.skipped
                     variant.scale = watch.scaling.scale
-        except Exception as error:  # whatever the cell raises: the other modes go on
+        except Exception as error:  # whatever the cell raises: the other modes continue
             raise VariantFailed(variant.name, error) from error
 
     def warm_up(self, variant: Variant) -> None:
-        """Run it until what is done once is done: algorithms chosen, memory taken; at least half a second on a GPU."""
+        """Run the variant until one-time work is done (algorithms chosen, memory allocated); on a GPU ≥ 0.5 s."""
         least_seconds = WARM_UP_SECONDS if self._on_gpu else 0.0
         with self.using(variant):
             began, waited = time.perf_counter(), 0.0
@@ -88,14 +88,14 @@ class Stopwatch:
             variant.run_seconds = min(seconds)
 
     def block(self, variant: Variant) -> float:
-        """Run it for a while and return seconds per step, as the user waits for it."""
+        """Run one block and return the seconds per step, as the user waits for it."""
         session = self._session
         runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
         event = self._session.torch.cuda.Event
         start, end = (event(enable_timing=True) if self._on_gpu else None for _ in range(2))
         with self.using(variant):
             if variant.run_seconds < LONG_RUN_SECONDS:
-                session.run()  # an optimizer makes its state in the first step
+                session.run()  # an optimizer creates its state in the first step
             session.synchronize()
             began = time.perf_counter()
             if start:
@@ -121,7 +121,7 @@ class Stopwatch:
         limit_seconds: float,
         progress: Callable[[float, str], None],
     ) -> Interleaved:
-        """Measure all in turn. Raises :class:`VariantFailed` for the first that fails."""
+        """Measure all variants in turn. Raises :class:`VariantFailed` for the first that fails."""
         return time_interleaved(
             {name: functools.partial(self.block, each) for name, each in variants.items()},
             target_ratio=target_ratio,
@@ -131,9 +131,9 @@ class Stopwatch:
         )
 
     def fill_peak(self, variant: Variant, outcome: ModeOutcome) -> None:
-        """Fill in the most bytes that tensors held, and that the allocator held, over two runs; on a GPU.
+        """Fill in the peak bytes of tensors and of the allocator over two runs; on a GPU only.
 
-        What the profile itself keeps there is not counted.
+        Memory that the profile itself holds is not counted.
         """
         if not self._on_gpu:
             return
@@ -150,5 +150,5 @@ class Stopwatch:
 
 
 def interval_or_none(samples: list[float]) -> Interval | None:
-    """Return the median with its interval, where there are samples."""
+    """Return the median with its interval; ``None`` without samples."""
     return median_interval(samples) if samples else None

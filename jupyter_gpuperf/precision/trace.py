@@ -1,4 +1,4 @@
-"""What a run computed: its losses, the first step's gradients and weight changes, and a trace of its operators."""
+"""Record what a run computed: its losses, the first step's gradients and weight changes, and its operators."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ MOST_TRACED: Final = 20_000
 
 @dataclass(slots=True)
 class Trace:
-    """What was seen, over one or several runs one after the other.
+    """What was recorded over one or several consecutive runs.
 
     Attributes
     ----------
     losses
-        What each backward pass began from; the mean where it was no single number.
+        The tensor that each backward pass started from; its mean when it has several elements.
     gradients
         Parameter's name → its gradient at the first step, unscaled.
     updates
-        Parameter's name → by how much the first step changed it.
+        Parameter's name → how much the first step changed it.
     outputs
-        Of a cell without a backward pass: name → what it computed.
+        Name → tensor that the cell computed; only for a cell without a backward pass.
     is_random
         Whether the runs drew random numbers.
     """
@@ -43,7 +43,7 @@ class Trace:
 
     @property
     def curve(self) -> list[float]:
-        """The losses; of a cell without a backward pass the means of its outputs."""
+        """The losses; for a cell without a backward pass, the means of its outputs."""
         means = (float(self.outputs[name].double().mean()) for name in sorted(self.outputs))
         return self.losses or list(means)
 
@@ -59,7 +59,7 @@ class Tracer:
         self.trace = Trace()
 
     def watch(self) -> Watch:
-        """Return what tells this tracer."""
+        """Return the watch that reports to this tracer."""
         return Watch(
             on_loss=self._on_loss,
             on_gradients=self._on_gradients if self._details else None,
@@ -67,14 +67,14 @@ class Tracer:
         )
 
     def finish(self, watch: Watch) -> Trace:
-        """Read what lay on the device."""
+        """Read the losses from the device and return the trace."""
         self.trace.losses = [float(each) for each in self._losses]
         self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
         return self.trace
 
     def _on_loss(self, tensors: Any) -> None:
         each = tensors[0] if isinstance(tensors, (list, tuple)) else tensors
-        # Not read here: that would make the host wait.
+        # Not read here: reading would make the host wait.
         self._losses.append(each.detach().float().mean())
 
     def _on_gradients(self, optimizer: Any) -> None:
@@ -108,14 +108,14 @@ def traced(
     details: bool = True,
     seed: int | None = None,
 ) -> Trace:
-    """Run the cell ``runs`` times on end from the fresh state, and return what it computed.
+    """Run the cell ``runs`` times in a row from the fresh state, and return what it computed.
 
     Parameters
     ----------
     details
-        Whether the first step's gradients and weight changes are kept.
+        Whether to keep the first step's gradients and weight changes.
     seed
-        Draw what is random in the cell anew.
+        Seed for the cell's random numbers; ``None`` keeps those of the ordinary run.
     """
     tracer = Tracer(
         session.before.reached.parameter_names(), details=details, on_host=session.before.on_host
@@ -149,7 +149,7 @@ def _outputs(session: Session, known: set[int]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator's outcome: the norm of its output, and the format it was in."""
+    """One operator's output: its dtype, shape and norm."""
 
     name: str
     dtype: str
@@ -159,7 +159,7 @@ class Operator:
 
 @contextlib.contextmanager
 def operators_traced(torch: Any) -> Iterator[list[Operator]]:
-    """Trace the norms of what each operator gives, in order; the list is filled at the end."""
+    """Record the norm of each operator's output, in order; the list is filled on exit."""
     seen: list[tuple[str, str, tuple[int, ...], Any]] = []
 
     def see(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:

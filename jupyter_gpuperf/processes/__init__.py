@@ -1,1 +1,1 @@
-"""Who holds a device: the process table, and the notebook of a process."""
+"""Which processes hold a device: the process table, and the notebook of a process."""

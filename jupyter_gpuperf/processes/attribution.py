@@ -1,4 +1,4 @@
-"""Which notebook each process on a device belongs to."""
+"""Find the notebook to which each process on a device belongs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     pid
-        Its process, or ``None`` where it runs elsewhere.
+        The kernel's process, or ``None`` where it runs elsewhere.
     """
 
     info: KernelInfo
@@ -41,18 +41,17 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
 class Attribution(Struct, frozen=True, kw_only=True):
     """Matches the driver's processes with kernels.
 
-    In a container the driver may number processes as the machine does, not as the container does, and
-    the two lists of the driver may even differ in that. So in a nested namespace a number is taken for
-    the process of that number here only if that process visibly has a GPU open; else it is looked up
-    among the outer numbers that ``/proc`` shows, and else it is a process that can't be seen from here.
-    A process of another user, whose files can't be looked at, is trusted only outside of containers,
-    where numbers mean the same to all.
+    In a container the driver may report the machine's pids instead of the container's, and the driver's two lists
+    may even differ in that. So in a nested namespace a pid is taken as the process with that pid here only if that
+    process visibly has a GPU open. Otherwise it is looked up among the outer pids that ``/proc`` shows. If it is
+    not found there either, the process can't be seen from here. Another user's process, whose files can't be read,
+    is trusted only outside of containers, where pids mean the same to all.
 
     Parameters
     ----------
     reports
-        What kernels say of themselves now. It stands beside the driver's list, and only where no process of
-        that list is known to be the kernel's: which one is, a report does not prove.
+        Returns what kernels report about themselves now. A report is listed beside the driver's processes, and only
+        where none of them is known to be the kernel's: a report does not prove which one it is.
     """
 
     table: ProcessTable
@@ -140,6 +139,6 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
 
 def _serves(kernel: KernelInfo, session_name: str) -> bool:
-    # Jupyter gives the notebook's whole path on the machine.
+    # Jupyter gives the notebook's absolute path.
     path = kernel.notebook_path
     return bool(path) and (session_name == path or session_name.endswith(f"/{path}"))

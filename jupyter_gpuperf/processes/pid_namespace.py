@@ -1,4 +1,4 @@
-"""Whether process numbers here are the machine's own. Standard library only."""
+"""Check whether pids here are the machine's own. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 PROC: Final = Path("/proc")
 
 INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
-"""What Linux calls the namespace of the machine itself (``PROC_PID_INIT_INO``)."""
+"""Linux's name for the namespace of the machine itself (``PROC_PID_INIT_INO``)."""
 
 
 def is_nested(proc: Path = PROC) -> bool:
-    """Tell whether process numbers here are not the machine's own, as in a container.
+    """Return whether pids here are not the machine's own, as in a container.
 
-    Where the system has no such namespaces, or doesn't tell, numbers are taken for the machine's.
+    Where the system has no such namespaces, or does not report them, pids are taken as the machine's.
     """
     try:
         namespace = os.readlink(proc / "self" / "ns" / "pid")

@@ -1,4 +1,4 @@
-"""What the operating system tells about processes: parents, sessions, owners, and whether one uses a GPU."""
+"""What the operating system reports about processes: parents, sessions, owners, and whether one uses a GPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVICE_PREFIX: Final = "/dev/nvidia"
 
 
 class Described(NamedTuple):
-    """A process as people know it; ``None`` for what can't be seen."""
+    """A process as shown to people; ``None`` for what can't be seen."""
 
     user: str | None = None
     command: str | None = None
@@ -26,12 +26,12 @@ class Described(NamedTuple):
 
 
 class ProcessTable:
-    """Reads ``/proc``; what is not there, or not to be read, is ``None`` or empty, never an error.
+    """Reads ``/proc``. What is missing or can't be read is ``None`` or empty, never an error.
 
     Parameters
     ----------
     proc
-        Where it is mounted.
+        Where ``/proc`` is mounted.
     """
 
     def __init__(self, proc: Path = PROC) -> None:
@@ -40,11 +40,11 @@ class ProcessTable:
 
     @cached_property
     def is_nested(self) -> bool:
-        """Tell whether process numbers here are not the machine's own, as in a container."""
+        """Whether pids here are not the machine's own, as in a container."""
         return pid_namespace.is_nested(self._proc)
 
     def exists(self, pid: int) -> bool:
-        """Tell whether there is such a process; where there is no ``/proc``, psutil is asked."""
+        """Return whether the process exists; where there is no ``/proc``, psutil is asked."""
         if self._proc.exists():
             return (self._proc / str(pid)).exists()
         import psutil
@@ -52,9 +52,9 @@ class ProcessTable:
         return psutil.pid_exists(pid)
 
     def inner_pid(self, outer_pid: int) -> int | None:
-        """Return the number here of a process that an outer namespace calls ``outer_pid``.
+        """Return the pid here of a process whose pid in an outer namespace is ``outer_pid``; ``None`` if unknown.
 
-        Only where its ``NSpid`` line shows both, as with the machine's ``/proc`` mounted.
+        This works only where its ``NSpid`` line shows both, as with the machine's ``/proc`` mounted.
         """
         for status in self._proc.glob("[0-9]*/status"):
             pids = _ns_pids(status)
@@ -65,7 +65,7 @@ class ProcessTable:
     def lineage(self, pid: int) -> list[int]:
         """Return the process, its parent, and so on; then the leader of its session.
 
-        Whose parent ended hangs below another process; but it stays in its session.
+        A process whose parent ended gets another parent, but it stays in its session.
         """
         found: list[int] = []
         current = pid
@@ -79,7 +79,7 @@ class ProcessTable:
         return [*found, int(fields[3])] if fields else found
 
     def session_name(self, pid: int) -> str | None:
-        """Return the notebook that Jupyter started this process for, as its environment says."""
+        """Return the notebook for which Jupyter started this process, according to its environment."""
         with contextlib.suppress(OSError):
             for entry in (self._proc / str(pid) / "environ").read_bytes().split(b"\0"):
                 name, _, value = entry.partition(b"=")
@@ -88,23 +88,23 @@ class ProcessTable:
         return None
 
     def uses_gpu(self, pid: int) -> bool:
-        """Tell whether a process visibly has a GPU open."""
+        """Return whether a process visibly has a GPU open."""
         with contextlib.suppress(OSError):
             links = (self._proc / str(pid) / "fd").iterdir()
             return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
         return False
 
     def describe(self, pid: int) -> Described:
-        """Return who runs what since when."""
+        """Return the user, the command and the start time of a process."""
         fields = self._stat(pid)
-        key = (pid, fields[19] if fields else "")  # a number may be used again
+        key = (pid, fields[19] if fields else "")  # a pid may be reused
         if key not in self._described:
             self._described = {k: v for k, v in self._described.items() if self.exists(k[0])}
             self._described[key] = _describe(pid)
         return self._described[key]
 
     def _stat(self, pid: int) -> list[str]:
-        # After the name, which may hold anything: state, parent, group, session, …
+        # The fields after the name, which may contain anything: state, parent, group, session, …
         with contextlib.suppress(OSError):
             return (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
         return []
@@ -135,7 +135,7 @@ def _describe(pid: int) -> Described:
 
 
 def _command(arguments: list[str]) -> str | None:
-    # The program, and the script or module that it runs: other arguments may hold secrets.
+    # Only the program and its script or module: other arguments may contain secrets.
     if not arguments:
         return None
     program = Path(arguments[0]).name

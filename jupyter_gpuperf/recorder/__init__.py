@@ -1,1 +1,1 @@
-"""Recording and replaying as services."""
+"""Record and replay as services."""

@@ -1,4 +1,4 @@
-"""Keeps the history, of devices and of training, in a file, so that it outlives the server."""
+"""Save the history of devices and of training to a file, so that it survives a restart of the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 FORMAT: Final = "gpuperf-history"
 FORMAT_VERSION: Final = 1
 SAVE_SECONDS: Final = 300.0
-"""What a crash can take away at most, of the steps of 5 s and more."""
+"""The longest time that a crash can lose, for steps of 5 s and more."""
 
 COMPRESSION_LEVEL: Final = 1
 """Columns of readings shrink to a fifth at any level; this one takes a tenth of a second."""
@@ -37,19 +37,18 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     byte_order: str
     history: HistoryDump
     training: TrainingDump | None = None
-    """``None`` in files of before it was kept."""
+    """``None`` in older files, which did not contain it."""
 
 
 class HistoryKeeper:
     """Reads the file at the start, writes it now and then, and once more at the end.
 
-    In a thread of its own, because disks stall. What goes wrong is logged, and the history goes on
-    without a file.
+    It works in its own thread, because disks stall. Errors are logged, and the history continues without a file.
 
     Parameters
     ----------
     path
-        The file; of one server alone.
+        The file; used by only one server.
     """
 
     def __init__(
@@ -67,18 +66,18 @@ class HistoryKeeper:
         self._thread = threading.Thread(target=self._run, name="gpuperf-history", daemon=True)
 
     def start(self) -> None:
-        """Restore what the file holds, then keep it up to date; before the first tick.
+        """Restore the file's content, then keep the file up to date; call it before the first tick.
 
-        A file that can be neither read nor set aside is left as it is: then nothing is kept.
+        A file that can neither be read nor be moved aside is left unchanged: then nothing is saved.
         """
         if self._load():
             self._started = True
             self._thread.start()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Write everything, and end; a disk that stalls is not waited for longer than this."""
+        """Write everything, and end; wait at most ``timeout_seconds`` for a disk that stalls."""
         self._stopping.set()
-        if self._started:  # else nothing was restored, and an empty history would replace it
+        if self._started:  # otherwise an empty history would replace the unread file
             self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
@@ -113,7 +112,7 @@ class HistoryKeeper:
         return True
 
     def _restore(self, kept: Kept) -> None:
-        # All or nothing: what does not fit shows before anything is taken.
+        # All or nothing: any mismatch is found before anything is restored.
         takes = [self._history.prepared(kept.history)]
         if kept.training is not None:
             takes.append(self._training.prepared(kept.training))
@@ -121,9 +120,9 @@ class HistoryKeeper:
             take()
 
     def _set_aside(self, error: Exception) -> bool:
-        # Not written over: it may be of another version, or not ours at all.
+        # Don't overwrite it: it may come from another version, or not be ours at all.
         aside = self._path.with_name(f"{self._path.name}.unreadable")
-        if aside.exists():  # nor is what was set aside before
+        if aside.exists():  # don't overwrite an earlier file set aside either
             aside = aside.with_name(f"{aside.name}-{time.time_ns()}")
         try:
             self._path.replace(aside)
@@ -150,7 +149,7 @@ class HistoryKeeper:
             training=self._training.dump(full=full),
         )
         content = zlib.compress(msgspec.msgpack.encode(kept), COMPRESSION_LEVEL)
-        # A whole file or the one before it, whatever happens meanwhile.
+        # Write beside it, then replace: the file is always either the new or the old one, complete.
         beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Records in this very process, where there is no server to ask: for the shell."""
+"""Record in the calling process, where there is no server to ask: for the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def record_in_process(
     started: Callable[[Recorder], None] = lambda _recorder: None,
     observers: Mapping[str, Observer] | None = None,
 ) -> Recorder:
-    """Record into ``path`` until it is time, or until ``stopping`` says so; return the recorder.
+    """Record into ``path`` until the requested time is over or ``stopping`` returns true; return the recorder.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def record_in_process(
     started
         Called when readings come in.
     observers
-        As the sampler's; what they tell is recorded, too.
+        As for :class:`Sampler`; their news are recorded, too.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def record_in_process(
             while not recorder.wait(LOOK_SECONDS):
                 if stopping():
                     break
-        finally:  # also when interrupted: what was recorded is whole
+        finally:  # also when interrupted, so that the recording is complete
             recorder.stop()
     finally:
         sampler.stop()

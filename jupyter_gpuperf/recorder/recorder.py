@@ -1,4 +1,4 @@
-"""Writes what the sampler reads into one compressed file, while it happens: see :mod:`jupyter_gpuperf.recordings.own_format`."""
+"""Write the sampler's readings live into one compressed file; see :mod:`jupyter_gpuperf.recordings.own_format`."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses, encode
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 2.0
-"""What a kill can take away at most. More often would cost compression."""
+"""The longest time that a kill can lose. A shorter one would make compression worse."""
 
 PROCESSES_SECONDS: Final = 5.0
 LISTING_SECONDS: Final = 2.0
 
 MOST_WAITING: Final = 600
-"""Messages kept for a disk that stalls: a minute at the highest rate."""
+"""Messages that wait for a disk that stalls: a minute at the highest rate."""
 
 LEAST_FREE_BYTES: Final = 200 * 2**20
-"""A recording ends when its disk has less left: notebooks must still be saved there."""
+"""A recording ends when its disk has less space left: notebooks must still be saved there."""
 
 LONGEST_SECONDS: Final = 24 * 3600.0
-"""When nobody stops it."""
+"""A recording ends after this time if nobody stops it."""
 
 COMPRESSION_LEVEL: Final = 5
 
@@ -45,9 +45,9 @@ State = Literal["recording", "stopped", "failed"]
 
 
 class Recorder:
-    """One recording; it runs from its creation on, in a thread of its own.
+    """One recording. It runs from its creation on, in its own thread.
 
-    The disk is waited for in that thread alone: a slow or full one holds up no reading.
+    Only that thread waits for the disk: a slow or full one does not delay any reading.
 
     Parameters
     ----------
@@ -56,17 +56,17 @@ class Recorder:
     header
         The first line.
     news
-        Messages that hold when it begins: the devices, the alerts.
+        Messages that apply at the beginning: the devices, the alerts.
     anonymizer
-        Which knows the devices of the header.
+        The one that was used for the devices of the header.
     interval_ms
         Time between readings.
     seconds
-        It stops by itself after this.
+        The recording stops by itself after this time.
     list_processes
-        Asks for the processes on all devices; ``None`` to leave them out.
+        Requests the processes on all devices; ``None`` to leave them out.
     free_bytes
-        Gives the room left on the disk of a path.
+        Returns the free space on the disk of a path.
 
     Raises
     ------
@@ -115,14 +115,14 @@ class Recorder:
 
     @property
     def state(self) -> State:
-        """How it stands."""
+        """The recording's state: running, stopped, or failed."""
         if self._ended is None:
             return "recording"
         return "stopped" if self.error is None else "failed"
 
     @property
     def duration_seconds(self) -> float:
-        """For how long it has run, or ran."""
+        """How long it has been running, or ran."""
         return (time.monotonic() if self._ended is None else self._ended) - self._began
 
     @property
@@ -139,20 +139,20 @@ class Recorder:
         self._thread.join(timeout_seconds)
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Wait for its end; tell whether it came."""
+        """Wait for the end of the recording; return whether it has ended."""
         self._thread.join(timeout_seconds)
         return self._ended is not None
 
     @staticmethod
     def _created(path: Path) -> IO[bytes]:
-        # For this user alone, and never over another file.
+        # Readable only by this user, and never overwrites another file.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         return os.fdopen(descriptor, "wb")
 
     def _offer(self, message: bytes, topic: str) -> None:
-        # Called by the sampler: never waits.
+        # Called by the sampler, so it must never wait.
         if topic == FINDINGS:
-            return  # they name notebooks and variables, and whoever replays it judges it anew
+            return  # they name notebooks and variables, and a replay is diagnosed again
         try:
             self._waiting.put_nowait((message, topic))
         except queue.Full:
@@ -178,7 +178,7 @@ class Recorder:
             self._ended = time.monotonic()
 
     def _write_all(self, packed: gzip.GzipFile, plain: IO[bytes]) -> None:
-        flush_at = time.monotonic()  # the header at once: a kill leaves a recording
+        flush_at = time.monotonic()  # write the header at once: even a kill leaves a recording
         processes_at = time.monotonic() + 0.5
         while not (self._is_due() and self._waiting.empty()):
             self._write_next(packed)
@@ -196,7 +196,7 @@ class Recorder:
         if time.monotonic() - self._began >= self._seconds:
             self._stopping.set()
         if self._stopping.is_set():
-            # From here on nothing comes in, so that what waits has an end.
+            # Take no more messages, so that the queue can run empty.
             self._subscribers.remove(self._subscription)
         return self._stopping.is_set()
 
@@ -216,7 +216,7 @@ class Recorder:
         try:
             listed = self._list_processes().result(LISTING_SECONDS)
         except FutureTimeout:
-            return  # a driver that hangs: the readings say so themselves
+            return  # the driver hangs: the readings report that themselves
         packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
 
     def _check_room(self) -> None:

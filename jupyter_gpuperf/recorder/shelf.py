@@ -1,4 +1,4 @@
-"""The recordings of a server: started and stopped by people, kept in one folder."""
+"""The recordings of a server: started and stopped by users, kept in one folder."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def _check(request: RecordingRequest) -> None:
 
 
 class RecordingShelf:
-    """Starts and stops recordings, and knows those of earlier runs of the server.
+    """Starts and stops recordings, and lists those of earlier runs of the server.
 
-    Safe from any thread; starting, stopping and listing touch the disk, so not on the event loop.
+    Safe to use from any thread. Starting, stopping and listing access the disk, so don't call them on the event loop.
 
     Parameters
     ----------
     directory
-        Where the files lie; it is made when the first recording starts.
+        The folder for the files; it is created when the first recording starts.
     """
 
     def __init__(self, directory: Path, *, sampler: Sampler, subscribers: Subscribers) -> None:
@@ -105,14 +105,14 @@ class RecordingShelf:
         self._of_before: dict[Path, tuple[float, RecordingInfo]] = {}
 
     def start(self, request: RecordingRequest) -> RecordingInfo:
-        """Begin a recording.
+        """Start a recording.
 
         Raises
         ------
         BadRequest
-            ``parameter_out_of_range``.
+            ``parameter_out_of_range``: the interval, the duration or the label.
         Unavailable
-            ``too_many_recordings``, or ``recording_not_written``.
+            ``too_many_recordings``, or ``recording_not_written``: the folder or the file can't be created.
         """
         with self._lock:
             running = [each.state == "recording" for each, _ in self._recorders.values()]
@@ -133,7 +133,7 @@ class RecordingShelf:
         return self.get(identifier)
 
     def all(self) -> list[RecordingInfo]:
-        """Return all recordings, newest first; those too whose file is being written."""
+        """Return all recordings, latest first, including those still being written."""
         with self._lock:
             known = [self._info(identifier) for identifier in self._recorders]
             paths = {info.path for info in known}
@@ -150,7 +150,7 @@ class RecordingShelf:
         Raises
         ------
         NotFound
-            ``unknown_recording``.
+            ``unknown_recording``: there is no recording with this id.
         """
         for info in self.all():
             if info.id == identifier:
@@ -159,26 +159,26 @@ class RecordingShelf:
         raise NotFound("unknown_recording", f"There is no recording {identifier!r}.", hint)
 
     def stop(self, identifier: str) -> RecordingInfo:
-        """End a recording and keep it; one that has ended stays as it is.
+        """Stop a recording and keep it; one that has ended stays unchanged.
 
         Raises
         ------
         NotFound
-            ``unknown_recording``.
+            ``unknown_recording``: there is no recording with this id.
         """
         self.get(identifier)
-        if identifier in self._recorders:
-            self._recorders[identifier][0].stop()
+        if running := self._recorders.get(identifier):
+            running[0].stop()
         self.on_change()
         return self.get(identifier)
 
     def discard(self, identifier: str) -> RecordingInfo:
-        """End a recording and delete its file.
+        """Stop a recording and delete its file.
 
         Raises
         ------
         NotFound
-            ``unknown_recording``.
+            ``unknown_recording``: there is no recording with this id.
         """
         info = self.stop(identifier)
         with self._lock:
@@ -188,7 +188,7 @@ class RecordingShelf:
         return info
 
     def close(self) -> None:
-        """End all recordings; their files stay."""
+        """Stop all recordings; their files stay."""
         with self._lock:
             recorders = [recorder for recorder, _ in self._recorders.values()]
         for recorder in recorders:
@@ -227,7 +227,7 @@ class RecordingShelf:
                 return known[1]
             found = read_header(path)
         except (OSError, ValueError):
-            return None  # not one of ours, or gone meanwhile
+            return None  # not one of ours, or deleted meanwhile
         began = float(found.get("began_seconds", status.st_mtime))
         info = RecordingInfo(
             id=path.name.removesuffix(SUFFIX),
@@ -245,7 +245,7 @@ class RecordingShelf:
 
 
 def _new_id(label: str) -> str:
-    # Sorts by time, says what it is, and is unique among recordings of one second.
+    # Sorts by time, contains the label, and is unique among recordings of one second.
     words = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()[:40]
     moment = time.strftime("%Y%m%d-%H%M%S")
     return "-".join(filter(None, [moment, words, secrets.token_hex(2)]))

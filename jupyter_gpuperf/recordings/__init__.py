@@ -1,1 +1,1 @@
-"""The formats of recordings: the product's own, and other laboratories' traces. Recordings of real devices lie beside."""
+"""Formats of recordings: the product's own, and another laboratory's traces. Also holds recordings of real devices."""

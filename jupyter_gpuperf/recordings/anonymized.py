@@ -1,4 +1,4 @@
-"""Messages without the names in them: a recording can go with a bug report."""
+"""Remove names from messages, so that a recording can be attached to a bug report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.schemas.training import TrainingNow
 
 
 class Anonymizer:
-    """Takes names out of one recording; a machine has the same number in all of its messages."""
+    """Removes names from one recording; a machine has the same number in all of its messages."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, str] = {}
@@ -29,7 +29,7 @@ class Anonymizer:
 
     def frame(self, message: bytes) -> bytes:
         """Return an encoded :class:`Frame` without the machines' names."""
-        if not self._hosts:  # all devices are of this machine, which has no name here
+        if not self._hosts:  # all devices belong to this machine, which has no name here
             return message
         frame = msgspec.json.decode(message, type=Frame)
         hosts = {self._host(name): readings for name, readings in frame.hosts.items()}

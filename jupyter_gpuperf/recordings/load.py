@@ -1,4 +1,4 @@
-"""How a file becomes a recording, whichever format it has."""
+"""Load a recording from a file, in any supported format."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from jupyter_gpuperf.recordings.trace import translated
 logger = logging.getLogger(__name__)
 
 PACKAGED: Final = Path(__file__).parent
-"""Where recordings of real devices lie that come with the package."""
+"""The folder with the package's recordings of real devices."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 def find_recording(path: Path) -> Path:
-    """Return ``path``, or the package's own recording of that name where only that exists."""
+    """Return ``path``, or the package's own recording of that name if only that exists."""
     packaged = PACKAGED / path.name
     return packaged if not path.exists() and packaged.exists() else path
 
 
 def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "") -> Recording:
-    """Read a recording from ``path``, or from those of the package when only a name is given.
+    """Load a recording from ``path``, or from the package's recordings if only a name is given.
 
-    Messages of a kind that is not known here, as of a newer version, are named in the log and left out.
+    Messages of an unknown kind, such as those of a newer version, are logged and left out.
 
     Parameters
     ----------
     uuid_prefix
-        What devices' UUIDs begin with in the recording that is returned.
+        Prefix of the devices' UUIDs in the returned recording.
 
     Raises
     ------
     ValueError
-        The file is no recording; the message says what is wrong with it.
+        The file is not a recording; the message gives the reason.
     OSError
         The file can't be read.
     """
@@ -62,12 +62,12 @@ def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "")
 
 
 def read_header(path: Path) -> Mapping[str, Any]:
-    """Return the header of a recording of the product's own.
+    """Return the header of a recording in the product's own format.
 
     Raises
     ------
     ValueError
-        It is none.
+        The file is not such a recording.
     OSError
         The file can't be read.
     """
@@ -80,8 +80,8 @@ def read_header(path: Path) -> Mapping[str, Any]:
 class Lines:
     """The lines of a recording, as objects, as far as they can be read.
 
-    A recording whose process was killed ends in the middle of a line or of a compressed block:
-    what was written until then is what counts. ``torn`` is set when that was so.
+    A recording whose process was killed ends in the middle of a line or of a compressed block. Everything written
+    before that is read, and ``torn`` is set.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,7 +111,7 @@ class Lines:
 
 
 class _Torn(Exception):
-    """The last line is only half there."""
+    """The last line is incomplete."""
 
 
 def _understood(

@@ -1,9 +1,9 @@
-"""The product's own format: gzip, one JSON object a line, a header first.
+"""The product's own format: gzip, one JSON object per line, a header first.
 
-Behind the header stand the messages of the live socket (:class:`schemas.Frame`, :class:`schemas.DevicesChanged`,
+After the header come the messages of the live socket (:class:`schemas.Frame`, :class:`schemas.DevicesChanged`,
 :class:`schemas.AlertsChanged`, :class:`schemas.TrainingNow`), and every few seconds
-``{"type": "processes", "devices": …}``. It holds readings, the devices' UUIDs and processes' numbers: no
-names of users, files or machines, so that it can go with a bug report.
+``{"type": "processes", "devices": …}``. A recording contains readings, the devices' UUIDs and pids, but no names of
+users, files or machines, so that it can be attached to a bug report.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SUFFIX: Final = ".jsonl.gz"
 
 
 def header(request: RecordingRequest, version: Version, devices: Sequence[DeviceInfo]) -> bytes:
-    """Return the first line of a recording that begins now, without its end."""
+    """Return the first line of a recording that begins now, without the line end."""
     return encode(
         {
             "format": FORMAT,

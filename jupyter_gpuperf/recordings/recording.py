@@ -1,6 +1,6 @@
-"""A recording in memory: some time of some devices and of the machine around them.
+"""A recording in memory: some devices and the machine around them, over some time.
 
-Readings are kept in columns, so that an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
+Readings are stored in columns, so that an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jupyter_gpuperf.schemas import (
 )
 
 NOT_PLAYED: Final = ("alerts",)
-"""Kinds of messages that whoever plays a recording makes anew."""
+"""Kinds of messages that are not replayed, since the player generates them again."""
 
 REASONS: Final[tuple[MissingReason, ...]] = get_args(MissingReason)
 
@@ -36,16 +36,16 @@ T = TypeVar("T")
 
 
 class Recording:
-    """What was read, by seconds since the beginning: what was newest then is what is answered.
+    """Recorded readings, by seconds since the beginning; each method returns the latest values at that time.
 
     Parameters
     ----------
     header, messages
         The file's objects.
     metrics
-        Those of this version; what else the file holds is left out, and what it lacks is ``not_recorded``.
+        The metrics of this version. Others in the file are left out; those missing there are ``not_recorded``.
     uuid_prefix
-        What devices' UUIDs begin with here, and not in the file.
+        Prefix that is added to the devices' UUIDs.
 
     Raises
     ------
@@ -55,11 +55,11 @@ class Recording:
     Attributes
     ----------
     label
-        What ran.
+        What was recorded.
     seconds
         The times of its readings, in order; at least one.
     unknown
-        Kinds of messages that are not known here, or can't be understood, and how many of each.
+        Kinds of messages that are unknown or can't be decoded, with the number of each.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Recording:
             raise ValueError("it has no readings")
 
     def devices(self, seconds: float) -> list[DeviceInfo]:
-        """Return the devices as they were, a lost one among them."""
+        """Return the devices as they were, including lost ones."""
         return self._devices.at(seconds)
 
     def read(self, seconds: float) -> dict[str, Readings]:
@@ -107,21 +107,21 @@ class Recording:
         return self._host.row(self._place(seconds))
 
     def read_host_cores(self, seconds: float) -> list[float]:
-        """Return each core's share in percent."""
+        """Return each core's busy share in percent."""
         return list(self._cores[self._place(seconds)])
 
     def read_processes(self, seconds: float) -> ListedProcesses:
-        """Return each device's processes; their numbers mean nothing on this machine."""
+        """Return each device's processes; their pids mean nothing on this machine."""
         known = self._processes.at(seconds)
         return {uuid: _processes(known.get(uuid, "not_recorded")) for uuid in self._tables}
 
     def read_training(self, seconds: float) -> TrainingNow | None:
-        """Return what the notebooks' loops did, where somebody watched them; ``None`` before the first word."""
+        """Return what the notebooks' loops did, if they were watched; ``None`` before the first report."""
         return self._training.at(seconds)
 
     def _take(self, message: Mapping[str, Any]) -> None:
         kind = message.get("type")
-        # News come between two frames: they hold from the frame before on.
+        # News come between two frames: they apply from the frame before on.
         now = self.seconds[-1] if self.seconds else 0.0
         if kind == "frame":
             self._add(message)
@@ -142,7 +142,7 @@ class Recording:
             self._began_seconds = time_seconds
         elapsed_seconds = time_seconds - self._began_seconds
         if self.seconds and elapsed_seconds <= self.seconds[-1]:
-            # The clock was set back: go on from where it was.
+            # The clock was set back: continue from the last time.
             self._began_seconds = time_seconds - self.seconds[-1] - 1e-3
             elapsed_seconds = time_seconds - self._began_seconds
         place = len(self.seconds)
@@ -155,7 +155,7 @@ class Recording:
         self._host.put(place, frame["host"])
         self._cores.append(array("f", frame.get("host_cores_percent", ())))
 
-    def _described(self, raw: Any) -> list[DeviceInfo]:  # out of a file
+    def _described(self, raw: Any) -> list[DeviceInfo]:  # raw: from a file
         try:
             infos = msgspec.convert(raw, list[DeviceInfo])
         except msgspec.ValidationError as error:
@@ -183,7 +183,7 @@ class Recording:
 
 
 class _Table:
-    """Readings in columns: values, and where there is none, the number of the reason."""
+    """Readings in columns: values, and where there is none, the reason."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._values = {name: array("d") for name in names}
@@ -191,7 +191,7 @@ class _Table:
 
     def put(self, place: int, readings: Mapping[str, Any]) -> None:
         for name, column in self._values.items():
-            # Where the device was not there at all, nothing was recorded.
+            # Where the device was missing, nothing was recorded.
             column.extend([math.nan] * (place - len(column)))
             reading = readings.get(name)
             if isinstance(reading, (int, float)):
@@ -199,7 +199,7 @@ class _Table:
                 continue
             column.append(math.nan)
             if reading in REASONS:
-                # The strings are those of the module: a place costs no string of its own.
+                # Use the module's strings, so that a reading needs no string of its own.
                 self._reasons[name][place] = REASONS[REASONS.index(reading)]
 
     def row(self, place: int) -> Readings:
@@ -211,7 +211,7 @@ class _Table:
 
 
 class _Changes(Generic[T]):
-    """What holds from some time on, until it changes."""
+    """A value over time: each holds from its time on, until it changes."""
 
     def __init__(self, first: T) -> None:
         self._seconds = [-math.inf]
@@ -225,7 +225,7 @@ class _Changes(Generic[T]):
         return self._values[bisect_right(self._seconds, seconds) - 1]
 
 
-def _processes(raw: Any) -> list[ListedProcess] | MissingReason:  # out of a file
+def _processes(raw: Any) -> list[ListedProcess] | MissingReason:  # raw: from a file
     if isinstance(raw, str):
         return raw if raw in REASONS else "not_recorded"
     listed = msgspec.convert(raw, list[ListedProcess])

@@ -1,4 +1,4 @@
-"""Training loops of a recording, told as if they ran here and now."""
+"""Training loops of a recording, presented as if they ran here and now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jupyter_gpuperf.schemas.training import CellMark, LoaderSteps, NotebookTrai
 
 
 def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
-    """Return a message with all its times later by so much."""
+    """Return a message with all its times later by ``seconds``."""
 
     def loader(each: LoaderSteps) -> LoaderSteps:
         return replace(each, last_seconds=each.last_seconds + seconds)

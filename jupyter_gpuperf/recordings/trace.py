@@ -1,7 +1,7 @@
-"""Traces of one laboratory, put into the product's own format.
+"""Convert one laboratory's traces into the product's own format.
 
-A trace is of one device and holds the driver's raw answers, one JSON object a line. The first line is the header with
-``trace`` (the label) and ``static`` (what does not change); each further one a reading at ``t`` seconds.
+A trace covers one device and contains the driver's raw answers, one JSON object per line. The first line is the header
+with ``trace`` (the label) and ``static`` (constant values). Each further line is a reading at ``t`` seconds.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ KEYS: Final = {
     "host_disk_read_bytes_per_second": "host.disk_read_bytes",
     "host_disk_write_bytes_per_second": "host.disk_write_bytes",
 }
-"""Metric → where a trace has it."""
+"""Metric → its key in a trace."""
 
 DIVISORS: Final = {"_mw": 1e3, "_PER_SEC": 1.0 / (1 << 20)}
-"""How a key ends → what to divide by for the metric's unit: milliwatts, and MiB a second of GPM."""
+"""Suffix of a key → divisor to get the metric's unit: for milliwatts, and for GPM's MiB per second."""
 
 SHORTEST_SECONDS: Final = 0.05
-"""A rate over less than this is noise: the totals themselves come in steps."""
+"""A rate over a shorter time is noise: the totals themselves grow in steps."""
 
 Object = Mapping[str, Any]
 Totals = dict[str, tuple[float, float, Reading]]
-"""Metric → when its total was read last, what it was, and its growth per second."""
+"""Metric → when its total was last read, the total, and its growth per second."""
 
 
 def translated(
@@ -79,9 +79,9 @@ def translated(
     Raises
     ------
     KeyError
-        The header lacks something.
+        The header lacks a key.
     ValueError
-        While the messages are read: the times go backwards.
+        Raised while the messages are read: the times go backwards.
     """
     label, static = str(header["trace"]), dict(header["static"])
     ours = {"format": FORMAT, "format_version": FORMAT_VERSION, "label": label}
@@ -121,7 +121,7 @@ def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Re
     key = KEYS[metric.name]
     place, _, name = key.rpartition(".")
     raw = (line.get(place, {}) if place else line).get(name)
-    # The recorder did not ask whether there are links: a device without them answers 0.
+    # The recorder did not check whether there are links: a device without them returns 0.
     if raw is None or (metric.family == "nvlink" and not raw):
         return "not_recorded"
     value = float(raw) / next((DIVISORS[end] for end in DIVISORS if key.endswith(end)), 1.0)
@@ -130,7 +130,7 @@ def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Re
     since, total, rate = totals.get(metric.name, (-math.inf, math.inf, "not_yet"))
     if seconds - since < SHORTEST_SECONDS:
         return rate
-    # The first one, and a total that began anew, say nothing.
+    # The first total, and one that was reset, give no rate.
     rate = metric.checked((value - total) / (seconds - since)) if value >= total else "not_yet"
     totals[metric.name] = (seconds, value, rate)
     return rate

@@ -1,1 +1,1 @@
-"""Kept results: compared, held against a baseline, written as files."""
+"""Stored results: comparison with each other and with a baseline, and export to files."""

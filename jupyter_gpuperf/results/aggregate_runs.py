@@ -1,8 +1,9 @@
-"""Several runs of one benchmark made one result, whose interval holds for the next run, too.
+"""Combine several runs of a benchmark into one result, whose interval also holds for the next run.
 
-The interval of a single run tells how sure that run is. The next process has other addresses, other clocks and
-neighbours: on many machines its value lies outside. So a rigorous run is made in fresh processes, and its interval is
-where the next one would lie in 95 % of cases (Student's prediction interval), never narrower than a run's own.
+The interval of a single run describes the precision of that run only. The next process has other addresses, clocks
+and neighbours: on many machines its value lies outside the interval. So a rigorous run uses several new processes,
+and its interval is where the next run lies in 95 % of cases (Student's prediction interval), never narrower than a
+single run's own interval.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ RIGOROUS_RUNS: Final = 5
 
 
 def run_count(parameters: Mapping[str, Scalar]) -> int:
-    """Return in how many processes a benchmark with these parameters runs."""
+    """Return the number of processes in which a benchmark with these parameters runs."""
     return RIGOROUS_RUNS if parameters.get("rigorous") is True else 1
 
 
 def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
-    """Return the runs as one result; one alone stays as it is."""
+    """Return the runs as one result; a single run is returned unchanged."""
     if len(results) == 1:
         return results[0]
     last = results[-1]
@@ -44,7 +45,7 @@ def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
 
 
 def expected(runs: Sequence[Interval]) -> Interval:
-    """Return the median of the runs, and where the next run would lie."""
+    """Return the median of the runs, with the interval in which the next run would lie."""
     values = [each.value for each in runs]
     middle = statistics.median(values)
     low = statistics.median(each.low for each in runs)

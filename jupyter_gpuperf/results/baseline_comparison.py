@@ -1,4 +1,4 @@
-"""Where a kept result stands: against the baseline or another one, the best here, and those like it before."""
+"""Compare a stored result with the baseline or another result, the best one here, and earlier ones like it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HISTORY_LENGTH: Final = 50
 def compare_with_baseline(
     store: ResultStore, number: int, against: int | None = None
 ) -> ResultComparison:
-    """Hold a kept result against another one; by default the baseline, else the one before it.
+    """Compare a stored result with another one; by default with the baseline, otherwise with the previous one.
 
     Raises
     ------
     NotFound
         ``unknown_result``.
     BadRequest
-        ``not_comparable``: the other one is of another benchmark.
+        ``not_comparable``: the other result is from another benchmark.
     """
     result = store.get(number).result
     other = store.baseline_of(result, before=number) if against is None else store.get(against)
@@ -52,12 +52,12 @@ def compare_with_baseline(
 
 
 def best_on_machine(store: ResultStore, result: BenchmarkResult) -> dict[str, float]:
-    """Return the highest kept rate of each figure that has a limit."""
+    """Return the highest stored rate of each figure that has a limit."""
     return store.best(result, [name for name in result.limits if name.endswith("_per_second")])
 
 
 def summary_of(kept: KeptResult) -> ResultSummary:
-    """Return a kept result without its samples."""
+    """Return a stored result without its samples."""
     return ResultSummary(
         id=kept.id,
         created_seconds=kept.created_seconds,

@@ -1,9 +1,9 @@
-"""Two environments held against each other: what changed in them, and what got faster or slower.
+"""Compare two environments: what changed in them, and what got faster or slower.
 
-Figures of one run say how sure that run is, not how much the next one differs: clocks, memory placement and
-neighbours change between processes. So suites run in rounds, each in a fresh process, and it is the rounds that are
-compared. Many figures are looked at together, so each must be surer than 95 %: else one in twenty would differ
-between two equal environments.
+The interval of one run describes the precision of that run, not how much the next one differs: clocks, memory
+placement and neighbours change between processes. So suites run in rounds, each in a new process, and the rounds are
+compared. Because many figures are examined together, each needs more than 95 % confidence: otherwise one in twenty
+would differ between two equal environments.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ from jupyter_gpuperf.schemas import (
 )
 
 ERROR_RATIO: Final = 0.02
-"""How often a comparison of two equal environments may name any difference at all, were runs independent and
-their logarithms normal. They are neither quite: drifts and heavy tails make it about twice as often."""
+"""Rate at which a comparison of two equal environments may report any difference at all, if runs were independent and
+log-normal. They are not quite: drift and heavy tails make it about twice as often.
+"""
 INTERVAL_ERROR_RATIO: Final = 0.05
-"""Of the intervals that are shown: 95 %, as everywhere."""
+"""Error rate of the displayed intervals: 95 %, as everywhere."""
 TOO_WIDE_RATIO: Final = 0.1
-"""An interval that reaches further than this from 1 can't say that nothing changed."""
+"""An interval that extends further than this from 1 can't show that nothing changed."""
 
 NO_RATIO: Final = Interval(value=0.0, low=0.0, high=0.0)
-"""Of figures that are zero somewhere, which have none."""
+"""For figures with a value of zero, which have no ratio."""
 UNKNOWN: Final[Verdict] = "unknown"
 ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "unknown", "same")
-"""What changed is read first."""
+"""Display order: changes come first."""
 
 HIGHER_IS_BETTER: Final = ("_per_second", "_speedup")
 LOWER_IS_BETTER: Final = ("_seconds", "_bytes")
@@ -52,11 +53,11 @@ OF_THE_MOMENT: Final = (
     "_shape",
     "flop_per_byte",
 )
-"""Entries of an environment that differ from run to run and name no cause."""
+"""Parts of environment entries' names that vary from run to run and are no cause of a difference."""
 
 
 def compare(before: Suite, after: Suite) -> SuiteComparison:
-    """Hold two suites against each other, what changed first; of a single round only ratios are told."""
+    """Compare two suites, changes first; after only one round, there are ratios but no verdicts."""
     old, new = _by_subject(before.results), _by_subject(after.results)
     shared = [(old[subject], new[subject]) for subject in old if subject in new]
     pairs = [
@@ -65,7 +66,7 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         for figure in compared_figures(one[0])
         if all(figure in each.figures for each in (*one, *other))
     ]
-    # What one side alone has measured tells of things that the other's results never name.
+    # Entries of benchmarks measured on one side only may be missing from the other side's results.
     told = [[each for pair in shared for each in pair[side]] for side in (0, 1)]
     figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
     return SuiteComparison(
@@ -78,7 +79,7 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
 
 
 def compare_results(before: BenchmarkResult, after: BenchmarkResult) -> list[FigureChange]:
-    """Hold one result against another: a difference is named only when their intervals part."""
+    """Compare two results: a difference is reported only if their intervals don't overlap."""
     return [
         _change(figure, [before], [after], looked_at=1, in_rounds=False)
         for figure in compared_figures(before)
@@ -87,7 +88,7 @@ def compare_results(before: BenchmarkResult, after: BenchmarkResult) -> list[Fig
 
 
 def compared_figures(result: BenchmarkResult) -> list[str]:
-    """Return the figures that were measured, without those derived from them."""
+    """Return the measured figures, without those derived from them."""
     measured = [name for name in result.figures if name in result.samples]
     return measured or list(result.figures)
 
@@ -95,7 +96,7 @@ def compared_figures(result: BenchmarkResult) -> list[str]:
 def environment_changes(
     before: Sequence[BenchmarkResult], after: Sequence[BenchmarkResult]
 ) -> list[EnvironmentChange]:
-    """Return what differs between two environments, as far as each side agrees with itself."""
+    """Return the differences between two environments, for entries that are constant on each side."""
     old, new = _constants(before), _constants(after)
     return [
         EnvironmentChange(name=name, before=old.get(name), after=new.get(name))
@@ -134,9 +135,9 @@ def _change(
 def _ratios(
     before: Sequence[Interval], after: Sequence[Interval], looked_at: int
 ) -> tuple[Interval, Interval]:
-    """Return the ratio with its 95 % interval, and with the wider one that a verdict takes."""
+    """Return the ratio with its 95 % interval, and with the wider interval that a verdict requires."""
     if min(len(before), len(after)) < 2:
-        # One run a side: the widest that their intervals allow.
+        # One run per side: the widest interval that theirs allow.
         old, new = _middle(before), _middle(after)
         high = new.high / max(old.low, 1e-300)
         widest = Interval(value=new.value / old.value, low=new.low / old.high, high=high)
@@ -152,14 +153,14 @@ def _verdict(figure: str, unit: str, ratio: Interval, sure: Interval) -> Verdict
         reach = max(ratio.high - 1, 1 - ratio.low)
         return "same" if reach <= TOO_WIDE_RATIO else "unknown"
     name = figure if figure.endswith((*HIGHER_IS_BETTER, *LOWER_IS_BETTER)) else f"{figure}_{unit}"
-    is_rate = name.endswith(HIGHER_IS_BETTER)  # bytes_per_second is one, too
+    is_rate = name.endswith(HIGHER_IS_BETTER)  # bytes_per_second is a rate, too
     if not is_rate and not name.endswith(LOWER_IS_BETTER):
         return "unknown"
     return "better" if is_rate == (sure.low > 1) else "worse"
 
 
 def _middle(values: Sequence[Interval]) -> Interval:
-    """Return one run as it is, and of several the median with the range of their intervals."""
+    """Return a single run as it is; for several, the median with the range of their intervals."""
     if len(values) == 1:
         return values[0]
     return Interval(
@@ -170,7 +171,7 @@ def _middle(values: Sequence[Interval]) -> Interval:
 
 
 def _by_subject(results: Sequence[BenchmarkResult]) -> dict[str, list[BenchmarkResult]]:
-    """Group the rounds of each benchmark; the device is no part of it: it may be what changed."""
+    """Group the rounds by benchmark and settings, but not by device: it may be what changed."""
     found: dict[str, list[BenchmarkResult]] = {}
     for each in results:
         subject = json.dumps([each.benchmark, settings_of(each)], sort_keys=True)
@@ -184,7 +185,7 @@ def _name(result: BenchmarkResult) -> str:
 
 
 def _constants(results: Sequence[BenchmarkResult]) -> dict[str, Scalar | None]:
-    """Return the entries that all results which have them agree on."""
+    """Return the entries that have the same value in all results that contain them."""
     seen: dict[str, set[Scalar | None]] = {}
     for each in results:
         for name, value in each.environment.items():

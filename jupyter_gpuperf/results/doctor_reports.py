@@ -1,4 +1,4 @@
-"""The doctor's reports as files, and how two of them differ."""
+"""Save and load the doctor's reports, and compare two of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.schemas import CheckFinding, DoctorChange, DoctorComparison
 
 
 def save(report: DoctorReport, path: Path) -> None:
-    """Write a report into a new file.
+    """Write a report to a new file.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def load(path: Path) -> DoctorReport:
 
 
 def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
-    """Return what is not the same: what checks found, the environment, and the packages.
+    """Return the differences: check results, the environment, and the packages.
 
-    A check counts as changed by its status. What it found holds figures that differ from minute to
-    minute, and is told beside.
+    A check counts as changed if its status changed. Its details contain figures that vary from minute to
+    minute; they are included for information.
     """
     old, new = ({each.id: each for each in report.checks} for report in (before, after))
     changes = [

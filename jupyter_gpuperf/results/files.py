@@ -1,4 +1,4 @@
-"""Reports and suites in files of their own: JSON that people may read."""
+"""Read and write reports and suites as files of readable JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 def readable(content: object) -> bytes:
-    """Return what a file of this content holds."""
+    """Return the content of a file: indented JSON."""
     return msgspec.json.format(encode(content), indent=1) + b"\n"
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Refuse with ``file_not_writable`` what the disk refuses."""
+    """Turn ``OSError`` into ``BadRequest`` (``file_not_writable``)."""
     try:
         yield
     except OSError as error:
@@ -32,14 +32,14 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def read_as(kind: type[T], path: Path, code: str, *, message: Callable[[Exception], str]) -> T:
-    """Return what a file holds.
+    """Read a file and decode it as ``kind``.
 
     Raises
     ------
     NotFound
         ``file_not_found``.
     BadRequest
-        It holds something else: refused with this code, and the message that is made of the error.
+        The file holds something else; with the given code, and the message made from the error.
     """
     hint = "Name a file that --save wrote."
     try:

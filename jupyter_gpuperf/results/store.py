@@ -1,7 +1,7 @@
-"""Keeps every result in a file of the user's: what was measured once can be compared later.
+"""Store every result in a file of the user, so that results can be compared later.
 
-SQLite, one connection per call, so that a server, its kernels and shells may use the file at the same time.
-The plain rollback journal, not the write-ahead log: home directories often lie on a network.
+SQLite with one connection per call, so that a server, its kernels and shells may use the file at the same time.
+It uses the rollback journal, not the write-ahead log: home directories are often on a network.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult, Scalar, encode
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS: Final = 5.0
-"""How long to wait while another process writes."""
+"""Maximum wait while another process writes."""
 LAYOUT: Final = 2
 MOST_LOOKED_AT: Final = 1000
-"""For the best one: reading all of many years would be felt."""
+"""Limit when searching for the best value: reading many years of results would be slow."""
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS results (
@@ -48,30 +48,30 @@ CREATE TABLE IF NOT EXISTS suites (
 
 DEVICE_NAMES: Final = ("device_name", "device")
 NOT_WHAT_IS_MEASURED: Final = frozenset({"rigorous", "time_limit_seconds"})
-"""Parameters that say how sure to be, not what to do."""
+"""Parameters that set the precision of a measurement, not its subject."""
 
 
 def default_path() -> Path:
-    """Return the user's file, as the setting's default names it."""
+    """Return the user's results file, from the default of the setting."""
     from jupyter_gpuperf.config import Settings
 
     return Path(Settings().results_file).expanduser()
 
 
 class ResultStore:
-    """Results by number, newest first; safe to use from any thread and process.
+    """Results by number, latest first; safe to use from any thread and process.
 
     Parameters
     ----------
     path
-        The file; it and its folder are made when something is kept.
+        The file; it and its folder are created when a result is stored.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, result: BenchmarkResult, created_seconds: float) -> int:
-        """Keep a result and return its number. When this returns, it survives a kill.
+        """Store a result and return its number. After the return, the result survives a kill.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class ResultStore:
             return int(row.lastrowid or 0)
 
     def newest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
-        """Return the newest results, of one benchmark or of all."""
+        """Return the latest results, of one benchmark or of all."""
         return self._all(
             "(benchmark = ? OR ? IS NULL) ORDER BY id DESC LIMIT ?", (benchmark, benchmark, limit)
         )
@@ -107,7 +107,7 @@ class ResultStore:
         return found
 
     def baseline_of(self, result: BenchmarkResult, before: int | None = None) -> KeptResult | None:
-        """Return what a result is held against: the marked one of the same subject, else the newest.
+        """Return the result to compare with: the baseline of the same subject, otherwise the latest one.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class ResultStore:
         )
 
     def mark_baseline(self, number: int) -> KeptResult:
-        """Hold later results of the same subject against this one; another mark of it goes.
+        """Make a result the baseline for later results of the same subject; it replaces an earlier baseline.
 
         Raises
         ------
@@ -135,14 +135,14 @@ class ResultStore:
         return self.get(number)
 
     def like(self, result: BenchmarkResult, limit: int = 100) -> list[KeptResult]:
-        """Return the newest results of the same benchmark, device and parameters."""
+        """Return the latest results of the same benchmark, device and parameters."""
         return self._all(
             "benchmark = ? AND subject = ? ORDER BY id DESC LIMIT ?",
             (result.benchmark, subject_of(result), limit),
         )
 
     def best(self, result: BenchmarkResult, figures: Sequence[str]) -> dict[str, float]:
-        """Return the highest value of each figure among the newest results of this benchmark and device."""
+        """Return the highest value of each figure among the latest results of this benchmark and device."""
         if not figures:
             return {}
         newest = self.newest(result.benchmark, MOST_LOOKED_AT)
@@ -164,7 +164,7 @@ class ResultStore:
 
     @contextlib.contextmanager
     def open(self, wanted: str) -> Iterator[sqlite3.Connection]:
-        """Give a connection, for one transaction; ``wanted`` says for what: kept, marked, read.
+        """Open a connection for one transaction; ``wanted`` is the purpose: ``kept``, ``marked`` or ``read``.
 
         Raises
         ------
@@ -186,9 +186,9 @@ class ResultStore:
         try:
             return self._prepared()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, full, not to be opened
+            if isinstance(error, sqlite3.OperationalError):  # locked, full, or can't be opened
                 raise
-            # Not a database: it is put aside, not deleted, and a new one begins.
+            # Not a database: move it aside instead of deleting it, and start a new one.
             aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
             self.path.replace(aside)
             logger.warning("%s is no file of results (%s); it is now %s.", self.path, error, aside)
@@ -200,11 +200,11 @@ class ResultStore:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
-            if layout < LAYOUT:  # each only adds: what was there stays readable
+            if layout < LAYOUT:  # each version only adds tables: old content stays readable
                 connection.executescript(TABLES)
                 connection.execute(f"PRAGMA user_version = {LAYOUT}")
                 with contextlib.suppress(OSError):
-                    self.path.chmod(0o600)  # results name folders and devices
+                    self.path.chmod(0o600)  # results contain folders and devices
         except BaseException:
             connection.close()
             raise
@@ -212,19 +212,19 @@ class ResultStore:
 
 
 def subject_of(result: BenchmarkResult) -> str:
-    """Return what was measured, for telling whether two results may be compared."""
+    """Return what was measured, as a key; results with equal keys are comparable."""
     return json.dumps([result.benchmark, device_of(result), settings_of(result)], sort_keys=True)
 
 
 def settings_of(result: BenchmarkResult) -> dict[str, Scalar]:
-    """Return the parameters that say what was measured."""
+    """Return the parameters that define what was measured."""
     return {
         name: value for name, value in result.parameters.items() if name not in NOT_WHAT_IS_MEASURED
     }
 
 
 def device_of(result: BenchmarkResult) -> str:
-    """Return the device that a result is of, by its model: two of a kind may be compared."""
+    """Return the device model of a result: two devices of the same model are comparable."""
     return next(
         (str(result.environment[name]) for name in DEVICE_NAMES if result.environment.get(name)),
         "cpu",
@@ -234,7 +234,7 @@ def device_of(result: BenchmarkResult) -> str:
 def _kept(row: sqlite3.Row) -> KeptResult | None:
     try:
         result = msgspec.json.decode(row["content"], type=BenchmarkResult)
-    except msgspec.MsgspecError as error:  # of a later version, perhaps
+    except msgspec.MsgspecError as error:  # written by a later version, perhaps
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
     return KeptResult(

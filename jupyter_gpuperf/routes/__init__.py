@@ -1,4 +1,4 @@
-"""Routes: each parses, calls a service, and encodes. A new route is one handler and one line here."""
+"""The routes: each parses, calls a service, and encodes. A new route is one handler and one line here."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ ROUTES: tuple[tuple[str, type], ...] = (
 
 
 def handlers(services: Callable[[], Services]) -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the routes as Tornado wants them; Jupyter puts the base URL before each.
+    """Return the routes for Tornado; Jupyter puts the base URL before each.
 
     Parameters
     ----------
     services
-        Gives what they call, when the first request comes.
+        Returns the services; called on each request.
     """
     arguments: dict[type, dict[str, Any]] = {openapi.OpenApiHandler: {"routes": ROUTES}}
     return [

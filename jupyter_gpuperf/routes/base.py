@@ -1,6 +1,6 @@
-"""What every route shares: authentication's resource, encoding, and errors with a code.
+"""Shared by all routes: the authorization resource, encoding, and coded errors.
 
-The server imports the routes when it starts, and waits for that: they load what they call when they call it.
+The server waits for the import of the routes when it starts, so they import their dependencies when called.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ AUTH_RESOURCE: Final = "gpuperf"
 
 
 class CodedErrors(JupyterHandler):
-    """Turns whatever a route raises into ``{"code", "message", "hint"}`` with its status."""
+    """Turns any exception in a route into ``{"code", "message", "hint"}`` with its status."""
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Give a coded error its own status; Tornado would make it a 500."""
+        """Use a coded error's own status; Tornado would send 500."""
         error = _error_in(kwargs)
         super().send_error(
             error.http_status if isinstance(error, GpuPerfError) else status_code, **kwargs
         )
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer any refusal in the one shape; what is unexpected gets an id that the log has too."""
+        """Send every error in the same shape; an unexpected one gets an id that is also in the log."""
         self.set_header("Content-Type", "application/json")
         self.finish(encode(self._describe(status_code, _error_in(kwargs))))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log what is a defect; a refusal is no event worth a traceback."""
+        """Log defects only; a coded error needs no traceback."""
         if not isinstance(value, GpuPerfError):
             super().log_exception(typ, value, tb)
 
@@ -66,20 +66,20 @@ class CodedErrors(JupyterHandler):
 class GpuPerfHandler(CodedErrors, APIHandler):
     """Base of the REST routes.
 
-    A route parses, calls a service, and answers; whatever goes wrong is raised, and becomes
-    ``{"code", "message", "hint"}`` with its status here.
+    A route parses, calls a service, and answers. Any exception becomes ``{"code", "message", "hint"}`` with its
+    status here.
     """
 
     auth_resource = AUTH_RESOURCE
-    # Looking at a GPU is no activity: an idle server with an open panel must still be culled.
+    # Viewing a GPU is not activity: an idle server with an open panel must still be culled.
     _track_activity = False
 
     def initialize(self, services: Callable[[], Services]) -> None:
-        """Take the services."""
+        """Store the services."""
         self.services = services()
 
     def answer(self, body: msgspec.Struct, status: int = 200) -> None:
-        """Finish with ``body`` as JSON."""
+        """Send ``body`` as JSON and finish."""
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.finish(encode(body))
@@ -104,7 +104,7 @@ class GpuPerfHandler(CodedErrors, APIHandler):
             ) from error
 
     async def kernel_python(self, kernel_name: str | None) -> KernelPython:
-        """Return the Python of a kernel spec; that of the default kernel for ``None``.
+        """Return the Python of a kernel spec; for ``None``, that of the default kernel.
 
         Raises
         ------
@@ -121,7 +121,7 @@ def _error_in(kwargs: dict[str, Any]) -> BaseException | None:
 
 
 NOT_AUTHORIZED: Final = "is not authorized"
-"""What Jupyter says when its authorizer refuses somebody who has logged in."""
+"""Part of Jupyter's message if its authorizer refuses a logged-in user."""
 
 READING_ONLY: Final = ErrorInfo(
     code="forbidden",

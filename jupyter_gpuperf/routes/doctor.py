@@ -1,4 +1,4 @@
-"""``GET doctor``: what is the matter with an environment, and what to type."""
+"""``GET doctor``: problems of an environment, and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.check_runner import CheckTarget
 
 OUTPUT_BYTES_PER_SECOND: Final = 1e6
-"""What the server has without a setting."""
+"""The server's default without a setting."""
 
 
 class DoctorHandler(GpuPerfHandler):
@@ -26,7 +26,7 @@ class DoctorHandler(GpuPerfHandler):
         flag("refresh", "Look again; otherwise the report is at most five minutes old."),
     )
     async def get(self, kernel: str | None, refresh: bool) -> DoctorReport:
-        """The environment checks, each with id, status, found, expected, why and fix; the environment, its packages."""
+        """The checks, each with id, status, found, expected, why and fix; the environment and its packages."""
         return await self.services.doctor.report(await self._target(kernel or None), anew=refresh)
 
     async def _target(self, kernel_name: str | None) -> CheckTarget:
@@ -47,7 +47,7 @@ class DoctorHandler(GpuPerfHandler):
 
 
 def output_limit(handler: JupyterHandler) -> float:
-    """Return what the server lets a notebook print, in bytes a second; 0 for all."""
+    """Return the server's limit on a notebook's output, in bytes per second; 0 for no limit."""
     limit = OUTPUT_BYTES_PER_SECOND
     for name in ("ServerApp", "ZMQChannelsWebsocketConnection"):
         value = (handler.config or {}).get(name, {}).get("iopub_data_rate_limit")

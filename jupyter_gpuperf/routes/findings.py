@@ -1,4 +1,4 @@
-"""``GET findings``: why is it slow."""
+"""``GET findings``: why the work is slow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from jupyter_gpuperf.schemas import FindingsChanged
 
 
 class FindingsHandler(GpuPerfHandler):
-    """``GET findings``: the diagnosis now."""
+    """``GET findings``: the current diagnosis."""
 
     @operation(FindingsChanged)
     async def get(self) -> FindingsChanged:
-        """The diagnosis now, the worst first: code, severity, device, summary, cost, evidence, advice, and the change as code."""
+        """The current findings, worst first: code, severity, device, summary, cost, evidence, advice, change (code)."""
         await self.services.latest()
         await self.services.diagnosis.look()
         return self.services.diagnosis.told

@@ -1,4 +1,4 @@
-"""What would I gain: ``benchmarks`` and ``jobs``."""
+"""The routes ``benchmarks`` and ``jobs``: measure on demand."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class JobsHandler(GpuPerfHandler):
 
     @operation(Jobs)
     def get(self) -> Jobs:
-        """All jobs, newest first, those that a kernel runs itself among them; the last 50 that ended are kept."""
+        """All jobs, latest first, including those that a kernel runs itself; the last 50 ended jobs are kept."""
         return Jobs(jobs=self.services.jobs.list())
 
     @operation(JobInfo, status=202, takes=JobRequest)
     async def post(self, request: JobRequest) -> JobInfo:
         """Queue a benchmark."""
-        await self.services.fresh()  # which devices there are decides where it runs
+        await self.services.fresh()  # the job's place depends on the devices
         python = await self.kernel_python(request.kernel_name)
         return self.services.jobs.submit(
             request, interpreter=python.interpreter, environment=python.environment
@@ -42,10 +42,10 @@ class JobHandler(GpuPerfHandler):
 
     @operation(JobInfo)
     def get(self, job_id: str) -> JobInfo:
-        """Its state, progress, result or error, the end of its log, and what it waits for."""
+        """The job's state, progress, result or error, the end of its log, and the jobs ahead of it."""
         return self.services.jobs.get(job_id)
 
     @operation(JobInfo)
     def delete(self, job_id: str) -> JobInfo:
-        """Cancel it; a job that ended stays as it is."""
+        """Cancel the job; a job that has ended is not changed."""
         return self.services.jobs.cancel(job_id)

@@ -1,4 +1,4 @@
-"""``WS live?interval_ms=``: one frame per interval, and nothing that can hold the server up."""
+"""``WS live?interval_ms=``: one frame per interval, without ever blocking the server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.server.services import Services
 
 HELLO_SECONDS: Final = 120.0
-"""The history that a page gets with the first message."""
+"""Length of the history in a page's first message."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
 INTERVAL: Final = number(
@@ -47,12 +47,12 @@ INTERVAL: Final = number(
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
-    """The live socket. Messages both ways: :data:`schemas.LiveMessage`; ``SetInterval`` and ``Follow``."""
+    """The live socket. Messages: :data:`schemas.LiveMessage` out; ``SetInterval`` and ``Follow`` in."""
 
     auth_resource = AUTH_RESOURCE
 
     def initialize(self, services: Callable[[], Services]) -> None:
-        """Take the services."""
+        """Store the services."""
         self.services = services()
         self.subscription: Subscription | None = None
         self.outbox: Outbox | None = None
@@ -68,8 +68,8 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     )
     @ws_authenticated
     async def get(self, *args: str, **kwargs: str) -> None:
-        """Upgrade, unless the user may not read or asks for an impossible interval."""
-        # Before the upgrade, so that a refusal is a 403 and not an opened and closed socket.
+        """Upgrade, unless the user may not read or the interval is out of range."""
+        # Check before the upgrade, so that a refusal is a 403 and not an opened and closed socket.
         allowed = self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)
         if not await ensure_async(allowed):
             raise HTTPError(403)
@@ -77,7 +77,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await super().get(*args, **kwargs)
 
     async def open(self, *args: str, **kwargs: str) -> None:
-        """Greet with all that a page needs, then subscribe."""
+        """Send a hello with all that a page needs, then subscribe."""
         super().open(*args, **kwargs)
         await self.services.fresh()
         await self._send(encode(await in_thread(self._hello)))
@@ -90,7 +90,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
 
     async def on_message(self, message: str | bytes) -> None:
-        """Change the interval or what is followed; answer what can't be understood with an error frame."""
+        """Change the interval or the followed lists; answer invalid messages with an error frame."""
         try:
             wish = _wish_in(message)
             if isinstance(wish, Follow):
@@ -107,7 +107,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             await self._send(encode(refusal))
 
     def on_close(self) -> None:
-        """Stop listening."""
+        """Unsubscribe."""
         self._follow([])
         if self.subscription is not None:
             self.services.subscribers.remove(self.subscription)
@@ -138,7 +138,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             await self.write_message(message)
 
     def _start_to_send(self, message: bytes) -> asyncio.Future[None]:
-        # Done when the client's buffers took it: that is what makes a slow client drop frames.
+        # Done when the client's buffers took the message: this makes a slow client drop frames.
         try:
             return self.write_message(message)
         except WebSocketClosedError as error:
@@ -153,4 +153,4 @@ def _wish_in(message: str | bytes) -> SetInterval | Follow:
     except msgspec.ValidationError as error:
         if "missing required field `type`" not in str(error):
             raise
-        return msgspec.json.decode(message, type=SetInterval)  # older pages leave it out
+        return msgspec.json.decode(message, type=SetInterval)  # older pages omit the type

@@ -1,4 +1,4 @@
-"""Everything below ``gpuperf/`` that is no route."""
+"""Answer every address below ``gpuperf/`` that is not a route."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jupyter_gpuperf.routes.base import GpuPerfHandler
 
 
 class MissingHandler(GpuPerfHandler):
-    """Answers 404 in the one shape of refusals, where Jupyter would answer a page."""
+    """Answers 404 as a coded error; Jupyter would send an HTML page."""
 
     @web.authenticated
     @authorized
     def get(self, path: str) -> None:
-        """Refuse."""
+        """Raise ``NotFound``."""
         hint = "The documentation lists the routes."
         raise NotFound("unknown_route", f"There is nothing at gpuperf/{path}.", hint)
 

@@ -1,4 +1,4 @@
-"""``GET openapi.json``: all routes, as their declarations have them, in OpenAPI 3.1."""
+"""``GET openapi.json``: all routes in OpenAPI 3.1, generated from their declarations."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ GROUP: Final = re.compile(r"\(\?P<(\w+)>(.*?)\)")
 class OpenApiHandler(GpuPerfHandler):
     """``GET openapi.json``."""
 
-    def initialize(  # type: ignore[override]  # one more argument than other routes have
+    def initialize(  # type: ignore[override]  # one more argument than other routes
         self, services: Callable[[], Services], routes: Iterable[tuple[str, type]]
     ) -> None:
-        """Take the routes, too."""
+        """Store the services and the routes."""
         super().initialize(services)
         self.routes = routes
 
@@ -78,7 +78,7 @@ def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
 
 
 def shapes_of(routes: Iterable[tuple[str, type]]) -> list[Any]:
-    """Return the shapes of everything that crosses the wire, the live socket's messages included."""
+    """Return the types of everything that crosses the wire, including the live socket's messages."""
     declared = [each for _, handler in routes for each in operations_of(handler).values()]
     shapes = [shape for each in declared for shape in (each.answers, each.takes)]
     structs = [each for each in shapes if isinstance(each, type)]
@@ -86,7 +86,7 @@ def shapes_of(routes: Iterable[tuple[str, type]]) -> list[Any]:
 
 
 def path_of(pattern: str) -> str:
-    """Return a route's pattern as OpenAPI writes it: ``/jobs/{job_id}``."""
+    """Return a route's pattern in OpenAPI syntax: ``/jobs/{job_id}``."""
     return "/" + GROUP.sub(r"{\1}", pattern).replace("\\", "")
 
 

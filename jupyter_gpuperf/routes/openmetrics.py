@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: ``metrics``."""
+"""``metrics``: the readings for Prometheus."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Encoder: TypeAlias = "Callable[[Collector], bytes]"
 
 
 class MetricsHandler(GpuPerfHandler):
-    """``GET metrics``: OpenMetrics for who asks for it, else Prometheus' text format."""
+    """``GET metrics``: OpenMetrics if requested, otherwise Prometheus' text format."""
 
     @operation("text/plain")
     async def get(self) -> None:
-        """The newest frame for Prometheus, in the text format that the Accept header asks for."""
+        """The latest frame for Prometheus, in the text format that the Accept header asks for."""
         from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector
 
         services = self.services
@@ -45,5 +45,6 @@ def _encoder(accept: str) -> tuple[Encoder, str]:
 
     try:
         return choose_encoder(accept)
-    except (TypeError, ValueError):  # a version that is no number: the format that all can read
+    # A version that is not a number: use the format that all can read.
+    except (TypeError, ValueError):
         return choose_encoder("")

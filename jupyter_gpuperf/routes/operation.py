@@ -1,7 +1,7 @@
-"""What a route declares of one of its methods: its query, its body and its answer.
+"""Declare a route's method: its query, its body and its answer.
 
-The declaration authenticates, parses and encodes, so the method takes values and returns a value; ``GET openapi.json``
-and the page about REST are made of it.
+The declaration authenticates, parses and encodes, so the method takes values and returns a value. ``GET openapi.json``
+and the page about REST are generated from it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     argument
-        The method's name for it, where the query's own is none in Python.
+        The method's parameter name, if the query's name is not valid in Python.
     default
-        What the method gets where the query has none.
+        The method's value if the query has none.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     argument: str = ""
 
     def read(self, handler: web.RequestHandler) -> Any:
-        """Return the request's value.
+        """Return the value in the request.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         return self.default if text is None else self.parse(text)
 
     def parse(self, text: str) -> Any:
-        """Return the value of a text, within bounds; see :meth:`read`."""
+        """Convert a text to a value and check its bounds; see :meth:`read`."""
         try:
             value = KINDS[self.kind](text)
         except (ValueError, OverflowError) as error:
@@ -83,7 +83,7 @@ def number(
     default: float | None = None,
     argument: str = "",
 ) -> Query:
-    """Return an argument that is a number within bounds; an integer where the bounds are."""
+    """Return a numeric argument with bounds; an integer if the bounds are integers."""
     return Query(
         name=name,
         help=help,
@@ -96,7 +96,7 @@ def number(
 
 
 def flag(name: str, help: str) -> Query:
-    """Return an argument that is on or off, and off where it is left out."""
+    """Return a boolean argument; off by default."""
     return Query(name=name, help=help, kind="boolean", default=False)
 
 
@@ -106,11 +106,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     answers
-        The shape of the answer, or its media type where it is no JSON.
+        The type of the answer, or its media type if it is not JSON.
     takes
-        The shape of the body; ``None`` where there is none.
+        The type of the body; ``None`` if there is none.
     optional_body
-        Whether the body may be left out; the shape's defaults are taken then.
+        Whether the body may be omitted; the type's defaults are used then.
     """
 
     answers: type[msgspec.Struct] | str
@@ -128,10 +128,10 @@ def operation(
     takes: type[msgspec.Struct] | None = None,
     optional_body: bool = False,
 ) -> Callable[[Method], Method]:
-    """Return a decorator for a handler's method, whose docstring says what it answers.
+    """Return a decorator for a handler's method, whose docstring describes the answer.
 
-    The method gets the path's groups and the query's values by name, the body as ``request``. What it returns is the
-    answer; ``None`` where it has answered by itself.
+    The method gets the groups of the path and the values of the query by name, and the body as ``request``. Its return
+    value is the answer, or ``None`` if it has answered already.
     """
 
     def declare(method: Method) -> Method:
@@ -147,7 +147,7 @@ def operation(
             if answer is not None:
                 handler.answer(answer, status)
 
-        # In this order: who is it, and may they?
+        # In this order: authenticate, then authorize.
         guarded: Method = web.authenticated(authorized(respond))
         return declared_as(
             Operation(
@@ -164,7 +164,7 @@ def operation(
 
 
 def declared_as(declaration: Operation) -> Callable[[Method], Method]:
-    """Return a decorator that only keeps the declaration, for a method that does everything itself."""
+    """Return a decorator that only stores the declaration, for a method that does everything itself."""
 
     def keep(method: Method) -> Method:
         method.operation = declaration  # type: ignore[attr-defined]  # a function's own attribute
@@ -174,7 +174,7 @@ def declared_as(declaration: Operation) -> Callable[[Method], Method]:
 
 
 def operations_of(handler: type) -> dict[str, Operation]:
-    """Return a handler's operations by their HTTP method, in lower case."""
+    """Return a handler's operations by HTTP method, in lower case."""
     methods = ("get", "post", "put", "delete")
     found = {name: getattr(getattr(handler, name, None), "operation", None) for name in methods}
     return {name: each for name, each in found.items() if each is not None}

@@ -1,4 +1,4 @@
-"""``GET processes``: who uses each device, and which notebook that is."""
+"""``GET processes``: the processes on each device, and their notebooks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProcessesHandler(GpuPerfHandler):
 
 
 async def running_kernels(owner: JupyterHandler | ServerApp) -> list[RunningKernel]:
-    """Return a server's kernels, each with the notebook that it serves."""
+    """Return a server's kernels, each with its notebook."""
     manager = owner.kernel_manager
     sessions: list[dict[str, Any]] = await ensure_async(owner.session_manager.list_sessions())
     by_kernel = {session["kernel"]["id"]: session for session in sessions}
@@ -60,7 +60,7 @@ def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> Ru
 
 
 def _pid_of(kernel: Any) -> int | None:
-    # A provisioner of another kind (a container, a cluster) has no process here.
+    # Other provisioners (a container, a cluster) have no process here.
     provisioner = getattr(kernel, "provisioner", None)
     process = getattr(provisioner, "process", None)
     pid = getattr(process, "pid", None) or getattr(provisioner, "pid", None)

@@ -1,4 +1,4 @@
-"""What is my GPU doing: ``version catalog devices latest history alerts``."""
+"""The readings: ``version catalog devices latest history alerts``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class VersionHandler(GpuPerfHandler):
 
     @operation(Version)
     def get(self) -> Version:
-        """The package's and the API's version, and the source in use."""
+        """The versions of the package and of the API, and the source in use."""
         return self.services.sampler.version
 
 
@@ -35,17 +35,17 @@ class DevicesHandler(GpuPerfHandler):
 
     @operation(Devices)
     async def get(self) -> Devices:
-        """Per device: uuid, index, name, driver, limits, and `host`, the machine that it is in (null: the server's own); or the reason why there is none."""
+        """Per device: uuid, index, name, driver, limits, `host` (null: this machine); or why there is none."""
         await self.services.fresh()
         return self.services.sampler.devices
 
 
 class LatestHandler(GpuPerfHandler):
-    """``GET latest``: the newest frame; the devices are read for it when it is over a second old."""
+    """``GET latest``: the latest frame; the devices are read again if it is over a second old."""
 
     @operation(Frame)
     async def get(self) -> Frame:
-        """The newest frame, at most a second old; `taken_seconds` says of each older reading when it was taken."""
+        """The latest frame, at most a second old; `taken_seconds` is the time of each older reading."""
         return await self.services.latest()
 
 
@@ -54,7 +54,7 @@ class AlertsHandler(GpuPerfHandler):
 
     @operation(AlertsChanged)
     async def get(self) -> AlertsChanged:
-        """What needs attention now, each with code, severity, device, since when, evidence and advice."""
+        """What needs attention now, each with code, severity, device, start time, evidence and advice."""
         await self.services.latest()
         return self.services.alerts.told
 

@@ -1,4 +1,4 @@
-"""What happened here: ``recordings``, to keep, to send and to replay."""
+"""``recordings``: record readings, download and replay them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class RecordingsHandler(GpuPerfHandler):
 
     @operation(Recordings)
     async def get(self) -> Recordings:
-        """All recordings, newest first."""
+        """All recordings, latest first."""
         return Recordings(recordings=await in_thread(self.services.recordings.all))
 
     @operation(RecordingInfo, status=201, takes=RecordingRequest, optional_body=True)
     async def post(self, request: RecordingRequest) -> RecordingInfo:
-        """Begin a recording."""
-        await self.services.fresh()  # its header names the devices
+        """Start a recording."""
+        await self.services.fresh()  # the header lists the devices
         return await in_thread(lambda: self.services.recordings.start(request))
 
 
@@ -44,13 +44,13 @@ class RecordingHandler(GpuPerfHandler):
         info = await in_thread(lambda: self.services.recordings.get(identifier))
         if describe:
             return info
-        # A file that grows meanwhile is sent up to its size of now.
+        # Send a growing file up to its current size.
         await self._send_file(Path(info.path), info.size_bytes)
         return None
 
     @operation(RecordingInfo, flag("discard", "Delete the file as well."))
     async def delete(self, identifier: str, discard: bool) -> RecordingInfo:
-        """Stop it, and keep the file. Answers the recording as it was."""
+        """Stop the recording, and keep the file. Answers the recording's last state."""
         shelf = self.services.recordings
         act = shelf.discard if discard else shelf.stop
         return await in_thread(lambda: act(identifier))
@@ -75,7 +75,7 @@ class RecordingHandler(GpuPerfHandler):
                 remaining -= len(piece)
                 self.write(piece)
                 try:
-                    await self.flush()  # so that no more than a piece is in memory
+                    await self.flush()  # keeps no more than a piece in memory
                 except StreamClosedError:
                     return
         self.finish()

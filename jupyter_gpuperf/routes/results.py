@@ -1,4 +1,4 @@
-"""What was measured before: ``results``."""
+"""``results``: earlier measurements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_NUMBER: Final = 10**15
 
 
 class ResultsHandler(GpuPerfHandler):
-    """``GET results``: kept results, newest first."""
+    """``GET results``: stored results, latest first."""
 
     @operation(
         Results,
@@ -22,22 +22,22 @@ class ResultsHandler(GpuPerfHandler):
         number("limit", 1, MOST_RESULTS, "How many at most.", default=100),
     )
     async def get(self, benchmark: str | None, limit: int) -> Results:
-        """Kept results, newest first."""
+        """Stored results, latest first."""
         store = self.services.results
         return Results(results=await in_thread(lambda: store.newest(benchmark or None, limit)))
 
 
 class ResultHandler(GpuPerfHandler):
-    """``GET results/<id>``: one kept result."""
+    """``GET results/<id>``: one stored result."""
 
     @operation(KeptResult)
     async def get(self, number: str) -> KeptResult:
-        """One kept result."""
+        """One stored result."""
         return await in_thread(lambda: self.services.results.get(int(number)))
 
 
 class ComparisonHandler(GpuPerfHandler):
-    """``GET results/<id>/comparison``: what a kept result is held against."""
+    """``GET results/<id>/comparison``: the comparison of a stored result."""
 
     @operation(
         ResultComparison,
@@ -50,7 +50,7 @@ class ComparisonHandler(GpuPerfHandler):
         ),
     )
     async def get(self, number: str, other: int | None) -> ResultComparison:
-        """What it is held against: verdict, ratio and interval per figure; what differs in the environment; the best here; those like it."""
+        """Verdict, ratio and interval per figure; environment differences; the best result here; similar results."""
         from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
 
         store = self.services.results
@@ -58,11 +58,11 @@ class ComparisonHandler(GpuPerfHandler):
 
 
 class BaselineHandler(GpuPerfHandler):
-    """``PUT results/<id>/baseline``: later results like it are held against this one."""
+    """``PUT results/<id>/baseline``: make this result the baseline for later ones like it."""
 
     @operation(ResultSummary)
     async def put(self, number: str) -> ResultSummary:
-        """Hold later results like it against this one."""
+        """Make this result the baseline for later results like it."""
         from jupyter_gpuperf.results.baseline_comparison import summary_of
 
         store = self.services.results

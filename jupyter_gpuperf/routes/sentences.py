@@ -1,6 +1,6 @@
-"""How the server's sentences are built, for pages in another language than English.
+"""Templates of the server's sentences, for pages in other languages than English.
 
-A page recognises a sentence by what stands around its figures, and puts them into the translation.
+A page recognises a sentence by the text around its figures, and puts the figures into the translation.
 ``sentences.json`` is generated from the sources.
 """
 
@@ -18,11 +18,11 @@ from jupyter_gpuperf.server.threads import in_thread
 
 
 class SentencesHandler(GpuPerfHandler):
-    """``GET sentences``: templates with ``%1``, ``%2`` for the figures, those that say most first."""
+    """``GET sentences``: templates with ``%1``, ``%2`` for the figures, most specific first."""
 
     @operation(Sentences)
     async def get(self) -> Sentences:
-        """How the server's sentences are built, for pages in another language."""
+        """Templates of the server's sentences, for pages in another language."""
         return await in_thread(_sentences)
 
 

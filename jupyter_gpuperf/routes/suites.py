@@ -1,4 +1,4 @@
-"""Many benchmarks in one environment, or in two by turns: ``suites``."""
+"""``suites``: many benchmarks in one environment, or in two in alternation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gpuperf.schemas import SuiteInfo, SuiteReport, SuiteRequest, Suites
 from jupyter_gpuperf.server.threads import in_thread
 
 SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-"""The page needs nothing, and is allowed nothing."""
+"""The page needs no resources, and may load none."""
 
 
 class SuitesHandler(GpuPerfHandler):
@@ -19,7 +19,7 @@ class SuitesHandler(GpuPerfHandler):
 
     @operation(Suites)
     async def get(self) -> Suites:
-        """All suites, newest first; those of servers before, too."""
+        """All suites, latest first, including those of earlier servers."""
         return Suites(suites=await in_thread(self.services.suites.all))
 
     @operation(SuiteInfo, status=202, takes=SuiteRequest)
@@ -27,7 +27,7 @@ class SuitesHandler(GpuPerfHandler):
         """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side
 
-        await self.services.fresh()  # which devices there are decides where it runs
+        await self.services.fresh()  # the suite's place depends on the devices
         names: list[str | None] = [*request.kernel_names] or [None]
         sides = [
             Side(kernel_name=name, **(await self.kernel_python(name))._asdict()) for name in names
@@ -41,7 +41,7 @@ class SuiteHandler(GpuPerfHandler):
 
     @operation(SuiteReport)
     async def get(self, suite_id: str) -> SuiteReport:
-        """Its state, and what it found so far: the comparison of two kernels, or the results of one."""
+        """The suite's state, and its results so far: the comparison of two kernels, or the results of one."""
         from jupyter_gpuperf.suites.report import report_of
 
         suites = self.services.suites
@@ -49,16 +49,16 @@ class SuiteHandler(GpuPerfHandler):
 
     @operation(SuiteInfo)
     async def delete(self, suite_id: str) -> SuiteInfo:
-        """Cancel it with the job that runs; one that ended stays as it is."""
+        """Cancel the suite and its running job; a suite that has ended is not changed."""
         return await in_thread(lambda: self.services.suites.cancel(suite_id))
 
 
 class SuitePageHandler(GpuPerfHandler):
-    """``GET suites/<id>/page``: what it found, as a page that needs nothing else."""
+    """``GET suites/<id>/page``: the results as a self-contained page."""
 
     @operation("text/html")
     async def get(self, suite_id: str) -> None:
-        """What it found as an HTML page that needs nothing else; 404 nothing_measured while there is nothing."""
+        """The results as a self-contained HTML page; 404 nothing_measured while there are none."""
         page = await in_thread(lambda: self._page(suite_id))
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="gpuperf-{suite_id}.html"')
@@ -66,7 +66,7 @@ class SuitePageHandler(GpuPerfHandler):
         self.finish(page)
 
     def _page(self, suite_id: str) -> str:
-        from jupyter_gpuperf.display.suite_view import suite_page  # it loads the benchmarks
+        from jupyter_gpuperf.display.suite_view import suite_page  # this imports the benchmarks
 
         info = self.services.suites.get(suite_id)
         suites = self.services.suites.suites_of(suite_id)

@@ -1,4 +1,4 @@
-"""``GET training``: what the watched notebooks' loops do; ``POST training/explain``: look closer."""
+"""``GET training``: the watched notebooks' loops; ``POST training/explain``: profile one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_STEPS: Final = 50
 
 
 class TrainingHandler(GpuPerfHandler):
-    """``GET training``: now, and the past."""
+    """``GET training``: current state and history."""
 
     @operation(
         Training,
@@ -29,7 +29,7 @@ class TrainingHandler(GpuPerfHandler):
         ),
     )
     async def get(self, seconds: float, step_seconds: float | None) -> Training:
-        """The watched training loops: what they do now, and per notebook samples a second, step time and ratios over time."""
+        """The watched loops now; per notebook, samples per second, step time and ratios over time."""
         store = self.services.training
         step = step_seconds or max(1.0, seconds / 5000)
         for kernel in await running_kernels(self):
@@ -42,7 +42,7 @@ class ExplainHandler(GpuPerfHandler):
 
     @operation(ExplainRequest, status=202, takes=ExplainRequest)
     def post(self, request: ExplainRequest) -> ExplainRequest:
-        """Have a notebook's kernel profile its next steps; the result shows below the running cell."""
+        """Have a notebook's kernel profile its next steps; the result appears below the running cell."""
         if not 1 <= request.steps <= MOST_STEPS:
             message = f"steps = {request.steps} is out of range."
             hint = f"Give from 1 to {MOST_STEPS}."

@@ -1,7 +1,7 @@
-"""What is wrong? A new rule is an entry in its subject's file, and its line here.
+"""Rules that find what is wrong. To add one, write it in its subject's file and list it in ``RULES`` below.
 
-Pure: readings and steps in, findings out; no clock, no file, no torch. Other packages add theirs through the
-entry point group ``jupyter_gpuperf.rules``; each entry point names a tuple of :class:`Rule`.
+Rules are pure: readings and steps in, findings out, with no clock, file or torch. Other packages add rules through
+the entry point group ``jupyter_gpuperf.rules``. Each entry point names a tuple of :class:`Rule`.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ RULES: tuple[Rule, ...] = (
     memory_bandwidth_bound.RULE,
     idle_memory_holder.RULE,
 )
-"""Every rule of this package; at the same severity, what comes first is told first."""
+"""Every rule of this package. Findings of the same severity are listed in this order."""
 
 
 def all_rules() -> tuple[Rule, ...]:
-    """Return this package's rules and those of other packages.
+    """Return the rules of this package and those of other packages.
 
-    A package that can't be loaded, or that repeats a code, is logged and left out.
+    A package that can't be loaded, or that repeats a code, is logged and skipped.
     """
     return with_additions(RULES, "rules", Rule, lambda rule: rule.code)

@@ -1,7 +1,7 @@
-"""When a device works, and when its work is steady: after its start, before its end.
+"""Find when a device works, and when its work is steady: after the start-up and before the end.
 
-A job's first seconds (imports, context, first batches, autotuning) look like every trouble there is. They are
-told apart by what a job does when it starts: the device was at rest, and its memory fills.
+A job's first seconds (imports, context, first batches, autotuning) look like every known problem. Two signs identify
+a start: the device was idle before, and its memory is filling.
 """
 
 from __future__ import annotations
@@ -17,64 +17,64 @@ from jupyter_gpuperf.rules.rule_input import Series
 SM, UTILIZATION, MEMORY = "sm_active_percent", "utilization_percent", "memory_used_bytes"
 
 LEAST_SM_PERCENT: Final = 0.02
-"""Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that is work."""
+"""Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that still counts as work."""
 LEAST_UTILIZATION_PERCENT: Final = 1.0
-"""The driver's utilisation is a whole number: 1 is the least that is not 0."""
+"""The driver reports utilization as a whole number: 1 is the smallest value above 0."""
 
 PAUSE_SECONDS: Final = 6.0
-"""A longer rest ends a job, unless its rests are usually that long."""
+"""A longer idle gap ends a job, unless its gaps are usually that long."""
 HELD_PAUSE_SECONDS: Final = 12.0
-"""The same while its memory stays held: rare short bursts may be missed by rare readings."""
+"""The same limit while the memory stays allocated: infrequent readings can miss rare short bursts."""
 PAUSE_READINGS: Final = 4
-"""With rare readings a rest must show in several of them."""
+"""With infrequent readings, a gap must span this many of them."""
 USUAL_RESTS: Final = 3.0
-"""A job whose steps are far apart is one job: a rest ends it when it is longer than so many usual ones."""
+"""A job with long steps is one job: only a gap longer than this many usual gaps ends it."""
 FREED_SECONDS: Final = 2.0
 FREED_RATIO: Final = 0.3
-"""A rest of two seconds in which the memory was free is the end of one job and the start of another."""
+"""If the memory was free during a gap of two seconds, one job ended and another started."""
 
 START_SECONDS: Final = 2.0
-"""First steps after the first kernel: lazy loading and autotuning; 0.5 to 2 s on an H100."""
+"""First steps after the first kernel: lazy loading and autotuning take 0.5 to 2 s on an H100."""
 FILLED_RATIO: Final = 0.9
 FILLED_SECONDS: Final = 1.0
-"""Memory is filled when the allocator has seen each size once, which takes a step or two."""
+"""Memory counts as filled when the allocator has seen each size once, which takes a step or two."""
 LONGEST_START_RATIO: Final = 0.5
-"""Whatever the signs, not more than this part of a job is taken for its start."""
+"""At most this share of a job counts as its start, whatever the signs."""
 LEAST_SECONDS: Final = 4.0
-"""Less than that is no steady state."""
+"""A shorter part is not a steady state."""
 LEAST_READINGS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when, in the readings' own time."""
+    """A time span. The times are on the readings' clock."""
 
     start_seconds: float
     end_seconds: float
 
     @property
     def seconds(self) -> float:
-        """How long."""
+        """Length of the span."""
         return self.end_seconds - self.start_seconds
 
 
 def activity_metric(series: Series) -> str | None:
-    """Return the metric that tells best whether the device worked; ``None`` where none does.
+    """Return the metric that best shows whether the device worked; ``None`` if there is none.
 
-    GPM's share covers all time from reading to reading; the driver's utilisation a part of it, and late.
+    GPM's value covers all the time between two readings. The driver's utilization covers part of it, with a delay.
     """
     enough = max(1.0, 0.6 * len(series.times_seconds))
     return next((each for each in (SM, UTILIZATION) if len(series.values(each)) >= enough), None)
 
 
 def busy_spans(series: Series) -> list[Span]:
-    """Return when the device worked: one span a job, from its first kernel to its last."""
+    """Return when the device worked: one span per job, from its first kernel to its last."""
     metric = activity_metric(series)
     least = LEAST_SM_PERCENT if metric == SM else LEAST_UTILIZATION_PERCENT
     busy = [time for time, value in series.points(metric or "") if value >= least]
     if not busy:
         return []
-    # A reading tells of the time before it.
+    # A reading describes the time before it.
     interval = series.interval_seconds
     longest = _longest_rest(busy, interval)
     level = median(series.between(busy[0], busy[-1]).values(MEMORY) or [0.0])
@@ -88,18 +88,18 @@ def busy_spans(series: Series) -> list[Span]:
 
 
 def steady_part(series: Series, job: Span) -> Span | None:
-    """Return the steady part of a job; ``None`` where it was too short for one."""
+    """Return the steady part of a job; ``None`` if the job was too short to have one."""
     interval = series.interval_seconds
     start = job.start_seconds
     first = series.times_seconds[0]
-    # Where its memory is there from the first reading on, it only rested then.
+    # If its memory was allocated from the first reading on, the job was only idle then.
     if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
     filled = _filled_at(series, job)
     if filled is not None:
         start = max(start, filled + FILLED_SECONDS)
     start = min(start, job.start_seconds + LONGEST_START_RATIO * job.seconds)
-    # The reading in which the last kernel ended is only partly of the work.
+    # Only part of the reading in which the last kernel ended belongs to the work.
     cut_off = job.end_seconds >= series.times_seconds[-1] - 1.5 * interval
     end = job.end_seconds if cut_off else job.end_seconds - interval
     part = series.between(start, end)
@@ -109,7 +109,7 @@ def steady_part(series: Series, job: Span) -> Span | None:
 
 
 def steady_spans(series: Series, *, live: bool = False) -> list[Span]:
-    """Return the steady part of each job that has one; ``live``: of a job that goes on at the end alone."""
+    """Return the steady part of each job that has one; ``live``: only of the job that still runs at the end."""
     jobs = busy_spans(series)
     if live:
         jobs = [job for job in jobs[-1:] if _goes_on(series, job)]
@@ -118,7 +118,7 @@ def steady_spans(series: Series, *, live: bool = False) -> list[Span]:
 
 
 def _goes_on(series: Series, job: Span) -> bool:
-    """Tell whether it may still run at the readings' end: it rests for a moment at most."""
+    """Return whether the job may still run at the last reading: its current gap is short."""
     rest = series.times_seconds[-1] - job.end_seconds
     interval = series.interval_seconds
     return rest <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
@@ -142,7 +142,7 @@ def _longest_rest(busy: Sequence[float], interval: float) -> float:
 
 def _ends_a_job(series: Series, rest: tuple[float, float], longest: float, level: float) -> bool:
     before, after = rest
-    # So short a rest ends no job, whatever the memory did; there are hundreds of them.
+    # A gap this short never ends a job, whatever the memory did; there are hundreds of them.
     if after - before <= longest and after - before < max(
         FREED_SECONDS, 2 * series.interval_seconds
     ):
@@ -160,7 +160,7 @@ def _filled_at(series: Series, job: Span) -> float | None:
     points = series.between(job.start_seconds, job.end_seconds).points(MEMORY)
     if len(points) < LEAST_READINGS:
         return None
-    # Of the second half: what a job holds once it runs.
+    # The second half shows what a job allocates once it runs.
     level = median(value for _, value in points[len(points) // 2 :])
     if points[0][1] >= FILLED_RATIO * level:
         return None

@@ -1,4 +1,4 @@
-"""Devices wait for each other: for data that they exchange, or for one of them that is late."""
+"""Devices wait for each other: while they exchange data, or for a straggler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from jupyter_gpuperf.rules.transfer_bound import link_rate
 from jupyter_gpuperf.rules.workload import Workload
 
 NVLINK_BYTES_PER_SECOND: Final = 25e9
-"""Of one link in one direction, from Volta to Hopper; newer ones are faster, so that this errs on the loud side."""
+"""Rate of one link in one direction, from Volta to Hopper. Newer links are faster, so findings come too often
+rather than too rarely."""
 
 BUSY_RATIO = Threshold(
     0.6,
@@ -67,7 +68,7 @@ def _check(view: View) -> Finding | None:
     straggler = view.straggler
     if straggler is None:
         return _exchanging(view)
-    # Said once, where it is to be mended, and not of each of those that wait.
+    # Reported once, on the device to fix, not on each of those that wait.
     return _late(straggler) if straggler.late.device.uuid == view.device.uuid else None
 
 
@@ -77,7 +78,7 @@ def _late(straggler: Straggler) -> Finding:
     process = "?" if late.steps.pid is None else str(late.steps.pid)
     return Finding(
         severity="warning",
-        # The chip's fill is a reading of the driver; what is idle, and for what, the step clocks measured.
+        # The fill ratio is a driver's reading; idle time and its cause are measured by the step clocks.
         confidence="suspected" if cause is Cause.GPU else "confirmed",
         summary=SUMMARIES[cause].format(late.device.index, process, _indexes(waiting), lost),
         evidence={

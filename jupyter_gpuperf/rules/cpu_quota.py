@@ -1,4 +1,4 @@
-"""The container's share of the CPU is used up."""
+"""The container's CPU quota is used up."""
 
 from __future__ import annotations
 

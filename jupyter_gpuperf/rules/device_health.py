@@ -1,4 +1,4 @@
-"""A device that fails: lost, with critical errors, with bad memory, or on a bad link."""
+"""A failing device: lost, with critical errors, with bad memory, or on a degraded link."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
 
 XID_SECONDS: Final = 600.0
-"""For how long an XID error is shown."""
+"""How long an XID error is shown."""
 
 XID_WORDS: Final = {
     13: "a program's kernel failed",
@@ -28,7 +28,7 @@ XID_WORDS: Final = {
     120: "the device's own processor failed",
 }
 XID_OF_PROGRAMS: Final = frozenset({13, 31, 32, 43, 45})
-"""Usually a program's own fault; all others are the hardware's or the driver's."""
+"""XIDs that are usually a program's own fault; all others come from the hardware or the driver."""
 
 BUSY_PERCENT: Final = 50.0
 LINK_SECONDS: Final = 20.0
@@ -91,7 +91,7 @@ def _link(view: View) -> Finding | None:
     _, generation_max, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
     generations = recent.values(LINK_METRICS[0])
     narrow = lanes is not None and lanes < (lanes_max or 0.0)
-    # An idle device lowers the generation by itself: only under load does it tell something.
+    # An idle device lowers the generation by itself: the value means something only under load.
     slow = busy >= BUSY_PERCENT and max(generations, default=math.inf) < (generation_max or 0.0)
     if not narrow and not slow:
         return None

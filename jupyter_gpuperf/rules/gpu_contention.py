@@ -1,4 +1,4 @@
-"""Several programs share the device's time."""
+"""Several programs share a device's time."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _open(view: View, together: list[Listing]) -> Finding:
 
 
 def _is_known(listing: Listing) -> bool:
-    # Of one alone nothing follows: whose list numbers differ has values for none.
+    # All must have a value: one alone proves nothing. If the driver's lists use different pids, none has one.
     return all(is_value(each.sm_utilization_percent) for each in listing.processes)
 
 

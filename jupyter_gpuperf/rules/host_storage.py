@@ -1,4 +1,4 @@
-"""What the machine keeps things in is nearly full: /dev/shm, and the disk."""
+"""The machine's storage is nearly full: /dev/shm or the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program holds memory and does nothing."""
+"""A program holds device memory without working."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _holder(view: View, listings: tuple[Listing, ...], total: float) -> Process 
         held = is_value(memory) and memory >= HELD_RATIO * total
         if not held or len(seen) < len(listings):
             continue
-        # By its own time, or, where that is not given, because nobody works at all.
+        # Judge by the process's own utilization, or, where it is missing, by the device being idle.
         known = [each.sm_utilization_percent for each in seen]
         idle = all(is_value(each) and each <= 0.0 for each in known)
         if idle or (resting and not any(is_value(each) for each in known)):

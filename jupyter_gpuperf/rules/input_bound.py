@@ -155,7 +155,7 @@ def _pattern(work: Workload) -> dict[str, float | None]:
     rests = {"resting_ratio": work.rest_ratio, "bursts_per_second": work.bursts_per_second}
     return {
         "busy_ratio": work.busy_ratio,
-        # Rare readings cover several bursts each.
+        # Infrequent readings cover several bursts each.
         **(rests if work.rest_ratio else {"filled_ratio": work.fill_ratio}),
         "host_to_device_bytes_per_second": work.receive_bytes_per_second,
     }

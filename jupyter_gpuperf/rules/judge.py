@@ -1,4 +1,4 @@
-"""Runs the rules on each device: on every job's steady state, or on whatever a rule looks at."""
+"""Run the rules on each device: on the steady state of every job, or on whatever a rule looks at."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from jupyter_gpuperf.rules.rule_input import Device, RuleInput
 logger = logging.getLogger(__name__)
 
 PART_SECONDS: Final = 60.0
-"""A long job is looked at in parts, too: five bad minutes don't show in the mean of an hour."""
+"""A long job is also judged in parts: five bad minutes don't show in the mean of an hour."""
 FEWEST_PARTS: Final = 2
-"""A moment is no finding: it must hold in two parts of a long job."""
+"""A single moment is not a finding: it must hold in two parts of a long job."""
 
 
 def judge(everything: RuleInput, rules: Sequence[Rule], *, live: bool = False) -> list[Finding]:
-    """Return the findings of the rules that are no alerts, the worst first.
+    """Return the findings of all rules that are not alerts, worst first.
 
     Parameters
     ----------
     live
-        Judge what goes on at the end, and no job that has ended before.
+        Judge only the job that still runs at the end, not those that ended before.
     """
     rules = [rule for rule in rules if not rule.notify]
     found: dict[tuple[str, str | None], Finding] = {}
@@ -39,13 +39,13 @@ def judge(everything: RuleInput, rules: Sequence[Rule], *, live: bool = False) -
 
 
 def worst_first(findings: Iterable[Finding], rules: Sequence[Rule]) -> list[Finding]:
-    """Return them by severity, and at the same severity in the rules' order."""
+    """Return the findings by severity, and within one severity in the rules' order."""
     places = {rule.code: place for place, rule in enumerate(rules)}
     return sorted(findings, key=lambda each: (-SEVERITIES.index(each.severity), places[each.code]))
 
 
 def found_by(rules: Iterable[Rule], view: View) -> list[Finding]:
-    """Return what the rules find, with what their checks leave out; one that raises finds nothing."""
+    """Return the findings, completed with what checks leave out. A rule that raises finds nothing."""
     return [found for rule in rules if (found := _checked(rule, view)) is not None]
 
 
@@ -54,7 +54,7 @@ def _checked(rule: Rule, view: View) -> Finding | None:
         return None
     try:
         found = rule.check(view)
-    except Exception:  # of another package, perhaps: the other rules go on
+    except Exception:  # perhaps in another package's rule: the others must still run
         logger.exception("The rule %s failed.", rule.code)
         found = None
     if found is None:
@@ -68,7 +68,7 @@ def _checked(rule: Rule, view: View) -> Finding | None:
             notebook=loop.notebook or None,  # a recording has no names
             lost_seconds_per_epoch=lost * loop.step_seconds * batches if lost and batches else None,
         )
-    # A threshold that stands in for a measurement is told as the number that it is.
+    # A threshold used in place of a measurement is reported as a plain number.
     known = {name: _plain(value) for name, value in found.evidence.items()}
     return replace(found, code=rule.code, device=view.device.uuid or None, evidence=known)
 

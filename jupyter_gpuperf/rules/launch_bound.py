@@ -51,7 +51,7 @@ _bound = partial(
 
 def _check(view: View) -> Finding | None:
     if (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35:
-        return None  # the host waits for copies, which keeps its core as busy
+        return None  # the host waits for copies, which keeps its core just as busy
     if view.is_held_up:
         return None  # its host waits for another rank, not the other way round
     loader = view.loader
@@ -104,10 +104,10 @@ def _severity(view: View) -> Severity | None:
     if waiting is Waiting.UNKNOWN:
         return "info"
     if waiting not in (Waiting.LAUNCHES, Waiting.BETWEEN) or is_calm(work):
-        return None  # who launches all the time keeps a core at work
+        return None  # a program that launches all the time keeps a core busy
     if work.busy_ratio >= BUSY_WARNING_RATIO:
         return "info"
-    # Where the bytes over PCIe are not known, it may as well be copies: they keep the host as busy.
+    # Where PCIe traffic is unknown, the cause may be copies: they keep the host just as busy.
     if work.fill_ratio is not None:
         tiny = work.fill_ratio < NO_FILL_RATIO
     else:

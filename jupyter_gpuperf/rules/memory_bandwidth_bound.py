@@ -1,4 +1,4 @@
-"""The device's memory sets the pace."""
+"""The device's memory bandwidth sets the pace."""
 
 from __future__ import annotations
 

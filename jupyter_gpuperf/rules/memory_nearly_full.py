@@ -34,11 +34,11 @@ SOON_SECONDS = Threshold(
     margin="Not measured: it is a matter of what a person can still do.",
 )
 PEAK_RATIO = 0.995
-"""Of the highest: what is as high is the peak, too."""
+"""Share of the highest reading: readings above it count as the peak, too."""
 TREND_SECONDS = 30.0
 SHORTEST_TREND_SECONDS = 10.0
 GROWING_STEPS = 6
-"""Growth in fewer steps is loading, not leaking."""
+"""Growth in fewer steps is loading, not a leak."""
 
 
 def _check(view: View) -> Finding | None:
@@ -46,7 +46,7 @@ def _check(view: View) -> Finding | None:
     total = series.newest("memory_total_bytes")
     points = series.points("memory_used_bytes")
     highest = max((used for _, used in points), default=0.0)
-    if not total or highest <= 0:  # below 0 as only a recording that was altered says
+    if not total or highest <= 0:  # below 0 only in a recording that was altered
         return None
     full = [time for time, used in points if used >= FULL_RATIO * total]
     held = full[-1] - full[0] if full else 0.0
@@ -65,7 +65,7 @@ def _check(view: View) -> Finding | None:
             refuted_by="torch.cuda.memory_summary(): if much of it is reserved and not allocated, it is the "
             "allocator's reserve.",
         )
-    # Up to the peak: when the program has ended since, it grew all the same.
+    # Only up to the peak: memory grew even if the program has ended since.
     peak_seconds, used = [each for each in points if each[1] >= PEAK_RATIO * highest][-1]
     left = seconds_until_full(series.between(series.times_seconds[0], peak_seconds), total)
     if left is None or left > SOON_SECONDS:
@@ -115,7 +115,7 @@ def _summary(used: float, total: float, left: float | None) -> str:
 
 
 def seconds_until_full(series: Series, total: float) -> float | None:
-    """Return when memory that grows in many small steps is full; ``None`` when it does not grow so."""
+    """Return the seconds until memory that grows in many small steps is full; ``None`` without such growth."""
     points = series.last(TREND_SECONDS).points("memory_used_bytes")
     if not points or points[-1][1] < GROWING_RATIO * total:
         return None
@@ -124,10 +124,10 @@ def seconds_until_full(series: Series, total: float) -> float | None:
     rises = [after - before for (_, before), (_, after) in pairwise(points) if after > before]
     if len(rises) < GROWING_STEPS or grown <= 0 or seconds < SHORTEST_TREND_SECONDS:
         return None
-    # In one step it grows as an allocation does; and what falls in between is no leak.
+    # One large step is an allocation, and memory that falls in between is not a leak.
     if max(rises) > grown / 3 or sum(rises) > 1.2 * grown:
         return None
-    # It must still grow.
+    # It must still be growing.
     late = [value for time, value in points if time >= ended - seconds / 3]
     pace = (late[-1] - late[0]) / (seconds / 3)
     return (total - used) / pace if pace > 0.3 * grown / seconds else None

@@ -1,4 +1,4 @@
-"""A program took all device memory, and was gone."""
+"""A program filled all device memory and ended."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _check(view: View) -> Finding | None:
         while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
             first -= 1
         seconds = gone - points[first][0]
-        # With rare readings only the peak is seen; one that was full from the first reading on says nothing.
+        # Infrequent readings show only the peak; memory that was full from the first reading on proves nothing.
         if first == 0 or seconds > max(LAST_SECONDS, 1.5 * series.interval_seconds):
             continue
         return Finding(

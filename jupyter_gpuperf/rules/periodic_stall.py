@@ -1,4 +1,4 @@
-"""Full work and stalls of seconds take turns: checkpoints, evaluation, workers that start anew."""
+"""Full work alternates with stalls of seconds: checkpoints, evaluation, restarting workers."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def _check(view: View) -> Finding | None:
     if not is_stalling(work):
         return None
     stalls = stalls_of(work)
-    lost = sum(stalls) / view.series.seconds  # not 0: it holds stalls
+    lost = sum(stalls) / view.series.seconds  # never 0: the series contains stalls
     period = median(stalls) + usual_run_seconds(work)
     loader, writes = view.loader, _writes(work)
     return Finding(
-        # A person who looks at results between two calls stalls nobody.
+        # A person who looks at results between two calls does not stall anything.
         severity="warning"
         if lost >= LOST_WARNING_RATIO and (writes or not is_calm(work))
         else "info",

@@ -1,4 +1,4 @@
-"""The power limit takes clock from the work."""
+"""The power limit lowers the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 POWER_CAP_BIT: Final = 0x4
 USER_CLOCK_BITS: Final = 0x2 | 0x10 | 0x100
-"""Clocks set by the user, by a group of devices, or for the display: no limit of power."""
+"""Clocks set by the user, by a group of devices, or for the display: not a power limit."""
 
 LOST_WARNING_RATIO = Threshold(
     0.15,
@@ -34,7 +34,7 @@ POWER_RATIO = Threshold(
     margin="At the limit 0.996; a network in fp32 that loses no clock 0.92.",
 )
 BUSY_PERCENT: Final = 50.0
-"""Clocks of an idle device are low to save power."""
+"""An idle device lowers its clocks to save power."""
 
 
 def _check(view: View) -> Finding | None:
@@ -63,7 +63,7 @@ def _check(view: View) -> Finding | None:
 
 
 def clock_lost(series: Series) -> float | None:
-    """Return the share of the highest clock that is missing while the device is busy."""
+    """Return the share of the highest clock that is missing while the device is busy; ``None`` if unknown."""
     highest = series.newest("clock_sm_max_mhz")
     used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}
     busy = [clock for at, clock in series.points("clock_sm_mhz") if at in used]

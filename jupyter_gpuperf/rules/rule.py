@@ -14,11 +14,11 @@ from jupyter_gpuperf.rules.workload import Workload, workload_of
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 Severity = Literal["info", "warning", "critical"]
-"""Healthy means nothing above ``info``."""
+"""A device without findings above ``info`` is healthy."""
 
 Confidence = Literal["suspected", "confirmed"]
-"""``suspected`` from the driver's readings alone; ``confirmed`` by the step clock in the loop itself, or where
-the readings are the thing itself, as with memory."""
+"""``suspected``: from the driver's readings alone. ``confirmed``: by the step clock in the loop itself, or where the
+readings measure the problem directly, as with memory."""
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
@@ -30,11 +30,11 @@ class View:
     Parameters
     ----------
     everything
-        All that is known, of all devices.
+        Everything that is known, about all devices.
     device
-        The one that is judged; for a rule of the machine, one that stands for it.
+        The device to judge; for a rule about the machine, any device that represents it.
     series, host_series
-        The part that the rule looks at: the steady state, or all of it.
+        The part that the rule looks at: the steady state, or all readings.
     """
 
     everything: RuleInput
@@ -44,12 +44,12 @@ class View:
 
     @cached_property
     def work(self) -> Workload:
-        """That part in figures."""
+        """Figures of this part."""
         return workload_of(self.series, self.host_series)
 
     @cached_property
     def loader(self) -> LoaderSteps | None:
-        """The watched loader whose steps take most of this device's time; training goes before evaluation."""
+        """The watched loader whose steps take most of this device's time; training takes priority over evaluation."""
         alone = len(self.everything.devices) == 1
         return main_loop(
             each
@@ -64,13 +64,13 @@ class View:
 
     @cached_property
     def straggler(self) -> Straggler | None:
-        """Who is late in the training that this device takes part in with others."""
+        """The straggler in the training that this device shares with others; ``None`` if there is none."""
         start, end = self.series.times_seconds[0], self.series.times_seconds[-1]
         return straggler_of(self.device, self.everything, start, end)
 
     @property
     def is_held_up(self) -> bool:
-        """Whether it waits for another rank: what it does meanwhile tells nothing of its own work."""
+        """Whether the device waits for another rank: its readings then say nothing about its own work."""
         waiting = self.straggler.waiting if self.straggler else ()
         return any(each.device.uuid == self.device.uuid for each in waiting)
 
@@ -79,27 +79,27 @@ class View:
 class Finding:
     """What a rule found: something that fails, or a reason why the work is slow.
 
-    A check leaves out what the engine knows: the code, the device, and with :attr:`Rule.is_of_loop` whose loop it
-    is and what it costs per epoch.
+    A check leaves out what the engine knows: the code and the device, and with :attr:`Rule.is_of_loop` also the loop's
+    process and notebook and the cost per epoch.
 
     Parameters
     ----------
     summary
         A sentence with the figures that matter.
     evidence
-        Named values behind it, each wearing its unit in its name; ``None`` is told as ``unknown``.
+        Named values behind the finding. Each name includes the unit. ``None`` is reported as ``unknown``.
     lost_ratio
-        The share of time that it costs; ``None`` where that can't be told.
+        The share of time that is lost; ``None`` where it is unknown.
     advice
         What to do about it.
     refuted_by
-        What would show that it is wrong.
+        How to check it: what would show that the finding is wrong.
     change
-        The change as code for the loader at hand; ``None`` where nothing is known of it.
+        The change as code for the loader in question; ``None`` where nothing is known about it.
     lost_seconds_per_epoch
-        The same per epoch, where the step clock knows an epoch's length.
+        The time lost per epoch, where the step clock knows an epoch's length.
     pid, notebook
-        Whose it is, where that is known.
+        The process and notebook that cause it, where they are known.
     """
 
     severity: Severity
@@ -119,14 +119,14 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HoldOff:
-    """How long something must be found before it is told, and be missing before it is taken back.
+    """How long something must be found before it is reported, and be absent before it is withdrawn.
 
     Parameters
     ----------
     until_working_seconds
-        The second where the device works meanwhile: there was something to judge, and it was not found.
+        Replaces ``until_seconds`` while the device works: there was something to judge, and nothing was found.
     critical_at_once
-        Whether what is critical is told when it is first found.
+        Whether a critical finding is reported when it is first found.
     """
 
     after_seconds: float = 0.0
@@ -140,42 +140,42 @@ A_WHILE: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
 TWO_LOOKS: Final = HoldOff(
     after_seconds=1.5, until_seconds=15.0, until_working_seconds=5.0, critical_at_once=True
 )
-"""Two looks that agree, about two seconds apart; an epoch's end is no cure."""
+"""Two looks that agree, about two seconds apart; the end of an epoch does not withdraw a finding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One trouble and how to tell it.
+    """One problem and how to detect it.
 
     Parameters
     ----------
     code
-        What it is called on the wire; a part of the contract.
+        Its name on the wire; part of the contract.
     needs
-        Metrics of which each must have a value at least once; else nothing can be said. Most rules need to know
+        Metrics that must each have at least one value; otherwise the rule does not run. Most rules need to know
         whether the device works.
     reads
-        Other metrics that it looks at, where there are any.
+        Other metrics that the rule uses where they are available.
     check
-        Pure: what is known of one device in, a finding or ``None`` out.
+        A pure function: takes what is known about one device, returns a finding or ``None``.
     notify
-        An alert: told by the tick that saw it, with a notification. All others are findings: patterns over time,
-        which are shown and notify nobody.
+        Whether it is an alert: reported by the tick that saw it, with a notification. All others are findings:
+        patterns over time, which are shown without a notification.
     holds_off
-        How long it holds off before it is told, and taken back.
+        How long the rule waits before it reports a finding, and before it withdraws one.
     scope
-        ``host``: of the machine; alerts alone.
+        ``host``: about the machine. Only for alerts.
     looks_at
-        Of a finding. ``steady``: the steady state of the work, without its start and end; ``whole``: all readings.
+        For findings. ``steady``: the steady state of the work, without its start and end; ``whole``: all readings.
     horizon
-        Of a finding: how much of the past it needs when it looks live. ``short`` notices a change within seconds;
-        what comes rarely, as a checkpoint, needs the ``long`` one.
+        For findings: how much of the past a live check needs. ``short`` notices a change within seconds; rare events
+        such as checkpoints need ``long``.
     alert
-        Of a finding: the alert that tells the same trouble at once.
+        For findings: the code of the alert that reports the same problem at once.
     is_of_loop
-        Whether it is about the watched loop: then it names its notebook, and what is lost per epoch.
+        Whether it is about the watched loop: the finding then names the notebook and the time lost per epoch.
     title, meaning
-        For the documentation of a finding: a few words, and what it is.
+        For the documentation of a finding: a few words, and an explanation.
     """
 
     code: str
@@ -202,7 +202,7 @@ def alert(
     holds_off: HoldOff = AT_ONCE,
     scope: Literal["device", "host"] = "device",
 ) -> Rule:
-    """Return a rule that is an alert; what it needs and reads is enough for it to look."""
+    """Return a rule that is an alert. It needs and reads only the given metrics."""
     return Rule(
         code=code,
         check=check,

@@ -1,4 +1,4 @@
-"""What is known of some time: readings of devices and of the machine, processes, and training steps."""
+"""Input of the rules: readings of devices and of the machine, processes, and training steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 
 class _Slices(Mapping[str, Sequence[Reading]]):
-    """A part of all columns; a column is cut when it is asked for, since rules look at few."""
+    """A slice of all columns. A column is cut when it is accessed, since rules use few of them."""
 
     def __init__(self, columns: Mapping[str, Sequence[Reading]], first: int, last: int) -> None:
         self._columns, self._first, self._last = columns, first, last
@@ -38,7 +38,7 @@ class Series:
     Parameters
     ----------
     times_seconds
-        Never going backwards; any spacing.
+        Never decreasing; any spacing.
     columns
         Metric → readings, one per time: a value, or the reason why there is none.
     """
@@ -48,22 +48,22 @@ class Series:
     _values: dict[str, list[float]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """What was asked for before: every rule asks whether its metrics have values at all."""
+    """Cache: every rule asks whether its metrics have values at all."""
     _parts: dict[tuple[int, int], Series] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """All devices are held against the same part of the machine's readings."""
+    """Cache: all devices are compared with the same part of the machine's readings."""
 
     def points(self, metric: str) -> list[tuple[float, float]]:
-        """Return the times and values of a metric, without the readings that have none."""
+        """Return the times and values of a metric, without the readings that have no value."""
         pairs = zip(self.times_seconds, self.columns.get(metric, ()), strict=False)
         return [(time, float(value)) for time, value in pairs if is_value(value)]
 
     def values(self, metric: str) -> Sequence[float]:
-        """Return the values of a metric."""
+        """Return the values of a metric, without the readings that have no value."""
         found = self._values.get(metric)
         if found is None:
-            # In the common case a float: told without a call, since there are tens of thousands.
+            # Most readings are floats: check them without a call, since there are tens of thousands.
             found = self._values[metric] = [
                 float(value)
                 for value in self.columns.get(metric, ())
@@ -77,12 +77,12 @@ class Series:
         return math.fsum(values) / len(values) if values else None
 
     def newest(self, metric: str) -> float | None:
-        """Return the newest value of a metric; ``None`` where it has none."""
+        """Return the latest value of a metric; ``None`` where it has none."""
         values = self.values(metric)
         return values[-1] if values else None
 
     def now(self, metric: str) -> float | None:
-        """Return what the last reading has for a metric; ``None`` where that is no value."""
+        """Return the value of a metric in the last reading; ``None`` where that reading has no value."""
         reading = self.columns.get(metric, (None,))[-1]
         return float(reading) if is_value(reading) else None
 
@@ -91,7 +91,7 @@ class Series:
         return self.between(self.times_seconds[-1] - seconds, self.times_seconds[-1])
 
     def between(self, start_seconds: float, end_seconds: float) -> Series:
-        """Return the part with ``start <= time <= end``."""
+        """Return the part with ``start_seconds <= time <= end_seconds``."""
         first = bisect_left(self.times_seconds, start_seconds)
         last = bisect_right(self.times_seconds, end_seconds)
         part = self._parts.get((first, last))
@@ -104,7 +104,7 @@ class Series:
 
     @cached_property
     def interval_seconds(self) -> float:
-        """The usual time between two readings; 0 where there are fewer than two."""
+        """The median time between two readings; 0 where there are fewer than two."""
         spacings = [after - before for before, after in pairwise(self.times_seconds)]
         return median(spacings) if spacings else 0.0
 
@@ -129,7 +129,7 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """The processes that computed on a device at some time."""
+    """The processes that computed on a device at one time."""
 
     time_seconds: float
     processes: tuple[Process, ...]
@@ -148,16 +148,16 @@ class Device:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleInput:
-    """All that is known of some time."""
+    """All that is known about some time."""
 
     host: Series = NOTHING
     devices: tuple[Device, ...] = ()
     steps: tuple[LoaderSteps, ...] = ()
-    """Of watched loaders; empty where no step clock runs."""
+    """Steps of watched loaders; empty where no step clock runs."""
 
 
 def is_value(reading: Reading | None) -> TypeGuard[float]:
-    """Tell whether a reading is a number; NaN is none."""
+    """Return whether a reading is a finite number; NaN is not."""
     return (
         isinstance(reading, (int, float))
         and not isinstance(reading, bool)

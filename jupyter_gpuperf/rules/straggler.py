@@ -1,7 +1,7 @@
-"""Which of several ranks is late: those that train together wait for each other in every step.
+"""Find the straggler among several ranks: ranks that train together wait for each other in every step.
 
-Their steps take equally long, since none gets past the exchange of gradients before the last is there. NCCL's kernels
-wait on the device, so whoever waits looks busy; whoever is late is idle, or computes for longer.
+Their steps take equally long, since none gets past the exchange of gradients before the last one arrives. NCCL's
+kernels wait on the device, so a waiting rank looks busy. The straggler is idle, or computes for longer.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ class Rank:
     Parameters
     ----------
     data_ratio
-        The share of time idle for data; by the hosts' clocks where it is not known of all ranks' devices.
+        The share of time idle for data; by the hosts' clocks where it is not known for the devices of all ranks.
     host_ratio
-        The same for the host; 0 where it is not known of all.
+        The share of time idle for the host; 0 where it is not known for all ranks.
     busy_ratio, fill_ratio
-        The driver's: how long some kernel ran, and how much of the chip it filled then; ``None`` where unknown.
+        From the driver: the share of time in which a kernel ran, and how much of the chip it filled then; ``None``
+        where unknown.
     """
 
     device: Device
@@ -72,13 +73,13 @@ class Rank:
 
     @property
     def idle_ratio(self) -> float:
-        """The share of time idle for either."""
+        """The share of time idle for data or for the host."""
         return self.data_ratio + self.host_ratio
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Straggler:
-    """The rank that is late, why, and who waits.
+    """The rank that is late, why, and which ranks wait.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class Straggler:
 
 
 def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
-    """Return the loader whose steps take most of the time; training goes before evaluation."""
+    """Return the loader whose steps take most of the time; training takes priority over evaluation."""
     return max(
         (each for each in steps if each.count > 0),
         key=lambda each: (each.is_training, each.count * each.step_seconds),
@@ -106,7 +107,7 @@ def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
 def straggler_of(
     device: Device, everything: RuleInput, start_seconds: float, end_seconds: float
 ) -> Straggler | None:
-    """Return who is late in the training that a device takes part in; ``None`` where nobody is, or nobody knows."""
+    """Return the straggler in the training that a device takes part in; ``None`` if there is none or it is unknown."""
     devices, steps = everything.devices, everything.steps
     if len(steps) < 2 or len(devices) < 2:
         return None
@@ -154,7 +155,7 @@ def _mains(devices: Sequence[Device], steps: Sequence[LoaderSteps]) -> dict[str,
 def _is_with(own: LoaderSteps, other: LoaderSteps) -> bool:
     longer, allowed = max(own.step_seconds, other.step_seconds), float(SAME_STEP_RATIO)
     if own.rank is not None:
-        # Who knows its rank is no stranger; of few steps, each rank may have counted one that the other has not.
+        # A known rank is part of a training. Over few steps, one rank may have counted a step more than another.
         allowed += 1 / min(own.count, other.count)
     return (
         other.is_training
@@ -170,7 +171,7 @@ def _notebook(steps: LoaderSteps) -> str:
 
 
 def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
-    """Tell whether they belong to one training, in which no rank occurs twice; two may have equal steps."""
+    """Return whether the steps belong to one training, in which no rank occurs twice; two may have equal steps."""
     if not _notebook(steps[0]):
         return False
     known = [each.rank for each in steps if each.rank is not None]
@@ -178,7 +179,7 @@ def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
 
 
 def _idle_one(ranks: Sequence[Rank]) -> Straggler | None:
-    # Data first: where the others wait on their hosts for it, as over gloo, all are idle alike.
+    # Data first: where the others wait on their hosts, as with gloo, all ranks are equally idle.
     found = _latest(ranks, lambda rank: rank.data_ratio) or _latest(
         ranks, lambda rank: rank.idle_ratio
     )
@@ -194,14 +195,14 @@ def _latest(
     ranks: Sequence[Rank], ratio: Callable[[Rank], float]
 ) -> tuple[Rank, float, tuple[Rank, ...]] | None:
     late = max(ranks, key=ratio)
-    # Against the middle one: that most are slow alike is no straggler's fault.
+    # Compare with the median rank: if most are equally slow, there is no straggler.
     lost = ratio(late) - median(ratio(each) for each in ranks if each is not late)
     waiting = tuple(each for each in ranks if ratio(late) - ratio(each) >= LATE_RATIO)
     return (late, lost, waiting) if lost >= LATE_RATIO and waiting else None
 
 
 def _computes_less(late: Rank, waiting: Sequence[Rank]) -> bool:
-    """Tell whether the others fill more of the chip than a waiting rank would: then they don't wait."""
+    """Return whether the others fill more of the chip than a waiting rank would: then they are not waiting."""
     usual = fill_of(waiting)
     if late.fill_ratio is None or usual is None:
         return False
@@ -209,7 +210,7 @@ def _computes_less(late: Rank, waiting: Sequence[Rank]) -> bool:
 
 
 def fill_of(ranks: Sequence[Rank]) -> float | None:
-    """Return how much of the chip the middle one of them fills; ``None`` where it is known of none."""
+    """Return the median share of the chip that the ranks fill; ``None`` where it is known for none."""
     known = [each.fill_ratio for each in ranks if each.fill_ratio is not None]
     return median(known) if known else None
 
@@ -223,7 +224,7 @@ def _computing_one(ranks: Sequence[Rank]) -> Straggler | None:
     fill, usual = known[late.device.uuid], median(known[each.device.uuid] for each in others)
     if fill < COMPUTING_FILL_RATIO or usual > WAITING_FILL_RATIO * fill:
         return None
-    # Who is idle longer can't be the one that all wait for because it computes.
+    # A rank that is idle for longer can't be the one that the others wait for because it computes.
     idle = late.idle_ratio - min(each.idle_ratio for each in others)
     rest = max(each.busy_ratio or 0.0 for each in others) - (late.busy_ratio or 0.0)
     if max(idle, rest) >= LATE_RATIO:

@@ -1,6 +1,6 @@
-"""Clocks that are held back by heat, or by the power supply.
+"""Clocks lowered by heat, or by the power supply.
 
-The power limit alone is normal at full load, and no alert.
+The power limit alone is normal at full load and does not raise an alert.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jupyter_gpuperf.rules.threshold import Threshold
 HARDWARE: Final = ("clock_lost_thermal_hardware_ratio", 0x40)
 DRIVER: Final = ("clock_lost_thermal_software_ratio", 0x20)
 POWER_BRAKE: Final = ("clock_lost_power_brake_ratio", 0x80)
-"""Cumulative counter's metric, and the cause's bit among the event reasons."""
+"""The metric of the cumulative counter, and the cause's bit among the clock event reasons."""
 
 HELD_RATIO = Threshold(
     0.1,
@@ -33,7 +33,7 @@ HARDWARE_RATIO = Threshold(
     margin="Every workload of ours 0.",
 )
 ALERT_SECONDS: Final = 10.0
-"""An alert looks at so long, and holds off for as long."""
+"""An alert looks at this much time, and holds off for as long."""
 
 
 def _check(view: View) -> Finding | None:
@@ -90,7 +90,7 @@ def _alert(view: View) -> Finding | None:
 
 
 def _held(series: Series, cause: tuple[str, int]) -> float:
-    # The counter misses nothing; older drivers have the bit of each reading's moment alone.
+    # The counter misses nothing; older drivers only give the bit at the moment of each reading.
     metric, bit = cause
     counted = series.mean(metric)
     return counted if counted is not None else bit_ratio(series, bit) or 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Threshold(float):
-    """A number that a rule compares with, and why it is this one.
+    """A number that a rule compares with, and the reason for its value.
 
     Parameters
     ----------
@@ -13,14 +13,14 @@ class Threshold(float):
     reason
         The physics or the measurement that it follows from.
     margin
-        How far measured cases on both sides are from it.
+        How far it is from measured cases on both sides.
     """
 
     reason: str
     margin: str
 
     def __new__(cls, value: float, *, reason: str, margin: str) -> Threshold:  # noqa: PYI034
-        """Make the number, and put the words beside it."""
+        """Create the number and attach its reason and margin."""
         number = super().__new__(cls, value)
         number.reason, number.margin = reason, margin
         return number

@@ -8,9 +8,8 @@ from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
-LANE_BYTES_PER_SECOND: Final = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.97e9, 5: 3.94e9, 6: 7.56e9}
-"""What one lane of each generation carries in one direction."""
 USUAL_LANES: Final = 16.0
 USUAL_GENERATION: Final = 3
 
@@ -55,7 +54,7 @@ def _check(view: View) -> Finding | None:
         return None
     for_host = loader.idle_for_host_ratio if loader else None
     if for_host is not None and for_host < HOST_RATIO:
-        return None  # the loop waits for its loader, which is another thing
+        return None  # the loop waits for its loader, which is a different problem
     lost = min(copying, work.idle_ratio)
     received, sent = work.receive_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     rate = max(received, sent) / 1e9
@@ -91,25 +90,25 @@ def copying_ratio(view: View) -> float | None:
     work = view.work
     received, sent = work.receive_bytes_per_second, work.transmit_bytes_per_second
     if received is None or sent is None:
-        return None  # of one direction alone nothing follows
+        return None  # one direction alone proves nothing
     return min(1.0, max(received, sent) / pageable_rate(view.series))
 
 
 def pageable_rate(series: Series) -> float:
-    """Return the rate of a copy from ordinary memory, in bytes per second."""
+    """Return the rate of a copy from pageable memory, in bytes per second."""
     return min(PAGEABLE_BYTES_PER_SECOND, PAGEABLE_RATIO * link_rate(series))
 
 
 def link_rate(series: Series) -> float:
-    """Return what the PCIe link carries in one direction, in bytes per second."""
-    # An idle link runs at a lower generation; the highest seen is what it can do.
+    """Return the rate of the PCIe link in one direction, in bytes per second."""
+    # An idle link runs at a lower generation; the highest one seen shows what it can do.
     generation = max(
         series.values("pcie_link_generation"),
         default=series.newest("pcie_link_max_generation") or USUAL_GENERATION,
     )
     lanes = series.newest("pcie_link_lanes") or series.newest("pcie_link_max_lanes") or USUAL_LANES
-    lane = LANE_BYTES_PER_SECOND.get(round(generation), LANE_BYTES_PER_SECOND[USUAL_GENERATION])
-    return lanes * lane
+    per_lane = PCIE_LANE_BYTES_PER_SECOND
+    return lanes * per_lane.get(round(generation), per_lane[USUAL_GENERATION])
 
 
 RULE = Rule(

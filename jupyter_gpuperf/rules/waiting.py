@@ -1,14 +1,14 @@
-"""Which kind of waiting the idle time of a device is, as far as the driver's readings tell.
+"""Classify the idle time of a device, as far as the driver's readings allow.
 
-Three signs, each with its physics:
+There are three signs, each with its physics:
 
-- **Rests.** Launching one kernel after another leaves gaps of microseconds. A reading in which nothing ran
-  at all is a gap as long as the reading: the device waited for something slow.
-- **Fill.** A program that is held up by launching keeps the device busy for 5 % and more, since a launch costs
-  about as much as the kernels that are worth complaining about. Kernels that fill the chip run much longer
-  than a launch: a device that is seldom busy with such kernels is not waiting for launches.
-- **The machine.** Launching keeps one core at 100 %; loading keeps cores, disks or the network at work. When
-  all of them rest, the device may simply not be asked: somebody reads a result, or a remote store is slow.
+- **Rests.** Launching one kernel after another leaves gaps of microseconds. A reading in which nothing ran at all
+  is a gap as long as the reading: the device waited for something slow.
+- **Fill.** A program limited by launches keeps the device busy for 5 % and more, since a launch takes about as long
+  as the kernels that are worth reporting. Kernels that fill the chip run much longer than a launch: a device that
+  is seldom busy with such kernels is not waiting for launches.
+- **The machine.** Launching keeps one core at 100 %; loading keeps cores, disks or the network busy. When all of
+  them are idle, the device may simply have nothing to do: somebody reads a result, or a remote store is slow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESTS_RATIO = Threshold(
     margin="A JPEG loader with one worker 0.70 at 10 Hz; loops that are held up by launches 0.05 and less.",
 )
 RESTS_COUNT = 3
-"""One rest is a pause, two are chance."""
+"""One rest is a pause, and two may be chance."""
 SELDOM_BUSY_RATIO = Threshold(
     0.25,
     reason="Below it, kernels that fill the chip can't be waiting for launches: a launch takes some 5 µs, "
@@ -108,7 +108,7 @@ def kind_of_waiting(work: Workload) -> Waiting:
 
 
 def is_stalling(work: Workload) -> bool:
-    """Tell whether full work and stalls of seconds take turns."""
+    """Return whether full work alternates with stalls of seconds."""
     return (
         len(stalls_of(work)) >= 2
         and usual_run_seconds(work) >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
@@ -123,13 +123,13 @@ def stalls_of(work: Workload) -> list[float]:
 
 
 def usual_run_seconds(work: Workload) -> float:
-    """Return the median of the longer half of the runs of work; 0 where there are none."""
+    """Return the median of the longer half of the runs of work, in seconds; 0 where there are none."""
     runs = sorted(work.runs_seconds)
     return median(runs[len(runs) // 2 :]) if runs else 0.0
 
 
 def is_calm(work: Workload) -> bool:
-    """Tell whether nothing on the machine worked meanwhile, as far as that is known."""
+    """Return whether CPU, disk and network were idle meanwhile; ``False`` where CPU use is unknown."""
     traffic = (work.disk_read_bytes_per_second, work.network_bytes_per_second)
     return (
         work.host_cores is not None

@@ -1,4 +1,4 @@
-"""How the work looks from outside: how busy, how filled, in which pattern, and what the machine did meanwhile."""
+"""Describe the work from outside: how busy, how filled, in which pattern, and what the machine did meanwhile."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jupyter_gpuperf.rules.busy_spans import SM, UTILIZATION, activity_metric
 from jupyter_gpuperf.rules.rule_input import Series
 
 HIGH: Final = 0.9
-"""The level that a device reaches when it works: the reading that a tenth of all are above."""
+"""Quantile that defines the level of a working device: a tenth of all readings are above it."""
 REST_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
-"""At rest is less than this part of the high level. The driver's utilisation trails off over a second."""
+"""A reading is at rest below this share of the high level. The driver's utilization trails off over a second."""
 REST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
-"""And whatever the level, less than this."""
+"""A reading below this is at rest, whatever the level."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,23 +26,23 @@ class Workload:
     Parameters
     ----------
     busy_ratio
-        Share of time in which some kernel ran; NaN for a rule that does not need the driver's utilisation.
+        Share of time in which some kernel ran; NaN for a rule that does not need the driver's utilization.
     fill_ratio
         How much of the chip a kernel fills while it runs (GPM).
     traffic_ratio
-        Share of the busy time in which device memory was used: near 0 for tiny kernels. It stands in for the fill
+        Share of the busy time in which device memory was used: near 0 for tiny kernels. Used instead of the fill
         where there is no GPM.
     rest_ratio
         Share of readings in which the device did nothing.
     rests_seconds, runs_seconds
-        Each rest's and each run of work's length. Those at the ends are cut off there, and count as far as
-        they are seen.
+        The length of each rest and of each run of work. Those at the ends are cut off there; only the visible part
+        counts.
     run_busy_ratio
-        How busy it was in its runs.
+        How busy the device was in its runs.
     bursts_per_second
-        Runs of work that began.
+        Runs of work that began, per second.
     host_cores
-        Cores' worth of time that programs used.
+        CPU cores' worth of time that programs used.
     """
 
     interval_seconds: float

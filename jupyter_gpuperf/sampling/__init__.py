@@ -1,4 +1,4 @@
-"""Reading the devices once per tick, keeping the recent past, and serving listeners."""
+"""Read the devices once per tick, keep the recent past, and serve listeners."""
 
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Sampler

@@ -19,14 +19,14 @@ from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, Track
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
 
 HERE: Final = ""
-"""The server's own machine, among the hosts."""
+"""Key of the server's own machine among the hosts."""
 
 MOST_STEPS: Final = 10_000
 """The longest answer, in steps."""
 
 
 class HistoryDump(Struct, frozen=True, kw_only=True):
-    """A history, to be kept in a file."""
+    """A history, as saved to a file."""
 
     newest_seconds: float
     steps_seconds: list[float]
@@ -37,7 +37,7 @@ class HistoryDump(Struct, frozen=True, kw_only=True):
 
 @dataclass(eq=False, kw_only=True)
 class HistoryStore:
-    """History of all devices and the host; written by the sampler, read from any thread.
+    """History of all devices and the host. The sampler writes it; any thread may read it.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class HistoryStore:
     coarse
         The resolutions beyond that.
     shortest_interval_seconds
-        The fastest that ticks can come; with ``seconds`` it bounds the memory.
+        The shortest time between ticks; with ``seconds`` it bounds the memory.
     device_metrics, host_metrics
         The metrics' names.
     """
@@ -67,15 +67,14 @@ class HistoryStore:
         self._newest_seconds = 0.0
 
     def append(self, frame: Frame, now: float | None = None) -> None:
-        """Keep a frame.
+        """Store a frame.
 
-        When a clock was set back, what lies in the frame's future is forgotten: times never go
-        backwards in an answer.
+        When a clock was set back, entries in the frame's future are dropped: times never go backwards in an answer.
 
         Parameters
         ----------
         now
-            The server's time, where the frame has the time of another machine's clock.
+            The server's time, if the frame's time comes from another machine's clock.
         """
         now = frame.time_seconds if now is None else now
         with self._lock:
@@ -98,7 +97,7 @@ class HistoryStore:
         Parameters
         ----------
         metrics
-            The names wanted; ``None`` for all.
+            The names to return; ``None`` for all.
 
         Raises
         ------
@@ -129,9 +128,9 @@ class HistoryStore:
         )
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
-        """Return copies of the last ``seconds`` as they were read: each device's, and the host's.
+        """Return copies of the last ``seconds`` as they were read: for each device, and for the host.
 
-        At full rate alone, and NaN where a tick had no value: for what looks at patterns in time.
+        Only at full rate, with NaN where a tick had no value; used to detect patterns over time.
         """
         with self._lock:
             oldest = self._newest_seconds - seconds
@@ -142,7 +141,7 @@ class HistoryStore:
             return devices, self._hosts[HERE].fine(oldest, self.host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
-        """Return a copy of what is kept; ``full``: every tick, too, not the coarse steps alone."""
+        """Return a copy of the history; ``full``: every tick too, not only the coarse steps."""
         with self._lock:
             hosts = {name: track.dump(full=full) for name, track in self._hosts.items()}
             return HistoryDump(
@@ -154,12 +153,12 @@ class HistoryStore:
             )
 
     def prepared(self, dump: HistoryDump) -> Callable[[], None]:
-        """Return what takes a dump in place of all that is kept; until it is called, nothing has changed.
+        """Return a function that replaces the history by a dump; nothing changes until it is called.
 
         Raises
         ------
         ValueError
-            It does not fit together, or was taken at other resolutions.
+            The dump is inconsistent, or was recorded at other resolutions.
         """
         if dump.steps_seconds != [size.step_seconds for size in self.coarse]:
             raise ValueError("other resolutions")
@@ -196,7 +195,7 @@ def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: floa
     """Return the pieces as one table, condensed to steps of ``step_seconds``."""
     times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
-    # Steps are runs of equal numbers; where no tick fell there is no step.
+    # Steps are runs of equal numbers; a time without ticks has no step.
     starts = [i for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
     bounds = list(pairwise([*starts, len(steps)]))
     return Columns(

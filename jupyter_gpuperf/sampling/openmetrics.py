@@ -1,7 +1,7 @@
-"""The newest frame as metric families for Prometheus.
+"""The latest frame as metric families for Prometheus.
 
-Names and units are those that OpenMetrics asks for: prefix ``gpuperf_``, base units, the unit as
-suffix. A reading that is missing has no sample, so that it is never taken for zero.
+Names and units follow OpenMetrics: prefix ``gpuperf_``, base units, the unit as suffix. A missing reading has no
+sample, so that it is never taken for zero.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ PREFIX: Final = "gpuperf_"
 BASE_UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "percent": ("ratio", 1 / 100),
     "mhz": ("hertz", 1e6),
-    # A number of things has no unit, and OpenMetrics keeps the suffix _count for itself.
+    # A count has no unit, and OpenMetrics reserves the suffix _count.
     "count": ("", 1.0),
     "count_per_second": ("per_second", 1.0),
     "flags": ("", 1.0),
 }
-"""Unit of the catalogue → unit here, and what to multiply by. Other units stay as they are."""
+"""Unit of the catalogue → unit here and the factor to it. Other units stay unchanged."""
 
 DEVICE_LABELS: Final = ("gpu", "UUID", "pci_bus_id", "modelName", "hostname")
-"""Those of dcgm-exporter, so that queries can join the two."""
+"""The labels of dcgm-exporter, so that queries can join the two."""
 
 HOST_LABELS: Final = ("hostname",)
 
@@ -50,12 +50,12 @@ ReadingFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotCollector(Collector):
-    """Makes metric families of what one scrape shows; all of it was read before.
+    """Makes metric families for one scrape, from what was read before.
 
     Parameters
     ----------
     processes
-        ``None`` where nobody looks at processes.
+        The listed processes; ``None`` if they are not listed.
     """
 
     catalog: Catalog
@@ -90,7 +90,7 @@ class SnapshotCollector(Collector):
         }
         metrics: dict[str, MetricInfo] = {}
         for metric in self.catalog.metrics:
-            # Another package's x_percent beside an x_ratio would be one name here; twice is not allowed.
+            # Another package's x_percent and an x_ratio would share one name here, which is not allowed.
             metrics.setdefault(exported_name(metric)[0], metric)
         families = [_family(metric, sources[metric.scope]) for metric in metrics.values()]
         if self.processes is not None:
@@ -109,7 +109,7 @@ class SnapshotCollector(Collector):
     def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
         family = InfoMetricFamily(f"{PREFIX}device", "What a device is.", labels=DEVICE_LABELS)
         for device in devices:
-            # Where the driver says nothing, the value is empty: to Prometheus, no label.
+            # A value that the driver does not report is empty: to Prometheus, no label.
             told = {
                 "driver_version": device.driver_version or "",
                 "compute_capability": device.compute_capability or "",
@@ -149,7 +149,7 @@ class SnapshotCollector(Collector):
                     held.setdefault(process.kernel.kernel_id, []).append(process.memory_used_bytes)
             for kernel_id, readings in held.items():
                 known = [reading for reading in readings if not isinstance(reading, str)]
-                # A sum that leaves out a process would look like the whole.
+                # A sum without one of the processes would look like the total.
                 if len(known) == len(readings):
                     family.add_metric([*self._device_labels(devices[uuid]), kernel_id], sum(known))
         return family

@@ -1,4 +1,4 @@
-"""The present: what was read last of each machine, as one frame."""
+"""The current state: the last readings of each machine, as one frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_gpuperf.sources import Sample
 
 
 def frame_of(samples: Iterable[Sample], now: float) -> Frame:
-    """Return samples of different machines as the frame of this moment."""
+    """Combine samples of different machines into the frame of this moment."""
     told = list(samples)
     here = next((each for each in told if each.host is None), None)
     return Frame(
@@ -28,6 +28,6 @@ def frame_of(samples: Iterable[Sample], now: float) -> Frame:
 
 
 def newest_of(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
-    """Return the last sample of each machine; one without devices has gone."""
+    """Return the last sample of each machine; a machine without devices is dropped, except this one."""
     there = {None, *(each.host for each in devices.devices)}
     return list({each.host: each for each in samples if each.host in there}.values())

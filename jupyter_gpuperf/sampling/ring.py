@@ -1,4 +1,4 @@
-"""Columns of the newest entries, in bounded memory."""
+"""Columns of the latest entries, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from msgspec import Struct
 NAN: Final = math.nan
 
 VALUE: Final = "f"
-"""Four bytes are enough to draw: a memory of 80 GiB is right to 8 KiB."""
+"""Four bytes are enough for charts: a memory of 80 GiB is accurate to 8 KiB."""
 
 
 class Dump(Struct, frozen=True, kw_only=True):
-    """A ring's entries, oldest first, as this machine's numbers."""
+    """A ring's entries, oldest first, in this machine's byte order."""
 
     times: bytes
     columns: dict[str, bytes]
     dropped: bool
-    """True when older ones made room, or are not known."""
+    """Whether older entries were dropped to make room, or are not known."""
 
 
 class Ring:
-    """The newest ``capacity`` entries: a column of times, and one per name that ever had a value.
+    """The latest ``capacity`` entries: a column of times, and one column per name that ever had a value.
 
-    A missing value is NaN. A name that never had one costs nothing.
+    A missing value is NaN. A name that never had a value costs nothing.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -42,7 +42,7 @@ class Ring:
         return len(self._times)
 
     def append(self, time_seconds: float, values: Mapping[str, float]) -> None:
-        """Add an entry; the oldest one makes room. Names that ``values`` lacks are missing."""
+        """Add an entry; a full ring drops its oldest one. A name missing in ``values`` has no value in this entry."""
         count = len(self._times)
         for name in values.keys() - self._columns.keys():
             self._columns[name] = array(VALUE, [NAN]) * count
@@ -61,7 +61,7 @@ class Ring:
     def between(
         self, oldest_seconds: float, newest_seconds: float, names: Iterable[str]
     ) -> tuple[array[float], dict[str, array[float]]]:
-        """Return copies of the entries with ``oldest <= time < newest``, oldest first."""
+        """Return copies of the entries with ``oldest_seconds <= time < newest_seconds``, oldest first."""
         times = self._ordered(self._times)
         first = bisect_left(times, oldest_seconds)
         last = bisect_left(times, newest_seconds)
@@ -70,7 +70,7 @@ class Ring:
         return times[first:last], columns
 
     def entries(self, oldest_seconds: float) -> Iterator[tuple[float, dict[str, float]]]:
-        """Yield the entries from this time on, oldest first, with the values that are there."""
+        """Yield the entries from this time on, oldest first, each without its missing values."""
         times, columns = self.between(oldest_seconds, math.inf, self._columns)
         for place, time_seconds in enumerate(times):
             yield (
@@ -83,9 +83,9 @@ class Ring:
             )
 
     def complete_from_seconds(self) -> float:
-        """Return the time from which on nothing was dropped to make room.
+        """Return the time since which nothing was dropped to make room.
 
-        Minus infinity when nothing ever was; infinity when all was.
+        Minus infinity if nothing ever was; infinity if everything was.
         """
         if not self._dropped:
             return -math.inf
@@ -94,7 +94,7 @@ class Ring:
         return self._times[self._next if len(self._times) == self._capacity else 0]
 
     def newest_seconds(self) -> float:
-        """Return the time of the newest entry; minus infinity when there is none."""
+        """Return the time of the latest entry; minus infinity when there is none."""
         return self._times[self._next - 1] if self._times else -math.inf
 
     def forget_from(self, time_seconds: float) -> None:
@@ -108,7 +108,7 @@ class Ring:
         self._next = kept % self._capacity
 
     def dump(self) -> Dump:
-        """Return a copy of all entries, to be kept in a file."""
+        """Return a copy of all entries, to be saved to a file."""
         return Dump(
             times=self._ordered(self._times).tobytes(),
             columns={name: self._ordered(each).tobytes() for name, each in self._columns.items()},
@@ -116,12 +116,12 @@ class Ring:
         )
 
     def restore(self, dump: Dump) -> None:
-        """Take the newest entries of a dump in place of all there are.
+        """Replace all entries by the latest ones of a dump.
 
         Raises
         ------
         ValueError
-            Its columns do not fit each other.
+            The dump's columns differ in length.
         """
         times = array("d", dump.times)
         columns = {name: array(VALUE, content) for name, content in dump.columns.items()}

@@ -38,10 +38,10 @@ RETRY_SECONDS: Final = 5.0
 """Pause after an error that no source should raise."""
 
 REST_AFTER_SECONDS: Final = 30.0
-"""Without ticks for idle times, the source is closed when nobody has looked for so long."""
+"""If idle ticks are off, the source is closed after this long without a listener."""
 
 Observer = Callable[[Frame], Struct | None]
-"""Looks at a frame; what it returns is news for all listeners."""
+"""Takes a frame; a return value other than ``None`` is news for all listeners."""
 
 STARTING: Final = Devices(
     devices=[],
@@ -62,21 +62,21 @@ FAILED: Final = Devices(
 
 @dataclass(eq=False)
 class Sampler:
-    """Reads ``source`` in a thread of its own.
+    """Reads ``source`` in its own thread.
 
     Parameters
     ----------
     history
-        Keeps the readings; ``None`` where nobody asks for the past.
+        Stores the readings; ``None`` if the past is not needed.
     idle_interval_ms
-        Time between ticks while nobody listens; ``None`` to read nothing then, and to close the
-        source, so that the GPU of a laptop can sleep. Listeners set the pace otherwise.
+        Time between ticks while nobody listens; ``None`` to read nothing then and close the source, so that a
+        laptop's GPU can sleep. With listeners, their shortest interval is used.
     prepare
         Called once in the thread, before anything is read.
     observers
-        Topic → called with each frame, in the thread; what one returns is told to all listeners.
+        Topic → called with each frame, in the thread; its return value is sent to all listeners.
     wall_clock, monotonic
-        Give Unix time, and a time that never jumps, in seconds.
+        Return Unix time, and a time that never jumps, in seconds.
     """
 
     source: Source
@@ -100,43 +100,43 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
         self._newest: list[Sample] = []
         self.latest: Frame | None = None
-        """The newest frame, or ``None`` before the first tick."""
+        """The latest frame, or ``None`` before the first tick."""
         self.devices = STARTING
         """The devices, or why there are none."""
         self._kind = "starting"
         self.news: dict[str, Struct] = {}
-        """What each observer told last, by topic."""
+        """The last news of each observer, by topic."""
         self.subscribers.on_change = self._wake.set
 
     @property
     def version(self) -> Version:
-        """Answer of ``GET version``."""
+        """The answer to ``GET version``."""
         return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
 
     def start(self) -> None:
-        """Start the thread, unless it runs; the source is opened there, so this returns at once."""
+        """Start the thread, unless it runs. The thread opens the source, so this returns at once."""
         with self._starting:
             if not self._started and not self._stopping.is_set():
                 self._started = True
                 self._thread.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
-        """Ask the thread to end, and wait for it a little: a hanging driver holds nobody up."""
+        """Ask the thread to end, and wait for it briefly, so that a hanging driver blocks nobody."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
 
     def is_fresh(self, oldest_seconds: float) -> bool:
-        """Tell whether there is a frame, at most ``oldest_seconds`` old."""
+        """Return whether there is a frame that is at most ``oldest_seconds`` old."""
         age_seconds = self.monotonic() - self._ticked_at
         return self.latest is not None and age_seconds <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
-        """Have the devices read now; block until it is done, and tell whether it came in time.
+        """Trigger a reading now, block until it is done, and return whether it came in time.
 
-        For who asks once instead of listening: between the ticks of an idle sampler the newest
-        frame may be seconds old.
+        For callers that ask once instead of listening: between the ticks of an idle sampler the latest frame may be
+        seconds old.
         """
         asked_at = self.monotonic()
         with self._ticked:
@@ -145,7 +145,7 @@ class Sampler:
             return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
     def request_processes(self) -> Future[ListedProcesses]:
-        """Have the processes on all devices listed in the sampler's thread, between two ticks."""
+        """Request a list of the processes on all devices; the sampler's thread makes it between two ticks."""
         asked: Future[ListedProcesses] = Future()
         self._requests.put(asked)
         self._wake.set()
@@ -166,13 +166,13 @@ class Sampler:
     def _guarded(self, step: Callable[[], None]) -> bool:
         try:
             step()
-        except Exception:  # the one place that must survive anything: else the panel goes silent
+        except Exception:  # must survive any error: otherwise the panel gets no more readings
             logger.exception("Sampling failed; trying again in %.0f s.", RETRY_SECONDS)
             return False
         return True
 
     def _tick(self) -> None:
-        self._hurry = False  # before reading: who asks from now on gets the next tick
+        self._hurry = False  # before reading: later requests get the next tick
         began = self.monotonic()
         samples, devices = self.source.read(), self.source.devices()
         now = self.wall_clock()
@@ -214,10 +214,10 @@ class Sampler:
     def _pause_until_due(self, began_seconds: float) -> float:
         """Wait for the next tick, and return when it was due.
 
-        Counted from when the tick before was due, not from when it came: waking up late by a
-        millisecond each time would cost ten ticks in a thousand.
+        The time counts from when the last tick was due, not from when it came: waking up a millisecond late each time
+        would cost ten ticks in a thousand.
         """
-        # A listener that comes or goes changes the interval, so look again when woken.
+        # A listener that comes or goes changes the interval, so check it again after waking.
         while not self._stopping.is_set() and not self._hurry:
             self._list_processes()
             interval_ms = self.subscribers.shortest_interval_ms() or self.idle_interval_ms
@@ -227,14 +227,14 @@ class Sampler:
             due = began_seconds + interval_ms / 1000
             remaining_seconds = due - self.monotonic()
             if remaining_seconds <= 0:
-                # Far behind, what was missed is not made up for.
+                # If far behind, missed ticks are not made up for.
                 return due if -remaining_seconds < interval_ms / 2000 else self.monotonic()
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
         return self.monotonic()
 
     def _list_processes(self) -> None:
-        # Everybody who has asked so far shares one reading.
+        # All requests so far share one reading.
         waiting = [self._requests.get() for _ in range(self._requests.qsize())]
         if not waiting:
             return
@@ -249,7 +249,7 @@ class Sampler:
             each.set_result(listed)
 
     def _rest(self) -> None:
-        # Somebody who looks once usually looks again: so not at once.
+        # A user who looks once usually looks again, so don't close the source at once.
         if self._wake.wait(REST_AFTER_SECONDS):
             self._wake.clear()
             return

@@ -1,4 +1,4 @@
-"""What a slow reading says of a stretch of time: it is read every few seconds, covers those before, and is repeated."""
+"""Average a slow reading over a span. It is taken every few seconds, covers the time before it, and is repeated."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Final
 from jupyter_gpuperf.sources.reading import SLOW_SECONDS
 
 LATE_SECONDS: Final = 1.0
-"""The most by which a reading comes late; what is replaced sooner was no reading, but a mean of two."""
+"""The largest delay of a reading. A value replaced sooner than this is not a reading but a mean of two."""
 
 LEAST_COVERED_RATIO: Final = 0.4
-"""Of a stretch: ten seconds hold one whole reading at least."""
+"""Readings must cover this share of a span: ten seconds contain at least one whole reading."""
 
 
 def mean_within(
     shown: Iterable[tuple[float, float]], began_seconds: float, ended_seconds: float
 ) -> float | None:
-    """Return the mean of the readings that lie within a stretch with all the time that they cover.
+    """Return the mean of the readings for which all the time that they cover lies within the span.
 
-    What is shown at a loop's start was read before, and the next reading covers some of that time, too: a device that is
-    busy from the first step on would be said to rest for ten seconds.
+    The value shown at a loop's start was read before it, and the next reading also covers some of that time: a device
+    that is busy from the first step on would seem idle for ten seconds.
 
     Parameters
     ----------
     shown
-        Times and values of the history, in their order.
+        Times and values of the history, in order.
 
     Returns
     -------
     float | None
-        ``None`` where they cover too little of the stretch.
+        ``None`` where the readings cover too little of the span.
     """
     read: list[tuple[float, float]] = []
     for time, value in shown:
@@ -40,12 +40,12 @@ def mean_within(
         since = time - read[-1][0] if read else SLOW_SECONDS
         if read and value == read[-1][1]:
             if since < SLOW_SECONDS + LATE_SECONDS:
-                continue  # repeated; later, it was read again and is the same
+                continue  # repeated; after a longer time it is a new reading with the same value
         elif len(read) > 1 and since < LATE_SECONDS:
             read[-1] = (read[-1][0], value)
             continue
         read.append((time, value))
-    # The first was there before, and the second covers what came before the first was shown here.
+    # The first was read before the span, and the second also covers time before the first appeared in it.
     pieces = [(time - earlier, value) for (earlier, _), (time, value) in pairwise(read[1:])]
     covered = sum(seconds for seconds, _ in pieces)
     if covered < LEAST_COVERED_RATIO * (ended_seconds - began_seconds):

@@ -1,4 +1,4 @@
-"""A sampler for one purpose in this very process, where there is no server to ask."""
+"""A sampler for one purpose in the calling process, where there is no server to ask."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ IDLE_INTERVAL_MS: Final = 1000
 def standalone_sampler(
     source: str, observers: Mapping[str, Observer] | None = None
 ) -> tuple[Sampler, Subscribers]:
-    """Return a sampler that keeps no history, not started yet, and its listeners.
+    """Return a sampler without history, not started yet, and its listeners.
 
     Parameters
     ----------
     source
         As ``c.GpuPerf.source``.
     observers
-        As the sampler's.
+        As for :class:`Sampler`.
 
     Raises
     ------
     BadRequest
-        ``unknown_source``.
+        ``unknown_source``: the source does not exist.
     """
     subscribers = Subscribers()
     sampler = Sampler(

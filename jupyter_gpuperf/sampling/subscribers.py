@@ -7,28 +7,28 @@ from collections.abc import Callable
 from typing import Final
 
 FRAMES: Final = "frames"
-"""The topic of readings."""
+"""Topic of the readings."""
 
 DEVICES: Final = "devices"
-"""The topic of the devices that there are."""
+"""Topic of the list of devices."""
 
 TRAINING: Final = "training"
-"""The topic of watched training loops."""
+"""Topic of watched training loops."""
 
 ALERTS: Final = "alerts"
-"""The topic of what needs attention now."""
+"""Topic of the current alerts."""
 
 FINDINGS: Final = "findings"
-"""The topic of the diagnosis."""
+"""Topic of the diagnosis."""
 
 ATTENTION_MS: Final = 500
 
 TOLERANCE: Final = 0.9
-"""A tick that comes a little early still serves the listener whose interval it almost fills."""
+"""A tick that comes slightly early still serves a listener if this share of its interval has passed."""
 
 
 class Subscription:
-    """One listener's wish."""
+    """One listener and its interval."""
 
     def __init__(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> None:
         self.deliver = deliver
@@ -36,7 +36,7 @@ class Subscription:
         self._due_seconds = 0.0
 
     def is_due(self, now_seconds: float) -> bool:
-        """Tell whether this listener is due for a frame now, and note that it got one."""
+        """Return whether this listener is due for a frame now, and note that it got one."""
         if now_seconds < self._due_seconds:
             return False
         self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
@@ -49,7 +49,7 @@ class Subscribers:
     Parameters
     ----------
     on_change
-        Called whenever the shortest interval may have changed, so that the sampler wakes.
+        Called whenever the shortest interval may have changed, so that the sampler wakes up.
     """
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
@@ -59,8 +59,8 @@ class Subscribers:
         self._attention = Subscription(lambda message, topic: None, ATTENTION_MS)
 
     def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
-        """Add a listener. ``deliver`` takes a message and its topic; it is called from the sampler's
-        thread and must not block."""
+        """Add a listener. ``deliver`` takes a message and its topic. It is called in the sampler's thread and must
+        not block."""
         subscription = Subscription(deliver, interval_ms)
         with self._lock:
             self._subscriptions.add(subscription)
@@ -68,13 +68,13 @@ class Subscribers:
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
-        """Remove a listener; nothing happens when it is gone already."""
+        """Remove a listener; does nothing if it is already gone."""
         with self._lock:
             self._subscriptions.discard(subscription)
         self.on_change()
 
     def pay_attention(self, active: bool) -> None:
-        """Have the devices read often while something needs it that takes no frames itself."""
+        """Keep the devices read often while something needs it that takes no frames itself."""
         with self._lock:
             if active:
                 self._subscriptions.add(self._attention)
@@ -83,17 +83,17 @@ class Subscribers:
         self.on_change()
 
     def change_interval(self, subscription: Subscription, interval_ms: int) -> None:
-        """Serve a listener at another interval from now on."""
+        """Change a listener's interval from now on."""
         subscription.interval_ms = interval_ms
         self.on_change()
 
     def shortest_interval_ms(self) -> int | None:
-        """Return the shortest interval that anyone wishes, or ``None`` when nobody listens."""
+        """Return the shortest interval of all listeners, or ``None`` without listeners."""
         with self._lock:
             return min((each.interval_ms for each in self._subscriptions), default=None)
 
     def publish(self, encode: Callable[[], bytes], now_seconds: float) -> None:
-        """Give a frame to every listener that is due; it is encoded once, or not at all."""
+        """Send a frame to every listener that is due; it is encoded once, or not at all."""
         with self._lock:
             due = [each for each in self._subscriptions if each.is_due(now_seconds)]
         frame = encode() if due else b""
@@ -101,7 +101,7 @@ class Subscribers:
             subscription.deliver(frame, FRAMES)
 
     def announce(self, message: bytes, topic: str) -> None:
-        """Give a message to every listener, due or not; of each topic, the newest counts."""
+        """Send a message to every listener, due or not; only the latest of each topic counts."""
         with self._lock:
             everyone = list(self._subscriptions)
         for subscription in everyone:

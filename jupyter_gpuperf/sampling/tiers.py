@@ -13,7 +13,7 @@ from jupyter_gpuperf.sampling.ring import Dump, Ring
 from jupyter_gpuperf.schemas import Reading
 
 LOWEST, MEAN, HIGHEST = "<", "=", ">"
-"""What a condensed entry's columns are called behind the metric's name."""
+"""Suffixes to the metric's name for the columns of a condensed entry."""
 
 
 class TierSize(NamedTuple):
@@ -24,17 +24,17 @@ class TierSize(NamedTuple):
 
 
 COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
-"""Beside full rate for some minutes: two hours in steps of 5 s, a day in steps of a minute."""
+"""In addition to some minutes at full rate: two hours in steps of 5 s, a day in steps of a minute."""
 
 
 class Piece(NamedTuple):
-    """A part of the past at one resolution: times, and each metric's least, mean and most."""
+    """A part of the past at one resolution: times, and the minimum, mean and maximum of each metric."""
 
     times_seconds: Sequence[float]
     metrics: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]
 
     def since(self, time_seconds: float) -> Piece:
-        """Return what is not older than this time."""
+        """Return the part from this time on."""
         first = bisect_left(self.times_seconds, time_seconds)
         return Piece(
             self.times_seconds[first:],
@@ -46,20 +46,20 @@ class Piece(NamedTuple):
 
 
 NOTHING: Final = Dump(times=b"", columns={}, dropped=True)
-"""What is left of the ticks when the steps alone were kept."""
+"""Stands for the ticks when only the coarse steps were saved."""
 
 
 class Condensed:
     """One coarse resolution of one device.
 
-    Ticks come in; a step that has passed is kept with its least, mean and most.
+    It takes ticks. A step that is over is stored with its minimum, mean and maximum.
     """
 
     def __init__(self, size: TierSize) -> None:
         self.size = size
         self.ring = Ring(math.ceil(size.seconds / size.step_seconds))
         self._step = -math.inf
-        # Metric → count, sum, least, most of the step that runs.
+        # Metric → count, sum, minimum and maximum of the current step.
         self._running: dict[str, list[float]] = {}
 
     def add(self, time_seconds: float, values: Mapping[str, float]) -> None:
@@ -82,7 +82,7 @@ class Condensed:
                 known[3] = value
 
     def flush(self) -> None:
-        """Keep the step that runs, as far as it is."""
+        """Store the current step with the ticks so far."""
         if not self._running:
             return
         entry: dict[str, float] = {}
@@ -92,7 +92,7 @@ class Condensed:
         self._running = {}
 
     def restore(self, dump: Dump) -> None:
-        """Take the kept steps of a dump; the step after them is the one that runs."""
+        """Take the stored steps of a dump; the step after them becomes the current one."""
         self.ring.restore(dump)
         self._running = {}
         newest = self.ring.newest_seconds()
@@ -100,17 +100,17 @@ class Condensed:
 
     @property
     def running_seconds(self) -> float:
-        """When the step that runs began; minus infinity before the first tick."""
+        """When the current step began; minus infinity before the first tick."""
         return self._step * self.size.step_seconds
 
     def end_of_step(self, time_seconds: float) -> float:
-        """Return when the step in which this time lies ends; a step's own beginning is its end."""
+        """Return the end of the step that contains a time; a time at the start of a step is returned unchanged."""
         if math.isinf(time_seconds):
             return time_seconds
         return math.ceil(time_seconds / self.size.step_seconds) * self.size.step_seconds
 
     def piece(self, oldest: float, newest: float, names: Iterable[str]) -> Piece:
-        """Return the kept steps with ``oldest <= time < newest``."""
+        """Return the stored steps with ``oldest <= time < newest``."""
         wanted = list(names)
         columns = [name + kind for name in wanted for kind in (LOWEST, MEAN, HIGHEST)]
         times, found = self.ring.between(oldest, newest, columns)
@@ -139,7 +139,7 @@ class Track:
         self._coarse = [Condensed(size) for size in coarse]
 
     def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> None:
-        """Add a tick; all from its time on is dropped when the clock of its machine was set back."""
+        """Add a tick. If its machine's clock was set back, all entries from the tick's time on are dropped."""
         if time_seconds < self._full.newest_seconds():
             self.forget_from(time_seconds)
         values = {name: each for name, each in readings.items() if isinstance(each, (int, float))}
@@ -148,18 +148,18 @@ class Track:
             tier.add(time_seconds, values)
 
     def pieces(self, oldest: float, step_seconds: float, names: Sequence[str]) -> Iterator[Piece]:
-        """Yield the past from ``oldest`` on, oldest first, each part as fine as it is kept.
+        """Yield the past from ``oldest`` on, oldest first, each part at the finest stored resolution.
 
-        What is as coarse as ``step_seconds`` is good enough, and cheaper than the full rate. No
-        tick is in two parts, and none is in no part.
+        A resolution as coarse as ``step_seconds`` is enough, and cheaper than the full rate. Every tick is in
+        exactly one part.
         """
         enough = [tier for tier in self._coarse if tier.size.step_seconds <= step_seconds]
         coarse = self._coarse[self._coarse.index(enough[-1]) :] if enough else self._coarse
-        # The step that runs is in the full rate alone.
+        # The current step exists only at full rate.
         since = coarse[0].running_seconds if enough else self._full.complete_from_seconds()
         parts = [self.fine(max(oldest, since), names)]
         for tier in coarse:
-            # A step of which only a part is kept finer is this tier's, whole; unless it runs.
+            # A step that the finer part covers only partly is taken whole from this tier, unless it is the current one.
             begin = min(tier.end_of_step(since), tier.running_seconds)
             parts[-1] = parts[-1].since(begin)
             parts.append(tier.piece(oldest, begin, names))
@@ -167,34 +167,34 @@ class Track:
         yield from reversed(parts)
 
     def fine(self, oldest: float, names: Sequence[str]) -> Piece:
-        """Return the ticks from ``oldest`` on, as far as they are kept one by one."""
+        """Return the ticks from ``oldest`` on that are stored one by one."""
         times, columns = self._full.between(oldest, math.inf, names)
         return Piece(times, {name: (each, each, each) for name, each in columns.items()})
 
     def dump(self, *, full: bool) -> TrackDump:
-        """Return a copy of all that passed, without the steps that run; ``full``: every tick too."""
+        """Return a copy of all steps that are over, without the current ones; ``full``: every tick too."""
         return TrackDump(
             full=self._full.dump() if full else None,
             coarse=[tier.ring.dump() for tier in self._coarse],
         )
 
     def restore(self, dump: TrackDump) -> None:
-        """Take a dump in place of all there is; resolutions that it lacks stay empty.
+        """Replace everything by a dump; resolutions that it lacks stay empty.
 
         Raises
         ------
         ValueError
-            It does not fit together.
+            The dump is inconsistent.
         """
         self._full.restore(dump.full or NOTHING)
         for tier, kept in zip(self._coarse, dump.coarse, strict=False):
             tier.restore(kept)
-            # The step that ran is in the ticks alone: without them it would be a hole once another begins.
+            # The step that was current is only in the ticks: without them it would be a gap once the next begins.
             for time_seconds, values in self._full.entries(tier.running_seconds):
                 tier.add(time_seconds, values)
 
     def forget_from(self, time_seconds: float) -> None:
-        """Drop all from this time on: the clock was set back."""
+        """Drop everything from this time on: the clock was set back."""
         self._full.forget_from(time_seconds)
         for tier in self._coarse:
             tier.flush()

@@ -1,11 +1,11 @@
-"""What crosses a wire: declared once here, and generated from here for TypeScript.
+"""Everything that crosses a wire: declared once here; TypeScript types are generated from it.
 
-Encode with :data:`encode`; decode what comes in with ``msgspec.json.decode(body, type=…)``, which
-validates. Constructing a struct does not validate. Wire fields have no defaults where the reader is
+Encode with :data:`encode`; decode input with ``msgspec.json.decode(body, type=…)``, which validates.
+Constructing a struct does not validate. Wire fields have no defaults where the reader is
 TypeScript: nullable and required keeps the generated types exact. Requests, which people write by
 hand, have defaults.
 
-Sizes are bytes, times seconds, unless a name says otherwise.
+Sizes are in bytes and times in seconds, unless a name says otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-# One namespace: what crosses a wire has one name, wherever it is declared.
+# One namespace: everything that crosses a wire has one name, wherever it is declared.
 from jupyter_gpuperf.schemas.doctor import *
 from jupyter_gpuperf.schemas.errors import *
 from jupyter_gpuperf.schemas.findings import *
@@ -40,6 +40,6 @@ LiveMessage = (
     | RecordingsChanged
     | SocketError
 )
-"""What the server sends on ``WS live``."""
+"""Messages that the server sends on ``WS live``."""
 
 encode = msgspec.json.Encoder().encode

@@ -1,4 +1,4 @@
-"""What the doctor says: its checks, and how two reports differ."""
+"""The doctor's checks, and the differences between two reports."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ CheckStatus = Literal["ok", "warn", "fail", "unknown"]
 
 
 class CheckFinding(Struct, frozen=True, kw_only=True):
-    """What one check found."""
+    """The result of one check."""
 
     id: str
     subject: str
     label: str
     status: CheckStatus
-    """``unknown``: nothing can be said here, and ``found`` says why."""
+    """``unknown``: the check could not decide; ``found`` has the reason."""
     found: str
     expected: str
     why: str
     fix: str
-    """Lines to type, for this very machine; with ``ok`` an offer. Empty where there is nothing to type."""
+    """Commands to type on this machine; optional if the status is ``ok``. Empty if there is nothing to type."""
     then: str
-    """What to know or do besides."""
+    """Additional advice."""
     link: str
     seconds: float | None
-    """How long it took; ``None`` when it did not end."""
+    """Duration of the check; ``None`` if it did not end."""
 
 
 class DoctorReport(Struct, frozen=True, kw_only=True):
-    """``GET doctor``: what was found in one environment."""
+    """``GET doctor``: the results of all checks in one environment."""
 
     checks: list[CheckFinding]
     kernel_name: str | None
@@ -44,16 +44,16 @@ class DoctorReport(Struct, frozen=True, kw_only=True):
 
 
 class DoctorChange(Struct, frozen=True, kw_only=True):
-    """Something that is not the same in two reports."""
+    """A difference between two reports."""
 
     kind: Literal["check", "environment", "package"]
     name: str
     before: str | None
-    """``None``: it is not in that report."""
+    """``None``: missing in that report."""
     after: str | None
 
 
 class DoctorComparison(Struct, frozen=True, kw_only=True):
-    """What ``jupyter gpuperf doctor --compare`` answers."""
+    """Output of ``jupyter gpuperf doctor --compare``."""
 
     changes: list[DoctorChange]

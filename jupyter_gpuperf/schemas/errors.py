@@ -1,4 +1,4 @@
-"""The one shape of every refusal."""
+"""The shape of every error."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from msgspec import Struct
 
 
 class Sentences(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET sentences``: what the server may say, with ``%1``, ``%2`` for the figures."""
+    """Answer of ``GET sentences``: templates of the server's sentences, with ``%1``, ``%2`` for the figures."""
 
     sentences: list[str]
 
 
 class ErrorInfo(Struct, frozen=True, kw_only=True):
-    """A refusal: HTTP body of any 4xx or 5xx, and a failed job's error."""
+    """An error: HTTP body of any 4xx or 5xx, and a failed job's error."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""Why the work is slow."""
+"""Findings: reasons why the work is slow."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ class Finding(Struct, frozen=True, kw_only=True):
     """``input-bound``, ``transfer-bound``, ``launch-bound``, ``periodic-stall``, ``tensor-cores-idle``,
     ``memory-bandwidth-bound``, ``power-capped``, ``thermal-throttled``, ``memory-nearly-full``,
     ``out-of-memory``, ``gpu-contention``, ``idle-memory-holder``, ``communication-bound``, ``cpu-quota``, or
-    what another package says."""
+    a code of another package.
+    """
     severity: Literal["info", "warning", "critical"]
-    """Healthy means nothing above ``info``."""
+    """The work is healthy if there is nothing above ``info``."""
     confidence: Literal["suspected", "confirmed"]
-    """``suspected`` from the driver's readings alone."""
+    """``suspected`` if only the driver's readings support it."""
     device: str | None
     """UUID."""
     pid: int | None
     notebook: str | None
-    """Whose it is, where that is known."""
+    """The notebook of the process, if known."""
     since_seconds: float
-    """When it was first found: Unix time, or seconds since a recording's beginning."""
+    """When it was first found: Unix time, or seconds since the start of a recording."""
     summary: str
     cost: str | None
-    """The time that it costs, in words; ``None`` where that can't be told."""
+    """The lost time, in words; ``None`` if it is not known."""
     lost_ratio: float | None
     lost_seconds_per_epoch: float | None
     evidence: dict[str, float | str]
-    """The figures behind it, each wearing its unit in its name."""
+    """The figures that support it; each name contains the unit."""
     advice: str
     refuted_by: str
-    """What would show that it is wrong."""
+    """An observation that would disprove the finding."""
     change: str | None
     """The change as code."""
     alert: str | None = None
-    """The code of an alert that tells the same trouble of this device now: shown there, and not twice."""
+    """The code of a current alert about the same problem of this device: shown as an alert, and not twice."""
 
 
 class FindingsChanged(Struct, frozen=True, kw_only=True, tag="findings"):
-    """All findings that hold now; answer of ``GET findings``, sent when one comes or goes, and once after the
-    greeting."""
+    """All current findings; answer of ``GET findings``, sent when one appears or disappears, and once after the
+    greeting.
+    """
 
     findings: list[Finding]

@@ -45,20 +45,20 @@ class Benchmarks(Struct, frozen=True, kw_only=True):
 
 
 class BenchmarkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A benchmark's answer, as the worker sends it and as ``.to_dict()`` shows it."""
+    """A benchmark's result, as sent by the worker and returned by ``.to_dict()``."""
 
     benchmark: str
     parameters: dict[str, Scalar]
     unit: str
-    """Unit of the figures that don't name another in their own name."""
+    """Unit of the figures whose names contain no unit."""
     figures: dict[str, Interval]
     samples: dict[str, list[float]]
-    """The raw samples behind each figure, in the order they were taken."""
+    """The raw samples behind each figure, in the order in which they were taken."""
     environment: dict[str, Scalar | None]
     limits: dict[str, float]
     warnings: list[str]
     precision: PrecisionProfile | None = None
-    """What ``%%amp_profile`` says beyond its figures; left out of every other result."""
+    """The result of ``%%amp_profile`` beyond its figures; absent from all other results."""
 
 
 class KeptResult(Struct, frozen=True, kw_only=True):
@@ -68,25 +68,25 @@ class KeptResult(Struct, frozen=True, kw_only=True):
     created_seconds: float
     """Unix time."""
     baseline: bool
-    """Whether later results of the same benchmark, device and parameters are held against it."""
+    """Whether later results of the same benchmark, device and parameters are compared with it."""
     result: BenchmarkResult
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET results``, newest first."""
+    """Answer of ``GET results``, latest first."""
 
     results: list[KeptResult]
 
 
 class ResultSummary(Struct, frozen=True, kw_only=True):
-    """A kept result without its samples: a line of a list, a point of a chart."""
+    """A stored result without its samples: a line of a list, a point of a chart."""
 
     id: int
     created_seconds: float
     baseline: bool
     unit: str
     figures: dict[str, Interval]
-    """Those that were measured, without those derived from them."""
+    """The measured figures, without those derived from them."""
 
 
 class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +99,7 @@ class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class JobInfo(Struct, frozen=True, kw_only=True):
-    """A job's state. Times are Unix seconds; ``None`` until they happened."""
+    """A job's state. Times are Unix seconds; ``None`` until the event happened."""
 
     id: str
     benchmark: str
@@ -114,27 +114,27 @@ class JobInfo(Struct, frozen=True, kw_only=True):
     ended_seconds: float | None
     result: BenchmarkResult | None
     result_id: int | None = None
-    """The result's number among the kept ones; ``None`` where it could not be kept."""
+    """The result's number among the stored results; ``None`` if it could not be stored."""
     remaining_seconds: float | None = None
-    """How long it still takes at most, judging by its pace; ``None`` while that can't be said."""
+    """Maximum remaining time, estimated from the pace; ``None`` while there is no estimate."""
     waits_for: list[str] = []
-    """Ids of the jobs before it, the next one first; empty once it runs."""
+    """Ids of the jobs ahead of it, the next one first; empty once it runs."""
     suite: str | None = None
-    """The suite that it is a part of."""
+    """The suite that it belongs to."""
     error: ErrorInfo | None
     log_tail: str
 
 
 class JobsChanged(Struct, frozen=True, kw_only=True, tag="jobs"):
-    """On the live socket, for those who follow the jobs: what they don't know yet."""
+    """Sent on the live socket to clients that follow the jobs: the changes."""
 
     jobs: list[JobInfo]
-    """Those that changed, and all that wait or run; newest first."""
+    """Changed jobs, and all queued or running ones; latest first."""
     ids: list[str]
-    """All that the server remembers, newest first."""
+    """All jobs that the server remembers, latest first."""
 
 
 class Jobs(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET jobs``, newest first."""
+    """Answer of ``GET jobs``, latest first."""
 
     jobs: list[JobInfo]

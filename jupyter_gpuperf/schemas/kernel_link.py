@@ -1,6 +1,6 @@
-"""What a kernel and its server say to each other: JSON, one object a line, told apart by ``type``.
+"""Messages between a kernel and its server: JSON, one object per line, with the tag ``type``.
 
-The tags stay as they are: a kernel and its server may hold different versions of this package.
+The tags must not change: a kernel and its server may have different versions of this package.
 """
 
 from __future__ import annotations
@@ -23,44 +23,44 @@ class ServerAddress(Struct, frozen=True, kw_only=True):
 
 
 class RunRequest(Struct, frozen=True, kw_only=True, tag="run", forbid_unknown_fields=True):
-    """Ask for a benchmark; once per connection at a time. Answered with a :class:`JobUpdate` at each change."""
+    """Request a benchmark; one per connection at a time. Answered with a :class:`JobUpdate` at each change."""
 
     benchmark: str
     parameters: dict[str, Any] = {}
     device: str | None = None
     """UUID or index; ``None`` leaves the choice to the server."""
     interpreter: str | None = None
-    """The kernel's Python; the server's own where it is ``None``."""
+    """The kernel's Python; ``None`` for the server's own."""
     environment: dict[str, str] = {}
-    """Variables of the kernel; the server takes those that a worker needs, and ignores the rest."""
+    """Variables of the kernel; the server uses those that a worker needs, and ignores the others."""
 
 
 class Cancel(Struct, frozen=True, kw_only=True, tag="cancel"):
-    """Cancel this connection's job, whoever runs it; without one it means nothing."""
+    """Cancel this connection's job, whoever runs it; has no effect without a job."""
 
 
 class JobReport(Struct, frozen=True, kw_only=True, tag="told", forbid_unknown_fields=True):
-    """A job that the kernel runs itself, as it is now; one per connection."""
+    """The current state of a job that the kernel runs itself; one per connection."""
 
     job: JobInfo
 
 
 class TorchMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Memory on a device, as torch's allocator counts it."""
+    """Memory on a device, as counted by torch's allocator."""
 
     allocated_bytes: float
     reserved_bytes: float
 
 
 class MemoryReport(Struct, frozen=True, kw_only=True, tag="holding", forbid_unknown_fields=True):
-    """All that the kernel holds now; stands until the next one, or until it hangs up."""
+    """All memory that the kernel holds now; valid until the next report, or until the kernel disconnects."""
 
     devices: dict[str, TorchMemory] = {}
-    """Device UUID → what is held there."""
+    """Device UUID → the memory held there."""
 
 
 class JobUpdate(JobInfo, frozen=True, kw_only=True, tag="job"):
-    """The job that was asked for, as it is now."""
+    """The current state of the requested job."""
 
 
 FromKernel = RunRequest | Cancel | JobReport | MemoryReport | Steps | CellRan

@@ -1,4 +1,4 @@
-"""A cell under every precision: what ``%%amp_profile`` answers, as far as people read it."""
+"""A cell in every precision mode: the readable part of the result of ``%%amp_profile``."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ class Interval(Struct, frozen=True, kw_only=True):
 
 
 class PrecisionMode(Struct, frozen=True, kw_only=True):
-    """One mode; what could not be had is ``None``, and ``error`` says why."""
+    """One mode; a value that could not be measured is ``None``, and ``error`` has the reason."""
 
     mode: str
-    """Such as ``bf16`` or ``bf16+compile``; ``now`` where the cell runs as none of them."""
+    """Such as ``bf16`` or ``bf16+compile``; ``now`` if the cell currently uses none of them."""
     step_seconds: Interval | None
     speedup: Interval | None
-    """How many times faster than the cell as it is now; than fp32 where that is not known."""
+    """Speed-up over the current cell; over fp32 if that is not known."""
     peak_bytes: int | None
     compile_seconds: float | None
     steps_skipped: int
-    """By the gradient scaler, while it was timed."""
+    """Steps that the gradient scaler skipped during timing."""
     verdict: NumbersVerdict | None
-    """On its numbers; ``None`` where they were not compared."""
+    """Verdict on the numbers; ``None`` if they were not compared."""
     numbers: str
-    """The verdict in words, without a full stop; empty where there is none."""
+    """The verdict in words, without a full stop; empty if there is none."""
     error: str
-    """Why it has no times, in sentences; empty where it has."""
+    """Why the mode was not timed, in sentences; empty if it was."""
 
 
 class PrecisionProfile(Struct, frozen=True, kw_only=True):
-    """The whole answer."""
+    """The complete result."""
 
     sentence: str
     now: str | None
-    """The mode that is the same as the cell as it is."""
+    """The mode that the cell currently uses."""
     recommended: str | None
     modes: list[PrecisionMode]
     why_not_more: list[str]
     next_steps: list[str]
     code: str
-    """The cell as one would write it; empty where nothing is to be changed."""
+    """The cell rewritten for the recommended mode; empty if nothing needs to change."""

@@ -10,13 +10,13 @@ from jupyter_gpuperf.schemas.errors import ErrorInfo
 
 MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
-    "no_permission",  # it has, but not for this user
+    "no_permission",  # the reading exists, but not for this user
     "device_lost",  # the device fell off the bus, or the driver was unloaded
     "not_answering",  # the call did not return in time
     "not_recorded",  # the replayed recording holds no such reading
-    "not_yet",  # a rate needs two samples, and there is one so far
-    "implausible",  # the driver answered with a value that can't be
-    "driver_error",  # the driver answered with another error; the log names it
+    "not_yet",  # a rate needs two samples, and there is only one so far
+    "implausible",  # the driver returned an impossible value
+    "driver_error",  # the driver returned another error; see the log
 ]
 """Why there is no value. Missing is not zero."""
 
@@ -30,29 +30,30 @@ Readings = dict[str, Reading]
 class MetricInfo(Struct, frozen=True, kw_only=True):
     """One metric of the catalogue.
 
-    ``maximum`` is the top of the scale where it is a constant; ``maximum_metric`` names the metric
-    that gives it where it depends on the device (memory used → memory total).
+    ``maximum`` is the top of the scale if it is constant; ``maximum_metric`` names the metric with the
+    maximum if it depends on the device (memory used → memory total).
     """
 
     name: str
     label: str
     family: str
     """Heading under which it is shown: ``activity``, ``memory``, ``power``, ``temperature``,
-    ``clocks``, ``pcie``, ``nvlink``, ``health``, ``host``, or what another package says."""
+    ``clocks``, ``pcie``, ``nvlink``, ``health``, ``host``, or a heading of another package.
+    """
     unit: str
     kind: Literal["gauge", "counter", "limit", "flags"]
-    """``counter`` for totals that only grow, ``limit`` for what hardly changes."""
+    """``counter`` for totals that only grow, ``limit`` for values that rarely change."""
     scope: Literal["device", "host"]
     cadence: Literal["tick", "slow"]
-    """``slow`` readings are dear to take: they come every few seconds and are repeated meanwhile."""
+    """``slow`` readings are expensive: they are taken every few seconds and repeated in between."""
     overview: bool
-    """True for the few that every view shows: a page gets their history with its first message."""
+    """True for the few metrics in every view: a page gets their history with its first message."""
     help: str
     minimum: float | None
     maximum: float | None
     maximum_metric: str | None
     flags: dict[str, str]
-    """For ``kind == "flags"``: bit value (as a decimal string) → what it means. Else empty."""
+    """For ``kind == "flags"``: bit value (as a decimal string) → meaning. Otherwise empty."""
 
 
 class Catalog(Struct, frozen=True, kw_only=True):
@@ -71,27 +72,27 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     index: int
     name: str
     state: DeviceState
-    """``not_answering``: a call of the driver hangs; ``device_lost``: it fell off the bus."""
+    """``not_answering``: a driver call hangs; ``device_lost``: the device fell off the bus."""
     driver_version: str | None
     pci_bus_id: str | None
     compute_capability: str | None
     """For example ``9.0``."""
     parent_uuid: str | None
-    """For a MIG instance: the device that it is a part of."""
+    """For a MIG instance: the device that it belongs to."""
     unified_memory: bool
-    """True where device and host share one memory: used and total are those of the machine."""
+    """True if device and host share one memory: used and total are those of the machine."""
     memory_total_bytes: Reading
     power_limit_watts: Reading
     clock_sm_max_mhz: Reading
     clock_memory_max_mhz: Reading
     replayed: bool
-    """True when the readings come from a recording, not from a device of this machine."""
+    """True if the readings come from a recording, not from a device of this machine."""
     host: str | None = None
-    """The machine that it is in; ``None`` for the server's own. (By default, since older recordings lack it.)"""
+    """The machine that it is in; ``None`` for the server's own. (The default, since older recordings lack it.)"""
 
     @property
     def is_usable(self) -> bool:
-        """Whether work can be given to it from here."""
+        """Whether work can run on it from here."""
         return not self.replayed and self.host is None
 
 
@@ -123,15 +124,15 @@ class Frame(Struct, frozen=True, kw_only=True, tag="frame"):
     devices: dict[str, dict[str, Reading]]
     host: dict[str, Reading]
     host_cores_percent: list[float]
-    """Share of each core that worked; empty where that is not known."""
+    """Utilization of each core; empty if it is not known."""
     hosts: dict[str, dict[str, Reading]] = {}
-    """Other machines' readings, by the names that devices have as ``host``."""
+    """Other machines' readings, by the devices' ``host`` names."""
     taken_seconds: dict[str, float] = {}
-    """Device UUID → Unix time of its reading by its source's clock, where it was not read for this tick."""
+    """Device UUID → Unix time of its reading by its source's clock, if it was not read for this tick."""
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """One metric's history, one entry per step; ``None`` where no tick had a value."""
+    """One metric's history, one entry per step; ``None`` if no tick had a value."""
 
     min: list[float | None]
     mean: list[float | None]
@@ -139,7 +140,7 @@ class Series(Struct, frozen=True, kw_only=True):
 
 
 class Columns(Struct, frozen=True, kw_only=True):
-    """One device's history: the steps' starting times, and a series per metric."""
+    """One device's history: the start times of the steps, and a series per metric."""
 
     times_seconds: list[float]
     metrics: dict[str, Series]
@@ -152,11 +153,11 @@ class History(Struct, frozen=True, kw_only=True):
     devices: dict[str, Columns]
     host: Columns
     hosts: dict[str, Columns] = {}
-    """Other machines', by the names that devices have as ``host``."""
+    """Other machines' history, by the devices' ``host`` names."""
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
-    """First message of the live socket: all that a page needs to draw."""
+    """First message of the live socket: everything that a page needs to draw."""
 
     version: Version
     catalog: Catalog
@@ -166,24 +167,24 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
 
 
 class DevicesChanged(Struct, frozen=True, kw_only=True, tag="devices"):
-    """The set of devices, or the reason why there is none, changed."""
+    """The set of devices, or the reason why there is none, has changed."""
 
     devices: Devices
     version: Version
 
 
 class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fields=True):
-    """A page's wish on the live socket: which lists to follow from now on, beside the readings."""
+    """A page's request on the live socket: the lists to follow from now on, besides the readings."""
 
     topics: list[Literal["jobs", "suites", "recordings"]]
 
 
 class SocketError(ErrorInfo, frozen=True, kw_only=True, tag="error"):
-    """A refusal on the live socket; the socket stays open."""
+    """An error on the live socket; the socket stays open."""
 
 
 class Alert(Struct, frozen=True, kw_only=True):
-    """Something that needs the user's attention now, after its hold-off."""
+    """A problem that needs the user's attention now, after its hold-off."""
 
     code: str
     """``memory_nearly_full``, ``throttled``, ``device_lost``, ``xid``, ``ecc``, ``pcie_below_link``,
@@ -196,21 +197,21 @@ class Alert(Struct, frozen=True, kw_only=True):
     summary: str
     advice: str
     evidence: dict[str, float | str]
-    """The figures behind it, each wearing its unit in its name."""
+    """The figures that support it; each name contains the unit."""
 
 
 class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
-    """All alerts that hold now; sent when one comes or goes, and once after the greeting."""
+    """All current alerts; sent when one appears or disappears, and once after the greeting."""
 
     alerts: list[Alert]
 
 
 SHORTEST_INTERVAL_MS: Final = 100
 LONGEST_INTERVAL_MS: Final = 60_000
-"""How often a client can have frames."""
+"""Range of the interval between a client's frames."""
 
 
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):
-    """What a client may send on ``WS live``: wish for another interval (100 to 60000 ms)."""
+    """Message from a client on ``WS live``: use another interval (100 to 60000 ms)."""
 
     interval_ms: int

@@ -10,12 +10,12 @@ from jupyter_gpuperf.schemas.errors import ErrorInfo
 
 
 class RecordingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST recordings``; empty is fine."""
+    """Body of ``POST recordings``; may be empty."""
 
     label: str = ""
     interval_ms: int = 100
     seconds: float | None = None
-    """Stops by itself after this long; ``None``: when it is told to, at the latest after a day."""
+    """Maximum duration; ``None``: until it is stopped, at most a day."""
 
 
 class RecordingInfo(Struct, frozen=True, kw_only=True):
@@ -27,19 +27,19 @@ class RecordingInfo(Struct, frozen=True, kw_only=True):
     started_seconds: float
     duration_seconds: float
     frames_count: int | None
-    """Readings in the file; ``None`` for one of an earlier run of the server."""
+    """Readings in the file; ``None`` for a recording of an earlier run of the server."""
     size_bytes: int
     path: str
-    """Where the file lies on the server's machine."""
+    """Path of the file on the server's machine."""
     error: ErrorInfo | None
-    """Why it ended early, as on a full disk; what was written until then is kept."""
+    """Why it ended early, for example a full disk; what was written until then is kept."""
 
 
 class Recordings(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET recordings``, newest first."""
+    """Answer of ``GET recordings``, latest first."""
 
     recordings: list[RecordingInfo]
 
 
 class RecordingsChanged(Recordings, frozen=True, kw_only=True, tag="recordings"):
-    """All recordings, on the live socket, for those who follow them."""
+    """All recordings, sent on the live socket to clients that follow them."""

@@ -1,4 +1,4 @@
-"""Many results at once, to be held against those of another environment."""
+"""Suites: many results at once, for comparison with those of another environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SuiteFailure(Struct, frozen=True, kw_only=True):
 
 
 class Suite(Struct, frozen=True, kw_only=True):
-    """What ``bench suite --save`` writes: every result, each round of them in a process of its own."""
+    """The file written by ``bench suite --save``: every result; each round of a benchmark ran in its own process."""
 
     format: str
     format_version: int
@@ -47,13 +47,13 @@ class FigureChange(Struct, frozen=True, kw_only=True):
     ratio: Interval
     """``after / before``, with its 95 % interval."""
     verdict: Verdict
-    """``unknown``: the interval is too wide to say that they are the same."""
+    """``unknown``: the interval is too wide to conclude that they are the same."""
     warnings: list[str]
-    """What disturbed either side."""
+    """Disturbances on either side."""
 
 
 class EnvironmentChange(Struct, frozen=True, kw_only=True):
-    """Something of the environment that is not the same."""
+    """A difference between two environments."""
 
     name: str
     before: Scalar | None
@@ -61,59 +61,59 @@ class EnvironmentChange(Struct, frozen=True, kw_only=True):
 
 
 class SuiteComparison(Struct, frozen=True, kw_only=True):
-    """What ``jupyter gpuperf compare`` answers."""
+    """Output of ``jupyter gpuperf compare``."""
 
     rounds: int
-    """Rounds of the side that has fewer."""
+    """Rounds of the side with fewer rounds."""
     environment: list[EnvironmentChange]
     figures: list[FigureChange]
     only_before: list[str]
-    """Benchmarks that only the first has."""
+    """Benchmarks that only the first suite has."""
     only_after: list[str]
 
 
 class ResultComparison(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET results/<id>/comparison``: what a kept result is held against."""
+    """Answer of ``GET results/<id>/comparison``: the comparison of a stored result with another one."""
 
     id: int
     against: ResultSummary | None
-    """The baseline, else the one before it; ``None`` where there is none like it."""
+    """The baseline, otherwise the previous result; ``None`` if there is none like it."""
     figures: list[FigureChange]
     environment: list[EnvironmentChange]
     best: dict[str, float]
-    """Figure with a limit → the highest kept of this benchmark and device."""
+    """Figure with a limit → the highest stored value for this benchmark and device."""
     history: list[ResultSummary]
-    """The same benchmark, device and parameters, this result included; newest first."""
+    """Results of the same benchmark, device and parameters, including this one; latest first."""
 
 
 class SuiteRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of ``POST suites``."""
 
     benchmarks: list[str] = []
-    """Empty: all; what does not fit this machine is left out, and said."""
+    """Empty: all; benchmarks that don't fit this machine are left out and reported."""
     kernel_names: list[str] = []
-    """One kernel spec, or two to hold against each other; empty: the default one."""
+    """One kernel spec, or two to compare; empty: the default one."""
     device: str | None = None
     rounds: int = 5
     budget_seconds: float = 1800.0
-    """No round is begun that would go beyond."""
+    """No round starts that would exceed it."""
     parameters: dict[str, dict[str, Any]] = {}
-    """Benchmark → parameters other than the defaults."""
+    """Benchmark → parameters that differ from the defaults."""
 
 
 class SuiteSide(Struct, frozen=True, kw_only=True):
-    """What ran in one kernel's environment."""
+    """The part of a suite that ran in one kernel's environment."""
 
     kernel_name: str | None
     title: str
-    """Tells it from the other side."""
+    """Label that distinguishes the two sides."""
     result_ids: list[int]
-    """Its results among the kept ones, in the order they were taken."""
+    """Numbers of its results among the stored results, in the order in which they were taken."""
     failures: list[SuiteFailure]
 
 
 class SuiteInfo(Struct, frozen=True, kw_only=True):
-    """A suite's state. Times are Unix seconds; ``None`` until they happened."""
+    """A suite's state. Times are Unix seconds; ``None`` until the event happened."""
 
     id: str
     benchmarks: list[str]
@@ -133,20 +133,20 @@ class SuiteInfo(Struct, frozen=True, kw_only=True):
 
 
 class Suites(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET suites``, newest first."""
+    """Answer of ``GET suites``, latest first."""
 
     suites: list[SuiteInfo]
 
 
 class SuitesChanged(Suites, frozen=True, kw_only=True, tag="suites"):
-    """All suites, on the live socket, for those who follow them."""
+    """All suites, sent on the live socket to clients that follow them."""
 
 
 class SuiteReport(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET suites/<id>``: what it has found so far."""
+    """Answer of ``GET suites/<id>``: the results so far."""
 
     suite: SuiteInfo
     comparison: SuiteComparison | None
-    """Of two kernels; what changed comes first."""
+    """For two kernels; changes come first."""
     results: list[BenchmarkResult]
-    """Of one kernel: its rounds as one result a benchmark, without samples."""
+    """For one kernel: the rounds of each benchmark as one result, without samples."""

@@ -1,4 +1,4 @@
-"""Training loops: what a kernel tells of its DataLoaders and cells, and what a page is shown of them."""
+"""Training loops: a kernel's reports on its DataLoaders and cells, and what pages get."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from msgspec import Struct
 
 from jupyter_gpuperf.schemas.readings import Columns
 
-# What a kernel sends.
+# Messages from a kernel.
 
 
 class WatchedLoader(Struct, frozen=True, kw_only=True):
-    """A DataLoader with its settings; ``None`` where it does not tell, or it is not torch's."""
+    """A DataLoader with its settings; ``None`` for settings that are unknown, or if it is not torch's."""
 
     id: int
     """Its number in this kernel."""
     name: str
-    """The notebook's variable, else its data set's class."""
+    """The notebook's variable, otherwise the dataset's class."""
     device_uuid: str | None = None
-    """Where the notebook computes; ``None`` before it used CUDA."""
+    """The device that the notebook uses; ``None`` before it used CUDA."""
     batch_size: int | None = None
     batches_per_epoch: int | None = None
     num_workers: int = 0
@@ -27,17 +27,19 @@ class WatchedLoader(Struct, frozen=True, kw_only=True):
     pin_memory: bool = False
     persistent_workers: bool = False
     arguments: list[str] | None = None
-    """As code in its notebook, what makes it again but for the settings above; empty where nothing makes an equal one;
-    ``None`` where it has no name, or nobody looked."""
+    """The arguments, as code in its notebook, that recreate it apart from the settings above; empty if none make an
+    equal
+    one; ``None`` if it has no name, or was not examined.
+    """
     worker_threads: int | None = None
     """Threads that computed in one of its workers during the last seconds."""
     rank: int | None = None
-    """This process's number among those that train together; ``None`` where it is alone."""
+    """This process's rank among those that train together; ``None`` if it trains alone."""
     ranks_count: int | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
-    """Some whole steps of one loader: from asking for one batch to asking for the next."""
+    """Some complete steps of one loader: from requesting one batch to requesting the next."""
 
     loader: int
     began_seconds: float
@@ -45,27 +47,27 @@ class StepTally(Struct, frozen=True, kw_only=True):
     ended_seconds: float
     count: int
     training_count: int
-    """Those with gradients on."""
+    """Steps with gradients enabled."""
     nested_count: int
-    """Steps beside ``count`` that held other loops, as an evaluation, or the pause between two cells."""
+    """Steps not in ``count``: they contained another loop (an evaluation) or the pause between two cells."""
     samples_count: float
     """Samples of ``count`` steps."""
     step_seconds: float
-    """Sum of ``count`` steps."""
+    """Sum over ``count`` steps."""
     wait_seconds: float
     """Sum of the host's waits in ``next()``, a part of ``step_seconds``."""
     event_step_seconds: float
-    """Sum of those steps whose CUDA events are read; 0 without a GPU."""
+    """Sum over the steps whose CUDA events were read; 0 without a GPU."""
     event_idle_seconds: float
-    """The GPU's idle time in them that waiting for data caused."""
+    """The GPU's idle time in these steps caused by waiting for data."""
     epoch_batches: int
-    """Batches of the running epoch so far."""
+    """Batches of the current epoch so far."""
     bins: dict[str, int]
-    """Step times: number of a bin (see :func:`bin_seconds`) → steps in it."""
+    """Step times: bin number (see :func:`bin_seconds`) → number of steps."""
 
 
 class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
-    """What a kernel tells, a few times a second while loops run."""
+    """A kernel's report, sent a few times a second while loops run."""
 
     kernel_id: str | None
     notebook_path: str | None
@@ -74,7 +76,7 @@ class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
 
 
 class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
-    """A cell of a watching notebook has ended; answered with a :class:`Footprint`."""
+    """A cell of a watched notebook has ended; answered with a :class:`Footprint`."""
 
     kernel_id: str | None
     notebook_path: str | None
@@ -82,11 +84,11 @@ class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
     began_seconds: float
     ended_seconds: float
     device_uuids: list[str]
-    """Where the notebook holds memory."""
+    """Devices on which the notebook holds memory."""
 
 
 class Footprint(Struct, frozen=True, kw_only=True, tag="footprint"):
-    """What the devices did while a cell ran; ``None`` where there is no reading of that time."""
+    """What the devices did while a cell ran; ``None`` if there is no reading for that time."""
 
     number: int
     busy_percent: float | None
@@ -105,11 +107,11 @@ SHORTEST_STEP_SECONDS = 1e-6
 
 
 def bin_seconds(number: int) -> float:
-    """Return where a bin of step times begins: four to an octave, from a microsecond on."""
+    """Return the lower bound of a step time bin, in seconds: four bins per octave, from one microsecond."""
     return float(SHORTEST_STEP_SECONDS * 2 ** (number / BINS_PER_OCTAVE))
 
 
-# What a page and a script are shown.
+# What pages and scripts get.
 
 BusyMetric = Literal["graphics_active_percent", "utilization_percent"]
 
@@ -135,14 +137,14 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     """Mean."""
     samples_per_second: float | None
     wait_ratio: float
-    """The host's wait in ``next()``. Overstates starvation where the GPU has work queued."""
+    """The host's wait in ``next()``. Overstates starvation if the GPU has queued work."""
     idle_for_data_ratio: float | None
-    """The GPU's idle time that waiting for data caused, by CUDA events; ``None`` without."""
+    """The GPU's idle time caused by waiting for data, by CUDA events; ``None`` without them."""
     busy_ratio: float | None
-    """The device's busy share by the driver; ``None`` where it is not known."""
+    """The share of time that the device was busy, as reported by the driver; ``None`` if it is not known."""
     busy_metric: BusyMetric | None
     idle_for_host_ratio: float | None
-    """What is left: launches, synchronisation, copies, Python."""
+    """The GPU's remaining idle time: launches, synchronisation, copies, Python."""
     batch_size: int | None
     batches_per_epoch: int | None
     num_workers: int
@@ -153,17 +155,17 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     is_training: bool
     epoch_batches: int
     epoch_left_seconds: float | None
-    """At the present pace; ``None`` where the epoch's length is not known."""
+    """At the current pace; ``None`` if the epoch's length is not known."""
     last_seconds: float
-    """Unix time of the newest step."""
+    """Unix time of the latest step."""
     bins: list[StepBin]
     notebook_key: str = ""
-    """That of :class:`NotebookTraining`."""
+    """The key of its :class:`NotebookTraining`."""
     rank: int | None = None
-    """The process's number among those that train together; ``None`` where it is alone."""
+    """The process's rank among those that train together; ``None`` if it trains alone."""
     ranks_count: int | None = None
     arguments: list[str] | None = None
-    """Those of :class:`WatchedLoader`; recordings leave it out."""
+    """As in :class:`WatchedLoader`; recordings omit it."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):
@@ -175,20 +177,20 @@ class CellMark(Struct, frozen=True, kw_only=True):
 
 
 class NotebookTraining(Struct, frozen=True, kw_only=True):
-    """A watching notebook."""
+    """A watched notebook."""
 
     key: str
-    """The kernel's id, else the process's number."""
+    """The kernel's id, otherwise the process id."""
     pid: int | None
     notebook_path: str | None
     connected: bool
     loaders: list[LoaderSteps]
-    """Those that stepped during the last minutes, the training loop first."""
+    """Loaders with steps during the last minutes, the training loop first."""
     cells: list[CellMark]
 
 
 class TrainingNow(Struct, frozen=True, kw_only=True, tag="training"):
-    """What all watching notebooks do; on the live socket when it changes."""
+    """The state of all watched notebooks; sent on the live socket when it changes."""
 
     time_seconds: float
     window_seconds: float
@@ -202,14 +204,14 @@ class Training(Struct, frozen=True, kw_only=True):
     history: dict[str, Columns]
     """Notebook's key → ``samples_per_second``, ``step_seconds`` and the ratios over time.
 
-    Of all that trained in these seconds, also of those that are not shown as of now any more.
+    This covers everything that trained in this period, including loops that are no longer in ``now``.
     """
     paths: dict[str, str | None]
-    """Notebook's key → where it lies, of each in the history."""
+    """Notebook's key → its path, for each notebook in the history."""
 
 
 class ExplainRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST training/explain``: which notebook's next steps to profile."""
+    """Body of ``POST training/explain``: the notebook whose next steps to profile."""
 
     key: str
     steps: int = 5

@@ -1,4 +1,4 @@
-"""Examinations of environments, one at a time, for all who ask."""
+"""Examine environments on request, one at a time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jupyter_gpuperf.schemas import DoctorReport
 from jupyter_gpuperf.server.threads import in_thread
 
 KEPT_SECONDS: Final = 300.0
-"""Packages and drivers change rarely; who has mended something asks anew."""
+"""Packages and drivers change rarely; after a fix, the user requests a new examination."""
 
 
 class Examinations:
-    """Examines for all who ask: one environment at a time, and none twice within a few minutes."""
+    """Examines environments for all clients: one at a time, and none twice within a few minutes."""
 
     def __init__(
         self, check_runner: CheckRunner, clock: Callable[[], float] = time.monotonic
@@ -28,7 +28,7 @@ class Examinations:
         self._turn = asyncio.Lock()
 
     async def report(self, target: CheckTarget, *, anew: bool) -> DoctorReport:
-        """Return the report on a kernel spec's environment, or the server's own.
+        """Return the report on a kernel spec's environment, or on the server's own.
 
         Raises
         ------
@@ -45,7 +45,7 @@ class Examinations:
         return await asyncio.shield(running)
 
     async def _examine(self, target: CheckTarget) -> DoctorReport:
-        async with self._turn:  # two at once would each look slow
+        async with self._turn:  # two at once would slow each other down
             report = await in_thread(lambda: self._check_runner.run(target))
         self._kept[target.kernel_name] = (self._clock(), report)
         return report

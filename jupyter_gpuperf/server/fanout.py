@@ -1,4 +1,4 @@
-"""Sends the sampler's messages to many clients without ever filling the event loop."""
+"""Send the sampler's messages to many clients without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from tornado.ioloop import IOLoop
 logger = logging.getLogger(__name__)
 
 Message = bytes | Callable[[], bytes | None]
-"""A message, or what makes it when it is the client's turn; ``None``: there is nothing to say any more."""
+"""A message, or a function that makes it when the client's turn comes; ``None`` if there is nothing to send."""
 
 LONGEST_GAP_SECONDS: Final = 0.002
-"""Pause between two clients' messages. One message takes the loop about 0.1 ms, so a request that
-comes meanwhile waits for one or two of them, not for all."""
+"""Pause between two clients' messages. One message takes the loop about 0.1 ms, so another request
+waits for one or two of them, not for all.
+"""
 
 ROUND_SECONDS: Final = 0.05
-"""Time within which everybody has their message: half of the shortest interval. With more clients
-than fit at the longest gap, the gaps get shorter."""
+"""Time within which every client gets its message: half of the shortest interval. If the clients don't
+fit at the longest gap, the gaps get shorter.
+"""
 
 
 class Outbox:
-    """One client's place for the newest message of each topic that it has not been sent yet.
+    """Holds the latest unsent message of each topic for one client.
 
-    However long the loop or the client stalls, one message a topic waits, and older ones are dropped;
-    a frame never takes the place of the news that a device was lost.
+    However long the loop or the client stalls, only one message per topic waits, and older ones are dropped.
+    A frame never replaces the message that a device was lost.
 
     Parameters
     ----------
@@ -40,21 +42,21 @@ class Outbox:
     def __init__(self, fanout: Fanout, send: Callable[[bytes], asyncio.Future[None]]) -> None:
         self._fanout = fanout
         self.send = send
-        # Changed by the fan-out alone, under its lock.
+        # Only the fan-out changes these, under its lock.
         self.waiting: dict[str, Message] = {}
         self.queued = False
         self.sending = False
 
     def offer(self, message: Message, topic: str) -> None:
-        """Hand over a message; returns at once. Any thread."""
+        """Hand over a message; returns at once. Call from any thread."""
         self._fanout.offer(self, message, topic)
 
 
 class Fanout:
-    """Takes messages from the sampler's thread to the clients of one event loop, one at a time.
+    """Passes messages from the sampler's thread to the clients of one event loop, one at a time.
 
-    Sending to all of them in one turn of the loop is what makes other requests wait: so the thread
-    wakes the loop once, and the loop sends to one client, lets others run for a moment, and goes on.
+    Sending to all clients in one turn of the loop would make other requests wait. So the thread wakes the loop
+    once, and the loop sends to one client, lets other tasks run for a moment, and continues.
     """
 
     def __init__(self) -> None:
@@ -64,19 +66,19 @@ class Fanout:
         self._awake = False
 
     def add(self, send: Callable[[bytes], asyncio.Future[None]]) -> Outbox:
-        """Return a new client's outbox. On the loop."""
+        """Return an outbox for a new client. Call on the loop."""
         self._loop = IOLoop.current()
         return Outbox(self, send)
 
     def offer(self, outbox: Outbox, message: Message, topic: str) -> None:
-        """Send ``message`` as soon as it is this client's turn. Any thread."""
+        """Send ``message`` as soon as it is this client's turn. Call from any thread."""
         with self._lock:
             outbox.waiting[topic] = message
             if not outbox.queued and not outbox.sending:
                 self._enqueue(outbox)
 
     def _enqueue(self, outbox: Outbox) -> None:
-        assert self._loop is not None  # there is no outbox before a client came
+        assert self._loop is not None  # there is no outbox before the first client
         outbox.queued = True
         self._queue.append(outbox)
         if not self._awake:
@@ -87,7 +89,7 @@ class Fanout:
         assert self._loop is not None
         with self._lock:
             outbox = self._queue.popleft()
-            # Who is queued has something to send; what waits longest goes first.
+            # A queued outbox has something to send; the topic that waited longest goes first.
             message = outbox.waiting.pop(next(iter(outbox.waiting)))
             outbox.queued, outbox.sending = False, True
             remaining = len(self._queue)
@@ -102,7 +104,7 @@ class Fanout:
             outbox.send(made).add_done_callback(lambda future: self._sent(outbox, future))
 
     def _sent(self, outbox: Outbox, future: asyncio.Future[None]) -> None:
-        # A client that left is its handler's business; its error is only taken note of here.
+        # The client's handler deals with a disconnect; here its error is only retrieved.
         self._free(outbox, left=future.cancelled() or future.exception() is not None)
 
     def _free(self, outbox: Outbox, *, left: bool = False) -> None:
@@ -115,6 +117,6 @@ class Fanout:
 def _made(make: Callable[[], bytes | None]) -> bytes | None:
     try:
         return make()
-    except Exception:  # one list's defect must not end the readings of all
+    except Exception:  # one list's defect must not stop everybody's readings
         logger.exception("A message for the live socket could not be made.")
         return None

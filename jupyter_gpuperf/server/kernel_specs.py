@@ -1,4 +1,4 @@
-"""Which Python a kernel spec starts."""
+"""Find the Python that a kernel spec starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.errors import NotFound
 
 
 class KernelPython(NamedTuple):
-    """A kernel spec's Python, the variables that it sets, and what people call it."""
+    """A kernel spec's Python, the variables that it sets, and its display name."""
 
     interpreter: str
     environment: dict[str, str]
@@ -20,7 +20,7 @@ class KernelPython(NamedTuple):
 
 
 async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> KernelPython:
-    """Return the Python of a kernel spec; that of the default kernel for ``None``.
+    """Return the Python of a kernel spec; for ``None``, that of the default kernel.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Lists that pages follow on the live socket: jobs, suites, recordings.
 
-A page that follows one gets its present state at once, then what it does not know yet. Of a page that stalls only a
-number is kept: what it is sent when it comes back is made then.
+A page that starts to follow a list gets its current state at once, then only changes. For a page that stalls,
+only a version number is kept: its message is made when it reads again.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from jupyter_gpuperf.server.threads import in_thread
 logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
-"""Changes that come faster are told together."""
+"""Changes within this time are sent together."""
 ACTIVE_SECONDS: Final = 1.0
-"""While anything runs, its duration and what is left of it change without news."""
+"""Refresh interval while anything runs: durations and remaining time change without an event."""
 IDLE_SECONDS: Final = 10.0
-"""Files may have come, or gone, without our doing."""
+"""Refresh interval otherwise: other processes may create or delete files."""
 
 RUNS: Final = ("queued", "running", "recording")
 Item = TypeVar("Item", SuiteInfo, RecordingInfo)
 
 
 class Changing(Protocol):
-    """A list as those see it who follow it."""
+    """The interface of a list that pages can follow."""
 
     @property
     def active(self) -> bool:
-        """Whether anything in it runs."""
+        """Whether anything in the list runs."""
         ...
 
     def refresh(self) -> None:
-        """Look anew; away from the event loop."""
+        """Reload the list; called off the event loop."""
         ...
 
     def changes(self, since: int) -> tuple[int, Struct] | None:
-        """Return the present version and what one does not know who knows this one, -1 for nothing; at once."""
+        """Return the current version and the changes since version ``since`` (-1: everything); does not block."""
         ...
 
 
 class WholeList(Generic[Item]):
-    """A list that is told as a whole when any of it has changed.
+    """A list that is sent as a whole when anything in it has changed.
 
     Parameters
     ----------
     read
-        Gives it; may block.
+        Returns the list; may block.
     """
 
     def __init__(
@@ -69,24 +69,24 @@ class WholeList(Generic[Item]):
 
     @property
     def active(self) -> bool:
-        """Whether anything in it runs."""
+        """Whether anything in the list runs."""
         return any(each.state in RUNS for each in self._items or ())
 
     def refresh(self) -> None:
-        """Read it."""
+        """Read the list."""
         items = self._read()
         if items != self._items:
             self._items, self._version = items, self._version + 1
 
     def changes(self, since: int) -> tuple[int, Struct] | None:
-        """Return all of it, unless it is known."""
+        """Return the whole list, unless ``since`` is the current version."""
         if self._items is None or since == self._version:
             return None
         return self._version, self._message_of(self._items)
 
 
 class LiveList:
-    """Tells those who follow a list of its changes; while nobody does, nothing is looked at."""
+    """Sends changes of a list to the clients that follow it; without followers, the list is not read."""
 
     def __init__(self, topic: str, changing: Changing) -> None:
         self._topic, self._changing = topic, changing
@@ -96,13 +96,13 @@ class LiveList:
         self._task: asyncio.Task[None] | None = None
 
     def changed(self) -> None:
-        """Say that it has changed. Any thread; returns at once."""
+        """Report that the list has changed. Call from any thread; returns at once."""
         if self._loop is not None and self._known:
             with contextlib.suppress(RuntimeError):  # the loop has closed
                 self._loop.call_soon_threadsafe(self._news.set)
 
     def follow(self, outbox: Outbox) -> None:
-        """Tell this client from now on. On the loop."""
+        """Start to send the list to this client. Call on the loop."""
         self._loop = asyncio.get_running_loop()
         self._known.setdefault(outbox, -1)
         self._news.set()
@@ -110,7 +110,7 @@ class LiveList:
             self._task = asyncio.create_task(self._tell())
 
     def leave(self, outbox: Outbox) -> None:
-        """Tell this client nothing more. On the loop."""
+        """Stop sending the list to this client. Call on the loop."""
         self._known.pop(outbox, None)
         if not self._known and self._task is not None:
             self._task.cancel()
@@ -121,7 +121,7 @@ class LiveList:
             self._news.clear()
             try:
                 await in_thread(self._changing.refresh)
-            except GpuPerfError as error:  # a page that asks by REST is told so
+            except GpuPerfError as error:  # a REST request for the list gets this error
                 logger.debug("The list of %s can't be read: %s", self._topic, error.message)
             for outbox in tuple(self._known):
                 outbox.offer(partial(self._unknown_to, outbox), self._topic)

@@ -1,4 +1,4 @@
-"""Lists the processes on all devices for whoever asks, and matches them with notebooks."""
+"""List the processes on all devices on request, and match them with notebooks."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from jupyter_gpuperf.sampling import Sampler
 from jupyter_gpuperf.schemas import Processes
 
 KEPT_SECONDS: Final = 1.0
-"""Pages that ask within this time share one reading: listing costs 2 ms a device."""
+"""Requests within this time share one reading: listing costs 2 ms per device."""
 
 LISTING_SECONDS: Final = 5.0
 
 
 class ProcessReader:
-    """Lists and matches processes for all who ask, once at a time.
+    """Lists and matches processes for all clients, one reading at a time.
 
     Parameters
     ----------
     sampler
-        Lists them, in its thread.
+        Lists the processes, in its thread.
     """
 
     def __init__(self, sampler: Sampler, attribution: Attribution) -> None:
@@ -34,12 +34,12 @@ class ProcessReader:
         self._processes: Processes | None = None
 
     async def read(self, kernels: list[RunningKernel]) -> Processes:
-        """Return the processes, at most a second old.
+        """Return the processes, at most one second old.
 
         Raises
         ------
         Unavailable
-            ``not_answering``: the list did not come in time.
+            ``not_answering``: the list did not arrive in time.
         """
         if self._processes is not None and time.monotonic() - self._read_at < KEPT_SECONDS:
             return self._processes
@@ -52,7 +52,7 @@ class ProcessReader:
         asked = asyncio.wrap_future(self._sampler.request_processes())
         try:
             listed = await asyncio.wait_for(asked, LISTING_SECONDS)
-        except asyncio.TimeoutError as error:  # another class than TimeoutError before Python 3.11
+        except asyncio.TimeoutError as error:  # not the built-in TimeoutError before Python 3.11
             message = f"The driver has not listed the processes within {LISTING_SECONDS:.0f} s."
             hint = "See whether nvidia-smi answers in a terminal."
             raise Unavailable("not_answering", message, hint) from error

@@ -1,4 +1,4 @@
-"""What routes call."""
+"""The services that routes call."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from jupyter_gpuperf.suites.manager import SuiteManager
 
 TICK_SECONDS: Final = 10.0
 LATEST_SECONDS: Final = 1.0
-"""What is asked for as of now is never older, also while nobody watches and ticks come rarely."""
+"""Maximum age of current readings, also while nobody watches and ticks are rare."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """What routes call."""
+    """The services that routes call."""
 
     catalog: Catalog
     history: HistoryStore
@@ -46,11 +46,11 @@ class Services:
     diagnosis: LiveDiagnosis
     training: TrainingStore
     lists: Mapping[str, LiveList]
-    """Topic of the live socket → a list that pages follow."""
+    """Topic of the live socket → the list that pages can follow."""
     fanout: Fanout = field(default_factory=Fanout)
 
     async def latest(self) -> Frame:
-        """Return the newest frame, at most a second old.
+        """Return the latest frame, at most one second old.
 
         Raises
         ------
@@ -58,21 +58,22 @@ class Services:
             The driver did not answer in time.
         """
         await self.fresh(LATEST_SECONDS)
-        if self.sampler.latest is None:  # only when the first tick was lost to a stop in between
+        if self.sampler.latest is None:  # only if a stop in between discarded the first tick
             raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
         return self.sampler.latest
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:
-        """Wait until there are readings, and not older than ``oldest_seconds``.
+        """Wait until there are readings, not older than ``oldest_seconds``.
 
         Raises
         ------
         Unavailable
-            ``no_sample_yet``: the driver did not answer in time.
+            ``not_answering``: the driver did not answer in time.
         """
         sampler = self.sampler
         self.diagnosis.start()
-        sampler.start()  # at the latest: whoever embeds a server may not call its start hooks
+        # At the latest here: a program that embeds the server may not call its start hooks.
+        sampler.start()
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)
         ):

@@ -1,4 +1,4 @@
-"""Keeps what may block off the event loop."""
+"""Run blocking calls off the event loop."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ T = TypeVar("T")
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """Run what may block away from the event loop."""
+    """Run a blocking call in a thread, and return its result."""
     result: Awaitable[T] = IOLoop.current().run_in_executor(None, call)
     return await result

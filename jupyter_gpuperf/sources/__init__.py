@@ -1,7 +1,7 @@
-"""Where readings come from: a real driver, a recording, or a reason why there is none.
+"""Where readings come from: a driver, a recording, or a reason why there is none.
 
-A source is found by the scheme of its address. Other packages add schemes through the entry point
-group ``jupyter_gpuperf.sources``; each entry point names a :class:`Scheme`, or a tuple of them.
+A source is found by the scheme of its address. Other packages add schemes through the entry point group
+``jupyter_gpuperf.sources``; each entry point names a :class:`Scheme`, or a tuple of them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 SCHEMES: tuple[Scheme, ...] = (auto.SCHEME, nvml.SCHEME, absent.SCHEME, replay.SCHEME)
-"""Every scheme of this package, in the order in which people are told of them."""
+"""Every scheme of this package, in the order in which messages list them."""
 
 
 def all_schemes() -> tuple[Scheme, ...]:
-    """Return this package's schemes and those of other packages; what can't be loaded is logged and left out."""
+    """Return the schemes of this package and of others; one that can't be loaded is logged and skipped."""
     return with_additions(SCHEMES, "sources", Scheme, lambda scheme: scheme.name)
 
 
@@ -44,13 +44,14 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
     Parameters
     ----------
     address
-        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]`` (each file one device), or of another package's scheme.
+        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]`` (each file one device), or an address with another
+        package's scheme.
 
     Raises
     ------
     BadRequest
-        ``unknown_source``: there is no such scheme, or its address is written in another way;
-        ``source_failed``: another package's source can't be made.
+        ``unknown_source``: there is no such scheme, or its address has another form; ``source_failed``: another
+        package's source can't be created.
     """
     schemes = all_schemes()
     name, _, argument = address.partition(":")
@@ -63,7 +64,7 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
 
 
 def source_or_reason(address: str, metrics: tuple[Metric, ...]) -> Source:
-    """Build a source; what is wrong with its address is why there are no devices, and what the panel says."""
+    """Build a source. If its address is wrong, the error becomes the reason why there are no devices."""
     try:
         return source_from(address, metrics)
     except GpuPerfError as error:

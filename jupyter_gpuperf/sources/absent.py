@@ -1,4 +1,4 @@
-"""No GPU: says why, and what to do. The machine is still read."""
+"""No GPU: gives the reason and a hint. The machine itself is still read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SWITCHED_OFF: Final = NoDevices(
 
 
 class AbsentDriver:
-    """No driver: says why, and what to do."""
+    """No driver: gives the reason and a hint."""
 
     kind = "none"
 
@@ -24,10 +24,10 @@ class AbsentDriver:
         self._devices = Devices(devices=[], reason=reason)
 
     def open(self) -> None:
-        """Nothing to open."""
+        """Do nothing: there is nothing to open."""
 
     def devices(self) -> Devices:
-        """Return the reason."""
+        """Return the reason, without devices."""
         return self._devices
 
     def read(self) -> dict[str, Readings]:
@@ -39,7 +39,7 @@ class AbsentDriver:
         return {}
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 SCHEME: Final = Scheme(

@@ -1,4 +1,4 @@
-"""The driver where there is one; where there isn't, or it lost devices, look again now and then."""
+"""Use the driver if there is one. If there is none, or it lost devices, try again now and then."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ RETRY_SECONDS: Final = 15.0
 """A driver may be loaded, or a device attached, after the server started."""
 
 RETRY_LOST_SECONDS: Final = 60.0
-"""While other devices work, a lost one is looked for more rarely: opening again costs all devices
+"""While other devices work, the driver is reopened less often to find a lost one: reopening costs all devices
 one tick's rates."""
 
 KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
-"""Linux: a folder for each device that the driver has."""
+"""On Linux, contains a folder for each device of the driver."""
 
 
 class AutoDriver:
-    """Wraps a driver, and opens it again when it has no devices, lost some, or others came."""
+    """Wraps a driver, and reopens it when it has no devices, or when devices were lost or added."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class AutoDriver:
         self._opened_at = 0.0
         self._kernel_list = kernel_list
         self._attached_at_open: frozenset[str] = frozenset()
-        # The driver's own, as they are.
+        # Passed through from the driver.
         self.devices, self.read_processes = driver.devices, driver.read_processes
         self.close = driver.close
 
@@ -54,7 +54,7 @@ class AutoDriver:
         self._driver.open()
 
     def read(self) -> dict[str, Readings]:
-        """Read the wrapped driver, after opening it again where that may help."""
+        """Read the wrapped driver, after reopening it where that may help."""
         if self._clock() - self._opened_at >= self._patience_seconds():
             self.close()
             self.open()

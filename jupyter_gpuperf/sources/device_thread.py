@@ -1,4 +1,4 @@
-"""One thread per device, so that a call that hangs in the driver holds up that device alone."""
+"""One thread per device, so that a call that hangs in the driver blocks only that device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 PATIENCE_SECONDS: Final = 0.1
-"""How long a tick waits for a device. One that is later is not waited for again until it answers."""
+"""How long a tick waits for a device. After that, ticks don't wait for it until it answers."""
 CLOSE_SECONDS: Final = 0.5
 
 
@@ -18,12 +18,12 @@ class Late(Exception):
 
 
 class DeviceThread:
-    """Runs calls one after another; whoever asks waits for a while at most.
+    """Runs calls one after another; a caller waits only for a limited time.
 
     Parameters
     ----------
     clock
-        Gives seconds that never jump.
+        Returns seconds that never jump.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -36,12 +36,12 @@ class DeviceThread:
 
     @property
     def busy_seconds(self) -> float:
-        """For how long the call that runs now has run; 0 when none does."""
+        """How long the current call has been running; 0 when none runs."""
         began = self._began
         return 0.0 if began is None else self._clock() - began
 
     def begin(self, work: Callable[[], Any]) -> bool:
-        """Start a call; ``False`` when the one before still runs."""
+        """Start a call; return ``False`` if the last one still runs."""
         if self._began is not None:
             return False
         self._answer, self._began = Future(), self._clock()
@@ -49,19 +49,19 @@ class DeviceThread:
         return True
 
     def answer(self, timeout_seconds: float) -> Any:  # whatever the call returns
-        """Return what the call that was begun last gave.
+        """Return the result of the call that was started last.
 
         Raises
         ------
         Late
-            It has not ended in time.
+            The call has not ended in time.
         """
         if not wait([self._answer], timeout_seconds).done:
             raise Late
         return self._answer.result()
 
     def close(self) -> bool:
-        """End the thread, and tell whether it has ended: a call that hangs is left behind."""
+        """End the thread, and return whether it has ended; a call that hangs is abandoned."""
         self._calls.put(None)
         self._thread.join(CLOSE_SECONDS)
         return not self._thread.is_alive()
@@ -71,11 +71,9 @@ class DeviceThread:
             work, answer = call
             try:
                 value = work()
-            except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
+            except BaseException as error:  # noqa: BLE001  (raised again where the answer is taken)
                 self._began = None
                 answer.set_exception(error)
             else:
-                self._began = (
-                    None  # before the answer, or whoever gets it can't begin the next call
-                )
+                self._began = None  # before the answer, or its receiver can't begin the next call
                 answer.set_result(value)

@@ -1,8 +1,7 @@
 """GPM, the activity counters of Hopper and newer chips, read from one tick to the next.
 
-The sample before is kept, and compared with the newest: so the readings cover all time, not a short
-window now and then. On an H100 a sample costs 40 µs and its evaluation 2 µs a metric, but 1.2 ms for the
-graphics engine's.
+Each sample is compared with the one before it, so the readings cover all time, not a short window now and then. On an
+H100 a sample costs 40 µs and its evaluation 2 µs per metric, but 1.2 ms for the graphics engine's metric.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, Refused, code_of
 from jupyter_gpuperf.sources.rates import NotYet
 
 SHORTEST_SECONDS: Final = 0.09
-"""With samples less than 80 ms apart an H100 often answers 0 or NaN for everything, with success."""
+"""With samples less than 80 ms apart an H100 often returns 0 or NaN for everything, and reports success."""
 
 METRICS_GET_VERSION: Final = 1
 """``NVML_GPM_METRICS_GET_VERSION``."""
@@ -23,7 +22,7 @@ METRICS_GET_VERSION: Final = 1
 class GpmSampler:
     """The counters of one device, or of one MIG instance.
 
-    All metrics that were ever asked for are evaluated in one call.
+    All metrics that were ever requested are evaluated in one call.
 
     Parameters
     ----------
@@ -46,14 +45,14 @@ class GpmSampler:
         self._values: dict[int, float | None] | None = None
 
     def value(self, metric_id: int) -> float | None:
-        """Return a metric over the time between the last two samples; the first of a tick takes one.
+        """Return a metric over the time between the last two samples; the first call of a tick takes a sample.
 
         Raises
         ------
         Refused
             The device has no GPM, or the driver refuses it.
         NotYet
-            There is one sample so far.
+            There is only one sample so far.
         """
         self._tick()
         if metric_id not in self._metric_ids:
@@ -67,7 +66,7 @@ class GpmSampler:
             raise Refused("GPM", NOT_SUPPORTED)
         now = self._clock()
         if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
-            return  # the values of the sample before still hold
+            return  # the last values still hold
         try:
             sample = self._nvml.nvmlGpmSampleAlloc() if self._spare is None else self._spare
             self._spare = None
@@ -80,7 +79,7 @@ class GpmSampler:
             raise Refused("GPM", code_of(error) or 0) from error
 
     def close(self) -> None:
-        """Give the samples back to the driver."""
+        """Free the samples."""
         for sample in filter(None, (self._before, self._spare)):
             self._nvml.nvmlGpmSampleFree(sample)
         self._before = self._spare = self._values = None

@@ -1,4 +1,4 @@
-"""The machine around the devices, through psutil and the control group's files."""
+"""The machine around the devices, read through psutil and the control group's files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jupyter_gpuperf.sources.rates import NotYet
 from jupyter_gpuperf.sources.reading import MetricReader
 
 SHORTEST_CPU_SECONDS: Final = 0.05
-"""CPU counters tick in hundredths of a second: a share over less than this is noise."""
+"""CPU counters advance in hundredths of a second: a share over a shorter time is noise."""
 
 SHARED_MEMORY: Final = "/dev/shm"
 
 
 class HostReader:
-    """Reads the host's metrics; used by every source that samples this machine.
+    """Reads the host's metrics. Every source that samples this machine uses it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class HostReader:
     def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType | None = None) -> None:
         metrics = tuple(metric for metric in metrics if metric.scope == "host")
         self.read = MetricReader(metrics, self._call, _reason_of, time.monotonic).read
-        self._host = host  # psutil; loaded when it is first read, in the sampler's thread
+        self._host = host  # psutil; loaded at the first read, in the sampler's thread
         self._whole, self._cores = _BusyShares(), _BusyShares()
         self._own: dict[str, Callable[[], Any]] = {
             "cpu_percent": lambda: _most(self._whole.percent([self._psutil.cpu_times()])),
@@ -50,10 +50,10 @@ class HostReader:
         }
 
     def read_cores(self) -> list[float]:
-        """Return the share of each core that worked since the call before, in percent."""
+        """Return the busy share of each core since the last call, in percent; empty if it is unknown."""
         try:
             return self._cores.percent(self._psutil.cpu_times(percpu=True))
-        except Exception:  # noqa: BLE001  (the platform's; there is no list of cores then)
+        except Exception:  # noqa: BLE001  (the platform's error; then there is no list of cores)
             return []
 
     @property
@@ -64,22 +64,22 @@ class HostReader:
             self._host = psutil
         return self._host
 
-    def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
+    def _call(self, function: str, *arguments: int) -> Any:  # returns psutil's own types
         if function in self._own:
             return self._own[function]()
         return getattr(self._psutil, function)(*arguments)
 
     def _network_bytes(self) -> tuple[int, int]:
-        # Without the loopback: what a notebook says to its kernel is no traffic.
+        # Without the loopback: messages between notebook and kernel are not traffic.
         cards = self._psutil.net_io_counters(pernic=True)
         outside = [card for name, card in cards.items() if not name.startswith("lo")]
         return sum(card.bytes_recv for card in outside), sum(card.bytes_sent for card in outside)
 
 
 class _BusyShares:
-    """How much of the time cores worked from one reading to the next.
+    """The share of time in which cores worked from one reading to the next.
 
-    Not ``psutil.cpu_percent``: it remembers its last call per process or thread, so another extension's call in
+    ``psutil.cpu_percent`` is not used: it remembers its last call per process or thread, so another extension's call in
     between would shorten our interval.
     """
 
@@ -88,7 +88,7 @@ class _BusyShares:
         self._percent: list[float] = []
 
     def percent(self, times: Sequence[Any]) -> list[float]:
-        """Return each one's share; empty at the first reading, and when a core came or went."""
+        """Return the share of each, in percent; empty at the first reading, and when their number changed."""
         now = [_cpu_seconds(each) for each in times]
         if len(now) != len(self._before):
             self._before, self._percent = now, []
@@ -100,7 +100,7 @@ class _BusyShares:
 
 
 def _container_memory_bytes() -> int | None:
-    # Without a limit the group is the whole session or machine, and its use says nothing new.
+    # Without a limit the group is the whole session or machine, and its memory use adds nothing.
     return None if cgroup.memory_limit_bytes() is None else cgroup.memory_used_bytes()
 
 
@@ -110,7 +110,7 @@ def _most(shares: list[float]) -> float:
     return max(shares)
 
 
-def _cpu_seconds(times: Any) -> tuple[float, float]:  # psutil's named tuple
+def _cpu_seconds(times: Any) -> tuple[float, float]:  # times: psutil's named tuple
     # Guest time is already counted in user and nice; waiting for a disk is not work.
     counted = {k: v for k, v in times._asdict().items() if k not in ("guest", "guest_nice")}
     total = sum(counted.values())
@@ -125,7 +125,7 @@ def _share_percent(after: tuple[float, float], before: tuple[float, float]) -> f
 
 def _reason_of(error: Exception) -> MissingReason:
     if isinstance(error, (AttributeError, NotImplementedError, FileNotFoundError)):
-        return "not_supported"  # psutil leaves out what a platform lacks
+        return "not_supported"  # psutil omits what a platform lacks
     if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
         return "no_permission"
     return "driver_error"

@@ -12,23 +12,23 @@ from jupyter_gpuperf.sources.host import HostReader
 from jupyter_gpuperf.sources.protocol import Driver, Sample
 
 COURTESY_SECONDS: Final = 0.0002
-"""Between the steps of a tick: the interpreter runs one thread at a time, and a request that comes
-meanwhile should wait for one step (0.3 ms with eight devices), not for all of them."""
+"""Sleep between the steps of a tick: the interpreter runs one thread at a time, so a request then waits for one
+step (0.3 ms with eight devices), not for all of them."""
 
 
 class LocalSource:
-    """Reads a driver's devices and this machine, each once a tick."""
+    """Reads a driver's devices and this machine, each once per tick."""
 
     def __init__(self, driver: Driver, metrics: tuple[Metric, ...]) -> None:
         self._driver = driver
         self._host = HostReader(metrics)
-        # The driver's own, as they are.
+        # Passed through from the driver.
         self.open, self.close = driver.open, driver.close
         self.devices, self.read_processes = driver.devices, driver.read_processes
 
     @property
     def kind(self) -> str:
-        """The driver's."""
+        """The driver's kind."""
         return self._driver.kind
 
     def read(self) -> Sequence[Sample]:
@@ -39,5 +39,5 @@ class LocalSource:
         return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
 
     def read_training(self) -> TrainingNow | None:
-        """Notebooks tell of their loops themselves."""
+        """Return ``None``: notebooks report their loops themselves."""
         return None

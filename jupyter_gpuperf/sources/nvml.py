@@ -1,7 +1,7 @@
-"""Readings from the NVIDIA driver: the only place that imports pynvml.
+"""Readings from the NVIDIA driver. Only this module imports pynvml.
 
-What its errors mean is in ``nvml_errors.py``, which devices there are in ``nvml_devices.py``, and what
-metrics may call in ``nvml_device.py``.
+``nvml_errors.py`` interprets its errors, ``nvml_devices.py`` lists its devices, and ``nvml_device.py`` holds what
+metrics may call.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ OPEN_SECONDS: Final = 5.0
 """How long a tick waits for the driver's library to open; it goes on opening in its thread."""
 
 HANG_SECONDS: Final = 2.0
-"""A device that is late keeps its last readings for so long, then it is said not to answer."""
+"""A late device keeps its last readings for this long, then it is reported as not answering."""
 
 PROCESSES_SECONDS: Final = 1.0
-"""How long a list of processes is waited for."""
+"""How long to wait for a list of processes."""
 
 
 def _load_pynvml() -> Any:
@@ -54,13 +54,13 @@ def _load_pynvml() -> Any:
 class NvmlDriver:
     """All devices of the NVIDIA driver.
 
-    Each device is read in a thread of its own, so that a call that hangs in the driver holds up
-    that device alone; opening the library, which hangs on some machines, has a thread too.
+    Each device is read in its own thread, so that a call that hangs in the driver blocks only that device. Opening the
+    library hangs on some machines, so it has a thread too.
 
     Parameters
     ----------
     metrics
-        What to read.
+        The metrics to read.
     load
         Returns the pynvml module, or a stand-in for it.
     """
@@ -87,13 +87,13 @@ class NvmlDriver:
         self._known: list[DeviceInfo] = []
 
     def open(self) -> None:
-        """Initialise the driver's library and list the devices."""
+        """Initialize the driver's library and list the devices."""
         self._library = self._library or DeviceThread("nvml", self._clock)
         self._library.begin(self._connect)
         self._await_library(self._library, self._open_seconds)
 
     def devices(self) -> Devices:
-        """Return the devices found by :meth:`open` and how they are, or why there are none."""
+        """Return the devices that :meth:`open` found, with their states, or why there are none."""
         return self._devices
 
     def read(self) -> dict[str, Readings]:
@@ -120,7 +120,7 @@ class NvmlDriver:
         }
 
     def close(self) -> None:
-        """Release the driver's library; what hangs in it is left behind."""
+        """Release the driver's library; calls that hang in it are abandoned."""
         opened = list(self._open.values())
         hanging = [device for device in opened if not device.thread.close()]
         self._open, self._readings = {}, {}
@@ -156,7 +156,7 @@ class NvmlDriver:
     def _await_library(self, library: DeviceThread, timeout_seconds: float) -> None:
         try:
             self._open = library.answer(timeout_seconds)
-        except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
+        except Exception as error:  # noqa: BLE001  (the driver's error; reported to the user as a reason)
             late = isinstance(error, Late)
             reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
             if reason.code == "driver_error":
@@ -164,8 +164,8 @@ class NvmlDriver:
             self._devices = Devices(devices=[], reason=reason)
             return
         infos = [device.info() for device in self._open.values()]
-        # A device that fell off the bus is not listed any more: the user must see that it is gone.
-        # An instance that is not there any more was taken apart on purpose.
+        # A device that fell off the bus is not listed any more, but the user must see that it is gone.
+        # A MIG instance that is gone was removed on purpose.
         infos += [
             replace(info, state="device_lost")
             for info in self._known
@@ -205,7 +205,7 @@ def _processes(thread: DeviceThread) -> list[ListedProcess] | MissingReason:
         listed: list[ListedProcess] = thread.answer(PROCESSES_SECONDS)
     except Late:
         return "not_answering"
-    except Exception as error:  # noqa: BLE001  (the driver's; told to the user as a reason)
+    except Exception as error:  # noqa: BLE001  (the driver's error; reported to the user as a reason)
         return nvml_errors.missing_reason(error)
     return listed
 

@@ -1,4 +1,4 @@
-"""One device of the driver: what it is, what metrics may call for it, and its readings."""
+"""One device of the driver: its description, what metrics may call for it, and its readings."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.rates import Rates
 from jupyter_gpuperf.sources.reading import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
+from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 logger = logging.getLogger(__name__)
 
@@ -31,26 +32,23 @@ LIMITS: Final = (
 """Readings that describe a device."""
 
 COUNTER_BITS: Final = 32
-"""The driver's PCIe byte counters, measured on an H100."""
-
-LANE_BYTES_PER_SECOND: Final = {1: 250e6, 2: 500e6, 3: 985e6, 4: 1969e6, 5: 3938e6, 6: 7563e6}
-"""The most that one lane of each PCIe generation carries in one direction."""
+"""Width of the driver's PCIe byte counters, measured on an H100."""
 
 VALUE_FIELDS: Final = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal", 5: "siVal"}
 """``nvmlValueType_t`` → the member of the union that holds the value."""
 
 
 class NvmlDevice:
-    """Reads one device, or one MIG instance, in a thread of its own.
+    """Reads one device, or one MIG instance, in its own thread.
 
-    Metrics may call the driver's functions, and what several of them give together.
+    Metrics may call the driver's functions, and the combinations of them that are defined here.
 
     Parameters
     ----------
     nvml
         The pynvml module.
     xid
-        Where critical errors are counted.
+        Counts critical errors.
     """
 
     def __init__(
@@ -65,7 +63,7 @@ class NvmlDevice:
         self.thread = DeviceThread(f"nvml-{found.info.index}", clock)
         self._nvml, self._info, self._handle = nvml, found.info, found.handle
         self._rates = Rates(clock)
-        # A sampler for each cadence, so that the slow ones too see all time between their readings.
+        # One sampler per cadence, so that slow metrics also cover all time between their readings.
         self._gpm = GpmSampler(nvml, found.take_gpm_sample, clock)
         self._gpm_slow = GpmSampler(nvml, found.take_gpm_sample, clock)
         uuid = found.info.uuid
@@ -77,7 +75,7 @@ class NvmlDevice:
             "xid_count": lambda: xid.count(uuid),
             "xid_last_code": lambda: xid.last_code(uuid),
         }
-        if found.info.unified_memory:  # the driver has none to tell
+        if found.info.unified_memory:  # the driver has no memory values for it
             self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _memory_of_the_machine()
         self._reader = MetricReader(metrics, self._call, self._reason_of, clock)
         self._readings: Readings = {}
@@ -87,14 +85,14 @@ class NvmlDevice:
         """Read every metric that is due; the others are repeated."""
         readings = self._reader.read()
         if "device_lost" in readings.values():
-            # What was read before it fell off the bus says nothing any more.
+            # Readings from before it fell off the bus no longer mean anything.
             self._reader.reset()
             return dict.fromkeys(readings, "device_lost")
         self._readings = readings
         return readings
 
     def info(self) -> DeviceInfo:
-        """Return the description; the limits are those that :meth:`read` gave last."""
+        """Return the description, with the limits from the last :meth:`read`."""
         limits = {name: self._readings.get(name, "not_supported") for name in LIMITS}
         return replace(self._info, **limits)
 
@@ -103,7 +101,7 @@ class NvmlDevice:
         return processes_of(self._nvml, self._handle)
 
     def close(self) -> None:
-        """Give back what the driver lent."""
+        """Free what the driver allocated."""
         self._gpm.close()
         self._gpm_slow.close()
 
@@ -125,12 +123,12 @@ class NvmlDevice:
             field_id,
             self._field_value(field_id),
             wraps_at=float(1 << COUNTER_BITS),
-            most_per_second=LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes,
+            most_per_second=PCIE_LANE_BYTES_PER_SECOND.get(generation, 16e9) * lanes,
         )
 
     def _reason_of(self, error: Exception) -> MissingReason:
         reason = nvml_errors.missing_reason(error)
-        # A state is logged when it is first seen, not at every tick.
+        # A state is logged when it first occurs, not at every tick.
         if reason != "not_supported" and str(error) not in self._logged:
             self._logged.add(str(error))
             logger.warning("%s: a reading is missing (%s): %s", self._info.uuid, reason, error)

@@ -1,4 +1,4 @@
-"""Which devices the driver shows, MIG instances included."""
+"""List the devices that the driver shows, including MIG instances."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class FoundDevice(Struct, frozen=True, kw_only=True):
     """A device, or a MIG instance, as it was found."""
 
     info: DeviceInfo
-    """Without what readings tell."""
+    """The description, without values that come from readings."""
     handle: Any
     take_gpm_sample: Callable[[Any], object] | None
     """Fills a sample; ``None`` where there is no GPM."""
 
 
 def find_devices(nvml: Any) -> Iterator[FoundDevice]:
-    """Yield all that can be opened; one that can't must not hide the others."""
+    """Yield all devices that can be opened; one that can't be opened must not hide the others."""
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
@@ -69,7 +69,7 @@ def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
 
 
 def _has_unified_memory(nvml: Any, handle: Any) -> bool:
-    """Tell whether the driver says that this device has no memory of its own."""
+    """Return whether the driver reports that this device has no memory of its own."""
     try:
         nvml.nvmlDeviceGetMemoryInfo(handle, NVML_MEMORY_V2)
     except nvml.NVMLError as error:
@@ -86,7 +86,7 @@ def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
             handle = nvml.nvmlDeviceGetMigDeviceHandleByIndex(parent.handle, place)
             uuid, name = text(nvml.nvmlDeviceGetUUID(handle)), text(nvml.nvmlDeviceGetName(handle))
         except nvml.NVMLError:
-            continue  # this place is not taken
+            continue  # no instance at this index
         info = replace(
             parent.info, uuid=uuid, name=name, parent_uuid=parent.info.uuid, unified_memory=False
         )
@@ -108,5 +108,5 @@ def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:
 
 
 def text(value: str | bytes) -> str:
-    """Return a string of the driver; old versions of the module answer bytes."""
+    """Return a string of the driver; old versions of the module return bytes."""
     return value.decode() if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""NVML's errors in this package's words: the one place that translates them."""
+"""NVML's errors in this package's terms. Only this module translates them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from jupyter_gpuperf.schemas import MissingReason, NoDevices
 
-# Numbers of nvmlReturn_t, which never change; pynvml makes its exceptions of them.
+# Numbers of nvmlReturn_t, which never change; pynvml builds its exceptions from them.
 UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 1, 3, 4, 6
 DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 13
 GPU_IS_LOST, RESET_REQUIRED, LIB_RM_VERSION_MISMATCH = 15, 16, 18
@@ -21,7 +21,7 @@ MISSING: Final[dict[int, MissingReason]] = {
     DRIVER_NOT_LOADED: "device_lost",
     TIMEOUT: "not_answering",
 }
-"""What a failed reading means; any other error is ``driver_error``."""
+"""Reason for a failed reading; any other error is ``driver_error``."""
 
 NO_DEVICES: Final[dict[int, NoDevices]] = {
     LIBRARY_NOT_FOUND: NoDevices(
@@ -73,12 +73,12 @@ NOT_ANSWERING: Final = NoDevices(
 
 
 class Refused(LookupError):
-    """What this device does not have, or the driver refuses in an answer of its own.
+    """Something that this device lacks, or that the driver refuses with an error code in its answer.
 
     Parameters
     ----------
     value
-        The number of nvmlReturn_t, as NVMLError carries it.
+        The number of nvmlReturn_t, as in NVMLError.
     """
 
     def __init__(self, what: str, value: int) -> None:
@@ -87,16 +87,16 @@ class Refused(LookupError):
 
 
 def code_of(error: Exception) -> int | None:
-    """Return the number of an NVML error, or ``None`` for any other."""
+    """Return the number of an NVML error, or ``None`` for any other error."""
     value = getattr(error, "value", None)
     return value if isinstance(value, int) else None
 
 
 def missing_reason(error: Exception) -> MissingReason:
-    """Return what a failed call means for the reading that it was made for."""
+    """Return the reason for a missing reading after a failed call."""
     code = code_of(error)
     if code is None and isinstance(error, (AttributeError, LookupError)):
-        return "not_supported"  # this version of the module has no such function, or no such value
+        return "not_supported"  # this version of the module has no such function or value
     return MISSING.get(code or 0, "driver_error")
 
 

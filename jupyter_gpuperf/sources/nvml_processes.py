@@ -10,10 +10,10 @@ from jupyter_gpuperf.schemas import ListedProcess, Reading
 from jupyter_gpuperf.sources import nvml_errors
 
 RECENT_SECONDS: Final = 3.0
-"""Samples of a process's share that are older say nothing about now."""
+"""Older samples of a process's share say nothing about now."""
 
 MOST_PERCENT: Final = 100
-"""Drivers give samples far above it for processes that have ended."""
+"""Drivers return samples far above it for processes that have ended."""
 
 
 def processes_of(nvml: Any, handle: Any) -> list[ListedProcess]:
@@ -22,7 +22,7 @@ def processes_of(nvml: Any, handle: Any) -> list[ListedProcess]:
     Raises
     ------
     NVMLError
-        Not even the list of computing processes can be had.
+        Even the list of computing processes is not available.
     """
     found: dict[int, tuple[set[str], Reading]] = {}
     for kind, listed in _lists(nvml, handle):
@@ -50,7 +50,7 @@ def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:
 
 
 def _memory(process: Any) -> Reading:
-    used_bytes = process.usedGpuMemory  # None under Windows' own memory manager
+    used_bytes = process.usedGpuMemory  # None with Windows' own memory manager
     return "not_supported" if used_bytes is None else float(used_bytes)
 
 
@@ -61,9 +61,9 @@ def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
             samples = getattr(nvml, function)(handle, oldest_us)
         except (nvml.NVMLError, AttributeError) as error:
             if nvml_errors.code_of(error) == nvml_errors.NOT_FOUND:
-                return {}  # nobody worked in that time
+                return {}  # no process worked in that time
             continue
-        # The driver repeats samples of long ago for processes that rest.
+        # The driver repeats old samples for idle processes.
         return {
             each.pid: float(each.smUtil)
             for each in samples
@@ -77,6 +77,6 @@ def _share(pid: int, shares: Mapping[int, float] | None, listed: Mapping[int, ob
         return "not_supported"
     if pid in shares:
         return shares[pid]
-    # In a container the two lists may number processes differently: then neither says anything
-    # about the other. A process of ours that is not among the samples has rested.
+    # In a container the two lists may use different pids: then neither says anything about the other.
+    # Otherwise, a process without a sample was idle.
     return "not_supported" if set(shares) - set(listed) else 0.0

@@ -1,4 +1,4 @@
-"""What a source of readings is, and how one is found by its address."""
+"""What a source of readings is, and how it is found by its address."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jupyter_gpuperf.schemas import Devices, ListedProcesses, Readings, Training
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """What was read of one machine at one moment.
+    """Readings of one machine at one moment.
 
     Parameters
     ----------
     devices
-        UUID → readings, of all devices of this machine: one that is not in it has gone.
+        UUID → readings, of all devices of this machine: a device that is missing here has gone.
     machine, cores_percent
-        Readings of the machine around them, and the share of each of its cores that worked.
+        Readings of the machine around them, and the busy share of each of its cores.
     host
-        The machine's name, as its devices have it; ``None`` for the one that this runs on.
+        The machine's name, as in its devices; ``None`` for the machine that this runs on.
     time_seconds
         Unix time of the reading by the source's own clock; ``None`` for just now.
     """
@@ -36,22 +36,22 @@ class Sample(Struct, frozen=True, kw_only=True):
 class Connection(Protocol):
     """What a driver and a source have in common.
 
-    All methods are called from the sampler's thread alone, ``open`` first; none may raise for what
-    hardware does: a device that can't be read answers reasons instead of values.
+    All methods are called only from the sampler's thread, ``open`` first. None may raise because of a hardware
+    problem: a device that can't be read returns reasons instead of values.
     """
 
     @property
     def kind(self) -> str:
-        """``nvml``, ``replay``, ``none``, …; what ``GET version`` shows."""
+        """``nvml``, ``replay``, ``none``, …; shown by ``GET version``."""
 
     def open(self) -> None:
-        """Connect. A failure is kept and shown by :meth:`devices`, not raised."""
+        """Connect. A failure is not raised, but kept and shown by :meth:`devices`."""
 
     def devices(self) -> Devices:
-        """Return the devices there are now, or why there are none."""
+        """Return the current devices, or why there are none."""
 
     def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device; dear (2 ms a device), so not at every tick."""
+        """Return the processes on each device; expensive (2 ms per device), so not called at every tick."""
 
     def close(self) -> None:
         """Disconnect; safe to call twice, and when ``open`` failed."""
@@ -68,13 +68,13 @@ class Source(Connection, Protocol):
     """Where readings come from."""
 
     def read(self) -> Sequence[Sample]:
-        """Return what is new since the call before, each machine's samples in the order of their times.
+        """Return what is new since the last call, each machine's samples in the order of their times.
 
-        A source that asks reads once; one that is told returns what has arrived, which may be nothing.
+        A source that polls reads once. A source that receives data returns what has arrived, which may be nothing.
         """
 
     def read_training(self) -> TrainingNow | None:
-        """Return what training loops did, as a recording tells; ``None`` where there is none."""
+        """Return what training loops did, from a recording; ``None`` where there is none."""
 
 
 class Scheme(Struct, frozen=True, kw_only=True):
@@ -83,13 +83,13 @@ class Scheme(Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     name
-        What stands before the colon.
+        The part before the colon.
     form
-        How an address is written, as people are told: ``replay:FILE[,FILE…]``.
+        How an address is written, as shown in messages: ``replay:FILE[,FILE…]``.
     make
-        Takes what follows the colon, and the metrics to read; touches no hardware yet.
+        Takes the part after the colon and the metrics to read; touches no hardware yet.
     takes_argument
-        Whether something must follow the colon; else nothing may.
+        Whether something must follow the colon; otherwise nothing may.
     """
 
     name: str

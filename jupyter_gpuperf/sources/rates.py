@@ -1,4 +1,4 @@
-"""Growth per second out of totals that grow."""
+"""Growth per second of totals that grow."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 SHORTEST_SECONDS: Final = 0.05
-"""A rate over less than this is noise: the totals themselves come in steps."""
+"""A rate over a shorter time is noise: the totals themselves grow in steps."""
 
 
 class NotYet(Exception):
-    """A rate was asked for before its second sample."""
+    """A rate was requested before its second sample."""
 
 
 class Rates:
@@ -19,7 +19,7 @@ class Rates:
     Parameters
     ----------
     clock
-        Gives seconds that never jump.
+        Returns seconds that never jump.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -35,14 +35,14 @@ class Rates:
         wraps_at: float | None = None,
         most_per_second: float = 0.0,
     ) -> float | None:
-        """Return the growth per second since this key's reading before.
+        """Return the growth per second since this key's last reading.
 
         Parameters
         ----------
         wraps_at
-            Where the total begins again at 0. One that goes back without it was reset.
+            Value at which the total restarts at 0. Without it, a total that falls was reset.
         most_per_second
-            The most that it can grow: ``None`` is returned where it may have wrapped more than once.
+            The fastest possible growth: ``None`` is returned where the total may have wrapped more than once.
 
         Raises
         ------
@@ -58,9 +58,10 @@ class Rates:
             growth = total - before
             if wraps_at is not None and growth < 0:
                 growth += wraps_at
-            rate = growth / elapsed_seconds if growth >= 0 else None
+            is_ambiguous = wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at
+            rate = growth / elapsed_seconds if growth >= 0 and not is_ambiguous else None
             self._kept[key] = (now, total, rate)
-            if wraps_at is not None and elapsed_seconds * most_per_second >= wraps_at:
+            if is_ambiguous:
                 return None
         if rate is None:
             raise NotYet

@@ -1,4 +1,4 @@
-"""Reading metrics one by one, each at its own pace, so that one that fails or is dear leaves the others alone."""
+"""Read metrics one by one, each at its own pace, so that a failing or expensive one does not affect the others."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ SLOW_SECONDS: Final = 5.0
 (energy alone 3 ms), the others 0.2 ms."""
 
 LIMITS_SECONDS: Final = 30.0
-"""Limits hardly change, and the highest clocks cost 1.4 ms each to ask for on an H100."""
+"""Limits hardly change, and reading each of the highest clocks takes 1.4 ms on an H100."""
 
 PROBE_SECONDS: Final = 300.0
-"""A metric that a device doesn't support, or doesn't allow, is asked for again after this long:
-a driver may be configured anew, and asking at every tick costs as much as a reading."""
+"""A metric that a device doesn't support or allow is tried again after this long: the driver may have been
+reconfigured, and asking at every tick costs as much as a reading."""
 
 SETTLED: Final = ("not_supported", "no_permission")
 
 
 class MetricReader:
-    """Reads what is due of one device, or of the machine, and repeats what is not.
+    """Reads the due metrics of one device, or of the machine, and repeats the others.
 
     Parameters
     ----------
     call
-        What metrics may call; each distinct call is made once a tick.
+        Makes the calls of metrics; each distinct call is made once per tick.
     reason_of
-        Translates what a call raised.
+        Translates an exception of a call.
     clock
-        Gives seconds that never jump.
+        Returns seconds that never jump.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MetricReader:
         self.reset()
 
     def reset(self) -> None:
-        """Have everything read anew at the next tick."""
+        """Make all metrics due at the next tick."""
         self._due_seconds = dict.fromkeys((each.name for each in self._metrics), -math.inf)
 
     def read(self) -> Readings:
@@ -80,17 +80,16 @@ class MetricReader:
 
 
 def _once_per_tick(call: Calls) -> Calls:
-    """Return calls that are made once each, and give their answer, or their error, to all who ask.
+    """Return a function that makes each distinct call once, and repeats its answer or its error.
 
-    Several metrics come out of one call of the driver (used and total memory). Make one of these per device
-    and tick.
+    Several metrics come from one call of the driver (used and total memory). Create one of these per device and tick.
     """
 
     @functools.cache
     def made(function: str, *arguments: int) -> tuple[Any, Exception | None]:
         try:
             return call(function, *arguments), None
-        except Exception as error:  # noqa: BLE001  (kept, and raised again for each who asks)
+        except Exception as error:  # noqa: BLE001  (kept, and raised again for each caller)
             return None, error
 
     def repeated(function: str, *arguments: int) -> Any:  # the driver's structs are untyped

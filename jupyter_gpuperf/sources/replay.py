@@ -1,4 +1,4 @@
-"""Readings from recordings, looped in real time: each file is one device, or what it holds."""
+"""Readings from recordings, looped in real time: each file is one device, or the devices that it contains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jupyter_gpuperf.schemas import (
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
 MOST_AT_ONCE: Final = 50
-"""Readings between two ticks whose mean is taken: 5 s at the usual rate."""
+"""Limit of readings between two ticks that are averaged: 5 s at the usual rate."""
 
 
 class ReplaySource:
@@ -51,7 +51,7 @@ class ReplaySource:
         self._recordings, self._reason = [], None
         self._read_to = {}
         for number, path in enumerate(self._paths):
-            # The same file may play twice, and beside the device that it was taken of.
+            # The same file may play twice, or beside the device on which it was recorded.
             try:
                 self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
@@ -82,9 +82,9 @@ class ReplaySource:
         )
 
     def read(self) -> Sequence[Sample]:
-        """Return the readings of this moment; what covers a tick, since the reading before.
+        """Return the readings of this moment; for metrics that cover a tick, the mean since the last read.
 
-        The machine is that of the first recording.
+        The machine's readings are those of the first recording.
         """
         devices: dict[str, Readings] = {}
         machine: Readings = {}
@@ -112,15 +112,15 @@ class ReplaySource:
         return listed
 
     def read_training(self) -> TrainingNow | None:
-        """Return what the training loops of the first recording that has any did."""
+        """Return what the training loops did, from the first recording that has any."""
         told = (recording.read_training(seconds) for recording, seconds in self._playing())
         return next(filter(None, told), None)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def _since_read(self, recording: Recording, seconds: float) -> list[float]:
-        # The times of what was recorded since the reading before, this one the last.
+        # The times of the readings since the last read, the current one last.
         before = self._read_to.get(id(recording), seconds)
         self._read_to[id(recording)] = seconds
         times = recording.seconds
@@ -143,7 +143,7 @@ class ReplaySource:
 
 
 def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
-    # The last reading holds as long as the average one.
+    # The last reading lasts as long as the average one.
     length_seconds = seconds[-1] + seconds[-1] / max(1, len(seconds) - 1)
     return elapsed_seconds % length_seconds if length_seconds else 0.0
 

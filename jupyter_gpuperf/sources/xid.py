@@ -1,4 +1,4 @@
-"""Critical errors (XID), which the driver tells as events, on a thread of their own."""
+"""Critical errors (XID), which the driver reports as events, received in their own thread."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WAIT_MS: Final = 500
 """How long one wait lasts: closing takes no longer."""
 
 PAUSE_SECONDS: Final = 5.0
-"""After an error of the wait itself, so that a lost driver is not asked in a loop."""
+"""Pause after an error of the wait itself, so that a lost driver is not asked in a loop."""
 
 
 class XidWatch:
-    """Counts each device's XID errors from the moment it is opened.
+    """Counts each device's XID errors since it was opened.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class XidWatch:
 
     def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:
         self._nvml = nvml
-        # UUID → how many there were, and the number of the last; replaced as a whole, so no lock.
+        # UUID → the number of errors, and the code of the last; replaced as a whole, so no lock is needed.
         self._told: dict[str, tuple[int, int]] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,16 +47,16 @@ class XidWatch:
             self._thread.start()
 
     def count(self, uuid: str) -> int | None:
-        """Return how many errors this device had, or ``None`` when the driver doesn't tell."""
+        """Return how many errors this device had, or ``None`` if the driver doesn't report them."""
         return self._told[uuid][0] if uuid in self._told else None
 
     def last_code(self, uuid: str) -> int | None:
-        """Return the last error's number, or ``None`` when the driver doesn't tell.
+        """Return the last error's code, or ``None`` if the driver doesn't report errors.
 
         Raises
         ------
         NotYet
-            There was none so far.
+            There was no error so far.
         """
         if uuid not in self._told:
             return None
@@ -66,7 +66,7 @@ class XidWatch:
         return code
 
     def close(self) -> None:
-        """End the thread; a wait that hangs is left behind."""
+        """End the thread; a wait that hangs is abandoned."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(2 * WAIT_MS / 1000)

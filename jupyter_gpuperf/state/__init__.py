@@ -1,4 +1,4 @@
-"""Keep what a step reaches, and put it back: bit for bit, into the same memory.
+"""Keep the state that a step reaches, and restore it bit for bit into the same memory.
 
-There are two ways to say where the search begins (:mod:`roots`): a notebook's names with a cell's code, or a step function.
+The search can begin (:mod:`roots`) at a notebook's names with a cell's code, or at a step function.
 """

@@ -1,4 +1,4 @@
-"""Keeps what NumPy arrays hold, and puts it back into the same memory; large ones are watched."""
+"""Save the contents of NumPy arrays and restore them into the same memory; large arrays are only watched."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final
 from jupyter_gpuperf.state.copies import Copies, place_of
 
 WATCHED_ITEMS: Final = 65_536
-"""Spread over a large array, that are looked at again."""
+"""Items of a large array, spread over it, that are compared to detect changes."""
 
 
 class Arrays:
-    """What arrays held at one moment."""
+    """The contents of arrays at one moment."""
 
     def __init__(self, arrays: Iterable[tuple[str, Any]], copies: Copies) -> None:
         self._kept: list[tuple[str, Any, Any]] = []
@@ -24,13 +24,13 @@ class Arrays:
                 self._watched.append((path, array, _fingerprint(array)))
 
     def restore(self) -> None:
-        """Put the contents back."""
+        """Restore the contents."""
         for _, array, before in self._kept:
             if _is_like(array, before):
                 array[...] = before
 
     def not_restored(self) -> list[str]:
-        """Return the paths of those that have another shape now, and of large ones that were written meanwhile."""
+        """Return the paths of arrays whose shape has changed, and of large ones that were written meanwhile."""
         return [
             *(path for path, array, before in self._kept if not _is_like(array, before)),
             *(path for path, array, before in self._watched if _fingerprint(array) != before),

@@ -1,4 +1,4 @@
-"""Keeps which objects hang where: names, attributes, members of containers. Put back in place, touching only what differs."""
+"""Save which objects names, attributes and containers refer to. Restored in place; only differences are touched."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Names:
     Parameters
     ----------
     namespace
-        Names that are new afterwards go.
+        Names added to it later are deleted on restore.
     hidden
-        Its names that are left alone.
+        Names in it that are left alone.
     others
-        Namespaces of functions, each with a name that these use.
+        Namespaces of functions, each with a name that the functions use.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Names:
         return [name for name in self._namespace if name not in self._hidden]
 
     def restore(self) -> None:
-        """Bind each name to what it stood for; those that came since go."""
+        """Bind each name to its earlier value; delete names that were added since."""
         before = {name for owner, name, _ in self._before if owner is self._namespace}
         for name in self._visible():
             if name not in before:
@@ -59,20 +59,20 @@ class Names:
 
 
 class Containers:
-    """The members of lists, dictionaries, sets, queues and buffers."""
+    """The members of lists, dictionaries, sets, deques and buffers."""
 
     def __init__(self, containers: Iterable[Any]) -> None:
         self._before = [(each, _members(each)) for each in containers]
 
     def restore(self) -> None:
-        """Give each its members back."""
+        """Restore the members of each container."""
         for container, members in self._before:
             if not _same(_members(container), members):
                 _refill(container, members)
 
 
 class Attributes:
-    """The attributes of objects, and what closures hold."""
+    """The attributes of objects, and the contents of closures."""
 
     def __init__(self, objects: Iterable[tuple[str, Any]], cells: Iterable[types.CellType]) -> None:
         self._before = [(path, each, attributes_of(each)) for path, each in objects]
@@ -80,7 +80,7 @@ class Attributes:
         self.not_restored: list[str] = []
 
     def restore(self) -> None:
-        """Give each its attributes back."""
+        """Restore the attributes of each object, and the closures' contents."""
         for path, value, before in self._before:
             now = attributes_of(value)
             for name in now.keys() | before.keys():
@@ -97,14 +97,14 @@ class Attributes:
     def _change(self, path: str, value: Any, name: str, content: Any) -> None:
         try:
             own = getattr(value, "__dict__", None)
-            if isinstance(own, dict):  # past properties, and modules' own bookkeeping
+            if isinstance(own, dict):  # bypasses properties, and the bookkeeping of nn.Module
                 if content is MISSING and name in own:
                     del own[name]
                     return
                 if content is not MISSING and (name in own or not hasattr(type(value), name)):
                     own[name] = content
                     return
-            # A class, or a slot; object's own way serves frozen data classes, too.
+            # A class, or a slot. object.__setattr__ also works for frozen dataclasses.
             setter = type if isinstance(value, type) else object
             if content is MISSING:
                 setter.__delattr__(value, name)
@@ -115,7 +115,7 @@ class Attributes:
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
-    """Return an object's own attributes, those in slots too."""
+    """Return an object's own attributes, including those in slots."""
     if isinstance(value, type):
         own = vars(value).items()
         return {name: each for name, each in own if not re.fullmatch("__.*__", name)}
@@ -130,7 +130,7 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def content_of(cell: types.CellType) -> Any:
-    """Return what a closure's cell holds; ``MISSING`` where that is nothing yet."""
+    """Return the content of a closure's cell; ``MISSING`` when it is empty."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -138,7 +138,7 @@ def content_of(cell: types.CellType) -> Any:
 
 
 def plain_kind(value: object) -> Any:
-    """Return the built-in type of a container, ``None`` for anything else."""
+    """Return the built-in type of a container; ``None`` for anything else."""
     kind = type(value)
     return (
         kind if kind in PLAIN else next((each for each in PLAIN if isinstance(value, each)), None)
@@ -146,7 +146,7 @@ def plain_kind(value: object) -> Any:
 
 
 def _members(container: Any) -> Any:
-    """By the plain type's own ways: a subclass may count, check or refuse."""
+    """Return the members with the built-in type's methods: a subclass's may count, check or refuse."""
     if isinstance(container, BUFFERS):
         return container[:]
     kind = plain_kind(container)

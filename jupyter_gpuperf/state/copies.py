@@ -1,4 +1,4 @@
-"""Which memory is copied, and which is only watched: what code computes with may be much larger than what it changes."""
+"""Decide which memory is copied and which is only watched: code may read far more data than it changes."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from jupyter_gpuperf.measure.resources import available_memory_bytes
 from jupyter_gpuperf.state.reached import Reached
 
 LARGE_BYTES: Final = 256 * 2**20
-"""Data larger than this is not copied, but watched: code reads it, and rarely writes it."""
+"""Larger data is watched instead of copied: code reads it and rarely writes it."""
 MOST_BYTES: Final = 512 * 2**20
-"""Of data in the host's memory, all in all: it is put back again and again."""
+"""Most data to copy in host memory in total, because it is restored repeatedly."""
 HOST_SHARE: Final = 0.8
 
 
 @dataclass(slots=True)
 class Copies:
-    """What is copied.
+    """The memory that is copied.
 
     Attributes
     ----------
     places
-        Where it lies, as :func:`place_of` says.
+        Identifiers of the memory, from :func:`place_of`.
     sizes_bytes
-        Kind of device → how much memory the copies take.
+        Device type → bytes of the copies.
     """
 
     places: set[object] = field(default_factory=set)
     sizes_bytes: Counter[str] = field(default_factory=Counter)
 
     def add(self, place: object, device: str, size_bytes: int) -> None:
-        """Add a memory, once."""
+        """Add a piece of memory, if it is not added yet."""
         if place not in self.places:
             self.places.add(place)
             self.sizes_bytes[device] += size_bytes
 
     def fit_beside(self, torch: Any) -> bool:
-        """Tell whether those of a GPU's tensors fit into its free memory, with as much left for the steps."""
+        """Return whether copies of GPU tensors fit into its free memory, with as much left for the steps."""
         if not cuda_in_use(torch):
             return True
         return bool(2 * self.sizes_bytes["cuda"] <= torch.cuda.mem_get_info()[0])
 
     def refuse_what_does_not_fit(self, *, on_host: bool) -> None:
-        """Refuse what the host has no memory for.
+        """Refuse a snapshot that does not fit into host memory.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class Copies:
 
 
 def copies_of(reached: Reached) -> Copies:
-    """Choose: parameters, buffers, and what optimizers keep, whatever their size; of the rest what is small enough."""
+    """Choose what to copy: parameters, buffers and optimizer state of any size; other data if it is small enough."""
     copies, always = Copies(), frozenset(map(id, _of_models(reached)))
     tensors = [each for _, each in reached.tensors if is_plain(each)]
     for each in tensors:
@@ -88,7 +88,7 @@ def copies_of(reached: Reached) -> Copies:
 
 
 def place_of(each: Any) -> object:
-    """Return what tells the memory of a tensor or an array from others; of an array, itself."""
+    """Return an identifier of the memory of a tensor or an array; for an array, its ``id``."""
     if not hasattr(each, "untyped_storage"):
         return id(each)
     storage = each.untyped_storage()
@@ -96,11 +96,11 @@ def place_of(each: Any) -> object:
 
 
 def is_plain(tensor: Any) -> bool:
-    """Tell whether a tensor lies in one piece of memory: not sparse, not spread over processes, not imagined."""
+    """Return whether a tensor is one piece of memory: not sparse, not sharded, not on the meta device, not fake."""
     return bool(
         str(tensor.layout) == "torch.strided"
         and tensor.device.type != "meta"
-        and not hasattr(tensor, "__tensor_flatten__")  # made of others, such as DTensor
+        and not hasattr(tensor, "__tensor_flatten__")  # consists of other tensors, such as DTensor
         and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
     )
 

@@ -1,4 +1,4 @@
-"""Lets an interrupt wait until state is whole again."""
+"""Delay an interrupt until state is complete again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let an interrupt wait until what runs inside is done: half a state would be the worst of all.
+    """Delay an interrupt until the body is done: a half-restored state would be the worst outcome.
 
-    In other threads than the main one there is none to wait.
+    Does nothing in threads other than the main one, which get no interrupts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -23,5 +23,5 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if waiting:  # for whoever handles it around this: it may wait there, too
+    if waiting:  # pass it to an outer handler, which may delay it too
         signal.raise_signal(signal.SIGINT)

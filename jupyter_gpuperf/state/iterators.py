@@ -1,6 +1,6 @@
-"""Lets a live iterator give the same items again: recorded in the ordinary run, replayed in all others.
+"""Make a live iterator give the same items again: recorded in the ordinary run, replayed in all others.
 
-So every mode sees the same batches, the iterator stands where one run leaves it, and its own time is not measured.
+So every mode sees the same batches, the iterator ends where one run leaves it, and its own time is not measured.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from jupyter_gpuperf.state.reachable import is_live_iterator
 
 
 def progress_of(iterator: Any) -> object:
-    """Return how far an iterator is, as far as it tells."""
+    """Return an iterator's position, as far as it can be read; otherwise ``None``."""
     if inspect.isgenerator(iterator):
         return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti
-    yielded = getattr(iterator, "_num_yielded", None)  # a DataLoader's
+    yielded = getattr(iterator, "_num_yielded", None)  # of a DataLoader
     if yielded is not None:
         return yielded
     hint = getattr(type(iterator), "__length_hint__", None)
@@ -25,12 +25,12 @@ def progress_of(iterator: Any) -> object:
 
 
 class Replayed:
-    """Stands in for an iterator. What it is asked for besides items, the iterator answers.
+    """Stands in for an iterator. All other attributes come from the original.
 
     Parameters
     ----------
     keep
-        Called with each new item, before anybody can change it; returns what puts the item back as it was.
+        Called with each new item before any code can change it; returns a function that restores the item.
     """
 
     def __init__(self, original: Iterator[Any], keep: Callable[[Any], Callable[[], None]]) -> None:
@@ -61,7 +61,7 @@ class Replayed:
         return getattr(self._original, name)
 
     def rewind(self, *, fresh: bool = False) -> None:
-        """Begin again; ``fresh`` undoes what a run did to the items."""
+        """Start again from the first item; ``fresh`` also undoes what a run did to the items."""
         self._place = 0
         if fresh:
             for put_back in self._put_back:
@@ -71,7 +71,7 @@ class Replayed:
 class Iterators:
     """The live iterators among a namespace's names.
 
-    They are bound to their stand-ins while a run goes on, and to themselves otherwise.
+    During a run the names are bound to stand-ins, and otherwise to the iterators themselves.
     """
 
     def __init__(
@@ -91,30 +91,30 @@ class Iterators:
 
     @property
     def originals(self) -> list[Any]:
-        """The iterators themselves."""
+        """The original iterators."""
         return [original for original, _ in self._bound.values()]
 
     def install(self, *, fresh: bool = False) -> None:
-        """Bind the names to their stand-ins, at the beginning."""
+        """Bind the names to their stand-ins, rewound to the first item."""
         for name, (_, stand_in) in self._bound.items():
             stand_in.rewind(fresh=fresh)
             self._namespace[name] = stand_in
 
     def remove(self) -> None:
-        """Bind the names to the iterators again; a name that the run bound anew is left."""
+        """Bind the names to the iterators again, except names that the run rebound."""
         for name, (original, stand_in) in self._bound.items():
             if self._namespace.get(name) is stand_in:
                 self._namespace[name] = original
 
     def note_taken(self) -> Mapping[str, int]:
-        """Remember how many items the ordinary run took; return them by name, where it took any."""
+        """Record how many items the ordinary run took; return the counts by name, for iterators that were used."""
         for name, (_, stand_in) in self._bound.items():
             if stand_in._place:
                 self._taken[name] = stand_in._place
         return self._taken
 
     def give_back(self) -> list[str]:
-        """Put items before the iterators that other runs took beyond the ordinary one; return the names."""
+        """Put items that other runs took beyond the ordinary one back in front of the iterators; return the names."""
         names = []
         for name, (original, stand_in) in self._bound.items():
             rest = stand_in._items[self._taken.get(name, 0) :]

@@ -1,7 +1,7 @@
-"""Finds what code may change: everything that can be reached from its roots, by kind.
+"""Find what code may change: everything reachable from its roots, by kind.
 
-Not only models and optimizers: also a counter in an object, a list that losses are appended to, a function's closure.
-What belongs to other libraries' inner workings (threads, files, widgets) is not entered.
+That includes models and optimizers, and also a counter in an object, a list that collects losses, or a closure.
+The internals of other libraries (threads, files, widgets) are not entered.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from jupyter_gpuperf.state.roots import Roots, is_own, names_in
 
 MOST_OBJECTS: Final = 500_000
 MOST_MEMBERS: Final = 100_000
-"""Longer containers are taken for data: which members they have is kept, and the members are not entered."""
+"""Longer containers count as data: the list of members is kept, but the members are not entered."""
 ATOMS: Final = {
     *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
     *(weakref.ref, *weakref.ProxyTypes),
 }
 FOLLOWED_STANDARD: Final = frozenset({"builtins", "types", "collections", "functools", "argparse"})
-"""Modules of the standard library whose objects hold nothing but what one puts into them."""
+"""Standard-library modules whose objects hold only what users put into them."""
 NOT_ENTERED: Final = {
     *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
     *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
@@ -48,7 +48,7 @@ NOT_ENTERED_OF_TORCH: Final = (
 
 
 def reached_from(torch: Any, roots: Roots, passed_over: Iterable[Any] = ()) -> Reached:
-    """Return what can be reached from the roots; objects that are passed over are not entered.
+    """Return everything reachable from the roots. Objects in ``passed_over`` are not entered.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class _Walker:
         self._torch, self._roots = torch, roots
         self._ndarray = getattr(sys.modules.get("numpy"), "ndarray", ())
         self._seen = {id(MISSING), id(roots.namespace), *map(id, passed_over)}
-        # All that is found stays in it, so that no identity is given to another object meanwhile.
+        # Keeps every found object alive, so that its id is not reused during the search.
         self._found: list[tuple[str, Any]] = []
         name = str(roots.namespace.get("__name__", "__main__"))
         self._is_own = functools.cache(lambda module: module == name or is_own(module))
@@ -74,7 +74,7 @@ class _Walker:
             self._want(name, value)
         if self._roots.code is not None:
             self._use(self._roots.code, self._roots.namespace)
-        for path, value in self._found:  # grows meanwhile
+        for path, value in self._found:  # the list grows during the loop
             is_plain = type(value) in PLAIN
             if is_plain or not (self._is_leaf(path, value) or self._is_code(path, value)):
                 self._enter(path, value)
@@ -137,7 +137,7 @@ class _Walker:
         for name, cell in cells:
             self.reached.cells.append(cell)
             self._want(f"{path}.{name}", content_of(cell))
-        # A decorator of a library's may bear the name of what it decorates; its globals are not the user's.
+        # A library's decorator may copy the decorated name; its globals are not the user's.
         if self._is_own(str(function.__globals__.get("__name__", "__main__"))):
             self._use(function.__code__, function.__globals__)
 
@@ -145,14 +145,14 @@ class _Walker:
         self._attributes(path, value)
         for each in vars(value).values():
             if isinstance(each, (types.FunctionType, staticmethod, classmethod)):
-                self._want(path, each)  # __call__ and its like, too
+                self._want(path, each)  # also __call__ and other special methods
         for each in value.__mro__:
             self._want(path, each)
 
     def _use(self, code: types.CodeType, namespace: Any) -> None:
-        """Reach what code may use by name, in modules of the user's own too: ``train.model``."""
+        """Reach objects that code may use by name, also in the user's own modules: ``train.model``."""
         names, done, waiting = names_in(code), set(), [namespace]
-        for owner in waiting:  # grows meanwhile
+        for owner in waiting:  # the list grows during the loop
             if id(owner) in done:
                 continue
             done.add(id(owner))
@@ -183,7 +183,7 @@ class _Walker:
             return
         for key, each in list(kind.items(value)):
             if type(each) not in ATOMS:
-                # Other keys, such as an optimizer's parameters, may take long to write out.
+                # Other keys, such as an optimizer's parameters, may take long to print.
                 name = f"{key!r:.40}" if type(key) in ATOMS else type(key).__name__
                 self._want(f"{path}[{name}]", each)
             self._want(path, key)
@@ -208,13 +208,13 @@ class _Walker:
         self.reached.objects.append((path, value))
         loader = isinstance(value, self._torch.utils.data.DataLoader)
         for name, each in attributes_of(value).items():
-            # A loader's own iterator is begun anew by each loop.
+            # Each loop creates the loader's own iterator again.
             if not (loader and is_live_iterator(each)):
                 self._want(f"{path}.{name}", each)
 
 
 def is_live_iterator(value: object) -> bool:
-    """Tell whether this gives each of its items once: it is used up by what loops over it."""
+    """Return whether an object gives each item only once: looping over it uses it up."""
     kind = type(value)
     return (
         hasattr(kind, "__next__") and hasattr(kind, "__iter__") and not isinstance(value, io.IOBase)
@@ -222,7 +222,7 @@ def is_live_iterator(value: object) -> bool:
 
 
 def is_sharded(torch: Any, value: object) -> bool:
-    """Tell whether a model is spread over processes: DDP, FSDP."""
+    """Return whether a model is distributed over processes: DDP, FSDP."""
     names = {each.__name__ for each in type(value).__mro__}
     return isinstance(value, torch.nn.Module) and not names.isdisjoint(
         {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
@@ -240,12 +240,12 @@ def _is_entered(value: object) -> bool:
 
 
 def _parts_of(value: Any) -> tuple[Any, ...] | None:
-    """Return what a callable is made of that stands for another one; ``None`` for anything else."""
+    """Return the parts of a callable that wraps another one; ``None`` for anything else."""
     match value:
         case types.MethodType():
             return value.__self__, value.__func__
         case types.BuiltinFunctionType():
-            return (value.__self__,)  # such as the list of its append
+            return (value.__self__,)  # such as the list in list.append
         case functools.partial():
             return value.func, *value.args, *value.keywords.values()
         case staticmethod() | classmethod():

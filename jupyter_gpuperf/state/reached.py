@@ -1,4 +1,4 @@
-"""What code can reach, by kind."""
+"""Everything that code can reach, by kind."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 
 @dataclass(slots=True)
 class Reached:
-    """What was reached, each once, with the path by which a reader finds it."""
+    """Reached objects, each once, with a path by which the user can find it."""
 
     tensors: list[tuple[str, Any]] = field(default_factory=list)
     arrays: list[tuple[str, Any]] = field(default_factory=list)
     containers: list[Any] = field(default_factory=list)
     objects: list[tuple[str, Any]] = field(default_factory=list)
-    """Whose attributes can change: instances, functions, and classes of the user's own."""
+    """Objects whose attributes can change: instances, functions, and the user's own classes."""
     cells: list[types.CellType] = field(default_factory=list)
     globals: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    """Names that code uses outside of the roots' namespace, bound or not."""
+    """Names that code uses outside the roots' namespace, bound or not."""
     generators: list[Any] = field(default_factory=list)
-    """Sources of random numbers: of torch, NumPy and Python."""
+    """Random generators of torch, NumPy and Python."""
     files: list[Any] = field(default_factory=list)
     iterators: list[tuple[str, Any]] = field(default_factory=list)
-    """Live ones: they can't be copied, and were not entered."""
+    """Live iterators: they can't be copied, and were not entered."""
     opaque: list[tuple[str, Any]] = field(default_factory=list)
     modules: list[tuple[str, Any]] = field(default_factory=list)
     optimizers: list[tuple[str, Any]] = field(default_factory=list)
     scalers: list[tuple[str, Any]] = field(default_factory=list)
     sharded: list[tuple[str, Any]] = field(default_factory=list)
-    """Models whose state lies on several processes."""
+    """Models whose state is distributed over several processes."""
 
     def parameter_names(self) -> dict[int, str]:
-        """Return the identity of each parameter and buffer → a name such as ``model.fc.weight``."""
+        """Return ``id`` of each parameter and buffer → a name such as ``model.fc.weight``."""
         names: dict[int, str] = {}
         for path, module in self.modules:
             for kind in (module.named_parameters, module.named_buffers):
@@ -41,7 +41,7 @@ class Reached:
         return names
 
     def root_modules(self) -> list[tuple[str, Any]]:
-        """Return the models that are no part of another one."""
+        """Return the models that are not part of another one."""
         inner: set[int] = set()
         for _, module in self.modules:
             _, *children = module.modules()
@@ -49,7 +49,7 @@ class Reached:
         return [(path, module) for path, module in self.modules if id(module) not in inner]
 
     def stateful(self) -> list[tuple[str, Any]]:
-        """Return path and object of models, optimizers, schedulers and scalers: of what has a state of its own."""
+        """Return path and object of models, optimizers, schedulers and scalers: all with a state of their own."""
         known = {id(each) for _, each in (*self.modules, *self.optimizers)}
         others = [
             (path, each)

@@ -15,22 +15,22 @@ LIBRARIES: Final = tuple(
 )
 LIBRARY_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
 NOT_OWN: Final = frozenset({"torch", "numpy", "jupyter_gpuperf"})
-"""Libraries also where they are installed from a working copy."""
+"""Treated as libraries even when installed from a working copy."""
 NOTHING: Final[Mapping[str, Any]] = types.MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """What is searched first.
+    """The starting points of the search.
 
     Attributes
     ----------
     values
         Name → value.
     namespace
-        Names that are kept as a whole: those that are new afterwards go.
+        Namespace that is kept as a whole: names added later are deleted on restore.
     hidden
-        Names of the namespace that are left alone, such as the shell's own.
+        Names in the namespace that are left alone, such as the shell's own.
     code
         Code that runs in the namespace.
     """
@@ -49,20 +49,20 @@ class Roots:
         more: Mapping[str, Any] = NOTHING,
         code: types.CodeType | None = None,
     ) -> Roots:
-        """Begin at all of a notebook's names, and at ``more``: a function with its closure, or its object."""
+        """Start from all visible names of a notebook, and from ``more``: a function with its closure, or its object."""
         visible = {name: value for name, value in namespace.items() if name not in hidden}
         return cls({**visible, **more}, namespace, hidden, code)
 
     @classmethod
     def of_step(cls, step: object, more: Mapping[str, Any] = NOTHING) -> Roots:
-        """Begin at a step, its closure, its defaults, its object, the globals that its code names, and ``more``."""
+        """Start from a step, its closure, defaults and object, the globals that its code names, and ``more``."""
         return cls({"step": step, **more})
 
 
 def is_own(module_name: str) -> bool:
-    """Tell whether a module is the notebook or a file of the user's, and no library.
+    """Return whether a module is the notebook or a file of the user, not a library.
 
-    A library's functions and classes keep their state in objects, which are found by themselves.
+    Functions and classes of a library keep their state in objects, which are found anyway.
     """
     if module_name == "__main__":
         return True
@@ -75,7 +75,7 @@ def is_own(module_name: str) -> bool:
 
 
 def names_in(code: types.CodeType) -> dict[str, None]:
-    """Return the names that code and the functions within it may use, in order: globals, and attributes too."""
+    """Return the names that code and its inner functions may use, in order: globals and also attributes."""
     names = dict.fromkeys(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

@@ -1,7 +1,7 @@
-"""The state of everything that code can reach, kept and put back: in place, jointly, into the same memory.
+"""Save the state of everything that code can reach, and restore it in place, as a whole, into the same memory.
 
-Copies of models would not do: functions defined earlier go on using the old ones, and an optimizer's link to its
-parameters breaks.
+Copying models is not enough: functions defined earlier would use the old ones, and an optimizer would lose the link
+to its parameters.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from jupyter_gpuperf.state.tensors import Tensors
 
 
 class Snapshot:
-    """The state at one moment; :meth:`restore` may be called any number of times.
+    """The state at one moment. :meth:`restore` may be called any number of times.
 
     Parameters
     ----------
     passed_over
         Objects that are not entered, such as iterators that are recorded.
     on_host
-        Whether copies of a GPU's tensors lie in the host's memory; ``None``: where they don't fit beside.
+        Whether copies of GPU tensors are kept in host memory; ``None``: if they don't fit into GPU memory.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Snapshot:
         self.randomness = Randomness(torch, reached.generators)
 
     def restore(self) -> None:
-        """Put everything back, and let go of what came since."""
+        """Restore everything, and delete names that were added since."""
         self._names.restore()
         self.restore_contents()
         self._switches.restore()
@@ -73,7 +73,7 @@ class Snapshot:
         self.randomness.restore()
 
     def restore_contents(self) -> None:
-        """Put back what tensors, arrays and containers hold, and nothing of the process."""
+        """Restore the contents of objects, containers, tensors and arrays, but no names or process state."""
         self._attributes.restore()
         self._containers.restore()
         self._tensors.restore()
@@ -81,12 +81,12 @@ class Snapshot:
 
     @property
     def used_up(self) -> list[str]:
-        """The live iterators that have given items since, by path: they can't be run back."""
+        """Paths of the live iterators that have given items since: they can't be rewound."""
         return [path for path, each, before in self._iterators if progress_of(each) != before]
 
     @property
     def not_restored(self) -> list[str]:
-        """What could not be kept, or was changed without a copy of it, by path."""
+        """Paths of what could not be kept, or was changed without a copy."""
         return [
             *self._tensors.not_restored(),
             *self._arrays.not_restored(),
@@ -97,7 +97,7 @@ class Snapshot:
 
 @contextlib.contextmanager
 def kept(torch: Any, roots: Roots) -> Iterator[Snapshot]:
-    """Put back what runs inside changed, however it ends."""
+    """Restore what the body changed, however it ends."""
     snapshot = Snapshot(torch, roots)
     try:
         yield snapshot
@@ -107,8 +107,8 @@ def kept(torch: Any, roots: Roots) -> Iterator[Snapshot]:
 
 
 def _place_in(file: Any) -> int | None:
-    """Return how far a file was read or written; ``None`` where that can't be told or set."""
-    with contextlib.suppress(OSError, ValueError):  # between two lines of a loop, or detached
+    """Return a file's position; ``None`` when it can't be read or set."""
+    with contextlib.suppress(OSError, ValueError):  # the file is being iterated, or detached
         if not file.closed and file.seekable():
             return int(file.tell())
     return None

@@ -1,4 +1,4 @@
-"""Torch's global switches: kept and put back, and those for float32 products turned together.
+"""Save and restore torch's global switches, and set those for float32 products together.
 
 Standard library only at module level.
 """
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 OF_CUDA: Final = 3
 UNREADABLE: Final = "unreadable"
-"""Of a legacy switch that torch refuses to read, because the newer one beside it says otherwise."""
+"""Value of a legacy switch that torch refuses to read because the newer switch contradicts it."""
 CUDNN: Final = ("enabled", "benchmark", "deterministic")
 REDUCED: Final = (
     "allow_fp16_reduced_precision_reduction",
@@ -24,7 +24,7 @@ ATTENTION: Final = ("flash", "mem_efficient", "math", "cudnn")
 
 
 class Switches:
-    """The default dtype, grad mode, determinism, autocast, and the backends' switches."""
+    """The default dtype, grad mode, determinism, autocast, and the switches of the backends."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -32,7 +32,7 @@ class Switches:
         self._before = [(read, write, read()) for read, write in _switches(torch)]
 
     def restore(self) -> None:
-        """Turn back those that were turned."""
+        """Restore the switches that were changed."""
         self._float32.restore(self._torch)
         for read, write, value in self._before:
             if read() != value:
@@ -40,12 +40,12 @@ class Switches:
 
 
 def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], object]]]:
-    """Yield what reads each switch, and what sets it."""
+    """Yield a getter and a setter for each switch."""
     cuda = torch.backends.cuda
     yield torch.get_default_dtype, torch.set_default_dtype
     yield torch.is_grad_enabled, torch.set_grad_enabled
     yield torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly
-    # 0, 1 or 2: not at all, they warn, or they raise.
+    # 0, 1 or 2: off, warn, raise.
     yield torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode
     for owner, names in ((torch.backends.cudnn, CUDNN), (cuda.matmul, REDUCED)):
         for name in names:
@@ -64,15 +64,15 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
 
 @contextlib.contextmanager
 def float32_as(torch: Any, precision: str) -> Iterator[None]:
-    """Let float32 products be what ``precision`` says, in torch's older and newer switches alike, and put these back.
+    """Run float32 products in ``precision``, by torch's older and newer switches alike; restore them afterwards.
 
-    ``fp32`` is IEEE: torch lets cuDNN round to TF32 unless it is told not to.
+    ``fp32`` means IEEE: by default torch lets cuDNN round to TF32.
     """
     before, tf32 = Float32Switches.read(torch), precision == "tf32"
-    # The older ones set the newer ones, too; the other way torch then refuses to read the older ones.
+    # Older switches first: they also set the newer ones. Otherwise the older become unreadable.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
-    for owner in _newer(torch)[:OF_CUDA]:  # a switch common to all would else still count
+    for owner in _newer(torch)[:OF_CUDA]:  # otherwise a global switch would still apply
         owner.fp32_precision = "tf32" if tf32 else "ieee"
     try:
         yield
@@ -82,7 +82,7 @@ def float32_as(torch: Any, precision: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Float32Switches:
-    """All switches as they stood, readable or not."""
+    """The values of all float32 switches at one moment, readable or not."""
 
     products: str
     matmul: bool | str
@@ -91,7 +91,7 @@ class Float32Switches:
 
     @classmethod
     def read(cls, torch: Any) -> Float32Switches:
-        """Read them."""
+        """Read the current values."""
         return cls(
             products=str(_readable(torch.get_float32_matmul_precision)),
             matmul=_readable(lambda: bool(torch.backends.cuda.matmul.allow_tf32)),
@@ -100,10 +100,10 @@ class Float32Switches:
         )
 
     def restore(self, torch: Any) -> None:
-        """Put them back; does nothing where nothing changed."""
+        """Restore the values; do nothing if none has changed."""
         if self == Float32Switches.read(torch):
             return
-        # What can't be read contradicts the newer switch, so it is the opposite of that.
+        # An unreadable switch contradicts the newer one, so its value is the opposite.
         products, convolutions = [text != "tf32" for text in self.newer[:2]] or [False, False]
         matmul = products if self.matmul == UNREADABLE else self.matmul
         said = "high" if matmul else "highest"
@@ -115,7 +115,7 @@ class Float32Switches:
 
 
 def tf32_is_on(torch: Any) -> tuple[bool, bool]:
-    """Tell whether matrix products, and whether convolutions, round float32 to TF32 on a GPU."""
+    """Return whether matrix products, and whether convolutions, round float32 to TF32 on a GPU."""
     now = Float32Switches.read(torch)
     if now.newer:
         return now.newer[0] == "tf32", now.newer[1] == "tf32"
@@ -130,7 +130,7 @@ def _readable(read: Callable[[], bool | str]) -> bool | str:
 
 
 def _newer(torch: Any) -> list[Any]:
-    """Return the owners of the newer switches, those of a GPU first; none before torch 2.9."""
+    """Return the owners of the newer switches, those for GPUs first; empty before torch 2.9."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     if not hasattr(cudnn, "conv") or not hasattr(matmul, "fp32_precision"):
         return []

@@ -1,7 +1,7 @@
-"""Keeps what tensors hold, and puts it back into the same memory.
+"""Save the contents of tensors and restore them into the same memory.
 
-By storage, not by tensor: views of one memory are kept once and stay views of it. Written raw, so that a graph that
-waits for its backward pass is not spoilt.
+Storages are saved, not tensors: views of one memory are saved once and stay views. The raw memory is written, so that
+a graph that waits for its backward pass stays valid.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any, Final
 from jupyter_gpuperf.state.copies import Copies, is_plain, place_of
 
 WATCHED_BYTES: Final = 4096
-"""Bytes, spread over a large tensor, that are looked at again."""
+"""Bytes of a large tensor, spread over it, that are compared to detect changes."""
 
 
 class Tensors:
-    """What tensors held at one moment.
+    """The contents of tensors at one moment.
 
     Parameters
     ----------
     tensors
-        Path and tensor.
+        Pairs of path and tensor.
     copies
-        What is copied; the rest is watched.
+        The memory to copy; all other memory is only watched.
     on_host
-        Whether the copies lie in the host's memory.
+        Whether the copies are kept in host memory.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Tensors:
             self._storages[place_of(tensor)] = storage
 
     def _keep_other(self, path: str, tensor: Any) -> None:
-        """Keep a sparse one, or this process's part of one that is spread, as torch copies them."""
+        """Keep a sparse tensor, or this process's part of a distributed one, with torch's own copy."""
         gradient = tensor.grad if tensor.is_leaf else None
         try:
             kept = [None if each is None else each.detach().clone() for each in (tensor, gradient)]
@@ -67,7 +67,7 @@ class Tensors:
         self._others.append((tensor, *kept))
 
     def restore(self) -> None:
-        """Put everything back."""
+        """Restore the contents, places and gradients of all tensors."""
         with self._torch.no_grad():
             for each in self._tensors:
                 each.restore_place()
@@ -81,7 +81,7 @@ class Tensors:
                     tensor.grad = None if gradient is None else gradient.clone()
 
     def not_restored(self) -> list[str]:
-        """Return the paths of those that could not be kept, and of large ones that were written meanwhile."""
+        """Return the paths of tensors that could not be kept, and of large ones that were written meanwhile."""
         storages = self._storages.values()
         return [*self._not_kept, *(each.path for each in storages if each.watched_change())]
 
@@ -90,7 +90,7 @@ class Tensors:
 class _Tensor:
     tensor: Any
     alias: Any
-    """Of the same memory, with the shape and strides that the tensor had."""
+    """Tensor over the same memory, with the original shape and strides."""
     requires_grad: bool
     gradient: Any = None
     gradient_itself: Any = None
@@ -100,9 +100,9 @@ class _Tensor:
         if gradient is None:
             return
         if id(gradient) in reached:
-            self.gradient_itself = gradient  # a name stands for it, too: it is kept like any tensor
+            self.gradient_itself = gradient  # also reachable by name, so kept like any tensor
             return
-        # The gradient itself is not held: a step that lets go of it must get its memory back.
+        # Hold no reference to the gradient: a step that frees it must get its memory back.
         held = gradient.detach()
         self.gradient_address = int(held.data_ptr()) if is_plain(held) else 0
         self.gradient = copy_of(held, on_host=on_host)
@@ -150,7 +150,7 @@ class _Storage:
 
     def _look(self) -> tuple[int, bytes]:
         version = -1
-        with contextlib.suppress(RuntimeError):  # an inference tensor has none
+        with contextlib.suppress(RuntimeError):  # an inference tensor has no version
             version = int(self._alias._version)
         if self._storage.nbytes() != self._nbytes:
             return version, b""
@@ -161,7 +161,7 @@ class _Storage:
 
 
 def copy_of(held: Any, *, on_host: bool) -> Any:
-    """Return a copy of a tensor or a storage, in the host's memory or beside it."""
+    """Return a copy of a tensor or a storage, in host memory or on the same device."""
     return held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 
 

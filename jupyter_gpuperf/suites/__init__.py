@@ -1,1 +1,1 @@
-"""Many benchmarks in one environment, or in two by turns."""
+"""Many benchmarks in one environment, or in two environments in alternation."""

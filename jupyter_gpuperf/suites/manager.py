@@ -1,4 +1,4 @@
-"""Runs suites as jobs in the queues of their devices, one suite after the other, and remembers them."""
+"""Run suites one at a time, as jobs in their devices' queues, and store their states."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ IN_MEMORY: Final = 10
 
 
 class SuiteManager:
-    """Thread-safe. Its methods use the file of the results: call them away from the event loop.
+    """Queues and runs suites. Thread-safe; its methods access the results file, so call them off the event loop.
 
     Parameters
     ----------
     jobs
-        Runs the benchmarks, and queues them beside what else is asked for.
+        Runs the benchmarks, and queues them together with other jobs.
     results
-        The file of the results, and of the suites' states.
+        The file with the results and the suites' states.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SuiteManager:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.on_change: Callable[[], object] = lambda: None
-        """Called, from any thread, whenever a suite has changed."""
+        """Called whenever a suite has changed, from any thread."""
         self._jobs, self._results, self._clock = jobs, results, clock
         self._store = SuiteStore(results)
         self._lock = threading.RLock()
@@ -58,7 +58,7 @@ class SuiteManager:
         self._closed = False
 
     def start(self, request: SuiteRequest, sides: Sequence[Side]) -> SuiteInfo:
-        """Queue a suite in the environments given: one, or two by turns.
+        """Queue a suite in the given environments: in one, or in two in alternation.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class SuiteManager:
         return suite.info
 
     def get(self, suite_id: str) -> SuiteInfo:
-        """Return a suite; ``NotFound`` (``unknown_suite``) when there is none of this id."""
+        """Return a suite; raise ``NotFound`` (``unknown_suite``) if there is none with this id."""
         for each in self.all():
             if each.id == suite_id:
                 return each
@@ -97,13 +97,13 @@ class SuiteManager:
         )
 
     def cancel(self, suite_id: str) -> SuiteInfo:
-        """End a suite with the job that runs; one that has ended stays as it is."""
+        """Cancel a suite and its running job; a suite that has ended is not changed."""
         if (suite := self._suites.get(suite_id)) is not None:
             suite.cancel()
         return self.get(suite_id)
 
     def suites_of(self, suite_id: str) -> list[Suite]:
-        """Return what a suite has measured so far, one a side."""
+        """Return what a suite has measured so far, one :class:`Suite` per side."""
         suite = self._suites.get(suite_id)
         if suite is not None and suite.suites:
             return suite.suites
@@ -111,14 +111,14 @@ class SuiteManager:
         return [self._loaded(info, side) for side in info.sides]
 
     def all(self) -> list[SuiteInfo]:
-        """Return the suites of this server and those that have ended before, newest first."""
+        """Return this server's suites and earlier ones that have ended, latest first."""
         kept = {each.id: each for each in self._store.all()}
         with self._lock:
             kept |= {name: each.info for name, each in self._suites.items()}
         return sorted(kept.values(), key=lambda each: each.created_seconds, reverse=True)
 
     def close(self) -> None:
-        """Cancel everything, and return when nothing runs. Close the jobs' manager after it."""
+        """Cancel everything, and return when nothing runs. Close the job manager afterwards."""
         with self._lock:
             self._closed = True
             suites, thread = list(self._suites.values()), self._thread
@@ -128,7 +128,7 @@ class SuiteManager:
             thread.join()
 
     def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> RunningSuite:
-        # Not needed before: a server starts without the benchmarks.
+        # Imported late, so that a server starts without loading the benchmarks.
         from jupyter_gpuperf.benchmarks import find
         from jupyter_gpuperf.suites.suite_file import chosen
 
@@ -136,7 +136,7 @@ class SuiteManager:
         for name, parameters in request.parameters.items():
             find(name).check(parameters)
         benchmarks = chosen(",".join(request.benchmarks))
-        for side in sides:  # an unknown device is refused at once
+        for side in sides:  # refuse an unknown device at once
             self._jobs.place(benchmarks[0], request.device, side.environment)
         info = _waiting(request, [each.name for each in benchmarks], sides, self._clock())
         self._store.put(info)
@@ -153,7 +153,8 @@ class SuiteManager:
 
     def _keep(self, info: SuiteInfo) -> None:
         if self._closed and info.state == "cancelled":
-            return  # nobody cancelled what ends with the server: left as it is, it says so later
+            # Not cancelled by a user: the stored state makes a later server report it as failed.
+            return
         self._store.put(info)
 
     def _run_all(self) -> None:
@@ -170,14 +171,14 @@ class SuiteManager:
         with self._lock:
             ended = [name for name, each in self._suites.items() if each.has_ended]
             for name in ended[:-IN_MEMORY]:
-                del self._suites[name]  # the file has it
+                del self._suites[name]  # it is still in the file
 
     def _loaded(self, info: SuiteInfo, side: SuiteSide) -> Suite:
         results = []
         for number in side.result_ids:
             try:
                 results.append(self._results.get(number).result)
-            except NotFound:  # the file was put aside meanwhile
+            except NotFound:  # the file was replaced meanwhile
                 logger.warning("Result %s of suite %s is gone.", number, info.id)
         return msgspec.structs.replace(
             empty_suite(info.created_seconds),
@@ -205,7 +206,8 @@ def _waiting(
 ) -> SuiteInfo:
     progress_message = "Waiting for the suite before it"
     titles = [each.title for each in sides]
-    if len(set(titles)) < len(titles):  # one held against itself shows how much runs differ
+    # Comparing an environment with itself shows how much runs vary.
+    if len(set(titles)) < len(titles):
         titles = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
     return SuiteInfo(
         id=uuid.uuid4().hex[:12],

@@ -1,4 +1,4 @@
-"""What a suite has found: two environments compared, or the figures of one."""
+"""The report of a suite: two environments compared, or the figures of one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Suite, SuiteInfo, SuiteRepo
 
 
 def report_of(info: SuiteInfo, suites: Sequence[Suite]) -> SuiteReport:
-    """Return a suite with what it found so far."""
+    """Return a suite with its results so far."""
     if len(suites) == 2:
         return SuiteReport(suite=info, comparison=compare(*suites), results=[])
     return SuiteReport(suite=info, comparison=None, results=in_rounds(suites[0]))
 
 
 def in_rounds(suite: Suite) -> list[BenchmarkResult]:
-    """Return each benchmark's rounds as one result, without samples: where the next run would lie."""
+    """Combine each benchmark's rounds into one result, without samples; its interval is for the next run."""
     rounds: dict[str, list[BenchmarkResult]] = {}
     for each in suite.results:
         rounds.setdefault(each.benchmark, []).append(each)

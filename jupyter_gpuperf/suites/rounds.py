@@ -1,4 +1,4 @@
-"""Benchmarks in turn, round after round, in one environment or in two by turns."""
+"""Run benchmarks round after round, in one environment or in two in alternation."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.benchmarks import Benchmark
 
 ROUNDS: Final = 5
-"""With three, one in ten comparisons of a real H100 with itself named a difference; with five, none in 28."""
+"""With 3 rounds, 1 in 10 comparisons of a real H100 with itself reported a difference; with 5 rounds, 0 in 28."""
 BUDGET_SECONDS: Final = 1800.0
 SHORTEST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 30.0
-"""Time of one run, where a benchmark can be told its time."""
+"""Time of one run, for benchmarks with a time limit parameter."""
 MEASURING_RATIO: Final = 0.8
-"""Of the time given; the rest is for starting processes, or the last round would not fit."""
+"""Share of the budget for measuring; process start-up needs the rest, or the last round would not fit."""
 
 RunOne = Callable[[str, dict[str, Any]], BenchmarkResult]
 
 
 class Rounds:
-    """Runs benchmarks on each side in turn, and keeps what is there after each.
+    """Runs benchmarks on each side in turn, and saves the results after each run.
 
-    Of two sides, A and B, each benchmark runs A B B A A B B A …: what drifts meanwhile, as the heat does, counts
-    for both alike.
+    With two sides, A and B, each benchmark runs A B B A A B B A …, so that any drift, such as rising
+    temperature, affects both sides equally.
 
     Parameters
     ----------
     sides
-        Each runs one benchmark with parameters, or raises a ``GpuPerfError``.
+        Each runs one benchmark with the given parameters, or raises a ``GpuPerfError``.
     save
-        Takes the suites as they are, one a side, after each result: a kill loses the running benchmark alone.
+        Receives the current suites, one per side, after each result: a kill loses only the running benchmark.
     say
-        Takes what comes next, and the ratio done.
+        Receives the next step and the completed ratio.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Rounds:
         self._suites = [empty_suite(wall_clock())] * len(self._sides)
 
     def run(self) -> list[Suite]:
-        """Run, and return what there is; a round is begun only when the last one would fit the time left."""
+        """Run and return the suites; a round starts only if one as long as the last fits the remaining time."""
         began = self._clock()
         for done in range(self._rounds):
             round_began = self._clock()
@@ -96,7 +96,7 @@ class Rounds:
         except GpuPerfError as error:
             if error.code == "cancelled":
                 raise
-            # What failed once would fail again: the time goes to the others.
+            # A benchmark that failed once would fail again; leave its time to the others.
             self._benchmarks.remove(benchmark)
             failure = SuiteFailure(benchmark=benchmark.name, error=ErrorInfo(**error.to_dict()))
             self._replace(side, failures=[*self._suites[side].failures, failure])
@@ -110,7 +110,7 @@ class Rounds:
 
 
 def empty_suite(created_seconds: float) -> Suite:
-    """Return a suite that has measured nothing yet."""
+    """Return a suite without measurements."""
     return Suite(
         format=SUITE_FORMAT,
         format_version=SUITE_VERSION,
@@ -122,7 +122,7 @@ def empty_suite(created_seconds: float) -> Suite:
 
 
 def parameters_for(benchmark: Benchmark, share_seconds: float) -> dict[str, Any]:
-    """Return the parameters that a benchmark has in a suite: its defaults, within its share of the time."""
+    """Return a benchmark's parameters in a suite: the defaults, with a time limit within its share."""
     seconds = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, share_seconds))
     return {
         each.name: round(max(each.minimum or 0.0, seconds), 1)

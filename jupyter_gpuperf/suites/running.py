@@ -1,4 +1,4 @@
-"""One suite while it runs: submits its jobs one after the other, and tells how far it is."""
+"""One running suite: submits its jobs one at a time, and reports its progress."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class Side:
 
 
 class RunningSuite:
-    """Thread-safe; :meth:`run` returns when the suite has ended.
+    """A suite that runs. Thread-safe; :meth:`run` returns when the suite has ended.
 
     Parameters
     ----------
     info
-        Its state before it begins.
+        Its initial state.
     parameters
-        Benchmark → parameters other than the defaults.
+        Benchmark → parameters that differ from the defaults.
     keep
-        Takes the state after each result, and at the end.
+        Receives the state after each result, and at the end.
     changed
         Called whenever the state has changed.
     """
@@ -78,11 +78,11 @@ class RunningSuite:
         self._words, self._ratio = "", 0.0
         self._remaining = Remaining()
         self.suites: list[Suite] = []
-        """What was measured so far, one a side."""
+        """The measurements so far, one suite per side."""
 
     @property
     def info(self) -> SuiteInfo:
-        """Its state now."""
+        """The current state."""
         with self._lock:
             if self._info.state != "running":
                 return self._info
@@ -91,11 +91,11 @@ class RunningSuite:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether it has ended, in whatever way."""
+        """Whether the suite has ended, successfully or not."""
         return self._info.state not in ("queued", "running")
 
     def run(self) -> None:
-        """Run to the end; whatever goes wrong is noted in the state."""
+        """Run to the end; errors are recorded in the state."""
         with self._lock:
             if self._cancelled:
                 return
@@ -123,7 +123,7 @@ class RunningSuite:
             self._end("done")
 
     def cancel(self) -> None:
-        """End it, and the job that runs."""
+        """Cancel the suite, and its running job."""
         with self._lock:
             if self.has_ended:
                 return
@@ -148,7 +148,7 @@ class RunningSuite:
 
     def _submit(self, side: int, name: str, parameters: Mapping[str, Any]) -> JobInfo:
         place = self._sides[side]
-        with self._lock:  # a cancel comes before the job is there, or finds it
+        with self._lock:  # a cancel comes before the job exists, or finds it
             if self._cancelled:
                 raise GpuPerfError("cancelled", "It was cancelled.")
             job = self._jobs.submit(

@@ -1,4 +1,4 @@
-"""Remembers suites in the file of the results, so that they outlive the server that ran them."""
+"""Store the states of suites in the results file, so that they outlive their server."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SERVER_ENDED: Final = ErrorInfo(
 
 
 class SuiteStore:
-    """The states of suites; their results are among all others.
+    """The states of suites; their results are stored with all other results.
 
     Parameters
     ----------
     results
-        The file.
+        The results file.
     owner
-        Tells this server from others that use the file.
+        Distinguishes this server from others that use the same file.
     """
 
     def __init__(self, results: ResultStore, owner: str | None = None) -> None:
@@ -40,7 +40,7 @@ class SuiteStore:
         self._owner = owner or f"{platform.node()} {os.getpid()}"
 
     def put(self, info: SuiteInfo) -> None:
-        """Remember a suite as it is now. Where that fails it is logged: the suite goes on."""
+        """Store a suite's current state. A failure is only logged: the suite continues."""
         try:
             with self._results.open("kept") as connection:
                 connection.execute(
@@ -56,7 +56,7 @@ class SuiteStore:
             logger.warning("%s", error.message)
 
     def all(self) -> list[SuiteInfo]:
-        """Return the suites that have ended, newest first; those that died with their server as failed."""
+        """Return the suites that have ended, latest first; those that died with their server are failed."""
         if not self._results.path.exists():
             return []
         with self._results.open("read") as connection:
@@ -67,7 +67,7 @@ class SuiteStore:
         for row in rows:
             try:
                 info = msgspec.json.decode(row["content"], type=SuiteInfo)
-            except msgspec.MsgspecError as error:  # of a later version, perhaps
+            except msgspec.MsgspecError as error:  # written by a later version, perhaps
                 logger.warning("A suite can't be read: %s", error)
                 continue
             if info.state in ("queued", "running"):
@@ -81,6 +81,6 @@ class SuiteStore:
 
     def _runs_elsewhere(self, owner: str) -> bool:
         host, _, pid = owner.rpartition(" ")
-        if owner == self._owner:  # asked for what is not in memory: a server before had this number
+        if owner == self._owner:  # our own suites are in memory: an earlier server had this pid
             return False
         return host == platform.node() and psutil.pid_exists(int(pid))

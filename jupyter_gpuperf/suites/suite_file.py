@@ -1,4 +1,4 @@
-"""A suite in a file, and which benchmarks it has."""
+"""Read and write suites as files, and select a suite's benchmarks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, Suite
 
 
 def chosen(names: str) -> list[Benchmark]:
-    """Return the benchmarks named, separated by commas; all for an empty string.
+    """Return the benchmarks in a comma-separated list; all of them for an empty string.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def chosen(names: str) -> list[Benchmark]:
 
 
 def write_suite(path: Path, suite: Suite) -> None:
-    """Write a suite, whole or not at all.
+    """Write a suite, completely or not at all.
 
     Raises
     ------

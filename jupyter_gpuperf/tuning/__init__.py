@@ -1,4 +1,4 @@
-"""The DataLoader tuner: measures settings on a user's own data, machine and training step.
+"""The DataLoader tuner: measure settings with the user's own data, machine and training step.
 
-Runs in the process that has the data. torch is imported when something is tuned, not before.
+It runs in the process that has the data. torch is imported only when a loader is tuned.
 """

@@ -1,4 +1,4 @@
-"""Runs trials for real: a new loader each, watched, limited in time, and gone when it returns."""
+"""Run trials for real. Each gets a new loader that is watched, limited in time, and closed on return."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
-"""Workers with more than that in work are not waited for when a trial ends."""
+"""When batches take longer than this, a trial ends without waiting for the workers' current batches."""
 START_SECONDS: Final = 5.0
 FRESH_START_SECONDS: Final = 20.0
-"""A worker that is not forked imports torch first."""
+"""Start limit for workers that are not forked: each imports torch first."""
 
 
 @dataclass
@@ -37,13 +37,13 @@ class Bench:
     Parameters
     ----------
     to_gpu
-        Whether the copy of each batch to the GPU is part of the time.
+        Whether the time includes the copy of each batch to the GPU.
     clock
-        The time that is left for all; says what is going on.
+        Countdown for the whole tuning; also reports progress.
     most_workers
-        More would repeat a stream, or have nothing to do.
+        Most useful workers: more would repeat a stream or have nothing to do. ``None`` without such a limit.
     on_trial
-        Takes each trial of a rate when it has ended.
+        Called with each :meth:`drain` trial when it has ended.
     """
 
     subject: Subject
@@ -62,9 +62,9 @@ class Bench:
         Parameters
         ----------
         seconds
-            For the blocks; at least three are taken, however long they last.
+            Time for the blocks; at least three are taken, however long they last.
         best
-            So far: what is clearly slower is given up.
+            The best trial so far. A trial that is clearly slower is stopped early.
         """
 
         def work(run: _Run) -> None:
@@ -106,7 +106,7 @@ class Bench:
         def work(run: _Run) -> None:
             iterator = run.iterate()
             block = max(1, setting.num_workers)
-            # Nothing lies ready when it begins, so that a loader too slow shows at once.
+            # Start without batches in reserve, so that a loader that is too slow shows at once.
             steps: list[float] = []
             end = time.perf_counter() + seconds
             while len(run.trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
@@ -143,9 +143,9 @@ class Bench:
         Raises
         ------
         Exception
-            Whatever the data set raises.
+            Whatever the dataset raises.
         TimeIsUp
-            None came.
+            No batch came in time.
         """
         loader, _ = self.subject.loader(Setting.of(num_workers=0), 0.0)
         limit = min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
@@ -178,7 +178,7 @@ class Bench:
             trial.error = error.message
         except GpuPerfError as error:
             trial.error = f"{error.message} {error.hint}".strip()
-        except Exception as error:  # the user's own code, or a worker of it  # noqa: BLE001
+        except Exception as error:  # from the user's code or one of its workers  # noqa: BLE001
             trial.error = failure_words(error, run.processes, run.watch_reason)
         finally:
             with self.clock.alarm.held():
@@ -186,7 +186,7 @@ class Bench:
         return trial
 
     def _expected_seconds(self, setting: Setting) -> float:
-        """How long the start, what is discarded, and the fewest blocks may take."""
+        """Return how many seconds the start, the discarded batches and the fewest blocks may take."""
         fresh = setting.start_method not in (None, "fork")
         start = FRESH_START_SECONDS if fresh else START_SECONDS
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
@@ -195,7 +195,7 @@ class Bench:
 
 
 class _Run:
-    """A trial at work: its loader, iterator, workers and watchdog."""
+    """A running trial: its loader, iterator, workers and watchdog."""
 
     def __init__(self, trial: Trial, budget: Budget) -> None:
         self.trial, self._budget = trial, budget
@@ -207,23 +207,23 @@ class _Run:
 
     @property
     def pids(self) -> list[int]:
-        """The workers."""
+        """Process ids of the workers."""
         return [each.pid for each in self.processes if each.pid is not None]
 
     @property
     def watch_reason(self) -> str | None:
-        """Why the watchdog ended the workers, if it did."""
+        """Why the watchdog ended the workers; ``None`` if it did not."""
         return None if self._watchdog is None else self._watchdog.reason
 
     def begun(self, iterator: Any) -> None:
-        """Note the iterator that runs now, and watch its workers."""
+        """Remember the current iterator, and watch its workers."""
         self._iterator = iterator
         if self.processes and self._watchdog is None:
             self._watchdog = Watchdog(self.processes, self._budget)
             self._watchdog.start()
 
     def iterate(self) -> Any:
-        """Begin anew; return the iterator behind its first batch, whose time is the start."""
+        """Start a new iterator, take its first batch, and return the iterator. The first start is timed."""
         began = time.perf_counter()
         iterator = iter(self.loader)
         self.begun(iterator)
@@ -233,7 +233,7 @@ class _Run:
         return iterator
 
     def end(self, *, at_once: bool) -> None:
-        """End what is left."""
+        """Stop the watchdog and close the iterator and the workers."""
         if self._watchdog is not None:
             self._watchdog.stop()
             least = self._watchdog.least_shared_bytes
@@ -242,12 +242,12 @@ class _Run:
         at_once = at_once or self.trial.error is not None
         close(self._iterator, self.processes, at_once=at_once)
         with suppress(AttributeError):
-            self.loader._iterator = None  # of persistent workers
+            self.loader._iterator = None  # kept by persistent workers
         self._iterator = self.loader = None
 
 
 def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | None:
-    """Return the means of waits and steps of so many batches, or ``None`` where the data ended."""
+    """Return the mean wait and the mean step time over ``count`` batches; ``None`` when the data ended."""
     waited = stepped = 0.0
     for _ in range(count):
         began = time.perf_counter()

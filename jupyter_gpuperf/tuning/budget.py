@@ -1,4 +1,4 @@
-"""What workers may use of this machine: processors, memory, shared memory, files. Standard library only."""
+"""Resources that workers may use on this machine: CPUs, memory, shared memory, files. Standard library only."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NO_LIMIT: Final = 1 << 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """The bounds; ``None`` where there is none, or nothing tells.
+    """The resource limits; ``None`` where there is no limit or it is unknown.
 
     Attributes
     ----------
     cpus
-        Processors' worth of time that this process gets, quota and the other ranks of this host counted.
+        CPUs available to this process, after the quota and shared with the other ranks of this host.
     seen_cpus
-        What ``os.sched_getaffinity`` shows: recipes go by it.
+        CPUs in ``os.sched_getaffinity``, which recipes rely on.
     """
 
     cpus: float
@@ -40,7 +40,7 @@ class Budget:
     locked_memory_bytes: int | None
 
     def to_dict(self) -> dict[str, float | int | None]:
-        """Return it as plain data."""
+        """Return the limits as plain data."""
         return asdict(self)
 
 
@@ -49,7 +49,7 @@ def current_budget(
     cgroup: Path = CGROUP,
     shared_memory: Path = SHARED_MEMORY,
 ) -> Budget:
-    """Return the bounds of this process."""
+    """Return the limits of this process."""
     ranks = _local_ranks(environment)
     files, locked = _process_limits()
     return Budget(
@@ -67,12 +67,12 @@ def current_budget(
 
 
 def gib(count: float) -> str:
-    """Return bytes as people read them in a sentence."""
+    """Return a number of bytes as text in GiB or MiB."""
     return f"{count / 2**30:.2f} GiB" if count >= 2**28 else f"{count / 2**20:.0f} MiB"
 
 
 def _local_ranks(environment: Mapping[str, str]) -> int:
-    """Return how many training processes share this host, as torchrun and its like tell each."""
+    """Return how many training processes share this host, from ``LOCAL_WORLD_SIZE`` (set by torchrun and similar)."""
     with contextlib.suppress(ValueError):
         return max(1, int(environment.get("LOCAL_WORLD_SIZE", "1")))
     return 1
@@ -81,7 +81,7 @@ def _local_ranks(environment: Mapping[str, str]) -> int:
 def _process_limits() -> tuple[int | None, int | None]:
     try:
         import resource
-    except ImportError:  # no POSIX system
+    except ImportError:  # not a POSIX system
         return None, None
     found = [
         resource.getrlimit(each)[0] for each in (resource.RLIMIT_NOFILE, resource.RLIMIT_MEMLOCK)

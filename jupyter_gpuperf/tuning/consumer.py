@@ -1,4 +1,4 @@
-"""What takes the batches: nothing, a copy to the GPU, or the user's training step. torch only within functions."""
+"""Consumers of batches: none, a copy to the GPU, or the user's training step. torch only within functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Step = Callable[[Any], object]
 
 
 def settled(step: Step) -> Step:
-    """Return the step and the wait for what it began on the GPU."""
+    """Return a step that also waits for the work it started on the GPU."""
 
     def run(batch: Any) -> None:
         step(batch)
@@ -27,7 +27,7 @@ def settled(step: Step) -> Step:
 
 
 def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
-    """Return how long the step takes on a batch that is there already: the median after a warm-up."""
+    """Return the seconds that the step takes on a ready batch: the median after a warm-up."""
     taken: list[float] = []
     began = time.perf_counter()
     for number in range(WARM_UP_STEPS + MOST_STEPS):

@@ -1,4 +1,7 @@
-"""The finals: those that may be best, in turn, there and back, so that a drift hurts all alike. Standard library only."""
+"""The final round: measure the best candidates in turn, then in reverse order, so that drift affects all equally.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, c
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
 MOST_SECONDS: Final = 1.25
-"""For one turn of a finalist."""
+"""Limit for one turn of a finalist."""
 HOPELESS_RATIO: Final = 1.25
-"""A rate varies by less than this between trials."""
+"""A rate varies by less than this ratio between trials."""
 
 
 def best_of(tried: TrialLog) -> Trial | None:
-    """Return the recommended one, after the finals; ``None`` where nothing could be measured."""
+    """Return the recommended trial after the final round; ``None`` when nothing could be measured."""
     if tried.space.step is not None:
         return _with_step(tried, tried.space.step)
     finalists = _finalists(tried)
@@ -28,7 +31,7 @@ def best_of(tried: TrialLog) -> Trial | None:
     if best is None:
         return None
     others = [each for each in tried.measured() if each.roles and each not in finalists]
-    # Named ones may look faster only because the machine has become slower since they were measured.
+    # Trials with a role may look faster only because the machine has slowed down since then.
     ahead = [each for each in others if slower(best, each)]
     if not ahead:
         return best
@@ -37,13 +40,13 @@ def best_of(tried: TrialLog) -> Trial | None:
 
 
 def keeps_up(trial: Trial) -> bool:
-    """Tell whether the step waits for less than the bound."""
+    """Return whether the step waits for less than the limit."""
     ratio = trial.wait_ratio
     return ratio is not None and ratio["value"] <= WAIT_RATIO
 
 
 def _finalists(tried: TrialLog) -> list[Trial]:
-    """Return the leader and those that may be as good, named ones first."""
+    """Return the leader and the trials that may be as good, those with a role first."""
     leader = tried.leader()
     if leader is None:
         return []
@@ -68,14 +71,14 @@ def _in_turn(tried: TrialLog, finalists: Sequence[Trial]) -> None:
         if tried.left() > seconds / 2:
             made = tried.bench.drain(trial.setting, seconds=seconds, target_ratio=TARGET)
             again[id(trial)] += made.blocks
-    # Only what was measured beside each other is compared; for that, all need a turn.
+    # Compare only trials that were measured side by side, so all need a turn.
     if all(len(blocks) > 1 for blocks in again.values()):
         for trial in finalists:
             trial.blocks, trial.aborted = again[id(trial)], False
 
 
 def _with_step(tried: TrialLog, step: Step) -> Trial | None:
-    """Hold them against the step, the cheapest first, until one keeps up; then the named ones."""
+    """Try trials with the step, the cheapest first, until one keeps up; then those with a role."""
     enough = sorted(filter(tried.is_enough, tried.measured()), key=cost_of)
     others = sorted(tried.measured(), key=load_seconds)
     order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
@@ -89,20 +92,20 @@ def _with_step(tried: TrialLog, step: Step) -> Trial | None:
     kept = [each for each in held if keeps_up(each)]
     if kept:
         return min(kept, key=cost_of)
-    # Where there was no time to hold what leads against the step, its rate must do.
+    # If there was no time to try the leader with the step, use its rate.
     leader = tried.leader()
     return tried.nearest([*held, *([leader] if leader and not leader.waits else [])])
 
 
 def _may_win(tried: TrialLog, trial: Trial) -> bool:
-    """Tell whether its rate alone leaves it a chance against what was held against the step before."""
+    """Return whether the trial's rate gives it a chance against those already tried with the step."""
     step = tried.space.step_seconds
     held = [each.each_seconds(step) for each in tried.measured() if each.waits]
     return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
 
 
 def _against(tried: TrialLog, trial: Trial, step: Step) -> bool:
-    """Hold a setting against the step; return whether that was done."""
+    """Try a setting with the step; return whether it was measured."""
     left = tried.left()
     wanted = tried.least_seconds_with_step(trial.setting, tried.space.step_seconds or 0.0)
     if left <= 0 or (wanted > left and any(each.waits for each in tried.measured())):
@@ -111,6 +114,6 @@ def _against(tried: TrialLog, trial: Trial, step: Step) -> bool:
     made = tried.bench.with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
     trial.waits, trial.step_seconds = made.waits, made.step_seconds
     tried.cut_short |= made.out_of_time
-    if not made.out_of_time:  # else its rate stands
+    if not made.out_of_time:  # otherwise the trial keeps its rate
         trial.error = trial.error or made.error
     return bool(trial.waits)

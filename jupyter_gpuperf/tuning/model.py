@@ -1,10 +1,11 @@
-"""How long a batch takes with so many workers, predicted from a few trials. Standard library only.
+"""Predict the time of a batch for a number of workers from a few trials. Standard library only.
 
     seconds(W) = parallel × (c / min(W, C) + (1 − c) / W) + serial + crowding × max(0, W − C)
 
-C is the processors there are, and c the share of an item's time that computes: computing scales to the processors
-alone, waiting for storage to any number of workers. What one process does for each batch (taking it over, pinning)
-does not scale, and workers beyond the processors get into each other's way. The three factors are fitted, none below zero.
+C is the number of CPUs, and c the share of an item's time that computes. Computing scales only up to the number of
+CPUs; waiting for storage scales to any number of workers. The work of the one main process for each batch (receiving,
+pinning) does not scale. Workers beyond the number of CPUs slow each other down. The three factors are fitted, none
+below zero.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Row = tuple[float, float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """A fitted model; see the module."""
+    """A fitted model; see the module's docstring."""
 
     parallel: float
     serial: float
@@ -29,18 +30,18 @@ class Model:
     computing: float
 
     def seconds(self, workers: int) -> float:
-        """Return the time of a batch with so many workers (1 or more)."""
+        """Return the seconds per batch with this many workers (1 or more)."""
         factors = (self.parallel, self.serial, self.crowding)
         return _product(factors, _row(workers, self.cpus, self.computing))
 
     def best(self, most: int) -> int:
-        """Return the fewest workers that come near to the fastest, up to ``most``."""
+        """Return the fewest workers, up to ``most``, that come within 3 % of the fastest."""
         times = {workers: self.seconds(workers) for workers in range(1, most + 1)}
         least = min(times.values())
         return next(workers for workers, each in times.items() if each <= NEAR * least)
 
     def fewest(self, most: int, goal_seconds: float) -> int | None:
-        """Return the fewest workers with which a batch takes no longer than the goal."""
+        """Return the fewest workers with which a batch takes at most ``goal_seconds``; ``None`` beyond ``most``."""
         found = (each for each in range(1, most + 1) if self.seconds(each) <= goal_seconds)
         return next(found, None)
 
@@ -51,7 +52,7 @@ def fit(measured: Mapping[int, float], *, cpus: float, computing: float) -> Mode
     Parameters
     ----------
     measured
-        Workers (1 or more) → seconds a batch; one point is enough for a first guess.
+        Workers (1 or more) → seconds per batch; one point is enough for a first guess.
     computing
         Share of an item's time that computes, from 0 to 1.
     """
@@ -60,7 +61,7 @@ def fit(measured: Mapping[int, float], *, cpus: float, computing: float) -> Mode
         for workers, seconds in measured.items()
     ]
     best: tuple[float, tuple[float, ...]] | None = None
-    # Few factors: each choice of those that are zero is solved, and the best without a negative one counts.
+    # Few factors: solve for every subset of non-zero ones; take the best without negative ones.
     choices = (itertools.combinations(range(3), count) for count in (1, 2, 3))
     for kept in itertools.chain.from_iterable(choices):
         if len(kept) > len(rows) or (2 in kept and len(measured) < 3):
@@ -90,7 +91,7 @@ def _row(workers: int, cpus: float, computing: float) -> Row:
 
 
 def _least_squares(rows: Sequence[Sequence[float]]) -> list[float] | None:
-    """Solve for factors that make each row sum to one, by the normal equations."""
+    """Solve for the factors that make each row sum to one, by the normal equations; ``None`` when singular."""
     size = len(rows[0])
     matrix = [
         [sum(row[i] * row[j] for row in rows) for j in range(size)] + [sum(row[i] for row in rows)]

@@ -1,4 +1,4 @@
-"""What a tuning found, as data. Standard library only."""
+"""The outcome of a tuning, as data. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """All that is known; ``to_dict`` is the documented shape.
+    """The complete outcome; ``to_dict`` returns the documented form.
 
     Attributes
     ----------
     trials
-        A dictionary each, in the order they were made; see :meth:`Trial.to_dict`.
+        One dictionary per trial, in the order they were run; see :meth:`Trial.to_dict`.
     recommended
-        The setting; ``None`` where no trial gave a rate.
+        The recommended setting; ``None`` when no trial gave a rate.
     code
-        The line that makes the loader in this setting.
+        The line that creates the loader with this setting.
     regime
-        ``warm`` or ``cold`` (the system's cache of files), ``mixed``, or ``no files``.
+        ``warm`` or ``cold`` (page cache or storage), ``mixed``, or ``no files``.
     summary
         What is recommended and what it gains, in sentences.
     limit
-        What bounds the recommended setting now: ``step``, ``cpu``, ``quota``, ``others``, ``storage``,
+        The bottleneck of the recommended setting: ``step``, ``cpu``, ``quota``, ``others``, ``storage``,
         ``transfer``, ``unknown``.
     advice
-        What to do where no setting is enough, or the loader is the limit.
+        What to do when no setting is enough, or the loader is the bottleneck.
     step_seconds
-        Of the training step; ``None`` where there was none to hold it against.
+        Seconds of the training step; ``None`` without a step or a target rate.
     """
 
     loader: str
@@ -53,9 +53,9 @@ class Outcome:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the outcome as plain data."""
         return asdict(self)
 
     def trial(self, role: str) -> Mapping[str, Any] | None:
-        """Return the trial of a role: ``recommended``, ``present``, ``golden`` or ``kept``."""
+        """Return the trial with a role (``recommended``, ``present``, ``golden`` or ``kept``); ``None`` without one."""
         return next((each for each in self.trials if role in each["roles"]), None)

@@ -1,7 +1,7 @@
-"""Looks at single items, in a worker of its own: what does one cost, and is it safe to load here?
+"""Examine single items in a separate worker: what does one cost, and is it safe to load here?
 
-In a worker, because an item may hang, crash, or use CUDA, and the notebook must survive that. Standard library only
-at module level.
+A worker is used because an item may hang, crash, or use CUDA, and the notebook must survive that. Standard library
+only at module level.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ FEWEST_ITEMS: Final = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """What items are like.
+    """The measured properties of items.
 
     Attributes
     ----------
     item_cpu_seconds
-        Processor time of one item, all threads.
+        CPU time of one item, over all threads.
     blocked_ratio
-        Share of an item's time in which its thread does not compute: it waits for storage or another process.
+        Share of an item's time in which its thread does not compute but waits for storage or another process.
     variation
-        The 95th percentile of items' times over their mean.
+        The 95th percentile of the items' times divided by their mean.
     batch_bytes
-        Of a collated batch; from the items' where there was no time to make one.
+        Bytes of a collated batch; estimated from the items when there was no time to make one.
     read_bytes, storage_bytes
-        Read from files per item, and the part that came from storage and not from the system's cache.
+        Bytes read from files per item, and the part that came from storage instead of the page cache.
     cv_threads
-        Threads that OpenCV would use in a worker; 0 where it is not loaded.
+        Threads that OpenCV would use in a worker; 0 when it is not loaded.
     pickled_bytes
-        Of the data set; ``None`` where it can't be pickled, or nothing needs it.
+        Bytes of the pickled dataset; ``None`` when it can't be pickled or need not be.
     """
 
     items: int
@@ -58,28 +58,28 @@ class Probe:
 
     @property
     def batch_seconds(self) -> float:
-        """How long one process takes for a batch."""
+        """Seconds that one process takes for a batch."""
         return self.batch_size * self.item_seconds + self.collate_seconds
 
     @property
     def batch_cpu_seconds(self) -> float:
-        """How much of a processor a batch takes."""
+        """CPU seconds of a batch."""
         return self.batch_size * self.item_cpu_seconds + self.collate_seconds
 
     @property
     def regime(self) -> str:
-        """Where items came from: ``no files``, or as :func:`regime_of` says."""
+        """Where the items came from: ``no files``, or a value of :func:`regime_of`."""
         return (
             "no files" if self.read_bytes < 512 else regime_of(self.storage_bytes / self.read_bytes)
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the probe as plain data."""
         return {**asdict(self), "regime": self.regime}
 
 
 def regime_of(storage_ratio: float) -> str:
-    """Return ``warm`` (read from the system's cache), ``cold`` (from storage) or ``mixed``."""
+    """Return ``warm`` (read from the page cache), ``cold`` (from storage) or ``mixed``."""
     return "cold" if storage_ratio >= 0.5 else "warm" if storage_ratio < 0.05 else "mixed"
 
 
@@ -91,9 +91,9 @@ def probe(
     Raises
     ------
     ProbeFailed
-        There is no item, the data set raised something, or the worker died or took too long.
+        There is no item, the dataset raised an exception, or the worker died or took too long.
     GpuPerfError
-        A worker that is not forked can't have the data set.
+        The dataset can't be passed to a worker that is not forked.
     """
     data: Any = _watched(subject)
     method = method or default_start_method()
@@ -103,24 +103,24 @@ def probe(
     with from_workers(data, 1, method, **loads) as (items, processes):
         try:
             records = _until(items, limit_seconds)
-        except Exception as error:  # the user's own code, or the worker's end
+        except Exception as error:  # from the user's code, or because the worker ended
             raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
     return summary(records, subject)
 
 
 def probe_in_process(subject: Subject, limit_seconds: float) -> Probe:
-    """Load items in this very process: for data sets that use CUDA, which no worker here can have."""
+    """Load items in this process: for datasets that use CUDA and that no worker here can load."""
     found = summary(_until(_watched(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
 class ProbeFailed(Exception):
-    """The worker that looked at single items gave none; the message says why, in a line.
+    """The worker that examines single items returned none; the message gives the reason in one line.
 
     Attributes
     ----------
     text
-        All that torch said.
+        The complete error text from torch.
     """
 
     def __init__(self, words: str, text: str) -> None:
@@ -150,7 +150,7 @@ def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
 
 
 def summary(records: Iterable[Record], subject: Subject) -> Probe:
-    """Put the records together.
+    """Combine the records into a probe.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
 
 
 def _variation(walls: list[float]) -> float:
-    # Of few items, and of very short ones, the slowest says nothing but that the system was busy.
+    # With few or very short items, the slowest one only shows that the system was busy.
     mean = statistics.fmean(walls)
     if len(walls) < FEWEST_ITEMS or mean < 1e-4:
         return 1.0

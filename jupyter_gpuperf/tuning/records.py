@@ -1,4 +1,4 @@
-"""What a worker notes while it loads single items. Standard library only at module level."""
+"""Records that a worker takes while it loads single items. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOCKS: Final = (time.perf_counter, time.thread_time, time.process_time)
 
 
 class Record(NamedTuple):
-    """What one item, or the collating of a batch, took in the worker."""
+    """What one item, or collating one batch, took in the worker."""
 
     kind: str
     wall_seconds: float
@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
 @dataclass
 class Watched:
-    """A data set of records: its n-th item is what the n-th item of the user's took."""
+    """A dataset of records: its n-th item records what loading the n-th item of the user's dataset took."""
 
     dataset: Any
     collate: Callable[[Any], Any]
@@ -63,7 +63,7 @@ class Watched:
         return next(self._records, END)
 
     def _begin_as_worker(self) -> None:
-        """Do what the user has a worker do first; it may look for the data set where torch has it."""
+        """Run the user's ``worker_init_fn``, which may look for its dataset in torch's worker info."""
         from torch.utils.data import get_worker_info
 
         if (info := get_worker_info()) is not None:
@@ -72,7 +72,7 @@ class Watched:
                 self.begin(info.id)
 
     def records(self) -> Iterator[Record]:
-        """Return the records of single items, then of collating them."""
+        """Yield the records of single items, then the record of collating them."""
         taken: list[Any] = []
         for found, record in timed(self._calls()):
             items = found if self._is_whole else [found]
@@ -86,12 +86,12 @@ class Watched:
 
     @property
     def _is_whole(self) -> bool:
-        """Whether torch asks the data set for whole batches, and gets lists of items."""
+        """Whether torch asks the dataset for whole batches (``__getitems__``), and gets lists of items."""
         has_batches = bool(getattr(self.dataset, "__getitems__", None))
         return bool(self.indices) and self.is_batched and has_batches
 
     def _calls(self) -> Iterator[Callable[[], Any]]:
-        """Return the calls by which torch gets items."""
+        """Yield the calls by which torch gets items."""
         if not self.indices:  # a stream
             items = iter(self.dataset)
             while True:
@@ -108,7 +108,7 @@ END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
 
 
 def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tuple[Any, Record]]:
-    """Make each call and say what it took; ends at the end of a stream."""
+    """Make each call and yield its value and what it took; end with the stream."""
     for call in itertools.islice(calls, MOST_ITEMS):
         read_before = _read_so_far()
         began = [clock() for clock in CLOCKS]
@@ -124,7 +124,7 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
 
 
 def bytes_of(value: object, depth: int = 6) -> int:
-    """Return the size of the tensors and arrays in a value, however nested; of bytes and texts their length."""
+    """Return the bytes of the tensors and arrays in a value, however nested; for bytes and strings, their length."""
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size
@@ -142,7 +142,7 @@ def bytes_of(value: object, depth: int = 6) -> int:
 
 
 def uses_cuda(value: object) -> bool:
-    """Tell whether this process has begun to use CUDA, or an item lies there."""
+    """Return whether this process has initialized CUDA, or the value is on a GPU."""
     torch: Any = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized() and not torch.cuda._is_in_bad_fork():
         return True
@@ -150,7 +150,7 @@ def uses_cuda(value: object) -> bool:
 
 
 def _read_so_far() -> tuple[int, int]:
-    """Return what this process has read, from files and from storage; zeros where nothing tells."""
+    """Return the bytes this process has read, from files and from storage; zeros when unknown."""
     with contextlib.suppress(OSError, ValueError):
         found = dict(line.split(": ") for line in OWN_IO.read_text().splitlines())
         return int(found.get("rchar", 0)), int(found.get("read_bytes", 0))

@@ -1,4 +1,4 @@
-"""What is asked of a tuning. Standard library only."""
+"""The request for a tuning. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jupyter_gpuperf.tuning.consumer import Step
 
 @dataclass(frozen=True, kw_only=True)
 class TuneRequest:
-    """What is asked for.
+    """The request for a tuning.
 
     Attributes
     ----------
     step
-        The training step, called with a batch; it really runs, and what it changed is put back.
+        The training step, called with a batch. It really runs; its changes are undone.
     target_rate
-        Batches a second that the training takes, in the place of a step.
+        Batches per second that the training consumes; replaces a step.
     kept
-        What was recommended before for this data set and machine: tried in any case.
+        The setting recommended before for this dataset and machine; always tried.
     """
 
     batch_size: int | None = None

@@ -1,4 +1,4 @@
-"""Whether this machine has room for a setting. Standard library only."""
+"""Check whether this machine has room for a setting. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from jupyter_gpuperf.tuning.budget import Budget, gib
 from jupyter_gpuperf.tuning.probe import Probe
 
 SHARED_SHARE: Final = 0.5
-"""Of the shared memory that is free: batches in flight may take so much."""
+"""Batches in flight may take this share of the free shared memory."""
 MEMORY_SHARE: Final = 0.25
 WORKER_BYTES: Final = 64 * 2**20
-"""What a forked worker makes its own at least; a fresh one takes several times that."""
+"""Least memory of a forked worker's own; a fresh process takes several times that."""
 FRESH_WORKER_BYTES: Final = 400 * 2**20
 FILES_PER_WORKER: Final = 8
 FILES_PER_BATCH: Final = 4
 
 
 def infeasible_reason(setting: Setting, probe: Probe, budget: Budget) -> str | None:
-    """Return why a setting is not tried here, or ``None``."""
+    """Return why a setting is not tried here; ``None`` when it fits."""
     if not setting.num_workers:
         return None
     batches = setting.in_flight_batches + 2

@@ -1,4 +1,4 @@
-"""Keeps a trial from harming the notebook: a watch during it, its end, and words for how it ended.
+"""Keep a trial from harming the notebook: watch it, end it, and describe how it failed.
 
 Standard library only at module level.
 """
@@ -18,25 +18,25 @@ from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.budget import Budget, gib
 
 KEPT_FREE: Final = 0.15
-"""Share of the memory, or of the shared memory, below which what is free must not fall."""
+"""Share of the memory, or of the shared memory, that must stay free."""
 LOOK_SECONDS: Final = 0.1
 KILLED_SECONDS: Final = 2.0
-"""What torch gets to put an iterator away whose workers are dead."""
+"""How long torch may take to close an iterator whose workers are dead."""
 SHUTDOWN_SECONDS: Final = 20.0
-"""The same where they live: torch gives each five seconds to finish what it has in work."""
+"""The same when they are alive: torch gives each worker five seconds to finish its work."""
 
 
 class Watchdog(threading.Thread):
-    """Kills a trial's own workers before memory runs out, and no other process.
+    """Kills a trial's own workers before memory runs out. It never kills another process.
 
-    Started when the workers run already: no worker is forked beside this thread.
+    It is started after the workers, so that no worker is forked while this thread runs.
 
     Parameters
     ----------
     processes
-        The workers, as multiprocessing made them.
+        The workers, as created by multiprocessing.
     memory, shared
-        Return what is free now, in bytes.
+        Return the free memory and the free shared memory, in bytes.
     """
 
     def __init__(
@@ -59,41 +59,42 @@ class Watchdog(threading.Thread):
         self.least_shared_bytes: int | None = None
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Check every 0.1 s until stopped."""
         while self.reason is None:
             self.look()
             if self._stop_asked.wait(LOOK_SECONDS):
                 return
 
     def look(self) -> None:
-        """Look once."""
+        """Check the free memory once; kill the workers when it is too low."""
         for what, floor in self._floors.items():
             free = self._free[what]()
             if free is None:
                 continue
             if what == "shared memory":
-                self.least_shared_bytes = min(free, self.least_shared_bytes or free)
+                least = self.least_shared_bytes
+                self.least_shared_bytes = free if least is None else min(free, least)
             if floor is not None and free < floor:
                 self.reason = f"ended: only {gib(free)} of {what} were left free"
                 kill(self._processes)
                 return
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop the watchdog and wait for its thread."""
         self._stop_asked.set()
         if self.is_alive():
             self.join()
 
 
 def floor_of(free_bytes: int | None, total_bytes: int | None) -> float | None:
-    """Return what must stay free: a share of the whole, or half of what was free where that is less."""
+    """Return the bytes that must stay free: 15 % of the total, at most half of what was free; ``None`` if unknown."""
     if free_bytes is None:
         return None
     return min(KEPT_FREE * (total_bytes or free_bytes), free_bytes / 2)
 
 
 def kill(processes: Sequence[Any]) -> None:
-    """Kill those workers that still run."""
+    """Kill the workers that still run."""
     for process in processes:
         if process.pid is not None and process.exitcode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -101,16 +102,16 @@ def kill(processes: Sequence[Any]) -> None:
 
 
 def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
-    """End a loader's iterator and what is left of its workers.
+    """Close a loader's iterator and end its remaining workers.
 
     Parameters
     ----------
     at_once
-        Don't wait for what workers have in work: it may take long, or for ever.
+        Don't wait for the workers' current batches, which may take long or never finish.
     """
     if at_once:
         with contextlib.suppress(Exception):
-            # Else torch takes their end for a failure, and raises wherever the main thread is.
+            # Otherwise torch takes their end for a failure and raises in the main thread.
             from torch.utils.data._utils.signal_handling import _remove_worker_pids
 
             if iterator._worker_pids_set:
@@ -128,7 +129,7 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
 def from_workers(
     dataset: Any, count: int, method: str, **options: Any
 ) -> Iterator[tuple[Any, list[Any]]]:
-    """Give what workers load of a data set, item by item, and these workers; end them afterwards."""
+    """Yield an iterator over the items that workers load from a dataset, and the workers; end them afterwards."""
     from torch.utils.data import DataLoader
 
     processes: list[Any] = []
@@ -149,14 +150,14 @@ def from_workers(
 
 
 def _shut_down(iterator: Any, seconds: float) -> None:
-    """Let torch end an iterator, for so long.
+    """Let torch close an iterator, and wait at most ``seconds``.
 
-    A worker that was killed may have held a lock that it shares with us, or have left half a batch in the
-    pipe; torch then waits for ever. That wait is left to a thread of its own.
+    A killed worker may have held a lock that it shares with this process, or have left half a batch in the pipe.
+    torch then waits forever. So a separate thread does that wait.
     """
 
     def shut_down() -> None:
-        # A worker that died has been told of before.
+        # A worker's death has already been reported.
         with contextlib.suppress(Exception):
             iterator._shutdown_workers()
 
@@ -175,7 +176,7 @@ RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
 
 
 def failure_words(error: BaseException, processes: Sequence[Any], reason: str | None) -> str:
-    """Return how a trial failed, in a line."""
+    """Return in one line how a trial failed."""
     if reason is not None:
         return reason
     text = str(error).strip()

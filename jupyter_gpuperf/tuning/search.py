@@ -1,7 +1,7 @@
-"""Which setting to try next, and which one to recommend. It measures through a bench, so that tests can simulate one.
+"""Choose which setting to try next, and which one to recommend. Tests can pass a simulated bench.
 
-First what people have and what recipes say; then workers; then pinning, prefetching, order, persistence and the way to
-start; then the finalists in turn. Standard library only.
+The order: the present setting and the recipes; workers; pinning, prefetching, order, persistence and start method;
+then the finalists in turn. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0
-"""Items' 95th percentile over their mean from which deeper prefetching, or any order, may help."""
+"""From this ratio (95th percentile to mean of the items' times), deeper prefetching or any order may help."""
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
-"""Of the time, for what is measured in any case."""
+"""Share of the time for the trials that are always run."""
 FIRST_OF_SLOW: Final = 4
-"""Workers from which a model can be made where each trial is dear, and nothing else was measured."""
+"""Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
 
 
 def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Found:
-    """Search until the time is up, or there is nothing more to try.
+    """Search until the time is up or nothing is left to try.
 
     Parameters
     ----------
     left_seconds
-        Returns the time that is left.
+        Returns the seconds that are left.
     """
     tried = TrialLog(space, bench, left_seconds)
     if _is_slow(tried):
@@ -52,7 +52,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
 
 
 def _is_slow(tried: TrialLog) -> bool:
-    """Tell whether what is measured in any case would take too much of the time: then what may win comes first."""
+    """Return whether the trials that are always run would take too long; then likely winners come first."""
     space = tried.space
     usual = [space.base.but(num_workers=each) for each in FIRST]
     wanted = sum(map(tried.least_seconds, {*usual, *space.named.values()}))
@@ -60,7 +60,7 @@ def _is_slow(tried: TrialLog) -> bool:
 
 
 def _named(tried: TrialLog) -> None:
-    """Measure what people have; what needs no workers, since that is quick; and what recipes say."""
+    """Measure the present setting, then no workers (a quick trial), then the recipes."""
     _measure(tried, "present")
     tried.drain(tried.space.base.but(num_workers=0))
     for role in tried.space.named:
@@ -85,7 +85,7 @@ def _knobs(tried: TrialLog) -> None:
 
 
 def _vary(tried: TrialLog, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
-    """Try a change to what leads; one without workers only where ``alone``."""
+    """Try a change to the leader; to a leader without workers only if ``alone``."""
     best = tried.leader()
     if best is None or tried.is_enough(best):
         return
@@ -94,7 +94,7 @@ def _vary(tried: TrialLog, change: Callable[[Setting], Setting], *, alone: bool 
 
 
 def _persistence(tried: TrialLog) -> None:
-    """Measure what workers that outlive the epoch save, and others that start faster."""
+    """Measure what persistent workers save, and start methods that are faster."""
     space = tried.space
     best = _fastest_once_started(tried)
     if best is None or not best.setting.num_workers or not space.batches:
@@ -111,7 +111,7 @@ def _persistence(tried: TrialLog) -> None:
 
 
 def _fastest_once_started(tried: TrialLog) -> Trial | None:
-    """Return what leads when the start is not counted: workers that persist start once."""
+    """Return the leader when the start is not counted: persistent workers start only once."""
     if any(map(tried.is_enough, tried.measured())):
         return tried.leader()
     return tried.nearest(

@@ -1,4 +1,4 @@
-"""Does a stream give each worker its own part? torch copies it to every worker; dividing it is the stream's own work.
+"""Check whether a stream gives each worker its own part. torch copies it to each worker; the stream must divide itself.
 
 Standard library only at module level.
 """
@@ -18,9 +18,9 @@ MOST_VALUES: Final = 64
 
 
 def is_repeated(subject: Subject, timeout_seconds: float) -> bool | None:
-    """Tell whether two workers give the same items; ``None`` where it can't be told.
+    """Return whether two workers give the same items; ``None`` when that can't be determined.
 
-    Both draw the same random numbers, so that a stream that shuffles is recognised, too.
+    Both draw the same random numbers, so that streams that shuffle are recognized too.
     """
     if default_start_method() != "fork":
         return None
@@ -29,9 +29,11 @@ def is_repeated(subject: Subject, timeout_seconds: float) -> bool | None:
     try:
         with from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
-    except Exception:  # the user's own code; the trials tell what it raises  # noqa: BLE001
+    except Exception:  # the user's own code; the trials report what it raises  # noqa: BLE001
         return None
-    # They come from the two workers in turn.
+    if len(set(found)) == 1:  # equal items prove nothing: shards may have the same labels
+        return None
+    # The items come from the two workers alternately.
     return len(found) >= 2 and found[0::2][: len(found) // 2] == found[1::2]
 
 

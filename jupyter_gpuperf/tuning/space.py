@@ -1,4 +1,4 @@
-"""What a search has to choose from on this machine, and what it found. Standard library only at module level."""
+"""Search space on this machine, and the result of a search. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from jupyter_gpuperf.tuning.trial import Trial
 MOST_WORKERS: Final = 64
 LEAST_COMPUTING: Final = 0.03
 BEYOND: Final = 1.5
-"""More workers than would fill the processors by this factor are not tried."""
+"""Don't try more workers than would fill the CPUs by this factor."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """What there is to choose from.
+    """The search space.
 
     Attributes
     ----------
     named
-        Role → a setting that is measured in any case: ``present``, ``golden``, ``kept``.
+        Role → a setting that is always measured: ``present``, ``golden``, ``kept``.
     base
-        What the search starts from: prefetch factor, pinning, start method.
+        The setting that the search starts from: prefetch factor, pinning, start method.
     step_seconds
-        Of the training step; ``None`` where the fastest loader is wanted.
+        Seconds of the training step; ``None`` when the fastest loader is wanted.
     batches
-        In an epoch; ``None`` where nothing tells.
+        Batches per epoch; ``None`` when unknown.
     batch_seconds
         Seconds per batch in one process; added to a trial's cost.
     computing
@@ -46,9 +46,9 @@ class Space:
     pinning
         Whether there is a device to pin for.
     start_methods
-        Others that may be used.
+        Other start methods that may be used.
     any_order
-        Whether this torch can hand over batches out of order.
+        Whether this torch can return batches out of order.
     """
 
     named: Mapping[str, Setting]
@@ -68,12 +68,12 @@ class Space:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The trials in the order they were made, and the recommended one."""
+    """The trials in the order they were run, and the recommended one."""
 
     trials: Sequence[Trial]
     best: Trial | None
     enough: bool | None
-    """Whether the step waits for less than the bound; ``None`` without a step, or without time to run it."""
+    """Whether the step waits for less than the limit; ``None`` without a step, or without time to run it."""
     cut_short: bool
 
 
@@ -85,14 +85,14 @@ def build_space(
     step: Step | None,
     step_seconds: float | None,
 ) -> Space:
-    """Return the space.
+    """Return the search space.
 
     Parameters
     ----------
     kept
-        What was recommended before.
+        The setting recommended before.
     start_method
-        What items were looked at with, where forking can't be used.
+        Start method that the probe used when forking was not possible; otherwise ``None``.
     """
     from torch.utils.data import DataLoader
 
@@ -129,7 +129,7 @@ def build_space(
 
 
 def _other_start_methods(method: str | None, looked: Probe) -> list[str]:
-    """Return cheaper ways to start workers than the one in use."""
+    """Return start methods that are cheaper than the one in use."""
     used = method or default_start_method()
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     return ["fork"] if used != "fork" and can_fork and not looked.uses_cuda else []

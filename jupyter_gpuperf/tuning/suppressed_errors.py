@@ -11,13 +11,13 @@ from typing import Final
 
 COMPLAINING: Final = "DataLoaderIter.__del__"
 PINNING: Final = "_pin_memory_loop"
-"""What a thread runs that takes batches over from workers; a name of a thread says so."""
+"""Function of the thread that receives batches from workers; the thread's name contains it."""
 ENDS: Final = (OSError, EOFError)
 
 
 @contextlib.contextmanager
 def thrown_away_quietly() -> Iterator[None]:
-    """Collect such iterators before this ends, without a traceback in the notebook; report all else as before."""
+    """Collect such iterators before the context ends, without a traceback in the notebook; report all other errors."""
     unraisable_before, thread_before = sys.unraisablehook, threading.excepthook
     users_threads = set(threading.enumerate())
 
@@ -27,7 +27,7 @@ def thrown_away_quietly() -> Iterator[None]:
 
     def in_thread(what: threading.ExceptHookArgs) -> None:
         ours = what.thread is not None and what.thread not in users_threads
-        # A worker that is killed while it hands a batch over resets the connection.
+        # A worker killed while it sends a batch resets the connection.
         if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, ENDS)):
             thread_before(what)
 

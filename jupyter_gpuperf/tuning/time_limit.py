@@ -1,7 +1,7 @@
-"""Ends what does not end by itself: a data set that hangs must not hang the notebook.
+"""End code that does not end by itself: a dataset that hangs must not hang the notebook.
 
-A timer's signal interrupts Python, and waits inside the system, wherever the main thread is. In other threads, and
-where there are no such signals, only what looks at the clock by itself ends in time. Standard library only.
+A timer signal interrupts Python code and system calls of the main thread. In other threads, and without such signals,
+only code that checks the clock itself ends in time. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from jupyter_gpuperf.benchmarks.declaration import Context
 RING_SECONDS: Final = 0.25
 SAY_SECONDS: Final = 0.2
 AGAIN_SECONDS: Final = 1.0
-"""Some code catches everything and goes on; then it is told again."""
+"""Some code catches every exception and continues; then the alarm raises again after this time."""
 
 
 class TimeIsUp(BaseException):
-    """The limit has passed. Not an ``Exception``: data sets that catch those and try again are common."""
+    """The limit has passed. Not an ``Exception``: many datasets catch those and try again."""
 
 
 class Alarm:
-    """Limits on time, one within the other; while it rings, something else can be looked at.
+    """Nested time limits. While it runs, it also calls a function regularly.
 
     Parameters
     ----------
     look
-        Called a few times a second in the main thread, wherever that is; may raise to end what runs.
+        Called a few times per second in the main thread, wherever it is; may raise to end the running code.
     """
 
     def __init__(self, look: Callable[[], object] = lambda: None) -> None:
@@ -53,13 +53,13 @@ class Alarm:
             handler, (left, interval), began = self._before
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, handler)
-            if left:  # the user's own timer ran on meanwhile; what is due by now is due at once
+            if left:  # the user's own timer kept running; if it is overdue, it fires at once
                 left = max(left - (time.monotonic() - began), 0.001)
             signal.setitimer(signal.ITIMER_REAL, left, interval)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Raise :class:`TimeIsUp` in what takes longer."""
+        """Raise :class:`TimeIsUp` in the body when it takes longer than ``seconds``."""
         self._ends.append(time.monotonic() + seconds)
         try:
             yield
@@ -68,7 +68,7 @@ class Alarm:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Stay silent, for what must not be left half done."""
+        """Suppress the alarm in code that must not be left half done."""
         self._held += 1
         try:
             yield
@@ -88,7 +88,7 @@ class Alarm:
 
 
 def _forks(frame: FrameType | None) -> bool:
-    """Tell whether a process is being started: what is raised there is lost, or leaves half a process."""
+    """Return whether a process is being started: an exception there is lost, or leaves half a process."""
     while frame is not None:
         if frame.f_code.co_name == "_launch":
             return True
@@ -97,7 +97,7 @@ def _forks(frame: FrameType | None) -> bool:
 
 
 class Countdown:
-    """The time that is left, and saying so."""
+    """The remaining time, and progress reports."""
 
     def __init__(self, budget_seconds: float, context: Context) -> None:
         self._budget, self._context = budget_seconds, context
@@ -110,18 +110,18 @@ class Countdown:
         return self._budget - self.passed()
 
     def passed(self) -> float:
-        """Return the seconds since the beginning."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._began
 
     def say(self, words: str) -> None:
-        """Say what is going on."""
+        """Report what is going on, at most every 0.2 s."""
         self._words = words
         if time.monotonic() - self._said >= SAY_SECONDS:
             with self.alarm.held():
                 self.look()
 
     def look(self) -> None:
-        """Say again what is going on, and see whether it is still wanted."""
+        """Report progress again; raises when the job was cancelled."""
         self._said = time.monotonic()
         left = max(0.0, self.left())
         ratio = min(1.0, self.passed() / self._budget)

@@ -1,6 +1,6 @@
-"""One setting, measured: how fast it is, how long a training step waits, and what it takes of the machine.
+"""The measured figures of one setting: its speed, the training step's wait, and the resources it uses.
 
-Standard library only at module level, but for psutil.
+Standard library only at module level, except psutil.
 """
 
 from __future__ import annotations
@@ -25,44 +25,44 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 N = TypeVar("N", int, float)
 
 FEWEST_TIMED: Final = 3
-"""Blocks of a trial, however long they take."""
+"""Fewest blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
 FIGURES: Final = (
     *("batches_per_second", "wait_ratio", "step_seconds", "startup_seconds", "restart_seconds"),
     *("cpu_cores", "machine_busy_ratio", "memory_bytes", "shared_memory_bytes"),
     *("aborted", "error"),
 )
-"""Of a trial's plain data, what has the name that it has here."""
+"""Fields of a trial's plain data that have the same name as the attribute."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Trial:
-    """A setting and what was found.
+    """A setting and its measured figures.
 
     Attributes
     ----------
     blocks
-        Seconds a batch while nothing else is done, of each block of whole rounds.
+        Seconds per batch while nothing else is done; one value per block of whole rounds.
     waits
-        Seconds that the step waited for a batch, mean of each block; empty without a step.
+        Seconds that the step waited for a batch; the mean of each block. Empty without a step.
     step_seconds
-        Mean of the step in that run.
+        Mean seconds of the step in that run.
     cpu_cores
-        Processors' worth of time that the workers used; without workers this process.
+        CPU cores' worth of time that the workers used; this process's when there are no workers.
     machine_busy_ratio
-        Share of the machine's processor time that anybody used.
+        Share of the machine's CPU time that any process used.
     memory_bytes
-        What the workers hold alone, together.
+        Unique memory of all workers together.
     shared_memory_bytes
-        What batches in flight took of shared memory at most.
+        Peak shared memory of the batches in flight.
     restart_seconds
-        From a new epoch's beginning to its first batch while workers persist.
+        Seconds from the start of a new epoch to its first batch, with persistent workers.
     error
         Why there is no rate.
     aborted
-        It was clearly slower than the best so far, and given up early.
+        Whether it was stopped early because it was clearly slower than the best so far.
     out_of_time
-        The time for all was up before anything was measured, which says nothing of the setting.
+        Whether the total time was up before anything was measured, which says nothing about the setting.
     """
 
     setting: Setting
@@ -83,12 +83,12 @@ class Trial:
 
     @property
     def batch_seconds(self) -> Interval | None:
-        """Seconds a batch; ``None`` where it could not be measured."""
+        """Seconds per batch; ``None`` when it could not be measured."""
         return interval_of(self.blocks)
 
     @property
     def batches_per_second(self) -> Interval | None:
-        """The rate. Of two blocks the interval may reach down to zero seconds: it is cut at a tenth of the mean."""
+        """Batches per second. With two blocks the interval may reach zero seconds; it is cut at a tenth of the mean."""
         seconds = self.batch_seconds
         if seconds is None:
             return None
@@ -101,14 +101,14 @@ class Trial:
         return {name: value / step for name, value in found.items()} if found and step else None
 
     def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
-        """Return what an epoch takes by what was measured: start-up, then as many times step or load."""
+        """Return the seconds of an epoch by the measured figures: start-up, then the step or the load per batch."""
         if not self.blocks or not batches:
             return None
         each = self.each_seconds(step_seconds)
         return self.start_seconds + max(0, batches - 1) * each
 
     def each_seconds(self, step_seconds: float | None) -> float:
-        """Return what a step takes with its wait, start-up apart."""
+        """Return the seconds of a step with its wait, without start-up."""
         load = statistics.fmean(self.blocks)
         if step_seconds is None:
             return load
@@ -118,13 +118,13 @@ class Trial:
 
     @property
     def start_seconds(self) -> float:
-        """From an epoch's beginning to its first batch; with persistent workers of the second epoch."""
+        """Seconds from an epoch's start to its first batch; with persistent workers, those of the second epoch."""
         if self.setting.persistent_workers and self.restart_seconds is not None:
             return self.restart_seconds
         return self.startup_seconds or 0.0
 
     def to_dict(self, batches: int | None, step_seconds: float | None) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the trial as plain data."""
         return {
             **self.setting.to_dict(),
             **{name: getattr(self, name) for name in FIGURES},
@@ -136,11 +136,11 @@ class Trial:
 
 
 def interval_of(blocks: Sequence[float]) -> Interval | None:
-    """Return the mean with its interval; of one block alone none, of few Student's."""
+    """Return the mean with its interval: ``None`` for fewer than two blocks, Student's t for few."""
     return None if len(blocks) < 2 else dict(_interval(tuple(blocks)))
 
 
-@functools.lru_cache(256)  # it is asked for again and again, and takes thousands of resamples
+@functools.lru_cache(256)  # requested repeatedly, and takes thousands of resamples
 def _interval(blocks: tuple[float, ...]) -> Interval:
     if len(blocks) < FEWEST_BLOCKS <= len(STUDENT_T):
         return mean_of_few(blocks)
@@ -148,18 +148,18 @@ def _interval(blocks: tuple[float, ...]) -> Interval:
 
 
 def slower(trial: Trial, other: Trial) -> bool:
-    """Tell whether batches clearly take longer: the intervals stay apart."""
+    """Return whether batches clearly take longer: the intervals don't overlap."""
     mine, theirs = trial.batch_seconds, other.batch_seconds
     return mine is not None and theirs is not None and mine["low"] > theirs["high"]
 
 
 class Usage:
-    """What the workers use of the machine between two looks.
+    """Resources that the workers use from the creation of this object on.
 
     Parameters
     ----------
     pids
-        The workers; empty where this process loads by itself.
+        Process ids of the workers; empty when this process loads the data itself.
     """
 
     def __init__(self, pids: Sequence[int]) -> None:
@@ -177,20 +177,20 @@ class Usage:
         self._machine = psutil.cpu_times()
 
     def machine_busy_ratio(self) -> float | None:
-        """Return the share of the machine's processor time that anybody used since the beginning."""
+        """Return the share of the machine's CPU time that any process used since creation; ``None`` when unknown."""
         now, then = self._psutil.cpu_times()._asdict(), self._machine._asdict()
-        # Guests' time is within their users'.
+        # Guest time is already included in user time.
         spent = {name: now[name] - then[name] for name in now if not name.startswith("guest")}
         idle, whole = spent["idle"] + spent.get("iowait", 0.0), sum(spent.values())
         return min(1.0, max(0.0, 1 - idle / whole)) if whole > 0 else None
 
     def memory_bytes(self) -> int | None:
-        """Return what the workers hold alone, together; ``None`` where there are none, or nothing tells."""
+        """Return the unique memory of all workers together; ``None`` without workers or when unknown."""
         found = [] if self._here else self._of_each(lambda each: each.memory_full_info().uss)
         return sum(found) if found else None
 
     def _of_each(self, ask: Callable[[Any], N]) -> list[N]:
-        """Return what is known of those processes that answer."""
+        """Return the value of each process that answers."""
         found = []
         for process in self._processes:
             with contextlib.suppress(self._errors, AttributeError):
@@ -198,11 +198,11 @@ class Usage:
         return found
 
     def cpu_seconds(self) -> float:
-        """Return the processor time since the beginning."""
+        """Return the CPU seconds used since creation."""
         return max(0.0, sum(self._of_each(_cpu_seconds)) - self._cpu)
 
     def storage_bytes(self) -> int:
-        """Return what was read from storage since the beginning."""
+        """Return the bytes read from storage since creation."""
         return max(0, sum(self._of_each(_storage_bytes)) - self._stored)
 
 

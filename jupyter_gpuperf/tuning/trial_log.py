@@ -1,4 +1,4 @@
-"""The trials so far: which one leads, and whether it is enough. Standard library only."""
+"""The trials so far: which one leads, and whether it is fast enough. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from jupyter_gpuperf.tuning.space import Space
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, slower
 
 WAIT_RATIO: Final = 0.02
-"""A step that waits for less than this share of its own time does not wait."""
+"""A step that waits for less than this share of its own time counts as not waiting."""
 NEAR_RATIO: Final = 0.02
-"""Settings whose times differ by less than this are told apart by what they cost."""
+"""Settings whose times differ by less than this are compared by their cost."""
 ROOM_RATIO: Final = 0.95
-"""A loader that is to keep up with a step must be this much faster: times vary."""
+"""To keep up with a step, a loader must take at most this share of its time, because times vary."""
 SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.25
-"""Of the whole time, kept for the finalists."""
+"""Share of the total time reserved for the finalists."""
 FINAL_SHARE_WITH_STEP: Final = 0.4
 
 
 class TrialLog:
-    """Makes trials, each setting once, and judges them.
+    """Runs trials, one per setting, and judges them.
 
     Parameters
     ----------
     left_seconds
-        Returns the time that is left.
+        Returns the seconds that are left.
     """
 
     def __init__(self, space: Space, bench: Bench, left_seconds: Callable[[], float]) -> None:
@@ -39,11 +39,11 @@ class TrialLog:
         self.cut_short = False
 
     def drain(self, setting: Setting) -> Trial | None:
-        """Return a setting's trial, made now where there is none; ``None`` where no time is left."""
+        """Return a setting's trial; run it now if there is none. ``None`` when no time is left."""
         if setting in self.trials:
             return self.trials[setting]
         share = FINAL_SHARE if self.space.step is None else FINAL_SHARE_WITH_STEP
-        # What comes first may be all that there is time for.
+        # The first trial may be the only one there is time for.
         wanted = self.least_seconds(setting) if self.trials else 0.0
         if self.left() - wanted < share * self.all_seconds:
             self.cut_short = True
@@ -60,14 +60,14 @@ class TrialLog:
         return trial
 
     def least_seconds(self, setting: Setting) -> float:
-        """Return what a trial takes at least, the start apart: what lies ready, and the fewest blocks of whole rounds."""
+        """Return the least seconds of a trial without its start: the prefetched batches and the fewest blocks."""
         if not setting.num_workers:
             return (2 + FEWEST_TIMED) * self.space.batch_seconds
         rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_TIMED
         return rounds * self.round_seconds(setting.num_workers)
 
     def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
-        """Return the same of a trial beside the training step."""
+        """Return the least seconds of a trial with the training step."""
         workers = max(1, setting.num_workers)
         load = self.round_seconds(workers)
         if not setting.num_workers:
@@ -75,12 +75,12 @@ class TrialLog:
         return load + FEWEST_TIMED * max(load, workers * step_seconds)
 
     def round_seconds(self, workers: int) -> float:
-        """Return how long workers take for one batch each, as far as looking at items told."""
+        """Return the seconds that workers take for one batch each, estimated from the probe."""
         crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
         return crowded * self.space.batch_seconds
 
     def again(self, trial: Trial) -> None:
-        """Measure a setting anew: something else ran then."""
+        """Measure a setting again because something else ran meanwhile. Keep the old trial if that fails."""
         del self.trials[trial.setting]
         made = self.drain(trial.setting)
         if made is None or made.error is not None:
@@ -93,12 +93,12 @@ class TrialLog:
         return [each for each in self.trials.values() if each.error is None and each.blocks]
 
     def epoch_seconds(self, trial: Trial) -> float:
-        """Return what counts: an epoch's time per batch, with its start as far as that is known."""
+        """Return the figure to compare: an epoch's seconds per batch, including its start as far as known."""
         each = trial.each_seconds(self.space.step_seconds)
         return each + (trial.start_seconds / self.space.batches if self.space.batches else 0.0)
 
     def is_enough(self, trial: Trial | None) -> bool:
-        """Tell whether a setting would keep up with the step, as far as its rate tells."""
+        """Return whether a setting would keep up with the step, judging by its rate."""
         goal = self.space.step_seconds
         if trial is None or goal is None or trial.error is not None or not trial.blocks:
             return False
@@ -106,7 +106,7 @@ class TrialLog:
         return load_seconds(trial) <= bound * goal
 
     def leader(self) -> Trial | None:
-        """Return what is best so far: the cheapest that is enough, else the fastest."""
+        """Return the best trial so far: the cheapest that is fast enough, otherwise the fastest."""
         enough = [each for each in self.measured() if self.is_enough(each)]
         if enough:
             return min(enough, key=cost_of)
@@ -115,7 +115,7 @@ class TrialLog:
     def nearest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
     ) -> Trial | None:
-        """Return the cheapest of those that can't be told from the fastest, or hardly."""
+        """Return the cheapest of the trials that are as fast as the fastest, or nearly so; ``None`` without trials."""
         if not trials:
             return None
         seconds_of = seconds_of or self.epoch_seconds
@@ -126,10 +126,10 @@ class TrialLog:
 
 
 def cost_of(trial: Trial) -> tuple[object, ...]:
-    """Return what sorts trials by what their settings take of the machine."""
+    """Return a sort key: the resources that a trial's setting takes."""
     return trial.setting.cost
 
 
 def load_seconds(trial: Trial) -> float:
-    """Return the mean time of a batch while nothing else is done."""
+    """Return the mean seconds of a batch while nothing else is done."""
     return statistics.fmean(trial.blocks)

@@ -1,6 +1,6 @@
-"""Tunes a loader from end to end: look at items, search, say what was found.
+"""Tune a loader from end to end: probe items, search, report the outcome.
 
-Standard library only at module level, but for what trials need.
+Standard library only at module level, except what trials need.
 """
 
 from __future__ import annotations
@@ -55,33 +55,33 @@ def tune_loader(
     on_trial: Callable[[Trial], object] = lambda trial: None,
     names: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Tune; see the module.
+    """Find the best settings for a loader on this machine.
 
     Parameters
     ----------
     given
-        A DataLoader, something that wraps one, or a data set.
+        A DataLoader, an object that wraps one, or a dataset.
     name
-        What the notebook calls it.
+        Its name in the notebook.
     on_trial
-        Takes each trial of a rate when it has ended.
+        Called with each trial of a rate when it has ended.
     names
-        The notebook's: the code calls the user's objects by them.
+        The notebook's names, by which the generated code refers to the user's objects.
 
     Raises
     ------
     BadRequest
-        ``not_a_loader``, ``batch_size_is_fixed``, ``sampler_not_copied``, or what was asked for is out of range.
+        ``not_a_loader``, ``batch_size_is_fixed``, ``sampler_not_copied``, or a request that is out of range.
     GpuPerfError
-        ``data_set_failed``: no item came; with the reason.
+        ``data_set_failed``: no item could be loaded; with the reason.
     Unavailable
-        ``no_time``: the data set did not answer in time, or a batch takes longer than all the time there is.
+        ``no_time``: the dataset did not answer in time, or a batch takes longer than the total time.
     """
     import torch
 
     clock = Countdown(wanted.budget_seconds, context)
     with (
-        # Outermost: nothing rings while all that the step changed, and the random states, are put back.
+        # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
         kept(torch, Roots.of_step(wanted.step)) as before,
         _quiet(),
         thrown_away_quietly(),
@@ -105,7 +105,7 @@ def tune_loader(
 
 @dataclass
 class _Tuning:
-    """One tuning at work."""
+    """One tuning in progress."""
 
     subject: Subject
     wanted: TuneRequest
@@ -187,7 +187,7 @@ class _Tuning:
         wanted = self.wanted
         if wanted.target_rate is not None:
             seconds = 1 / wanted.target_rate
-            # It computes nothing, as a GPU does for the processor.
+            # Sleep, because a step on the GPU leaves the CPU free.
             return lambda batch: time.sleep(seconds), seconds
         if wanted.step is None:
             return None, None
@@ -245,7 +245,7 @@ class _Tuning:
         )
 
     def _environment(self) -> dict[str, Any]:
-        """Return where it was measured, and what tells this data set from another."""
+        """Return the environment, and the facts that identify the dataset."""
         import torch
 
         kind = type(self.subject.dataset)
@@ -261,12 +261,12 @@ class _Tuning:
         try:
             with self.clock.alarm.within(CODE_SECONDS):
                 return self.subject.code(setting)
-        except TimeIsUp:  # what was measured is not lost for it
+        except TimeIsUp:  # keep the measurements all the same
             return refusal("The time was up before a loader like yours was built.", setting)
 
 
 def _failures(found: Found) -> list[str]:
-    """Return why, each reason once with the setting that met it first."""
+    """Return the failures, each reason once with the first setting that met it."""
     first: dict[str, str] = {}
     for each in found.trials:
         if each.error:

@@ -1,4 +1,4 @@
-"""What was found, in words: what is gained, what is the limit now, and what to do about it. Standard library only."""
+"""Put the outcome into words: what is gained, what is the bottleneck, and what to do. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from jupyter_gpuperf.tuning.trial import Trial, slower
 from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
 
 BUSY_RATIO: Final = 0.85
-"""Of the processors that there are: more than that in use, and they are the limit."""
+"""When this share of the available CPUs is in use, they are the bottleneck."""
 MACHINE_BUSY_RATIO: Final = 0.95
 OTHERS_RATIO: Final = 0.25
-"""Share of the processors that others may use before the figures are doubted."""
+"""Share of the CPUs that other processes may use before the figures are in doubt."""
 BLOCKED_RATIO: Final = 0.5
 COMPUTING_RATIO: Final = 0.9
-"""Of the workers' number: with more than that many processors in use, their own computing is the limit."""
+"""When workers use this share of a CPU each, their own computing is the bottleneck."""
 
 LESS_COMPUTING: Final = (
     "Compute less per item: decode with a faster library, store images in the size that is trained with, "
@@ -34,7 +34,7 @@ FEWER_BYTES: Final = "Hand over less: uint8 instead of float32 is a quarter; or 
 
 
 class Limit(NamedTuple):
-    """What bounds a setting, and what to do."""
+    """The bottleneck of a setting, and what to do about it."""
 
     code: str
     summary: str
@@ -42,7 +42,7 @@ class Limit(NamedTuple):
 
 
 def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budget) -> Limit:
-    """Return what bounds the recommended setting."""
+    """Return the bottleneck of the recommended setting."""
     if found.enough:
         return Limit("step", "The training step itself: the loader keeps up with it.", [])
     if (found_there := _of_processors(best, probe, budget)) is not None:
@@ -62,7 +62,7 @@ def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budg
 
 
 def _of_processors(best: Trial, probe: Probe, budget: Budget) -> Limit | None:
-    """Return the limit where it is the processors: this loader's use of them, or others'."""
+    """Return the limit if the CPUs are the bottleneck, used by this loader or by others; otherwise ``None``."""
     cores, workers = best.cpu_cores or 0.0, best.setting.num_workers
     item_ms = 1000 * probe.item_cpu_seconds
     advice = [LESS_COMPUTING, ON_THE_GPU]
@@ -79,7 +79,7 @@ def _of_processors(best: Trial, probe: Probe, budget: Budget) -> Limit | None:
     if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
         words = f"Other processes: all {budget.seen_cpus} processors are busy, {cores:.1f} of them with this loader."
         return Limit("others", words, ["Tune again when the machine is quiet."])
-    # Workers that wait for their batches to be taken over don't compute all the time.
+    # Workers that wait for their batches to be received don't compute all the time.
     if workers and cores >= COMPUTING_RATIO * workers:
         words = f"Computing: the {workers} workers do nothing else; an item takes {item_ms:.2g} ms of a processor."
         return Limit("cpu", words, advice)
@@ -87,7 +87,7 @@ def _of_processors(best: Trial, probe: Probe, budget: Budget) -> Limit | None:
 
 
 def summary_of(best: Trial, found: Found, space: Space) -> list[str]:
-    """Return the recommendation in sentences, the number first."""
+    """Return the recommendation in sentences, the figure first."""
     said = [_first_words(best, space)]
     for role, name in (("present", "your present setting"), ("golden", "the common recipe")):
         other = next((each for each in found.trials if role in each.roles), None)
@@ -138,7 +138,7 @@ def _capital(words: str) -> str:
 
 
 def doubts(probe: Probe, budget: Budget, best: Trial) -> list[str]:
-    """Return what the user should know beside the trials."""
+    """Return what the user should know besides the trials."""
     said = []
     if probe.cv_threads > 1 and best.setting.num_workers > 1:
         said.append(
@@ -182,7 +182,7 @@ REGIMES: Final = {
 
 
 def regime_words(regime: str, subject: Subject) -> str:
-    """Return the regime in a sentence or two."""
+    """Return the regime in one or two sentences."""
     words, batches = REGIMES[regime], subject.batches_per_epoch
     if subject.is_stream:
         return f"{words} Each trial began the stream anew."

@@ -1,4 +1,4 @@
-"""How many workers: led by a model of few trials, checked at its neighbours. Standard library only."""
+"""Search the number of workers, guided by a model of few trials and checked at neighbors. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, TrialLog, l
 MOST_TRIALS: Final = 9
 FIRST: Final = (0, 1, 2)
 FARTHEST: Final = 4
-"""Times the most workers tried: a model of a few knows nothing of what limits many."""
+"""Try at most this many times the most workers tried: a model of a few workers can't predict what limits many."""
 NEAR: Final = 8
-"""A count that differs from a tried one by less than an eighth would say nothing new."""
+"""A count that differs from a tried one by less than an eighth adds no information."""
 HOPELESS_RATIO: Final = 1.1
-"""Where the model promises workers no more than this times what none need, they are left."""
+"""Stop when the model predicts no better than this multiple of the time without workers."""
 
 FALLS_SHORT_RATIO: Final = 1.1
-"""What should be faster than the best by more than this was disturbed, or the model is wrong: once more will tell."""
+"""A trial predicted to beat the best by this factor is measured again: it was disturbed, or the model is wrong."""
 FEWEST_OTHERS: Final = 2
 
 
 class WorkerSearch:
-    """Varies the workers alone; all else is as in the space's base."""
+    """Varies only the number of workers; all other settings come from the space's base."""
 
     def __init__(self, tried: TrialLog) -> None:
         self._tried, self._space = tried, tried.space
         self._again: set[Setting] = set()
 
     def run(self, first: Sequence[int] = FIRST) -> None:
-        """Search until the neighbours are known, or the fewest that are enough.
+        """Search until the neighbors of the best are known, or the fewest workers that are enough.
 
         Parameters
         ----------
         first
-            Workers to begin with; none where a model can be made of what was measured already.
+            Numbers of workers to start with; empty when existing trials are enough for a model.
         """
         for workers in first:
             if workers > self._space.most_workers:
@@ -56,7 +56,7 @@ class WorkerSearch:
         return self._space.base.but(num_workers=workers)
 
     def _curve(self) -> dict[int, Trial]:
-        """Return workers → trial, of those that differ in nothing else."""
+        """Return workers → trial, for the trials that differ from the base only in workers."""
         found = {
             each.setting.num_workers: each
             for each in self._tried.measured()
@@ -65,7 +65,7 @@ class WorkerSearch:
         return dict(sorted(found.items()))
 
     def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> Model | None:
-        # Fall back to trials that differ in other settings: they still tell of the workers.
+        # Fall back to trials that differ in other settings: they still show the effect of workers.
         others = {each.setting.num_workers: each for each in self._tried.measured()}
         known = {**others, **curve}.items()
         times = {count: load_seconds(each) for count, each in known if count not in (0, without)}
@@ -73,7 +73,7 @@ class WorkerSearch:
         return fit(times, cpus=space.cpus, computing=space.computing) if times else None
 
     def _next(self) -> int | None:
-        """Return how many to try next: the model's best, then its neighbours; ``None`` when all is known."""
+        """Return how many to try next: the model's best, then its neighbors; ``None`` when nothing is left to try."""
         curve = self._curve()
         model = self._model(curve)
         if model is None or self._is_hopeless(model, curve):
@@ -101,7 +101,7 @@ class WorkerSearch:
         return model.seconds(model.best(most)) > HOPELESS_RATIO * load_seconds(curve[0])
 
     def _around(self, best: int, workers: Sequence[int]) -> list[int]:
-        """Return the neighbours to try: far where nothing is known, near where there is."""
+        """Return the neighbors to try: far where nothing is known, otherwise near."""
         above = min((each for each in workers if each > best), default=None)
         below = max((each for each in workers if each < best), default=0)
         near = max(1, best // 4)
@@ -120,13 +120,13 @@ class WorkerSearch:
         return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
 
     def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
-        """Return what to try between the most workers that are too few and the fewest that are enough."""
+        """Return a count between the most workers that are too few and the fewest that are enough, if it is new."""
         failed = max((count for count in curve if count < reached), default=0)
         middle = (failed + reached) // 2
         return middle if failed < middle < reached and self._is_new(middle) else None
 
     def _as_many_as_lead(self) -> int | None:
-        """Return as many as lead with other knobs, where they were not tried: they may owe it to their number alone."""
+        """Return the leader's number of workers if the base was not tried with it: that number may explain the lead."""
         measured = self._tried.measured()
         curve = self._curve().values()
         if not measured or not curve:
@@ -138,7 +138,7 @@ class WorkerSearch:
         return workers if leads and self._is_new(workers) else None
 
     def _again_where_disturbed(self) -> bool:
-        """Measure again, once, what is slower than its neighbours allow: something else ran then."""
+        """Measure once more what is slower than its neighbors allow, because something else ran meanwhile."""
         curve = {count: each for count, each in self._curve().items() if count}
         for count, trial in curve.items():
             if trial.setting not in self._again and (
@@ -150,7 +150,7 @@ class WorkerSearch:
         return False
 
     def _falls_short(self, count: int, curve: Mapping[int, Trial]) -> bool:
-        """Tell whether it would be the best by far, if the others tell the truth."""
+        """Return whether, by a model of the other trials, this one should be the best by far."""
         others = {each: trial for each, trial in curve.items() if each != count}
         if len(others) < FEWEST_OTHERS or (model := self._model(others, without=count)) is None:
             return False
@@ -159,7 +159,7 @@ class WorkerSearch:
 
 
 def _is_bent(count: int, curve: Mapping[int, Trial]) -> bool:
-    """Tell whether it is clearly slower than both fewer and more workers."""
+    """Return whether it is clearly slower than both fewer and more workers."""
     counts = sorted(curve)
     place = counts.index(count)
     sides = [curve[each].batch_seconds for each in (*counts[:place][-1:], *counts[place + 1 :][:1])]

@@ -1,6 +1,6 @@
 import type { Interval } from './api/generated';
 
-/** A number made readable, and its unit apart, so that a view can style them. */
+/** A formatted number and its unit, separate so that a view can style them. */
 export interface IFigure {
   readonly text: string;
   readonly unit: string;
@@ -13,7 +13,7 @@ export function plain({ text, unit }: IFigure): string {
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P'];
-/** Rates are given in powers of a thousand, as links and data sheets are. */
+/** Rates use powers of a thousand, as links and data sheets do. */
 const RATES: Record<string, string> = {
   bytes_per_second: 'B/s',
   flops_per_second: 'FLOP/s',
@@ -28,7 +28,7 @@ const SYMBOLS: Record<string, string> = {
   mhz: 'MHz'
 };
 
-/** Make a reading readable. Digits are chosen so that the width hardly changes. */
+/** Format a reading. The number of digits is chosen so that the width hardly changes. */
 export function formatReading(value: number, unit: string): IFigure {
   switch (unit) {
     case 'bytes':
@@ -61,7 +61,7 @@ function formatRate(value: number, unit: string): IFigure {
   };
 }
 
-/** The value in the largest of the units that it reaches, and which of them that is. */
+/** The value in the largest unit that it reaches, and the index of this unit. */
 function scaledBy(
   step: number,
   value: number,
@@ -94,7 +94,7 @@ export function significant(value: number): string {
   return value.toFixed(Math.min(digits, 6));
 }
 
-/** Used and total in the unit of the total: `12.3` and `of 80 GiB`; `of` says it in a language. */
+/** Used and total in the unit of the total: `12.3` and `of 80 GiB`; `of` translates the second part. */
 export function formatShare(
   used: number,
   total: number,
@@ -113,7 +113,7 @@ export function formatShare(
   };
 }
 
-/** The most characters that a reading takes below `top`, so that its place can be kept. */
+/** The maximum number of characters of a reading below `top`, to reserve space for it. */
 export function widestOf(top: number | null, unit: string): number {
   const least = 2;
   if (top === null) {
@@ -124,7 +124,7 @@ export function widestOf(top: number | null, unit: string): number {
     : Math.max(least, formatReading(top, unit).text.length);
 }
 
-/** The widest that a figure of this unit gets where its top is not known; null for a mere number. */
+/** The widest figure of this unit if its maximum is not known; null for a number without unit. */
 export function widestReading(unit: string): IFigure | null {
   if (unit === 'bytes') {
     return { text: '888.8', unit: 'GiB' };
@@ -158,12 +158,12 @@ const UNITS = [
   'mhz'
 ];
 
-/** The unit that a figure's name wears. */
+/** The unit in a figure's name. */
 export function unitOf(name: string): string {
   return UNITS.find(unit => name.endsWith(`_${unit}`)) ?? '';
 }
 
-/** Puts words into the reader's language. */
+/** Translates a text into the reader's language. */
 export type Translate = (words: string) => string;
 
 const IN_ENGLISH: Translate = words => words;
@@ -223,7 +223,7 @@ export function formatInterval(
   };
 }
 
-/** Thousands apart by a thin space, small numbers with three digits. */
+/** Thousands separated by a thin space; small numbers with three digits. */
 export function grouped(value: number): string {
   if (Math.abs(value) < 1000) {
     return significant(value);

@@ -1,4 +1,4 @@
-// First: all of our own code lies together then, and compresses the better for it.
+// Imported first: this keeps our own code together, which compresses better.
 import 'uplot';
 
 import { modelPlugin } from './plugins/model';

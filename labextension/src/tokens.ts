@@ -11,7 +11,7 @@ import type { TrainingModel } from './model/training';
 /** The namespace of translations, settings and state. */
 export const NAMESPACE = 'jupyter_gpuperf';
 
-/** Where the settings live. */
+/** The id under which the settings are stored. */
 export const PLUGIN_ID = 'jupyter-gpuperf:plugin';
 
 /** The ids of all commands. */
@@ -20,7 +20,7 @@ export const CommandIDs = {
   openDashboard: 'gpuperf:open-dashboard'
 } as const;
 
-/** What the plugins share: one stream and one list of jobs, however many views there are. */
+/** Shared by the plugins: one stream and one list of jobs, however many views there are. */
 export interface IGpuPerf {
   readonly live: LiveModel;
   readonly jobs: JobsModel;

@@ -14,7 +14,7 @@ from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.rule_inputs import listings_of
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
-from jupyter_gpuperf.rules import RULES
+from jupyter_gpuperf.rules import RULES, Listing, Process
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import Alert, AlertsChanged, Frame
 
@@ -197,3 +197,30 @@ def test_work_that_goes_well_takes_back_what_was_wrong_before_it():
         time for time, codes in played.told if time > changed and "input-bound" not in codes
     )
     assert taken_back - changed <= 12.0
+
+
+def test_a_holder_that_has_gone_is_taken_back_although_its_device_is_listed_no_more():
+    played = Played(interval_seconds=1.0)
+    _, readings, host, _, infos = frames_of("healthy_resnet50_bf16")[-1]
+    held = readings | {"utilization_percent": 0.0, "memory_used_bytes": 20.0 * 2**30}
+    old = Process(
+        pid=1, notebook="old.ipynb", memory_used_bytes=20 * 2**30, sm_utilization_percent=0.0
+    )
+
+    def look(second: int, listed: dict[str, Listing]) -> list[str]:
+        frame = Frame(
+            time_seconds=BEGAN + second, devices={"GPU": held}, host=host, host_cores_percent=[]
+        )
+        played.history.append(frame)
+        played.watch.look(frame, infos, listed)
+        return [each.code for each in played.watch.told.findings]
+
+    for second in range(60):
+        codes = look(second, {"GPU": Listing(time_seconds=BEGAN + second, processes=(old,))})
+    assert codes == ["idle-memory-holder"]
+    held["memory_used_bytes"] = (
+        0.5 * 2**30
+    )  # it was shut down: nothing is in use, nothing is listed
+    for second in range(60, 150):
+        codes = look(second, {})
+    assert codes == []

@@ -40,6 +40,11 @@ def test_what_cuda_alone_understands_is_left_as_it_is():
     assert place.key == "MIG-1234"
 
 
+@pytest.mark.parametrize(("index", "device"), [("0", A), ("1", B)])
+def test_a_device_may_be_named_by_its_index(index, device):
+    assert place_of(index, [A, B], {}) == place_of(device.uuid, [A, B], {})
+
+
 def test_a_recording_is_no_device_to_measure_on():
     recording = device("REPLAY-0", replayed=True)
     assert place_of(None, [recording], {}).key == HOST

@@ -10,7 +10,7 @@ import numpy
 import pytest
 import torch
 from data_sets import Items, Shards, Stream, compute, wait
-from torch.utils.data import BatchSampler, DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
@@ -88,8 +88,16 @@ def test_it_can_look_in_this_process_where_no_worker_can():
     assert found.items == 8
 
 
+class AllAlike(IterableDataset):
+    """A stream whose items do not differ, as two shards with the same labels."""
+
+    def __iter__(self):
+        return iter([torch.zeros(2)] * 8)
+
+
 @pytest.mark.parametrize(
-    ("data", "repeated"), [(Stream(), True), (Stream(divided=True), False), (Shards(), False)]
+    ("data", "repeated"),
+    [(Stream(), True), (Stream(divided=True), False), (Shards(), False), (AllAlike(), None)],
 )
 def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
     subject = Subject(DataLoader(data, batch_size=2), "mine")

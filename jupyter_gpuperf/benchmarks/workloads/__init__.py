@@ -1,1 +1,1 @@
-"""What benchmarks work on: networks, training steps, images; and what times them."""
+"""Workloads of the benchmarks: networks, training steps and images; and the code that times them."""

@@ -1,6 +1,6 @@
-"""A headless Chromium, told what to do over a pipe: no port, no library. Standard library only.
+"""A headless Chromium, controlled over a pipe: no port and no library. Standard library only.
 
-It speaks the DevTools protocol: JSON, a null byte behind each message.
+Uses the DevTools protocol: JSON messages, each followed by a null byte.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ for place, pipe in zip((3, 4), pipes):
     os.dup2(pipe, place)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""The browser reads from 3 and writes to 4; what other numbers they have here must be put there."""
+"""The browser reads from descriptor 3 and writes to 4; the launcher moves our pipes there."""
 LOOK_SECONDS: Final = 0.01
 
 
 def find_browser() -> str | None:
-    """Return a Chromium of this machine: the one that ``GPUPERF_BROWSER`` names, or one on the PATH."""
+    """Return the path of a Chromium: the one in ``GPUPERF_BROWSER``, or one on the PATH; ``None`` if there is none."""
     names = (os.environ.get("GPUPERF_BROWSER", ""), *NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 class Browser:
-    """One browser with one page.
+    """A browser with one page.
 
     Parameters
     ----------
     program
-        A Chromium.
+        The path of a Chromium.
     profile
-        An empty folder: nothing is cached.
+        An empty folder, so that nothing is cached.
     """
 
     def __init__(self, program: str, profile: str) -> None:
@@ -74,7 +74,7 @@ class Browser:
         self._number, self._session, self._received = 0, "", b""
 
     def close(self) -> None:
-        """End it and all that it started."""
+        """Kill the browser and all its child processes."""
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -82,7 +82,7 @@ class Browser:
         os.close(self._from_browser)
 
     def attach(self, limit_seconds: float) -> None:
-        """Wait for the browser, and take its page.
+        """Wait for the browser, and attach to a new page.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Browser:
         Raises
         ------
         GpuPerfError
-            ``browser_failed``: it never was, or the browser ended.
+            ``browser_failed``: the condition was not true in time, or the browser ended.
         """
         began = time.monotonic()
         ends_at = began + limit_seconds
@@ -121,7 +121,7 @@ class Browser:
         except OSError as error:
             raise _failed("it ended") from error
         while (answer := self._next(ends_at)).get("id") != self._number:
-            pass  # an event, or an answer that came late
+            pass  # an event, or a late answer
         if "error" in answer:
             raise _failed(str(answer["error"].get("message", "")))
         result: dict[str, Any] = answer.get("result", {})

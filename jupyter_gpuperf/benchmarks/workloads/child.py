@@ -1,4 +1,4 @@
-"""Runs a piece of Python in a process of its own, which prints its answer. Standard library only."""
+"""Run a Python program in its own process and return what it prints. Standard library only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def timed(work, seconds):
 def answer(**content):
     print(json.dumps(content))
 """
-"""What each program begins with."""
+"""The code put before each program."""
 
 
 def answer_of(
@@ -35,21 +35,21 @@ def answer_of(
     environment: Mapping[str, str] | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Return what a program gives to ``answer``.
+    """Run a Python program and return what it passes to ``answer``.
 
     Parameters
     ----------
     program
-        It finds ``request``, ``timed`` and ``answer``, and Python's json, sys and time.
+        Python code. It can use ``request``, ``timed`` and ``answer``, and the modules json, sys and time.
     failed
-        Makes the error out of the exit code and the last line that it complained with.
+        Makes the error from the exit code and the last line of the error output.
     environment
-        Variables besides this process's own.
+        Variables in addition to those of this process.
 
     Raises
     ------
     GpuPerfError
-        It ended with anything but 0.
+        The program ended with a nonzero exit code.
     """
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PRELUDE + program, json.dumps(request)],

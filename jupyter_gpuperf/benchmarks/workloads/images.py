@@ -1,4 +1,4 @@
-"""Photograph-like JPEGs, made here; and the readers of images that may be installed.
+"""Generated photograph-like JPEGs, and the image readers that may be installed.
 
 Standard library only at module level.
 """
@@ -14,31 +14,31 @@ from typing import Any, Final
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 SIDES: Final = ((640, 480), (500, 375), (1280, 960))
-"""Width and height, in turn: as photographs of data sets are."""
+"""Widths and heights, used in turn; typical of photographs in datasets."""
 QUALITY: Final = 90
 
 Reader = Callable[[str], object]
 
 
 def readers() -> dict[str, Reader]:
-    """Return what can read an image here into pixels: name → a function of a path."""
+    """Return the installed image readers: name → function that decodes the image at a path."""
     found: dict[str, Reader] = {}
     for name, (reader, module, function) in NEEDED.items():
-        with contextlib.suppress(Exception):  # not there, or broken: either way it can't read
+        with contextlib.suppress(Exception):  # missing or broken: either way it can't read
             getattr(importlib.import_module(module), function)
             found[name] = reader
     return found
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:
-    """Write JPEGs with the detail of photographs, each different; needs NumPy and Pillow or OpenCV."""
+    """Write different JPEGs with the detail of photographs; return their paths. Needs NumPy, and Pillow or OpenCV."""
     import numpy as np
 
     draw = np.random.default_rng(0)
     paths = []
     for number in range(count):
         width, height = SIDES[number % len(SIDES)]
-        # Detail of all sizes, as nature has it: noise of several scales, added up.
+        # Add up noise of several scales: natural images have detail at all sizes.
         picture = np.zeros((height, width, 3))
         for scale in (1, 4, 16, 64):
             rows, columns = -(-height // scale), -(-width // scale)
@@ -51,7 +51,7 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
 
 
 def images_in(folder: Path, most: int) -> list[Path]:
-    """Return the first images of a folder and those below it, by name."""
+    """Return the first ``most`` images in a folder and its subfolders, sorted by path."""
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES][:most]
 
 
@@ -73,7 +73,7 @@ def _opencv() -> Any:
 def _read_with_opencv(path: str) -> object:
     cv2 = _opencv()
     pixels = cv2.imread(path, cv2.IMREAD_COLOR)
-    if pixels is None:  # its way of saying that it can't
+    if pixels is None:  # OpenCV's way to report an error
         raise ValueError(f"OpenCV can't read {path}")
     return pixels
 
@@ -93,4 +93,4 @@ NEEDED: Final[dict[str, tuple[Reader, str, str]]] = {
     "pillow": (_read_with_pillow, "PIL.Image", "open"),
     "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),  # older ones lack it
 }
-"""Reader, and the module and the function that it needs."""
+"""Each reader, with the module and the function that it needs."""

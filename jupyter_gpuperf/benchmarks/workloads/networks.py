@@ -1,4 +1,4 @@
-"""Networks as the literature has them, defined here: torchvision need not be installed.
+"""Networks from the literature, defined here so that torchvision need not be installed.
 
 Standard library only at module level.
 """
@@ -16,22 +16,22 @@ BOTTLENECK_GROWTH: Final = 4
 
 
 def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
-    """Return a residual network for images (He et al., 2015), its weights random.
+    """Return a residual network for images (He et al., 2015) with random weights.
 
     Parameters
     ----------
     torch
-        The module.
+        The torch module.
     depths
-        Blocks in each of the four stages.
+        Number of blocks in each of the four stages.
     bottleneck
-        Blocks of 1×1, 3×3 and 1×1 convolutions, as from ResNet-50 on; else two of 3×3.
+        Whether blocks have 1×1, 3×3 and 1×1 convolutions, as from ResNet-50 on, instead of two of 3×3.
     """
     nn = torch.nn
     growth = BOTTLENECK_GROWTH if bottleneck else 1
 
     class Block(nn.Module):  # type: ignore[misc, name-defined]
-        """Convolutions, and a way around them."""
+        """A residual block: convolutions with a skip connection."""
 
         def __init__(self, inputs: int, width: int, stride: int) -> None:
             super().__init__()

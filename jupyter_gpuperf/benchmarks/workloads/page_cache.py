@@ -1,4 +1,4 @@
-"""The system's page cache: which pages of a file are in it, and dropping them. Linux; needs no root."""
+"""The system's page cache: find which pages of a file are in it, and drop them. Linux; needs no root."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def drop(path: Path) -> float:
-    """Ask the system to forget a file's pages; return the share that stays in memory.
+    """Ask the system to drop a file's pages; return the share that stays in memory, from 0 to 1.
 
     Raises
     ------
     OSError
         The file can't be opened.
     Unavailable
-        ``no_page_cache``: this system does not tell.
+        ``no_page_cache``: this system does not support it.
     """
     if not hasattr(os, "posix_fadvise"):
         raise Unavailable(
@@ -33,14 +33,14 @@ def drop(path: Path) -> float:
 
 
 def resident_ratio(path: Path) -> float:
-    """Return the share of a file's pages that are in memory, from 0 to 1; an empty file has none.
+    """Return the share of a file's pages that are in memory, from 0 to 1; 0 for an empty file.
 
     Raises
     ------
     OSError
         The file can't be opened.
     Unavailable
-        ``no_page_cache``: this system does not tell.
+        ``no_page_cache``: this system does not report it.
     """
     size = path.stat().st_size
     if size == 0:
@@ -50,7 +50,7 @@ def resident_ratio(path: Path) -> float:
         raise Unavailable("no_page_cache", "This system has no mincore", "Run it on Linux.")
     pages = -(-size // mmap.PAGESIZE)
     found = (ctypes.c_ubyte * pages)()
-    # Private and writable, for ctypes to take its address: nothing is written, and no page is read.
+    # Private and writable, because ctypes needs its address: nothing is written, no page is read.
     access = mmap.PROT_READ | mmap.PROT_WRITE
     with (
         path.open("rb") as file,
@@ -61,14 +61,14 @@ def resident_ratio(path: Path) -> float:
             address = ctypes.c_void_p(ctypes.addressof(start))
             failed = library.mincore(address, ctypes.c_size_t(size), found)
         finally:
-            del start  # the view can't be closed while it lives
+            del start  # the view can't be closed while it exists
         if failed:
             raise OSError(ctypes.get_errno(), "mincore", str(path))
     return sum(each & 1 for each in found) / pages
 
 
 def filesystem_of(folder: Path) -> str | None:
-    """Return the type of the file system that a folder lies on, such as ``ext4`` or ``nfs``."""
+    """Return the type of the file system that holds a folder, such as ``ext4`` or ``nfs``; ``None`` if unknown."""
     found = {}
     try:
         for line in MOUNTS.read_text().splitlines():

@@ -1,7 +1,7 @@
-"""One rank of the all-reduce benchmark: ``python rank.py``, its task as JSON on standard input.
+"""One rank of the all-reduce benchmark: ``python rank.py``, with its task as JSON on standard input.
 
-Started by path with the benchmark's own interpreter. Rank 0 prints a JSON line per size: the seconds of each
-repetition, of the slowest rank. Ends when its standard input is closed, so that none survives the benchmark.
+Started by path with the benchmark's own interpreter. Rank 0 prints one JSON line per size: for each repetition, the
+seconds of the slowest rank. Ends when its standard input is closed, so that no rank outlives the benchmark.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 WARM_UP = 3
 BLOCK_SECONDS = 0.05
-"""Shortest time of a repetition: small messages are sent many times in one."""
+"""Shortest time of a repetition, in seconds: small messages are sent many times in one."""
 MOST_CALLS = 200
 
 
 def main() -> None:
-    """Take part until all sizes are done."""
+    """Join the group and measure all sizes."""
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    del sys.path[0]  # this folder: its files are no modules for others
+    del sys.path[0]  # this folder: its files must not shadow modules
     import torch
     from torch import distributed
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> list[float]:
-    """Return the seconds of one all-reduce, a sample per repetition; all ranks make the same number."""
+    """Return the seconds of one all-reduce, one sample per repetition; all ranks make the same number."""
     distributed = torch.distributed
     values = torch.ones(size_bytes // 4, device=device)
 
@@ -57,9 +57,9 @@ def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> 
         _wait(torch, device)
         began = time.perf_counter()
         for _ in range(calls):
-            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # of ones: never overflows
+            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # ones never overflow
         _wait(torch, device)
-        # Whoever is slowest: the others wait for it in a training, too.
+        # The slowest rank counts: in training the others wait for it too.
         slowest = torch.tensor([(time.perf_counter() - began) / calls], device=device)
         distributed.all_reduce(slowest, op=distributed.ReduceOp.MAX)
         return float(slowest.item())

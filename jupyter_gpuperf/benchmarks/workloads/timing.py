@@ -1,4 +1,4 @@
-"""Timing as a benchmark's parameters ask for it: until the interval is narrow, or the time limit has passed.
+"""Time a workload as a benchmark's parameters say: until the interval is narrow, or the time limit has passed.
 
 Standard library only.
 """
@@ -16,14 +16,14 @@ from jupyter_gpuperf.measure.timer import Timing, time_call
 
 
 class Stopwatch:
-    """Tells the context how far it is, and in the end of an interval that stayed wide.
+    """Timer of a benchmark. Reports progress to the context, and warns if an interval stayed wide.
 
     Parameters
     ----------
     parameters
-        ``time_limit_seconds``, and ``rigorous`` where the benchmark has it.
+        ``time_limit_seconds``, and ``rigorous`` if the benchmark has it.
     share
-        Of the time limit.
+        Share of the time limit to use.
     """
 
     def __init__(self, parameters: Mapping[str, Any], context: Context, share: float = 1.0) -> None:
@@ -38,7 +38,7 @@ class Stopwatch:
         words: Callable[[float], str],
         **options: Any,  # of time_call
     ) -> Timing:
-        """Time a piece of work on a device; ``words`` puts the median seconds so far into words."""
+        """Time a call on a device; ``words`` formats the median seconds so far for the progress message."""
         timing = time_call(
             call,
             device=device,
@@ -51,7 +51,7 @@ class Stopwatch:
         return timing
 
     def in_turn(self, variants: Mapping[str, Callable[[], float]]) -> Interleaved:
-        """Compare variants, each of which measures itself once."""
+        """Compare variants in turn; each variant is a function that measures itself once and returns seconds."""
         found = time_interleaved(
             variants,
             target_ratio=self._target_ratio,
@@ -67,7 +67,7 @@ class Stopwatch:
         words: Callable[[float], str],
         interval_of: Callable[[Sequence[float], int], Interval] = median_interval,
     ) -> list[float]:
-        """Return what a block measured each time; ``words`` puts the latest into words."""
+        """Return the results of all blocks; ``words`` formats the latest for the progress message."""
         rule = StopRule(
             target_ratio=self._target_ratio,
             limit_seconds=self._limit_seconds,

@@ -1,4 +1,4 @@
-"""TinyNet: Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; and what a pass of it has to do.
+"""TinyNet: Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; and the work of one forward pass.
 
 Standard library only at module level.
 """
@@ -32,7 +32,7 @@ class Pass:
     compiled: bool = False
 
     def make(self, torch: Any, device: Any) -> Callable[[], object]:
-        """Return a function that does one pass."""
+        """Return a function that does one forward pass."""
         nn = torch.nn
         net = nn.Sequential(
             nn.Conv2d(3, CHANNELS, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
@@ -54,12 +54,12 @@ class Pass:
 
     @property
     def work(self) -> Work:
-        """What an eager pass has to do: each layer reads its input and writes its output."""
+        """The work of an eager pass: each layer reads its input and writes its output."""
         pixels = self.batch_size * self.image_size**2
         images, activations = 3 * pixels, CHANNELS * pixels
         half = self.precision != "fp32"
         item_bytes = FLOAT32_BYTES // 2 if half else FLOAT32_BYTES
-        # Convolution, ReLU, pool: written, read and written, read. Autocast converts the images first.
+        # Convolution writes, ReLU reads and writes, pool reads. Autocast first converts the images.
         traffic = (images + 4 * activations) * item_bytes
         if half:
             traffic += images * (FLOAT32_BYTES + item_bytes)

@@ -27,7 +27,7 @@ NETWORKS: Final = ("resnet", "transformer")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """How large a step is: ``batch`` images of ``side`` pixels, or ``batch`` texts of ``side`` tokens."""
+    """The size of a step: ``batch`` images of ``side`` pixels, or ``batch`` texts of ``side`` tokens."""
 
     batch: int
     side: int
@@ -43,7 +43,7 @@ SIZES: Final = {
     ("transformer", "cuda"): Size(batch=16, side=1024, width=1024, layers=6),
     ("transformer", "cpu"): Size(batch=2, side=32, width=128, layers=1),
 }
-"""Of a network on a kind of device: enough to fill a GPU, and a second on a processor."""
+"""Size by network and kind of device: enough to fill a GPU, or about a second on a CPU."""
 
 
 class TrainingStep:
@@ -56,7 +56,7 @@ class TrainingStep:
     precision
         ``fp32``, ``tf32``, ``bf16`` or ``fp16`` (autocast around the forward pass; fp16 with a gradient scaler).
     compiled
-        Whether the network goes through ``torch.compile``.
+        Whether the network is compiled with ``torch.compile``.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class TrainingStep:
                 self._scaler.update()
 
     def forward(self) -> Any:
-        """Return the loss; autocast is entered anew each time, so that no weight is cast only once."""
+        """Return the loss. Autocast is entered anew each time, so that weights are cast in every step."""
         kind = self._autocast
         with self._torch.autocast(self._device.type, dtype=kind, enabled=kind is not None):
             outputs = self.module(self.inputs).reshape(-1, CLASSES)
@@ -111,7 +111,7 @@ def fitting_size(
     warn: Callable[[str], None],
     **options: Any,
 ) -> Size:
-    """Return the largest size at which a step in each of these precisions fits beside the others."""
+    """Return the largest size at which the steps in all these precisions fit in memory together."""
 
     def all_at_once(size: Size) -> None:
         make = functools.partial(TrainingStep, torch, device, network=network, size=size, **options)
@@ -122,7 +122,7 @@ def fitting_size(
 
 
 def check_precision(torch: Any, device: Any, precision: str) -> None:
-    """Refuse a precision that the device lacks.
+    """Raise an error if the device lacks a precision.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""How checks see a machine. Standard library only."""
+"""How checks read the state of a machine. Standard library only."""

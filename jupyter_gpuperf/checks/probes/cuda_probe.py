@@ -1,6 +1,6 @@
-"""Asks the driver's CUDA whether it starts; prints JSON. Run in a process of its own: it may hang or crash.
+"""Test whether the driver's CUDA starts; prints JSON. Runs in its own process, because it may hang or crash.
 
-Only what has no lasting effect: no context is made on any device.
+Makes only calls without lasting effect: creates no context on any device.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def ask() -> dict[str, Any]:
-    """Return the driver's CUDA version, and what starting it gives."""
+    """Return the driver's CUDA version, and the result of ``cuInit``."""
     try:
         library = ctypes.CDLL("libcuda.so.1")
     except OSError as error:

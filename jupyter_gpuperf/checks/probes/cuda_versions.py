@@ -1,6 +1,6 @@
-"""Which driver each CUDA needs, and which torch a driver can run. Standard library only.
+"""Which driver each CUDA version needs, and which torch a driver can run. Standard library only.
 
-From NVIDIA's release notes of the CUDA toolkit ("CUDA Toolkit and Corresponding Driver Versions", Linux) and the
+Sources: NVIDIA's release notes of the CUDA toolkit ("CUDA Toolkit and Corresponding Driver Versions", Linux) and the
 wheels that PyTorch publishes.
 """
 
@@ -13,24 +13,24 @@ from jupyter_gpuperf.checks.probes.installed import numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 LOWEST_FOR_MAJOR: Final[dict[int, str]] = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
-"""Minor-version compatibility: what any CUDA of this number runs on."""
+"""CUDA major version → lowest driver that runs it, by CUDA's minor-version compatibility."""
 
 WHEELS: Final = "https://download.pytorch.org/whl"
 
 
 def lowest_driver(cuda: str) -> str | None:
-    """Return the oldest driver that runs programs built with this CUDA."""
+    """Return the oldest driver that runs programs built with this CUDA; ``None`` if this CUDA is not in the table."""
     return LOWEST_FOR_MAJOR.get((numbers(cuda) or (0,))[0])
 
 
 def runs(cuda: str, driver: str) -> bool | None:
-    """Tell whether a driver runs programs built with this CUDA; ``None`` for a CUDA not known here."""
+    """Return whether a driver runs programs built with this CUDA; ``None`` if this CUDA is not in the table."""
     lowest = lowest_driver(cuda)
     return None if lowest is None else numbers(driver) >= numbers(lowest)
 
 
 def torch_line(machine: Machine) -> str:
-    """Return the lines that install a torch for this machine's driver and devices."""
+    """Return the commands that install a torch for this machine's driver and devices; empty if there is none."""
     tag = wheel_tag(machine)
     if tag is None:
         return ""
@@ -40,7 +40,7 @@ def torch_line(machine: Machine) -> str:
 
 
 def wheel_tag(machine: Machine) -> str | None:
-    """Return PyTorch's name of the wheels that this driver runs, such as ``cu126``."""
+    """Return PyTorch's tag of the wheels that this driver runs, such as ``cu126``; ``None`` if there are none."""
     driver = numbers(driver_version(machine) or "")
     capabilities = [numbers(word) for each in gpus(machine) if (word := each.word("compute_cap"))]
     oldest, newest = min(capabilities, default=(8, 0)), max(capabilities, default=(8, 0))

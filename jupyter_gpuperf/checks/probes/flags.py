@@ -1,4 +1,4 @@
-"""What a container was started without, as lines to add. Standard library only."""
+"""Flags missing from the container's start, as lines to add. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KUBERNETES: Final = {
 
 
 def lines_for(machine: Machine, *needed: str) -> str:
-    """Return how to start the container with the flags needed, and with whatever else it lacks."""
+    """Return how to start the container with the needed flags, and with any other flags that it lacks."""
     flags = list(dict.fromkeys([*needed, *_missing(machine)]))
     if container(machine) == "kubernetes":
         return "\n".join(KUBERNETES[flag] for flag in flags if flag in KUBERNETES)

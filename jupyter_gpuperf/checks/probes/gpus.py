@@ -1,4 +1,4 @@
-"""What the driver tells: of each GPU through nvidia-smi, and whether CUDA starts. Standard library only."""
+"""What the driver reports: each GPU through nvidia-smi, and whether CUDA starts. Standard library only."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ FIELDS: Final = (
     "utilization.gpu",
 )
 SECONDS: Final = 15.0
-"""Without persistence the driver first wakes each device: a second or two for each."""
+"""Without persistence mode the driver first wakes each device, which takes a second or two per device."""
 CUDA_SECONDS: Final = 20.0
 CUDA_PROBE: Final = str(Path(__file__).with_name("cuda_probe.py"))
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A row of nvidia-smi."""
+    """One GPU: a row of nvidia-smi's output."""
 
     values: dict[str, str]
 
     def word(self, name: str) -> str | None:
-        """Return a field's text; ``None`` where the device has no such thing."""
+        """Return a field's text; ``None`` if the device does not report it."""
         text = self.values.get(name, "")
         return None if not text or re.match(r"\[?(N/A|Not|Unknown|Insufficient)", text) else text
 
     def number(self, name: str) -> float | None:
-        """Return a field as a number; ``None`` where the device has no such thing."""
+        """Return a field as a number; ``None`` if the device does not report it."""
         try:
             return float(self.values.get(name, ""))
         except ValueError:
@@ -57,27 +57,27 @@ class Gpu:
 
     @property
     def index(self) -> str:
-        """As nvidia-smi counts."""
+        """The index that nvidia-smi uses; ``?`` if unknown."""
         return self.values.get("index", "?")
 
     @property
     def name(self) -> str:
-        """The chip's name."""
+        """The name of the GPU model; ``GPU`` if unknown."""
         return self.values.get("name", "GPU")
 
 
 def smi(machine: Machine, *, fields: tuple[str, ...] = FIELDS) -> Ran:
-    """Return what nvidia-smi says."""
+    """Run nvidia-smi and return its output, as CSV without header or units."""
     query = f"--query-gpu={','.join(fields)}"
     return machine.run("nvidia-smi", query, "--format=csv,noheader,nounits", seconds=SECONDS)
 
 
 def gpus(machine: Machine) -> list[Gpu]:
-    """Return the GPUs that the driver shows here."""
+    """Return the GPUs that the driver reports here."""
     fields: tuple[str, ...] = FIELDS
     ran = smi(machine)
     if ran.code and "not a valid field" in ran.out + ran.err:
-        fields = FIELDS[:5]  # an old driver knows fewer
+        fields = FIELDS[:5]  # an old driver knows fewer fields
         ran = smi(machine, fields=fields)
     lines = ran.out.splitlines() if ran.code == 0 else []
     rows = [re.split(r" *, *", line.strip()) for line in lines]
@@ -85,7 +85,7 @@ def gpus(machine: Machine) -> list[Gpu]:
 
 
 def on_the_bus(machine: Machine) -> list[str]:
-    """Return the addresses of NVIDIA's graphics processors on the PCI bus."""
+    """Return the PCI addresses of NVIDIA's GPUs."""
     folder = Path("/sys/bus/pci/devices")
     return [
         name
@@ -96,38 +96,38 @@ def on_the_bus(machine: Machine) -> list[str]:
 
 
 def kernel_driver(machine: Machine) -> str | None:
-    """Return the version of the driver's kernel module, or ``None`` where it is not loaded."""
+    """Return the version of the driver's kernel module; ``None`` if it is not loaded."""
     text = machine.text("/proc/driver/nvidia/version") or ""
     found = re.search(r"(?:Kernel Module[^\d]*|x86_64 +|aarch64 +)(\d+\.\d+(?:\.\d+)?)", text)
     return found[1] if found else machine.text("/sys/module/nvidia/version")
 
 
 def has_gpu(machine: Machine) -> bool:
-    """Tell whether there is any sign of a GPU of NVIDIA."""
+    """Return whether there is any sign of an NVIDIA GPU."""
     return bool(kernel_driver(machine) or on_the_bus(machine) or gpus(machine))
 
 
 def without_gpu(machine: Machine) -> Outcome | None:
-    """Return why nothing can be said of a GPU; ``None`` where there is one."""
+    """Return an outcome saying that there is no GPU to check; ``None`` if there is one."""
     return None if has_gpu(machine) else not_known("There is no NVIDIA GPU to be seen here.")
 
 
 def shown_gpus(machine: Machine) -> list[Gpu] | Outcome:
-    """Return the GPUs that the driver shows here, or that it shows none."""
+    """Return the GPUs that the driver reports here, or an outcome saying that it reports none."""
     return gpus(machine) or not_known("nvidia-smi shows no GPU here.")
 
 
 def cuda(machine: Machine) -> dict[str, Any]:
-    """Return how the driver's own CUDA starts, asked in a process of its own.
+    """Return the result of starting the driver's CUDA in a separate process.
 
-    Keys: ``driver`` such as ``13.0``, ``code`` of cuInit, ``name`` of the code, ``count``; ``missing``
-    where libcuda can't be loaded.
+    Keys: ``driver`` such as ``13.0``, ``code`` of cuInit, ``name`` of the code, ``count`` of devices; ``missing``
+    if libcuda can't be loaded.
     """
     found, died = machine.probe("-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
     return found or {"missing": died}
 
 
 def driver_version(machine: Machine) -> str | None:
-    """Return the driver's version, whoever tells it."""
+    """Return the driver's version from nvidia-smi, or else from the kernel module; ``None`` if neither reports it."""
     shown = [word for each in gpus(machine) if (word := each.word("driver_version"))]
     return shown[0] if shown else kernel_driver(machine)

@@ -1,4 +1,4 @@
-"""What importing numpy and torch gives in the examined environment. Standard library only."""
+"""What importing numpy and torch shows in the examined environment. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PROBE: Final = str(Path(__file__).with_name("imports_probe.py"))
 SECONDS: Final = 25.0
 
 importing_check = partial(check, seconds=30.0)
-"""Makes a check that waits for the import of torch or numpy: from a cold disk that alone can take twenty seconds."""
+"""Like ``check``, with time to import torch or numpy: from a cold disk the import alone can take twenty seconds."""
 
 
 def imported(machine: Machine) -> dict[str, Any]:
-    """Return what the probe found; what a running kernel told of its own torch stands before it."""
+    """Return the probe's facts; what a running kernel reports about its own torch takes precedence."""
     told = machine.live.get("torch")
     flags = ("--no-torch",) if told else ()
     found, died = machine.probe(PROBE, *flags, seconds=SECONDS)
@@ -28,12 +28,12 @@ def imported(machine: Machine) -> dict[str, Any]:
 
 
 def torch(machine: Machine) -> Mapping[str, Any]:
-    """Return the facts of torch; with ``error`` where there is none."""
+    """Return the facts about torch; with ``error`` if it is missing or can't be imported."""
     return imported(machine).get("torch") or {"error": "missing"}
 
 
 def without_torch(machine: Machine) -> Outcome | None:
-    """Return why nothing can be said of torch; ``None`` where it can."""
+    """Return an outcome saying why torch can't be checked; ``None`` if it can."""
     match torch(machine).get("error"):
         case None:
             return None
@@ -43,9 +43,9 @@ def without_torch(machine: Machine) -> Outcome | None:
 
 
 def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
-    """Return the shared libraries in the process whose file names match, by what the pattern's group finds.
+    """Return the paths of loaded shared libraries whose file names match, keyed by the pattern's group.
 
-    They are those of the running kernel, else those after importing torch.
+    These are the libraries of the running kernel, or else those loaded by importing torch.
     """
     found: dict[str, list[str]] = {}
     for path in machine.live.get("libraries") or imported(machine).get("libraries", ()):

@@ -1,6 +1,6 @@
-"""Imports numpy and torch and prints what came of it, as JSON. Run in a process of its own: an import may crash or hang.
+"""Import numpy and torch and print the facts as JSON. Runs in its own process, because an import may crash or hang.
 
-``--no-torch`` leaves torch out: when the kernel that is examined has it loaded, it tells itself.
+``--no-torch`` skips torch: a kernel that has torch loaded reports its own facts.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ BUILT_ON_TORCH = {
     "causal_conv1d_cuda": "",
     "selective_scan_cuda": "",
 }
-"""Packages that load only with the torch that they were built for: module → its libraries."""
+"""Packages that load only with the torch that they were built for: module → pattern of its libraries."""
 
 
 def main() -> None:
-    """Print what was found."""
-    sys.path.pop(0)  # this folder: its names are no modules
+    """Print the facts as JSON."""
+    sys.path.pop(0)  # this folder: its files must not shadow modules
     said = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     found: dict[str, Any] = {}
@@ -82,7 +82,7 @@ def _of_torch(torch: Any) -> dict[str, Any]:
 
 
 def torch_facts(torch: Any) -> dict[str, Any]:
-    """Return a loaded torch's build and settings; asks no driver and starts nothing."""
+    """Return a loaded torch's build and settings, without calling the driver or starting anything."""
     built_for = getattr(torch._C, "_cuda_getArchFlags", lambda: None)()
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     return {
@@ -110,7 +110,7 @@ def _setting(read: Any) -> bool | None:
 
 
 def _built_on_torch() -> dict[str, str]:
-    """Return the packages whose compiled part does not load with this torch, and the reason."""
+    """Return the packages whose compiled part does not load with this torch: name → the loader's error."""
     failed = {}
     for name, pattern in BUILT_ON_TORCH.items():
         spec = importlib.util.find_spec(name)

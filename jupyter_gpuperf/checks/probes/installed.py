@@ -1,4 +1,4 @@
-"""The packages of the examined environment, from their metadata. Nothing of them is imported. Standard library only."""
+"""The packages of the examined environment, read from metadata without importing them. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 
 class Package(NamedTuple):
-    """One distribution."""
+    """One installed distribution."""
 
     name: str
     version: str
     folder: str
     metadata: str
-    """Its ``.dist-info`` or ``.egg-info``."""
+    """The path of its ``.dist-info`` or ``.egg-info``."""
     requires: tuple[str, ...]
 
 
 def canonical(name: str) -> str:
-    """Return a name as packages are compared: ``Pillow_SIMD`` → ``pillow-simd``."""
+    """Return a package name in the normalized form used for comparison: ``Pillow_SIMD`` → ``pillow-simd``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed(machine: Machine) -> list[Package]:
-    """Return every distribution on the path, those that Python finds first before others."""
+    """Return every distribution on the path, in Python's search order."""
     return machine.once("installed", lambda: packages_in(machine, machine.packages))
 
 
 def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
-    """Return every distribution in some folders, those of earlier folders first."""
+    """Return every distribution in these folders, in the order of the folders."""
     found, seen = [], set()
     for folder in filter(None, dict.fromkeys(folders)):
         for each in distributions(path=[str(machine.at(folder))]):
@@ -50,7 +50,7 @@ def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
 
 
 def header_of(each: Distribution) -> dict[str, list[str]]:
-    """Return the fields of a package's metadata; its description, which is most of it, is not parsed."""
+    """Return the fields of a package's metadata. Skips the description, which is most of the text."""
     text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
     fields: dict[str, list[str]] = {}
     for line in re.split(r"\r?\n", text.split("\n\n", 1)[0]):
@@ -61,23 +61,23 @@ def header_of(each: Distribution) -> dict[str, list[str]]:
 
 
 def versions(machine: Machine) -> dict[str, str]:
-    """Return canonical name → the version that Python finds."""
+    """Return canonical name → version of the package that Python finds first."""
     return versions_of(installed(machine))
 
 
 def versions_of(packages: Sequence[Package]) -> dict[str, str]:
-    """Return canonical name → the version of the first package of that name."""
+    """Return canonical name → version of the first package of that name."""
     return {canonical(each.name): each.version for each in reversed(packages)}
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Return a version's leading numbers: ``13.0`` → ``(13, 0)``."""
+    """Return the leading numbers of a version: ``13.0`` → ``(13, 0)``."""
     leading = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(map(int, leading[0].split("."))) if leading else ()
 
 
 def requirement_class() -> Any:
-    """Return ``packaging``'s Requirement, from wherever it is; ``None`` where it is nowhere."""
+    """Return the Requirement class of ``packaging``, or of pip's copy; ``None`` if neither is installed."""
     for name in ("packaging.requirements", "pip._vendor.packaging.requirements"):
         with contextlib.suppress(ImportError):
             return import_module(name).Requirement
@@ -85,19 +85,19 @@ def requirement_class() -> Any:
 
 
 class Conflict(NamedTuple):
-    """A package that needs something else than what is there."""
+    """A requirement that the installed packages don't meet."""
 
     package: str
     version: str
     needs: str
-    """As it is written in its metadata, without its condition."""
+    """The requirement as written in the metadata, without its marker."""
     name: str
     found: str | None
-    """The version that is there, or ``None``."""
+    """The installed version, or ``None``."""
 
 
 def conflicts(machine: Machine) -> list[Conflict] | None:
-    """Return what ``pip check`` would say; ``None`` where nothing here understands requirements."""
+    """Return the conflicts that ``pip check`` would report; ``None`` if no library here can parse requirements."""
     return machine.once("conflicts", lambda: _conflicts(machine))
 
 
@@ -109,7 +109,7 @@ def _conflicts(machine: Machine) -> list[Conflict] | None:
     found = [
         _conflict(package, text, requirement, there)
         for package in installed(machine)
-        if there[canonical(package.name)] == package.version  # not hidden behind another
+        if there[canonical(package.name)] == package.version  # not shadowed by another copy
         for text in package.requires
     ]
     return sorted(filter(None, found), key=lambda each: (each.package, each.needs))
@@ -122,7 +122,7 @@ def _conflict(
         needed = requirement(text)
         applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
     except ValueError:
-        return None  # metadata from before the standard
+        return None  # metadata older than the standard
     has = there.get(canonical(needed.name))
     if not applies or (has and needed.specifier.contains(has, prereleases=True)):
         return None

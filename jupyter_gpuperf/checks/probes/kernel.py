@@ -1,4 +1,4 @@
-"""What a running kernel tells of itself. Looks at what is loaded, and loads nothing. Standard library only."""
+"""What a running kernel reports about itself. Reads only what is loaded, and loads nothing. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_gpuperf.checks.probes.imports_probe import loaded_libraries, torch_
 
 
 def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
-    """Return the settings of torch and the libraries in this process, where torch is loaded."""
+    """Return torch's settings and the libraries of this process, if torch is loaded, and the inline figure formats."""
     facts: dict[str, Any] = {}
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "_C"):

@@ -1,4 +1,4 @@
-"""What a container or a service manager allows the examined process. Standard library only."""
+"""Limits that a container or a service manager sets for the examined process. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KUBERNETES = "/var/run/secrets/kubernetes.io"
 
 
 def container(machine: Machine) -> str | None:
-    """Return which container this is in: ``docker podman kubernetes container``, or ``None``."""
+    """Return the container's kind: ``docker``, ``podman``, ``kubernetes`` or ``container``; ``None`` outside of one."""
     if machine.environment.get("KUBERNETES_SERVICE_HOST") or machine.exists(KUBERNETES):
         return "kubernetes"
     for kind, mark in CONTAINERS:
@@ -21,18 +21,18 @@ def container(machine: Machine) -> str | None:
             return kind
     if re.search(r"docker|containerd|kubepods|libpod|lxc", machine.text("/proc/1/cgroup") or ""):
         return "container"
-    # What starts a machine is systemd or an init; what starts a container is anything else.
+    # Some container runtimes set this variable.
     return "container" if machine.environment.get("container") else None
 
 
 def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
-    """Return the line that matches in one of the process's own files below ``/proc``."""
+    """Return the first match at the start of a line in one of the process's files below ``/proc``."""
     text = machine.text(f"/proc/{machine.pid}/{file}") or ""
     return re.search(rf"^{pattern}", text, re.MULTILINE)
 
 
 def groups(machine: Machine) -> list[Path]:
-    """Return the folders of the process's control group and of those above it, the nearest first."""
+    """Return the folders of the process's control group and of its ancestors, the innermost first."""
     top = machine.at(cgroup.CGROUP)
     found = _line(machine, "cgroup", r"0::(/.*)$")
     inner = top / (found[1].strip("/") if found else "")
@@ -41,13 +41,13 @@ def groups(machine: Machine) -> list[Path]:
 
 
 def cpu_quota(machine: Machine) -> float | None:
-    """Return the smallest quota above the process, in processors."""
+    """Return the smallest CPU quota of the process's control groups, in CPUs; ``None`` if there is none."""
     quotas = [cgroup.cpu_quota(each) for each in groups(machine)] + _old_quotas(machine)
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _old_quotas(machine: Machine) -> list[float | None]:
-    """Return the quotas of version 1's own tree, from the process's group upwards."""
+    """Return the CPU quotas of the cgroup v1 hierarchy, from the process's group upwards."""
     found = _line(machine, "cgroup", r"\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$")
     own = Path((found[1] if found else "/").lstrip("/"))
     quotas: list[float | None] = []
@@ -61,26 +61,26 @@ def _old_quotas(machine: Machine) -> list[float | None]:
 
 
 def allowed_cpus(machine: Machine) -> set[int]:
-    """Return the processors that the process may run on."""
+    """Return the numbers of the CPUs that the process may run on."""
     found = _line(machine, "status", r"Cpus_allowed_list:\s*(\S+)$")
     return parse_cpu_list(found[1]) if found else set(range(machine.cpu_count))
 
 
 def usable_cpus(machine: Machine) -> float:
-    """Return how many processors' worth of time the process gets."""
+    """Return how many CPUs' worth of time the process gets: the smaller of affinity and quota."""
     quota = cpu_quota(machine)
     count = len(allowed_cpus(machine)) or machine.cpu_count
     return min(count, quota) if quota else float(count)
 
 
 def parse_cpu_list(text: str) -> set[int]:
-    """Understand ``0-3,8``."""
+    """Parse a CPU list such as ``0-3,8``."""
     ranges = re.findall(r"(\d+)(?:-(\d+))?", text)
     return {cpu for first, last in ranges for cpu in range(int(first), int(last or first) + 1)}
 
 
 def limit(machine: Machine, name: str) -> tuple[float, float] | None:
-    """Return a soft and a hard limit out of /proc/<pid>/limits; ``inf`` for none."""
+    """Return a soft and a hard limit from /proc/<pid>/limits; ``inf`` if unlimited, ``None`` if unreadable."""
     found = _line(machine, "limits", rf"{name}\s+(\S+)\s+(\S+)")
     if found is None:
         return None
@@ -89,12 +89,12 @@ def limit(machine: Machine, name: str) -> tuple[float, float] | None:
 
 
 def status_bytes(machine: Machine, name: str) -> int | None:
-    """Return a size out of /proc/<pid>/status."""
+    """Return a size in bytes from /proc/<pid>/status; ``None`` if it is not there."""
     found = _line(machine, "status", rf"{name}:\s*(\d+) kB")
     return 1024 * int(found[1]) if found else None
 
 
 def memory_info(machine: Machine) -> dict[str, int]:
-    """Return /proc/meminfo in bytes."""
+    """Return the entries of /proc/meminfo, in bytes."""
     lines = re.findall(r"^(\w+):\s*(\d+) kB", machine.text("/proc/meminfo") or "", re.MULTILINE)
     return {name: 1024 * int(number) for name, number in lines}

@@ -1,6 +1,6 @@
-"""Everything that a check may look at: files, variables, programs, packages. Nothing here changes anything.
+"""Everything that a check may read: files, variables, programs, packages. Nothing here changes anything.
 
-A test gives another root folder, other variables and recorded answers of programs. Standard library only.
+Tests pass another root folder, other variables and recorded output of programs. Standard library only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST_FILE_BYTES: Final = 4 * 2**20
 
 
 class Ran(NamedTuple):
-    """How a program ended: ``code`` is ``None`` when it could not be started or took too long."""
+    """How a program ended; ``code`` is ``None`` if it could not be started or took too long."""
 
     code: int | None
     out: str = ""
@@ -33,14 +33,14 @@ class Ran(NamedTuple):
 
 
 class Room(NamedTuple):
-    """A file system's size and what is free for this user."""
+    """A file system's total size, and what is free for this user, in bytes."""
 
     total_bytes: int
     free_bytes: int
 
 
 def run_command(command: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ran:
-    """Run a program to its end, without a terminal."""
+    """Run a program to its end, without standard input, and return its exit code and output."""
     try:
         done = subprocess.run(
             command,
@@ -59,7 +59,7 @@ def run_command(command: Sequence[str], seconds: float, environment: Mapping[str
 
 
 def room_of(path: Path) -> Room | None:
-    """Return the size of the file system that holds ``path``."""
+    """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
     with contextlib.suppress(OSError, AttributeError):
         found = os.statvfs(path)
         return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
@@ -68,24 +68,24 @@ def room_of(path: Path) -> Room | None:
 
 @dataclass(kw_only=True)
 class Machine:
-    """The machine and the Python environment that is examined.
+    """The machine and the Python environment under examination.
 
     Parameters
     ----------
     root
-        The folder that stands for ``/``.
+        The folder used as ``/``.
     environment
-        The variables of the process that is examined.
+        The environment variables of the examined process.
     interpreter, packages, headers
-        The Python that is examined, where its packages are, and Python.h.
+        The examined Python, its package folders, and the folder of Python.h.
     pid
-        The process that is examined: a notebook's kernel, or the one that looks.
+        The examined process: a notebook's kernel, or this process.
     folder, home
-        Where it works, and the user's folder.
+        The process's working folder, and the user's home folder.
     live
-        What a running kernel told of itself; see :mod:`checks.probes.kernel`.
+        What a running kernel reported about itself; see :mod:`checks.probes.kernel`.
     server
-        What is known of the Jupyter server; see :mod:`checks.probes.server`.
+        What is known about the Jupyter server; see :mod:`checks.probes.server`.
     kernel_name
         The kernel spec that starts the examined Python.
     """
@@ -108,40 +108,40 @@ class Machine:
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
 
     def at(self, path: str | Path) -> Path:
-        """Return where a path of the machine is."""
+        """Return the actual location of a path of the examined machine: below ``root``."""
         return self.root / str(path).lstrip("/") if self.root != Path("/") else Path(path)
 
     def text(self, path: str | Path) -> str | None:
-        """Return a file's text, or ``None`` where it can't be read."""
+        """Return a file's text; ``None`` if it can't be read."""
         with contextlib.suppress(OSError, ValueError), self.at(path).open("rb") as file:
             return file.read(LARGEST_FILE_BYTES).decode(errors="replace").strip("\0\n ")
         return None
 
     def names(self, path: str | Path) -> list[str]:
-        """Return what a folder holds, sorted; nothing where it can't be read."""
+        """Return the sorted names of a folder's entries; an empty list if it can't be read."""
         with contextlib.suppress(OSError):
             return sorted(os.listdir(self.at(path)))
         return []
 
     def exists(self, path: str | Path) -> bool:
-        """Tell whether there is something."""
+        """Return whether a path exists."""
         with contextlib.suppress(OSError):
             return self.at(path).exists()
         return False
 
     def link(self, path: str | Path) -> str:
-        """Return where a link leads in the end, or the path itself."""
+        """Return the final target of a link, or the path itself."""
         with contextlib.suppress(OSError):
             found = os.path.realpath(self.at(path))
             return found if self.root == Path("/") else f"/{os.path.relpath(found, self.root)}"
         return str(path)
 
     def room(self, path: str | Path) -> Room | None:
-        """Return the size of a folder's file system."""
+        """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
         return self.room_of(self.at(path))
 
     def which(self, name: str) -> str | None:
-        """Return where a program is on the examined process's PATH."""
+        """Return the location of a program on the examined process's PATH; ``None`` if it is not there."""
         folders = self.environment.get("PATH", os.defpath).split(os.pathsep)
         places = os.pathsep.join(str(self.at(each)) for each in folders if each)
         found = shutil.which(name, path=places)
@@ -150,25 +150,25 @@ class Machine:
         return f"/{os.path.relpath(found, self.root)}"
 
     def run(self, *command: str, seconds: float = COMMAND_SECONDS) -> Ran:
-        """Run a program that only tells; once for all who ask the same."""
+        """Run a program that only reads. The result is cached: the same command runs once."""
         return self.once(command, lambda: self.run_command(command, seconds, self.environment))
 
     def probe(self, *command: str, seconds: float) -> tuple[dict[str, Any], str]:
-        """Return what a program prints as JSON, and its last words where it prints none."""
+        """Return the JSON that a Python program prints, and the last line of its errors if it prints none."""
         ran = self.run(self.interpreter, *command, seconds=seconds)
         with contextlib.suppress(ValueError, TypeError):
             return dict(json.loads(ran.out)), ""
         return {}, (ran.err.strip().splitlines() or [f"the process ended with code {ran.code}"])[-1]
 
     def once(self, key: object, find: Callable[[], T]) -> T:
-        """Return what ``find`` found the first time; others wait for it meanwhile."""
+        """Return the cached result of ``find``. Concurrent callers wait for the first."""
         with self._locks.setdefault(key, threading.Lock()):
             if key not in self._kept:
                 self._kept[key] = find()
             return cast("T", self._kept[key])
 
     def pip(self, action: str, *what: str) -> str:
-        """Return how one types ``install`` or ``uninstall`` for the examined Python."""
+        """Return the command that runs ``install`` or ``uninstall`` for the examined Python."""
         words = " ".join(what)
         if self.has_pip:
             yes = " -y" if action == "uninstall" else ""
@@ -177,5 +177,5 @@ class Machine:
 
     @property
     def has_pip(self) -> bool:
-        """Tell whether the examined Python has pip."""
+        """Return whether the examined Python has pip."""
         return any(self.exists(Path(each) / "pip" / "__init__.py") for each in self.packages)

@@ -12,7 +12,7 @@ NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs"}
 )
 SLOW: Final = ("9p", "drvfs", "virtiofs", "fuse")
-"""Beginnings: each call goes through a process, or into another system."""
+"""Prefixes of file system types: each call goes through a user process, or into another system."""
 
 
 class Mount(NamedTuple):
@@ -21,15 +21,15 @@ class Mount(NamedTuple):
     point: str
     kind: str
     device: str
-    """Major and minor number, ``8:1``."""
+    """Major and minor device number, such as ``8:1``."""
 
 
 def mount_of(machine: Machine, folder: str) -> Mount | None:
-    """Return the file system that holds ``folder``."""
+    """Return the mount that holds ``folder``; ``None`` if unknown."""
     path = PurePosixPath(machine.link(folder))
     mounts = _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or "")
     above = [each for each in mounts if each.point == "/" or path.is_relative_to(each.point)]
-    # Of two at one place the later hides the earlier.
+    # Of two mounts at one point, the later hides the earlier.
     return max(reversed(above), key=lambda each: len(each.point), default=None)
 
 

@@ -1,4 +1,4 @@
-"""What is known of the Jupyter server: its packages, its configuration and its extensions, read from files. Standard library only."""
+"""The Jupyter server's packages, configuration and extensions, read from files. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class LabExtension(NamedTuple):
 
     folder: str
     package: dict[str, Any] | None
-    """Its package.json; ``None`` where there is none."""
+    """The contents of its package.json; ``None`` if there is none."""
 
 
 def without_server(machine: Machine) -> Outcome | None:
-    """Return why nothing can be said of the server; ``None`` where it can."""
+    """Return an outcome saying why the server can't be checked; ``None`` if it can."""
     if machine.server:
         return None
     return not_known(
@@ -29,7 +29,7 @@ def without_server(machine: Machine) -> Outcome | None:
 
 
 def server_pip(machine: Machine, *words: str) -> str:
-    """Return how one types pip for the server's Python."""
+    """Return the pip command for the server's Python."""
     return f"{machine.server.get('interpreter', 'python')} -m pip {' '.join(words)}"
 
 
@@ -40,7 +40,7 @@ def server_versions(machine: Machine) -> dict[str, str]:
 
 
 def read_json(machine: Machine, path: str) -> Any:
-    """Return what a file holds; an empty dictionary where it is not there or is no JSON."""
+    """Return the contents of a JSON file; an empty dictionary if it is missing or is not JSON."""
     try:
         return json.loads(machine.text(path) or "{}")
     except ValueError:
@@ -48,7 +48,7 @@ def read_json(machine: Machine, path: str) -> Any:
 
 
 def lab_extensions(machine: Machine) -> dict[str, LabExtension]:
-    """Return name → prebuilt extension; that of an earlier folder wins."""
+    """Return name → prebuilt extension. Earlier folders take precedence."""
     found: dict[str, LabExtension] = {}
     for data in machine.server.get("data_path", []):
         top = f"{data}/labextensions"
@@ -61,7 +61,7 @@ def lab_extensions(machine: Machine) -> dict[str, LabExtension]:
 
 
 def disabled_lab_extensions(machine: Machine) -> set[str]:
-    """Return the names of what page_config.json disables; the user's own stands first, and wins."""
+    """Return the names of the extensions that page_config.json disables. The user's own file takes precedence."""
     pages = [f"{each}/labconfig/page_config.json" for each in machine.server.get("config_path", [])]
     pages.append(f"{machine.server.get('prefix', '')}/share/jupyter/lab/settings/page_config.json")
     found: dict[str, bool] = {}
@@ -72,9 +72,9 @@ def disabled_lab_extensions(machine: Machine) -> set[str]:
 
 
 def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
-    """Return the server's extensions: module → whether it is enabled, and the file that says so."""
+    """Return the server's extensions: module → whether it is enabled, and the file that sets it."""
     found: dict[str, tuple[bool, str]] = {}
-    # The user's own stands first, and wins.
+    # The user's own folder comes first and takes precedence.
     for folder in reversed(machine.server.get("config_path", [])):
         parts = f"{folder}/jupyter_server_config.d"
         files = [f"{parts}/{name}" for name in machine.names(parts) if name.endswith(".json")]
@@ -85,12 +85,12 @@ def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
 
 
 def has_module(machine: Machine, module: str) -> bool:
-    """Tell whether the server's Python finds a module, by looking for its files."""
+    """Return whether the server's Python can find a module, by looking for its files."""
     place = module.replace(".", "/")
     for folder in machine.server.get("packages", []):
         if machine.exists(Path(folder) / place) or machine.exists(f"{folder}/{place}.py"):
             return True
-        # Packages under development are found through a file that names them.
+        # Editable installs have no such path, only files that name the module.
         names = machine.names(folder)
         if any(each.endswith(".pth") or each.startswith("__editable__") for each in names) and any(
             each.startswith((f"_{module}", f"_editable_impl_{module}", f"__editable___{module}"))
@@ -101,7 +101,7 @@ def has_module(machine: Machine, module: str) -> bool:
 
 
 def kernel_specs(machine: Machine) -> dict[str, dict[str, Any]]:
-    """Return name → kernel.json, those of earlier folders first."""
+    """Return name → kernel.json. Earlier folders take precedence."""
     found: dict[str, dict[str, Any]] = {}
     for data in machine.server.get("data_path", []):
         for name in machine.names(f"{data}/kernels"):

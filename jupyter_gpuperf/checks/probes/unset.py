@@ -1,4 +1,4 @@
-"""How a variable is taken away, which depends on who set it. Standard library only."""
+"""How to unset a variable, depending on where it was set. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_gpuperf.checks.probes.server import read_json
 
 
 def unset(machine: Machine, *names: str) -> dict[str, str]:
-    """Return ``fix`` and ``then`` of an outcome: in the shell, or in the kernel spec that sets them."""
+    """Return ``fix`` and ``then`` of an outcome: unset in the shell, or in the kernel spec that sets them."""
     file = _spec_that_sets(machine, names)
     if file is None:
         return {
@@ -24,7 +24,7 @@ def unset(machine: Machine, *names: str) -> dict[str, str]:
 
 
 def line_that_edits(interpreter: str, file: str, statement: str) -> str:
-    """Return a line of the shell that changes a JSON file; ``statement`` changes ``it``."""
+    """Return a shell command that edits a JSON file; ``statement`` modifies the loaded object ``it``."""
     program = (
         f"import json; from pathlib import Path; file = Path({file!r}); it = json.loads(file.read_text()); "
         f"{statement}; file.write_text(json.dumps(it, indent=1))"

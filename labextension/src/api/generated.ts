@@ -2,7 +2,7 @@
 
 export interface Wire {}
 /**
- * Something that needs the user's attention now, after its hold-off.
+ * A problem that needs the user's attention now, after its hold-off.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Alert".
@@ -19,7 +19,7 @@ export interface Alert {
   summary: string;
 }
 /**
- * All alerts that hold now; sent when one comes or goes, and once after the greeting.
+ * All current alerts; sent when one appears or disappears, and once after the greeting.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "AlertsChanged".
@@ -57,7 +57,7 @@ export interface ParameterInfo {
   type: "boolean" | "choice" | "integer" | "number" | "text";
 }
 /**
- * A benchmark's answer, as the worker sends it and as ``.to_dict()`` shows it.
+ * A benchmark's result, as sent by the worker and returned by ``.to_dict()``.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "BenchmarkResult".
@@ -95,7 +95,7 @@ export interface Interval {
   value: number;
 }
 /**
- * The whole answer.
+ * The complete result.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "PrecisionProfile".
@@ -110,7 +110,7 @@ export interface PrecisionProfile {
   why_not_more: string[];
 }
 /**
- * One mode; what could not be had is ``None``, and ``error`` says why.
+ * One mode; a value that could not be measured is ``None``, and ``error`` has the reason.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "PrecisionMode".
@@ -147,8 +147,8 @@ export interface Catalog {
 /**
  * One metric of the catalogue.
  *
- * ``maximum`` is the top of the scale where it is a constant; ``maximum_metric`` names the metric
- * that gives it where it depends on the device (memory used → memory total).
+ * ``maximum`` is the top of the scale if it is constant; ``maximum_metric`` names the metric with the
+ * maximum if it depends on the device (memory used → memory total).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MetricInfo".
@@ -182,7 +182,7 @@ export interface CellMark {
   number: number;
 }
 /**
- * What one check found.
+ * The result of one check.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "CheckFinding".
@@ -201,7 +201,7 @@ export interface CheckFinding {
   why: string;
 }
 /**
- * One device's history: the steps' starting times, and a series per metric.
+ * One device's history: the start times of the steps, and a series per metric.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Columns".
@@ -213,7 +213,7 @@ export interface Columns {
   times_seconds: number[];
 }
 /**
- * One metric's history, one entry per step; ``None`` where no tick had a value.
+ * One metric's history, one entry per step; ``None`` if no tick had a value.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Series".
@@ -291,7 +291,7 @@ export interface DeviceInfo {
   uuid: string;
 }
 /**
- * The processes of one device, or why they can't be listed.
+ * The processes of one device, or the reason why they can't be listed.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DeviceProcesses".
@@ -367,9 +367,9 @@ export interface KernelInfo {
   session_name: string | null;
 }
 /**
- * What a notebook says that it holds on a device, where none of the driver's processes is known to be its.
+ * A notebook's own report of the memory it holds, if none of the driver's processes is known to be its.
  *
- * One of the driver's processes is this one as well; which, nothing tells. So its memory counts once,
+ * One of the driver's processes is also this one, but it is unknown which. So its memory is counted only
  * there, and this is shown beside it.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -403,7 +403,7 @@ export interface NoDevices {
   message: string;
 }
 /**
- * The set of devices, or the reason why there is none, changed.
+ * The set of devices, or the reason why there is none, has changed.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DevicesChanged".
@@ -425,7 +425,7 @@ export interface Version {
   version: string;
 }
 /**
- * ``GET doctor``: what was found in one environment.
+ * ``GET doctor``: the results of all checks in one environment.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DoctorReport".
@@ -444,7 +444,7 @@ export interface DoctorReport {
   taken_seconds: number;
 }
 /**
- * Something of the environment that is not the same.
+ * A difference between two environments.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "EnvironmentChange".
@@ -455,7 +455,7 @@ export interface EnvironmentChange {
   name: string;
 }
 /**
- * A refusal: HTTP body of any 4xx or 5xx, and a failed job's error.
+ * An error: HTTP body of any 4xx or 5xx, and a failed job's error.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ErrorInfo".
@@ -466,7 +466,7 @@ export interface ErrorInfo {
   message: string;
 }
 /**
- * Body of ``POST training/explain``: which notebook's next steps to profile.
+ * Body of ``POST training/explain``: the notebook whose next steps to profile.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ExplainRequest".
@@ -521,7 +521,7 @@ export interface Finding {
   summary: string;
 }
 /**
- * All findings that hold now; answer of ``GET findings``, sent when one comes or goes, and once after the
+ * All current findings; answer of ``GET findings``, sent when one appears or disappears, and once after the
  * greeting.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -532,7 +532,7 @@ export interface FindingsChanged {
   type: "findings";
 }
 /**
- * A page's wish on the live socket: which lists to follow from now on, beside the readings.
+ * A page's request on the live socket: the lists to follow from now on, besides the readings.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Follow".
@@ -602,7 +602,7 @@ export interface Frame {
   type: "frame";
 }
 /**
- * First message of the live socket: all that a page needs to draw.
+ * First message of the live socket: everything that a page needs to draw.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Hello".
@@ -632,7 +632,7 @@ export interface History {
   step_seconds: number;
 }
 /**
- * A job's state. Times are Unix seconds; ``None`` until they happened.
+ * A job's state. Times are Unix seconds; ``None`` until the event happened.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "JobInfo".
@@ -672,7 +672,7 @@ export interface JobRequest {
   parameters?: {};
 }
 /**
- * Answer of ``GET jobs``, newest first.
+ * Answer of ``GET jobs``, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Jobs".
@@ -681,7 +681,7 @@ export interface Jobs {
   jobs: JobInfo[];
 }
 /**
- * On the live socket, for those who follow the jobs: what they don't know yet.
+ * Sent on the live socket to clients that follow the jobs: the changes.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "JobsChanged".
@@ -752,7 +752,7 @@ export interface StepBin {
   low_seconds: number;
 }
 /**
- * A watching notebook.
+ * A watched notebook.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "NotebookTraining".
@@ -795,7 +795,7 @@ export interface RecordingInfo {
   state: "failed" | "recording" | "stopped";
 }
 /**
- * Body of ``POST recordings``; empty is fine.
+ * Body of ``POST recordings``; may be empty.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "RecordingRequest".
@@ -806,7 +806,7 @@ export interface RecordingRequest {
   seconds?: number | null;
 }
 /**
- * Answer of ``GET recordings``, newest first.
+ * Answer of ``GET recordings``, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Recordings".
@@ -815,7 +815,7 @@ export interface Recordings {
   recordings: RecordingInfo[];
 }
 /**
- * All recordings, on the live socket, for those who follow them.
+ * All recordings, sent on the live socket to clients that follow them.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "RecordingsChanged".
@@ -825,7 +825,7 @@ export interface RecordingsChanged {
   type: "recordings";
 }
 /**
- * Answer of ``GET results/<id>/comparison``: what a kept result is held against.
+ * Answer of ``GET results/<id>/comparison``: the comparison of a stored result with another one.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ResultComparison".
@@ -841,7 +841,7 @@ export interface ResultComparison {
   id: number;
 }
 /**
- * A kept result without its samples: a line of a list, a point of a chart.
+ * A stored result without its samples: a line of a list, a point of a chart.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ResultSummary".
@@ -856,7 +856,7 @@ export interface ResultSummary {
   unit: string;
 }
 /**
- * Answer of ``GET results``, newest first.
+ * Answer of ``GET results``, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Results".
@@ -865,7 +865,7 @@ export interface Results {
   results: KeptResult[];
 }
 /**
- * Answer of ``GET sentences``: what the server may say, with ``%1``, ``%2`` for the figures.
+ * Answer of ``GET sentences``: templates of the server's sentences, with ``%1``, ``%2`` for the figures.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Sentences".
@@ -874,7 +874,7 @@ export interface Sentences {
   sentences: string[];
 }
 /**
- * What a client may send on ``WS live``: wish for another interval (100 to 60000 ms).
+ * Message from a client on ``WS live``: use another interval (100 to 60000 ms).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SetInterval".
@@ -884,7 +884,7 @@ export interface SetInterval {
   type: "set_interval";
 }
 /**
- * A refusal on the live socket; the socket stays open.
+ * An error on the live socket; the socket stays open.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SocketError".
@@ -896,7 +896,7 @@ export interface SocketError {
   type: "error";
 }
 /**
- * What ``jupyter gpuperf compare`` answers.
+ * Output of ``jupyter gpuperf compare``.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuiteComparison".
@@ -919,7 +919,7 @@ export interface SuiteFailure {
   error: ErrorInfo;
 }
 /**
- * A suite's state. Times are Unix seconds; ``None`` until they happened.
+ * A suite's state. Times are Unix seconds; ``None`` until the event happened.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuiteInfo".
@@ -942,7 +942,7 @@ export interface SuiteInfo {
   state: "cancelled" | "done" | "failed" | "queued" | "running";
 }
 /**
- * What ran in one kernel's environment.
+ * The part of a suite that ran in one kernel's environment.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuiteSide".
@@ -954,7 +954,7 @@ export interface SuiteSide {
   title: string;
 }
 /**
- * Answer of ``GET suites/<id>``: what it has found so far.
+ * Answer of ``GET suites/<id>``: the results so far.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuiteReport".
@@ -981,7 +981,7 @@ export interface SuiteRequest {
   rounds?: number;
 }
 /**
- * Answer of ``GET suites``, newest first.
+ * Answer of ``GET suites``, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Suites".
@@ -990,7 +990,7 @@ export interface Suites {
   suites: SuiteInfo[];
 }
 /**
- * All suites, on the live socket, for those who follow them.
+ * All suites, sent on the live socket to clients that follow them.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuitesChanged".
@@ -1015,7 +1015,7 @@ export interface Training {
   };
 }
 /**
- * What all watching notebooks do; on the live socket when it changes.
+ * The state of all watched notebooks; sent on the live socket when it changes.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "TrainingNow".

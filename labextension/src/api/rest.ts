@@ -28,7 +28,7 @@ import type {
   Version
 } from './generated';
 
-/** A refusal of the server: what happened, and what to do. */
+/** An error from the server: what happened, and what to do. */
 export class Refusal extends Error {
   constructor(
     readonly code: string,
@@ -51,7 +51,7 @@ export class Rest {
 
   readonly latest = () => this.call<Frame>('latest');
 
-  /** The last `seconds` in steps; only these metrics. */
+  /** The history of the last `seconds` in steps, for these metrics. */
   history(
     seconds: number,
     stepSeconds: number,
@@ -75,17 +75,17 @@ export class Rest {
 
   readonly processes = () => this.call<Processes>('processes');
 
-  /** Examine an environment: the server's for an empty name. `anew`: not one kept from before. */
+  /** Examine an environment; an empty name means the server's own. `anew` ignores a stored report. */
   doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
     const query = new URLSearchParams({ kernel, refresh: anew ? '1' : '' });
     return this.call<DoctorReport>(`doctor?${query}`);
   }
 
-  /** What watched training loops do, and the last `seconds` of it. */
+  /** The watched training loops, and their history over the last `seconds`. */
   readonly training = (seconds: number) =>
     this.call<Training>(`training?seconds=${seconds}`);
 
-  /** Have a notebook profile its next steps; the result shows below its running cell. */
+  /** Have a notebook profile its next steps; the result appears below its running cell. */
   readonly explain = (request: ExplainRequest) =>
     this.post<ExplainRequest>('training/explain', request);
 
@@ -98,13 +98,13 @@ export class Rest {
   readonly cancel = (jobId: string) =>
     this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
 
-  /** What a kept result is held against: another one, else the baseline or the one before. */
+  /** Compare a stored result with `other`, or if null, with the baseline or the previous result. */
   comparison(id: number, other: number | null): Promise<ResultComparison> {
     const query = other === null ? '' : `?with=${other}`;
     return this.call<ResultComparison>(`results/${id}/comparison${query}`);
   }
 
-  /** Hold later results like it against this one. */
+  /** Make this result the baseline for later results like it. */
   async markBaseline(id: number): Promise<void> {
     await this.call(`results/${id}/baseline`, { method: 'PUT' });
   }
@@ -117,10 +117,10 @@ export class Rest {
   readonly cancelSuite = (id: string) =>
     this.call<SuiteInfo>(`suites/${id}`, { method: 'DELETE' });
 
-  /** What a suite has found so far. */
+  /** The results of a suite so far. */
   readonly suiteReport = (id: string) => this.call<SuiteReport>(`suites/${id}`);
 
-  /** The address from which the browser downloads a suite's page. */
+  /** The URL from which the browser downloads a suite's page. */
   suitePageUrl(id: string): string {
     return this.fileUrl(`suites/${id}/page`);
   }
@@ -130,22 +130,22 @@ export class Rest {
   readonly startRecording = (request: RecordingRequest = {}) =>
     this.post<RecordingInfo>('recordings', request);
 
-  /** End it and keep its file. */
+  /** Stop it and keep its file. */
   readonly stopRecording = (id: string) =>
     this.call<RecordingInfo>(`recordings/${id}`, { method: 'DELETE' });
 
-  /** End it and delete its file. */
+  /** Stop it and delete its file. */
   readonly discardRecording = (id: string) =>
     this.call<RecordingInfo>(`recordings/${id}?discard=1`, {
       method: 'DELETE'
     });
 
-  /** The address from which the browser downloads a recording. */
+  /** The URL from which the browser downloads a recording. */
   recordingUrl(id: string): string {
     return this.fileUrl(`recordings/${id}`);
   }
 
-  /** The address of the live socket. */
+  /** The URL of the live socket. */
   socketUrl(intervalMs: number): string {
     const { wsUrl } = this.settings;
     return this.withToken(wsUrl, `live?interval_ms=${intervalMs}`);
@@ -155,7 +155,7 @@ export class Rest {
     return this.withToken(this.settings.baseUrl, path);
   }
 
-  /** An address to which the browser sends no headers of ours. */
+  /** A URL for requests to which the browser adds none of our headers; it contains the token. */
   private withToken(base: string, path: string): string {
     const { appendToken, token } = this.settings;
     const url = new URL(under(base, path));
@@ -189,7 +189,7 @@ export class Rest {
   }
 }
 
-/** Do something; what was refused, or null. */
+/** Run an action; return the error, or null. */
 export async function attempt(
   action: () => Promise<unknown>
 ): Promise<Refusal | null> {
@@ -214,7 +214,7 @@ function refusalOf(status: number, text: string): Refusal {
       return new Refusal(body.code, body.message, body.hint ?? '');
     }
   } catch {
-    // A proxy in between answers pages, not JSON; the status says enough.
+    // A proxy in between sends HTML, not JSON; the status is enough.
   }
   return new Refusal(
     `http_${status}`,

@@ -8,22 +8,22 @@ import type {
 } from '../api/generated';
 import type { Rest } from '../api/rest';
 
-/** What the server tells between two readings. */
+/** Messages that the server sends between two readings. */
 export type News = AlertsChanged | FindingsChanged;
 
 const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
 
 /** What needs the user's attention: alerts, and findings that were not dismissed. */
 export class Attention {
-  /** Alerts or findings came, went, or were dismissed. */
+  /** Alerts or findings appeared, disappeared, or were dismissed. */
   readonly changed = new Signal<this, void>(this);
   alerts: readonly Alert[] = [];
 
   private all: readonly Finding[] = [];
-  /** How bad a finding was when it was dismissed. */
+  /** The severity of a finding when it was dismissed. */
   private readonly dismissed = new Map<string, number>();
 
-  /** The findings to show: what an alert says already is not said twice. */
+  /** The findings to show, without those that an alert already reports. */
   get findings(): readonly Finding[] {
     return this.all.filter(
       each => !each.alert && !this.dismissed.has(keyOf(each))
@@ -40,13 +40,13 @@ export class Attention {
     this.changed.emit();
   }
 
-  /** Where the live socket does not get through. */
+  /** Ask by REST, if the live socket does not get through. */
   async ask(rest: Rest): Promise<void> {
     this.take(await rest.alerts());
     this.take(await rest.findings());
   }
 
-  /** Hide a finding until it is gone and comes again, or gets worse. */
+  /** Hide a finding until it recurs or worsens. */
   dismiss(finding: Finding): void {
     this.dismissed.set(keyOf(finding), rankOf(finding));
     this.changed.emit();
@@ -63,7 +63,7 @@ export class Attention {
   }
 }
 
-/** What tells alerts and findings apart. */
+/** The key that identifies an alert or a finding. */
 export function keyOf(finding: Pick<Alert, 'code' | 'device'>): string {
   return `${finding.code} ${finding.device}`;
 }

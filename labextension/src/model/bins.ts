@@ -1,21 +1,21 @@
 export interface IBins {
   readonly low: number;
   readonly high: number;
-  /** How many samples each part holds, all of one width, from `low` to `high`. */
+  /** The number of samples in each bin; all bins have the same width, from `low` to `high`. */
   readonly counts: readonly number[];
 }
 
 const FEWEST = 2;
 const MOST = 24;
 
-/** How the samples lie; null where there is nothing to see: too few, or all the same. */
+/** The distribution of the samples; null if there are too few, or all are equal. */
 export function binsOf(samples: readonly number[]): IBins | null {
   const low = Math.min(...samples);
   const high = Math.max(...samples);
   if (samples.length < 3 || !(high > low) || !Number.isFinite(high - low)) {
     return null;
   }
-  // Rice's rule: without assuming any shape.
+  // Rice's rule: it assumes no particular shape.
   const wished = Math.ceil(2 * Math.cbrt(samples.length));
   const count = Math.max(FEWEST, Math.min(MOST, wished));
   const counts = new Array<number>(count).fill(0);

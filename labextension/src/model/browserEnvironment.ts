@@ -1,4 +1,4 @@
-/** What the models need of the page; tests bring their own. */
+/** What the models need from the page; tests replace it. */
 export interface IBrowserEnvironment {
   openSocket(url: string): WebSocket;
   isVisible(): boolean;
@@ -6,7 +6,7 @@ export interface IBrowserEnvironment {
   random(): number;
 }
 
-/** The page itself. */
+/** The real page. */
 export const BROWSER: IBrowserEnvironment = {
   openSocket: url => new WebSocket(url),
   isVisible: () => document.visibilityState === 'visible',

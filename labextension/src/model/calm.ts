@@ -1,4 +1,4 @@
-/** Tells at once, then after a pause whatever came meanwhile. */
+/** Notifies at once, then after a pause once for everything that came meanwhile. */
 export class Calm {
   private pause: ReturnType<typeof setTimeout> | undefined;
   private unread = false;

@@ -10,7 +10,7 @@ import { Timeline } from './timeline';
 
 const STATE_KEY = `${NAMESPACE}:dashboard`;
 
-/** The spans that one may choose, in seconds. */
+/** The selectable time ranges, in seconds. */
 export const RANGES = [60, 120, 600, 7200, 86400] as const;
 const LONGEST_SECONDS = RANGES[RANGES.length - 1];
 /** Points of a curve: about one per pixel. */
@@ -18,12 +18,12 @@ const STEPS = 600;
 const SHORTEST_STEP_SECONDS = 0.1;
 /** The server refuses longer answers. */
 const MOST_STEPS = 9000;
-/** While one still drags or presses keys, the server is not asked. */
+/** Don't ask the server while the user is still dragging or pressing keys. */
 const SETTLED_MS = 250;
-/** From steps of this length on, the least and the most are drawn, too. */
+/** From this step length on, minimum and maximum are drawn, too. */
 const BAND_STEP_SECONDS = 1;
 
-/** What a new dashboard shows, as far as the devices have it. */
+/** The metrics of a new dashboard, if the devices have them. */
 const FIRST_METRICS = [
   'utilization_percent',
   'sm_active_percent',
@@ -39,21 +39,21 @@ const FIRST_METRICS = [
 
 export type Layout = 'overlay' | 'columns';
 
-/** A stretch of time that stands still. */
+/** A fixed time span. */
 export interface ISpan {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * What the dashboard shows: the metrics, the span, and their past. The data is drawn imperatively
- * at `drawn`; `changed` is for what React shows.
+ * The state of the dashboard: the metrics, the time span, and the history. The data is drawn
+ * imperatively on `drawn`; `changed` is for what React shows.
  */
 export class DashboardModel {
   readonly drawn = new Signal<this, void>(this);
   readonly changed = new Signal<this, void>(this);
   timeline = new Timeline(SHORTEST_STEP_SECONDS);
-  /** Null: the newest, live. Else it was paused, zoomed or moved. */
+  /** Null: live, up to the latest reading. Otherwise the view was paused, zoomed or moved. */
   span: ISpan | null = null;
   trouble: Refusal | null = null;
 
@@ -84,7 +84,7 @@ export class DashboardModel {
     void this.load();
   }
 
-  /** Several devices lie over each other, unless one says otherwise. */
+  /** Several devices share a chart, unless the user chose otherwise. */
   get layout(): Layout {
     const count = this.live.devices?.devices.length ?? 0;
     return this.layoutValue ?? (count > 1 ? 'overlay' : 'columns');
@@ -96,19 +96,19 @@ export class DashboardModel {
     this.changed.emit();
   }
 
-  /** Whether the least and most of each step are worth drawing. */
+  /** Whether minimum and maximum of each step are worth drawing. */
   get hasBands(): boolean {
     return this.timeline.stepSeconds >= BAND_STEP_SECONDS;
   }
 
-  /** Everything that can be a curve. */
+  /** All metrics that can be drawn as a curve. */
   get offered(): MetricInfo[] {
     return this.live.catalog.metrics.filter(
       metric => metric.kind === 'gauge' || metric.kind === 'counter'
     );
   }
 
-  /** The metrics shown, in the catalogue's order. */
+  /** The shown metrics, in the catalogue's order. */
   get metrics(): MetricInfo[] {
     const wanted = this.chosen;
     return this.offered.filter(({ name }) =>
@@ -130,7 +130,7 @@ export class DashboardModel {
     void this.load();
   }
 
-  /** Why no device has a metric; null when one has it, or nothing is known yet. */
+  /** Why no device has a metric; null if one has it, or nothing is known yet. */
   reasonOf(name: string): string | null {
     const { latest } = this.live;
     if (latest === null) {
@@ -145,18 +145,18 @@ export class DashboardModel {
       : String(readings[0]);
   }
 
-  /** What is seen: the span that stands still, or the newest. */
+  /** The visible span: the fixed one, or the latest. */
   get visible(): ISpan {
     const to = this.timeline.newest ?? Date.now() / 1000;
     return this.span ?? { from: to - this.rangeSeconds, to };
   }
 
-  /** Stand still. */
+  /** Stop following the time. */
   pause(): void {
     this.setSpan(this.visible);
   }
 
-  /** Go with the time again. */
+  /** Follow the time again. */
   resume(): void {
     if (this.span !== null) {
       this.span = null;
@@ -164,21 +164,21 @@ export class DashboardModel {
     }
   }
 
-  /** Show a stretch of time; the server is asked for it as fine as it has it. */
+  /** Show a time span; the server is asked for its finest data. */
   show(span: ISpan): void {
     this.setSpan(span);
     clearTimeout(this.settling);
     this.settling = setTimeout(() => void this.load(), SETTLED_MS);
   }
 
-  /** Move by a share of what is seen, back in time when negative. */
+  /** Move by a share of the visible span; back in time if negative. */
   pan(share: number): void {
     const { from, to } = this.visible;
     const by = share * (to - from);
     this.show({ from: from + by, to: to + by });
   }
 
-  /** Make what is seen this many times as long. */
+  /** Multiply the length of the visible span by this factor. */
   zoom(factor: number): void {
     const { from, to } = this.visible;
     const middle = (from + to) / 2;
@@ -200,11 +200,11 @@ export class DashboardModel {
     }
   }
 
-  /** Ask for the past anew: of the span, or of the range up to now. */
+  /** Load the history again: of the span, or of the range up to now. */
   async load(): Promise<void> {
     this.changed.emit();
     if (!this.watching || this.live.catalog.metrics.length === 0) {
-      return; // the first words of the stream bring it here again
+      return; // called again after the stream's first message
     }
     const asked = (this.asked += 1);
     const { from, to } = this.visible;
@@ -226,7 +226,7 @@ export class DashboardModel {
       timeline.seed(await this.rest.history(seconds, step, names))
     );
     if (asked !== this.asked) {
-      return; // something else is wanted meanwhile
+      return; // something else was requested meanwhile
     }
     if (trouble === null) {
       this.timeline = timeline;

@@ -2,14 +2,14 @@ import type { CheckFinding, DoctorReport } from '../api/generated';
 import { attempt, Rest } from '../api/rest';
 import { Visibility, Watched } from './follower';
 
-/** The page loads first: importing torch takes seconds of the server's processors. */
+/** The page loads first: importing torch takes seconds of the server's CPU. */
 const FIRST_LOOK_MS = 3000;
 
-/** What an environment is like; asked for once when somebody looks, and again when told to. */
+/** The report on an environment; requested when it is first visible, and again on demand. */
 export class DoctorModel extends Watched {
   report: DoctorReport | null = null;
   busy = false;
-  /** The kernel spec that is examined; empty for the server's own Python. */
+  /** The examined kernel spec; empty for the server's own Python. */
   kernel = '';
 
   private turn = 0;
@@ -22,7 +22,7 @@ export class DoctorModel extends Watched {
     super(world);
   }
 
-  /** The checks that came out like this. */
+  /** The checks with one of these statuses. */
   with(...statuses: CheckFinding['status'][]): CheckFinding[] {
     return statuses.flatMap(
       status => this.report?.checks.filter(each => each.status === status) ?? []
@@ -31,7 +31,7 @@ export class DoctorModel extends Watched {
 
   choose(kernel: string): void {
     this.kernel = kernel;
-    this.report = null; // it tells of another environment
+    this.report = null; // it describes another environment
     void this.examine(false);
   }
 
@@ -46,7 +46,7 @@ export class DoctorModel extends Watched {
       report = await this.rest.doctor(this.kernel, anew);
     });
     if (turn === this.turn) {
-      // Else another environment was chosen meanwhile.
+      // Otherwise another environment was chosen meanwhile.
       Object.assign(this, { busy: false, report, trouble });
       this.changed.emit();
     }

@@ -11,11 +11,11 @@ import {
 } from '../format';
 import { shareOf } from './limits';
 
-/** Where it was measured, the device first; long paths are left to the files. */
+/** Where it was measured, device first; long paths are left to the files. */
 const DEVICE = ['device_name', 'device'];
 const LEFT_OUT = ['interpreter', 'platform', ...DEVICE];
 
-/** A result as a table that issues, notes and chats show. */
+/** A result as a Markdown table, for issues, notes and chats. */
 export function markdownOf(
   result: BenchmarkResult,
   translate: Translate,
@@ -64,7 +64,7 @@ export function markdownOf(
   ].join('\n');
 }
 
-/** The raw samples, a line each. */
+/** The raw samples, one per line. */
 export function csvOf(result: BenchmarkResult): string {
   const lines = Object.entries(result.samples).flatMap(([name, values]) =>
     values.map((value, place) => `${name},${place},${value}`)
@@ -80,7 +80,7 @@ function line(cells: readonly string[]): string {
   return `| ${cells.map(escaped).join(' | ')} |`;
 }
 
-/** What Markdown would take for its own. */
+/** Escape characters that Markdown would interpret. */
 function escaped(text: string): string {
   return text.replace(/[|<>*_`\\]/g, '\\$&').replace(/\s+/g, ' ');
 }

@@ -13,11 +13,11 @@ export type Live = Pick<LiveModel, 'connection' | 'changed'> & {
   lists: Pick<LiveLists, 'told' | 'follow'>;
 };
 
-/** Something of the server that matters only while somebody looks and the page is visible. */
+/** Data from the server that is needed only while a view shows it and the page is visible. */
 export abstract class Watched {
-  /** Something to draw changed. */
+  /** Something visible has changed. */
   readonly changed = new Signal<this, void>(this);
-  /** Why it can't be read now. */
+  /** Why the data can't be read now. */
   trouble: Refusal | null = null;
 
   protected following = false;
@@ -28,7 +28,7 @@ export abstract class Watched {
     world.onVisibilityChange(() => this.watch(this.watching));
   }
 
-  /** Say whether somebody looks. */
+  /** Set whether a view shows the data. */
   watch(watching: boolean): void {
     this.watching = watching;
     const following = watching && this.world.isVisible();
@@ -39,11 +39,11 @@ export abstract class Watched {
     }
   }
 
-  /** Begin or end to follow. */
+  /** Start or stop following. */
   protected abstract follow(): void;
 }
 
-/** Asks by REST, again and again. */
+/** Asks by REST, repeatedly. */
 export abstract class Polled extends Watched {
   /** Ask now. */
   async refresh(): Promise<void> {
@@ -54,7 +54,7 @@ export abstract class Polled extends Watched {
 
   protected abstract ask(): Promise<void>;
 
-  /** How long to wait before asking again. */
+  /** The pause before the next request, in milliseconds. */
   protected abstract pauseMs(): number;
 
   protected follow(): void {
@@ -71,7 +71,7 @@ export abstract class Polled extends Watched {
   }
 }
 
-/** Follows lists over the live socket, and by REST until that has told of them, and again while it is down. */
+/** Follows lists over the live socket; by REST until the socket has sent them, and while it is down. */
 export abstract class Follower extends Polled {
   private readonly told = new Set<Topic>();
 
@@ -83,7 +83,7 @@ export abstract class Follower extends Polled {
     super(world);
   }
 
-  /** Take what the live socket tells. */
+  /** Process a message of the live socket. */
   protected abstract take(message: ListMessage): void;
 
   protected follow(): void {
@@ -116,7 +116,7 @@ export abstract class Follower extends Polled {
     }
   }
 
-  /** What a socket told that is lost now may be old. */
+  /** After the socket is lost, its data may be out of date. */
   private look(): void {
     if (this.live.connection !== 'live' && this.told.size > 0) {
       this.told.clear();

@@ -2,10 +2,10 @@ import type { BenchmarkInfo, ParameterInfo } from '../api/generated';
 
 export type Scalar = boolean | number | string;
 
-/** What a form holds: text for numbers, as typed. */
+/** The content of a form: text for numbers, as typed. */
 export type Typed = Record<string, string | boolean>;
 
-/** The form's content before anybody typed. */
+/** The initial content of the form. */
 export function defaultsOf(benchmark: BenchmarkInfo): Typed {
   return Object.fromEntries(
     benchmark.parameters.map(parameter => [
@@ -17,10 +17,10 @@ export function defaultsOf(benchmark: BenchmarkInfo): Typed {
   );
 }
 
-/** What may be wrong with a value. */
+/** The possible problems of a value. */
 export type Problem = 'not_a_number' | 'not_whole' | 'out_of_range';
 
-/** What is wrong with a value; null when nothing is. */
+/** The problem of a value; null if there is none. */
 export function problemOf(
   parameter: ParameterInfo,
   typed: string | boolean

@@ -11,15 +11,15 @@ import { Follower, Live, Visibility } from './follower';
 import type { ListMessage } from './lists';
 
 const BUSY_POLL_MS = 500;
-/** Magics start jobs too: look now and then while the panel is visible. */
+/** Magics start jobs too: poll now and then while the panel is visible. */
 const IDLE_POLL_MS = 5000;
 
-/** The benchmarks, and the jobs and suites that run them; the server's lists are the truth. */
+/** The benchmarks, and the jobs and suites that run them. The server's lists are authoritative. */
 export class JobsModel extends Follower {
   benchmarks: BenchmarkInfo[] = [];
   jobs: JobInfo[] = [];
   suites: SuiteInfo[] = [];
-  /** Why what was asked for was not done. */
+  /** Why the last request failed. */
   refusal: Refusal | null = null;
 
   private turn = 0;
@@ -36,22 +36,22 @@ export class JobsModel extends Follower {
     return this.jobs.some(isActive) || this.suites.some(isActive);
   }
 
-  /** Start a benchmark; a refusal is kept for the form to show. */
+  /** Start a benchmark; an error is stored for the form to show. */
   run(request: JobRequest): Promise<void> {
     return this.act(() => this.rest.run(request));
   }
 
-  /** End a job. */
+  /** Cancel a job. */
   cancel(jobId: string): Promise<void> {
     return this.act(() => this.rest.cancel(jobId));
   }
 
-  /** Start a suite; a refusal is kept for the form to show. */
+  /** Start a suite; an error is stored for the form to show. */
   runSuite(request: SuiteRequest): Promise<void> {
     return this.act(() => this.rest.runSuite(request));
   }
 
-  /** End a suite, with the job that it runs. */
+  /** Cancel a suite, including its running job. */
   cancelSuite(id: string): Promise<void> {
     return this.act(() => this.rest.cancelSuite(id));
   }
@@ -78,7 +78,7 @@ export class JobsModel extends Follower {
       [{ jobs }, { suites }] = await Promise.all(answers);
     });
     if (turn === this.turn) {
-      // Else this answer is older than what was told, or asked for, meanwhile.
+      // Otherwise this answer is older than a message or request in the meantime.
       Object.assign(this, { jobs, suites, trouble });
     }
     this.changed.emit();
@@ -94,13 +94,13 @@ export class JobsModel extends Follower {
   }
 }
 
-/** The list with what has changed, in the server's order, without what it has forgotten. */
+/** The list with all changes, in the server's order, without the jobs that the server has forgotten. */
 function merged(known: readonly JobInfo[], told: JobsChanged): JobInfo[] {
   const byId = new Map([...known, ...told.jobs].map(job => [job.id, job]));
   return told.ids.flatMap(id => byId.get(id) ?? []);
 }
 
-/** Whether a job or a suite waits or runs. */
+/** Whether a job or a suite is queued or running. */
 export function isActive({ state }: Pick<JobInfo, 'state'>): boolean {
   return state === 'queued' || state === 'running';
 }

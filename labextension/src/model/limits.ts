@@ -1,19 +1,19 @@
 import type { BenchmarkResult } from '../api/generated';
 
-/** How much of a limit is reached: of a time the limit is the shortest, of a rate the highest. */
+/** The reached share of a limit: for a time the limit is a minimum, for a rate a maximum. */
 export function shareOf(name: string, value: number, limit: number): number {
   return name.endsWith('_seconds') ? limit / value : value / limit;
 }
 
-/** One figure beside the two limits that it may run into. */
+/** One figure and the two limits on it. */
 export interface IRoof {
   readonly name: string;
-  /** Operations for each byte that has to move at least. */
+  /** Operations per byte that has to move at least. */
   readonly intensity: number;
   readonly achieved: number;
   readonly peak: number;
   readonly bandwidth: number;
-  /** The lower of the two: what can be had at this intensity. */
+  /** The lower of the two limits: the maximum rate at this intensity. */
   readonly attainable: number;
   readonly boundByMemory: boolean;
 }
@@ -21,7 +21,7 @@ export interface IRoof {
 const FLOPS = 'flops_per_second';
 const BANDWIDTH = 'memory_bytes_per_second';
 
-/** The figures whose operations and bytes are known, on a chip whose limits are. */
+/** The figures with known operations and bytes, on a chip with known limits. */
 export function roofsOf(result: BenchmarkResult): IRoof[] {
   const bandwidth = result.limits[BANDWIDTH];
   return Object.entries(result.figures).flatMap(([name, { value }]) => {

@@ -7,25 +7,25 @@ import type {
   SuitesChanged
 } from '../api/generated';
 
-/** A list that the live socket tells of. */
+/** A list that is sent over the live socket. */
 export type ListMessage = JobsChanged | SuitesChanged | RecordingsChanged;
 export type Topic = ListMessage['type'];
 
-/** The lists of the live socket: who follows which, and what it tells of them. */
+/** The lists of the live socket: which view follows which list, and their messages. */
 export class LiveLists {
   readonly told = new Signal<this, ListMessage>(this);
   private readonly topics = new Map<object, readonly Topic[]>();
 
-  /** @param say sends a wish where there is a socket */
+  /** @param say sends a request if there is a socket */
   constructor(private readonly say: (wish: Follow) => void) {}
 
-  /** Say which lists `follower` follows now, while the socket is open for the readings. */
+  /** Set the lists that `follower` follows now, while the socket is open for the readings. */
   follow(follower: object, topics: readonly Topic[]): void {
     this.topics.set(follower, topics);
     this.wish();
   }
 
-  /** A socket was opened: it knows of no wish. */
+  /** A socket was opened: it knows of no request yet. */
   greet(): void {
     if (this.topics.size > 0) {
       this.wish();

@@ -20,7 +20,7 @@ import { Poller } from './poller';
 import { Timeline } from './timeline';
 import { BROWSER, IBrowserEnvironment } from './browserEnvironment';
 
-/** How the page gets its readings now. */
+/** How the page currently gets its readings. */
 export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
@@ -32,19 +32,19 @@ const LONGEST_RETRY_MS = 30000;
 /** Some proxies drop WebSockets: after this many failures in a row, ask by REST as well. */
 const FAILURES_BEFORE_POLLING = 2;
 const SHORTEST_POLL_MS = 1000;
-/** A connection that died with a laptop's sleep or in a proxy is not closed: it falls silent. */
+/** A connection that died while a laptop slept or in a proxy is not closed, but silent. */
 const SHORTEST_SILENCE_MS = 10000;
 /** Longer intervals may be late by this many of them. */
 const SILENT_INTERVALS = 3;
 
 /**
- * The live readings. Owns one socket, however many views watch; streams only while somebody
- * watches and the page is visible, and comes back by itself after an interruption.
+ * The live readings. It owns one socket, however many views watch. It streams only while a view
+ * watches and the page is visible, and reconnects after an interruption.
  */
 export class LiveModel {
-  /** The same for what is read as figures: not more often than one can read. */
+  /** Like `changed`, for readable figures: emitted at a readable rate. */
   readonly changedCalmly = new Signal<this, void>(this);
-  /** Something to draw changed. */
+  /** Something visible has changed. */
   readonly changed = new Signal<this, void>(this);
   readonly tracks = new Timeline(0);
   connection: Connection = 'paused';
@@ -90,7 +90,7 @@ export class LiveModel {
     }
   }
 
-  /** Whether what is shown is of the past, because no reading comes. */
+  /** Whether the shown readings are old, because no new ones arrive. */
   get stale(): boolean {
     return (
       this.connection === 'reconnecting' ||
@@ -102,12 +102,12 @@ export class LiveModel {
     return this.catalog.metrics.find(each => each.name === name);
   }
 
-  /** Those of the metrics that are known. */
+  /** The known metrics among these names. */
   metrics(names: readonly string[]): MetricInfo[] {
     return names.flatMap(name => this.metric(name) ?? []);
   }
 
-  /** Say whether `watcher` shows the readings now. */
+  /** Set whether `watcher` shows the readings now. */
   watch(watcher: object, watching: boolean): void {
     if (watching) {
       this.watchers.add(watcher);
@@ -150,7 +150,7 @@ export class LiveModel {
     this.listen(socket);
   }
 
-  /** Expect a word within a while. */
+  /** Expect a message within a time limit. */
   private listen(socket: WebSocket): void {
     clearTimeout(this.silence);
     const patience = Math.max(
@@ -187,7 +187,7 @@ export class LiveModel {
       LONGEST_RETRY_MS,
       FIRST_RETRY_MS * 2 ** (this.failures - 1)
     );
-    // Up to half as much again, so that many pages do not come back in one moment.
+    // Up to half as much again, so that many pages don't reconnect at the same moment.
     const jittered = wait * (1 + this.world.random() / 2);
     this.timer = setTimeout(
       () => this.open(this.poller.running ? 'polling' : 'reconnecting'),
@@ -210,7 +210,7 @@ export class LiveModel {
         this.version = await this.rest.version();
       }
     });
-    // When the socket came back meanwhile, there is no problem any more.
+    // If the socket reconnected meanwhile, there is no problem any more.
     this.problem = this.poller.running ? problem : null;
     this.changed.emit();
     return problem === null;

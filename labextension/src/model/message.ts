@@ -8,7 +8,7 @@ import type {
 import type { News } from './attention';
 import type { ListMessage } from './lists';
 
-/** What comes over the live socket. */
+/** Messages on the live socket. */
 export type Message =
   | Hello
   | Frame

@@ -2,12 +2,12 @@ import type { Alert } from '../api/generated';
 import { keyOf } from './attention';
 import type { LiveModel } from './live';
 
-/** The same alert is not told again for so long. */
+/** Time before the same alert is reported again. */
 const SILENCE_MS = 10 * 60 * 1000;
 
-/** Tells each alert once when it appears, not each time that it flickers. */
+/** Reports each alert once when it appears, not each time it flickers. */
 export class Notices {
-  /** Whether anything is told. */
+  /** Whether alerts are reported. */
   enabled = true;
 
   private readonly toldAt = new Map<string, number>();

@@ -1,11 +1,11 @@
 const LONGEST_WAIT_MS = 15000;
 
-/** Asks again and again; while the answer is an error, later each time. */
+/** Asks repeatedly; with a growing pause while the answer is an error. */
 export class Poller {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private run: object | null = null;
 
-  /** @param ask whether there was an answer */
+  /** @param ask returns whether there was an answer */
   constructor(private readonly ask: () => Promise<boolean>) {}
 
   get running(): boolean {

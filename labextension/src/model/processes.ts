@@ -9,15 +9,15 @@ import { Polled } from './follower';
 
 const POLL_MS = 2000;
 
-/** A notebook, or whatever has a kernel, and what its processes hold. */
+/** A notebook, or another owner of a kernel, and the memory of its processes. */
 export interface IHolder {
-  /** The kernel's id; for processes without a kernel, the pid that the driver gave. */
+  /** The kernel's id; for processes without a kernel, the pid reported by the driver. */
   readonly id: string;
   readonly kernel: KernelInfo | null;
   readonly processes: readonly (ProcessInfo & IOnDevice)[];
-  /** What the notebook says itself, where the driver's list doesn't show it. */
+  /** The notebook's own reports, if the driver's list doesn't show its memory. */
   readonly reports: readonly (KernelReport & IOnDevice)[];
-  /** All memory that it holds; null where one process's is not known. */
+  /** All memory that it holds; null if one process's memory is not known. */
   readonly memoryBytes: number | null;
 }
 
@@ -25,7 +25,7 @@ interface IOnDevice {
   readonly device: string;
 }
 
-/** Who uses the devices; asked for while somebody looks. */
+/** The processes on the devices; requested while a view shows them. */
 export class ProcessesModel extends Polled {
   processes: Processes | null = null;
 
@@ -33,7 +33,7 @@ export class ProcessesModel extends Polled {
     super();
   }
 
-  /** Notebooks first, those that hold most first; then processes without one. */
+  /** Notebooks first, those with the most memory first; then processes without a notebook. */
   get holders(): IHolder[] {
     const devices = Object.entries(this.processes?.devices ?? {});
     const processes = devices.flatMap(([device, list]) =>
@@ -49,7 +49,7 @@ export class ProcessesModel extends Polled {
         return {
           id,
           processes: own,
-          reports: translateSentence,
+          reports: reported,
           kernel: (own[0] ?? reported[0]).kernel,
           memoryBytes: sumOf([
             ...own.map(each => each.memory_used_bytes),

@@ -3,12 +3,12 @@ import { attempt, Rest } from '../api/rest';
 import { Follower, Live, Visibility } from './follower';
 import type { ListMessage } from './lists';
 
-/** While one is being written, its size and length grow. */
+/** While a recording is being written, its size and length grow. */
 const RECORDING_POLL_MS = 1000;
-/** Else only other pages and shells change the list. */
+/** Otherwise only other pages and shells change the list. */
 const IDLE_POLL_MS = 10000;
 
-/** The server's recordings; followed while somebody looks. */
+/** The server's recordings; followed while a view shows them. */
 export class RecordingsModel extends Follower {
   recordings: readonly RecordingInfo[] = [];
 
@@ -20,7 +20,7 @@ export class RecordingsModel extends Follower {
     super(['recordings'], live, world);
   }
 
-  /** The one that is being written, if any. */
+  /** The running recording, if any. */
   get running(): RecordingInfo | undefined {
     return this.recordings.find(each => each.state === 'recording');
   }

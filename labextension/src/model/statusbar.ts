@@ -2,16 +2,16 @@ import type { DeviceInfo, Frame, MetricInfo } from '../api/generated';
 
 type Readings = Readonly<Record<string, number | string>>;
 
-/** How bad a figure is. */
+/** The severity of a figure. */
 export type Level = 'warning' | 'critical';
 
-/** From where on a figure is bad; where `warning` is above `critical`, low values are. */
+/** The limits of a figure; if `warning` is above `critical`, low values are bad. */
 export interface IThreshold {
   readonly warning?: number;
   readonly critical?: number;
 }
 
-/** What the status bar shows, as set by the user. */
+/** The content of the status bar, as set by the user. */
 export interface IStatusBarSettings {
   readonly metrics: readonly string[];
   /** `first`, `busiest`, a UUID, or an index. */
@@ -19,7 +19,7 @@ export interface IStatusBarSettings {
   readonly thresholds: Readonly<Record<string, IThreshold>>;
 }
 
-/** Where there are no settings; the same as in schema/plugin.json. */
+/** The defaults; the same as in schema/plugin.json. */
 export const STATUS_BAR_DEFAULTS: IStatusBarSettings = {
   metrics: [
     'utilization_percent',
@@ -34,10 +34,10 @@ export const STATUS_BAR_DEFAULTS: IStatusBarSettings = {
   }
 };
 
-/** A chip that is busier by less is not preferred: the name would change all the time. */
+/** A chip must be busier by at least this much to be preferred, or the name would change constantly. */
 const CLEARLY_BUSIER_PERCENT = 10;
 
-/** What a file that people edit by hand may hold, made safe. */
+/** Validated settings, from a file that people edit by hand. */
 export function statusBarSettingsOf(
   settings: Readonly<Record<string, unknown>>
 ): IStatusBarSettings {
@@ -58,7 +58,7 @@ export function statusBarSettingsOf(
   };
 }
 
-/** The device that was wished for; undefined when there is none such. */
+/** The requested device; undefined if there is none. */
 export function deviceOf(
   devices: readonly DeviceInfo[],
   frame: Frame | null,
@@ -95,8 +95,8 @@ function busiestOf(
 }
 
 /**
- * How bad a figure is, by the thresholds: in the metric's own unit, bytes in percent of their
- * total. What is left until the slowdown tells of the temperature, whose limit differs by chip.
+ * The severity of a figure, by the thresholds: in the metric's own unit; bytes in percent of their
+ * total. Temperature also uses the margin to the slowdown limit, which differs by chip.
  */
 export function levelOf(
   metric: MetricInfo,
@@ -123,7 +123,7 @@ function scaled(metric: MetricInfo, readings: Readings): number | null {
   return value !== null && total ? (100 * value) / total : null;
 }
 
-/** Degrees left until the chip is slowed down; older drivers tell the limit alone. */
+/** Degrees left until the chip is slowed down; older drivers report only the limit. */
 function marginOf(readings: Readings): number | null {
   const margin = numberOf(readings.temperature_margin_celsius);
   const limit = numberOf(readings.temperature_slowdown_celsius);

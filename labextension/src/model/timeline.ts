@@ -2,21 +2,21 @@ import type { Columns, Frame, History } from '../api/generated';
 
 type Value = number | null;
 
-/** The host's key beside the devices' UUIDs. */
+/** The host's key among the devices' UUIDs. */
 export const HOST = 'host';
 
-/** Ticks may come twice, but not from this long ago: then the server's clock was set back. */
+/** Ticks may come twice, but an older one than this means that the server's clock was set back. */
 const CLOCK_SET_BACK_SECONDS = 5;
 
-/** A paused chart keeps what it shows; but not for ever. */
+/** A paused chart keeps its data, up to this limit. */
 const MOST_STEPS = 6000;
 
-/** One metric of one device: a value per step of its track. */
+/** One metric of one device: one value per step of its track. */
 export interface ISeries {
   readonly min: Value[];
   readonly mean: Value[];
   readonly max: Value[];
-  /** How many ticks the step that runs has, so that its mean can go on. */
+  /** The number of ticks in the current step, to update its mean. */
   ticks: number;
 }
 
@@ -38,13 +38,13 @@ export class Steps {
   seed(columns: Columns): void {
     this.times.splice(0, this.times.length, ...columns.times_seconds);
     this.series.clear();
-    const metrics = structuredClone(columns.metrics); // they go on growing
+    const metrics = structuredClone(columns.metrics); // a copy, because the columns grow
     for (const [name, series] of Object.entries(metrics)) {
       this.series.set(name, { ...series, ticks: 1 });
     }
   }
 
-  /** Add a tick to the step that runs, or begin the next one. */
+  /** Add a tick to the current step, or start the next one. */
   push(
     time: number,
     readings: Record<string, unknown>,
@@ -52,13 +52,13 @@ export class Steps {
   ): void {
     const newest = this.times[this.times.length - 1] ?? -Infinity;
     if (newest - time > CLOCK_SET_BACK_SECONDS) {
-      this.times.length = 0; // the curve begins anew
+      this.times.length = 0; // the curve starts again
       this.series.clear();
       this.times.push(time);
     } else if (time > newest) {
       this.times.push(time);
     } else if (time < newest) {
-      return; // a tick that the history held already
+      return; // the history already contains this tick
     }
     const last = this.times.length - 1;
     for (const metric of metrics) {
@@ -73,11 +73,11 @@ export class Steps {
     }
   }
 
-  /** Forget what is older. */
+  /** Remove older steps. */
   trim(oldest: number): void {
     let first = this.times.findIndex(time => time >= oldest);
     first = Math.max(first, this.times.length - MOST_STEPS);
-    // Not at every tick: to move all values by one place takes as long as to move them by many.
+    // Not at every tick: moving all values by one place takes as long as moving them by many.
     if (first > this.times.length / 8) {
       this.times.splice(0, first);
       for (const { min, mean, max } of this.series.values()) {
@@ -104,11 +104,11 @@ function add(series: ISeries, place: number, value: Value): void {
   }
 }
 
-/** The past of all devices and the host in steps, as it is drawn; new ticks go into the last step. */
+/** The history of all devices and the host in steps, as drawn; new ticks go into the last step. */
 export class Timeline {
   private readonly tracks = new Map<string, Steps>();
 
-  /** @param stepSeconds zero: each tick is a step of its own */
+  /** @param stepSeconds zero: each tick is its own step */
   constructor(readonly stepSeconds: number) {}
 
   of(key: string): Steps {
@@ -120,7 +120,7 @@ export class Timeline {
     return steps;
   }
 
-  /** The time of the newest step; null when there is none. */
+  /** The time of the latest step; null if there is none. */
   get newest(): number | null {
     const tracks = [...this.tracks.values()];
     const times = tracks.flatMap(({ times }) => times.slice(-1));
@@ -150,7 +150,7 @@ export class Timeline {
   }
 }
 
-/** What a span of a series comes to; null where it has no value. */
+/** Summary of a series over a span; null where it has no value. */
 export interface ISummary {
   readonly now: Value;
   readonly min: Value;
@@ -158,7 +158,7 @@ export interface ISummary {
   readonly max: Value;
 }
 
-/** Summarise the steps with `from <= time <= to`; the mean is that of the steps. */
+/** Summarise the steps with `from <= time <= to`; the mean is the mean of the steps. */
 export function summaryOf(
   steps: Steps,
   metric: string,

@@ -10,16 +10,16 @@ import type {
 import { attempt, Refusal, Rest } from '../api/rest';
 import type { LiveModel } from './live';
 
-/** How far back the band reaches. */
+/** Length of the band. */
 export const BAND_SECONDS = 120;
 const POLL_MS = 2000;
 
-/** What a step's time went to; shares of it, from the bottom up. */
+/** The shares of a step's time, from the bottom up. */
 export interface ISplit {
   readonly busy: number | null;
   readonly data: number;
   readonly host: number | null;
-  /** Of whom `data` is the wait: of the GPU, or, where that is not known, of the host in `next()`. */
+  /** Whose wait `data` is: the GPU's, or if that is not known, the host's in `next()`. */
   readonly of: 'gpu' | 'host';
 }
 
@@ -28,7 +28,7 @@ export interface IBandPoint {
   readonly split: ISplit;
 }
 
-/** The watched training loops: what they do now, and their last two minutes. */
+/** The watched training loops: their current state, and their last two minutes. */
 export class TrainingModel {
   readonly changed = new Signal<this, void>(this);
   now: TrainingNow | null = null;
@@ -80,10 +80,10 @@ export class TrainingModel {
     this.askedAt = performance.now();
     await attempt(async () => {
       this.seed(await this.rest.training(BAND_SECONDS));
-    }); // the connection's own line says what is wrong
+    }); // the connection's own line shows the error
   }
 
-  /** Take the past and the present as the server has them. */
+  /** Store the history and the current state from the server. */
   seed(training: Training): void {
     this.bands.clear();
     for (const [key, columns] of Object.entries(training.history)) {
@@ -98,7 +98,7 @@ export class TrainingModel {
       this.bands.set(key, points);
       const last = points[points.length - 1]?.time ?? -Infinity;
       const split = loaders.length > 0 ? splitOf(loaders[0]) : null;
-      // A loop that stands leaves a gap.
+      // A stopped loop leaves a gap.
       if (split !== null && loaders[0].last_seconds > last) {
         points.push({ time: now.time_seconds, split });
       }
@@ -113,7 +113,7 @@ export class TrainingModel {
   }
 }
 
-/** What a loop's step goes to, as far as it is known. */
+/** The shares of a loop's step, as far as they are known. */
 export function splitOf(
   steps: Pick<
     LoaderSteps,

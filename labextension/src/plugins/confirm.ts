@@ -1,6 +1,6 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 
-/** Ask before something is lost. */
+/** Ask for confirmation before something is lost. */
 export async function confirm(
   title: string,
   body: string,
@@ -10,7 +10,7 @@ export async function confirm(
   return (await showDialog({ title, body, buttons })).button.accept;
 }
 
-/** Say for a few seconds why something could not be done. */
+/** Show for a few seconds why something could not be done. */
 export function inform(words: string): void {
   Notification.info(words, { autoClose: 5000 });
 }

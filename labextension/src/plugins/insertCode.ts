@@ -6,7 +6,7 @@ import { inform } from './confirm';
 const INSERT = 'notebook:insert-cell-below';
 const WRITE = 'notebook:replace-selection';
 
-/** Puts code into a new cell below the active one, by the notebook's own commands. */
+/** Inserts code into a new cell below the active one, using the notebook's own commands. */
 export function codeInserter(
   app: JupyterFrontEnd
 ): (code: string) => Promise<void> {

@@ -19,7 +19,7 @@ import { setTranslation } from '../translation';
 import { learnTemplates, translateSentence } from '../view/translate';
 import { followSettings, translateSettings } from './settings';
 
-/** Provides the one stream and the one list of jobs; carries the settings. */
+/** Provides the shared stream and the shared list of jobs; applies the settings. */
 export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
   id: PLUGIN_ID,
   description:
@@ -35,7 +35,7 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     setTranslation((translator ?? nullTranslator).load(NAMESPACE));
     const rest = new Rest(app.serviceManager.serverSettings);
     if ((translator?.languageCode ?? 'en') !== 'en') {
-      rest.sentences().then(learnTemplates, () => undefined); // they stay in English then
+      rest.sentences().then(learnTemplates, () => undefined); // otherwise they stay in English
     }
     const live = new LiveModel(rest);
     const notices = new Notices(live, ({ severity, summary, advice }) => {

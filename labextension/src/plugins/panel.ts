@@ -16,7 +16,7 @@ import { codeInserter } from './insertCode';
 import { terminalWriter } from './terminal';
 import { kernelActions } from './kernelActions';
 
-/** After Lab's own panels. */
+/** After JupyterLab's own panels. */
 const RANK = 700;
 
 /** Adds the panel, and the command that opens it. */
@@ -48,7 +48,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       writeInTerminal: terminalWriter(app),
       openDashboard: () => void app.commands.execute(CommandIDs.openDashboard)
     });
-    // Notebook 7 keeps its left side for the table of contents alone.
+    // Notebook 7 reserves its left side for the table of contents.
     app.shell.add(panel, labShell ? 'left' : 'right', { rank: RANK });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(CommandIDs.openPanel, {

@@ -4,12 +4,12 @@ import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
 import { PLUGIN_ID } from '../tokens';
 import { trans } from '../translation';
 
-/** The parts of a schema that are words. */
+/** The keys of a schema whose values are texts. */
 const WORDS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
 
 /**
- * Have the settings' titles and descriptions shown in the reader's language. Lab's server does
- * that out of its own language pack alone, which does not know us.
+ * Translate the settings' titles and descriptions. JupyterLab's server uses only its own language
+ * pack for this, which does not include our texts.
  */
 export function translateSettings(settings: ISettingRegistry): void {
   settings.transform(PLUGIN_ID, {
@@ -24,7 +24,7 @@ export function translateSettings(settings: ISettingRegistry): void {
   });
 }
 
-/** A copy of a part of a schema with its words in another language; values stay as they are. */
+/** A copy of a part of a schema with translated texts; values are not changed. */
 function inLanguage(part: PartialJSONObject): PartialJSONObject {
   return Object.fromEntries(
     Object.entries(part).map(([key, value]) => {
@@ -45,7 +45,7 @@ function isPart(
   return isObject && key !== 'default';
 }
 
-/** Apply the user's settings, now and whenever they change; none where they can't be read. */
+/** Apply the user's settings, now and whenever they change; do nothing if they can't be read. */
 export function followSettings(
   registry: ISettingRegistry,
   apply: (settings: ISettingRegistry.ISettings['composite']) => void

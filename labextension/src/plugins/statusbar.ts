@@ -12,7 +12,7 @@ import { followSettings } from './settings';
 
 const ITEM_ID = 'jupyter-gpuperf:status';
 
-/** Adds the status bar's item, where there is a status bar. */
+/** Adds the status bar item, if there is a status bar. */
 export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-gpuperf:statusbar',
   description: 'The GPU in the status bar.',
@@ -42,7 +42,7 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
         item.settings = statusBarSettingsOf(composite);
         item.update();
         shown = composite.showInStatusBar !== false;
-        item.setHidden(!shown); // hidden, it lets the stream go
+        item.setHidden(!shown); // a hidden item releases the stream
       });
     }
   }

@@ -12,7 +12,7 @@ interface ITerminalWidget {
   readonly content?: { readonly session?: Terminal.ITerminalConnection };
 }
 
-/** Writes a line at the prompt of a new terminal. It runs when the user presses Enter, and not before. */
+/** Writes a line at the prompt of a new terminal. It does not run until the user presses Enter. */
 export function terminalWriter(
   app: JupyterFrontEnd
 ): (line: string) => Promise<void> {

@@ -5,14 +5,14 @@ import { trans } from '../translation';
 
 type IUrgent = Pick<Alert, 'severity'>;
 
-/** Each its own shape: colour does not stand alone. */
+/** Each has its own shape: colour is never the only distinction. */
 const SHAPES = {
   none: <circle cx="6" cy="6" r="2.5" />,
   warning: <path d="M6 1 L11.5 10.5 L0.5 10.5 Z" />,
   critical: <path d="M6 0 L12 6 L6 12 L0 6 Z" />
 };
 
-/** A dot that takes shape and colour when something needs attention. */
+/** A dot that gets a shape and a colour when something needs attention. */
 export function AlertDot(props: {
   alerts: readonly Alert[];
   findings: readonly Finding[];
@@ -44,12 +44,12 @@ export function isUrgent(alert: IUrgent): boolean {
   return alert.severity !== 'info';
 }
 
-/** `2 alerts`; null when there is none. */
+/** `2 alerts`; null if there are none. */
 export function formatAlerts(count: number): string | null {
   return count === 0 ? null : trans._n('%1 alert', '%1 alerts', count);
 }
 
-/** `2 findings`; null when there is none. */
+/** `2 findings`; null if there are none. */
 export function formatFindings(count: number): string | null {
   return count === 0 ? null : trans._n('%1 finding', '%1 findings', count);
 }

@@ -13,7 +13,7 @@ const SIGNS: Record<Alert['severity'], string> = {
   critical: '✕'
 };
 
-/** What needs attention now; nothing at all when nothing does. */
+/** What needs attention now; null if nothing does. */
 export function Alerts(): JSX.Element | null {
   const { alerts } = usePanel().live;
   return alerts.length === 0 ? null : (
@@ -27,7 +27,7 @@ export function Alerts(): JSX.Element | null {
   );
 }
 
-/** An alert or a finding in a list: how bad it is, where, and in a sentence what; more about it below. */
+/** An alert or a finding in a list: severity, device, summary, and the details below. */
 export function Notice(
   props: React.HTMLAttributes<HTMLLIElement> & { of: Alert | Finding }
 ): JSX.Element {
@@ -47,7 +47,7 @@ export function Notice(
   );
 }
 
-/** A sign that screen readers say in words. */
+/** A sign with a text for screen readers. */
 export function Sign(props: { label: string; children: string }): JSX.Element {
   return (
     <span className="jp-GpuPerf-sign" role="img" aria-label={props.label}>
@@ -56,7 +56,7 @@ export function Sign(props: { label: string; children: string }): JSX.Element {
   );
 }
 
-/** Which device it is about, where there are several and its words do not begin with it: `GPU 3: `. */
+/** The affected device, if there are several and the summary does not begin with it: `GPU 3: `. */
 export function placeOf(
   alert: Pick<Alert, 'device' | 'summary'>,
   live: LiveModel
@@ -70,7 +70,7 @@ export function placeOf(
     : '';
 }
 
-/** How bad it is. */
+/** The severity in words. */
 function formatSeverity(severity: Alert['severity']): string {
   const words: Record<Alert['severity'], string> = {
     info: trans.__('Note'),

@@ -10,14 +10,14 @@ const GAP_SECONDS = 6;
 
 interface IBandProps {
   readonly points: readonly IBandPoint[];
-  /** The newest time, at the right. */
+  /** The latest time, at the right. */
   readonly now: number;
   readonly label: string;
 }
 
 /**
- * The last two minutes of steps as a stacked band: busy at the bottom, waiting for data above, hatched, and what is left
- * for the host.
+ * The last two minutes of steps as a stacked band: busy at the bottom, waiting for data above it,
+ * hatched, and the remaining host time.
  */
 export function Band({ points, now, label }: IBandProps): JSX.Element {
   const id = React.useId();
@@ -69,7 +69,7 @@ function dataOf({ split }: IBandPoint): number {
   return Math.min(1, split.data);
 }
 
-/** The two are measured apart, and may come to a little more than all time. */
+/** The two shares are measured separately, and may sum to slightly more than 1. */
 function busyOf(point: IBandPoint): number {
   return Math.min(point.split.busy ?? 0, 1 - dataOf(point));
 }
@@ -96,7 +96,7 @@ function area(
   const x = (point: IBandPoint) =>
     (WIDTH * (1 - (now - point.time) / BAND_SECONDS)).toFixed(1);
   const y = (share: number) => (HEIGHT * (1 - share)).toFixed(1);
-  // A single point is a second wide.
+  // A single point is drawn one second wide.
   const last = run[run.length - 1];
   const first = { ...run[0], time: run[0].time - 1 };
   const all = [first, ...run];

@@ -14,13 +14,13 @@ import { HistoryList, Trend, formatWhen } from './trend';
 export interface IBaselineComparison {
   readonly comparison: ResultComparison | null;
   readonly trouble: Refusal | null;
-  /** Whether the other result was chosen by hand. */
+  /** Whether the user chose the other result. */
   readonly chosen: boolean;
   compare(other: number): void;
   mark(id: number): void;
 }
 
-/** Ask the server how a kept result stands, once somebody wants to know. */
+/** Request a stored result's comparison from the server, once it is needed. */
 export function useBaselineComparison(
   id: number | null,
   wanted: boolean
@@ -64,7 +64,7 @@ export function useBaselineComparison(
   };
 }
 
-/** How a result stands: against another one, and among those like it. */
+/** A result compared with another one, and among similar ones. */
 export function BaselineComparison(props: IBaselineComparison): JSX.Element {
   const { comparison, trouble } = props;
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
@@ -153,7 +153,7 @@ function Against(props: {
   );
 }
 
-/** What is not the same in two environments. */
+/** The differences between two environments. */
 export function EnvironmentChanges(props: {
   changes: readonly EnvironmentChange[];
 }): JSX.Element | null {

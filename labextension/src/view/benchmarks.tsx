@@ -13,7 +13,7 @@ import { Suite } from './suites';
 
 const RECENT = 3;
 
-/** Choose a benchmark or many, run them, see them through. */
+/** Choose one or many benchmarks, run them, follow their progress. */
 export function BenchmarksSection(): JSX.Element {
   const { jobs } = usePanel();
   const [chosen, setChosen] = React.useState('');
@@ -24,7 +24,7 @@ export function BenchmarksSection(): JSX.Element {
     active > 0
       ? trans._n('%1 running', '%1 running or waiting', active)
       : undefined;
-  // Newest first; what runs or waits is never folded away. A suite shows its own jobs.
+  // Latest first; running and queued entries are never folded. A suite shows its own jobs.
   const all = [...jobs.jobs.filter(job => !job.suite), ...jobs.suites].sort(
     (a, b) => b.created_seconds - a.created_seconds
   );

@@ -8,7 +8,7 @@ import {
 } from '../format';
 import { trans, translated } from '../translation';
 
-/** What changed in a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
+/** The change of a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
 export function formatChange({
   figure,
   unit,
@@ -37,7 +37,7 @@ export function formatChange({
       : trans.__('%1 better', share);
 }
 
-/** The ratio with its interval: `1.031× [1.021, 1.042]`; empty where a figure was zero. */
+/** The ratio with its interval: `1.031× [1.021, 1.042]`; empty if a figure was zero. */
 export function formatRatio({ ratio }: FigureChange): string {
   return ratio.value > 0
     ? `${ratio.value.toFixed(3)}× [${ratio.low.toFixed(3)}, ${ratio.high.toFixed(3)}]`
@@ -51,13 +51,13 @@ export function formatBoth({ figure, before, after }: FigureChange): string {
     .join(' → ');
 }
 
-/** Which figure of which benchmark, with what it was set to. */
+/** A benchmark's figure, with the benchmark's settings. */
 export function formatFigure(change: FigureChange): string {
   const label = labelOf(change.figure, translated);
   return `${change.benchmark} · ${label}`;
 }
 
-/** Parameters as people read them, without those that say only how sure to be. */
+/** Readable parameters, without those that only set the precision. */
 export function formatSettings(parameters: FigureChange['parameters']): string {
   return Object.entries(parameters)
     .filter(

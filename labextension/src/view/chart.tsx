@@ -6,7 +6,7 @@ import { onColours } from './theme';
 interface IChartProps {
   readonly uuid: string;
   readonly metric: string;
-  /** Top of the scale; null when it is not known, then it follows the data. */
+  /** Top of the scale; null if it is not known, then it follows the data. */
   readonly maximum: number | null;
   readonly label: string;
   readonly height: number;
@@ -15,8 +15,9 @@ interface IChartProps {
 const SHOWN_SECONDS = 60;
 
 /**
- * The last minute of one metric as a small curve. Drawn imperatively: React does not see points. A minute on so few
- * pixels moves by one or two a second, so it is drawn when the figures change, not ten times a second.
+ * The last minute of one metric as a small curve. Drawn imperatively: React does not see points. On
+ * so few pixels, a minute moves by one or two per second, so it is drawn when the figures change,
+ * not ten times a second.
  */
 export function Chart(props: IChartProps): JSX.Element {
   const { uuid, metric, maximum, label, height } = props;
@@ -28,7 +29,7 @@ export function Chart(props: IChartProps): JSX.Element {
       return;
     }
     const draw = () => {
-      // Hidden, nobody sees it, and the status bar may go on streaming.
+      // Skip hidden charts: the status bar may keep the stream running.
       if (canvas.clientWidth > 0) {
         const track = live.tracks.of(uuid);
         paint(canvas, track.times, track.of(metric).mean, maximum);
@@ -51,7 +52,7 @@ export function Chart(props: IChartProps): JSX.Element {
   );
 }
 
-/** Draw a line and the area below it; where a value is missing, there is a gap. */
+/** Draw a line and the area below it; a missing value leaves a gap. */
 function paint(
   canvas: HTMLCanvasElement,
   times: readonly number[],
@@ -59,7 +60,7 @@ function paint(
   maximum: number | null
 ): void {
   const { clientWidth: width, clientHeight: height } = canvas;
-  canvas.width = width * devicePixelRatio; // empties it, too
+  canvas.width = width * devicePixelRatio; // this also clears it
   canvas.height = height * devicePixelRatio;
   const oldest = times[times.length - 1] - SHOWN_SECONDS;
   const shown = values.filter((_, i) => times[i] >= oldest).map(Number);

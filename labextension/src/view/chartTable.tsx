@@ -6,7 +6,7 @@ interface IChartTableProps {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** What a chart shows, as a table: seen by nobody, read out by screen readers. */
+/** A chart's content as a table: invisible, for screen readers. */
 export function ChartTable({
   caption,
   head,

@@ -4,7 +4,7 @@ import * as React from 'react';
 import { trans } from '../translation';
 import { usePanel } from './context';
 
-/** Code to take over: to copy, or right into the notebook. */
+/** Code with buttons to copy it or insert it into the notebook. */
 export function Code({ code }: { code: string }): JSX.Element {
   const { insertCode } = usePanel();
   return (
@@ -25,7 +25,7 @@ export function Code({ code }: { code: string }): JSX.Element {
   );
 }
 
-/** Copies a text, and says so. */
+/** Copies a text, and confirms it. */
 export function CopyButton({ text }: { text: string }): JSX.Element {
   const [copied, setCopied] = React.useState(false);
   const copy = () => {

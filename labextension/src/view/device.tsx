@@ -16,16 +16,16 @@ const MAIN_METRICS = [
   'power_watts',
   'temperature_celsius'
 ];
-/** Below them, in a line of its own. */
+/** Shown below them, on its own line. */
 const LINE_METRIC = 'clock_sm_mhz';
-/** The bit that says "idle": no reason to worry. */
+/** The bit that means "idle": no reason to worry. */
 const IDLE_FLAG = 1;
 
 interface IDeviceProps {
   readonly device: DeviceInfo;
 }
 
-/** A device with its main figures, a minute's curve for each, and all readings on demand. */
+/** A device with its main figures, a curve of the last minute for each, and all readings on demand. */
 export function DeviceCard({ device }: IDeviceProps): JSX.Element {
   const { live } = usePanel();
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
@@ -60,7 +60,7 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
   );
 }
 
-/** What is the matter with the device, when something is. */
+/** The device's problem, if it has one. */
 function State({ device }: IDeviceProps): JSX.Element | null {
   const trouble = formatState(device.state);
   if (trouble !== null) {
@@ -147,7 +147,7 @@ interface IReadingsProps {
 
 function HeldBack({ readings }: IReadingsProps): JSX.Element | null {
   const metric = usePanel().live.metric('clock_event_flags');
-  const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // 0 where it is missing
+  const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // 0 if it is missing
   return metric === undefined || mask === 0 ? null : (
     <p className="jp-GpuPerf-heldBack" title={trans.__(metric.help)}>
       {trans.__('%1: %2', trans.__(metric.label), formatFlags(metric, mask))}

@@ -10,7 +10,7 @@ import { Section } from './section';
 /** From this many devices on, each is a row. */
 const MANY = 4;
 
-/** All devices, or why there is none, and the machine around them. */
+/** All devices, or why there is none, and the host machine. */
 export function DevicesSection(): JSX.Element {
   const { live } = usePanel();
   const devices = live.devices?.devices ?? [];

@@ -11,11 +11,14 @@ const HEIGHT = 24;
 interface IDistributionProps {
   readonly name: string;
   readonly samples: readonly number[];
-  /** The estimate, where it is one of the same quantity. */
+  /** The estimate, if there is one for the same quantity. */
   readonly interval: Interval | undefined;
 }
 
-/** How a figure's samples lie, with the estimate and its interval; nothing where there is nothing to see. */
+/**
+ * The distribution of a figure's samples, with the estimate and its interval; null if there is
+ * nothing to show.
+ */
 export function Distribution(props: IDistributionProps): JSX.Element | null {
   const { name, samples, interval } = props;
   const bins = binsOf(samples);
@@ -70,7 +73,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
   );
 }
 
-/** Bars of one width: where each stands, and how high it is, at most 1. */
+/** Bars of equal width: their positions, and their heights, at most 1. */
 export function Bars(props: {
   all: readonly (readonly [number, number])[];
 }): JSX.Element {

@@ -20,7 +20,7 @@ const SIGNS: Record<Status, string> = {
   unknown: '–'
 };
 
-/** What the doctor found, what is wrong first. */
+/** The doctor's report, problems first. */
 export function EnvironmentSection(): JSX.Element {
   const { doctor, kernelspecs } = usePanel();
   return (
@@ -104,7 +104,7 @@ interface ICheckProps {
   readonly check: CheckFinding;
 }
 
-/** A line that opens to what was found, what should be, why, and what to type. */
+/** A line that unfolds to what was found, what was expected, why it matters, and what to type. */
 function Check({ check }: ICheckProps): JSX.Element {
   const { status, found, expected, why, label, fix, then, link } = check;
   const rows = [
@@ -135,7 +135,7 @@ function Check({ check }: ICheckProps): JSX.Element {
   );
 }
 
-/** What to type; with buttons that spare it. A choice of several lines is the reader's. */
+/** The commands to type, with buttons for it. If there are several alternatives, the reader chooses. */
 function Fix({ check }: ICheckProps): JSX.Element {
   const { writeInTerminal } = usePanel();
   const line = lineOf(check.fix);
@@ -165,7 +165,7 @@ function Fix({ check }: ICheckProps): JSX.Element {
   );
 }
 
-/** Commands as one line; `null` where there is a choice to make, a gap to fill, or a cell to type it in. */
+/** Commands as one line; `null` if there is a choice to make, a gap to fill, or if they belong in a cell. */
 function lineOf(fix: string): string | null {
   const lines = fix.split('\n').map(each => each.trim());
   return lines.some(each => /^[#%]|…/.test(each))

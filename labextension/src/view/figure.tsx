@@ -17,9 +17,9 @@ export type Readings = Record<string, number | string>;
 interface IFigureProps {
   readonly metric: MetricInfo;
   readonly readings: Readings;
-  /** False inside a button, which has the focus itself. */
+  /** False inside a button, which is focusable itself. */
   readonly focusable?: boolean;
-  /** Whether to say what it is of: `542 of 700 W`. */
+  /** Whether to show the total: `542 of 700 W`. */
   readonly share?: boolean;
 }
 
@@ -40,7 +40,7 @@ export function Figure({
   }
   const top = topOf(metric, readings);
   const figure = figureOf(metric, reading, share ? top : null);
-  // Where something stands beside it, the style sheet keeps this much place.
+  // If there is text beside it, the style sheet reserves this much space.
   const place = {
     '--jp-GpuPerf-widest': `${widestOf(top, metric.unit)}ch`
   } as React.CSSProperties;
@@ -54,7 +54,7 @@ export function Figure({
   );
 }
 
-/** A number made readable, and what it is of where that is given. */
+/** A formatted number, with its total if that is given. */
 function figureOf(
   metric: MetricInfo,
   value: number,
@@ -65,7 +65,7 @@ function figureOf(
     : formatReading(value, metric.unit);
 }
 
-/** A reading as plain text, or null where it is missing. */
+/** A reading as plain text, or null if it is missing. */
 export function formatFigure(
   metric: MetricInfo,
   readings: Readings
@@ -79,10 +79,10 @@ export function formatFigure(
     : plain(figureOf(metric, reading, topOf(metric, readings)));
 }
 
-/** Short of the top: that `100 %` comes up now and then is not worth a digit's place. */
+/** Just below the maximum: an occasional `100 %` is not worth reserving another digit. */
 const USUAL_RATIO = 0.99;
 
-/** The widest text that a reading usually becomes, so that its place can be kept. */
+/** The widest usual text of a reading, to reserve space for it. */
 export function formatWidest(
   metric: MetricInfo,
   readings: Readings,
@@ -96,7 +96,7 @@ export function formatWidest(
   return widest === null ? '' : plain(widest);
 }
 
-/** The top of a metric's scale, where it is known. */
+/** The top of a metric's scale, if it is known. */
 export function topOf(metric: MetricInfo, readings: Readings): number | null {
   const top = metric.maximum_metric
     ? readings[metric.maximum_metric]
@@ -104,7 +104,7 @@ export function topOf(metric: MetricInfo, readings: Readings): number | null {
   return typeof top === 'number' ? top : null;
 }
 
-/** A dash that says why. */
+/** A dash with the reason. */
 function Missing(props: { words: string; focusable: boolean }): JSX.Element {
   const { words, focusable } = props;
   return (

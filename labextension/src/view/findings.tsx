@@ -11,7 +11,7 @@ import { usePanel } from './context';
 import { translateSentence } from './translate';
 import { More, Section } from './section';
 
-/** Why the work is slow; nothing at all when nothing stands out. What is worth knowing and no fault is folded. */
+/** Why the work is slow; null if there are no findings. Findings that are not problems are folded. */
 export function FindingsSection(): JSX.Element | null {
   const { findings } = usePanel().live.attention;
   const urgent = findings.filter(isUrgent);
@@ -112,7 +112,7 @@ function Fix({ finding }: IFindingProps): JSX.Element {
   );
 }
 
-/** What it costs, whose it is, and how sure it is. */
+/** The cost, the notebook, and the confidence. */
 function noteOf(finding: Finding): string {
   return [
     finding.cost === null

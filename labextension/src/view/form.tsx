@@ -21,7 +21,7 @@ import { formatProblem } from './messages';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
-  /** What stands beside the button: the choice of the benchmark. */
+  /** Shown beside the button: the choice of the benchmark. */
   readonly children: React.ReactNode;
   onRun(request: JobRequest): void;
 }
@@ -78,25 +78,25 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
   );
 }
 
-/** Where it runs: the kernel and the device that were chosen, and what chooses them. */
+/** Where the benchmark runs: the chosen kernel and device, and the controls to choose them. */
 export function useTarget(name: string) {
   const { live, kernelspecs } = usePanel();
   const [chosen, setKernel] = React.useState('');
   const [uuid, setUuid] = React.useState('');
   const kernels = pythonsOf(kernelspecs);
-  // The server's default kernel where that is a Python, else the first that is.
+  // The server's default kernel if it is a Python kernel, otherwise the first Python kernel.
   const usual = kernelspecs.specs?.default ?? '';
   const [first] = kernels.find(([each]) => each === usual) ??
     kernels[0] ?? [''];
   const kernel = chosen || first;
-  // Nothing can be measured on a recording.
+  // Recordings and other machines' devices can't be measured.
   const devices = (live.devices?.devices ?? []).filter(
     each => !each.replayed && !each.host
   );
   return {
     kernels,
     kernel,
-    // One that is gone meanwhile is not asked for.
+    // A device that is gone meanwhile is not requested.
     device: devices.find(each => each.uuid === uuid)?.uuid ?? null,
     kernelChoice: (
       <Choice
@@ -127,7 +127,7 @@ export function useTarget(name: string) {
   };
 }
 
-/** The Python kernels: their names, and what people call them. */
+/** The Python kernels: their names and display names. */
 export function pythonsOf(manager: KernelSpec.IManager): Option[] {
   const specs = Object.values(manager.specs?.kernelspecs ?? {});
   return specs.flatMap(spec =>
@@ -135,7 +135,7 @@ export function pythonsOf(manager: KernelSpec.IManager): Option[] {
   );
 }
 
-/** A value, and what people call it. */
+/** A value and its label. */
 type Option = readonly [string, string];
 
 interface IChoiceProps {
@@ -147,7 +147,7 @@ interface IChoiceProps {
   onChange(value: string): void;
 }
 
-/** One of several, as it is said to the reader. */
+/** One choice out of several. */
 export function Select(props: IChoiceProps): JSX.Element {
   return (
     <select
@@ -167,7 +167,7 @@ export function Select(props: IChoiceProps): JSX.Element {
   );
 }
 
-/** The same as a line of a form. */
+/** The same as a row of a form. */
 export function Choice({ label, ...props }: IChoiceProps): JSX.Element {
   return (
     <label className="jp-GpuPerf-field" title={props.help}>
@@ -179,7 +179,7 @@ export function Choice({ label, ...props }: IChoiceProps): JSX.Element {
 
 interface IFieldProps {
   readonly parameter: ParameterInfo;
-  /** By default, what its name says. */
+  /** By default, derived from its name. */
   readonly label?: string;
   readonly value: string | boolean;
   readonly problem: Problem | null;

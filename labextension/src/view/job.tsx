@@ -13,7 +13,7 @@ interface IJobProps {
   readonly isNewest: boolean;
 }
 
-/** One job: its progress while it runs, then its result or what went wrong. */
+/** One job: its progress while it runs, then its result or its error. */
 export function Job({ job, isNewest }: IJobProps): JSX.Element {
   const { jobs } = usePanel();
   return (
@@ -37,7 +37,7 @@ export function Job({ job, isNewest }: IJobProps): JSX.Element {
   );
 }
 
-/** What a waiting job waits for; what a running one does. */
+/** What a queued job waits for, or what a running one does. */
 function formatQueue(job: JobInfo, jobs: readonly JobInfo[]): string {
   const before = (job.waits_for ?? []).map(
     id => jobs.find(each => each.id === id)?.benchmark ?? '…'

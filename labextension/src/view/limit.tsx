@@ -9,11 +9,11 @@ interface ILimitProps {
   readonly name: string;
   readonly value: number;
   readonly limit: number;
-  /** The best ever kept here; undefined while it is not known. */
+  /** The best value stored on this machine; undefined while it is not known. */
   readonly best: number | undefined;
 }
 
-/** A figure as a bar against the chip's limit, with a mark at the best here. */
+/** A figure as a bar relative to the chip's limit, with a mark at this machine's best value. */
 export function Limit(props: ILimitProps): JSX.Element {
   const { name, value, limit, best } = props;
   const share = shareOf(name, value, limit);

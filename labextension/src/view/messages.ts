@@ -26,7 +26,7 @@ export function formatReason(reason: string): string {
   return words[reason] ?? trans.__('There is no reading.');
 }
 
-/** What is the matter with a device, in words; null when it works. */
+/** The problem of a device, in words; null if it works. */
 export function formatState(state: DeviceInfo['state']): string | null {
   const words: Record<string, string> = {
     not_answering: trans.__(
@@ -39,7 +39,7 @@ export function formatState(state: DeviceInfo['state']): string | null {
   return words[state] ?? null;
 }
 
-/** How the page gets its readings, in words; null when all is well. */
+/** How the page gets its readings, in words; null if all is well. */
 export function formatConnection({
   connection,
   stale
@@ -57,7 +57,7 @@ export function formatConnection({
   return words[stale ? 'reconnecting' : connection];
 }
 
-/** What is wrong with what was typed, in words. */
+/** What is wrong with the typed value, in words. */
 export function formatProblem(
   problem: Problem,
   { minimum, maximum }: ParameterInfo
@@ -76,7 +76,7 @@ export function formatProblem(
   }
 }
 
-/** The heading of a family of metrics; another package's family is its own name. */
+/** The heading of a family of metrics; for another package's family, its own name. */
 export function formatFamily(family: string): string {
   const words: Record<string, string> = {
     activity: trans.__('Activity'),

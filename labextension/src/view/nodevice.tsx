@@ -4,7 +4,7 @@ import type { NoDevices } from '../api/generated';
 import { trans } from '../translation';
 import { translateSentence } from './translate';
 
-/** In parts: where it is broken when the panel is narrow. */
+/** In parts: it wraps between them if the panel is narrow. */
 const REPLAY_COMMAND = [
   'JUPYTER_GPUPERF_SOURCE=',
   'replay:',

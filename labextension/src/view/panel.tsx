@@ -17,7 +17,7 @@ import { VisibilityWidget } from './visibilityWidget';
 import { TrainingSection } from './training';
 import { formatConnection } from './messages';
 
-/** The sidebar panel. Streams and draws only while it is seen. */
+/** The sidebar panel. It streams and draws only while it is visible. */
 export class GpuPanel extends VisibilityWidget {
   constructor(private readonly context: IPanelContext) {
     super();
@@ -71,7 +71,7 @@ export class GpuPanel extends VisibilityWidget {
   }
 }
 
-/** Where the readings come from, when there is something to say about it, and what needs attention. */
+/** The source of the readings, if it is worth mentioning, and what needs attention. */
 function Head(): JSX.Element {
   const { live, openDashboard } = usePanel();
   const trouble = formatConnection(live);

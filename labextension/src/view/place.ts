@@ -2,7 +2,7 @@ import type { LoaderSteps } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 
-/** Where a rank of several trains; `null` for a loop that trains alone. */
+/** Where a rank trains; `null` for a loop that trains alone. */
 export function placeOf(steps: LoaderSteps, live: LiveModel): string | null {
   if (typeof steps.rank !== 'number') {
     return null;

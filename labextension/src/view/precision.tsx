@@ -21,7 +21,7 @@ const SIGNS: Record<string, string> = {
   broken: '✗'
 };
 
-/** A cell under every precision: which to use, each mode's figures, what keeps it from more, the code. */
+/** A cell in every precision mode: which to use, each mode's figures, what limits the gain, the code. */
 export function Precision({ profile }: IPrecisionProps): JSX.Element {
   return (
     <div className="jp-GpuPerf-precision">
@@ -58,10 +58,10 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
   );
 }
 
-/** Its figures, and below them what they can't say. */
+/** A mode's figures, and their limitations below. */
 function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const { mode, profile } = props;
-  const breakable = mode.mode.replace('+', '+\u200b'); // there, a narrow table may break it
+  const breakable = mode.mode.replace('+', '+\u200b'); // a narrow table may wrap there
   const name =
     mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
   const notes = mode.error ? translateSentence(mode.error) : notesOf(mode);

@@ -9,10 +9,10 @@ import { Problem } from './refusal';
 import { Section } from './section';
 import { formatReason } from './messages';
 
-/** Idle for so long, a kernel that holds memory is pointed out. */
+/** A kernel that holds memory is highlighted after this idle time. */
 const IDLE_SECONDS = 60;
 
-/** Who holds which memory, notebooks first. */
+/** The memory of each notebook and process, notebooks first. */
 export function ProcessesSection(): JSX.Element {
   const { processes, live } = usePanel();
   const holders = processes.holders;
@@ -53,7 +53,7 @@ export function ProcessesSection(): JSX.Element {
 
 interface IHolderProps {
   readonly holder: IHolder;
-  /** UUID → index, where there are several devices. */
+  /** UUID → index, if there are several devices. */
   readonly indices: Map<string, number> | null;
 }
 

@@ -8,7 +8,7 @@ import { Failure } from './refusal';
 interface IRunProps extends React.HTMLAttributes<HTMLElement> {
   readonly of: JobInfo | SuiteInfo;
   readonly name: string;
-  /** What is special about it. */
+  /** What distinguishes it: its settings, or the environments of a suite. */
   readonly note: string;
   /** What it does now, or what it waits for. */
   readonly words: string;
@@ -16,7 +16,7 @@ interface IRunProps extends React.HTMLAttributes<HTMLElement> {
   onCancel(): void;
 }
 
-/** A job or a suite: its progress while it runs, then what it found (`children`) or what went wrong. */
+/** A job or a suite: its progress while it runs, then its results (`children`) or its error. */
 export function Run(props: IRunProps): JSX.Element {
   const { of, name, note, words, log, onCancel, children, ...attributes } =
     props;
@@ -42,7 +42,7 @@ export function Run(props: IRunProps): JSX.Element {
 
 type IProgressProps = Pick<IRunProps, 'of' | 'name' | 'words' | 'onCancel'>;
 
-/** How far it is, how long it still takes where that can be translateSentence, and what ends it. */
+/** The progress, the remaining time if it can be estimated, and the cancel button. */
 function Progress(props: IProgressProps): JSX.Element {
   const { of, name, words, onCancel } = props;
   const left = of.remaining_seconds ?? null;
@@ -62,7 +62,7 @@ function Progress(props: IProgressProps): JSX.Element {
       </button>
       <div className="jp-GpuPerf-note">
         <span aria-live="polite">{words}</span>
-        {/* Not in the live region: a countdown read out aloud would never end. */}
+        {/* Not in the live region: a screen reader would read the countdown without end. */}
         <span className="jp-GpuPerf-left">
           {left === null ? '' : trans.__('up to %1 left', formatSpan(left))}
         </span>
@@ -71,7 +71,7 @@ function Progress(props: IProgressProps): JSX.Element {
   );
 }
 
-/** A span of time to wait, no finer than it is known: `8 s`, `2 min`, `1 h 20 min`. */
+/** A waiting time, as precise as it is known: `8 s`, `2 min`, `1 h 20 min`. */
 export function formatSpan(seconds: number): string {
   if (seconds < 90) {
     return `${Math.max(1, Math.ceil(seconds))} s`;

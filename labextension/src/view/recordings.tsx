@@ -8,10 +8,10 @@ import { formatAge } from './processes';
 import { Problem } from './refusal';
 import { Section } from './section';
 
-/** More than these would push all else away; the folder has them all. */
+/** More than these would take too much space; the folder contains all of them. */
 const MOST_SHOWN = 8;
 
-/** Record the readings, and what was recorded. Folded at first: most people never need it. */
+/** Record the readings, and list the recordings. Initially folded: most people never need it. */
 export function RecordingsSection(): JSX.Element {
   const { recordings } = usePanel();
   const { running, recordings: all } = recordings;

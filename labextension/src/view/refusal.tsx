@@ -12,7 +12,7 @@ export function formatTrouble({ message, hint }: IRefused): string {
   return `${translateSentence(message)} ${translateSentence(hint)}`.trim();
 }
 
-/** The same as a line; nothing when nothing happened. */
+/** The same as a line; null without an error. */
 export function Problem(props: {
   of: IRefused | null;
   role?: 'alert';
@@ -24,7 +24,7 @@ export function Problem(props: {
   ) : null;
 }
 
-/** What went wrong, what to do, and the last that a worker wrote; nothing when nothing went wrong. */
+/** What went wrong, what to do, and the end of the worker's log; null without an error. */
 export function Failure(props: {
   error: IRefused | null;
   log?: string;

@@ -20,13 +20,13 @@ import {
 
 interface IResultProps {
   readonly result: BenchmarkResult;
-  /** Its number among the kept ones; null where it was not kept. */
+  /** Its number among the stored results; null if it was not stored. */
   readonly id: number | null;
-  /** Whether to say at once how it stands. */
+  /** Whether to show the comparison at once. */
   readonly isNewest: boolean;
 }
 
-/** What was measured: each figure with its samples, limits and past. */
+/** A measurement: each figure with its samples, limits and history. */
 export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
   const [open, setOpen] = React.useState(isNewest);
   const standing = useBaselineComparison(id, open);
@@ -78,7 +78,7 @@ interface IFiguresProps {
   readonly best: Record<string, number>;
 }
 
-/** The figures; samples of another quantity than any figure's stand behind them. */
+/** The figures, then the samples that belong to none of them. */
 export function Figures({ result, best }: IFiguresProps): JSX.Element {
   const { figures, samples, limits } = result;
   const names = Object.keys(figures);
@@ -189,7 +189,7 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
       >
         {trans.__('CSV')}
       </button>
-      {/* ChartTable all buttons: none may move away from under the pointer. */}
+      {/* After all buttons: none may move away from under the pointer. */}
       <span className="jp-GpuPerf-note" role="status">
         {copied ? trans.__('Copied') : ''}
       </span>
@@ -202,6 +202,6 @@ function download(name: string, type: string, content: string): void {
   link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
   link.click();
-  // Not at once: the browser may not have begun to read it.
+  // Not at once: the browser may not have started to read it.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

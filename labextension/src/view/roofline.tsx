@@ -8,7 +8,7 @@ import { ChartTable } from './chartTable';
 
 const HEIGHT = 60;
 
-/** Figures beside what memory and the units allow, on logarithmic axes. */
+/** The figures relative to the limits of memory and compute units, on logarithmic axes. */
 export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
   const { roofs } = props;
   const all = roofs.flatMap(each => [

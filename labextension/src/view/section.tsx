@@ -6,14 +6,14 @@ import { usePanel } from './context';
 interface ISectionProps {
   readonly id: string;
   readonly title: string;
-  /** A few words beside the title, seen also while it is folded. */
+  /** A short text beside the title, visible also while it is folded. */
   readonly note?: string | number;
-  /** Before anybody folds it. */
+  /** The state before the user folds it. */
   readonly initiallyOpen?: boolean;
   readonly children: React.ReactNode;
 }
 
-/** A part of the panel that folds, and remembers it. */
+/** A part of the panel that can be folded, and remembers its state. */
 export function Section(props: ISectionProps): JSX.Element {
   const { id, title, note, initiallyOpen = true, children } = props;
   const [open, setOpen] = useRemembered(`section-${id}`, initiallyOpen);
@@ -35,8 +35,8 @@ interface IFoldProps {
 }
 
 /**
- * The line that folds. Not `onToggle`: a browser reports that also for what the page itself did,
- * and then the position on loading would overwrite the one remembered.
+ * The line that folds. It does not use `onToggle`: browsers also send that event for changes by the
+ * page itself, so the state at load time would overwrite the stored one.
  */
 export function Fold({ open, children, onChange }: IFoldProps): JSX.Element {
   const toggle = (event: React.MouseEvent) => {
@@ -46,7 +46,7 @@ export function Fold({ open, children, onChange }: IFoldProps): JSX.Element {
   return <summary onClick={toggle}>{children}</summary>;
 }
 
-/** More about it, folded: always there, or made only while it is open where `onChange` says so. */
+/** Folded details: always rendered, or with `onChange` only while they are open. */
 export function More(props: {
   title: string;
   open?: boolean;
@@ -69,11 +69,11 @@ export function More(props: {
   );
 }
 
-/** Words, because Lab's state database loses `false` when the page is loaded again. */
+/** Strings, because JupyterLab's state database loses `false` when the page is reloaded. */
 const ON = 'on';
 const OFF = 'off';
 
-/** A switch whose position outlives the page. */
+/** A switch whose state outlives the page. */
 export function useRemembered(
   name: string,
   initial: boolean

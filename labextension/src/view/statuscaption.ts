@@ -43,7 +43,7 @@ function alertLines(live: LiveModel): string[] {
   );
 }
 
-/** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; of one that is lost, that it is. */
+/** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; for a lost device, its state. */
 function deviceLine(device: DeviceInfo, live: LiveModel): string {
   const readings = live.latest?.devices[device.uuid] ?? {};
   const figures = live
@@ -59,7 +59,7 @@ function deviceLine(device: DeviceInfo, live: LiveModel): string {
   );
 }
 
-/** What the settings name and nobody knows: it is left out, and said. */
+/** Unknown names in the settings: they are left out, and reported. */
 function wrongSettings(
   live: LiveModel,
   settings: IStatusBarSettings

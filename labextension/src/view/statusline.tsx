@@ -60,7 +60,7 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
   );
 }
 
-/** Where it is not simply the first of several, its number tells which one it is. */
+/** Unless it is simply the first of several, its number identifies it. */
 function nameOf(device: DeviceInfo, settings: IStatusBarSettings): string {
   const name = shortName(device.name);
   return settings.device === 'first'
@@ -76,8 +76,9 @@ interface IStatusFigureProps {
 
 function StatusFigure(props: IStatusFigureProps): JSX.Element {
   const { metric, readings, level } = props;
-  const share = metric.unit === 'bytes'; // power's limit would make it long
-  // The usual figures are known by their units; two of `40 %` would not be told apart.
+  const share = metric.unit === 'bytes'; // power's limit would make it too long
+  // The units identify the default figures; with other metrics, two values of `40 %` would be
+  // ambiguous.
   const usual = STATUS_BAR_DEFAULTS.metrics.includes(metric.name);
   return (
     <span data-metric={metric.name} data-level={level ?? undefined}>

@@ -5,19 +5,19 @@ import { formatSeconds, plain } from '../format';
 import { trans } from '../translation';
 import { Bars } from './distribution';
 
-/** Bars that hold fewer steps than this share are still seen. */
+/** The minimum height, so that bars with few steps stay visible. */
 const LEAST_HEIGHT = 0.06;
 
 interface IStepTimesProps {
   readonly steps: LoaderSteps;
 }
 
-/** How long the last steps took: the mean, and how they spread. */
+/** The duration of the last steps: the mean, and the distribution. */
 export function StepTimes({ steps }: IStepTimesProps): JSX.Element {
   const most = Math.max(1, ...steps.bins.map(bin => bin.count));
   const first = steps.bins[0]?.low_seconds ?? steps.step_seconds;
   const last = steps.bins[steps.bins.length - 1]?.high_seconds ?? first;
-  // Bins are equally wide on a scale of ratios; empty ones have their place, too.
+  // Bins have equal width on a logarithmic scale; empty ones keep their space, too.
   const place = (seconds: number) => Math.round(4 * Math.log2(seconds / first));
   const width = Math.max(1, place(last));
   const spread = trans.__('%1 to %2', inWords(first), inWords(last));

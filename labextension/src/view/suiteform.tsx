@@ -23,7 +23,7 @@ interface ISuiteFormProps {
   onRun(request: SuiteRequest): void;
 }
 
-/** Many benchmarks at once: in one kernel, or by turns in two that are held against each other. */
+/** Many benchmarks at once: in one kernel, or in two in alternation, for comparison. */
 export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
   const [open, setOpen] = useRemembered('suite', false);
   const target = useTarget('suite_kernel');

@@ -23,7 +23,7 @@ interface ISuiteProps {
   readonly isNewest: boolean;
 }
 
-/** One suite: its progress over the whole, and what it found so far. */
+/** One suite: its overall progress, and its results so far. */
 export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
   const { jobs } = usePanel();
   const [open, setOpen] = React.useState(isNewest);
@@ -72,7 +72,7 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
   );
 }
 
-/** What it found, asked for anew when there is more. */
+/** The suite's results, requested again when there are more. */
 function Found({ suite }: { suite: SuiteInfo }): JSX.Element | null {
   const { rest } = usePanel();
   const [report, setReport] = React.useState<SuiteReport | null>(null);
@@ -87,7 +87,7 @@ function Found({ suite }: { suite: SuiteInfo }): JSX.Element | null {
       if (!stale) {
         setReport(found);
       }
-    }); // the next result asks again
+    }); // the next result triggers another request
     return () => {
       stale = true;
     };

@@ -1,7 +1,10 @@
-/** The reader's own colours, of which a canvas knows nothing by itself. */
+/** The reader's own colours, which a canvas does not apply by itself. */
 export const HIGH_CONTRAST = matchMedia('(forced-colors: active)');
 
-/** Call `draw` when the colours change: those of the theme, or the reader's own. Returns how to end it. */
+/**
+ * Call `draw` when the colours change: the theme's, or the reader's own. Returns a function that
+ * stops this.
+ */
 export function onColours(draw: () => void): () => void {
   const themes = new MutationObserver(draw);
   themes.observe(document.body, {

@@ -12,11 +12,11 @@ import { Problem } from './refusal';
 import { Section } from './section';
 import { StepTimes } from './steptimes';
 
-/** A loop stands when no step came for so long, or for so many of its steps. */
+/** A loop counts as stopped after this time without a step, or after so many of its steps. */
 const STANDS_SECONDS = 15;
 const STANDS_STEPS = 3;
 
-/** What one types, in every language. */
+/** The command to type; the same in every language. */
 const LOAD = '%load_ext jupyter_gpuperf';
 const WATCH = '%gpuwatch on';
 
@@ -109,7 +109,7 @@ function Explain({ notebook }: INotebookProps): JSX.Element {
   );
 }
 
-/** The main loop in full, the others in a line each. */
+/** The main loop in full, the others on one line each. */
 function Loops(props: INotebookProps & { now: number }): JSX.Element {
   const { notebook, now } = props;
   const { training, live } = usePanel();
@@ -194,7 +194,7 @@ function formatSplit(steps: LoaderSteps): IPart[] {
       ];
 }
 
-/** The band's legend, with the figures of now. */
+/** The band's legend, with the current figures. */
 function Split({ steps }: IStepsProps): JSX.Element {
   return (
     <>
@@ -268,9 +268,9 @@ function Loader({ steps, place }: IPlacedProps): JSX.Element {
   );
 }
 
-/** An evaluation, another rank, or whatever else draws batches: a line. */
+/** An evaluation, another rank, or anything else that draws batches: one line. */
 function OtherLoop({ steps, place }: IPlacedProps): JSX.Element {
-  // Of a rank it matters whom it waits for: the others may wait for it.
+  // For a rank it matters what it waits for: other ranks may wait for it.
   const waits = place === null ? [] : formatSplit(steps);
   return (
     <p className="jp-GpuPerf-note" data-rank={steps.rank ?? undefined}>

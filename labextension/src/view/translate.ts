@@ -1,24 +1,24 @@
 import { trans } from '../translation';
 
 interface IPattern {
-  /** As a translator sees it: `Memory is nearly full: %1 of %2 GiB.` */
+  /** The translator's form: `Memory is nearly full: %1 of %2 GiB.` */
   readonly template: string;
   readonly expression: RegExp;
-  /** The places in the order in which they stand. */
+  /** The placeholders, in the order of their occurrence. */
   readonly places: readonly number[];
 }
 
 let patterns: readonly IPattern[] = [];
 
-/** Take in how the server's sentences are built; those that say most come first. */
+/** Store the templates of the server's sentences, most specific first. */
 export function learnTemplates(templates: readonly string[]): void {
   patterns = templates.map(patternOf);
 }
 
 /**
- * What the server translateSentence, in the reader's language. It speaks English, with the figures in its
- * sentences: those known are recognised by what stands around the figures, which are put into the
- * translation. What is not known is shown as it came.
+ * A sentence of the server, in the reader's language. The server writes English, with figures in
+ * its sentences. A known sentence is recognised by the text around its figures, which are put into
+ * the translation. An unknown sentence is shown unchanged.
  */
 export function translateSentence(sentence: string, depth = 0): string {
   const whole = lookedUp(sentence);
@@ -39,14 +39,14 @@ export function translateSentence(sentence: string, depth = 0): string {
   return sentence;
 }
 
-/** A sentence that has no figures; a `%1` in a path would be taken for a place. */
+/** Translate a sentence without figures; a `%1` in a path would be mistaken for a placeholder. */
 function lookedUp(sentence: string): string {
   return sentence === '' || /%\d/.test(sentence)
     ? sentence
     : trans.__(sentence);
 }
 
-/** Whether a part is still as it came. */
+/** Whether a part is unchanged. */
 function isFrom(sentence: string): (part: string) => boolean {
   return part => sentence.includes(part);
 }

@@ -7,16 +7,16 @@ import { trans } from '../translation';
 const HEIGHT = 36;
 
 interface ITrendProps {
-  /** Newest first. */
+  /** Latest first. */
   readonly history: readonly ResultSummary[];
   readonly figure: string;
-  /** The one that is looked at. */
+  /** The result that is shown. */
   readonly current: number;
-  /** What it is held against. */
+  /** The result that it is compared with. */
   readonly against: number | null;
 }
 
-/** A figure from result to result, each with its interval; the list beside it says the same in words. */
+/** A figure over several results, each with its interval; the list beside it contains the same in words. */
 export function Trend(props: ITrendProps): JSX.Element | null {
   const { figure, current, against } = props;
   const history = [...props.history]
@@ -64,7 +64,7 @@ interface IHistoryProps extends ITrendProps {
   onBaseline(id: number): void;
 }
 
-/** The results like it, newest first: each can be compared with, or made the baseline. */
+/** Similar results, latest first: each can be compared with, or made the baseline. */
 export function HistoryList(props: IHistoryProps): JSX.Element {
   const { history, figure, current, against } = props;
   const shown = history.filter(each => figure in each.figures);
@@ -115,7 +115,7 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
   );
 }
 
-/** A time of day, with its date, as short as the reader's language has it. */
+/** A time with its date, in the reader's short format. */
 export function formatWhen(seconds: number): string {
   return new Date(1000 * seconds).toLocaleString(undefined, {
     month: 'numeric',

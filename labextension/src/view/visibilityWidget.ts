@@ -2,12 +2,12 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 
-/** A widget that knows when it is seen: hidden with what holds it, it is not. */
+/** A widget that knows whether it is visible; if its container is hidden, it is hidden too. */
 export abstract class VisibilityWidget extends ReactWidget {
-  /** Called when it comes into sight, and when it goes. */
+  /** Called when it becomes visible or hidden. */
   protected abstract onSeen(seen: boolean): void;
 
-  /** Draw anew whenever something says that it changed, or no longer. */
+  /** Redraw on every `changed` signal, or stop doing so. */
   protected drawOn(changed: ISignal<unknown, void>, seen: boolean): void {
     if (seen) {
       changed.connect(this.update, this);

@@ -3,12 +3,15 @@ import uPlot from 'uplot';
 const FONT_SIZE = 11;
 const LINE_HEIGHT = 16;
 const GAP = 5;
-/** From the axis of time to the middle of its words. */
+/** Distance from the time axis to the middle of its labels. */
 const BELOW = 9;
-/** Enough for all that is in sight; times come and go. */
+/** Enough for all visible labels; old times are discarded. */
 const MOST_PICTURES = 200;
 
-/** Words as small pictures: all charts show the same times, and to set words anew costs ten times as much. */
+/**
+ * Labels as small pictures: all charts show the same times, and rendering the text again costs ten
+ * times as much.
+ */
 const pictures = new Map<string, HTMLCanvasElement>();
 
 interface ITicks {
@@ -19,8 +22,8 @@ interface ITicks {
 const NONE: ITicks = { at: [], words: [] };
 
 /**
- * The grid and the words of both axes, ten times a second. uPlot would stroke the one as a path and set the other anew
- * each time; it only tells where they are.
+ * Draws the grid and the labels of both axes, ten times a second. uPlot would stroke the grid as a
+ * path and render each label again every time, so it only provides the positions.
  */
 export class Axes {
   private x = NONE;
@@ -31,7 +34,7 @@ export class Axes {
     private readonly gridColour: () => string
   ) {}
 
-  /** Options of an axis whose values become these words. */
+  /** Options of an axis whose values are formatted by this function. */
   options(
     which: 'x' | 'y',
     wordsOf: (splits: number[]) => string[]
@@ -53,7 +56,7 @@ export class Axes {
     const line = Math.max(1, Math.round(ratio));
     const columns = this.x.at.map(each => round(plot, each, 'x'));
     const rows = this.y.at.map(each => round(plot, each, 'y'));
-    ctx.save(); // uPlot remembers what it set itself
+    ctx.save(); // uPlot remembers the state that it set itself
     ctx.fillStyle = this.gridColour();
     columns.forEach(x => ctx.fillRect(x, bbox.top, line, bbox.height));
     rows.forEach(y => ctx.fillRect(bbox.left, y, right - bbox.left, line));
@@ -113,7 +116,7 @@ function painted(
   ctx.font = font;
   picture.width = Math.max(1, Math.ceil(ctx.measureText(words).width));
   picture.height = LINE_HEIGHT * ratio;
-  ctx.font = font; // a new size forgets it
+  ctx.font = font; // resizing resets it
   ctx.fillStyle = colour;
   ctx.textBaseline = 'middle';
   ctx.fillText(words, 0, picture.height / 2);

@@ -1,8 +1,8 @@
 import type uPlot from 'uplot';
 
 /**
- * A curve's path in whole pixels, without the points that lie on a level line: what is drawn is the same to the pixel,
- * and where no GPU paints, each point costs.
+ * A curve's path in whole pixels, without the points on a level line. The result is identical to
+ * the pixel, and without GPU rendering each point costs time.
  */
 export const levelled: uPlot.Series.PathBuilder = (
   plot,

@@ -17,7 +17,7 @@ interface IDashboardProps {
   readonly model: DashboardModel;
 }
 
-/** The charts of all devices, in the main area. Streams only while it is seen. */
+/** The charts of all devices, in the main area. It streams only while it is visible. */
 export class Dashboard extends VisibilityWidget {
   constructor(private readonly context: IDashboardProps) {
     super();

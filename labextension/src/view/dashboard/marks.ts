@@ -2,7 +2,7 @@ import type uPlot from 'uplot';
 
 import type { CellMark, TrainingNow } from '../../api/generated';
 
-/** Nearer than this many pixels to the one before, a mark has no number: it would not be read. */
+/** A mark closer than this many pixels to the previous one has no number: it would not be readable. */
 const APART = 26;
 const HEIGHT = 7;
 
@@ -11,7 +11,7 @@ export function cellsOf(training: TrainingNow | null): CellMark[] {
   return training?.notebooks.flatMap(notebook => notebook.cells) ?? [];
 }
 
-/** Draw where cells of watched notebooks began: a short line on the axis of time, with the cell's number. */
+/** Mark where cells of watched notebooks began: a short line on the time axis, with the cell's number. */
 export function drawMarks(
   plot: uPlot,
   cells: readonly CellMark[],

@@ -4,7 +4,7 @@ import type { DashboardModel } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { formatFamily, formatReason } from '../messages';
 
-/** Which metrics are shown, by family; what no device has is there, too, and says why. */
+/** Selects the shown metrics, by family; metrics that no device has are listed with the reason. */
 export function MetricPicker({
   model
 }: {

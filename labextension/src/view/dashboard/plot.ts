@@ -8,16 +8,16 @@ import { Axes } from './axes';
 import { levelled } from './curve';
 import { cellsOf, drawMarks } from './marks';
 
-/** A curve: whose it is, and what it is called in the legend. */
+/** A curve: its device, and its name in the legend. */
 export interface ICurve {
   /** The device's UUID, or `HOST`. */
   readonly key: string;
   readonly label: string;
-  /** Its place among the devices, which decides how it looks, in every chart. */
+  /** Its index among the devices, which sets its style in every chart. */
   readonly place: number;
 }
 
-/** Told apart by people who see colours differently, on light and on dark ground. */
+/** Distinguishable with colour vision deficiencies, on light and dark backgrounds. */
 const COLOURS = [
   '#3b8fd6',
   '#d9730d',
@@ -28,7 +28,7 @@ const COLOURS = [
   '#8f78d6',
   '#c0504d'
 ];
-/** Never by colour alone. */
+/** Curves never differ by colour alone. */
 const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
 /** More bands than these hide each other. */
 const MOST_BANDS = 2;
@@ -39,7 +39,7 @@ const HEIGHT = 150;
 const AXIS_WIDTH = 76;
 const AXIS_HEIGHT = 26;
 
-/** What one chart shows. */
+/** The content of one chart. */
 export interface ITimeChartProps {
   readonly model: DashboardModel;
   readonly metric: MetricInfo;
@@ -48,11 +48,11 @@ export interface ITimeChartProps {
 
 interface IPlotOptions extends ITimeChartProps {
   readonly host: HTMLElement;
-  /** Top of the scale, where it is known. */
+  /** Top of the scale, if it is known. */
   top(): number | null;
 }
 
-/** The curves of one metric on the shared axis of time. */
+/** The curves of one metric on the shared time axis. */
 export class Plot {
   private readonly plot: uPlot;
   private readonly banded: boolean;
@@ -68,11 +68,11 @@ export class Plot {
     this.draw();
   }
 
-  /** Show the newest of the timeline. */
+  /** Draw the latest data of the timeline. */
   draw(): void {
     const { plot } = this;
     plot.setData(this.data());
-    // Without a pointer over it, the legend tells the newest, no faster than one reads.
+    // Without a pointer over the chart, the legend shows the latest values, at a readable rate.
     const hovered = (plot.cursor.left ?? -1) >= 0;
     const now = performance.now();
     if (!hovered && now - this.toldAt >= LEGEND_MS) {
@@ -85,7 +85,7 @@ export class Plot {
     this.plot.setSize({ width: Math.max(160, width), height: HEIGHT });
   }
 
-  /** Take the theme's colours anew. */
+  /** Apply the theme's colours again. */
   repaint(): void {
     this.takeColours();
     this.plot.redraw(false, true);
@@ -93,7 +93,7 @@ export class Plot {
 
   private takeColours(): void {
     const theme = getComputedStyle(this.options.host);
-    // The theme's colours are for its own ground, which is not there in high contrast.
+    // The theme's colours fit its own background, which high contrast mode replaces.
     const themed = (name: string, forced: string) =>
       HIGH_CONTRAST.matches ? forced : theme.getPropertyValue(name).trim();
     this.ink = themed('--jp-ui-font-color2', 'CanvasText');
@@ -104,7 +104,7 @@ export class Plot {
     this.plot.destroy();
   }
 
-  /** Times, then per curve its mean, and its least and most where these are drawn. */
+  /** Times, then for each curve its mean, and minimum and maximum if these are drawn. */
   private data(): uPlot.AlignedData {
     const { model, metric, curves } = this.options;
     const tracks = curves.map(({ key }): uPlot.AlignedData => {
@@ -113,7 +113,7 @@ export class Plot {
       return [steps.times, ...(this.banded ? [mean, max, min] : [mean])];
     });
     const [[times]] = tracks;
-    // All devices are read in one tick; one that came or went later has other times.
+    // All devices are read in one tick, but a device that came or went later has other times.
     return tracks.every(([each]) => each.length === times.length)
       ? [times, ...tracks.flatMap(([, ...values]) => values)]
       : uPlot.join(tracks);
@@ -198,13 +198,13 @@ export class Plot {
         label: curve.label,
         stroke: colourOf(curve.place),
         dash: DASHES[curve.place % DASHES.length],
-        width: 1, // where no GPU paints, a thin line costs half of a thicker one
+        width: 1, // without GPU rendering, a thin line costs half as much as a thicker one
         points: { show: false },
-        // A band is filled between its edges' paths, which are uPlot's own.
+        // A band is filled between the paths of its edges, which must be uPlot's own.
         ...(this.banded ? {} : { paths: levelled }),
         value: (_plot, value) => words(value)
       };
-      // The edges of the band are no curves, and have no line in the legend.
+      // The edges of the band are not curves, and have no line in the legend.
       const edge: uPlot.Series = {
         ...line,
         width: 0,
@@ -216,7 +216,7 @@ export class Plot {
   }
 }
 
-/** Steps of an axis of memory: round in MiB and GiB, as the figures are. */
+/** Tick steps of a memory axis: round numbers in MiB and GiB, like the figures. */
 const BINARY_STEPS = [20, 30, 40].flatMap(power =>
   [1, 2, 5, 10, 20, 50, 100, 200, 500].map(step => step * 2 ** power)
 );
@@ -226,14 +226,14 @@ const CLOCK: Intl.DateTimeFormatOptions = {
   minute: '2-digit',
   hour12: false
 };
-// Making one takes longer than drawing a curve.
+// Creating one takes longer than drawing a curve.
 const MINUTES = new Intl.DateTimeFormat(undefined, CLOCK);
 const SECONDS = new Intl.DateTimeFormat(undefined, {
   ...CLOCK,
   second: '2-digit'
 });
 
-/** Times as the reader writes them, with seconds where these differ. */
+/** Times in the reader's format, with seconds if they differ. */
 function clockOf(splits: readonly number[]): (time: number) => string {
   const format = splits[1] - splits[0] < 60 ? SECONDS : MINUTES;
   return time => format.format(1000 * time);

@@ -13,7 +13,7 @@ function clock(seconds: number): string {
 /** Often enough to follow, rarely enough to read. */
 const REFRESH_MS = 1000;
 
-/** What a chart shows, as figures: for who can't see it, and for who wants to copy them. */
+/** A chart's content as figures: for users who can't see it, and for copying. */
 export function Table({ model, metric, curves }: ITimeChartProps): JSX.Element {
   const [, refresh] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {

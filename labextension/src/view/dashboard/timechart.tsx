@@ -42,7 +42,7 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
 function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
   const { model, metric, curves, label } = props;
   const host = React.useRef<HTMLDivElement>(null);
-  // What makes another plot; new points do not.
+  // Changes here require a new plot; new points do not.
   const shape = [
     metric.name,
     model.hasBands,
@@ -82,7 +82,7 @@ function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
   );
 }
 
-/** Draw what comes while the chart is in sight; return how to end it. */
+/** Draw new data while the chart is visible; return a function that stops this. */
 function kept(
   element: HTMLElement,
   model: DashboardModel,
@@ -91,7 +91,7 @@ function kept(
   let inSight = true;
   let due = 0;
   const draw = () => {
-    // Once per picture of the screen at most, however many ticks came.
+    // At most once per screen frame, however many ticks came.
     if (inSight && due === 0) {
       due = requestAnimationFrame(() => {
         due = 0;
@@ -131,12 +131,12 @@ function onKey(event: React.KeyboardEvent, model: DashboardModel): void {
   };
   if (event.key in keys && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
-    event.stopPropagation(); // Lab has keys of its own
+    event.stopPropagation(); // JupyterLab has its own shortcuts for these keys
     keys[event.key]();
   }
 }
 
-/** Shift and drag moves in time; without it one zooms. */
+/** Shift and drag moves in time; drag alone zooms. */
 function drag(event: React.PointerEvent<HTMLElement>, model: DashboardModel) {
   if (!event.shiftKey || event.button !== 0) {
     return;

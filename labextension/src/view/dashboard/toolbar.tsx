@@ -4,7 +4,7 @@ import { DashboardModel, RANGES } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { MetricPicker } from './picker';
 
-/** The span, pause, the layout and the metrics. */
+/** The time range, pause, the layout and the metrics. */
 export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
   const several = (model.live.devices?.devices.length ?? 0) > 1;
   const still = model.span !== null;
