@@ -89,7 +89,7 @@ class Environment:
 
 
 ENVIRONMENTS = (
-    Environment(name="virtual environment with torch for the processor, JupyterLab and 190 packages", fault="none"),
+    Environment(name="virtual environment with a CPU build of torch, JupyterLab and 190 packages", fault="none"),
     Environment(name="empty virtual environment", fault="none", packages=()),
     Environment(name="conda-like layout", fault="none", packages=(), prepare="mkdir -p {folder}/env/conda-meta; touch {folder}/env/conda-meta/history"),
     Environment(name="two OpenCVs", fault="opencv-python and opencv-python-headless", check="opencv", packages=("numpy", "--no-deps", "opencv-python", "opencv-python-headless")),
@@ -100,7 +100,7 @@ ENVIRONMENTS = (
     Environment(name="old ipywidgets", fault="ipywidgets 7 in the kernel, its half in the page is for 8", check="widgets", packages=("--no-deps", "ipywidgets<8"), also=("dependencies",)),
     Environment(name="broken numpy", fault="a compiled part of numpy is missing", check="blas", packages=("numpy",), prepare="rm {site}/numpy/_core/_multiarray_umath*.so"),
     Environment(name="container with small shared memory", fault="/dev/shm of 64 MiB", check="shared_memory", around=("unshare", "-m"), prepare="mount -t tmpfs -o size=64m tmpfs /dev/shm", mend='case "$fix" in *--shm-size=8g*) mount -o remount,size=8g /dev/shm;; esac'),
-    Environment(name="processor quota by control group", fault="half a processor; Python counts all", check="cpu_quota", prepare="mkdir {group}; echo 50000 > {group}/cpu.cfs_quota_us; echo $$ > {group}/cgroup.procs"),
+    Environment(name="CPU quota by control group", fault="half a CPU; Python counts all", check="cpu_quota", prepare="mkdir {group}; echo 50000 > {group}/cpu.cfs_quota_us; echo $$ > {group}/cgroup.procs"),
     Environment(name="few open files", fault="ulimit -n 256", check="open_files", prepare="ulimit -Sn 256"),
     Environment(name="temporary folder removed", fault="TMPDIR names no folder", check="temporary_folder", prepare="export TMPDIR={folder}/gone; mkdir $TMPDIR; python3 -c 'import os; os.rmdir(os.environ[\"TMPDIR\"])'"),
     Environment(name="too many threads", fault="OMP_NUM_THREADS=64", check="thread_counts", variables={"OMP_NUM_THREADS": "64"}),

@@ -16,34 +16,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 STYLE = ROOT / "docs" / "styles" / "Gpuperf" / "Terms.yml"
 SWAP: dict[str, str] = yaml.safe_load(STYLE.read_text(encoding="utf-8"))["swap"]
-NOT_YET_IN_PYTHON: frozenset[str] = frozenset(
-    {
-        "data sets?",
-        "processor time",
-        "(?:by|in|on) (?:a|the) processors?",
-        "recipe of the web",
-        "intervals part",
-        "can't be said",
-        "(?:am|are|be|been|is|was|were) (?:said|told)",
-        "tells? (?:how|of|what|whether|which|who)",
-        "(?:tells? .{1,20}|tells?|telling|told) apart",
-        "as one would",
-        "by turns",
-        "dear(?:er|est)?",
-        "for ever",
-        "(?:go|goes|going|went) on",
-        "how it stands",
-        "in work",
-        "lets? go|letting go",
-        "looked at",
-        "mend(?:ed|ing|s)?",
-        "(?:put|puts|putting) back",
-        "stand(?:s|ing)? beside",
-        "stood idle",
-        "the one of before",
-    }
-)
-"""Phrases that docstrings and comments of the package still contain."""
+NOT_YET_IN_PYTHON: frozenset[str] = frozenset({"mend(?:ed|ing|s)?"})
+"""Phrases that texts printed to users still contain."""
 
 CODE_SPAN = re.compile(r"(`+)[^`]+\1")
 
