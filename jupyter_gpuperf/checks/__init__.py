@@ -29,19 +29,8 @@ from jupyter_gpuperf.plugins import with_additions
 __all__ = ["CHECKS", "SUBJECTS", "Check", "Outcome", "all_checks", "checks_of", "subject_of"]
 
 SUBJECTS: tuple[ModuleType, ...] = (
-    driver,
-    runtime,
-    devices,
-    libraries,
-    torch_settings,
-    variables,
-    container,
-    host,
-    storage,
-    packages,
-    threads,
-    jupyter,
-    notebook,
+    *(driver, runtime, devices, libraries, torch_settings, variables, container),
+    *(host, storage, packages, threads, jupyter, notebook),
 )
 """The subjects, in display order."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -29,8 +29,8 @@ class Outcome:
 
     status: Literal["ok", "warn", "fail", "unknown"]
     found: str
-    fix: str = ""
-    then: str = ""
+    fix: str = field(default="", kw_only=True)
+    then: str = field(default="", kw_only=True)
 
 
 fine = partial(Outcome, "ok")

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from jupyter_gpuperf.checks import Check, all_checks, subject_of
-from jupyter_gpuperf.checks.declaration import not_known
+from jupyter_gpuperf.checks.declaration import Outcome, not_known
 from jupyter_gpuperf.checks.probes import gpus, imports
 from jupyter_gpuperf.checks.probes.installed import versions
 from jupyter_gpuperf.checks.probes.machine import Machine
@@ -69,6 +69,8 @@ class _Run(threading.Thread):
         began = time.monotonic()
         try:
             outcome = self._check.run(self._machine)
+            if not isinstance(outcome, Outcome):
+                raise TypeError(f"it returned {outcome!r:.100} instead of an Outcome")
         except (Exception, SystemExit) as error:  # one faulty check must not hide the others
             logger.exception("The check %s failed.", self._check.name)
             outcome = not_known(f"The check itself failed: {type(error).__name__}: {error}.")

@@ -65,8 +65,10 @@ def _list_benchmarks(*, as_json: bool) -> int:
     from jupyter_gpuperf.jobs.catalog import all_infos
     from jupyter_gpuperf.schemas import encode
 
-    listing = Listing(all_benchmarks(), program=f"{PROGRAM} bench")
-    say(encode(all_infos()).decode() if as_json else repr(listing))
+    if as_json:
+        say(encode(all_infos()).decode())
+    else:
+        say(repr(Listing(all_benchmarks(), program=f"{PROGRAM} bench")))
     return DONE
 
 

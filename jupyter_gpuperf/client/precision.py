@@ -83,7 +83,7 @@ def amp_profile(
         The request was refused; with ``code``, ``message`` and ``hint``.
     """
     options = Options(
-        modes=tuple(modes),
+        modes=tuple(modes.split(",") if isinstance(modes, str) else modes),
         compile=compile,
         steps=steps,
         rigorous=rigorous,

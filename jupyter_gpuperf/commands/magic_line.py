@@ -10,7 +10,7 @@ from IPython.utils.process import arg_split
 from jupyter_gpuperf.errors import BadRequest
 
 BEFORE_COMMENT: Final = re.compile(
-    r"""(?:[^\s"'#]|\s+(?!\#)|"(?:\\.|[^"\\])*"|'[^']*'|(?<=\S)\#)*"""
+    r"""(?:\\.|[^\s"'#\\]|\s+(?!\#)|"(?:\\.|[^"\\])*"|'[^']*'|(?<=\S)\#)*"""
 )
 
 
@@ -30,5 +30,4 @@ def words_of(line: str) -> list[str]:
         return list(arg_split(text, posix=True))
     except ValueError as error:
         message = f"{line.strip()!r} is not understood: {str(error).lower()}."
-        hint = "Close the quotation mark."
-        raise BadRequest("usage", message, hint) from None
+        raise BadRequest("usage", message, "Look at its quotation marks and backslashes.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, NoReturn
@@ -81,7 +82,7 @@ def variable_name(text: str) -> str:
     BadRequest
         ``usage``: it is not an identifier.
     """
-    if not text.isidentifier():
+    if not text.isidentifier() or keyword.iskeyword(text):
         hint = "Give a name that a variable can have."
         raise BadRequest("usage", f"--into {text!r} is not a name.", hint)
     return text

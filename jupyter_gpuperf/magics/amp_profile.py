@@ -67,7 +67,7 @@ def register(ipython: Any) -> None:
 
     @in_short()
     def magic(line: str, cell: str | None = None) -> AmpProfile | None:
-        if cell is None or line.strip() in ("-h", "--help"):
+        if cell is None or words_of(line) in (["-h"], ["--help"]):
             print(MANUAL)  # noqa: T201  (the user asked for the manual)
             return None
         from jupyter_gpuperf.client.precision import profile_cell

@@ -35,11 +35,16 @@ class TuneRequest:
             message = f"budget_seconds = {self.budget_seconds:g} is out of range."
             hint = "budget_seconds goes from 2 to 86400."
             raise BadRequest("parameter_out_of_range", message, hint)
+        if self.batch_size is not None and not (
+            isinstance(self.batch_size, int) and 1 <= self.batch_size <= 1_000_000
+        ):
+            message = f"batch_size = {self.batch_size!r} is out of range."
+            hint = "batch_size goes from 1 to 1000000."
+            raise BadRequest("parameter_out_of_range", message, hint)
         if self.target_rate is not None and not 0 < self.target_rate < math.inf:
             message = f"target_rate = {self.target_rate:g} is out of range."
             hint = "target_rate is the training's batches a second, more than zero."
             raise BadRequest("parameter_out_of_range", message, hint)
         if self.step is not None and self.target_rate is not None:
-            raise BadRequest(
-                "usage", "A step and a target rate are two answers to one question.", "Give one."
-            )
+            message = "A step and a target rate are two answers to one question."
+            raise BadRequest("usage", message, "Give one.")

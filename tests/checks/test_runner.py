@@ -32,6 +32,7 @@ def test_a_check_that_raises_or_hangs_is_not_known_and_hides_no_other():
     checks = [
         check("raises", raises),
         check("exits", lambda _: sys.exit("no licence")),
+        check("returns a text", lambda _: "fine"),
         check("hangs", lambda _: never.wait() and fine(""), seconds=0.1),
         check("works", lambda _: broken("It is broken.", fix="mend it")),
     ]
@@ -40,6 +41,7 @@ def test_a_check_that_raises_or_hangs_is_not_known_and_hides_no_other():
     assert findings["raises"]["status"] == "unknown"
     assert "ZeroDivisionError: by zero" in findings["raises"]["found"]
     assert "SystemExit: no licence" in findings["exits"]["found"]
+    assert "returned 'fine' instead of an Outcome" in findings["returns a text"]["found"]
     assert findings["hangs"]["status"] == "unknown"
     assert findings["hangs"]["seconds"] is None
     assert (findings["works"]["status"], findings["works"]["fix"]) == ("fail", "mend it")

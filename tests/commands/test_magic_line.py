@@ -32,3 +32,7 @@ def test_the_words_of_a_line_without_its_comment(line, words):
 def test_a_quotation_mark_without_partner_is_refused():
     with pytest.raises(BadRequest, match="is not understood: no closing quotation"):
         words_of("io --folder '/data")
+
+
+def test_an_escaped_quotation_mark_opens_nothing():
+    assert words_of(r"run a\"b # c") == ["run", 'a"b']

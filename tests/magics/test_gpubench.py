@@ -54,6 +54,7 @@ def test_every_default_is_accepted_as_typed(benchmark):
         ("compute stray", "stray"),
         ("--workers 2 dataloader", "comes first"),
         ("dataloader --into not-a-name", "not-a-name"),
+        ("dataloader --into class", "class"),
     ],
 )
 def test_a_misused_line_is_refused_with_what_is_wrong(line, says):

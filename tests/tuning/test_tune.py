@@ -277,6 +277,8 @@ def test_wishes_that_make_no_sense_are_refused():
     for wanted in (
         {"budget_seconds": 0.1},
         {"target_rate": 0.0},
+        {"batch_size": 0},
+        {"batch_size": "many"},
         {"target_rate": 1.0, "step": print},
     ):
         with pytest.raises(BadRequest):
