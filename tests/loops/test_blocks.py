@@ -176,14 +176,14 @@ def test_a_loader_goes_on_epoch_after_epoch_and_an_empty_one_is_told():
 NOTEBOOK = """
 import time, torch
 from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
-from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 
 class Data(torch.utils.data.Dataset):
     def __len__(self): return 64
     def __getitem__(self, index): return index
 
 batches = Endless(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
-Loop(batches, lambda batch: None, wait=lambda: None, stillness=Stillness(), workers=2).warm_up(5)
+Loop(batches, lambda batch: None, wait=lambda: None, stillness=WorkerPause(), workers=2).warm_up(5)
 print(*batches.worker_pids, flush=True)
 time.sleep(600)
 """
@@ -226,10 +226,10 @@ def test_workers_that_are_held_end_when_their_notebook_is_killed(start_notebook)
 
 HOLDS_ONE_THAT_HAS_NOT_BEGUN = """
 import subprocess, sys, time
-from jupyter_gpuperf.ab_tests.worker_pause import Stillness
+from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-stillness = Stillness()
+stillness = WorkerPause()
 stillness.hold([worker.pid])
 print(worker.pid, flush=True)
 time.sleep(600)
