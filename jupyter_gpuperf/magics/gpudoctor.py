@@ -19,7 +19,7 @@ from jupyter_gpuperf.errors import BadRequest
 def gpudoctor(line: str) -> Report | Differences:
     """Look at everything that makes this notebook slow or broken, and say what to type.
 
-    %gpudoctor                   what is wrong, and the lines that mend it
+    %gpudoctor                   what is wrong, and the commands that fix it
     %gpudoctor --all             what is right, too
     %gpudoctor --kernel NAME     another kernel's environment
     %gpudoctor --save FILE       write the report, to compare later or elsewhere
