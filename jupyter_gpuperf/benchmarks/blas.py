@@ -38,7 +38,7 @@ taken = timed(lambda: np.dot(a, b, out=out), seconds)
 library = {}
 try:
     library = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-except Exception:
+except Exception:  # an older NumPy reports this differently: the library is then unknown
     pass
 blas = " ".join(str(library.get(each, "")) for each in ("name", "version")).strip() or None
 answer(seconds=taken, numpy=np.__version__, blas=blas)
