@@ -12,6 +12,14 @@ tracebacks go to the log. Standard library only: workers in foreign environments
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jupyter_gpuperf.messages import Message, with_messages, without_messages
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 class GpuPerfError(Exception):
     """An error with a stable code.
@@ -24,19 +32,28 @@ class GpuPerfError(Exception):
         What happened, in one sentence.
     hint
         What to do about it, in one sentence; may be empty if there is nothing to do.
+    parameters
+        Values of the fields in ``message`` and ``hint``; see :class:`~jupyter_gpuperf.messages.Message`.
     """
 
     http_status = 500
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str, hint: str = "", **parameters: Any) -> None:
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = Message.from_template(message, parameters)
+        self.hint = Message.from_template(hint, parameters)
+        super().__init__(self.message)
 
-    def to_dict(self) -> dict[str, str]:
-        """Return ``{"code", "message", "hint"}``, the shape of every error."""
-        return {"code": self.code, "message": self.message, "hint": self.hint}
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``{"code", "message", "hint"}``, and ``message_message`` and ``hint_message`` where they differ."""
+        data = {"code": self.code, "message": self.message, "hint": self.hint}
+        return dict(with_messages(data))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the error that :meth:`to_dict` described."""
+        data = without_messages(data)
+        return cls(*(data.get(name, "") for name in ("code", "message", "hint")))
 
 
 class BadRequest(GpuPerfError):

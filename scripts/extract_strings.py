@@ -5,8 +5,8 @@
     python scripts/extract_strings.py --check    fails when anything is missing or out of date
     python scripts/extract_strings.py --pot FILE writes the template for a new language
 
-People edit the .po files. The .json that JupyterLab's server sends to the page is made from them,
-and the list by which the front end recognises the server's sentences is made from the source.
+People edit the .po files. From them are made the .json that JupyterLab's server sends to the page,
+and the .mo that Python's gettext reads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
+from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from declared_strings import (
     Declared,
@@ -31,13 +32,12 @@ from declared_strings import (
     metric_strings,
     schema_strings,
 )
-from server_sentences import PREFIXED, server_sentences
+from package_messages import package_messages
 
 ROOT = Path(__file__).parents[1]
 FRONT_END = ROOT / "labextension"
 DOMAIN = "jupyter_gpuperf"
 LOCALES = ROOT / "jupyter_gpuperf" / "locale"
-SENTENCES = ROOT / "jupyter_gpuperf" / "routes" / "sentences.json"
 Key = tuple[str | None, str]
 
 
@@ -52,20 +52,22 @@ def main() -> None:
     template, problems = extract()
     if options.pot:
         options.pot.write_text(as_po(template))
-    fresh = {SENTENCES: sentences_list()}
+    fresh: dict[Path, bytes] = {}
     for path in sorted(LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
         kept = read_po(io.BytesIO(path.read_bytes()), locale=path.parts[-3], domain=DOMAIN)
         catalog = merged(template, kept)
         problems += wrong_in(catalog, path)
         if keys_of(kept) != keys_of(template):
-            fresh[path] = as_po(catalog, path.parts[-3])
-        fresh[path.with_suffix(".json")] = as_json(catalog, path.parts[-3], plural_forms_in(path))
-    for path, text in fresh.items():
-        if not path.exists() or path.read_text() != text:
+            fresh[path] = as_po(catalog, path.parts[-3]).encode()
+        as_page = as_json(catalog, path.parts[-3], plural_forms_in(path))
+        fresh[path.with_suffix(".json")] = as_page.encode()
+        fresh[path.with_suffix(".mo")] = as_mo(catalog, plural_forms_in(path))
+    for path, content in fresh.items():
+        if not path.exists() or path.read_bytes() != content:
             if options.check:
                 problems.append(f"{path.relative_to(ROOT)} is out of date")
             else:
-                path.write_text(text)
+                path.write_bytes(content)
     if problems:
         advice = "\nRun: python scripts/extract_strings.py, and translate what it lists.\n"
         sys.exit("\n".join(problems) + (advice if options.check else "\n"))
@@ -83,8 +85,8 @@ def extract() -> tuple[Catalog, list[str]]:
         add(catalog, msgid, each["path"], each["context"])
     for declared in declared_strings(front_end):
         add(catalog, declared.msgid, declared.path, declared.context)
-    for text, path in server_sentences().items():
-        add(catalog, text, path)
+    for texts, path in package_messages():
+        add(catalog, texts, path)
     problems = [
         f"{each['path']}: “{each['text']}” does not go through trans.__"
         for each in front_end["bare"]
@@ -116,8 +118,6 @@ def declared_strings(front_end: dict) -> Iterator[Declared]:
     yield from schema_strings()
     for words in front_end["words"]:
         yield Declared(words, "jupyter_gpuperf/benchmarks")
-    for each in front_end["sentences"]:
-        yield Declared(each["text"], each["path"])
 
 
 def add(
@@ -172,8 +172,8 @@ def first(message: Message) -> str:
 
 
 def places(text: str) -> set[str]:
-    """Return the placeholders of a text: %1, %2."""
-    return set(re.findall(r"%\d+", text))
+    """Return the placeholders of a text: ``%1`` of the page, ``{name}`` of a message."""
+    return set(re.findall(r"%\d+|\{\w+\}", text))
 
 
 def keys_of(catalog: Catalog) -> set[Key]:
@@ -218,16 +218,29 @@ def as_json(catalog: Catalog, language: str, plural_forms: str) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def sentences_list() -> str:
-    """Return the list of the server's sentences that have values, the most specific first."""
-    templates = [text for text in server_sentences() if places(text)]
-    templates += [each["text"] for each in front_end_strings()["sentences"] if places(each["text"])]
+def as_mo(catalog: Catalog, plural_forms: str) -> bytes:
+    """Return the .mo file that Python's gettext reads."""
+    compiled = _Compiled(locale=catalog.locale, domain=DOMAIN, fuzzy=False)
+    compiled.plural_forms_header = plural_forms
+    for message in catalog:
+        if message.id and all(forms_of(message)):
+            compiled.add(message.id, message.string, context=message.context)
+    out = io.BytesIO()
+    write_mo(out, compiled)
+    return out.getvalue()
 
-    def words(template: str) -> int:
-        return len(re.sub(r"%\d+", "", template))
 
-    ordered = sorted({*templates, PREFIXED}, key=lambda each: (-words(each), each))
-    return json.dumps(ordered, ensure_ascii=False, indent=1) + "\n"
+class _Compiled(Catalog):
+    """A catalogue whose headers have no dates or versions, which would change the file with every build."""
+
+    plural_forms_header = ""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:
+        return [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Plural-Forms", self.plural_forms_header),
+        ]
 
 
 if __name__ == "__main__":

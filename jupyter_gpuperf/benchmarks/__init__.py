@@ -25,6 +25,7 @@ from jupyter_gpuperf.benchmarks import (
 )
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.plugins import with_additions
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
@@ -55,6 +56,6 @@ def find(name: str) -> Benchmark:
     """
     benchmarks = {benchmark.name: benchmark for benchmark in all_benchmarks()}
     if name not in benchmarks:
-        hint = f"There are: {', '.join(benchmarks)}."
-        raise NotFound("unknown_benchmark", f"There is no benchmark {name!r}.", hint)
+        hint = Message("There are: {benchmarks}.", benchmarks=", ".join(benchmarks))
+        raise NotFound("unknown_benchmark", "There is no benchmark {name!r}.", hint, name=name)
     return benchmarks[name]

@@ -24,6 +24,7 @@ from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import half_width_ratio, inverse, median_interval
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO
+from jupyter_gpuperf.messages import Message
 
 RANK: Final = Path(__file__).parent / "workloads" / "rank.py"
 MIB: Final = 1 << 20
@@ -45,14 +46,14 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         resources.check_room(3 * sizes[-1] * processes, hint="Ask for a smaller largest_mib.")
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
-    context.progress(0.0, f"Starting {processes} processes")
+    context.progress(0.0, Message("Starting {processes} processes", processes=processes))
     factor = 2 * (processes - 1) / processes
     answers = _answers(
         processes, backend, [LATENCY_BYTES, *sizes], parameters["time_limit_seconds"]
     )
     for place, (size, seconds) in enumerate(answers):
         words = _words(size).replace("_", " ")
-        context.progress((place + 1) / (len(sizes) + 1), f"{words} done")
+        context.progress((place + 1) / (len(sizes) + 1), Message("{words} done", words=words))
         interval = median_interval(seconds)
         if size == LATENCY_BYTES:
             samples["latency_seconds"], figures["latency_seconds"] = seconds, interval
@@ -61,8 +62,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             figures[f"bus_{_words(size)}_bytes_per_second"] = inverse(interval, factor * size)
         if (reach_ratio := half_width_ratio(interval)) > QUICK_RATIO:
             context.warn(
-                f"{words}: the interval is within {reach_ratio:.1%}, not "
-                f"{QUICK_RATIO:.0%}. Raise the time limit, or see what else runs here."
+                Message(
+                    "{words}: the interval is within {reach_ratio:.1%}, not {quick_ratio:.0%}. "
+                    "Raise the time limit, or see what else runs here.",
+                    words=words,
+                    reach_ratio=reach_ratio,
+                    quick_ratio=QUICK_RATIO,
+                )
             )
     cuda = backend == "nccl"
     environment = {
@@ -85,9 +91,11 @@ def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[
         if gpus < 2 or processes > gpus:
             raise Unavailable(
                 "not_enough_gpus",
-                f"An all-reduce over {max(2, processes)} GPUs, and this torch sees {gpus}: there is "
-                "nobody to reduce with.",
+                "An all-reduce over {value} GPUs, and this torch sees {gpus}: there is nobody "
+                "to reduce with.",
                 "Run it on a machine with more GPUs, or add --backend gloo to measure processors.",
+                value=max(2, processes),
+                gpus=gpus,
             )
     else:
         processes = processes or 2
@@ -102,7 +110,11 @@ def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[
 def _sizes(parameters: Mapping[str, Any]) -> list[int]:
     smallest, largest = parameters["smallest_mib"], parameters["largest_mib"]
     if smallest > largest:
-        message = f"smallest_mib = {smallest} is more than largest_mib = {largest}."
+        message = Message(
+            "smallest_mib = {smallest} is more than largest_mib = {largest}.",
+            smallest=smallest,
+            largest=largest,
+        )
         hint = "Swap them."
         raise BadRequest("sizes_wrong_way_round", message, hint)
     sizes = []
@@ -176,7 +188,10 @@ def _read(
         if ended or readable:  # readable but no line: rank 0 ended without an error
             raise _died(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
-            message = f"The processes have not answered within {limit_seconds:.0f} s."
+            message = Message(
+                "The processes have not answered within {limit_seconds:.0f} s.",
+                limit_seconds=limit_seconds,
+            )
             hint = "See whether a firewall or NCCL_DEBUG=INFO tells why."
             raise GpuPerfError("rank_hangs", message, hint)
 

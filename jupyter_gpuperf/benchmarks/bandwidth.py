@@ -17,6 +17,7 @@ from jupyter_gpuperf.measure.device import first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 MIB: Final = 1 << 20
@@ -41,7 +42,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
     def measure(call: Callable[[], object], moved_bytes: float, context: Context) -> list[float]:
         def words(seconds: float) -> str:
-            return f"{moved_bytes / seconds / 1e9:.4g} GB/s"
+            return Message(
+                "{moved_bytes:.4g} GB/s", moved_bytes=moved_bytes / seconds / 1000000000.0
+            )
 
         stopwatch = Stopwatch(parameters, context, 1 / len(works))
         return stopwatch.call(call, device, words).call_seconds
@@ -74,7 +77,12 @@ def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[s
                 raise
         free(torch)
         size_bytes //= 2
-        context.warn(f"The GPU's memory ran out: measured with {size_bytes // MIB} MiB.")
+        context.warn(
+            Message(
+                "The GPU's memory ran out: measured with {size_bytes} MiB.",
+                size_bytes=size_bytes // MIB,
+            )
+        )
 
 
 def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:

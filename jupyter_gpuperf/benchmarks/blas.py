@@ -16,6 +16,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.messages import Message
 
 THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -56,7 +57,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     figures: dict[str, Any] = {}
     found: dict[str, Any] = {}
     for place, (kind, count) in enumerate(plan):
-        context.progress(place / len(plan), f"{kind}, {count} threads")
+        context.progress(
+            place / len(plan), Message("{kind}, {value} threads", kind=kind, value=count)
+        )
         found = _measure(size, kind, count, parameters["time_limit_seconds"] / len(plan))
         name = f"{kind}_{count}_{'thread' if count == 1 else 'threads'}"
         samples[f"{name}_seconds"] = seconds = found["seconds"]
@@ -94,8 +97,10 @@ def _measure(size: int, kind: str, threads: int, seconds: float) -> dict[str, An
         environment=dict.fromkeys(THREAD_VARIABLES, str(threads)),
         failed=lambda code, last: GpuPerfError(
             "blas_failed",
-            f"NumPy ended with {code}: {last}",
+            "NumPy ended with {value}: {last}",
             "Install numpy again, or ask for a smaller size.",
+            value=code,
+            last=last,
         ),
     )
 
@@ -106,8 +111,13 @@ def _warn_of_settings(context: Context) -> None:
         value = os.environ.get(name, "")
         if value.isdecimal() and int(value) > cpus:
             context.warn(
-                f"{name}={value} in this environment: its threads share {cpus:g} processors and wait "
-                "for each other. Here each number of threads was set for itself."
+                Message(
+                    "{name}={value} in this environment: its threads share {cpus:g} processors and "
+                    "wait for each other. Here each number of threads was set for itself.",
+                    name=name,
+                    value=value,
+                    cpus=cpus,
+                )
             )
     if "verbose" in os.environ.get("KMP_AFFINITY", ""):
         context.warn("KMP_AFFINITY holds verbose: every process that uses MKL prints its threads.")

@@ -27,6 +27,7 @@ from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import Timing, warm_block
+from jupyter_gpuperf.messages import Message
 
 ITSELF_SHARE: Final = 0.4
 """Share of the time limit for the requested pass if variants are measured too; the rest is for all variants."""
@@ -54,7 +55,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = Stopwatch(parameters, context.span(0.1 * share, share), share).call(
         wanted.make(torch, device),
         device,
-        words=lambda seconds: f"{1000 * seconds:.2f} ms a pass so far",
+        words=lambda seconds: Message("{seconds:.2f} ms a pass so far", seconds=1000 * seconds),
         graph=True,
     )
     _warn(timing, context)
@@ -110,15 +111,17 @@ def _compare_variants(
                     check_compiler(torch, device)
                 blocks[name] = warm_block(variant.make(torch, device), device)
             except Unavailable as error:
-                context.warn(f"Not compiled: {error.message}")
+                context.warn(Message("Not compiled: {value}", value=error.message))
             except RuntimeError as error:  # raised by torch.compile; its message can be pages long
-                context.warn(f"Not compiled: {str(error).strip().splitlines()[0]}")
+                context.warn(
+                    Message("Not compiled: {error}", error=str(error).strip().splitlines()[0])
+                )
         return time_interleaved(
             blocks,
             target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=(1 - ITSELF_SHARE) * parameters["time_limit_seconds"],
             progress=lambda ratio, words: context.progress(
-                0.5 + 0.5 * ratio, f"In turn: {words} so far"
+                0.5 + 0.5 * ratio, Message("In turn: {words} so far", words=words)
             ),
         )
 

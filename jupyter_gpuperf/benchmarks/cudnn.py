@@ -23,6 +23,7 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free
 from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
 from jupyter_gpuperf.measure.timer import warm_block
+from jupyter_gpuperf.messages import Message
 
 NEW_SHAPES: Final = 5
 """Number of unseen batch sizes whose first call is timed."""
@@ -50,8 +51,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     if size.batch <= NEW_SHAPES:
         raise Unavailable(
             "out_of_memory",
-            f"Only {size.batch} images fit into the GPU's memory: too few for {NEW_SHAPES} sizes.",
+            "Only {batch} images fit into the GPU's memory: too few for {new_shapes} sizes.",
             "Free what other processes hold.",
+            batch=size.batch,
+            new_shapes=NEW_SHAPES,
         )
     firsts: dict[str, list[float]] = {}
     peaks: dict[str, Any] = {}
@@ -59,7 +62,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         lanes = {"off": off, "on": on}
         first_calls = functools.partial(_first_calls, torch, device, make, size)
         for place, (name, run_in) in enumerate(lanes.items()):
-            context.progress(0.2 * place, f"New shapes, {name}")
+            context.progress(0.2 * place, Message("New shapes, {name}", name=name))
             seconds, allocated, reserved = run_in(first_calls)
             firsts[f"{name}_new_shape_seconds"] = seconds
             peaks[f"{name}_peak_allocated_bytes"] = exactly(allocated)

@@ -89,19 +89,24 @@ def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
     if available_bytes is not None and needed_bytes > MEMORY_SHARE * available_bytes:
         raise BadRequest(
             "not_enough_memory",
-            f"{parameters['items']} images take {needed_bytes / 2**30:.1f} GiB; "
-            f"{available_bytes / 2**30:.1f} GiB are free.",
-            f"Ask for at most {int(MEMORY_SHARE * available_bytes / IMAGE_BYTES)} items.",
+            "{items} images take {needed_bytes:.1f} GiB; {available_bytes:.1f} GiB are free.",
+            "Ask for at most {memory_share} items.",
+            items=parameters["items"],
+            needed_bytes=needed_bytes / 2**30,
+            available_bytes=available_bytes / 2**30,
+            memory_share=int(MEMORY_SHARE * available_bytes / IMAGE_BYTES),
         )
     in_flight_bytes = (parameters["workers"] * parameters["prefetch_factor"] + 2) * batch_bytes
     shared_bytes = resources.shared_memory_free_bytes()
     if parameters["workers"] and shared_bytes is not None and in_flight_bytes > shared_bytes:
         raise BadRequest(
             "shared_memory_too_small",
-            f"Workers hand over batches through /dev/shm: {in_flight_bytes / 2**30:.2f} GiB are "
-            f"needed, {shared_bytes / 2**30:.2f} GiB are free.",
+            "Workers hand over batches through /dev/shm: {in_flight_bytes:.2f} GiB are "
+            "needed, {shared_bytes:.2f} GiB are free.",
             "Start the container with a larger --shm-size, or ask for fewer workers, a smaller "
             "batch or a smaller prefetch_factor.",
+            in_flight_bytes=in_flight_bytes / 2**30,
+            shared_bytes=shared_bytes / 2**30,
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 
 Scalar = bool | int | float | str
 
@@ -103,8 +104,11 @@ class Parameter:
             choices = f"one of {', '.join(self.choices)}" if self.choices else ""
             raise BadRequest(
                 "parameter_wrong_type",
-                f"{self.name} = {reprlib.repr(value)} is not {choices or f'of type {self.type}'}.",
+                "{name} = {value} is not {choices}.",
                 self.help,
+                name=self.name,
+                value=reprlib.repr(value),
+                choices=choices or f"of type {self.type}",
             )
         if not is_number:
             return cast("Scalar", value)
@@ -112,8 +116,12 @@ class Parameter:
         high = LARGEST if self.maximum is None else self.maximum
         number = cast("float", value)
         if not low <= number <= high:  # NaN is refused too
-            message = f"{self.name} = {reprlib.repr(number)} is out of range."
-            hint = f"{self.name} goes from {low:.15g} to {high:.15g}."
+            message = Message(
+                "{name} = {number} is out of range.", name=self.name, number=reprlib.repr(number)
+            )
+            hint = Message(
+                "{name} goes from {low:.15g} to {high:.15g}.", name=self.name, low=low, high=high
+            )
             raise BadRequest("parameter_out_of_range", message, hint)
         return float(number) if self.type == "number" else number
 
@@ -210,8 +218,10 @@ class Benchmark:
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         if unknown := [name for name in parameters if name not in known]:
-            message = f"{self.name} has no parameter {unknown[0]!r}."
-            hint = f"It has: {', '.join(known) or 'none'}."
+            message = Message(
+                "{name} has no parameter {unknown!r}.", name=self.name, unknown=unknown[0]
+            )
+            hint = Message("It has: {known}.", known=", ".join(known) or "none")
             raise BadRequest("unknown_parameter", message, hint)
         return {
             name: parameter.check(parameters.get(name, parameter.default))

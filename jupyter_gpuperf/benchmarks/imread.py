@@ -30,6 +30,7 @@ from jupyter_gpuperf.loaders.timing import Batches
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval
+from jupyter_gpuperf.messages import Message
 
 MADE: Final = 48
 MOST_IMAGES: Final = 512
@@ -48,7 +49,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         raise Unavailable("package_missing", message, hint)
     for name, package in (("opencv", "opencv-python-headless"), ("pillow", "pillow")):
         if name not in found:
-            context.warn(f"{name} is not installed: it was left out. Run: pip install {package}.")
+            context.warn(
+                Message(
+                    "{name} is not installed: it was left out. Run: pip install {package}.",
+                    name=name,
+                    package=package,
+                )
+            )
     with tempfile.TemporaryDirectory(prefix="gpuperf-imread-") as folder:
         context.progress(0.0, "Making images" if not parameters["folder"] else "Listing images")
         paths = _paths(parameters["folder"], Path(folder))
@@ -75,7 +82,7 @@ def _paths(folder: str, own: Path) -> list[Path]:
     paths = images_in(Path(folder).expanduser(), MOST_IMAGES)
     if not paths:
         hint = "Name a folder that holds JPEG, PNG, WebP or BMP files."
-        raise NotFound("no_images", f"There are no images in {folder}.", hint)
+        raise NotFound("no_images", "There are no images in {folder}.", hint, folder=folder)
     return paths
 
 
@@ -87,7 +94,13 @@ def _working(found: dict[str, Reader], names: Sequence[str], context: Context) -
             for path in names:
                 reader(path)
         except Exception as error:  # the type depends on the library; the image matters  # noqa: BLE001
-            context.warn(f"{name} can't read all of the images and was left out: {error}")
+            context.warn(
+                Message(
+                    "{name} can't read all of the images and was left out: {error}",
+                    name=name,
+                    error=error,
+                )
+            )
         else:
             working[name] = reader
     if not working:
@@ -109,7 +122,8 @@ def _alone(
         return (time.perf_counter() - began) / len(names)
 
     alone = replace(
-        context.span(0.1, 0.5), warn=lambda doubt: context.warn(f"On one thread: {doubt}")
+        context.span(0.1, 0.5),
+        warn=lambda doubt: context.warn(Message("On one thread: {doubt}", doubt=doubt)),
     )
     measured = Stopwatch(parameters, alone, ALONE_SHARE).in_turn(
         {name: functools.partial(read_all, reader) for name, reader in found.items()}
@@ -138,11 +152,16 @@ def _in_workers(
         )
         batches = Batches(loader, prefetched=1 + 2 * workers)
         named = replace(
-            context, warn=lambda doubt: context.warn(f"{name}, {workers} workers: {doubt}")
+            context,
+            warn=lambda doubt: context.warn(
+                Message(
+                    "{name}, {workers} workers: {doubt}", name=name, workers=workers, doubt=doubt
+                )
+            ),
         )
         return Stopwatch(parameters, named, (1 - ALONE_SHARE) / len(found)).blocks(
             lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH,
-            words=lambda _: f"{name}, {workers} workers",
+            words=lambda _: Message("{name}, {workers} workers", name=name, workers=workers),
             interval_of=mean_interval,
         )
 

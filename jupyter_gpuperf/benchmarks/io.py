@@ -23,6 +23,7 @@ from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
+from jupyter_gpuperf.messages import Message
 
 MIB: Final = 1 << 20
 PIECE_BYTES: Final = 1 << 20
@@ -90,8 +91,11 @@ def _files(
         if size + SMALL_FILES * SMALL_BYTES > (1 - KEEP_FREE) * free:
             raise BadRequest(
                 "disk_too_full",
-                f"{size / 2**30:.1f} GiB are to be written, {free / 2**30:.1f} GiB are free in {own.parent}.",
+                "{size:.1f} GiB are to be written, {free:.1f} GiB are free in {parent}.",
                 "Ask for a smaller size_mib, or name a folder with files to read.",
+                size=size / 2**30,
+                free=free / 2**30,
+                parent=own.parent,
             )
         context.progress(0.0, "Writing the files")
         large = _write(own / "large", size)
@@ -102,7 +106,9 @@ def _files(
 def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
     """Return some of the user's files, about ``size`` bytes in total, and the smallest of them. Files are only read."""
     if not folder.is_dir():
-        raise NotFound("no_folder", f"There is no folder {folder}.", "Name one that holds files.")
+        raise NotFound(
+            "no_folder", "There is no folder {folder}.", "Name one that holds files.", folder=folder
+        )
     found: list[Path] = []
     total = 0
     for path in folder.rglob("*"):
@@ -113,7 +119,10 @@ def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
             total += path.stat().st_size
     if not found:
         raise NotFound(
-            "no_files", f"There is nothing to read in {folder}.", "Name a folder that holds files."
+            "no_files",
+            "There is nothing to read in {folder}.",
+            "Name a folder that holds files.",
+            folder=folder,
         )
     by_size = sorted(found, key=lambda path: path.stat().st_size, reverse=True)
     return by_size, by_size[-SMALL_FILES:]
@@ -134,13 +143,19 @@ def _can_drop(paths: list[Path], context: Context) -> bool:
         left = max(drop(path) for path in paths[:8])
     except (OSError, Unavailable) as error:
         context.warn(
-            f"The page cache can't be looked at here ({error}): there are no cold figures."
+            Message(
+                "The page cache can't be looked at here ({error}): there are no cold figures.",
+                error=error,
+            )
         )
         return False
     if left > GONE_RATIO:
         context.warn(
-            f"{left:.0%} of the pages stay in memory when dropped, as in a file system that lies in "
-            "memory: there are no cold figures."
+            Message(
+                "{left:.0%} of the pages stay in memory when dropped, as in a file system that "
+                "lies in memory: there are no cold figures.",
+                left=left,
+            )
         )
         return False
     return True

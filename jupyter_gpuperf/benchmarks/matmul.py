@@ -22,6 +22,7 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.timer import block_timer, flusher
+from jupyter_gpuperf.messages import Message
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
 LARGEST: Final = 16_384
@@ -44,7 +45,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     wanted = FORMATS if parameters["precision"] == "all" else (parameters["precision"],)
     kinds = [kind for kind in wanted if _can(torch, device, kind)]
     if not kinds:
-        message = f"This device has no {parameters['precision']} matrix products in torch."
+        message = Message(
+            "This device has no {precision} matrix products in torch.",
+            precision=parameters["precision"],
+        )
         hint = "Choose another precision."
         raise Unavailable("format_not_supported", message, hint)
     chip = limits_of(torch, device)
@@ -86,7 +90,7 @@ def _measure(
     """Search for the best shape within ``share`` of the time limit; return it with its samples, in seconds per call."""
 
     def words(best: float) -> str:
-        return f"{best / 1e12:.3g} Tflop/s so far"
+        return Message("{best:.3g} Tflop/s so far", best=best / 1000000000000.0)
 
     search = Search(
         products.rate,

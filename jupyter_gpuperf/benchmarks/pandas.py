@@ -19,6 +19,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import exactly, median_interval
+from jupyter_gpuperf.messages import Message
 
 ENGINES: Final = ("c", "pyarrow", "python")
 PYTHON_ENGINE_ROWS: Final = 20_000
@@ -75,7 +76,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
                 figures[f"{name}_peak_bytes"] = exactly(float(found["peak_bytes"]))
             version = found["pandas"]
     if rows > PYTHON_ENGINE_ROWS:
-        context.warn(f"The engine python read {PYTHON_ENGINE_ROWS} rows, the others {rows}.")
+        context.warn(
+            Message(
+                "The engine python read {python_engine_rows} rows, the others {rows}.",
+                python_engine_rows=PYTHON_ENGINE_ROWS,
+                rows=rows,
+            )
+        )
     environment = {**describe(), "pandas": version, "page_cache": "warm"}
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
@@ -99,8 +106,11 @@ def _measure(path: Path, what: str, rows: int, seconds: float) -> dict[str, Any]
         [str(path), what, rows, seconds],
         failed=lambda code, last: GpuPerfError(
             "pandas_failed",
-            f"pandas ended with {code} at {what}: {last}",
+            "pandas ended with {value} at {what}: {last}",
             "Ask for fewer rows, or install pandas again.",
+            value=code,
+            what=what,
+            last=last,
         ),
     )
 

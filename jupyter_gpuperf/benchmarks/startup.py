@@ -33,6 +33,7 @@ from jupyter_gpuperf.benchmarks.workloads.child import answer_of
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
+from jupyter_gpuperf.messages import Message
 
 LONGEST_SECONDS: Final = 120.0
 SHELL_RUNS_A_ROUND: Final = 3
@@ -56,7 +57,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     for number in range(rounds):
         for place, (name, piece) in enumerate(pieces.items()):
             context.progress(
-                (number + place / len(pieces)) / rounds, f"{name}, round {number + 1} of {rounds}"
+                (number + place / len(pieces)) / rounds,
+                Message(
+                    "{name}, round {number} of {rounds}",
+                    name=name,
+                    number=number + 1,
+                    rounds=rounds,
+                ),
             )
             for figure, seconds in piece().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
@@ -142,7 +149,11 @@ def _until_it_answers(
     while time.monotonic() < ends_at:
         if process.poll() is not None:
             last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-            message = f"JupyterLab ended with {process.returncode}; it said last: {last[0][:300]}"
+            message = Message(
+                "JupyterLab ended with {returncode}; it said last: {last}",
+                returncode=process.returncode,
+                last=last[0][:300],
+            )
             hint = "Start it in a terminal, and mend what it says."
             raise GpuPerfError("server_did_not_start", message, hint)
         for file in runtime.glob("jpserver-*.json"):
@@ -154,7 +165,10 @@ def _until_it_answers(
                 with urllib.request.urlopen(request, timeout=5):
                     return str(address)
         time.sleep(0.005)
-    message = f"JupyterLab has not answered within {LONGEST_SECONDS:.0f} s."
+    message = Message(
+        "JupyterLab has not answered within {longest_seconds:.0f} s.",
+        longest_seconds=LONGEST_SECONDS,
+    )
     hint = "Start it in a terminal, and see what it waits for."
     raise GpuPerfError("server_did_not_start", message, hint)
 
@@ -198,7 +212,7 @@ def _import_torch() -> dict[str, float]:
         TORCH,
         seconds=LONGEST_SECONDS,
         failed=lambda _, last: GpuPerfError(
-            "import_failed", f"import torch failed: {last}", "Install torch again."
+            "import_failed", "import torch failed: {last}", "Install torch again.", last=last
         ),
     )
     return {"import_torch": answer["seconds"]}

@@ -20,6 +20,7 @@ from jupyter_gpuperf.measure.device import PRECISIONS, first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free, peak_bytes
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
+from jupyter_gpuperf.messages import Message
 
 NETWORK = "resnet50"
 WARM_STEPS = 3
@@ -59,7 +60,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = Stopwatch(parameters, context.span(0.2, 1.0)).call(
         step,
         device,
-        words=lambda seconds: f"{size.batch / seconds:.0f} images a second so far",
+        words=lambda seconds: Message(
+            "{batch:.0f} images a second so far", batch=size.batch / seconds
+        ),
     )
     if timing.launch_bound:
         context.warn("Launch-bound: the host takes nearly as long to queue a step as the device.")
@@ -94,8 +97,12 @@ def _size(parameters: Mapping[str, Any], kind: str, context: Context) -> Size:
     if kind == "cpu":
         small = SIZES[NETWORK, kind]
         context.warn(
-            "This torch sees no CUDA device: measured on the processor, with at most "
-            f"{small.batch} images of {small.side} pixels."
+            Message(
+                "This torch sees no CUDA device: measured on the processor, with at most "
+                "{batch} images of {side} pixels.",
+                batch=small.batch,
+                side=small.side,
+            )
         )
         batch, side = min(batch, small.batch), min(side, small.side)
     return Size(batch=batch, side=side)

@@ -11,6 +11,7 @@ from jupyter_gpuperf.checks.probes import limits
 from jupyter_gpuperf.checks.probes.flags import SMALL_SHARED_MEMORY, lines_for
 from jupyter_gpuperf.checks.probes.gpus import on_the_bus
 from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.messages import Message
 
 HOPELESS_SHARED_MEMORY: Final = 128 << 20
 FEWEST_FILES: Final = 1024
@@ -37,9 +38,10 @@ def _gpu_in_container(machine: Machine) -> Outcome:
             "No GPU was passed into this container; whether the machine around it has one can't be seen from here."
         )
     return broken(
-        f"The machine around this container has a GPU at {on_the_bus(machine)[0]}, and it was not passed in.",
+        "The machine around this container has a GPU at {machine}, and it was not passed in.",
         fix=lines_for(machine, "--gpus all"),
         then="The machine needs the NVIDIA Container Toolkit; --runtime=nvidia is its old way.",
+        machine=on_the_bus(machine)[0],
     )
 
 
@@ -63,18 +65,26 @@ def _shared_memory(machine: Machine) -> Outcome:
     if limits.container(machine):
         fix = lines_for(machine, "--shm-size=8g")
     if room.total_bytes < HOPELESS_SHARED_MEMORY:
-        return broken(f"{mib:.0f} MiB: a DataLoader with workers dies of it.", fix=fix)
+        return broken("{mib:.0f} MiB: a DataLoader with workers dies of it.", fix=fix, mib=mib)
     if room.total_bytes < SMALL_SHARED_MEMORY:
         return suspect(
-            f"{mib:.0f} MiB: a DataLoader with several workers and large batches fills it.", fix=fix
+            "{mib:.0f} MiB: a DataLoader with several workers and large batches fills it.",
+            fix=fix,
+            mib=mib,
         )
     if room.free_bytes < HOPELESS_SHARED_MEMORY:
         return suspect(
-            f"{room.free_bytes / 2**20:.0f} MiB of {mib:.0f} are free.",
+            "{free_bytes:.0f} MiB of {mib:.0f} are free.",
             fix="ls -lS /dev/shm | head",
             then="Workers that were killed leave their batches there; files of theirs can be removed when none runs.",
+            free_bytes=room.free_bytes / 2**20,
+            mib=mib,
         )
-    return fine(f"{room.total_bytes / 2**30:.1f} GiB, {room.free_bytes / 2**30:.1f} free.")
+    return fine(
+        "{total_bytes:.1f} GiB, {free_bytes:.1f} free.",
+        total_bytes=room.total_bytes / 2**30,
+        free_bytes=room.free_bytes / 2**30,
+    )
 
 
 @check(
@@ -94,12 +104,16 @@ def _locked_memory(machine: Machine) -> Outcome:
     size = f"{soft / 2**20:.0f} MiB"
     if not machine.names("/dev/infiniband"):
         return fine(
-            f"{size}. It matters for InfiniBand alone, which is not here: pinned memory of CUDA is not counted."
+            "{size}. It matters for InfiniBand alone, which is not here: pinned memory of "
+            "CUDA is not counted.",
+            size=size,
         )
     fix = 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
     if limits.container(machine):
         fix = lines_for(machine, "--ulimit memlock=-1")
-    return suspect(f"{size}, and there is InfiniBand: NCCL can't register its buffers.", fix=fix)
+    return suspect(
+        "{size}, and there is InfiniBand: NCCL can't register its buffers.", fix=fix, size=size
+    )
 
 
 @check(
@@ -115,11 +129,14 @@ def _open_files(machine: Machine) -> Outcome:
         return not_known("The limits of the process can't be read.")
     soft, hard = found
     if soft >= FEWEST_FILES:
-        return fine(f"{soft:.0f} open files." if soft < math.inf else "No limit.")
+        return fine(
+            Message("{soft:.0f} open files.", soft=soft) if soft < math.inf else "No limit."
+        )
     return suspect(
-        f"{soft:.0f} open files: each batch that a worker hands over takes some.",
+        "{soft:.0f} open files: each batch that a worker hands over takes some.",
         fix=f"ulimit -n {min(hard, 65536):.0f}",
         then="Type it in the shell that starts Jupyter.",
+        soft=soft,
     )
 
 
@@ -135,15 +152,25 @@ def _open_files(machine: Machine) -> Outcome:
 def _cpu_quota(machine: Machine) -> Outcome:
     quota, allowed = limits.cpu_quota(machine), len(limits.allowed_cpus(machine))
     if quota is None:
-        return fine(f"{allowed} processors, without a quota.")
+        return fine("{allowed} processors, without a quota.", allowed=allowed)
     if quota >= 0.75 * allowed:
-        return fine(f"{quota:g} processors' worth of time on {allowed}.")
+        return fine(
+            "{quota:g} processors' worth of time on {allowed}.", quota=quota, allowed=allowed
+        )
     if chosen := machine.environment.get("OMP_NUM_THREADS"):
-        return fine(f"{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={chosen}.")
+        return fine(
+            "{quota:g} processors' worth of time on {allowed}; OMP_NUM_THREADS={chosen}.",
+            quota=quota,
+            allowed=allowed,
+            chosen=chosen,
+        )
     return suspect(
-        f"{quota:g} processors' worth of time, and Python counts {allowed}: torch and numpy start {allowed} threads, which are held back together.",
+        "{quota:g} processors' worth of time, and Python counts {allowed}: torch and "
+        "numpy start {allowed} threads, which are held back together.",
         fix=f"export OMP_NUM_THREADS={max(1, math.floor(quota))}",
         then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
+        quota=quota,
+        allowed=allowed,
     )
 
 
@@ -163,14 +190,24 @@ def _memory_limit(machine: Machine) -> Outcome:
     sizes = [(cgroup.memory_limit_bytes(each), cgroup.memory_used_bytes(each)) for each in groups]
     known = [(most, used) for most, used in sizes if most is not None and used is not None]
     if not known:
-        return fine(f"{total / 2**30:.1f} GiB, without a limit." if total else "No limit.")
+        return fine(
+            Message("{total:.1f} GiB, without a limit.", total=total / 2**30)
+            if total
+            else "No limit."
+        )
     most, used = min(known, key=lambda each: each[0] - each[1])
     if used > NEARLY_FULL_RATIO * most:
         return suspect(
-            f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used: beyond it, a process is killed without a word.",
+            "{used:.1f} of {most:.1f} GiB allowed are used: beyond it, a process is killed "
+            "without a word.",
             fix="ps -eo pid,rss,comm --sort=-rss | head",
             then="Shut down notebooks that are not needed, or take fewer or smaller workers.",
+            used=used / 2**30,
+            most=most / 2**30,
         )
     return fine(
-        f"{used / 2**30:.1f} of {most / 2**30:.1f} GiB allowed are used; the machine has {total / 2**30:.1f}."
+        "{used:.1f} of {most:.1f} GiB allowed are used; the machine has {total:.1f}.",
+        used=used / 2**30,
+        most=most / 2**30,
+        total=total / 2**30,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.checks.probes.machine import Machine
 
 QUICK_SECONDS: Final = 5.0
+Status = Literal["ok", "warn", "fail", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +29,37 @@ class Outcome:
         A further step or fact, in one sentence.
     """
 
-    status: Literal["ok", "warn", "fail", "unknown"]
+    status: Status
     found: str
     fix: str = field(default="", kw_only=True)
     then: str = field(default="", kw_only=True)
 
 
-fine = partial(Outcome, "ok")
-"""Everything is fine; ``fix`` is optional."""
-suspect = partial(Outcome, "warn")
-"""It works, but costs speed, memory or trust."""
-broken = partial(Outcome, "fail")
-"""It does not work."""
-not_known = partial(Outcome, "unknown")
-"""The check can't decide here; ``found`` says why."""
+def fine(found: str, **given: Any) -> Outcome:
+    """Everything is fine; ``fix`` is optional."""
+    return _outcome("ok", found, **given)
+
+
+def suspect(found: str, **given: Any) -> Outcome:
+    """It works, but costs speed, memory or trust."""
+    return _outcome("warn", found, **given)
+
+
+def broken(found: str, **given: Any) -> Outcome:
+    """It does not work."""
+    return _outcome("fail", found, **given)
+
+
+def not_known(found: str, **given: Any) -> Outcome:
+    """The check can't decide here; ``found`` says why."""
+    return _outcome("unknown", found, **given)
+
+
+def _outcome(
+    status: Status, found: str, *, fix: str = "", then: str = "", **parameters: Any
+) -> Outcome:
+    found, then = (Message.from_template(text, parameters) for text in (found, then))
+    return Outcome(status, found, fix=fix, then=then)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from jupyter_gpuperf.checks.probes import gpus as look
 from jupyter_gpuperf.checks.probes.gpus import Gpu
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.messages import Message
 
 BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
@@ -30,25 +31,29 @@ _device_check = partial(check, look.shown_gpus, link=SMI, seconds=2 * look.SECON
 def _visible_devices(machine: Machine, shown: list[Gpu]) -> Outcome:
     value = machine.environment.get("CUDA_VISIBLE_DEVICES")
     if value is None:
-        return fine(f"Not set: all {len(shown)} devices are visible.")
+        return fine("Not set: all {shown_count} devices are visible.", shown_count=len(shown))
     entries = [each.strip() for each in value.split(",")] if value else []
     wrong = [each for each in entries if not _names_a_device(each, shown)]
     if entries in ([], ["-1"], ["NoDevFiles"]):
         return broken(
-            f"CUDA_VISIBLE_DEVICES={value!r} hides every device.",
+            Message("CUDA_VISIBLE_DEVICES={value!r} hides every device.", value=value),
             **unset(machine, "CUDA_VISIBLE_DEVICES"),
         )
     if wrong:
         return broken(
-            f"CUDA_VISIBLE_DEVICES={value}: there is no device {wrong[0]}, and CUDA shows none from there on.",
+            "CUDA_VISIBLE_DEVICES={value}: there is no device {wrong}, and CUDA shows none "
+            "from there on.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(each.index for each in shown)}",
+            value=value,
+            wrong=wrong[0],
         )
     if len(set(entries)) < len(entries):
         return broken(
-            f"CUDA_VISIBLE_DEVICES={value} names a device twice, and CUDA shows none then.",
+            "CUDA_VISIBLE_DEVICES={value} names a device twice, and CUDA shows none then.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(dict.fromkeys(entries))}",
+            value=value,
         )
-    return fine(f"CUDA_VISIBLE_DEVICES={value}.")
+    return fine("CUDA_VISIBLE_DEVICES={value}.", value=value)
 
 
 def _names_a_device(entry: str, shown: list[Gpu]) -> bool:
@@ -72,10 +77,14 @@ def _mig(machine: Machine, shown: list[Gpu]) -> Outcome:
     listed = machine.run("nvidia-smi", "-L", seconds=look.SECONDS)
     if listed.code == 0 and "MIG" not in listed.out:
         return broken(
-            f"GPU {split[0].index} is in MIG mode, and has no instance: nothing can compute on it.",
+            "GPU {index} is in MIG mode, and has no instance: nothing can compute on it.",
             fix=f"sudo nvidia-smi -i {split[0].index} -mig 0\n# or make an instance of all of it:\nsudo nvidia-smi mig -i {split[0].index} -cgi 0 -C",
+            index=split[0].index,
         )
-    return fine(f"GPU {split[0].index} is split into instances: a process uses one of them alone.")
+    return fine(
+        "GPU {index} is split into instances: a process uses one of them alone.",
+        index=split[0].index,
+    )
 
 
 @_device_check(
@@ -88,8 +97,9 @@ def _persistence(machine: Machine, shown: list[Gpu]) -> Outcome:
     if not off:
         return fine("On, or not a thing of these devices.")
     return fine(
-        f"Off on GPU {', '.join(each.index for each in off)}: the first program on an idle device waits for it to start.",
+        "Off on GPU {off}: the first program on an idle device waits for it to start.",
         fix="sudo nvidia-smi -pm 1",
+        off=", ".join(each.index for each in off),
     )
 
 
@@ -105,9 +115,12 @@ def _memory_errors(machine: Machine, shown: list[Gpu]) -> Outcome:
     for each, count in counted:
         if count > 0:
             return broken(
-                f"GPU {each.index} had {count:.0f} memory errors that could not be corrected since it started.",
+                "GPU {index} had {value:.0f} memory errors that could not be corrected since "
+                "it started.",
                 fix=f"sudo nvidia-smi --gpu-reset -i {each.index}",
                 then="Results since then are not to be trusted. If they come back after a reset, have the device replaced.",
+                index=each.index,
+                value=count,
             )
     return fine("None.") if counted else not_known("These devices do not count memory errors.")
 
@@ -123,18 +136,24 @@ def _pcie_link(machine: Machine, shown: list[Gpu]) -> Outcome:
         fix = f"sudo lspci -vvv -s {each.values.get('pci.bus_id', '')[-10:]} | grep -i lnk"
         if width < most:
             return suspect(
-                f"GPU {each.index} has {width:.0f} of {most:.0f} lanes.",
+                "GPU {index} has {width:.0f} of {most:.0f} lanes.",
                 fix=fix,
                 then="Seat the card again, or move it into a slot with all lanes.",
+                index=each.index,
+                width=width,
+                most=most,
             )
         generation, newest = each.number("pcie.link.gen.current"), each.number("pcie.link.gen.max")
         # An idle device uses a slower link; the link speed is meaningful only at full clocks.
         at_work = each.word("pstate") == "P0" and (each.number("utilization.gpu") or 0) > 0
         if generation and newest and generation < newest and at_work:
             return suspect(
-                f"GPU {each.index} works at PCIe {generation:.0f}; it could at {newest:.0f}.",
+                "GPU {index} works at PCIe {generation:.0f}; it could at {newest:.0f}.",
                 fix=fix,
                 then="See the firmware's setting of the slot.",
+                index=each.index,
+                generation=generation,
+                newest=newest,
             )
     if known:
         return fine("As wide as it can be.")
@@ -158,8 +177,11 @@ def _power_limit(machine: Machine, shown: list[Gpu]) -> Outcome:
     for each, limit, default in known:
         if limit < LOWERED_RATIO * default:
             return suspect(
-                f"GPU {each.index} is limited to {limit:.0f} W; its default is {default:.0f} W.",
+                "GPU {index} is limited to {limit:.0f} W; its default is {default:.0f} W.",
                 fix=f"sudo nvidia-smi -i {each.index} -pl {default:.0f}",
+                index=each.index,
+                limit=limit,
+                default=default,
             )
     return fine("At the default.") if known else not_known("These devices tell no power limit.")
 
@@ -174,12 +196,13 @@ def _compute_mode(machine: Machine, shown: list[Gpu]) -> Outcome:
     for each in shown:
         if each.word("compute_mode") == "Prohibited":
             return broken(
-                f"GPU {each.index} is set to let nothing compute.",
+                "GPU {index} is set to let nothing compute.",
                 fix=f"sudo nvidia-smi -i {each.index} -c DEFAULT",
+                index=each.index,
             )
     exclusive = [each.index for each in shown if each.word("compute_mode") == "Exclusive_Process"]
     if exclusive:
-        return fine(f"GPU {', '.join(exclusive)} takes one process at a time.")
+        return fine("GPU {exclusive} takes one process at a time.", exclusive=", ".join(exclusive))
     return fine("Open to all.")
 
 
@@ -198,6 +221,8 @@ def _busy(machine: Machine, shown: list[Gpu]) -> Outcome:
     device, load = busy[0]
     idle = [each.index for each, load in loads if load < BUSY_PERCENT]
     return fine(
-        f"GPU {device.index} is {load:.0f} % busy now: what is measured on it meanwhile shares it.",
+        "GPU {index} is {load:.0f} % busy now: what is measured on it meanwhile shares it.",
         fix=f"export CUDA_VISIBLE_DEVICES={','.join(idle)}" if idle else "",
+        index=device.index,
+        load=load,
     )

@@ -39,9 +39,9 @@ def _gpu_present(machine: Machine) -> Outcome:
     addresses = look.on_the_bus(machine)
     names = [each.name for each in look.gpus(machine)]
     if names:
-        return fine(f"{', '.join(names)}.")
+        return fine(f"{', '.join(names)}.", names=", ".join(names))
     if addresses:
-        return fine(f"On the PCI bus at {', '.join(addresses)}.")
+        return fine("On the PCI bus at {addresses}.", addresses=", ".join(addresses))
     return broken(
         "The driver is loaded, and shows no GPU.",
         fix="sudo dmesg | grep -i nvrm | tail",
@@ -60,7 +60,7 @@ def _gpu_present(machine: Machine) -> Outcome:
 def _driver_loaded(machine: Machine) -> Outcome:
     version = look.kernel_driver(machine)
     if version:
-        return fine(f"Kernel module {version}.")
+        return fine("Kernel module {version}.", version=version)
     if look.gpus(machine):
         return fine("nvidia-smi reaches it; its version is not shown here.")
     if container(machine):
@@ -96,11 +96,18 @@ def _driver_versions(machine: Machine) -> Outcome:
     if "version mismatch" in said:
         library = found[1].rstrip(".") if found else "another"
         return broken(
-            f"Kernel module {module or 'of another version'}, library {library}: the driver was updated while the old one runs.",
+            "Kernel module {module}, library {library}: the driver was updated while the "
+            "old one runs.",
             fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
+            module=module or "of another version",
+            library=library,
         )
     versions = [word for each in look.gpus(machine) if (word := each.word("driver_version"))]
-    return fine(f"Both {versions[0]}.") if versions else not_known("nvidia-smi tells no version.")
+    return (
+        fine("Both {versions}.", versions=versions[0])
+        if versions
+        else not_known("nvidia-smi tells no version.")
+    )
 
 
 @check(
@@ -132,12 +139,13 @@ def _driver_answers(machine: Machine) -> Outcome:
         )
     if ran.code is None:
         return broken(
-            f"nvidia-smi did not answer within {look.SECONDS:.0f} s.",
+            "nvidia-smi did not answer within {seconds:.0f} s.",
             fix="sudo dmesg | grep -i -e nvrm -e xid | tail",
             then="A device that hangs comes back with a reset or a reboot.",
+            seconds=look.SECONDS,
         )
     last = (ran.out + ran.err).strip().splitlines()[-1:] or ["nothing"]
-    return broken(f"nvidia-smi says: {last[0]}", fix="sudo dmesg | grep -i nvrm | tail")
+    return broken("nvidia-smi says: {last}", fix="sudo dmesg | grep -i nvrm | tail", last=last[0])
 
 
 @importing_check(
@@ -159,13 +167,15 @@ def _cuda_starts(machine: Machine) -> Outcome:
     if why := found.get("missing"):
         if container(machine):
             return broken(
-                f"libcuda can't be loaded in this container: {why}",
+                "libcuda can't be loaded in this container: {why}",
                 fix=lines_for(machine, *WITH_DRIVER),
+                why=why,
             )
         return broken(
-            f"libcuda can't be loaded: {why}",
+            "libcuda can't be loaded: {why}",
             fix="ldconfig -p | grep libcuda",
             then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
+            why=why,
         )
     code = found.get("code")
     if code == 100 and machine.environment.get("CUDA_VISIBLE_DEVICES") is not None:
@@ -174,7 +184,13 @@ def _cuda_starts(machine: Machine) -> Outcome:
         )
     if code != 0:
         return broken(
-            f"cuInit gives {found.get('name')} ({code}).",
+            "cuInit gives {value} ({value_2}).",
             fix=CUDA_ERRORS.get(int(code or 0), "sudo dmesg | grep -i nvrm | tail"),
+            value=found.get("name"),
+            value_2=code,
         )
-    return fine(f"CUDA {found['driver']} of the driver starts, with {found['count']} devices.")
+    return fine(
+        "CUDA {driver} of the driver starts, with {value} devices.",
+        driver=found["driver"],
+        value=found["count"],
+    )

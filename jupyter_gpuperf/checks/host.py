@@ -50,8 +50,10 @@ def _numa(machine: Machine) -> Outcome:
         return fine("The process may run on processors near the device.")
     node = near[0][0]
     return suspect(
-        f"The device is at node {node}, and this process may run on processors of other nodes alone.",
+        "The device is at node {node}, and this process may run on processors of other "
+        "nodes alone.",
         fix=f"numactl --cpunodebind={node} --membind={node} jupyter lab",
+        node=node,
     )
 
 
@@ -69,10 +71,11 @@ def _cpu_governor(machine: Machine) -> Outcome:
         return not_known("The system does not tell; in a virtual machine its host decides.")
     if governor == "powersave" and driver not in RAISES_ITSELF:
         return suspect(
-            f"{governor}: the processors stay at their lowest clock.",
+            "{governor}: the processors stay at their lowest clock.",
             fix=f"echo performance | sudo tee {CPUS}/cpu*/cpufreq/scaling_governor",
+            governor=governor,
         )
-    return fine(f"{governor} ({driver}).")
+    return fine(f"{governor} ({driver}).", governor=governor, driver=driver)
 
 
 @check(
@@ -91,7 +94,7 @@ def _hugepages(machine: Machine) -> Outcome:
             "never: programs that ask for large pages get small ones.",
             fix="echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
         )
-    return fine(f"{found[1]}.")
+    return fine(f"{found[1]}.", value=found[1])
 
 
 @check(
@@ -105,21 +108,25 @@ def _swap(machine: Machine) -> Outcome:
     pressure = re.search(r"some .*?avg60=([\d.]+)", machine.text("/proc/pressure/memory") or "")
     if swapped > SWAPPED_BYTES:
         return suspect(
-            f"{swapped / 2**20:.0f} MiB of this process are swapped out.",
+            "{swapped:.0f} MiB of this process are swapped out.",
             fix="ps -eo pid,rss,comm --sort=-rss | head",
             then="Something else needs the memory: end it, or restart this kernel.",
+            swapped=swapped / 2**20,
         )
     if pressure and float(pressure[1]) > PRESSURE_PERCENT:
         return suspect(
-            f"Programs waited for memory {float(pressure[1]):.0f} % of the last minute.",
+            "Programs waited for memory {pressure:.0f} % of the last minute.",
             fix="ps -eo pid,rss,comm --sort=-rss | head",
+            pressure=float(pressure[1]),
         )
     info = limits.memory_info(machine)
     total, free = info.get("SwapTotal", 0), info.get("SwapFree", 0)
     if total == 0:
         return fine("There is no swap.")
     return fine(
-        f"{(total - free) / 2**30:.1f} of {total / 2**30:.1f} GiB in use, none of it by this process."
+        "{total:.1f} of {total_2:.1f} GiB in use, none of it by this process.",
+        total=(total - free) / 2**30,
+        total_2=total / 2**30,
     )
 
 
@@ -136,8 +143,9 @@ def _clock_source(machine: Machine) -> Outcome:
         return not_known("The system does not tell.")
     if source in SLOW_CLOCKS:
         return suspect(
-            f"{source}: reading the time takes a microsecond and more.",
+            "{source}: reading the time takes a microsecond and more.",
             fix=f"cat {folder}/available_clocksource\nsudo dmesg | grep -i -e tsc -e clocksource",
             then="The kernel says there why it gave up the fast clock.",
+            source=source,
         )
-    return fine(f"{source}.")
+    return fine(f"{source}.", source=source)

@@ -41,15 +41,19 @@ def _jupyter_versions(machine: Machine) -> Outcome:
         return not_known("jupyter_server is not among the packages of this environment.")
     if numbers(server) < SAFE_SERVER:
         return suspect(
-            f"jupyter_server {server} has known security holes.",
+            "jupyter_server {server} has known security holes.",
             fix=look.server_pip(machine, "install", "--upgrade", '"jupyter_server>=2.18"'),
+            server=server,
         )
     if lab is not None and numbers(lab) < OLDEST_LAB:
         return suspect(
-            f"JupyterLab {lab}: the panel needs 4.4 or newer.",
+            "JupyterLab {lab}: the panel needs 4.4 or newer.",
             fix=look.server_pip(machine, "install", "--upgrade", "jupyterlab"),
+            lab=lab,
         )
-    return fine(f"jupyter_server {server}, JupyterLab {lab or 'not installed'}.")
+    return fine(
+        "jupyter_server {server}, JupyterLab {lab}.", server=server, lab=lab or "not installed"
+    )
 
 
 @_server_check(
@@ -86,11 +90,13 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
     shown = panel.package.get("version")
     if version and shown and version != shown:
         return suspect(
-            f"The server's part is {version}, the panel is {shown}.",
+            "The server's part is {version}, the panel is {shown}.",
             fix=again,
             then="Then reload the page.",
+            version=version,
+            shown=shown,
         )
-    return fine(f"Server and panel are {shown}.")
+    return fine("Server and panel are {shown}.", shown=shown)
 
 
 @_server_check(
@@ -111,16 +117,24 @@ def _lab_extensions(machine: Machine) -> Outcome:
     every = look.lab_extensions(machine)
     for name, each in every.items():
         if each.package is None:
-            return suspect(f"{each.folder} holds no extension.", fix=f"rm -r {each.folder}")
+            return suspect(
+                "{folder} holds no extension.", fix=f"rm -r {each.folder}", folder=each.folder
+            )
         wants = _lab_wanted(each.package)
         if name not in disabled and not allows(wants, numbers(lab)[0]):
             return suspect(
-                f"{name} {each.package.get('version', '')} is made for JupyterLab {wants}; this is {lab}.",
+                "{name} {value} is made for JupyterLab {wants}; this is {lab}.",
                 fix=f"jupyter labextension disable --level=user {name}",
                 then="Or install a newer one.",
+                name=name,
+                value=each.package.get("version", ""),
+                wants=wants,
+                lab=lab,
             )
     off = ", ".join(sorted(disabled)[:SHOWN]) or "none"
-    return fine(f"{len(every)} prebuilt extensions; disabled: {off}.")
+    return fine(
+        "{every_count} prebuilt extensions; disabled: {off}.", every_count=len(every), off=off
+    )
 
 
 def _lab_wanted(package: dict[str, Any]) -> str:
@@ -155,13 +169,16 @@ def _server_extensions(machine: Machine) -> Outcome:
     missing = [name for name in on if not look.has_module(machine, name)]
     if missing:
         return suspect(
-            f"{missing[0]} is enabled, and not installed: the server looks for it at each start.",
+            "{missing} is enabled, and not installed: the server looks for it at each start.",
             fix=_editing(machine, on[missing[0]], f"{EXTENSIONS_OF}.pop({missing[0]!r})"),
             then="Then restart the Jupyter server.",
+            missing=missing[0],
         )
     return fine(
-        f"{len(on)} enabled: {', '.join(sorted(on)[:SHOWN])}.",
+        "{on_count} enabled: {on}.",
         then="%gpubench startup measures what each costs.",
+        on_count=len(on),
+        on=", ".join(sorted(on)[:SHOWN]),
     )
 
 
@@ -181,9 +198,13 @@ def _kernel_specs(machine: Machine) -> Outcome:
         program = str((spec.get("argv") or [""])[0])
         if "/" in program and not machine.exists(program):
             return suspect(
-                f"The kernel {name} starts {program}, which is not there.",
+                "The kernel {name} starts {program}, which is not there.",
                 fix=f"jupyter kernelspec remove -f {name}",
+                name=name,
+                program=program,
             )
     if not specs:
         return fine("None beside the server's own Python.")
-    return fine(f"{', '.join(sorted(specs)[:SHOWN])}: each starts a program that is there.")
+    return fine(
+        "{specs}: each starts a program that is there.", specs=", ".join(sorted(specs)[:SHOWN])
+    )

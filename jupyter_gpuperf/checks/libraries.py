@@ -12,6 +12,7 @@ from jupyter_gpuperf.checks.probes.imports import importing_check, libraries, to
 from jupyter_gpuperf.checks.probes.installed import canonical, installed, numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.messages import Message
 
 CUDA_LIBRARY: Final = re.compile(
     r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
@@ -37,20 +38,35 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
         home = machine.environment.get(variable)
         if home and not machine.exists(home):
             return suspect(
-                f"{variable} is {home}, which is not there. Toolkits in /usr/local: {listed}.",
+                Message(
+                    "{variable} is {home}, which is not there. Toolkits in /usr/local: {listed}.",
+                    variable=variable,
+                    home=home,
+                    listed=listed,
+                ),
                 **unset(machine, variable),
             )
     compiler = machine.which("nvcc")
     if compiler is None:
-        return fine(f"Toolkits in /usr/local: {listed}; no nvcc on the PATH. torch needs none.")
+        return fine(
+            "Toolkits in /usr/local: {listed}; no nvcc on the PATH. torch needs none.",
+            listed=listed,
+        )
     used = machine.link(compiler).removesuffix("/bin/nvcc")
     home = machine.environment.get("CUDA_HOME")
     if home and machine.link(home) != used and "cuda" in Path(used).name:
         return suspect(
-            f"CUDA_HOME is {home}, and nvcc on the PATH is {used}'s: packages that are compiled take the first, your shell the second.",
+            "CUDA_HOME is {home}, and nvcc on the PATH is {used}'s: packages that are "
+            "compiled take the first, your shell the second.",
             fix=f"export CUDA_HOME={used}",
+            home=home,
+            used=used,
         )
-    return fine(f"Toolkits in /usr/local: {listed}; nvcc is {used}'s. torch needs none.")
+    return fine(
+        "Toolkits in /usr/local: {listed}; nvcc is {used}'s. torch needs none.",
+        listed=listed,
+        used=used,
+    )
 
 
 @importing_check(
@@ -73,15 +89,20 @@ def _library_path(machine: Machine) -> Outcome:
         names = machine.names(folder)
         if "stubs" in Path(folder).parts:
             return broken(
-                f"LD_LIBRARY_PATH holds {folder}: stubs are for linking, and their libcuda does nothing.",
+                "LD_LIBRARY_PATH holds {folder}: stubs are for linking, and their libcuda does "
+                "nothing.",
                 fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
+                folder=folder,
             )
         taken = _taken_from(machine, folder, names)
         if taken:
             return suspect(
-                f"LD_LIBRARY_PATH holds {folder}, whose {taken} stands before the one that torch brings.",
+                "LD_LIBRARY_PATH holds {folder}, whose {taken} stands before the one that "
+                "torch brings.",
                 fix=f'export LD_LIBRARY_PATH="{without(value, folder)}"',
                 then="Then restart the kernel. torch's packages need no LD_LIBRARY_PATH.",
+                folder=folder,
+                taken=taken,
             )
     return fine("Nothing in it stands before torch's own libraries.")
 
@@ -117,13 +138,16 @@ def _loaded_libraries(machine: Machine) -> Outcome:
     for name, several in paths.items():
         if len(several) > 1:
             return suspect(
-                f"{name} is loaded {len(several)} times: {' and '.join(several)}.",
+                "{name} is loaded {several_count} times: {several}.",
                 fix="unset LD_LIBRARY_PATH",
                 then="Then restart the kernel, and see which package brings the other: pip list | grep nvidia.",
+                name=name,
+                several_count=len(several),
+                several=" and ".join(several),
             )
     if not paths:
         return not_known("No library of CUDA is loaded.")
-    return fine(f"{len(paths)} libraries of CUDA, each once.")
+    return fine("{paths_count} libraries of CUDA, each once.", paths_count=len(paths))
 
 
 @check(
@@ -139,15 +163,17 @@ def _nvml_module(machine: Machine) -> Outcome:
     old = [each for each in shims if numbers(each.version) < (FIRST_SHIM,)]
     if old:
         return suspect(
-            f"pynvml {old[0].version} brings a module pynvml of its own, which hides NVIDIA's ({ours or 'not installed'}).",
+            "pynvml {version} brings a module pynvml of its own, which hides NVIDIA's ({ours}).",
             fix=f"{machine.pip('uninstall', 'pynvml')}\n{machine.pip('install', '--force-reinstall', 'nvidia-ml-py')}",
+            version=old[0].version,
+            ours=ours or "not installed",
         )
     for stray in (f"{machine.folder}/pynvml.py", f"{machine.folder}/pynvml/__init__.py"):
         if machine.exists(stray):
             fix = f"mv {stray} {stray}.away"
-            return suspect(f"{stray} hides NVIDIA's module of that name.", fix=fix)
+            return suspect("{stray} hides NVIDIA's module of that name.", fix=fix, stray=stray)
     if ours is None:
         return fine(
             "Neither nvidia-ml-py nor pynvml is installed; torch asks the driver without them."
         )
-    return fine(f"nvidia-ml-py {ours}.")
+    return fine("nvidia-ml-py {ours}.", ours=ours)

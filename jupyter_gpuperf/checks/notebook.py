@@ -9,6 +9,7 @@ from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, 
 from jupyter_gpuperf.checks.probes import server as look
 from jupyter_gpuperf.checks.probes.installed import numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.messages import Message
 
 MANAGER: Final = "@jupyter-widgets/jupyterlab-manager"
 MANAGER_FOR: Final = {7: 3, 8: 5}
@@ -44,18 +45,23 @@ def _widgets(machine: Machine) -> Outcome:
     wanted = MANAGER_FOR.get(numbers(here)[0])
     if front is None:
         return suspect(
-            f"ipywidgets {here} is in the kernel, and its half in the page is not installed.",
+            "ipywidgets {here} is in the kernel, and its half in the page is not installed.",
             fix=look.server_pip(machine, "install", "--upgrade", "jupyterlab_widgets"),
             then="Then reload the page.",
+            here=here,
         )
     shown = str((front.package or {}).get("version", ""))
     if wanted is not None and numbers(shown)[:1] != (wanted,):
         return suspect(
-            f"ipywidgets {here} is in the kernel, and its half in the page is {shown}; they need {wanted}.",
+            "ipywidgets {here} is in the kernel, and its half in the page is {shown}; they "
+            "need {wanted}.",
             fix=f"{machine.pip('install', '--upgrade', 'ipywidgets')}\n{look.server_pip(machine, 'install', '--upgrade', 'jupyterlab_widgets')}",
             then="Then reload the page.",
+            here=here,
+            shown=shown,
+            wanted=wanted,
         )
-    return fine(f"ipywidgets {here}, in the page {shown}.")
+    return fine("ipywidgets {here}, in the page {shown}.", here=here, shown=shown)
 
 
 @check(
@@ -84,17 +90,21 @@ def _matplotlib_widget(machine: Machine) -> Outcome:
     beside = look.server_versions(machine).get("ipympl")
     if "jupyter-matplotlib" not in look.lab_extensions(machine):
         return suspect(
-            f"ipympl {here} is in the kernel, and its half in the page is not installed: %matplotlib widget shows nothing.",
+            "ipympl {here} is in the kernel, and its half in the page is not installed: "
+            "%matplotlib widget shows nothing.",
             fix=look.server_pip(machine, "install", "--upgrade", "ipympl"),
             then="Then reload the page.",
+            here=here,
         )
     if beside and numbers(beside)[:2] != numbers(here)[:2]:
         return suspect(
-            f"ipympl is {here} in the kernel and {beside} where the server is.",
+            "ipympl is {here} in the kernel and {beside} where the server is.",
             fix=look.server_pip(machine, "install", "--upgrade", f"ipympl=={here}"),
             then="Then reload the page.",
+            here=here,
+            beside=beside,
         )
-    return fine(f"ipympl {here}: %matplotlib widget works.")
+    return fine("ipympl {here}: %matplotlib widget works.", here=here)
 
 
 @check(
@@ -134,10 +144,11 @@ def _output_limit(machine: Machine) -> Outcome:
         return not_known("Only the running server knows its limits of output; the panel asks it.")
     if rate and rate < DEFAULT_RATE:
         return suspect(
-            f"The server lets {rate / 1e6:g} MB a second through: progress bars and figures stall.",
+            "The server lets {rate:g} MB a second through: progress bars and figures stall.",
             fix="jupyter lab --ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1000000",
+            rate=rate / 1000000.0,
         )
-    return fine(f"{rate / 1e6:g} MB a second." if rate else "No limit.")
+    return fine(Message("{rate:g} MB a second.", rate=rate / 1000000.0) if rate else "No limit.")
 
 
 @check(
@@ -160,8 +171,10 @@ def _shell_start(machine: Machine) -> Outcome:
         found.append(f"{len(plugins[1].split())} plugins")
     if found:
         return fine(
-            f"{shell} starts {', '.join(found)}.",
+            "{shell} starts {value}.",
             fix=f"time {shell} -i -c exit",
             then="That line tells how long it takes; what it starts is in the files of your home folder.",
+            shell=shell,
+            value=", ".join(found),
         )
-    return fine(f"{shell} starts nothing that is known to be slow.")
+    return fine("{shell} starts nothing that is known to be slow.", shell=shell)

@@ -15,6 +15,7 @@ from jupyter_gpuperf.checks.probes.installed import (
 )
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.runtime import is_about_torch
+from jupyter_gpuperf.messages import Message
 
 OPENCV: Final = (
     "opencv-python",
@@ -43,7 +44,9 @@ def _dependencies(machine: Machine) -> Outcome:
         )
     wrong = [each for each in found if not is_about_torch(each)]
     if not wrong:
-        return fine(f"{len(versions(machine))} packages, none in conflict.")
+        return fine(
+            "{machine_count} packages, none in conflict.", machine_count=len(versions(machine))
+        )
     first = wrong[0]
     has = first.found or "none"
     # Upgrade the package together with its requirement, so that the two agree.
@@ -51,10 +54,22 @@ def _dependencies(machine: Machine) -> Outcome:
     fix = machine.pip("install", *names)
     if len(wrong) > 1:
         return suspect(
-            f"{first.package} {first.version} needs {first.needs}, found {has}; {len(wrong) - 1} more such.",
+            "{package} {version} needs {needs}, found {has}; {wrong_count} more such.",
             fix=fix,
+            package=first.package,
+            version=first.version,
+            needs=first.needs,
+            has=has,
+            wrong_count=len(wrong) - 1,
         )
-    return suspect(f"{first.package} {first.version} needs {first.needs}, found {has}.", fix=fix)
+    return suspect(
+        "{package} {version} needs {needs}, found {has}.",
+        fix=fix,
+        package=first.package,
+        version=first.version,
+        needs=first.needs,
+        has=has,
+    )
 
 
 @check(
@@ -74,22 +89,32 @@ def _duplicate_packages(machine: Machine) -> Outcome:
         first, second = several[0], several[1]
         if first.folder != second.folder:
             return suspect(
-                f"{name} is there as {first.version} and {second.version}; {first.folder} wins over {second.folder}.",
+                "{name} is there as {version} and {version_2}; {folder} wins over {folder_2}.",
                 fix=machine.pip("uninstall", name),
                 then="Each call removes the one that wins.",
+                name=name,
+                version=first.version,
+                version_2=second.version,
+                folder=first.folder,
+                folder_2=second.folder,
             )
         return suspect(
-            f"{name} is there as {first.version} and {second.version}, both in {first.folder}.",
+            "{name} is there as {version} and {version_2}, both in {folder}.",
             fix=f"rm -r {' '.join(each.metadata for each in several)}\n{machine.pip('install', '--force-reinstall', '--no-deps', name)}",
             then="An interrupted upgrade leaves two.",
+            name=name,
+            version=first.version,
+            version_2=second.version,
+            folder=first.folder,
         )
     for folder in filter(None, machine.packages):
         for name in machine.names(folder):
             if name.startswith("~"):
                 left = f"{folder}/{name}"
                 return suspect(
-                    f"{left} is left from an installation that was broken off.",
+                    "{left} is left from an installation that was broken off.",
                     fix=f"rm -r {left}",
+                    left=left,
                 )
     return fine("Each package is there once.")
 
@@ -112,15 +137,21 @@ def _opencv(machine: Machine) -> Outcome:
         contrib = any("contrib" in each for each in there)
         keep = "opencv-contrib-python-headless" if contrib else "opencv-python-headless"
         return suspect(
-            f"{' and '.join(there)} write to the same folder cv2: the last one installed wins, in parts.",
+            "{there} write to the same folder cv2: the last one installed wins, in parts.",
             fix=f"{machine.pip('uninstall', *there)}\n{machine.pip('install', keep)}",
+            there=" and ".join(there),
         )
     if not there[0].endswith("headless") and _lacks_gl(machine):
         return broken(
-            f"{there[0]} needs libGL.so.1, which is not here: import cv2 fails.",
+            "{there} needs libGL.so.1, which is not here: import cv2 fails.",
             fix=f"{machine.pip('uninstall', there[0])}\n{machine.pip('install', f'{there[0]}-headless')}",
+            there=there[0],
         )
-    return fine(f"{there[0]} {versions(machine)[there[0]]}.")
+    return fine(
+        f"{there[0]} {versions(machine)[there[0]]}.",
+        there=there[0],
+        machine=versions(machine)[there[0]],
+    )
 
 
 def _lacks_gl(machine: Machine) -> bool:
@@ -141,12 +172,18 @@ def _pillow(machine: Machine) -> Outcome:
     there = versions(machine)
     if "pillow" in there and "pillow-simd" in there:
         return suspect(
-            f"Pillow {there['pillow']} and Pillow-SIMD {there['pillow-simd']} write to the same folder PIL.",
+            "Pillow {pillow} and Pillow-SIMD {pillow_simd} write to the same folder PIL.",
             fix=f"{machine.pip('uninstall', 'pillow', 'pillow-simd')}\n{machine.pip('install', 'pillow')}",
             then="Measure before you choose the other: %gpubench imread.",
+            pillow=there["pillow"],
+            pillow_simd=there["pillow-simd"],
         )
     name = next((each for each in ("pillow-simd", "pillow") if each in there), None)
-    return fine(f"{name} {there[name]}.") if name else fine("Not installed.")
+    return (
+        fine(f"{name} {there[name]}.", name=name, there=there[name])
+        if name
+        else fine("Not installed.")
+    )
 
 
 @check(
@@ -161,11 +198,16 @@ def _pandas_reader(machine: Machine) -> Outcome:
     if "pandas" not in there:
         return fine("Not installed.")
     if "pyarrow" in there:
-        return fine(f"pandas {there['pandas']} with pyarrow {there['pyarrow']}.")
+        return fine(
+            "pandas {pandas} with pyarrow {pyarrow}.",
+            pandas=there["pandas"],
+            pyarrow=there["pyarrow"],
+        )
     return fine(
-        f"pandas {there['pandas']} without pyarrow: read_csv takes its own reader.",
+        "pandas {pandas} without pyarrow: read_csv takes its own reader.",
         fix=machine.pip("install", "pyarrow"),
         then="Measure both: %gpubench pandas.",
+        pandas=there["pandas"],
     )
 
 
@@ -188,9 +230,9 @@ def _compiler(machine: Machine) -> Outcome:
     header = machine.exists(f"{machine.headers}/Python.h")
     python = machine.headers.rpartition("/")[2].rstrip("t")  # such as python3.12
     if found and header:
-        return fine(f"{found}, and Python.h.")
+        return fine("{value}, and Python.h.", value=found)
     sentence = (
-        f"There is no Python.h in {machine.headers}."
+        Message("There is no Python.h in {headers}.", headers=machine.headers)
         if found
         else "There is no C compiler (cc, gcc or clang) on the PATH."
     )

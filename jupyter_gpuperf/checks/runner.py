@@ -17,6 +17,7 @@ from jupyter_gpuperf.checks.declaration import Outcome, not_known
 from jupyter_gpuperf.checks.probes import gpus, imports
 from jupyter_gpuperf.checks.probes.installed import versions
 from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.messages import with_messages
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
     facts = {name: told[name] for name in TOLD if name in told}
     machine = Machine(environment=environment, **facts)
     report = examine(machine, all_checks())
-    say({"type": "result", "result": {**report, "kernel_name": machine.kernel_name}})
+    say(with_messages({"type": "result", "result": {**report, "kernel_name": machine.kernel_name}}))
 
 
 def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class _Run(threading.Thread):
         super().__init__(name=check.name, daemon=True)
         self._check = check
         self._machine = machine
-        self._outcome = not_known(f"Nothing was found within {check.seconds:g} s.")
+        self._outcome = not_known("Nothing was found within {seconds:g} s.", seconds=check.seconds)
         self._seconds: float | None = None
 
     def run(self) -> None:
@@ -73,7 +74,9 @@ class _Run(threading.Thread):
                 raise TypeError(f"it returned {outcome!r:.100} instead of an Outcome")
         except (Exception, SystemExit) as error:  # one faulty check must not hide the others
             logger.exception("The check %s failed.", self._check.name)
-            outcome = not_known(f"The check itself failed: {type(error).__name__}: {error}.")
+            outcome = not_known(
+                "The check itself failed: {name}: {error}.", name=type(error).__name__, error=error
+            )
         self._seconds, self._outcome = time.monotonic() - began, outcome
 
     def finding(self, began: float) -> dict[str, Any]:

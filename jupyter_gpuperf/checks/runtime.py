@@ -42,10 +42,16 @@ def _torch_imports(machine: Machine) -> Outcome:
         return not_known("torch is not installed in this environment.")
     if error:
         reinstall = machine.pip("install", "--force-reinstall", "torch")
-        return broken(f"import torch fails: {error}", fix=reinstall)
+        return broken("import torch fails: {error}", fix=reinstall, error=error)
     if "seconds" not in facts:
-        return fine(f"torch {facts['version']} is loaded in the notebook's process.")
-    return fine(f"torch {facts['version']}, imported in {facts['seconds']:.1f} s.")
+        return fine(
+            "torch {version} is loaded in the notebook's process.", version=facts["version"]
+        )
+    return fine(
+        "torch {version}, imported in {seconds:.1f} s.",
+        version=facts["version"],
+        seconds=facts["seconds"],
+    )
 
 
 @_gpu_and_torch_check(
@@ -61,13 +67,18 @@ def _torch_imports(machine: Machine) -> Outcome:
 def _torch_build(machine: Machine) -> Outcome:
     facts = torch(machine)
     if facts.get("cuda"):
-        return fine(f"torch {facts['version']} is built for CUDA {facts['cuda']}.")
+        return fine(
+            "torch {version} is built for CUDA {cuda}.",
+            version=facts["version"],
+            cuda=facts["cuda"],
+        )
     fix = known.torch_line(machine)
     if facts.get("hip"):
-        return broken(f"torch {facts['version']} is built for AMD's GPUs.", fix=fix)
+        return broken("torch {version} is built for AMD's GPUs.", fix=fix, version=facts["version"])
     return broken(
-        f"torch {facts['version']} is built without CUDA: everything runs on the processor.",
+        "torch {version} is built without CUDA: everything runs on the processor.",
         fix=fix,
+        version=facts["version"],
     )
 
 
@@ -87,18 +98,29 @@ def _driver_for_torch(machine: Machine) -> Outcome:
         return not_known("There is no CUDA of torch, or no driver, to compare.")
     started = look.cuda(machine)
     if started.get("code") == 0 and numbers(str(started.get("driver", ""))) >= numbers(cuda):
-        return fine(f"torch's CUDA {cuda}, the driver {driver} gives CUDA {started['driver']}.")
+        return fine(
+            "torch's CUDA {cuda}, the driver {driver} gives CUDA {driver_2}.",
+            cuda=cuda,
+            driver=driver,
+            driver_2=started["driver"],
+        )
     enough = known.runs(cuda, driver)
     if enough is None:
-        return not_known(f"CUDA {cuda} is not known here.")
+        return not_known("CUDA {cuda} is not known here.", cuda=cuda)
     if enough:
         return fine(
-            f"torch's CUDA {cuda} is newer than that of the driver {driver}, and runs on it by minor-version compatibility."
+            "torch's CUDA {cuda} is newer than that of the driver {driver}, and runs on it "
+            "by minor-version compatibility.",
+            cuda=cuda,
+            driver=driver,
         )
     return broken(
-        f"torch's CUDA {cuda} needs a driver of {known.lowest_driver(cuda)} or newer; this is {driver}.",
+        "torch's CUDA {cuda} needs a driver of {cuda_2} or newer; this is {driver}.",
         fix=known.torch_line(machine),
         then="Or update the driver, and keep this torch.",
+        cuda=cuda,
+        cuda_2=known.lowest_driver(cuda),
+        driver=driver,
     )
 
 
@@ -118,16 +140,19 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
     if "available" not in facts:
         return not_known("The notebook has not started CUDA yet; asking would start it.")
     if facts["available"]:
-        return fine(f"torch.cuda.is_available() is true, with {facts['count']} devices.")
+        return fine(
+            "torch.cuda.is_available() is true, with {value} devices.", value=facts["count"]
+        )
     if machine.environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return not_known(
             "CUDA_VISIBLE_DEVICES hides every device; the check of that variable says more."
         )
     reasons = [each for each in facts.get("warnings", []) if "CUDA" in each]
     return broken(
-        f"torch.cuda.is_available() is false: {reasons[0] if reasons else 'it gives no reason'}",
+        "torch.cuda.is_available() is false: {reasons}",
         fix=f'{machine.interpreter} -c "import torch; torch.zeros(1).cuda()"',
         then="That line prints the whole error.",
+        reasons=reasons[0] if reasons else "it gives no reason",
     )
 
 
@@ -152,16 +177,23 @@ def _compute_capability(machine: Machine) -> Outcome:
         match runs_on(built_for, numbers(capability)):
             case "no":
                 return broken(
-                    f"{device.name} has compute capability {capability}; this torch is built for {listed}.",
+                    "{name} has compute capability {capability}; this torch is built for {listed}.",
                     fix=fix,
+                    name=device.name,
+                    capability=capability,
+                    listed=listed,
                 )
             case "ptx":
                 return suspect(
-                    f"{device.name} ({capability}) runs only what is compiled at start; this torch is built for {listed}.",
+                    "{name} ({capability}) runs only what is compiled at start; this torch is "
+                    "built for {listed}.",
                     fix=fix,
+                    name=device.name,
+                    capability=capability,
+                    listed=listed,
                 )
     shown = ", ".join(sorted({capability for _, capability in devices}))
-    return fine(f"Compute capability {shown}; built for {listed}.")
+    return fine("Compute capability {shown}; built for {listed}.", shown=shown, listed=listed)
 
 
 def runs_on(built_for: Sequence[str], capability: tuple[int, ...]) -> str:
@@ -196,13 +228,20 @@ def _built_on_torch(machine: Machine) -> Outcome:
     if wrong:
         first, packages = wrong[0], dict.fromkeys(each.package for each in wrong)
         return broken(
-            f"{first.package} {first.version} needs {first.needs}, and {first.name} {first.found or 'missing'} is here.",
+            "{package} {version} needs {needs}, and {name} {value} is here.",
             fix=machine.pip("install", "--upgrade", *packages, "torch"),
+            package=first.package,
+            version=first.version,
+            needs=first.needs,
+            name=first.name,
+            value=first.found or "missing",
         )
     for name, error in imported(machine).get("built_on_torch", {}).items():
         return broken(
-            f"{name} is built for another torch: {error}",
+            "{name} is built for another torch: {error}",
             fix=machine.pip("install", "--force-reinstall", "--no-deps", name),
+            name=name,
+            error=error,
         )
     return fine("What is compiled against torch fits it, or there is none.")
 

@@ -10,6 +10,7 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.mounts import NETWORK, SLOW, Mount, mount_of
+from jupyter_gpuperf.messages import Message
 
 LITTLE_BYTES: Final = 1 << 30
 NOTHING_BYTES: Final = 64 << 20
@@ -27,29 +28,47 @@ COUNTED_FILES: Final = 200_000
 def _working_folder(machine: Machine) -> Outcome:
     mount, room = mount_of(machine, machine.folder), machine.room(machine.folder)
     if room is None:
-        return not_known(f"{machine.folder} can't be read.")
+        return not_known("{folder} can't be read.", folder=machine.folder)
     free = f"{room.free_bytes / 2**30:.1f} GiB"
     look = f"df -h {machine.folder}\ndu -xsh {machine.folder}/* | sort -h | tail"
     if room.free_bytes < NOTHING_BYTES:
-        return broken(f"{free} are free in {machine.folder}: notebooks can't be saved.", fix=look)
+        return broken(
+            "{free} are free in {folder}: notebooks can't be saved.",
+            fix=look,
+            free=free,
+            folder=machine.folder,
+        )
     if room.free_bytes < LITTLE_BYTES:
         return suspect(
-            f"{free} are free in {machine.folder}: the next checkpoint may not fit.", fix=look
+            "{free} are free in {folder}: the next checkpoint may not fit.",
+            fix=look,
+            free=free,
+            folder=machine.folder,
         )
     if mount is None:
-        return fine(f"{free} are free in {machine.folder}.")
+        return fine("{free} are free in {folder}.", free=free, folder=machine.folder)
     if mount.kind.startswith(SLOW) and mount.kind != "fuseblk":
         return suspect(
-            f"{machine.folder} is on {mount.kind}: each file that is opened takes a detour.",
+            "{folder} is on {kind}: each file that is opened takes a detour.",
             fix=f"cp -r {machine.folder}/data /tmp/data",
             then="Read data from a local disk; %gpubench io measures the difference.",
+            folder=machine.folder,
+            kind=mount.kind,
         )
     if mount.kind in NETWORK:
         return fine(
-            f"{free} are free in {machine.folder}, on a network file system ({mount.kind}).",
+            "{free} are free in {folder}, on a network file system ({kind}).",
             then="Many small files are slow to read there; %gpubench io measures it.",
+            free=free,
+            folder=machine.folder,
+            kind=mount.kind,
         )
-    return fine(f"{free} are free in {machine.folder}, on {kind_of_disk(machine, mount)}.")
+    return fine(
+        "{free} are free in {folder}, on {machine}.",
+        free=free,
+        folder=machine.folder,
+        machine=kind_of_disk(machine, mount),
+    )
 
 
 def kind_of_disk(machine: Machine, mount: Mount) -> str:
@@ -74,17 +93,25 @@ def _temporary_folder(machine: Machine) -> Outcome:
     folder = machine.environment.get("TMPDIR") or "/tmp"
     room = machine.room(folder)
     if room is None:
-        return broken(f"{folder} is not there.", fix=f"mkdir -p -m 1777 {folder}")
+        return broken("{folder} is not there.", fix=f"mkdir -p -m 1777 {folder}", folder=folder)
     if not os.access(machine.at(folder), os.W_OK):
         return broken(
-            f"{folder} can't be written.", fix=f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
+            "{folder} can't be written.",
+            fix=f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR",
+            folder=folder,
         )
     if room.free_bytes < LITTLE_BYTES:
         return suspect(
-            f"{room.free_bytes / 2**20:.0f} MiB are free in {folder}.",
+            "{free_bytes:.0f} MiB are free in {folder}.",
             fix=f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail",
+            free_bytes=room.free_bytes / 2**20,
+            folder=folder,
         )
-    return fine(f"{room.free_bytes / 2**30:.1f} GiB are free in {folder}.")
+    return fine(
+        "{free_bytes:.1f} GiB are free in {folder}.",
+        free_bytes=room.free_bytes / 2**30,
+        folder=folder,
+    )
 
 
 @check(
@@ -97,9 +124,9 @@ def _pip_cache(machine: Machine) -> Outcome:
     folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"
     size = size_of(machine, folder)
     if size is None:
-        return fine(f"None at {folder}.")
+        return fine("None at {folder}.", folder=folder)
     room = machine.room(folder)
-    sentence = f"{size / 2**30:.1f} GiB in {folder}."
+    sentence = Message("{size:.1f} GiB in {folder}.", size=size / 2**30, folder=folder)
     purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
     if size <= LARGE_CACHE_BYTES:
         return fine(sentence)

@@ -10,6 +10,7 @@ from jupyter_gpuperf.checks.probes import limits
 from jupyter_gpuperf.checks.probes.imports import imported, importing_check, libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.messages import Message
 
 COUNTS: Final = tuple(f"{each}_NUM_THREADS" for each in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"))
 PINNING: Final = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES")
@@ -30,18 +31,28 @@ def _thread_counts(machine: Machine) -> Outcome:
         value = values.get(name, "")
         first = value.split(",")[0].strip()
         if value and not first.isdigit():
-            return suspect(f"{name}={value} is no number.", **unset(machine, name))
+            return suspect(
+                Message("{name}={value} is no number.", name=name, value=value),
+                **unset(machine, name),
+            )
         if first.isdigit() and int(first) > max(1.0, usable) * 1.25:
             return suspect(
-                f"{name}={value}, and this process gets {usable:g} processors: more threads than that wait for each other.",
+                "{name}={value}, and this process gets {usable:g} processors: more threads "
+                "than that wait for each other.",
                 fix=f"export {name}={max(1, int(usable))}",
                 then="Set it before Jupyter starts, or in the first cell with %env, before numpy and torch are imported.",
+                name=name,
+                value=value,
+                usable=usable,
             )
     set_here = [f"{name}={values[name]}" for name in COUNTS if values.get(name)]
     if set_here:
-        return fine(f"{', '.join(set_here)}, for {usable:g} processors.")
+        return fine(
+            "{set_here}, for {usable:g} processors.", set_here=", ".join(set_here), usable=usable
+        )
     return fine(
-        f"Not set: each library takes what it counts; this process gets {usable:g} processors."
+        "Not set: each library takes what it counts; this process gets {usable:g} processors.",
+        usable=usable,
     )
 
 
@@ -59,19 +70,26 @@ def _blas(machine: Machine) -> Outcome:
         return not_known("numpy is not installed in this environment.")
     if error:
         reinstall = machine.pip("install", "--force-reinstall", "numpy")
-        return suspect(f"import numpy fails: {error}", fix=reinstall)
+        return suspect("import numpy fails: {error}", fix=reinstall, error=error)
     blas = str(found.get("blas", ""))
     if not blas:
-        return fine(f"numpy {found['version']}; this version does not tell its BLAS.")
+        return fine(
+            "numpy {version}; this version does not tell its BLAS.", version=found["version"]
+        )
     if blas == "none":
         return suspect(
-            f"numpy {found['version']} is built with {blas}: products of matrices run on one core, without vector instructions.",
+            "numpy {version} is built with {blas}: products of matrices run on one core, "
+            "without vector instructions.",
             fix=machine.pip("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
             then="Measure both: %gpubench blas.",
+            version=found["version"],
+            blas=blas,
         )
     if blas in ("auto", "blas", "cblas"):
-        return fine(f"numpy {found['version']} with the system's {blas}.")
-    return fine(f"numpy {found['version']} with {blas}.")
+        return fine(
+            "numpy {version} with the system's {blas}.", version=found["version"], blas=blas
+        )
+    return fine("numpy {version} with {blas}.", version=found["version"], blas=blas)
 
 
 @importing_check(
@@ -95,13 +113,14 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
     if len(intel_like) > 1 or (intel_like and "gomp" in loaded):
         listed = " and ".join(path for paths in loaded.values() for path in paths[:1])
         return suspect(
-            f"Several runtimes of OpenMP are in the process: {listed}. Each starts its own threads.",
+            "Several runtimes of OpenMP are in the process: {listed}. Each starts its own threads.",
             fix="export MKL_THREADING_LAYER=GNU",
             then="Better: numpy and torch from one source, both by pip or both by conda.",
+            listed=listed,
         )
     if not loaded:
         return fine("No runtime of OpenMP is loaded.")
-    return fine(f"{', '.join(FAMILIES[kind] for kind in loaded)} alone.")
+    return fine("{loaded} alone.", loaded=", ".join(FAMILIES[kind] for kind in loaded))
 
 
 @importing_check(
@@ -120,11 +139,17 @@ def _pinned_threads(machine: Machine) -> Outcome:
         set_here.append("KMP_AFFINITY")
     if set_here:
         return suspect(
-            f"{', '.join(set_here)} pins threads to processors, and each worker of a DataLoader is pinned to the same ones.",
+            Message(
+                "{set_here} pins threads to processors, and each worker of a DataLoader is "
+                "pinned to the same ones.",
+                set_here=", ".join(set_here),
+            ),
             **unset(machine, *set_here),
         )
     if affinity and not reads_it:
         return fine(
             "KMP_AFFINITY is set, and nothing in this process reads it: it is Intel's OpenMP that does."
         )
-    return fine("None is set." if not affinity else f"KMP_AFFINITY={affinity}.")
+    return fine(
+        "None is set." if not affinity else Message("KMP_AFFINITY={affinity}.", affinity=affinity)
+    )

@@ -74,9 +74,10 @@ def _deterministic(machine: Machine, on: bool) -> Outcome:
         return fine("Off.")
     which = "torch.use_deterministic_algorithms" if on else "torch.backends.cudnn.deterministic"
     return suspect(
-        f"{which} is on: slower algorithms are taken so that runs repeat bit by bit.",
+        "{which} is on: slower algorithms are taken so that runs repeat bit by bit.",
         fix=f"{which}(False)" if on else f"{which} = False",
         then="Keep it where runs must repeat.",
+        which=which,
     )
 
 

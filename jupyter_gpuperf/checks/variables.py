@@ -11,6 +11,7 @@ from jupyter_gpuperf.checks.probes.installed import versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.mounts import NETWORK, mount_of
 from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.messages import Message
 
 OFF: Final = ("", "0", "false", "off", "no")
 CHATTY: Final = {
@@ -86,7 +87,7 @@ def _debugging_variables(machine: Machine) -> Outcome:
     if not left:
         return fine("None is set.")
     return suspect(
-        f"Set for debugging: {', '.join(left)}.",
+        Message("Set for debugging: {left}.", left=", ".join(left)),
         **unset(machine, *left),
     )
 
@@ -112,17 +113,23 @@ def _allocator(machine: Machine) -> Outcome:
         options = re.findall(r"(?:^|,)\s*([A-Za-z_0-9]+)\s*:", re.sub(r"\[[^]]*\]", "", value))
         if value and not options:
             return suspect(
-                f"{name}={value} is not understood: torch wants option:value, and refuses all else.",
+                "{name}={value} is not understood: torch wants option:value, and refuses all else.",
                 fix=f"export {name}={value.replace('=', ':') if '=' in value else 'expandable_segments:True'}",
                 then="Then restart the kernel.",
+                name=name,
+                value=value,
             )
         strange = [each for each in options if each not in ALLOCATOR_OPTIONS]
         if strange:
             return not_known(
-                f"{name}={value}: the option {strange[0]} is not known here; a newer torch may know it."
+                "{name}={value}: the option {strange} is not known here; a newer torch may "
+                "know it.",
+                name=name,
+                value=value,
+                strange=strange[0],
             )
         if value:
-            return fine(f"{name}={value}.")
+            return fine(f"{name}={value}.", name=name, value=value)
     return fine("Not set: torch's defaults.")
 
 
@@ -149,12 +156,16 @@ def _compile_caches(machine: Machine) -> Outcome:
     better = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"
     if mount is not None and mount.kind in NETWORK:
         return suspect(
-            f"torch.compile keeps its code in {place}, on a network file system ({mount.kind}).",
+            "torch.compile keeps its code in {place}, on a network file system ({kind}).",
             fix=better,
+            place=place,
+            kind=mount.kind,
         )
     if room is not None and room.free_bytes < SMALL_BYTES:
         return suspect(
-            f"torch.compile keeps its code in {place}, where {room.free_bytes / 2**20:.0f} MiB are free.",
+            "torch.compile keeps its code in {place}, where {free_bytes:.0f} MiB are free.",
             fix=better,
+            place=place,
+            free_bytes=room.free_bytes / 2**20,
         )
-    return fine(f"torch.compile keeps its code in {place}.")
+    return fine("torch.compile keeps its code in {place}.", place=place)

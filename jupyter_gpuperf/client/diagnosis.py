@@ -41,7 +41,7 @@ class Diagnosis:
         return {
             "source": self.source,
             "devices": [_described(each) for each in self.everything.devices],
-            "findings": [msgspec.to_builtins(each) for each in self.findings],
+            "findings": [msgspec.to_builtins(each, enc_hook=str) for each in self.findings],
         }
 
     def __repr__(self) -> str:

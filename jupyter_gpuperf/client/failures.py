@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import msgspec
-
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.schemas import JobInfo
 
@@ -36,7 +34,7 @@ class BenchmarkError(GpuPerfError):
     @classmethod
     def of(cls, error: GpuPerfError) -> BenchmarkError:
         """Return ``error`` as a ``BenchmarkError``, which IPython shows in short form."""
-        return error if isinstance(error, BenchmarkError) else cls(**error.to_dict())
+        return error if isinstance(error, BenchmarkError) else cls.from_dict(error.to_dict())
 
     @classmethod
     def of_job(cls, job: JobInfo) -> BenchmarkError:
@@ -45,7 +43,7 @@ class BenchmarkError(GpuPerfError):
             message = f"{job.benchmark} ended without a result."
             return cls("no_result", message, "Run it again.", job.log_tail)
         log_tail = job.log_tail if job.error.code in EXPLAINED_BY_THE_LOG else ""
-        return cls(**msgspec.structs.asdict(job.error), log_tail=log_tail)
+        return cls(job.error.code, job.error.message, job.error.hint, log_tail)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

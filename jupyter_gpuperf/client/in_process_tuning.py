@@ -21,6 +21,7 @@ from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import GpuPerfError, NotFound
 from jupyter_gpuperf.jobs.run_hooks import keep_result
+from jupyter_gpuperf.messages import with_messages, without_messages
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
@@ -143,7 +144,7 @@ def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResul
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
-        "environment": {**where, "fingerprint": mark, "tuning": json.dumps(data)},
+        "environment": {**where, "fingerprint": mark, "tuning": json.dumps(with_messages(data))},
         "limits": {},
         "warnings": list(data["warnings"]),
     }
@@ -159,7 +160,7 @@ def _kept_one(before: KeptResult | None) -> TuningView:
 
 
 def _content(before: KeptResult) -> dict[str, Any]:
-    return dict(json.loads(str(before.result.environment["tuning"])))
+    return dict(without_messages(json.loads(str(before.result.environment["tuning"]))))
 
 
 def _before_words(before: KeptResult | None) -> str | None:

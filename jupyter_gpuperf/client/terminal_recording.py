@@ -62,7 +62,7 @@ def summary_of(recorder: Recorder) -> dict[str, Any]:
     return {
         "file": str(recorder.path),
         **{name: getattr(recorder, name) for name in SUMMED_UP},
-        "error": msgspec.to_builtins(recorder.error),
+        "error": msgspec.to_builtins(recorder.error, enc_hook=str),
     }
 
 

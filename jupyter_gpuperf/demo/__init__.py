@@ -16,6 +16,7 @@ from typing import Final
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recordings.load import PACKAGED
 from jupyter_gpuperf.sources import Source, source_from
@@ -44,8 +45,12 @@ def demo(
         ``folder_not_writable``.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        message = f"The demo needs jupyterlab, which {sys.executable} doesn't have."
-        hint = f"Run: {sys.executable} -m pip install 'jupyter_gpuperf[demo]'."
+        message = Message(
+            "The demo needs jupyterlab, which {executable} doesn't have.", executable=sys.executable
+        )
+        hint = Message(
+            "Run: {executable} -m pip install 'jupyter_gpuperf[demo]'.", executable=sys.executable
+        )
         raise Unavailable("package_missing", message, hint)
     notebook = _copy_into(folder)
     chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
@@ -80,7 +85,7 @@ def _copy_into(folder: Path) -> Path:
         if not copy.exists():
             shutil.copyfile(NOTEBOOK, copy)
     except OSError as error:
-        message = f"{folder} can't be written to: {error}."
+        message = Message("{folder} can't be written to: {error}.", folder=folder, error=error)
         raise BadRequest("folder_not_writable", message, "Name another folder.") from error
     return copy
 

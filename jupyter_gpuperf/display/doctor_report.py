@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.display.document import (
@@ -19,14 +19,14 @@ from jupyter_gpuperf.display.document import (
     Table,
     padded,
 )
-from jupyter_gpuperf.display.language import Words, words_here
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 
 SIGNS: Final = {"fail": "✕", "warn": "⚠", "ok": "✓", "unknown": "–"}
 """Status → sign, in display order: problems first."""
-WRONG: Final = {"fail": ("%1 failure", "%1 failures"), "warn": ("%1 warning", "%1 warnings")}
+WRONG: Final = ("fail", "warn")
 WIDTH: Final = 17
-SHOWING: Final = "  (--all)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,13 +39,10 @@ class Report(Plain, Displayed):
         All check results.
     everything
         Whether passed checks are shown too.
-    words
-        Translations for the reader's language.
     """
 
     data: DoctorReport
     everything: bool = False
-    words: Words = field(default_factory=words_here)
 
     @property
     def checks(self) -> list[CheckFinding]:
@@ -63,45 +60,50 @@ class Report(Plain, Displayed):
         return self._counts["fail"] > 0
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """One line: ``66 checks, 1 failure, 2 warnings``."""
-        counted, counts = self.words.counted, self._counts
-        found = [
-            counted(*words, counts[status]) for status, words in WRONG.items() if counts[status]
-        ]
-        checks = counted("%1 check", "%1 checks", len(self.data.checks))
-        return ", ".join([checks, *(found or [self.words("no warnings")])])
+        fails, warnings = (self._counts[status] for status in WRONG)
+        found = [Message.counted("{count} check", "{count} checks", count=len(self.data.checks))]
+        if fails:
+            found.append(Message.counted("{count} failure", "{count} failures", count=fails))
+        if warnings:
+            found.append(Message.counted("{count} warning", "{count} warnings", count=warnings))
+        if not self.problems:
+            found.append(Message("no warnings"))
+        return Message("{found}", found=found)
 
     @property
-    def quiet_line(self) -> str:
+    def quiet_line(self) -> Message:
         """One line that counts the checks that are not shown."""
-        ok, unknown = self.words("As it should be"), self.words("Not known here")
-        return f"{ok}: {self._counts['ok']} · {unknown}: {self._counts['unknown']}{SHOWING}"
+        counts = self._counts
+        return Message(
+            "OK: {ok} · Not checked: {unknown}", ok=counts["ok"], unknown=counts["unknown"]
+        )
 
     @property
     def _counts(self) -> Counter[str]:
         return Counter(each.status for each in self.data.checks)
 
     def __repr__(self) -> str:
-        lines = [f"{self.summary}          {self.data.interpreter}"]
+        lines = [f"{translated(self.summary)}          {self.data.interpreter}"]
         for each in self.checks if self.everything else self.problems:
-            lines += ["", *_lines(each, self.words)]
+            lines += ["", *_lines(each)]
         if not self.everything:
-            lines += ["", self.quiet_line]
+            lines += ["", f"{translated(self.quiet_line)}  (--all)"]
         return "\n".join(lines)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
         shown = self.problems
-        yield from (_boxed(each, self.words) for each in shown)
+        yield from (_boxed(each) for each in shown)
         rows = [
-            (f"{SIGNS[each.status]} {self.words(each.label)}", self.words(each.found))
+            (f"{SIGNS[each.status]} {translated(each.label)}", each.found)
             for each in self.checks
             if each not in shown
         ]
         table = Table(rows, looks=("quiet", "label"))
-        yield Folded(self.quiet_line.removesuffix(SHOWING), [table], is_open=self.everything)
+        yield Folded(self.quiet_line, [table], is_open=self.everything)
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,11 +115,16 @@ class Differences(Plain):
     after: str
 
     def __repr__(self) -> str:
-        changes = self.data.changes
+        changes, sides = self.data.changes, {"before": self.before, "after": self.after}
         if not changes:
-            return f"{self.after} against {self.before}: no difference."
-        plural = "" if len(changes) == 1 else "s"
-        lines = [f"{self.after} against {self.before}: {len(changes)} difference{plural}"]
+            return translated(Message("{after} against {before}: no difference.", **sides))
+        title = Message.counted(
+            "{after} against {before}: {count} difference",
+            "{after} against {before}: {count} differences",
+            count=len(changes),
+            **sides,
+        )
+        lines = [translated(title)]
         for each in changes:
             lines += ["", f"{each.kind} {each.name}"]
             lines += [f"    {self.before}: {each.before or 'none'}"]
@@ -125,29 +132,33 @@ class Differences(Plain):
         return "\n".join(lines)
 
 
-def _lines(each: CheckFinding, words: Words) -> Iterable[str]:
-    wrong = each.status in WRONG
-    rows = [("Found" if each.status != "unknown" else "Not known", words(each.found))]
-    if wrong:
-        rows += [("Expected", words(each.expected)), ("Why it matters", words(each.why))]
+def _lines(each: CheckFinding) -> Iterable[str]:
+    rows = _rows(each)
     if each.fix:
-        rows.append(("To mend it, type" if wrong else "If you like, type", each.fix))
+        fix = Message("To fix it, run") if each.status in WRONG else Message("To change it, run")
+        rows.append((fix, each.fix))
     if each.then:
-        rows.append(("", words(each.then)))
-    if wrong:
-        rows.append(("More about it", each.link))
-    yield f"{SIGNS[each.status]} {words(each.label)} ({each.id})"
+        rows.append(("", each.then))
+    if each.status in WRONG:
+        rows.append((Message("More about it"), each.link))
+    yield f"{SIGNS[each.status]} {translated(each.label)} ({each.id})"
     for name, text in rows:
-        for number, line in enumerate(text.splitlines()):
-            yield f"    {padded(words(name) if number == 0 else '', WIDTH)} {line}"
+        for number, line in enumerate(translated(text).splitlines()):
+            yield f"    {padded(translated(name) if number == 0 else '', WIDTH)} {line}"
 
 
-def _boxed(each: CheckFinding, words: Words) -> Boxed:
-    rows = [("Found", each.found), ("Expected", each.expected), ("Why it matters", each.why)]
+def _boxed(each: CheckFinding) -> Boxed:
     blocks: list[Block] = [
-        Line(f"{SIGNS[each.status]} {words(each.label)}", "strong"),
-        Table([(words(name), words(text)) for name, text in rows], looks=("quiet", "label")),
+        Line(f"{SIGNS[each.status]} {translated(each.label)}", "strong"),
+        Table(_rows(each), looks=("quiet", "label")),
     ]
     blocks += [Code(each.fix)] if each.fix else []
-    blocks += [Line(words(each.then), "quiet")] if each.then else []
+    blocks += [Line(each.then, "quiet")] if each.then else []
     return Boxed(blocks)
+
+
+def _rows(each: CheckFinding) -> list[tuple[str, str]]:
+    if each.status not in WRONG:
+        return [(Message("Found") if each.status == "ok" else Message("Not known"), each.found)]
+    expected, why = Message("Expected"), Message("Why it matters")
+    return [(Message("Found"), each.found), (expected, each.expected), (why, each.why)]

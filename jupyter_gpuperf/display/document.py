@@ -15,6 +15,7 @@ import msgspec
 from markupsafe import Markup
 
 from jupyter_gpuperf.display import style
+from jupyter_gpuperf.messages.translator import translated
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,7 +26,12 @@ Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A block, or a table cell; ``document.html`` selects its rendering by ``kind``."""
+    """A block, or a table cell; ``document.html`` selects its rendering by ``kind``.
+
+    Its texts are translated when it is rendered, except for the fields in ``UNTRANSLATED``.
+    """
+
+    UNTRANSLATED: ClassVar[Collection[str]] = ("look", "looks", "markup")
 
     @property
     def kind(self) -> str:
@@ -73,6 +79,8 @@ class Table(_Part, frozen=True):
 
 class Code(_Part, frozen=True):
     """Code, or a command to type."""
+
+    UNTRANSLATED = ("text",)
 
     text: str
     title: str = ""
@@ -151,7 +159,7 @@ class Plain:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content in its documented shape: new, plain data, ready for JSON."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.data)
+        plain: dict[str, Any] = msgspec.to_builtins(self.data, enc_hook=str)
         return plain
 
 
@@ -177,7 +185,8 @@ class DisplayedOnce(Displayed):
 
 def html_of(blocks: Iterable[Block], *, wide: bool = False) -> str:
     """Return the blocks as HTML in the theme's colours."""
-    return _template("document.html").render(blocks=list(blocks), style=style, wide=wide)
+    blocks = _in_language(list(blocks))
+    return _template("document.html").render(blocks=blocks, style=style, wide=wide)
 
 
 def page_of(title: str, body: str) -> str:
@@ -197,13 +206,26 @@ def _template(name: str) -> Template:
 
 def text_of(blocks: Iterable[Block]) -> str:
     """Return the blocks as text, indented below a heading."""
-    blocks = list(blocks)
+    blocks = _in_language(list(blocks))
     indent = "  " if isinstance(blocks[0], Heading) else ""
     return "\n".join(
         line if isinstance(block, Heading) else f"{indent}{line}".rstrip()
         for block in blocks
         for line in _lines(block)
     )
+
+
+def _in_language(part: Any) -> Any:
+    """Return a block, or a part of one, with its texts in the reader's language."""
+    if isinstance(part, str):
+        return translated(part)
+    if isinstance(part, list | tuple):
+        return [_in_language(each) for each in part]
+    if not isinstance(part, _Part):
+        return part
+    names = [name for name in part.__struct_fields__ if name not in part.UNTRANSLATED]
+    texts = {name: _in_language(getattr(part, name)) for name in names}
+    return msgspec.structs.replace(part, **texts)
 
 
 def _lines(block: Block) -> Iterator[str]:

@@ -30,7 +30,7 @@ class History(Displayed):
 
     def to_dict(self) -> dict[str, Any]:
         """Return all results as plain data, in the shape of ``GET results``."""
-        return {"results": msgspec.to_builtins(list(self.results))}
+        return {"results": msgspec.to_builtins(list(self.results), enc_hook=str)}
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per result."""

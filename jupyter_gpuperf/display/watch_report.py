@@ -78,7 +78,7 @@ class Report(Displayed):
         cells = [asdict(each) for each in self.cells]
         for each in cells:
             del each["shown"]
-        loops = msgspec.to_builtins(list(self.loops))
+        loops = msgspec.to_builtins(list(self.loops), enc_hook=str)
         return {"loops": loops, "cells": cells, "notes": list(self.notes)}
 
     def blocks(self) -> Iterator[Block]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules import Finding
 from jupyter_gpuperf.schemas import Alert
 from jupyter_gpuperf.schemas import Finding as WireFinding
@@ -27,7 +28,9 @@ def cost_of(finding: Finding) -> str | None:
         return None
     if seconds is None:
         is_told = f"{lost:.0%}" in finding.summary or f"{1 - lost:.0%}" in finding.summary
-        return None if is_told else f"{lost:.0%} of the time."
+        return None if is_told else Message("{lost:.0%} of the time.", lost=lost)
     if seconds >= 90:
-        return f"{lost:.0%} of the time, {seconds / 60:.0f} min an epoch."
-    return f"{lost:.0%} of the time, {seconds:.0f} s an epoch."
+        return Message(
+            "{lost:.0%} of the time, {seconds:.0f} min an epoch.", lost=lost, seconds=seconds / 60
+        )
+    return Message("{lost:.0%} of the time, {seconds:.0f} s an epoch.", lost=lost, seconds=seconds)

@@ -16,6 +16,7 @@ from jupyter_gpuperf.errors import JobFailed, NotFound
 from jupyter_gpuperf.jobs.interpreter import interpreter_of
 from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess, shutting_down
 from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 
 DEADLINE_SECONDS: Final = 60.0
@@ -156,7 +157,7 @@ def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget
     try:
         spec: Any = KernelSpecManager().get_kernel_spec(kernel_name)
     except NoSuchKernel as error:
-        message = f"There is no kernel spec {kernel_name!r}."
+        message = Message("There is no kernel spec {kernel_name!r}.", kernel_name=kernel_name)
         hint = "jupyter kernelspec list shows those of this server."
         raise NotFound("unknown_kernel", message, hint) from error
     interpreter, environment = interpreter_of(spec)

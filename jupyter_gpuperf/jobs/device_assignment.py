@@ -11,6 +11,7 @@ from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.jobs import posix
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DeviceInfo
 
 HOST: Final = "host"
@@ -74,14 +75,19 @@ def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
 def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
-        hint = f"There are: {', '.join(each.uuid for each in devices) or 'none'}."
-        raise NotFound("unknown_device", f"There is no device {device!r}.", hint)
+        known_devices = [each.uuid for each in devices] or ["none"]
+        message, hint = "There is no device {device!r}.", "Available: {known}."
+        raise NotFound("unknown_device", message, hint, device=device, known=known_devices)
     hint = "Leave the device out to measure on this machine."
     if known.replayed:
-        message = f"{device} is a recording: nothing can be measured on it."
+        message = Message("{device} is a recording: nothing can be measured on it.", device=device)
         raise BadRequest("device_is_a_recording", message, hint)
     if not known.is_usable:
-        message = f"{device} is in another machine ({known.host}): nothing can be measured on it from here."
+        message = Message(
+            "{device} is in another machine ({host}): nothing can be measured on it from here.",
+            device=device,
+            host=known.host,
+        )
         raise BadRequest("device_is_elsewhere", message, hint)
     return _on(known.uuid)
 

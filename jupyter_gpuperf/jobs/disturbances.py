@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.schemas import BenchmarkResult, Frame, ListedProcess, Reading
 
@@ -31,9 +32,9 @@ OTHER_WORK_RATIO: Final = 0.5
 """Share of the CPU that others used before the run; above it, the run counts as disturbed."""
 
 HELD_BACK_BY: Final = {
-    "clock_lost_thermal_software_ratio": "heat",
-    "clock_lost_thermal_hardware_ratio": "heat (hardware slowdown)",
-    "clock_lost_power_brake_ratio": "the power brake of the board",
+    "clock_lost_thermal_software_ratio": Message("heat"),
+    "clock_lost_thermal_hardware_ratio": Message("heat (hardware slowdown)"),
+    "clock_lost_power_brake_ratio": Message("the power brake of the board"),
 }
 
 
@@ -83,24 +84,41 @@ class Watch:
         return {name: round(value, 3) for name, value in found.items() if value is not None}
 
     def _disturbances(self) -> list[str]:
-        said = []
+        said: list[str] = []
         for each in self.beside:
             said.append(
-                f"Process {each.pid} used this GPU as well: "
-                f"{_number(each.sm_utilization_percent):.0f} % of its SMs when this began."
+                Message(
+                    "Process {pid} used this GPU as well: {sm_utilization_percent:.0f} % of its "
+                    "SMs when this began.",
+                    pid=each.pid,
+                    sm_utilization_percent=_number(each.sm_utilization_percent),
+                )
             )
         for name, cause in HELD_BACK_BY.items():
             lost_ratio = _mean(self._device_readings, name) or 0.0
             if lost_ratio > HELD_BACK_RATIO:
-                said.append(f"Held back by {cause} for {lost_ratio:.0%} of the time.")
+                said.append(
+                    Message(
+                        "Held back by {cause} for {lost_ratio:.0%} of the time.",
+                        cause=cause,
+                        lost_ratio=lost_ratio,
+                    )
+                )
         throttled_ratio = _mean(self._host_readings, "host_cpu_throttled_ratio") or 0.0
         if throttled_ratio > HELD_BACK_RATIO:
             said.append(
-                f"The container's CPU quota stopped its processes for {throttled_ratio:.0%} of the time."
+                Message(
+                    "The container's CPU quota stopped its processes for {throttled_ratio:.0%} of "
+                    "the time.",
+                    throttled_ratio=throttled_ratio,
+                )
             )
         if (self.cpu_before_percent or 0.0) > 100 * OTHER_WORK_RATIO:
             said.append(
-                f"Other work took {self.cpu_before_percent:.0f} % of the processors when this began."
+                Message(
+                    "Other work took {cpu_before_percent:.0f} % of the processors when this began.",
+                    cpu_before_percent=self.cpu_before_percent,
+                )
             )
         return said
 

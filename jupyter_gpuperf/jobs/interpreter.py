@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec
@@ -30,19 +31,31 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
         if the spec starts something else that starts Python, such as a shell script.
     """
     if spec.language.lower() != "python":
-        message = f"The kernel {spec.display_name!r} runs {spec.language or 'another language'}."
+        message = Message(
+            "The kernel {display_name!r} runs {language}.",
+            display_name=spec.display_name,
+            language=spec.language or "another language",
+        )
         raise BadRequest("kernel_not_python", message, "Choose a Python kernel.")
     command = spec.argv[0] if spec.argv else ""
     environment = {name: str(value) for name, value in spec.env.items()}
     if command in OUR_OWN:
         return sys.executable, environment
     if not PYTHON_NAME.fullmatch(Path(command).name):
-        message = f"The kernel {spec.display_name!r} starts {command!r}, not a Python directly."
+        message = Message(
+            "The kernel {display_name!r} starts {command!r}, not a Python directly.",
+            display_name=spec.display_name,
+            command=command,
+        )
         hint = "Choose a kernel whose spec starts Python itself, or run the magic inside this one."
         raise BadRequest("kernel_interpreter_unknown", message, hint)
     found = shutil.which(command)
     if found is None:
-        message = f"The kernel {spec.display_name!r} starts {command}, which isn't there."
+        message = Message(
+            "The kernel {display_name!r} starts {command}, which isn't there.",
+            display_name=spec.display_name,
+            command=command,
+        )
         hint = "Its environment was removed: jupyter kernelspec remove, or install it again."
         raise BadRequest("kernel_interpreter_missing", message, hint)
     return found, environment

@@ -24,6 +24,7 @@ from jupyter_gpuperf.jobs.locking import locked
 from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess, shutting_down
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.aggregate_runs import combined, run_count
 from jupyter_gpuperf.schemas import BenchmarkResult, DeviceInfo, ErrorInfo, JobInfo, JobRequest
 
@@ -205,7 +206,9 @@ class JobManager(JobRegistry):
             self._fail(job, error)
         except Exception as error:  # one job's defect must not end its device's queue
             logger.exception("Job %s failed in the server.", job.id)
-            self._fail(job, JobFailed("internal_error", f"{error}", "See the server's log."))
+            self._fail(
+                job, JobFailed("internal_error", f"{error}", "See the server's log.", error=error)
+            )
         finally:
             with self._lock:
                 self._end(job)
@@ -214,7 +217,7 @@ class JobManager(JobRegistry):
         """Wait until no other server measures on the job's devices; keep them locked meanwhile."""
 
         def wait(seconds: float) -> None:
-            self._progress(job, 0.0, "Waiting: another server measures on this device")
+            self._progress(job, 0.0, Message("Waiting: another server measures on this device"))
             if job.cancelled.wait(seconds):
                 raise Cancelled
 
@@ -231,7 +234,14 @@ class JobManager(JobRegistry):
                 on_progress=lambda ratio, message: self._progress(
                     job,
                     (number + ratio) / runs,
-                    message if runs == 1 else f"run {number + 1} of {runs}: {message}",
+                    message
+                    if runs == 1
+                    else Message(
+                        "run {number} of {runs}: {value}",
+                        number=number + 1,
+                        runs=runs,
+                        value=message,
+                    ),
                 ),
                 tail=job.tail,
             )

@@ -22,6 +22,7 @@ import msgspec
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.messages import Message, without_messages
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -102,7 +103,7 @@ class WorkerProcess:
     ) -> None:
         if not posix.AVAILABLE:
             hint = "They need Linux or macOS; on Windows, use WSL."
-            message = f"Benchmarks can't run on {sys.platform}."
+            message = Message("Benchmarks can't run on {platform}.", platform=sys.platform)
             raise Unavailable("jobs_unsupported", message, hint)
         self._order, self._on_progress, self._tail = order, on_progress, tail
         self._lock = threading.Lock()
@@ -187,7 +188,7 @@ class WorkerProcess:
             if kind == "progress":
                 # In this order NaN, too, becomes a number: 0.
                 ratio = min(1.0, max(0.0, float(message["ratio"])))
-                self._on_progress(ratio, str(message["message"]))
+                self._on_progress(ratio, without_messages(message)["message"])
             elif kind in ("result", "error"):
                 self._answer = message
             elif kind == "ended":
@@ -211,35 +212,44 @@ class WorkerProcess:
         if reason == "cancelled" or (self._cancelled and self._answer is None):
             raise Cancelled
         if reason == "start_failed":
-            message = f"{self._order.interpreter} could not be started: {self._end.get('detail')}."
+            message = Message(
+                "{interpreter} could not be started: {value}.",
+                interpreter=self._order.interpreter,
+                value=self._end.get("detail"),
+            )
             hint = "Choose another kernel, or repair this one: jupyter kernelspec list."
             raise JobFailed("worker_start_failed", message, hint)
         if reason == "deadline":
-            message = f"The benchmark was ended after {self._order.deadline_seconds:g} s."
+            message = Message(
+                "The benchmark was ended after {deadline_seconds:g} s.",
+                deadline_seconds=self._order.deadline_seconds,
+            )
             hint = "Ask for less work, or raise c.GpuPerf.job_deadline_seconds."
             raise JobFailed("deadline_exceeded", message, hint)
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
-            message = f"The worker sent a line of more than {LONGEST_LINE_BYTES / 2**20:g} MiB."
+            message = Message(
+                "The worker sent a line of more than {longest_line_bytes:g} MiB.",
+                longest_line_bytes=LONGEST_LINE_BYTES / 2**20,
+            )
             raise JobFailed("worker_protocol", message, "Please report this, with the log.")
         if self._answer is None:
             raise _death(self._end.get("returncode", self._process.returncode))
         if self._answer["type"] == "error":
-            told = (str(self._answer.get(key, "")) for key in ("code", "message", "hint"))
-            raise GpuPerfError(*told)
+            raise GpuPerfError.from_dict(self._answer)
         try:
             return msgspec.convert(self._answer.get("result"), shape)
         except msgspec.ValidationError as error:
-            message = f"The worker's result has the wrong shape: {error}."
+            message = Message("The worker's result has the wrong shape: {error}.", error=error)
             hint = "Please report this, with the log."
             raise JobFailed("worker_protocol", message, hint) from error
 
 
 def _death(returncode: int | None) -> JobFailed:
     if returncode is not None and returncode < 0:
-        how = f"was killed by {signal.Signals(-returncode).name}"
+        how = Message("was killed by {name}", name=signal.Signals(-returncode).name)
     else:
-        how = f"ended without a result (exit code {returncode})"
+        how = Message("ended without a result (exit code {returncode})", returncode=returncode)
     hint = "The end of the log shows why."
     if returncode == -signal.SIGKILL:
         hint = "Often the kernel's out-of-memory killer: ask for less, or free memory."
-    return JobFailed("worker_died", f"The worker {how}.", hint)
+    return JobFailed("worker_died", "The worker {how}.", hint, how=how)

@@ -14,6 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.job import Job, Listener, WorkerJob
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import JobInfo, JobsChanged
 
 logger = logging.getLogger(__name__)
@@ -148,8 +149,11 @@ class JobRegistry:
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
-            hint = f"GET jobs lists them; the last {KEPT_JOBS} that ended are kept."
-            raise NotFound("unknown_job", f"There is no job {job_id!r}.", hint)
+            hint = Message(
+                "GET jobs lists them; the last {kept_jobs} that ended are kept.",
+                kept_jobs=KEPT_JOBS,
+            )
+            raise NotFound("unknown_job", "There is no job {job_id!r}.", hint, job_id=job_id)
         return self._jobs[job_id]
 
     def _before(self, job: Job) -> Sequence[str]:

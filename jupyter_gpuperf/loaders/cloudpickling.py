@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.messages import Message
 
 MOST_BYTES: Final = 200 * 10**6
 """Most bytes to send: each worker reads them all at each start."""
@@ -45,21 +46,29 @@ def cloudpickled(value: Any, what: str) -> Any:
     if pickler is pickle and str(module) == "__main__":
         raise Unavailable(
             "cloudpickle_missing",
-            f"The {what} is defined in the notebook: workers that are not forked can't have it.",
+            "The {what} is defined in the notebook: workers that are not forked can't have it.",
             "Install cloudpickle, or move the class into a module.",
+            what=what,
         )
     size = pickled_bytes(value)
     if size is not None and size > MOST_BYTES:
         raise BadRequest(
             "too_large_to_send",
-            f"Pickled, the {what} takes more than {MOST_BYTES / 1e6:.0f} MB: every worker that is not "
-            "forked would read all of it at each start.",
+            "Pickled, the {what} takes more than {most_bytes:.0f} MB: every worker that is "
+            "not forked would read all of it at each start.",
             "Open its files in the worker, at the first item, or keep the data in a file.",
+            what=what,
+            most_bytes=MOST_BYTES / 1000000.0,
         )
     try:
         content: bytes = pickler.dumps(value)
     except Exception as error:  # the user's own code
-        message = f"The {what} can't be sent to a worker: {type(error).__name__}: {error}"
+        message = Message(
+            "The {what} can't be sent to a worker: {name}: {error}",
+            what=what,
+            name=type(error).__name__,
+            error=error,
+        )
         hint = "Open files, locks and connections in the worker, at the first item."
         raise BadRequest("can_not_be_pickled", message, hint) from error
     return ByValue(content, pickler.loads)

@@ -13,6 +13,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.rebuilding import KEPT
 from jupyter_gpuperf.loaders.samplers import Again, Generators, copied
 from jupyter_gpuperf.loaders.setting import fitting
+from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -37,7 +38,9 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
     if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
         return None, given
-    message = f"A {type(given).__name__} is neither a torch DataLoader nor a data set."
+    message = Message(
+        "A {name} is neither a torch DataLoader nor a data set.", name=type(given).__name__
+    )
     hint = "Name a DataLoader of this notebook, or a data set with __getitem__ and __len__."
     raise BadRequest("not_a_loader", message, hint)
 
@@ -144,7 +147,9 @@ def rebatched(loader: Any, batch_size: int) -> Any:
         return own
     if type(own) is not BatchSampler:
         decides = "data set" if own is None else type(own).__name__
-        message = f"This loader's {decides} decides the size of its batches."
+        message = Message(
+            "This loader's {decides} decides the size of its batches.", decides=decides
+        )
         hint = "Leave --batch-size out, or make a loader with the other size."
         raise BadRequest("batch_size_is_fixed", message, hint)
     return BatchSampler(own.sampler, batch_size, own.drop_last)

@@ -12,6 +12,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.randomness import random_state_kept
 from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
+from jupyter_gpuperf.messages import Message
 
 KEPT: Final = (
     *("collate_fn", "worker_init_fn", "generator", "timeout"),
@@ -30,8 +31,12 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown or not settings:
-        message = f"{unknown[0]!r} can't be tried." if unknown else "There is no setting to try."
-        hint = f"Give some of {', '.join(SETTINGS)}."
+        message = (
+            Message("{unknown!r} can't be tried.", unknown=unknown[0])
+            if unknown
+            else "There is no setting to try."
+        )
+        hint = Message("Give some of {settings}.", settings=", ".join(SETTINGS))
         raise BadRequest("unknown_setting", message, hint)
     kind = type(loader)
     return rebuilt(loader, settings, lambda dataset, **others: kind(dataset, **others))
@@ -80,8 +85,10 @@ def rebuilt(
 def _not_rebuildable(loader: Any, reason: str) -> BadRequest:
     return BadRequest(
         "not_rebuildable",
-        f"A {type(loader).__name__} can't be built anew from its settings: {reason.rstrip('.')}.",
+        "A {name} can't be built anew from its settings: {value}.",
         "Set them where the loader is made, before anything wraps or prepares it.",
+        name=type(loader).__name__,
+        value=reason.rstrip("."),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
 from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
+from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     import torch
@@ -97,7 +98,8 @@ def _time_blocks(
     rule.run(
         lambda: batches.seconds_each(block_batches),
         lambda ratio, blocks: progress(
-            0.1 + 0.9 * ratio, f"{1000 * sum(blocks) / len(blocks):.1f} ms a batch so far"
+            0.1 + 0.9 * ratio,
+            Message("{blocks:.1f} ms a batch so far", blocks=1000 * sum(blocks) / len(blocks)),
         ),
     )
     return rule
@@ -216,6 +218,7 @@ def too_short(needed: int) -> BadRequest:
     """Return the refusal for data that ends before ``needed`` batches."""
     return BadRequest(
         "data_too_short",
-        f"The data ends before {needed} batches have come: too few to time.",
+        "The data ends before {needed} batches have come: too few to time.",
         "Ask for fewer workers or a smaller batch, or give it more data.",
+        needed=needed,
     )

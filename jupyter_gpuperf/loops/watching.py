@@ -18,6 +18,7 @@ from jupyter_gpuperf.loops.events import EventLane, device_in_use, never_give_ba
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 T = TypeVar("T")
@@ -82,7 +83,9 @@ class Watching:
         if isinstance(loader, (TimedIterable, TimedIterator)):
             return loader
         if not isinstance(loader, Iterable):
-            message = f"A {type(loader).__name__} can't be watched: it can't be iterated."
+            message = Message(
+                "A {name} can't be watched: it can't be iterated.", name=type(loader).__name__
+            )
             hint = "Give the DataLoader itself."
             raise BadRequest("not_a_loader", message, hint)
         return cast("T", self._wrap(loader))

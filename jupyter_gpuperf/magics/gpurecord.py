@@ -110,7 +110,7 @@ class RecordingProcess:
     def _failure(self) -> GpuPerfError:
         _, errors = self._process.communicate()
         try:
-            return Unavailable(**json.loads(errors.strip().splitlines()[-1]))
+            return Unavailable.from_dict(json.loads(errors.strip().splitlines()[-1]))
         except (ValueError, IndexError, TypeError):
             last = errors.strip().splitlines()[-1:] or ["it said nothing"]
             message = f"The recording could not begin: {last[0]}."

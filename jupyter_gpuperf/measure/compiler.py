@@ -35,6 +35,9 @@ def check_compiler(torch: Any, device: Any) -> None:
     if not any(shutil.which(name) for name in ([named] if named else usual)):
         raise Unavailable(
             "compiler_missing",
-            f"torch.compile needs a compiler here, and {named or ' or '.join(usual)} was not found.",
-            f"Install {usual[0]}, or name one in the variable {variable}.",
+            "torch.compile needs a compiler here, and {named} was not found.",
+            "Install {usual}, or name one in the variable {variable}.",
+            named=named or " or ".join(usual),
+            usual=usual[0],
+            variable=variable,
         )

@@ -20,6 +20,7 @@ from jupyter_gpuperf.measure.statistics import (
     median_interval,
 )
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, INTERIM_RESAMPLES, MOST_BLOCKS
+from jupyter_gpuperf.messages import Message
 
 FEWEST_ROUNDS: Final = FEWEST_BLOCKS
 MOST_ROUNDS: Final = MOST_BLOCKS
@@ -144,8 +145,14 @@ def _doubt(widest: float, target_ratio: float, rounds: int) -> str | None:
     if widest <= target_ratio:
         return None
     if math.isinf(widest):
-        return f"{rounds} round is too few for an interval. Raise the time limit."
-    return (
-        f"It did not converge: an interval is within {widest:.1%}, not {target_ratio:.0%}, "
-        f"after {rounds} rounds. Raise the time limit, or see what else runs here."
+        return Message(
+            "{rounds} round is too few for an interval. Raise the time limit.", rounds=rounds
+        )
+    return Message(
+        "It did not converge: an interval is within {widest:.1%}, not "
+        "{target_ratio:.0%}, after {rounds} rounds. Raise the time limit, or see what "
+        "else runs here.",
+        widest=widest,
+        target_ratio=target_ratio,
+        rounds=rounds,
     )

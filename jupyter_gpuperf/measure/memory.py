@@ -7,6 +7,8 @@ import gc
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from jupyter_gpuperf.messages import Message
+
 S = TypeVar("S", bound=Any)
 """A dataclass with a ``batch`` that can be halved."""
 
@@ -47,7 +49,9 @@ def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[st
         finally:
             free(torch)
         size = dataclasses.replace(size, batch=size.batch // 2)
-        warn(f"The GPU's memory ran out: measured with a batch of {size.batch}.")
+        warn(
+            Message("The GPU's memory ran out: measured with a batch of {batch}.", batch=size.batch)
+        )
 
 
 def free(torch: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from jupyter_gpuperf.cgroup import CGROUP, cpu_quota, memory_limit_bytes, memory_used_bytes
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 
 MEMINFO: Final = Path("/proc/meminfo")
 
@@ -48,9 +49,11 @@ def check_room(needed_bytes: float, *, hint: str) -> None:
     if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
         raise BadRequest(
             "not_enough_memory",
-            f"This takes about {needed_bytes / 2**30:.1f} GiB of memory; "
-            f"{available_bytes / 2**30:.1f} GiB are free.",
+            "This takes about {needed_bytes:.1f} GiB of memory; {available_bytes:.1f} GiB "
+            "are free.",
             hint,
+            needed_bytes=needed_bytes / 2**30,
+            available_bytes=available_bytes / 2**30,
         )
 
 
@@ -58,7 +61,13 @@ def warn_of_workers(workers: int, warn: Callable[[str], None]) -> None:
     """Warn if there are more worker processes than CPUs."""
     cpus = usable_cpus()
     if workers > cpus:
-        warn(f"{workers} workers share {cpus:g} processors: they wait for each other.")
+        warn(
+            Message(
+                "{workers} workers share {cpus:g} processors: they wait for each other.",
+                workers=workers,
+                cpus=cpus,
+            )
+        )
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:

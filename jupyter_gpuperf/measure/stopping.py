@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from jupyter_gpuperf.measure.statistics import Interval, half_width_ratio
+from jupyter_gpuperf.messages import Message
 
 FEWEST_BLOCKS: Final = 8
 MOST_BLOCKS: Final = 300
@@ -89,7 +90,10 @@ class StopRule:
         if self.converged:
             return None
         found = f"{self._ratio:.1%}" if self._ratio != float("inf") else "unknown"
-        return (
-            f"It did not converge: the interval is within {found}, not {self.target_ratio:.0%}, "
-            f"after {len(self.blocks)} blocks. Raise the time limit, or see what else runs here."
+        return Message(
+            "It did not converge: the interval is within {value}, not {target_ratio:.0%}, "
+            "after {blocks_count} blocks. Raise the time limit, or see what else runs here.",
+            value=found,
+            target_ratio=self.target_ratio,
+            blocks_count=len(self.blocks),
         )

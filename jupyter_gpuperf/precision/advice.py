@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from jupyter_gpuperf.measure.statistics import Interval, exactly
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.numerics import CLOSE, UNKNOWN, WITHIN
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 
@@ -15,8 +16,8 @@ IDLE_RATIO: Final = 0.7
 STAYED: Final = 3
 LOW_SHARE: Final = 0.5
 REASONS: Final = {
-    "kept for accuracy": "kept in fp32 by autocast for accuracy.",
-    "its inputs are outside of autocast": "given fp32 from outside of autocast.",
+    "kept for accuracy": Message("kept in fp32 by autocast for accuracy."),
+    "its inputs are outside of autocast": Message("given fp32 from outside of autocast."),
 }
 """Reason why an operator stayed in fp32 → the words that report it. Other reasons are not reported."""
 
@@ -81,15 +82,39 @@ def _recommendation(profile: Profile, best: ModeOutcome) -> str:
     memory = _change_of_memory(profile, best)
     if best.numerics is None:
         if memory is None:
-            return (
-                f"{best.mode}: {gain['value']:.2g}× faster than now. The numbers were not compared."
+            return Message(
+                "{mode}: {value:.2g}× faster than now. The numbers were not compared.",
+                mode=best.mode,
+                value=gain["value"],
             )
-        return f"{best.mode}: {gain['value']:.2g}× faster than now, {memory}. The numbers were not compared."
+        return Message(
+            "{mode}: {value:.2g}× faster than now, {memory}. The numbers were not compared.",
+            mode=best.mode,
+            value=gain["value"],
+            memory=memory,
+        )
     numbers = as_part(best.numerics.get("sentence", ""))
-    how = "use it" if best.numerics.get("verdict") == WITHIN else "usable, watch the loss"
+    how = (
+        Message("use it")
+        if best.numerics.get("verdict") == WITHIN
+        else Message("usable, watch the loss")
+    )
     if memory is None:
-        return f"{best.mode}: {gain['value']:.2g}× faster than now, {numbers}: {how}."
-    return f"{best.mode}: {gain['value']:.2g}× faster than now, {memory}, {numbers}: {how}."
+        return Message(
+            "{mode}: {value:.2g}× faster than now, {numbers}: {how}.",
+            mode=best.mode,
+            value=gain["value"],
+            numbers=numbers,
+            how=how,
+        )
+    return Message(
+        "{mode}: {value:.2g}× faster than now, {memory}, {numbers}: {how}.",
+        mode=best.mode,
+        value=gain["value"],
+        memory=memory,
+        numbers=numbers,
+        how=how,
+    )
 
 
 def as_part(sentence: str) -> str:
@@ -103,23 +128,38 @@ def _change_of_memory(profile: Profile, best: ModeOutcome) -> str | None:
         return None
     change = best.peak_allocated_bytes / base.peak_allocated_bytes - 1
     if abs(change) < 0.01:
-        return "the same memory"
-    return f"{-change:.0%} less memory" if change < 0 else f"{change:.0%} more memory"
+        return Message("the same memory")
+    return (
+        Message("{change:.0%} less memory", change=-change)
+        if change < 0
+        else Message("{change:.0%} more memory", change=change)
+    )
 
 
 def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
     others = [each for each in able if each.mode not in (profile.same_as_now, "fp32")]
     if not others:
-        return "Leave it as it is: no other mode could be measured here."
+        return Message("Leave it as it is: no other mode could be measured here.")
     fastest = _fastest(others)
     gain = _gain(profile, fastest)["value"]
     if gain > WORTH_RATIO and not _sound(fastest):
         numbers = as_part((fastest.numerics or {}).get("sentence", ""))
-        return f"Leave it as it is: {fastest.mode} is {gain:.2g}× as fast, but its numbers differ: {numbers}."
+        return Message(
+            "Leave it as it is: {mode} is {gain:.2g}× as fast, but its numbers differ: {numbers}.",
+            mode=fastest.mode,
+            gain=gain,
+            numbers=numbers,
+        )
     if gain >= 1:
-        return f"Leave it as it is: the best other mode, {fastest.mode}, is {gain:.2f}× as fast."
-    return (
-        f"Leave it as it is: the best other mode, {fastest.mode}, takes {1 / gain:.2g}× the time."
+        return Message(
+            "Leave it as it is: the best other mode, {mode}, is {gain:.2f}× as fast.",
+            mode=fastest.mode,
+            gain=gain,
+        )
+    return Message(
+        "Leave it as it is: the best other mode, {mode}, takes {gain:.2g}× the time.",
+        mode=fastest.mode,
+        gain=1 / gain,
     )
 
 
@@ -144,16 +184,22 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
     profile.why_not_more += [each for each in reasons if each is not None]
     if facts.get("loads"):
         profile.why_not_more.append(
-            "The cell loops over a loader: the loader's time is in every figure, and no format makes it shorter."
+            Message(
+                "The cell loops over a loader: the loader's time is in every figure, and no format makes it shorter."
+            )
         )
         profile.next_steps.append(
-            "%gpubench dataloader tells the loader's own speed; bind batches = iter(loader) and use next(batches) to leave it out."
+            Message(
+                "%gpubench dataloader tells the loader's own speed; bind batches = iter(loader) and use next(batches) to leave it out."
+            )
         )
     if not facts.get("compiled") and best.error is None:
-        profile.next_steps.append("--compile measures torch.compile on this cell.")
+        profile.next_steps.append(Message("--compile measures torch.compile on this cell."))
     if facts.get("convolutions"):
         profile.next_steps.append(
-            "The convolutions run in the plain memory format: try model.to(memory_format=torch.channels_last), and profile again."
+            Message(
+                "The convolutions run in the plain memory format: try model.to(memory_format=torch.channels_last), and profile again."
+            )
         )
 
 
@@ -164,8 +210,9 @@ def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
         return None
     if not _alike(best, other) or _fastest([best, other]) is best:
         return None
-    return (
-        f"Not {other.mode}: it is not faster beyond what was measured, and needs a gradient scaler."
+    return Message(
+        "Not {mode}: it is not faster beyond what was measured, and needs a gradient scaler.",
+        mode=other.mode,
     )
 
 
@@ -173,25 +220,39 @@ def _idle(outcome: ModeOutcome) -> str | None:
     busy, device = (outcome.kernels or {}).get("step_kernel_seconds"), outcome.device_seconds
     if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
         return None
-    return f"In {outcome.mode} the GPU computes {busy / device['value']:.0%} of a step and waits for the host for the rest: larger batches, --compile, or fewer calls such as .item()."
+    return Message(
+        "In {mode} the GPU computes {busy:.0%} of a step and waits for the host for "
+        "the rest: larger batches, --compile, or fewer calls such as .item().",
+        mode=outcome.mode,
+        busy=busy / device["value"],
+    )
 
 
 def _little_product(outcome: ModeOutcome) -> str | None:
     share = (outcome.kernels or {}).get("tensor_core_ratio")
     if share is None or share >= LOW_SHARE:
         return None
-    return f"Tensor cores have {share:.0%} of the kernels' time in {outcome.mode}: the rest moves data, and a narrower format halves its bytes at most."
+    return Message(
+        "Tensor cores have {share:.0%} of the kernels' time in {mode}: the rest moves "
+        "data, and a narrower format halves its bytes at most.",
+        share=share,
+        mode=outcome.mode,
+    )
 
 
 def _staying(outcome: ModeOutcome) -> list[str]:
     dtypes = outcome.dtypes or {}
     if outcome.mode.split("+")[0] not in ("bf16", "fp16"):
         return []
-    said = []
+    said: list[str] = []
     share = dtypes.get("flop_shares", {}).get("float32", 0.0)
     if share > 0.05:
         said.append(
-            f"{share:.0%} of the products' operations stayed in fp32: they lie outside of autocast's reach."
+            Message(
+                "{share:.0%} of the products' operations stayed in fp32: they lie outside of "
+                "autocast's reach.",
+                share=share,
+            )
         )
     stayed = dtypes.get("stayed_float32", [])
     for reason, words in REASONS.items():
@@ -207,6 +268,7 @@ def _odd(names: list[str]) -> str | None:
     named = ", ".join(names[:STAYED])
     if len(names) > STAYED:
         named += f" (+ {len(names) - STAYED})"
-    return (
-        f"{named}: sizes that are no multiples of 8 keep tensor cores from working at full speed."
+    return Message(
+        "{named}: sizes that are no multiples of 8 keep tensor cores from working at full speed.",
+        named=named,
     )

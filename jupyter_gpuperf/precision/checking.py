@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 from jupyter_gpuperf.measure.statistics import Interval, mean_interval
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision import kernels as kernel_names
 from jupyter_gpuperf.precision.activity import TensorActivity
 from jupyter_gpuperf.precision.census import counting
@@ -53,8 +54,12 @@ class Checking:
         self.steps_compared = self._runs * steps_per_run
         if self._runs < runs:
             self.warnings.append(
-                f"Losses were compared over {self.steps_compared} steps, not {steps}: more would have taken too long; "
-                "--rigorous takes the time."
+                Message(
+                    "Losses were compared over {steps_compared} steps, not {steps}: more would "
+                    "have taken too long; --rigorous takes the time.",
+                    steps_compared=self.steps_compared,
+                    steps=steps,
+                )
             )
         self._activity: TensorActivity | None = None
 

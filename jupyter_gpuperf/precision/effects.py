@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.roots import names_in
 
 MAGICS: Final = {"system", "getoutput", "run_line_magic", "run_cell_magic", "run_cell", "magic"}
@@ -43,12 +44,15 @@ def warnings_of(tree: ast.AST) -> list[str]:
             elif (words := _repeated(node, owner, name)) is not None:
                 repeated.append(f"{words} {where}")
     if refused:
-        message = f"The cell is run many times, and this one {', '.join(dict.fromkeys(refused))}."
+        message = Message(
+            "The cell is run many times, and this one {refused}.",
+            refused=", ".join(dict.fromkeys(refused)),
+        )
         hint = "Move that into a cell before, or into --setup."
         raise BadRequest("not_repeatable", message, hint)
-    said = []
+    said: list[str] = []
     if named := list(dict.fromkeys(repeated))[:MOST_NAMED]:
-        said.append(f"Each run repeats it: {', '.join(named)}.")
+        said.append(Message("Each run repeats it: {named}.", named=", ".join(named)))
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.session import Session
 
 MULTIPLE: Final = 8
@@ -12,26 +13,36 @@ MULTIPLE: Final = 8
 
 def warnings_of(session: Session) -> list[str]:
     """Return warnings about how the cell was measured."""
-    said = []
+    said: list[str] = []
     if session.device.type == "cpu":
         said.append(
-            "Nothing of the cell lies on the GPU: it was measured on the processor."
+            Message("Nothing of the cell lies on the GPU: it was measured on the processor.")
             if session.torch.cuda.is_available()
-            else "This torch sees no GPU: the cell was measured on the processor."
+            else Message("This torch sees no GPU: the cell was measured on the processor.")
         )
     if session.around.own_autocast is not None:
         said.append(
-            f"The cell enters autocast by itself ({session.around.own_autocast}): that wins over a mode, and only what is around it was varied."
+            Message(
+                "The cell enters autocast by itself ({own_autocast}): that wins over a mode, "
+                "and only what is around it was varied.",
+                own_autocast=session.around.own_autocast,
+            )
         )
     if session.around.has_scaler:
-        said.append("The cell's own GradScaler was used in every mode.")
+        said.append(Message("The cell's own GradScaler was used in every mode."))
     for name, count in session.replayed.items():
         said.append(
-            f"{name} gave {count} item{'s' if count > 1 else ''}, replayed in every mode: its own time is not in the figures."
+            Message(
+                "{name} gave {value} item{value_2}, replayed in every mode: its own time is "
+                "not in the figures.",
+                name=name,
+                value=count,
+                value_2="s" if count > 1 else "",
+            )
         )
     lost = session.not_restored()
     if lost:
-        said.append(f"Not put back after each run: {', '.join(lost[:5])}.")
+        said.append(Message("Not put back after each run: {lost}.", lost=", ".join(lost[:5])))
     return said
 
 

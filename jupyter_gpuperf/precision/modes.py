@@ -93,8 +93,10 @@ def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
     if mode in AUTOCAST and around.own_autocast is not None:
         raise Unavailable(
             "own_autocast",
-            f"The cell enters autocast by itself, in {around.own_autocast}: only what is around it was varied.",
+            "The cell enters autocast by itself, in {own_autocast}: only what is around it "
+            "was varied.",
             "Take the autocast out of the cell to compare formats.",
+            own_autocast=around.own_autocast,
         )
 
 

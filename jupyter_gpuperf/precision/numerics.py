@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.trace import LARGEST_FP16, Operator, Trace
 
 EPSILON: Final = {
@@ -25,9 +26,9 @@ DIVERGES: Final = 8.0
 """An operator diverges when its output is off by this many rounding errors of its format."""
 WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unknown"
 FLOORS: Final = {
-    "seed": "seed noise",
-    "repeat": "fp32's own noise",
-    "step": "what one step changes",
+    "seed": Message("seed noise"),
+    "repeat": Message("fp32's own noise"),
+    "step": Message("what one step changes"),
 }
 CLOSE_RATIO: Final = 3.0
 RANDOM_RATIO: Final = 2.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.modes import MODES
 
 QUICK_SECONDS: Final = 7.0
@@ -54,15 +55,19 @@ class Options:
         for mode in self.modes:
             if mode not in MODES:
                 raise BadRequest(
-                    "unknown_mode", f"There is no mode {mode!r}.", f"Choose of {', '.join(MODES)}."
+                    "unknown_mode",
+                    "There is no mode {mode!r}.",
+                    "Choose of {modes}.",
+                    mode=mode,
+                    modes=", ".join(MODES),
                 )
         limit = self.time_limit_seconds
         if limit is not None and not 0 < limit <= 3600:
-            message = f"time_limit_seconds = {limit} is out of range."
+            message = Message("time_limit_seconds = {limit} is out of range.", limit=limit)
             hint = "time_limit_seconds goes up to 3600."
             raise BadRequest("parameter_out_of_range", message, hint)
         if not 1 <= self.steps <= 100_000:
-            message = f"steps = {self.steps} is out of range."
+            message = Message("steps = {steps} is out of range.", steps=self.steps)
             hint = "steps goes from 1 to 100000."
             raise BadRequest("parameter_out_of_range", message, hint)
         return self

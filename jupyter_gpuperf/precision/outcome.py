@@ -42,7 +42,7 @@ class ModeOutcome:
     tensor_active_ratio: float | None = None
     compiled: dict[str, Any] | None = None
     steps_skipped: int = 0
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     samples: list[float] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, target_ratio
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision import advice, facts, rewriting
 from jupyter_gpuperf.precision.checking import REFERENCE, Checking
 from jupyter_gpuperf.precision.compiling import Compilation
@@ -53,7 +54,7 @@ def run_profile(
     began = time.perf_counter()
     session = Session(torch, subject)
     with contextlib.closing(session):
-        say(0.02, "running the cell once, as it is")
+        say(0.02, Message("running the cell once, as it is"))
         session.ordinary_run()
         profile = _Profiling(session, options, source, say).run()
     profile.warnings = [*session.warnings, *profile.warnings]
@@ -117,7 +118,9 @@ class _Profiling:
 
     def _warm_up(self) -> None:
         for place, name in enumerate(self._outcomes):
-            self._say(0.05 + 0.15 * place / len(self._outcomes), f"warming up {name}")
+            self._say(
+                0.05 + 0.15 * place / len(self._outcomes), Message("warming up {name}", name=name)
+            )
             try:
                 if name != NOW:
                     check(self._torch, name, self._device, self._session.around)
@@ -128,8 +131,9 @@ class _Profiling:
             why = self._outcomes[REFERENCE].error or {}
             raise GpuPerfError(
                 "reference_failed",
-                f"The cell ran as it is, but not in fp32, which all else is held against: {why.get('message', '')}",
+                "The cell ran as it is, but not in fp32, which all else is held against: {value}",
                 "See whether the cell sets a format by itself.",
+                value=why.get("message", ""),
             )
 
     def _failed(self, name: str, error: Exception) -> None:
@@ -172,7 +176,9 @@ class _Profiling:
     def _looked_into(self, checking: Checking) -> None:
         for place, name in enumerate(self._variants):
             outcome = self._outcomes[name]
-            self._say(0.6 + 0.25 * place / len(self._variants), f"looking into {name}")
+            self._say(
+                0.6 + 0.25 * place / len(self._variants), Message("looking into {name}", name=name)
+            )
             try:
                 outcome.dtypes = checking.census(name)
                 if self._on_gpu:
@@ -194,12 +200,18 @@ class _Profiling:
         try:
             compilation = Compilation(self._session)
         except GpuPerfError as error:
-            self._profile.warnings.append(f"Nothing was compiled. {error.message} {error.hint}")
+            self._profile.warnings.append(
+                Message(
+                    "Nothing was compiled. {value} {value_2}",
+                    value=error.message,
+                    value_2=error.hint,
+                )
+            )
             return
         modes = [name for name in self._variants if name != NOW]
         for place, mode in enumerate(modes):
             name = f"{mode}+compile"
-            self._say(0.85 + 0.13 * place / len(modes), f"compiling for {mode}")
+            self._say(0.85 + 0.13 * place / len(modes), Message("compiling for {mode}", mode=mode))
             outcome = self._outcomes[name] = ModeOutcome(name)
             variant = Variant(name, mode, prepare=compilation.in_place)
             try:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.effects import mentioned
 from jupyter_gpuperf.precision.modes import NOW, ModeContext, Watch, applied
 from jupyter_gpuperf.state.interrupts import uninterrupted
@@ -95,14 +96,19 @@ class Session:
         self.before = self._taken()
         if self.before.on_host:
             self.warnings.append(
-                "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
+                Message(
+                    "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
+                )
             )
         if self.before.reached.sharded:
             path, module = self.before.reached.sharded[0]
             raise GpuPerfError(
                 "sharded_model",
-                f"{path} is a {type(module).__name__}: its state lies on several processes, and one of them can't put it back.",
+                "{path} is a {name}: its state lies on several processes, and one of them "
+                "can't put it back.",
                 "Profile the model without the wrapper, on one device.",
+                path=path,
+                name=type(module).__name__,
             )
 
     def _taken(self, *, on_host: bool | None = None) -> Snapshot:
@@ -140,8 +146,10 @@ class Session:
         if moved := self.before.used_up:
             raise BadRequest(
                 "iterator_not_replayable",
-                f"The cell uses up {', '.join(moved)}, which can't be run back: it was run once, and not profiled.",
+                "The cell uses up {moved}, which can't be run back: it was run once, and not "
+                "profiled.",
                 "Bind the iterator to a name of its own, such as batches = iter(loader), and use next(batches).",
+                moved=", ".join(moved),
             )
         self.device = self._device_in_use()
         self.around = self._around(watch)
@@ -186,7 +194,11 @@ class Session:
             self._iterators.remove()
             if self._after is not None and (drawn := self._iterators.give_back()):
                 self.warnings.append(
-                    f"Another mode took more items of {', '.join(drawn)} than an ordinary run: they were put before it again."
+                    Message(
+                        "Another mode took more items of {drawn} than an ordinary run: they were put "
+                        "before it again.",
+                        drawn=", ".join(drawn),
+                    )
                 )
 
     def _device_in_use(self) -> Any:

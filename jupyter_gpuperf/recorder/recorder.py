@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.recordings.anonymized import Anonymizer, anonymized_training
 from jupyter_gpuperf.sampling.subscribers import DEVICES, FINDINGS, FRAMES, TRAINING, Subscribers
 from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses, encode
@@ -224,9 +225,11 @@ class Recorder:
         if free < LEAST_FREE_BYTES:
             raise Unavailable(
                 "recording_disk_full",
-                f"The recording ended: its disk has {free / 2**20:.0f} MiB left. "
-                "What was recorded until then is kept.",
-                f"Free some space, or record to another disk than that of {self.path.parent}.",
+                "The recording ended: its disk has {free:.0f} MiB left. What was recorded "
+                "until then is kept.",
+                "Free some space, or record to another disk than that of {parent}.",
+                free=free / 2**20,
+                parent=self.path.parent,
             )
 
 
@@ -243,7 +246,13 @@ def _in_words(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return ErrorInfo(
         code="recording_disk_full" if full else "recording_not_written",
-        message=f"The recording ended: {path} could not be written ({error.strerror or error}). "
-        "What was recorded until then is kept.",
-        hint=f"Free some space, or record to another disk than that of {path.parent}.",
+        message=Message(
+            "The recording ended: {path} could not be written ({strerror}). What was "
+            "recorded until then is kept.",
+            path=path,
+            strerror=error.strerror or error,
+        ),
+        hint=Message(
+            "Free some space, or record to another disk than that of {parent}.", parent=path.parent
+        ),
     )

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
 from jupyter_gpuperf.recordings.anonymized import Anonymizer
 from jupyter_gpuperf.recordings.load import read_header
@@ -67,7 +68,11 @@ def start_recorder(
             list_processes=sampler.request_processes,
         )
     except OSError as error:
-        message = f"The recording {path} can't be created ({error.strerror or error})."
+        message = Message(
+            "The recording {path} can't be created ({strerror}).",
+            path=path,
+            strerror=error.strerror or error,
+        )
         hint = "Name another place, or see whether its disk is full or read-only."
         raise Unavailable("recording_not_written", message, hint) from error
 
@@ -79,8 +84,14 @@ def _check(request: RecordingRequest) -> None:
         ("the label's length", len(request.label), 0, LONGEST_LABEL),
     ):
         if value is not None and not lowest <= value <= highest:
-            hint = f"Give from {lowest:g} to {highest:g}."
-            raise BadRequest("parameter_out_of_range", f"{name} = {value:g} is out of range.", hint)
+            hint = Message("Give from {lowest:g} to {highest:g}.", lowest=lowest, highest=highest)
+            raise BadRequest(
+                "parameter_out_of_range",
+                "{name} = {value:g} is out of range.",
+                hint,
+                name=name,
+                value=value,
+            )
 
 
 class RecordingShelf:
@@ -117,7 +128,9 @@ class RecordingShelf:
         with self._lock:
             running = [each.state == "recording" for each, _ in self._recorders.values()]
             if sum(running) >= MOST_AT_ONCE:
-                message = f"{MOST_AT_ONCE} recordings are running."
+                message = Message(
+                    "{most_at_once} recordings are running.", most_at_once=MOST_AT_ONCE
+                )
                 hint = "Stop one of them first."
                 raise Unavailable("too_many_recordings", message, hint)
             identifier = _new_id(request.label)
@@ -156,7 +169,12 @@ class RecordingShelf:
             if info.id == identifier:
                 return info
         hint = "GET recordings lists them."
-        raise NotFound("unknown_recording", f"There is no recording {identifier!r}.", hint)
+        raise NotFound(
+            "unknown_recording",
+            "There is no recording {identifier!r}.",
+            hint,
+            identifier=identifier,
+        )
 
     def stop(self, identifier: str) -> RecordingInfo:
         """Stop a recording and keep it; one that has ended stays unchanged.
@@ -198,7 +216,11 @@ class RecordingShelf:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            message = f"The folder {self._directory} can't be made ({error.strerror or error})."
+            message = Message(
+                "The folder {directory} can't be made ({strerror}).",
+                directory=self._directory,
+                strerror=error.strerror or error,
+            )
             hint = "Set c.GpuPerf.recordings_directory to one that can."
             raise Unavailable("recording_not_written", message, hint) from error
 

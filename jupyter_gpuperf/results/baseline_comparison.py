@@ -38,8 +38,12 @@ def compare_with_baseline(
     if other and other.result.benchmark != result.benchmark:
         raise BadRequest(
             "not_comparable",
-            f"Result {number} is of {result.benchmark}, and {other.id} of {other.result.benchmark}.",
+            "Result {number} is of {benchmark}, and {id} of {benchmark_2}.",
             "Choose two of the same benchmark.",
+            number=number,
+            benchmark=result.benchmark,
+            id=other.id,
+            benchmark_2=other.result.benchmark,
         )
     return ResultComparison(
         id=number,

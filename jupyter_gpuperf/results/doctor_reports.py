@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.files import read_as, readable, writing
 from jupyter_gpuperf.schemas import CheckFinding, DoctorChange, DoctorComparison, DoctorReport
 
@@ -20,7 +21,7 @@ def save(report: DoctorReport, path: Path) -> None:
         ``file_exists`` or ``file_not_writable``.
     """
     if path.exists():
-        raise BadRequest("file_exists", f"{path} is there already.", "Name another file.")
+        raise BadRequest("file_exists", "{path} is there already.", "Name another file.", path=path)
     with writing(path), path.open("xb") as file:
         file.write(readable(report))
 
@@ -39,7 +40,9 @@ def load(path: Path) -> DoctorReport:
         DoctorReport,
         path,
         "not_a_report",
-        message=lambda error: f"{path} is no report of the doctor: {error}.",
+        message=lambda error: Message(
+            "{path} is no report of the doctor: {error}.", path=path, error=error
+        ),
     )
 
 

@@ -27,7 +27,11 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BadRequest(
-            "file_not_writable", f"{path} can't be written: {error}.", "Name another file."
+            "file_not_writable",
+            "{path} can't be written: {error}.",
+            "Name another file.",
+            path=path,
+            error=error,
         ) from error
 
 
@@ -45,6 +49,8 @@ def read_as(kind: type[T], path: Path, code: str, *, message: Callable[[Exceptio
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise NotFound("file_not_found", f"{path} can't be read: {error}.", hint) from error
+        raise NotFound(
+            "file_not_found", "{path} can't be read: {error}.", hint, path=path, error=error
+        ) from error
     except msgspec.MsgspecError as error:
         raise BadRequest(code, message(error), hint) from error

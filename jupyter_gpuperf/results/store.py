@@ -102,7 +102,10 @@ class ResultStore:
         """
         if (found := self._first("id = ?", (number,))) is None:
             raise NotFound(
-                "unknown_result", f"There is no result {number}.", "%gpubench history lists them."
+                "unknown_result",
+                "There is no result {number}.",
+                "%gpubench history lists them.",
+                number=number,
             )
         return found
 
@@ -177,8 +180,11 @@ class ResultStore:
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(
                 "results_not_writable" if wanted != "read" else "results_not_readable",
-                f"The results in {self.path} can't be {wanted}: {error}.",
+                "The results in {path} can't be {wanted}: {error}.",
                 "Make room, or name another file in c.GpuPerf.results_file.",
+                path=self.path,
+                wanted=wanted,
+                error=error,
             ) from error
 
     def _connected(self) -> sqlite3.Connection:

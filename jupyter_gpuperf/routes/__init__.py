@@ -17,7 +17,6 @@ from jupyter_gpuperf.routes import (
     readings,
     recordings,
     results,
-    sentences,
     suites,
     training,
 )
@@ -50,7 +49,6 @@ ROUTES: tuple[tuple[str, type], ...] = (
     ("suites", suites.SuitesHandler),
     (r"suites/(?P<suite_id>[A-Za-z0-9_-]+)", suites.SuiteHandler),
     (r"suites/(?P<suite_id>[A-Za-z0-9_-]+)/page", suites.SuitePageHandler),
-    ("sentences", sentences.SentencesHandler),
     ("training", training.TrainingHandler),
     ("training/explain", training.ExplainHandler),
     ("metrics", openmetrics.MetricsHandler),

@@ -14,6 +14,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import HTTPError
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import ErrorInfo, encode
 from jupyter_gpuperf.server.kernel_specs import KernelPython, python_of
 
@@ -58,7 +59,9 @@ class CodedErrors(JupyterHandler):
         self.log.error("Unexpected error %s in %s", reference, self.request.path)
         return ErrorInfo(
             code="internal_error",
-            message=f"Something went wrong in the server (reference {reference}).",
+            message=Message(
+                "Something went wrong in the server (reference {reference}).", reference=reference
+            ),
             hint="The server's log holds the details under this reference; please report it.",
         )
 
@@ -96,11 +99,17 @@ class GpuPerfHandler(CodedErrors, APIHandler):
             return msgspec.json.decode(self.request.body, type=shape)
         except msgspec.ValidationError as error:
             raise BadRequest(
-                "invalid_request", f"{error}.", "Compare the body with the documented shape."
+                "invalid_request",
+                f"{error}.",
+                "Compare the body with the documented shape.",
+                error=error,
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(
-                "malformed_json", f"The body is not JSON: {error}.", "Send a JSON object."
+                "malformed_json",
+                "The body is not JSON: {error}.",
+                "Send a JSON object.",
+                error=error,
             ) from error
 
     async def kernel_python(self, kernel_name: str | None) -> KernelPython:
@@ -137,7 +146,9 @@ HTTP_CODES: Final = {
     405: "method_not_allowed",
 }
 HTTP_HINTS: Final = {
-    401: "Log in, or send the server's token.",
-    403: "Log in, or send the server's token; a POST from a page needs its XSRF token too.",
-    405: "See the documentation for what this address answers to.",
+    401: Message("Log in, or send the server's token."),
+    403: Message(
+        "Log in, or send the server's token; a POST from a page needs its XSRF token too."
+    ),
+    405: Message("See the documentation for what this address answers to."),
 }

@@ -17,7 +17,7 @@ class MissingHandler(GpuPerfHandler):
     def get(self, path: str) -> None:
         """Raise ``NotFound``."""
         hint = "The documentation lists the routes."
-        raise NotFound("unknown_route", f"There is nothing at gpuperf/{path}.", hint)
+        raise NotFound("unknown_route", "There is nothing at gpuperf/{path}.", hint, path=path)
 
     post = get
     delete = get

@@ -16,6 +16,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.routes.base import GpuPerfHandler
@@ -66,12 +67,26 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             value = KINDS[self.kind](text)
         except (ValueError, OverflowError) as error:
             raise BadRequest(
-                "parameter_wrong_type", f"{self.name}={text!r} is not a number.", "Give a number."
+                "parameter_wrong_type",
+                "{name}={text!r} is not a number.",
+                "Give a number.",
+                name=self.name,
+                text=text,
             ) from error
         if self.minimum is None or self.maximum is None or self.minimum <= value <= self.maximum:
             return value
-        hint = f"Give a number from {self.minimum:g} to {self.maximum:g}."
-        raise BadRequest("parameter_out_of_range", f"{self.name}={value:g} is out of range.", hint)
+        hint = Message(
+            "Give a number from {minimum:g} to {maximum:g}.",
+            minimum=self.minimum,
+            maximum=self.maximum,
+        )
+        raise BadRequest(
+            "parameter_out_of_range",
+            "{name}={value:g} is out of range.",
+            hint,
+            name=self.name,
+            value=value,
+        )
 
 
 def number(

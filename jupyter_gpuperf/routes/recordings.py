@@ -60,7 +60,10 @@ class RecordingHandler(GpuPerfHandler):
             file = await in_thread(lambda: path.open("rb"))
         except OSError as error:
             raise NotFound(
-                "unknown_recording", f"The file {path.name} is gone.", "Somebody deleted it."
+                "unknown_recording",
+                "The file {name} is gone.",
+                "Somebody deleted it.",
+                name=path.name,
             ) from error
         with file:
             self.set_header("Content-Type", "application/gzip")

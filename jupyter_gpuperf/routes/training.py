@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import number, operation
 from jupyter_gpuperf.routes.processes import running_kernels
@@ -44,8 +45,8 @@ class ExplainHandler(GpuPerfHandler):
     def post(self, request: ExplainRequest) -> ExplainRequest:
         """Have a notebook's kernel profile its next steps; the result appears below the running cell."""
         if not 1 <= request.steps <= MOST_STEPS:
-            message = f"steps = {request.steps} is out of range."
-            hint = f"Give from 1 to {MOST_STEPS}."
+            message = Message("steps = {steps} is out of range.", steps=request.steps)
+            hint = Message("Give from 1 to {most_steps}.", most_steps=MOST_STEPS)
             raise BadRequest("parameter_out_of_range", message, hint)
         self.services.training.explain(request.key, request.steps)
         return request

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.straggler import Cause, Rank, Straggler, fill_of
@@ -55,12 +56,18 @@ SUMMARIES: Final = {
     Cause.GPU: "GPU {} (process {}) is late, since it computes for longer: it holds up GPU {} for {:.0%} of each step.",
 }
 ADVICE: Final = {
-    Cause.DATA: "Mend this process's loader, since the others wait for it in every step: see whether its part of "
-    "the data is larger or on a slower disk, and whether its workers have cores of their own.",
-    Cause.HOST: "See what this process does in its step and the others don't, as logging, saving or evaluating on "
-    "rank 0, and whether it shares its cores with other programs.",
-    Cause.GPU: "See whether this GPU is shared, hot, or set to lower clocks, and whether this process's batches are "
-    "larger or longer than those of the others.",
+    Cause.DATA: Message(
+        "Mend this process's loader, since the others wait for it in every step: see whether its part of "
+        "the data is larger or on a slower disk, and whether its workers have cores of their own."
+    ),
+    Cause.HOST: Message(
+        "See what this process does in its step and the others don't, as logging, saving or evaluating on "
+        "rank 0, and whether it shares its cores with other programs."
+    ),
+    Cause.GPU: Message(
+        "See whether this GPU is shared, hot, or set to lower clocks, and whether this process's batches are "
+        "larger or longer than those of the others."
+    ),
 }
 
 
@@ -115,9 +122,17 @@ def _exchanging(view: View) -> Finding | None:
     return Finding(
         severity="warning" if fill is not None and fill < FILL_RATIO else "info",
         confidence="suspected",
-        summary=f"{share:.0%} of what the NVLinks carry is used while the GPU's units work little: devices wait for each other."
+        summary=Message(
+            "{share:.0%} of what the NVLinks carry is used while the GPU's units work "
+            "little: devices wait for each other.",
+            share=share,
+        )
         if over_nvlink
-        else f"{share:.0%} of the PCIe link is used in both directions while the GPU's units work little: devices wait for each other.",
+        else Message(
+            "{share:.0%} of the PCIe link is used in both directions while the GPU's units "
+            "work little: devices wait for each other.",
+            share=share,
+        ),
         evidence={
             "busy_ratio": work.busy_ratio,
             "filled_ratio": fill,

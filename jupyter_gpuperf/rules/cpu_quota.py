@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import loader_code
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 
@@ -37,7 +38,14 @@ def _check(view: View) -> Finding | None:
     return Finding(
         severity="warning" if costs else "info",
         confidence="confirmed" if loader else "suspected",
-        summary=f"The CPU limit of {limit:.1f} cores is used up: its threads waited {throttled:.1f} s in each second, and the GPU rests {work.idle_ratio:.0%} of the time.",
+        summary=Message(
+            "The CPU limit of {limit:.1f} cores is used up: its threads waited "
+            "{throttled:.1f} s in each second, and the GPU rests {idle_ratio:.0%} of the "
+            "time.",
+            limit=limit,
+            throttled=throttled,
+            idle_ratio=work.idle_ratio,
+        ),
         evidence={
             "host_limit_cores": limit,
             "host_used_cores": used,

@@ -5,27 +5,28 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
 
 XID_SECONDS: Final = 600.0
 """How long an XID error is shown."""
 
 XID_WORDS: Final = {
-    13: "a program's kernel failed",
-    31: "a program touched memory that isn't its own",
-    32: "a program's command buffer was damaged",
-    43: "a program's work was stopped after an error of its own",
-    45: "a program's work was cleared away after an earlier error",
-    48: "memory failed and could not be corrected",
-    63: "a row of bad memory was replaced",
-    64: "a row of bad memory could not be replaced",
-    74: "an NVLink failed",
-    79: "the device fell off the bus",
-    92: "many memory errors were corrected",
-    94: "memory failed; only the program that used it is affected",
-    95: "memory failed; all programs on the device are affected",
-    119: "the device's own processor does not answer",
-    120: "the device's own processor failed",
+    13: Message("a program's kernel failed"),
+    31: Message("a program touched memory that isn't its own"),
+    32: Message("a program's command buffer was damaged"),
+    43: Message("a program's work was stopped after an error of its own"),
+    45: Message("a program's work was cleared away after an earlier error"),
+    48: Message("memory failed and could not be corrected"),
+    63: Message("a row of bad memory was replaced"),
+    64: Message("a row of bad memory could not be replaced"),
+    74: Message("an NVLink failed"),
+    79: Message("the device fell off the bus"),
+    92: Message("many memory errors were corrected"),
+    94: Message("memory failed; only the program that used it is affected"),
+    95: Message("memory failed; all programs on the device are affected"),
+    119: Message("the device's own processor does not answer"),
+    120: Message("the device's own processor failed"),
 }
 XID_OF_PROGRAMS: Final = frozenset({13, 31, 32, 43, 45})
 """XIDs that are usually a program's own fault; all others come from the hardware or the driver."""
@@ -58,10 +59,10 @@ def _xid(view: View) -> Finding | None:
         return None
     code = int(view.series.now("xid_last_code") or 0)
     mine = code in XID_OF_PROGRAMS
-    words = XID_WORDS.get(code, "see NVIDIA's table of XID errors")
+    words = XID_WORDS.get(code, Message("see NVIDIA's table of XID errors"))
     return Finding(
         severity="warning" if mine else "critical",
-        summary=f"The driver reported XID {code}: {words}.",
+        summary=Message("The driver reported XID {value}: {words}.", value=code, words=words),
         advice="Look for the program that failed: an index out of range, or a bug in a kernel of its "
         "own. Its process must be started anew."
         if mine
@@ -79,7 +80,10 @@ def _ecc(view: View) -> Finding | None:
         severity="critical",
         summary="The device's memory can't be repaired any more."
         if failed
-        else f"{errors:.0f} memory errors could not be corrected since the driver was loaded.",
+        else Message(
+            "{errors:.0f} memory errors could not be corrected since the driver was loaded.",
+            errors=errors,
+        ),
         advice="Results of this device can be wrong. Have it reset, and replaced if it happens again.",
         evidence={"errors_count": errors},
     )

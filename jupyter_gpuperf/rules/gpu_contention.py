@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Listing, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -41,7 +42,13 @@ def _decided(view: View, together: list[Listing]) -> Finding | None:
     names = {each.pid: each.notebook for listing in together for each in listing.processes}
     return Finding(
         severity="warning",
-        summary=f"{len(working)} programs share this device: the largest gets {largest:.0f} % of its time, the others {total - largest:.0f} %.",
+        summary=Message(
+            "{working_count} programs share this device: the largest gets {largest:.0f} % "
+            "of its time, the others {total:.0f} %.",
+            working_count=len(working),
+            largest=largest,
+            total=total - largest,
+        ),
         evidence={
             "programs_count": float(len(working)),
             "busy_ratio": view.work.busy_ratio,
@@ -62,7 +69,10 @@ def _open(view: View, together: list[Listing]) -> Finding:
     return Finding(
         severity="info",
         confidence="suspected",
-        summary=f"{count} programs are on this device; which of them works, the driver does not say.",
+        summary=Message(
+            "{value} programs are on this device; which of them works, the driver does not say.",
+            value=count,
+        ),
         evidence={"programs_count": float(count), "busy_ratio": view.work.busy_ratio},
         advice="See in the list of processes what the others are, and shut down what is not needed.",
         refuted_by="A program that only holds memory takes no time from the others.",

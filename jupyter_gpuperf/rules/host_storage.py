@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, View, alert
 from jupyter_gpuperf.units import GIB
 
@@ -19,7 +20,11 @@ def _shared(view: View) -> Finding | None:
         return None
     return Finding(
         severity="warning",
-        summary=f"/dev/shm is nearly full: {used / GIB:.1f} of {total / GIB:.1f} GiB.",
+        summary=Message(
+            "/dev/shm is nearly full: {used:.1f} of {total:.1f} GiB.",
+            used=used / GIB,
+            total=total / GIB,
+        ),
         advice="DataLoader workers hand over batches through it, and die with a bus error when it is "
         "full. Use fewer workers or a smaller prefetch factor; start a container with a larger "
         "--shm-size.",
@@ -33,7 +38,9 @@ def _disk(view: View) -> Finding | None:
         return None
     return Finding(
         severity="warning",
-        summary=f"The disk is nearly full: {(total - used) / GIB:.1f} GiB are free.",
+        summary=Message(
+            "The disk is nearly full: {total:.1f} GiB are free.", total=(total - used) / GIB
+        ),
         advice="Checkpoints and notebooks can't be saved on a full disk. Remove old ones.",
         evidence={"used_bytes": used, "total_bytes": total},
     )

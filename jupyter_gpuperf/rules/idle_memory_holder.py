@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Listing, Process, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -41,7 +42,13 @@ def _check(view: View) -> Finding | None:
     name = holder.notebook or f"Process {holder.pid}"
     return Finding(
         severity="warning" if others and used >= SCARCE_RATIO * total else "info",
-        summary=f"{name} holds {held / GIB:.1f} of {total / GIB:.1f} GiB and has not worked for {seconds:.0f} s.",
+        summary=Message(
+            "{name} holds {held:.1f} of {total:.1f} GiB and has not worked for {seconds:.0f} s.",
+            name=name,
+            held=held / GIB,
+            total=total / GIB,
+            seconds=seconds,
+        ),
         evidence={
             "memory_held_bytes": held,
             "memory_total_bytes": total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import WATCH, more_workers
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
@@ -67,9 +68,9 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     loud: Severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
     return Finding(
         severity=loud if lost >= LOST_WARNING_RATIO else "info",
-        summary=f"The GPU waits for data {lost:.0%} of the time."
+        summary=Message("The GPU waits for data {lost:.0%} of the time.", lost=lost)
         if known is not None
-        else f"The loop waits for its next batch {lost:.0%} of the time.",
+        else Message("The loop waits for its next batch {lost:.0%} of the time.", lost=lost),
         evidence={
             "wait_ratio": loader.wait_ratio,
             "idle_for_data_ratio": known,
@@ -127,28 +128,42 @@ def _summary(work: Workload) -> str:
     idle = work.idle_ratio
     if kind_of_waiting(work) is Waiting.RESTS:
         if is_calm(work):
-            return f"The GPU rests {idle:.0%} of the time, and so does the machine: nothing is asked of it, or a remote store is slow."
+            return Message(
+                "The GPU rests {idle:.0%} of the time, and so does the machine: nothing is "
+                "asked of it, or a remote store is slow.",
+                idle=idle,
+            )
         if not work.rest_ratio:
-            return f"The GPU works {1 - idle:.0%} of the time, with kernels too large to be waiting for launches: it probably waits for data."
-        return f"The GPU rests {idle:.0%} of the time between bursts of work: it probably waits for data."
-    return f"The GPU rests {idle:.0%} of the time: it may wait for data."
+            return Message(
+                "The GPU works {idle:.0%} of the time, with kernels too large to be waiting "
+                "for launches: it probably waits for data.",
+                idle=1 - idle,
+            )
+        return Message(
+            "The GPU rests {idle:.0%} of the time between bursts of work: it probably "
+            "waits for data.",
+            idle=idle,
+        )
+    return Message("The GPU rests {idle:.0%} of the time: it may wait for data.", idle=idle)
 
 
 def _advice(work: Workload, loader: LoaderSteps | None) -> str:
     limit, cores = work.host_cores_limit, work.host_cores
     if limit is not None and cores is not None and cores >= 0.9 * limit:
-        return (
+        return Message(
             "All cores that may be used are at work: more workers would not help. Make each item cheaper: "
             "decode smaller images, cache what is decoded, or move the transforms to the GPU."
         )
     if (work.disk_read_bytes_per_second or 0.0) >= BATCHES_BYTES_PER_SECOND / 3:
-        return (
+        return Message(
             "Data is read from the disk meanwhile: keep it in memory or on a faster disk, or in fewer and "
             "larger files. More workers help as far as the disk can serve them."
         )
     if loader is not None and loader.num_workers == 0:
-        return "Load in the background: give the DataLoader workers."
-    return "Give the DataLoader more workers, as long as cores are free; then make each item cheaper to load."
+        return Message("Load in the background: give the DataLoader workers.")
+    return Message(
+        "Give the DataLoader more workers, as long as cores are free; then make each item cheaper to load."
+    )
 
 
 def _pattern(work: Workload) -> dict[str, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES, WATCH
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
@@ -67,7 +68,11 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
-        summary=f"The GPU waits for the host {lost:.0%} of the time, and not for data: kernels are launched too slowly.",
+        summary=Message(
+            "The GPU waits for the host {lost:.0%} of the time, and not for data: kernels "
+            "are launched too slowly.",
+            lost=lost,
+        ),
         evidence={
             "idle_for_host_ratio": lost,
             "wait_ratio": loader.wait_ratio,
@@ -87,9 +92,17 @@ def _suspected(view: View) -> Finding | None:
     return _bound(
         severity=severity,
         confidence="suspected",
-        summary=f"The GPU works {work.busy_ratio:.0%} of the time, in tiny kernels: the host can't launch them fast enough."
+        summary=Message(
+            "The GPU works {busy_ratio:.0%} of the time, in tiny kernels: the host can't "
+            "launch them fast enough.",
+            busy_ratio=work.busy_ratio,
+        )
         if kind_of_waiting(work) is Waiting.LAUNCHES
-        else f"The GPU works {work.busy_ratio:.0%} of the time, with gaps too short to be waits for a slow loader: the host can't launch work fast enough.",
+        else Message(
+            "The GPU works {busy_ratio:.0%} of the time, with gaps too short to be waits "
+            "for a slow loader: the host can't launch work fast enough.",
+            busy_ratio=work.busy_ratio,
+        ),
         evidence=_figures(work),
         lost_ratio=work.idle_ratio,
         change=WATCH,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from jupyter_gpuperf.loaders.code_suggestions import COMPILE_SNIPPET
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 
@@ -46,7 +47,11 @@ def _check(view: View) -> Finding | None:
     return _bound(
         severity="warning" if loud else "info",
         confidence="confirmed" if loud else "suspected",
-        summary=f"Memory traffic is at {bandwidth:.0f} % of what the device can carry: it sets the pace, and not arithmetic.",
+        summary=Message(
+            "Memory traffic is at {bandwidth:.0f} % of what the device can carry: it sets "
+            "the pace, and not arithmetic.",
+            bandwidth=bandwidth,
+        ),
         evidence={
             "dram_bandwidth_percent": bandwidth,
             "tensor_active_percent": view.series.mean("tensor_active_percent"),
@@ -62,7 +67,11 @@ def _without_gpm(view: View) -> Finding | None:
     return _bound(
         severity="info",
         confidence="suspected",
-        summary=f"Device memory is read or written {controller:.0f} % of the time: its bandwidth may set the pace.",
+        summary=Message(
+            "Device memory is read or written {controller:.0f} % of the time: its "
+            "bandwidth may set the pace.",
+            controller=controller,
+        ),
         evidence={
             "memory_controller_percent": controller,
             "busy_ratio": view.work.busy_ratio,

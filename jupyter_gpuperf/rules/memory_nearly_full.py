@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import A_WHILE, Finding, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -110,8 +111,17 @@ def _alert(view: View) -> Finding | None:
 
 def _summary(used: float, total: float, left: float | None) -> str:
     if left is None:
-        return f"Memory is nearly full: {used / GIB:.1f} of {total / GIB:.1f} GiB."
-    return f"Memory grows, and is full in about {left:.0f} s: {used / GIB:.1f} of {total / GIB:.1f} GiB."
+        return Message(
+            "Memory is nearly full: {used:.1f} of {total:.1f} GiB.",
+            used=used / GIB,
+            total=total / GIB,
+        )
+    return Message(
+        "Memory grows, and is full in about {left:.0f} s: {used:.1f} of {total:.1f} GiB.",
+        left=left,
+        used=used / GIB,
+        total=total / GIB,
+    )
 
 
 def seconds_until_full(series: Series, total: float) -> float | None:

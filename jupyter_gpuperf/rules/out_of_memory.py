@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.units import GIB
@@ -51,7 +52,13 @@ def _check(view: View) -> Finding | None:
         return Finding(
             severity="critical",
             confidence="suspected",
-            summary=f"A program filled the memory, {peak / GIB:.1f} of {total / GIB:.1f} GiB, and was gone within {seconds:.1f} s: it probably ran out of memory.",
+            summary=Message(
+                "A program filled the memory, {peak:.1f} of {total:.1f} GiB, and was gone "
+                "within {seconds:.1f} s: it probably ran out of memory.",
+                peak=peak / GIB,
+                total=total / GIB,
+                seconds=seconds,
+            ),
             evidence={
                 "memory_peak_bytes": peak,
                 "memory_total_bytes": total,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from jupyter_gpuperf.loaders.code_suggestions import loader_code
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of, usual_run_seconds
@@ -42,7 +43,12 @@ def _check(view: View) -> Finding | None:
         if lost >= LOST_WARNING_RATIO and (writes or not is_calm(work))
         else "info",
         confidence="suspected",
-        summary=f"The GPU stalls for {median(stalls):.1f} s about every {period:.0f} s: {_cause(writes)}.",
+        summary=Message(
+            "The GPU stalls for {stalls:.1f} s about every {period:.0f} s: {writes}.",
+            stalls=median(stalls),
+            period=period,
+            writes=_cause(writes),
+        ),
         evidence={
             "stalls_count": float(len(stalls)),
             "stall_seconds": median(stalls),
@@ -74,8 +80,8 @@ def _writes(work: Workload) -> bool:
 
 def _cause(writes: bool) -> str:
     if writes:
-        return "data leaves the GPU or is written to disk meanwhile, as for a checkpoint"
-    return "a checkpoint, an evaluation, or a loader that runs empty"
+        return Message("data leaves the GPU or is written to disk meanwhile, as for a checkpoint")
+    return Message("a checkpoint, an evaluation, or a loader that runs empty")
 
 
 RULE = Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -46,9 +47,15 @@ def _check(view: View) -> Finding | None:
     clock, highest = series.mean("clock_sm_mhz"), series.newest("clock_sm_max_mhz")
     return Finding(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
-        summary=f"The power limit costs {lost:.0%} of the clock: {power:.0f} of {limit:.0f} W are drawn."
+        summary=Message(
+            "The power limit costs {lost:.0%} of the clock: {power:.0f} of {limit:.0f} W "
+            "are drawn.",
+            lost=lost,
+            power=power,
+            limit=limit,
+        )
         if power is not None and limit is not None
-        else f"The power limit costs {lost:.0%} of the clock.",
+        else Message("The power limit costs {lost:.0%} of the clock.", lost=lost),
         evidence={
             "clock_sm_mhz": clock or 0.0,
             "clock_sm_max_mhz": highest or 0.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import LOWER_PRECISION
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 
@@ -34,7 +35,12 @@ def _check(view: View) -> Finding | None:
     return Finding(
         severity="warning",
         confidence="suspected",
-        summary=f"The tensor cores work {tensor:.0f} % of the time, the fp32 units {fp32:.0f} %: the matrix work is done in full fp32.",
+        summary=Message(
+            "The tensor cores work {tensor:.0f} % of the time, the fp32 units {fp32:.0f} "
+            "%: the matrix work is done in full fp32.",
+            tensor=tensor,
+            fp32=fp32,
+        ),
         evidence={
             "tensor_active_percent": tensor,
             "fp32_active_percent": fp32,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.power_capped import bit_ratio, clock_lost
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import Series
@@ -45,9 +46,13 @@ def _check(view: View) -> Finding | None:
     temperature = series.mean("temperature_celsius")
     return Finding(
         severity="critical" if hardware >= HARDWARE_RATIO else "warning",
-        summary=f"Heat holds the clock back {worst:.0%} of the time, at {temperature:.0f} °C."
+        summary=Message(
+            "Heat holds the clock back {worst:.0%} of the time, at {temperature:.0f} °C.",
+            worst=worst,
+            temperature=temperature,
+        )
         if temperature is not None
-        else f"Heat holds the clock back {worst:.0%} of the time.",
+        else Message("Heat holds the clock back {worst:.0%} of the time.", worst=worst),
         evidence={
             "held_by_driver_ratio": driver,
             "held_by_hardware_ratio": hardware,
@@ -66,9 +71,13 @@ SUMMARIES: Final = {
     "power_brake": "{:.0%} of the time is lost: the power supply slows the device down.",
 }
 ADVICE: Final = {
-    "heat_hardware": "Stop the work and see to the cooling.",
-    "heat_driver": "See to the cooling; a lower power limit (sudo nvidia-smi -pl WATTS) may be faster.",
-    "power_brake": "The machine's power supply can't feed all its devices at once: see to it.",
+    "heat_hardware": Message("Stop the work and see to the cooling."),
+    "heat_driver": Message(
+        "See to the cooling; a lower power limit (sudo nvidia-smi -pl WATTS) may be faster."
+    ),
+    "power_brake": Message(
+        "The machine's power supply can't feed all its devices at once: see to it."
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_code
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -62,9 +63,19 @@ def _check(view: View) -> Finding | None:
     return Finding(
         severity="warning" if copying >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if confirmed else "suspected",
-        summary=f"{rate:.1f} GB/s come from the host while the GPU works {work.busy_ratio:.0%} of the time: it waits for copies."
+        summary=Message(
+            "{rate:.1f} GB/s come from the host while the GPU works {busy_ratio:.0%} of "
+            "the time: it waits for copies.",
+            rate=rate,
+            busy_ratio=work.busy_ratio,
+        )
         if received >= sent
-        else f"{rate:.1f} GB/s go to the host while the GPU works {work.busy_ratio:.0%} of the time: it waits for copies.",
+        else Message(
+            "{rate:.1f} GB/s go to the host while the GPU works {busy_ratio:.0%} of the "
+            "time: it waits for copies.",
+            rate=rate,
+            busy_ratio=work.busy_ratio,
+        ),
         evidence={
             "host_to_device_bytes_per_second": received,
             "device_to_host_bytes_per_second": sent,

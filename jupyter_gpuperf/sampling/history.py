@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, TrackDump
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
@@ -183,12 +184,17 @@ class HistoryStore:
         known = {*self.device_metrics, *self.host_metrics}
         unknown = [name for name in metrics or () if name not in known]
         if unknown:
-            message = f"There is no history of a metric {unknown[0]!r}."
+            message = Message("There is no history of a metric {unknown!r}.", unknown=unknown[0])
             hint = "GET catalog lists the metrics; limits have no history."
             raise BadRequest("unknown_metric", message, hint)
         if min(seconds, self.reach_seconds) / step_seconds > MOST_STEPS:
             hint = "Ask for a larger step_seconds or fewer seconds."
-            raise BadRequest("too_many_steps", f"That would be more than {MOST_STEPS} steps.", hint)
+            raise BadRequest(
+                "too_many_steps",
+                "That would be more than {most_steps} steps.",
+                hint,
+                most_steps=MOST_STEPS,
+            )
 
 
 def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:

@@ -19,6 +19,7 @@ from jupyter_gpuperf.schemas.doctor import *
 from jupyter_gpuperf.schemas.errors import *
 from jupyter_gpuperf.schemas.findings import *
 from jupyter_gpuperf.schemas.jobs import *
+from jupyter_gpuperf.schemas.messages import *
 from jupyter_gpuperf.schemas.precision import *
 from jupyter_gpuperf.schemas.processes import *
 from jupyter_gpuperf.schemas.readings import *
@@ -42,4 +43,5 @@ LiveMessage = (
 )
 """Messages that the server sends on ``WS live``."""
 
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(enc_hook=str).encode
+"""Return JSON; a message is encoded as its English string."""

@@ -6,10 +6,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+
 CheckStatus = Literal["ok", "warn", "fail", "unknown"]
 
 
-class CheckFinding(Struct, frozen=True, kw_only=True):
+class CheckFinding(WithMessages, frozen=True, kw_only=True):
     """The result of one check."""
 
     id: str
@@ -27,6 +29,8 @@ class CheckFinding(Struct, frozen=True, kw_only=True):
     link: str
     seconds: float | None
     """Duration of the check; ``None`` if it did not end."""
+    found_message: MessageInfo | None = None
+    then_message: MessageInfo | None = None
 
 
 class DoctorReport(Struct, frozen=True, kw_only=True):

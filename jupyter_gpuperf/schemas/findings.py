@@ -6,8 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
 
-class Finding(Struct, frozen=True, kw_only=True):
+
+class Finding(WithMessages, frozen=True, kw_only=True):
     """A reason why the work on a device is slow, or about to fail."""
 
     code: str
@@ -41,6 +43,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     """The change as code."""
     alert: str | None = None
     """The code of a current alert about the same problem of this device: shown as an alert, and not twice."""
+    summary_message: MessageInfo | None = None
+    cost_message: MessageInfo | None = None
+    advice_message: MessageInfo | None = None
+    refuted_by_message: MessageInfo | None = None
 
 
 class FindingsChanged(Struct, frozen=True, kw_only=True, tag="findings"):

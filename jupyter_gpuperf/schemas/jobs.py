@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
+from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -44,7 +46,7 @@ class Benchmarks(Struct, frozen=True, kw_only=True):
     benchmarks: list[BenchmarkInfo]
 
 
-class BenchmarkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BenchmarkResult(WithMessages, frozen=True, kw_only=True, omit_defaults=True):
     """A benchmark's result, as sent by the worker and returned by ``.to_dict()``."""
 
     benchmark: str
@@ -59,6 +61,7 @@ class BenchmarkResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: list[str]
     precision: PrecisionProfile | None = None
     """The result of ``%%amp_profile`` beyond its figures; absent from all other results."""
+    warnings_message: list[MessageInfo | None] | None = None
 
 
 class KeptResult(Struct, frozen=True, kw_only=True):
@@ -98,7 +101,7 @@ class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     device: str | None = None
 
 
-class JobInfo(Struct, frozen=True, kw_only=True):
+class JobInfo(WithMessages, frozen=True, kw_only=True):
     """A job's state. Times are Unix seconds; ``None`` until the event happened."""
 
     id: str
@@ -117,12 +120,13 @@ class JobInfo(Struct, frozen=True, kw_only=True):
     """The result's number among the stored results; ``None`` if it could not be stored."""
     remaining_seconds: float | None = None
     """Maximum remaining time, estimated from the pace; ``None`` while there is no estimate."""
-    waits_for: list[str] = []
+    waits_for: list[str] = msgspec.field(default_factory=list)
     """Ids of the jobs ahead of it, the next one first; empty once it runs."""
     suite: str | None = None
     """The suite that it belongs to."""
     error: ErrorInfo | None
     log_tail: str
+    progress_message_message: MessageInfo | None = None
 
 
 class JobsChanged(Struct, frozen=True, kw_only=True, tag="jobs"):

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+
 NumbersVerdict = Literal["reference", "within", "close", "far", "broken", "unknown"]
 
 
@@ -17,7 +19,7 @@ class Interval(Struct, frozen=True, kw_only=True):
     high: float
 
 
-class PrecisionMode(Struct, frozen=True, kw_only=True):
+class PrecisionMode(WithMessages, frozen=True, kw_only=True):
     """One mode; a value that could not be measured is ``None``, and ``error`` has the reason."""
 
     mode: str
@@ -35,9 +37,11 @@ class PrecisionMode(Struct, frozen=True, kw_only=True):
     """The verdict in words, without a full stop; empty if there is none."""
     error: str
     """Why the mode was not timed, in sentences; empty if it was."""
+    numbers_message: MessageInfo | None = None
+    error_message: MessageInfo | None = None
 
 
-class PrecisionProfile(Struct, frozen=True, kw_only=True):
+class PrecisionProfile(WithMessages, frozen=True, kw_only=True):
     """The complete result."""
 
     sentence: str
@@ -49,3 +53,6 @@ class PrecisionProfile(Struct, frozen=True, kw_only=True):
     next_steps: list[str]
     code: str
     """The cell rewritten for the recommended mode; empty if nothing needs to change."""
+    sentence_message: MessageInfo | None = None
+    why_not_more_message: list[MessageInfo | None] | None = None
+    next_steps_message: list[MessageInfo | None] | None = None

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
+from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
 
 MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
@@ -183,7 +184,7 @@ class SocketError(ErrorInfo, frozen=True, kw_only=True, tag="error"):
     """An error on the live socket; the socket stays open."""
 
 
-class Alert(Struct, frozen=True, kw_only=True):
+class Alert(WithMessages, frozen=True, kw_only=True):
     """A problem that needs the user's attention now, after its hold-off."""
 
     code: str
@@ -198,6 +199,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     advice: str
     evidence: dict[str, float | str]
     """The figures that support it; each name contains the unit."""
+    summary_message: MessageInfo | None = None
+    advice_message: MessageInfo | None = None
 
 
 class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.jobs import BenchmarkResult, JobState, ResultSummary, Scalar
+from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval
 
 SUITE_FORMAT = "gpuperf-suite"
@@ -35,7 +36,7 @@ class Suite(Struct, frozen=True, kw_only=True):
     failures: list[SuiteFailure]
 
 
-class FigureChange(Struct, frozen=True, kw_only=True):
+class FigureChange(WithMessages, frozen=True, kw_only=True):
     """One figure in two environments."""
 
     benchmark: str
@@ -50,6 +51,7 @@ class FigureChange(Struct, frozen=True, kw_only=True):
     """``unknown``: the interval is too wide to conclude that they are the same."""
     warnings: list[str]
     """Disturbances on either side."""
+    warnings_message: list[MessageInfo | None] | None = None
 
 
 class EnvironmentChange(Struct, frozen=True, kw_only=True):
@@ -112,7 +114,7 @@ class SuiteSide(Struct, frozen=True, kw_only=True):
     failures: list[SuiteFailure]
 
 
-class SuiteInfo(Struct, frozen=True, kw_only=True):
+class SuiteInfo(WithMessages, frozen=True, kw_only=True):
     """A suite's state. Times are Unix seconds; ``None`` until the event happened."""
 
     id: str
@@ -130,6 +132,7 @@ class SuiteInfo(Struct, frozen=True, kw_only=True):
     started_seconds: float | None
     ended_seconds: float | None
     error: ErrorInfo | None
+    progress_message_message: MessageInfo | None = None
 
 
 class Suites(Struct, frozen=True, kw_only=True):

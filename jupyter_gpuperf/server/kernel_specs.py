@@ -36,5 +36,7 @@ async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> K
         if kernel_name is None:  # a server without kernels still has its own Python
             return KernelPython(sys.executable, {}, name)
         hint = "jupyter kernelspec list shows those of this server."
-        raise NotFound("unknown_kernel", f"There is no kernel spec {name!r}.", hint) from error
+        raise NotFound(
+            "unknown_kernel", "There is no kernel spec {name!r}.", hint, name=name
+        ) from error
     return KernelPython(*interpreter_of(spec), str(spec.display_name or name))

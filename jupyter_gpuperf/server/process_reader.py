@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from jupyter_gpuperf.errors import Unavailable
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.processes.attribution import Attribution, RunningKernel
 from jupyter_gpuperf.sampling import Sampler
 from jupyter_gpuperf.schemas import Processes
@@ -53,7 +54,10 @@ class ProcessReader:
         try:
             listed = await asyncio.wait_for(asked, LISTING_SECONDS)
         except asyncio.TimeoutError as error:  # not the built-in TimeoutError before Python 3.11
-            message = f"The driver has not listed the processes within {LISTING_SECONDS:.0f} s."
+            message = Message(
+                "The driver has not listed the processes within {listing_seconds:.0f} s.",
+                listing_seconds=LISTING_SECONDS,
+            )
             hint = "See whether nvidia-smi answers in a terminal."
             raise Unavailable("not_answering", message, hint) from error
         self._processes = await asyncio.to_thread(self._attribution.of, listed, kernels)

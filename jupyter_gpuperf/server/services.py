@@ -12,6 +12,7 @@ from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.loop_store.store import TrainingStore
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.recorder.shelf import RecordingShelf
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
@@ -77,6 +78,9 @@ class Services:
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)
         ):
-            message = f"The driver has not answered within {TICK_SECONDS:.0f} s."
+            message = Message(
+                "The driver has not answered within {tick_seconds:.0f} s.",
+                tick_seconds=TICK_SECONDS,
+            )
             hint = "See whether nvidia-smi answers in a terminal; then restart the Jupyter server."
             raise Unavailable("not_answering", message, hint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.plugins import with_additions
 from jupyter_gpuperf.schemas import NoDevices
@@ -59,8 +60,12 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
         if scheme.name == name and scheme.takes_argument == bool(argument):
             return _made(scheme, argument, address, metrics)
     forms = [scheme.form for scheme in schemes]
-    hint = f"Set c.GpuPerf.source to {', '.join(forms[:-1])} or {forms[-1]}."
-    raise BadRequest("unknown_source", f"The source {address!r} is unknown.", hint)
+    hint = Message(
+        "Set c.GpuPerf.source to {forms} or {forms_2}.",
+        forms=", ".join(forms[:-1]),
+        forms_2=forms[-1],
+    )
+    raise BadRequest("unknown_source", "The source {address!r} is unknown.", hint, address=address)
 
 
 def source_or_reason(address: str, metrics: tuple[Metric, ...]) -> Source:
@@ -80,6 +85,8 @@ def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ..
         raise
     except Exception as error:  # another package's code: it must not end the server
         logger.exception("The source %s can't be made.", address)
-        message = f"The source {address!r} can't be made: {error}."
+        message = Message(
+            "The source {address!r} can't be made: {error}.", address=address, error=error
+        )
         hint = "The server's log holds the details."
         raise BadRequest("source_failed", message, hint) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import MissingReason, NoDevices
 
 # Numbers of nvmlReturn_t, which never change; pynvml builds its exceptions from them.
@@ -105,13 +106,13 @@ def why_no_devices(error: Exception) -> NoDevices:
     if isinstance(error, ImportError):
         return NoDevices(
             code="no_nvml_module",
-            message=f"The Python package nvidia-ml-py can't be used: {error}.",
+            message=Message("The Python package nvidia-ml-py can't be used: {error}.", error=error),
             hint="Run: pip install --force-reinstall nvidia-ml-py (and pip uninstall pynvml, "
             "an old package that hides it).",
         )
     known = NO_DEVICES.get(code_of(error) or 0)
     return known or NoDevices(
         code="driver_error",
-        message=f"The NVIDIA driver answered with an error: {error}.",
+        message=Message("The NVIDIA driver answered with an error: {error}.", error=error),
         hint="See whether nvidia-smi works in a terminal here.",
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.recordings.recording import Recording
@@ -58,14 +59,18 @@ class ReplaySource:
                 self._recordings = []
                 self._reason = NoDevices(
                     code="recording_unreadable",
-                    message=f"The recording {path} can't be replayed: {error}.",
+                    message=Message(
+                        "The recording {path} can't be replayed: {error}.", path=path, error=error
+                    ),
                     hint="Name a recording in c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE: replay:FILE[,FILE…].",
                 )
                 break
         if not self._reason and not any(each.devices(0.0) for each in self._recordings):
             self._reason = NoDevices(
                 code="recording_without_devices",
-                message=f"The recording {', '.join(map(str, self._paths))} holds no GPU.",
+                message=Message(
+                    "The recording {value} holds no GPU.", value=", ".join(map(str, self._paths))
+                ),
                 hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
             )
         self._started = self._clock()

@@ -60,8 +60,10 @@ class Copies:
         if free is not None and needed > HOST_SHARE * free:
             raise GpuPerfError(
                 "snapshot_too_large",
-                f"Keeping this notebook's state takes {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free.",
+                "Keeping this notebook's state takes {needed:.1f} GiB, and {free:.1f} are free.",
                 "Delete what is not needed, or take a smaller model of the same shape.",
+                needed=needed / 2**30,
+                free=free / 2**30,
             )
 
 

@@ -91,8 +91,11 @@ class _Walker:
         if len(self._found) > MOST_OBJECTS:
             raise GpuPerfError(
                 "namespace_too_large",
-                f"More than {MOST_OBJECTS} objects hang together in this notebook, near {path}: too many to restore.",
+                "More than {most_objects} objects hang together in this notebook, near {path}: "
+                "too many to restore.",
                 "Delete the names that are not needed, or begin in a fresh notebook.",
+                most_objects=MOST_OBJECTS,
+                path=path,
             )
 
     def _is_leaf(self, path: str, value: Any) -> bool:

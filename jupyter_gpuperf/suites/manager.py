@@ -14,6 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import Suite, SuiteInfo, SuiteRequest, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
@@ -93,7 +94,10 @@ class SuiteManager:
             if each.id == suite_id:
                 return each
         raise NotFound(
-            "unknown_suite", f"There is no suite {suite_id!r}.", "GET suites lists them."
+            "unknown_suite",
+            "There is no suite {suite_id!r}.",
+            "GET suites lists them.",
+            suite_id=suite_id,
         )
 
     def cancel(self, suite_id: str) -> SuiteInfo:
@@ -191,14 +195,22 @@ class SuiteManager:
 def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
     if not 1 <= len(sides) <= MOST_SIDES:
         hint = "Name one, or two to hold against each other."
-        raise BadRequest("too_many_kernels", f"{len(sides)} kernels were named.", hint)
+        raise BadRequest(
+            "too_many_kernels", "{sides_count} kernels were named.", hint, sides_count=len(sides)
+        )
     for name, value, least, most in (
         ("rounds", request.rounds, 1, MOST_ROUNDS),
         ("budget_seconds", request.budget_seconds, 1, LONGEST_SECONDS),
     ):
         if not least <= value <= most:
-            hint = f"Give a number from {least:g} to {most:g}."
-            raise BadRequest("parameter_out_of_range", f"{name}={value:g} is out of range.", hint)
+            hint = Message("Give a number from {least:g} to {most:g}.", least=least, most=most)
+            raise BadRequest(
+                "parameter_out_of_range",
+                "{name}={value:g} is out of range.",
+                hint,
+                name=name,
+                value=value,
+            )
 
 
 def _waiting(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jupyter_gpuperf.benchmarks import Benchmark, all_benchmarks, find
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.files import read_as, readable, writing
 from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, Suite
 
@@ -50,10 +51,18 @@ def read_suite(path: Path) -> Suite:
         ``not_a_suite``.
     """
     suite = read_as(
-        Suite, path, "not_a_suite", message=lambda error: f"{path} holds no suite: {error}."
+        Suite,
+        path,
+        "not_a_suite",
+        message=lambda error: Message("{path} holds no suite: {error}.", path=path, error=error),
     )
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
-        message = f"{path} is of the format {suite.format} {suite.format_version}."
+        message = Message(
+            "{path} is of the format {format} {format_version}.",
+            path=path,
+            format=suite.format,
+            format_version=suite.format_version,
+        )
         hint = "Update jupyter_gpuperf here, or write the file again."
         raise BadRequest("not_a_suite", message, hint)
     return suite

@@ -1,6 +1,5 @@
 // Prints, as JSON, every string of the front end that a translator sees, by TypeScript's own parser:
 //   messages   what goes through trans.__, ._n, ._p and ._np
-//   sentences  what the front end says in the server's stead (`new Refusal(…)`), with %1 for values
 //   words      what format.ts makes of the names on its standard input, such as `batch_size`
 //   bare       text that a user would see, and that goes through none of them
 import { readdirSync, readFileSync } from 'node:fs';
@@ -11,7 +10,6 @@ import ts from 'typescript';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'src');
 const messages = [];
-const sentences = [];
 const bare = [];
 
 /** Attributes whose text people see or hear. */
@@ -26,22 +24,6 @@ const SHAPES = {
 
 function literal(node) {
   return node && ts.isStringLiteralLike(node) ? node.text : null;
-}
-
-/** A text with `%1`, `%2` in place of what is filled in; each way that a condition can go. */
-function templates(node) {
-  if (literal(node) !== null) {
-    return [literal(node)];
-  }
-  if (ts.isTemplateExpression(node)) {
-    const parts = node.templateSpans.map(
-      (span, i) => `%${i + 1}${span.literal.text}`
-    );
-    return [node.head.text + parts.join('')];
-  }
-  return ts.isConditionalExpression(node)
-    ? [...templates(node.whenTrue), ...templates(node.whenFalse)]
-    : [];
 }
 
 function takeCall(node, path) {
@@ -76,11 +58,6 @@ function takeBare(node, path) {
 function visit(node, path) {
   if (ts.isCallExpression(node)) {
     takeCall(node, path);
-  }
-  if (ts.isNewExpression(node) && node.expression.getText() === 'Refusal') {
-    for (const argument of (node.arguments ?? []).slice(1)) {
-      sentences.push(...templates(argument).map(text => ({ text, path })));
-    }
   }
   takeBare(node, path);
   ts.forEachChild(node, child => visit(child, path));
@@ -119,6 +96,4 @@ for (const name of JSON.parse(readFileSync(0, 'utf8') || '[]')) {
   labelOf(name, note);
   rowLabelOf(name, note);
 }
-console.log(
-  JSON.stringify({ messages, sentences, bare, words: [...words].sort() })
-);
+console.log(JSON.stringify({ messages, bare, words: [...words].sort() }));

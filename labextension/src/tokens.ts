@@ -8,9 +8,6 @@ import type { ProcessesModel } from './model/processes';
 import type { RecordingsModel } from './model/recordings';
 import type { TrainingModel } from './model/training';
 
-/** The namespace of translations, settings and state. */
-export const NAMESPACE = 'jupyter_gpuperf';
-
 /** The id under which the settings are stored. */
 export const PLUGIN_ID = 'jupyter-gpuperf:plugin';
 

@@ -1,6 +1,7 @@
 import { nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
-import { NAMESPACE } from './tokens';
+/** The extension's name: of its translations, and of what it stores in the browser. */
+export const NAMESPACE = 'jupyter_gpuperf';
 
 /** The extension's translations. One bundle per page: a change of language reloads the page. */
 export let trans: TranslationBundle = nullTranslator.load(NAMESPACE);

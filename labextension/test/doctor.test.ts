@@ -107,7 +107,10 @@ test('a refusal stands beside the report from before, until the next answer', as
   await aMoment();
   await server.answer(0, reportOf('', 'ok'));
   void model.examine(true);
-  await server.answer(1, new Refusal('worker_died', 'It died.', ''));
+  await server.answer(
+    1,
+    new Refusal({ code: 'worker_died', message: 'It died.', hint: '' })
+  );
   assert.equal(model.trouble?.code, 'worker_died');
   assert.equal(model.report?.checks.length, 1);
   void model.examine(true);

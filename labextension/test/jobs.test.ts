@@ -54,7 +54,10 @@ function setUp(answer: () => Promise<Jobs>) {
       return answer();
     },
     suites: () => Promise.resolve({ suites: [] }),
-    run: () => Promise.reject(new Refusal('unknown_device', 'No.', 'Look.'))
+    run: () =>
+      Promise.reject(
+        new Refusal({ code: 'unknown_device', message: 'No.', hint: 'Look.' })
+      )
   } as unknown as Rest;
   const show = (value: boolean) => {
     visible = value;
@@ -99,7 +102,9 @@ test('trouble with the list ends with it, and takes no jobs away', async () => {
   let down = false;
   const { model } = setUp(() =>
     down
-      ? Promise.reject(new Refusal('unreachable', 'Gone.', ''))
+      ? Promise.reject(
+          new Refusal({ code: 'unreachable', message: 'Gone.', hint: '' })
+        )
       : Promise.resolve({ jobs: [job] })
   );
   model.watch(true);

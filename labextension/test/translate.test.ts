@@ -3,57 +3,92 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { MessageInfo } from '../src/api/generated';
 import { setTranslation } from '../src/translation';
-import { learnTemplates, translateSentence } from '../src/view/translate';
+import { translate, translateAll } from '../src/view/translate';
 
 const PATH = '../jupyter_gpuperf/locale/zh_CN/LC_MESSAGES/jupyter_gpuperf.json';
 const catalogue = JSON.parse(readFileSync(PATH, 'utf8')) as Record<
   string,
   string[]
 >;
-learnTemplates(
-  JSON.parse(
-    readFileSync('../jupyter_gpuperf/routes/sentences.json', 'utf8')
-  ) as string[]
-);
 /** As Lab's own does it. */
+const gettext = (text: string, ...parts: unknown[]) =>
+  (catalogue[text]?.[0] ?? text).replace(/%(\d+)/g, (_, place) =>
+    String(parts[Number(place) - 1])
+  );
 setTranslation({
-  __: (text: string, ...parts: string[]) =>
-    (catalogue[text]?.[0] ?? text).replace(
-      /%(\d+)/g,
-      (_, place) => parts[Number(place) - 1]
-    )
+  __: gettext,
+  _n: (one: string, many: string, count: number) =>
+    catalogue[one] ? gettext(one, count) : count === 1 ? one : many
 } as unknown as TranslationBundle);
 
-test('the figures of a sentence are put into its translation', () => {
+const show = (template: string, parameters: object, plural?: string) =>
+  translate(
+    {
+      summary: 'English',
+      summary_message: { template, parameters, plural } as MessageInfo
+    },
+    'summary'
+  );
+
+test('the figures of a message are put into its translation', () => {
+  const template = 'Memory is nearly full: {used} of {total} GiB.';
   assert.equal(
-    translateSentence('Memory is nearly full: 78.2 of 79.6 GiB.'),
-    '显存即将用尽：78.2 / 79.6 GiB。'
+    show(template, { used: '78.2', total: '79.6' }),
+    catalogue[template][0].replace('{used}', '78.2').replace('{total}', '79.6')
   );
 });
 
-test('words that are filled in are translated, too', () => {
+test('a message in a message, and each of a list, are translated', () => {
+  const ok = { template: 'Cancel', parameters: {} };
+  assert.equal(show('<{a}>', { a: ok }), `<${catalogue['Cancel'][0]}>`);
   assert.equal(
-    translateSentence(
-      'The driver reported XID 79: the device fell off the bus.'
+    show('<{a}>', { a: [ok, 'x'] }),
+    `<${catalogue['Cancel'][0]}${gettext(', ')}x>`
+  );
+});
+
+test('a message takes the plural of its count', () => {
+  const plural = '{count} GPUs of a test';
+  assert.equal(
+    show('{count} GPU of a test', { count: 1 }, plural),
+    '1 GPU of a test'
+  );
+  assert.equal(
+    show('{count} GPU of a test', { count: 2 }, plural),
+    '2 GPUs of a test'
+  );
+});
+
+test('a text without parameters is looked up, and stays as it came if unknown', () => {
+  const of = (text: string) => translate({ text }, 'text');
+  assert.equal(of('Cancel'), catalogue['Cancel'][0]);
+  assert.equal(of('KeyError: epoch'), 'KeyError: epoch');
+  assert.equal(of('Bad file /tmp/a%20b'), 'Bad file /tmp/a%20b');
+  assert.equal(of(''), '');
+  assert.equal(translate({ text: null }, 'text'), '');
+});
+
+test('values stay as they are: percent signs, braces, unknown fields', () => {
+  assert.equal(show('<{a}>', { a: '/a%20b {c}' }), '</a%20b {c}>');
+  assert.equal(show('{{a}} {b}', {}), '{a} {b}');
+});
+
+test('a list is translated text by text', () => {
+  const warnings = ['Cancel', 'other'];
+  assert.deepEqual(translateAll({ warnings }, 'warnings'), [
+    catalogue['Cancel'][0],
+    'other'
+  ]);
+  assert.deepEqual(
+    translateAll(
+      {
+        warnings,
+        warnings_message: [null, { template: 'Cancel', parameters: {} }]
+      },
+      'warnings'
     ),
-    '驱动报告了 XID 79：设备从总线上脱落。'
-  );
-  assert.equal(
-    translateSentence('host to device pinned: 55.3 GB/s'),
-    '主机到设备（锁页）：55.3 GB/s'
-  );
-});
-
-test('what nobody translated stays as it came', () => {
-  assert.equal(translateSentence('KeyError: epoch'), 'KeyError: epoch');
-  assert.equal(translateSentence('Bad file /tmp/a%20b'), 'Bad file /tmp/a%20b');
-  assert.equal(translateSentence(''), '');
-});
-
-test('a path with a percent sign is not taken for a place', () => {
-  assert.equal(
-    translateSentence('The recording /data/a%20b holds no GPU.'),
-    '录制 /data/a%20b 中没有 GPU。'
+    [catalogue['Cancel'][0], catalogue['Cancel'][0]]
   );
 });

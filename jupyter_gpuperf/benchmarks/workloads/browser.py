@@ -145,6 +145,7 @@ class Browser:
 def _failed(why: str) -> GpuPerfError:
     return GpuPerfError(
         "browser_failed",
-        f"The browser could not show the page: {why}.",
+        "The browser could not show the page: {why}.",
         "Open JupyterLab in it yourself, or name another in the variable GPUPERF_BROWSER.",
+        why=why,
     )

@@ -20,6 +20,7 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.measure.memory import fits
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.switches import float32_as
 
 NETWORKS: Final = ("resnet", "transformer")
@@ -131,8 +132,8 @@ def check_precision(torch: Any, device: Any, precision: str) -> None:
     """
     there = precisions_of(torch, device)
     if precision not in there:
-        message = f"This device does not compute in {precision}."
-        hint = f"Choose one of {', '.join(there)}."
+        message = Message("This device does not compute in {precision}.", precision=precision)
+        hint = Message("Choose one of {there}.", there=", ".join(there))
         raise Unavailable("format_not_supported", message, hint)
 
 

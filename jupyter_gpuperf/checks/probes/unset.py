@@ -6,6 +6,7 @@ import shlex
 
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.server import read_json
+from jupyter_gpuperf.messages import Message
 
 
 def unset(machine: Machine, *names: str) -> dict[str, str]:
@@ -14,12 +15,12 @@ def unset(machine: Machine, *names: str) -> dict[str, str]:
     if file is None:
         return {
             "fix": f"unset {' '.join(names)}",
-            "then": "Type it in the shell that starts Jupyter, and start Jupyter again.",
+            "then": Message("Type it in the shell that starts Jupyter, and start Jupyter again."),
         }
     statement = f"[it['env'].pop(name, None) for name in {names!r}]"
     return {
         "fix": line_that_edits(machine.interpreter, file, statement),
-        "then": "It is set in the kernel's own kernel.json. Then restart the kernel.",
+        "then": Message("It is set in the kernel's own kernel.json. Then restart the kernel."),
     }
 
 

@@ -9,6 +9,7 @@ export interface Wire {}
  */
 export interface Alert {
   advice: string;
+  advice_message?: MessageInfo | null;
   code: string;
   device: string | null;
   evidence: {
@@ -17,6 +18,18 @@ export interface Alert {
   severity: "critical" | "info" | "warning";
   since_seconds: number;
   summary: string;
+  summary_message?: MessageInfo | null;
+}
+/**
+ * A sentence as template and parameters, for translation.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MessageInfo".
+ */
+export interface MessageInfo {
+  parameters: {};
+  plural?: string | null;
+  template: string;
 }
 /**
  * All current alerts; sent when one appears or disappears, and once after the greeting.
@@ -82,6 +95,7 @@ export interface BenchmarkResult {
   };
   unit: string;
   warnings: string[];
+  warnings_message?: (MessageInfo | null)[] | null;
 }
 /**
  * A measured value with its 95 % confidence interval, ``low <= value <= high``.
@@ -104,10 +118,13 @@ export interface PrecisionProfile {
   code: string;
   modes: PrecisionMode[];
   next_steps: string[];
+  next_steps_message?: (MessageInfo | null)[] | null;
   now: string | null;
   recommended: string | null;
   sentence: string;
+  sentence_message?: MessageInfo | null;
   why_not_more: string[];
+  why_not_more_message?: (MessageInfo | null)[] | null;
 }
 /**
  * One mode; a value that could not be measured is ``None``, and ``error`` has the reason.
@@ -118,8 +135,10 @@ export interface PrecisionProfile {
 export interface PrecisionMode {
   compile_seconds: number | null;
   error: string;
+  error_message?: MessageInfo | null;
   mode: string;
   numbers: string;
+  numbers_message?: MessageInfo | null;
   peak_bytes: number | null;
   speedup: Interval | null;
   step_seconds: Interval | null;
@@ -191,6 +210,7 @@ export interface CheckFinding {
   expected: string;
   fix: string;
   found: string;
+  found_message?: MessageInfo | null;
   id: string;
   label: string;
   link: string;
@@ -198,6 +218,7 @@ export interface CheckFinding {
   status: "fail" | "ok" | "unknown" | "warn";
   subject: string;
   then: string;
+  then_message?: MessageInfo | null;
   why: string;
 }
 /**
@@ -400,7 +421,9 @@ export interface Devices {
 export interface NoDevices {
   code: string;
   hint: string;
+  hint_message?: MessageInfo | null;
   message: string;
+  message_message?: MessageInfo | null;
 }
 /**
  * The set of devices, or the reason why there is none, has changed.
@@ -463,7 +486,9 @@ export interface EnvironmentChange {
 export interface ErrorInfo {
   code: string;
   hint: string;
+  hint_message?: MessageInfo | null;
   message: string;
+  message_message?: MessageInfo | null;
 }
 /**
  * Body of ``POST training/explain``: the notebook whose next steps to profile.
@@ -493,6 +518,7 @@ export interface FigureChange {
   unit: string;
   verdict: "better" | "same" | "unknown" | "worse";
   warnings: string[];
+  warnings_message?: (MessageInfo | null)[] | null;
 }
 /**
  * A reason why the work on a device is slow, or about to fail.
@@ -502,11 +528,13 @@ export interface FigureChange {
  */
 export interface Finding {
   advice: string;
+  advice_message?: MessageInfo | null;
   alert?: string | null;
   change: string | null;
   code: string;
   confidence: "confirmed" | "suspected";
   cost: string | null;
+  cost_message?: MessageInfo | null;
   device: string | null;
   evidence: {
     [k: string]: number | string;
@@ -516,9 +544,11 @@ export interface Finding {
   notebook: string | null;
   pid: number | null;
   refuted_by: string;
+  refuted_by_message?: MessageInfo | null;
   severity: "critical" | "info" | "warning";
   since_seconds: number;
   summary: string;
+  summary_message?: MessageInfo | null;
 }
 /**
  * All current findings; answer of ``GET findings``, sent when one appears or disappears, and once after the
@@ -650,6 +680,7 @@ export interface JobInfo {
     [k: string]: boolean | number | string;
   };
   progress_message: string;
+  progress_message_message?: MessageInfo | null;
   progress_ratio: number;
   remaining_seconds?: number | null;
   result: BenchmarkResult | null;
@@ -865,15 +896,6 @@ export interface Results {
   results: KeptResult[];
 }
 /**
- * Answer of ``GET sentences``: templates of the server's sentences, with ``%1``, ``%2`` for the figures.
- *
- * This interface was referenced by `Wire`'s JSON-Schema
- * via the `definition` "Sentences".
- */
-export interface Sentences {
-  sentences: string[];
-}
-/**
  * Message from a client on ``WS live``: use another interval (100 to 60000 ms).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -892,7 +914,9 @@ export interface SetInterval {
 export interface SocketError {
   code: string;
   hint: string;
+  hint_message?: MessageInfo | null;
   message: string;
+  message_message?: MessageInfo | null;
   type: "error";
 }
 /**
@@ -933,6 +957,7 @@ export interface SuiteInfo {
   error: ErrorInfo | null;
   id: string;
   progress_message: string;
+  progress_message_message?: MessageInfo | null;
   progress_ratio: number;
   remaining_seconds: number | null;
   rounds: number;

@@ -15,7 +15,6 @@ import type {
   JobRequest,
   Jobs,
   Processes,
-  Sentences,
   RecordingInfo,
   RecordingRequest,
   Recordings,
@@ -27,15 +26,21 @@ import type {
   Training,
   Version
 } from './generated';
+import { trans } from '../translation';
 
 /** An error from the server: what happened, and what to do. */
 export class Refusal extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-    readonly hint: string
-  ) {
-    super(message);
+  readonly code: string;
+  readonly hint: string;
+  readonly message_message?: ErrorInfo['message_message'];
+  readonly hint_message?: ErrorInfo['hint_message'];
+
+  constructor(of: ErrorInfo) {
+    super(of.message);
+    this.code = of.code;
+    this.hint = of.hint;
+    this.message_message = of.message_message;
+    this.hint_message = of.hint_message;
   }
 }
 
@@ -68,10 +73,6 @@ export class Rest {
   readonly alerts = () => this.call<AlertsChanged>('alerts');
 
   readonly findings = () => this.call<FindingsChanged>('findings');
-
-  async sentences(): Promise<string[]> {
-    return (await this.call<Sentences>('sentences')).sentences;
-  }
 
   readonly processes = () => this.call<Processes>('processes');
 
@@ -175,11 +176,11 @@ export class Rest {
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);
     } catch {
-      throw new Refusal(
-        'unreachable',
-        'The Jupyter server does not answer.',
-        'See whether it still runs.'
-      );
+      throw new Refusal({
+        code: 'unreachable',
+        message: trans.__('The Jupyter server does not answer.'),
+        hint: trans.__('See whether it still runs.')
+      });
     }
     const text = await response.text();
     if (!response.ok) {
@@ -199,7 +200,7 @@ export async function attempt(
   } catch (error) {
     return error instanceof Refusal
       ? error
-      : new Refusal('unexpected', String(error), '');
+      : new Refusal({ code: 'unexpected', message: String(error), hint: '' });
   }
 }
 
@@ -211,16 +212,19 @@ function refusalOf(status: number, text: string): Refusal {
   try {
     const body = JSON.parse(text) as Partial<ErrorInfo>;
     if (body.code && body.message) {
-      return new Refusal(body.code, body.message, body.hint ?? '');
+      return new Refusal({ hint: '', ...body } as ErrorInfo);
     }
   } catch {
     // A proxy in between sends HTML, not JSON; the status is enough.
   }
-  return new Refusal(
-    `http_${status}`,
-    `The server answered with status ${status}.`,
-    status === 404
-      ? 'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
-      : ''
-  );
+  return new Refusal({
+    code: `http_${status}`,
+    message: trans.__('The server answered with status %1.', status),
+    hint:
+      status === 404
+        ? trans.__(
+            'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
+          )
+        : ''
+  });
 }

@@ -4,7 +4,7 @@ import { Signal } from '@lumino/signaling';
 
 import type { Frame, MetricInfo } from '../api/generated';
 import { attempt, Refusal, Rest } from '../api/rest';
-import { NAMESPACE } from '../tokens';
+import { NAMESPACE } from '../translation';
 import type { LiveModel } from './live';
 import { Timeline } from './timeline';
 

@@ -14,9 +14,9 @@ import { Notices } from '../model/notices';
 import { ProcessesModel } from '../model/processes';
 import { RecordingsModel } from '../model/recordings';
 import { TrainingModel } from '../model/training';
-import { IGpuPerf, NAMESPACE, PLUGIN_ID } from '../tokens';
-import { setTranslation } from '../translation';
-import { learnTemplates, translateSentence } from '../view/translate';
+import { IGpuPerf, PLUGIN_ID } from '../tokens';
+import { NAMESPACE, setTranslation } from '../translation';
+import { translate } from '../view/translate';
 import { followSettings, translateSettings } from './settings';
 
 /** Provides the shared stream and the shared list of jobs; applies the settings. */
@@ -34,13 +34,10 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
   ): IGpuPerf => {
     setTranslation((translator ?? nullTranslator).load(NAMESPACE));
     const rest = new Rest(app.serviceManager.serverSettings);
-    if ((translator?.languageCode ?? 'en') !== 'en') {
-      rest.sentences().then(learnTemplates, () => undefined); // otherwise they stay in English
-    }
     const live = new LiveModel(rest);
-    const notices = new Notices(live, ({ severity, summary, advice }) => {
-      const words = `${translateSentence(summary)} ${translateSentence(advice)}`;
-      const type = severity === 'critical' ? 'error' : 'warning';
+    const notices = new Notices(live, alert => {
+      const words = `${translate(alert, 'summary')} ${translate(alert, 'advice')}`;
+      const type = alert.severity === 'critical' ? 'error' : 'warning';
       Notification.emit(words, type, { autoClose: 15000 });
     });
     if (settings !== null) {

@@ -5,7 +5,7 @@ import { keyOf } from '../model/attention';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 import { usePanel } from './context';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 
 const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
@@ -20,7 +20,7 @@ export function Alerts(): JSX.Element | null {
     <ul className="jp-GpuPerf-alerts" aria-label={trans.__('Alerts')}>
       {alerts.map(alert => (
         <Notice key={keyOf(alert)} data-alert={alert.code} of={alert}>
-          <p className="jp-GpuPerf-note">{translateSentence(alert.advice)}</p>
+          <p className="jp-GpuPerf-note">{translate(alert, 'advice')}</p>
         </Notice>
       ))}
     </ul>
@@ -39,7 +39,7 @@ export function Notice(
       <div>
         <strong>
           {placeOf(of, live)}
-          {translateSentence(of.summary)}
+          {translate(of, 'summary')}
         </strong>
         {children}
       </div>

@@ -8,7 +8,7 @@ import { CopyButton } from './code';
 import { usePanel } from './context';
 import { pythonsOf, Select } from './form';
 import { Failure } from './refusal';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 import { More, Section } from './section';
 
 type Status = CheckFinding['status'];
@@ -106,28 +106,31 @@ interface ICheckProps {
 
 /** A line that unfolds to what was found, what was expected, why it matters, and what to type. */
 function Check({ check }: ICheckProps): JSX.Element {
-  const { status, found, expected, why, label, fix, then, link } = check;
+  const { status, fix, then, link } = check;
   const rows = [
-    [status === 'unknown' ? trans.__('Not known') : trans.__('Found'), found],
-    [trans.__('Expected'), expected],
-    [trans.__('Why it matters'), why]
+    [
+      status === 'unknown' ? trans.__('Not known') : trans.__('Found'),
+      translate(check, 'found')
+    ],
+    [trans.__('Expected'), translate(check, 'expected')],
+    [trans.__('Why it matters'), translate(check, 'why')]
   ];
   return (
     <details>
       <summary>
         <Sign label={formatStatus(status)}>{SIGNS[status]}</Sign>{' '}
-        {translateSentence(label)}
+        {translate(check, 'label')}
       </summary>
       <dl>
         {rows.map(([name, text]) => (
           <React.Fragment key={name}>
             <dt>{name}</dt>
-            <dd>{translateSentence(text)}</dd>
+            <dd>{text}</dd>
           </React.Fragment>
         ))}
       </dl>
       {fix ? <Fix check={check} /> : null}
-      {then ? <p>{translateSentence(then)}</p> : null}
+      {then ? <p>{translate(check, 'then')}</p> : null}
       <a href={link} target="_blank" rel="noreferrer noopener">
         {trans.__('More about it')}
       </a>

@@ -8,7 +8,7 @@ import { isUrgent } from './alertdot';
 import { Notice } from './alerts';
 import { Code } from './code';
 import { usePanel } from './context';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 import { More, Section } from './section';
 
 /** Why the work is slow; null if there are no findings. Findings that are not problems are folded. */
@@ -94,10 +94,7 @@ function Evidence({ finding }: IFindingProps): JSX.Element {
         ))}
       </dl>
       <p className="jp-GpuPerf-note">
-        {trans.__(
-          'What would refute it: %1',
-          translateSentence(finding.refuted_by)
-        )}
+        {trans.__('What would refute it: %1', translate(finding, 'refuted_by'))}
       </p>
     </div>
   );
@@ -106,7 +103,7 @@ function Evidence({ finding }: IFindingProps): JSX.Element {
 function Fix({ finding }: IFindingProps): JSX.Element {
   return (
     <div data-part="fix">
-      <p>{translateSentence(finding.advice)}</p>
+      <p>{translate(finding, 'advice')}</p>
       {finding.change === null ? null : <Code code={finding.change} />}
     </div>
   );
@@ -117,7 +114,7 @@ function noteOf(finding: Finding): string {
   return [
     finding.cost === null
       ? null
-      : translateSentence(finding.cost).replace(/[.。]$/, ''),
+      : translate(finding, 'cost').replace(/[.。]$/, ''),
     finding.notebook,
     finding.confidence === 'confirmed'
       ? trans.__('confirmed')

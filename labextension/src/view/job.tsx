@@ -6,7 +6,7 @@ import { formatSettings } from './changed';
 import { usePanel } from './context';
 import { Run } from './progress';
 import { Result } from './result';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 
 interface IJobProps {
   readonly job: JobInfo;
@@ -48,5 +48,5 @@ function formatQueue(job: JobInfo, jobs: readonly JobInfo[]): string {
         before.length,
         before.join(', ')
       )
-    : translateSentence(job.progress_message);
+    : translate(job, 'progress_message');
 }

@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { NoDevices } from '../api/generated';
 import { trans } from '../translation';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 
 /** In parts: it wraps between them if the panel is narrow. */
 const REPLAY_COMMAND = [
@@ -18,9 +18,9 @@ export function NoDevice(props: { reason: NoDevices }): JSX.Element {
   return (
     <div className="jp-GpuPerf-absent" data-reason={reason.code}>
       <p>
-        <strong>{translateSentence(reason.message)}</strong>
+        <strong>{translate(reason, 'message')}</strong>
       </p>
-      {reason.hint ? <p>{translateSentence(reason.hint)}</p> : null}
+      {reason.hint ? <p>{translate(reason, 'hint')}</p> : null}
       {reason.code === 'starting' ? null : (
         <p className="jp-GpuPerf-note">
           {trans.__(

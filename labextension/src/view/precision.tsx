@@ -8,7 +8,7 @@ import type {
 import { formatBytes, formatInterval, formatSeconds, plain } from '../format';
 import { trans } from '../translation';
 import { Code } from './code';
-import { translateSentence } from './translate';
+import { translate, translateAll } from './translate';
 
 interface IPrecisionProps {
   readonly profile: PrecisionProfile;
@@ -26,7 +26,7 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
   return (
     <div className="jp-GpuPerf-precision">
       <p>
-        <strong>{translateSentence(profile.sentence)}</strong>
+        <strong>{translate(profile, 'sentence')}</strong>
       </p>
       <table>
         <thead>
@@ -42,11 +42,11 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
       </table>
       <Sentences
         title={trans.__('What keeps it from gaining more')}
-        sentences={profile.why_not_more}
+        sentences={translateAll(profile, 'why_not_more')}
       />
       <Sentences
         title={trans.__('What to try next')}
-        sentences={profile.next_steps}
+        sentences={translateAll(profile, 'next_steps')}
       />
       {profile.code ? (
         <>
@@ -64,7 +64,7 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const breakable = mode.mode.replace('+', '+\u200b'); // a narrow table may wrap there
   const name =
     mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
-  const notes = mode.error ? translateSentence(mode.error) : notesOf(mode);
+  const notes = mode.error ? translate(mode, 'error') : notesOf(mode);
   return (
     <tbody
       data-mode={mode.mode}
@@ -122,7 +122,7 @@ function notesOf(mode: PrecisionMode): string {
   return [
     mode.verdict === 'reference'
       ? trans.__('what the others are held against')
-      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${translateSentence(mode.numbers)}`,
+      : `${SIGNS[mode.verdict ?? ''] ?? ''} ${translate(mode, 'numbers')}`,
     mode.compile_seconds === null
       ? ''
       : trans.__('compiled in %1', plain(formatSeconds(mode.compile_seconds))),
@@ -149,7 +149,7 @@ function Sentences(props: {
       <h4>{title}</h4>
       <ul>
         {sentences.map(each => (
-          <li key={each}>{translateSentence(each)}</li>
+          <li key={each}>{each}</li>
         ))}
       </ul>
     </>

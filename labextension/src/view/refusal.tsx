@@ -2,19 +2,17 @@ import * as React from 'react';
 
 import type { ErrorInfo } from '../api/generated';
 import { trans } from '../translation';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 import { More } from './section';
 
-type IRefused = Pick<ErrorInfo, 'code' | 'message' | 'hint'>;
-
 /** What happened, and what to do. */
-export function formatTrouble({ message, hint }: IRefused): string {
-  return `${translateSentence(message)} ${translateSentence(hint)}`.trim();
+export function formatTrouble(error: ErrorInfo): string {
+  return `${translate(error, 'message')} ${translate(error, 'hint')}`.trim();
 }
 
 /** The same as a line; null without an error. */
 export function Problem(props: {
-  of: IRefused | null;
+  of: ErrorInfo | null;
   role?: 'alert';
 }): JSX.Element | null {
   return props.of ? (
@@ -26,16 +24,16 @@ export function Problem(props: {
 
 /** What went wrong, what to do, and the end of the worker's log; null without an error. */
 export function Failure(props: {
-  error: IRefused | null;
+  error: ErrorInfo | null;
   log?: string;
   role?: 'alert';
 }): JSX.Element | null {
   const { error, log, role } = props;
   return error ? (
     <div className="jp-GpuPerf-failure" data-error={error.code} role={role}>
-      <p>{translateSentence(error.message)}</p>
+      <p>{translate(error, 'message')}</p>
       {error.hint ? (
-        <p className="jp-GpuPerf-note">{translateSentence(error.hint)}</p>
+        <p className="jp-GpuPerf-note">{translate(error, 'hint')}</p>
       ) : null}
       {log?.trim() ? (
         <More title={trans.__('End of the log')}>

@@ -11,7 +11,7 @@ import { Limit } from './limit';
 import { Precision } from './precision';
 import { Roofline } from './roofline';
 import { Rows } from './rows';
-import { translateSentence } from './translate';
+import { translateAll } from './translate';
 import { More } from './section';
 import {
   BaselineComparison,
@@ -64,9 +64,9 @@ export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
 export function Warnings({ of }: { of: BenchmarkResult }): JSX.Element {
   return (
     <>
-      {of.warnings.map(warning => (
+      {translateAll(of, 'warnings').map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
-          {translateSentence(warning)}
+          {warning}
         </p>
       ))}
     </>

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { NAMESPACE } from '../tokens';
+import { NAMESPACE } from '../translation';
 import { usePanel } from './context';
 
 interface ISectionProps {

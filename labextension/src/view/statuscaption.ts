@@ -9,7 +9,7 @@ import { trans } from '../translation';
 import { formatAlerts, formatFindings, isUrgent } from './alertdot';
 import { placeOf } from './alerts';
 import { formatFigure } from './figure';
-import { translateSentence } from './translate';
+import { translate } from './translate';
 import { formatConnection, formatState } from './messages';
 
 /** The status bar's tooltip: what is wrong, each device in a line, and what a click does. */
@@ -36,7 +36,7 @@ function alertLines(live: LiveModel): string[] {
   const alerts = live.alerts.filter(isUrgent);
   const findings = live.attention.findings.filter(isUrgent);
   const lines = (all: readonly (Alert | Finding)[]) =>
-    all.map(each => placeOf(each, live) + translateSentence(each.summary));
+    all.map(each => placeOf(each, live) + translate(each, 'summary'));
   const heads = [formatAlerts(alerts.length), formatFindings(findings.length)];
   return [heads[0], ...lines(alerts), heads[1], ...lines(findings)].filter(
     line => line !== null

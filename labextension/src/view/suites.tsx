@@ -14,7 +14,7 @@ import { usePanel } from './context';
 import { Run } from './progress';
 import { formatTrouble } from './refusal';
 import { Figures, Warnings } from './result';
-import { translateSentence } from './translate';
+import { translate, translateAll } from './translate';
 import { More } from './section';
 import { EnvironmentChanges } from './baselineComparison';
 
@@ -39,7 +39,7 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
       of={suite}
       name={trans.__('Suite')}
       note={`${titles.join(' ⇄ ')} · ${rounds}`}
-      words={translateSentence(suite.progress_message)}
+      words={translate(suite, 'progress_message')}
       onCancel={() => void jobs.cancelSuite(suite.id)}
     >
       {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
@@ -151,7 +151,7 @@ function Comparison(props: {
             data-verdict={each.verdict}
             title={[
               formatSettings(each.parameters),
-              ...each.warnings.map(words => translateSentence(words))
+              ...translateAll(each, 'warnings')
             ]
               .filter(words => words !== '')
               .join('\n')}

@@ -1,67 +1,54 @@
+import type { MessageInfo } from '../api/generated';
 import { trans } from '../translation';
 
-interface IPattern {
-  /** The translator's form: `Memory is nearly full: %1 of %2 GiB.` */
-  readonly template: string;
-  readonly expression: RegExp;
-  /** The placeholders, in the order of their occurrence. */
-  readonly places: readonly number[];
-}
-
-let patterns: readonly IPattern[] = [];
-
-/** Store the templates of the server's sentences, most specific first. */
-export function learnTemplates(templates: readonly string[]): void {
-  patterns = templates.map(patternOf);
-}
+type Described<K extends string, T, M> = { readonly [P in K]?: T | null } & {
+  readonly [P in `${K}_message`]?: M | null;
+};
 
 /**
- * A sentence of the server, in the reader's language. The server writes English, with figures in
- * its sentences. A known sentence is recognised by the text around its figures, which are put into
- * the translation. An unknown sentence is shown unchanged.
+ * A text of the server in the reader's language: `of[name]`, which `of[name + '_message']` describes
+ * if it has figures. What the catalogue lacks stays English.
  */
-export function translateSentence(sentence: string, depth = 0): string {
-  const whole = lookedUp(sentence);
-  if (whole !== sentence || depth > 2) {
-    return whole;
+export function translate<K extends string>(
+  of: Described<K, string, MessageInfo>,
+  name: K
+): string {
+  const described = of[`${name}_message`] as MessageInfo | null | undefined;
+  return described ? filled(described) : lookedUp((of[name] as string) ?? '');
+}
+
+/** Each text of a list; see `translate`. */
+export function translateAll<K extends string>(
+  of: Described<K, readonly string[], readonly (MessageInfo | null)[]>,
+  name: K
+): string[] {
+  const texts = (of[name] ?? []) as readonly string[];
+  const described = of[`${name}_message`] as (MessageInfo | null)[] | undefined;
+  return texts.map((text, i) =>
+    translate({ text, text_message: described?.[i] }, 'text')
+  );
+}
+
+function filled({ template, plural, parameters }: MessageInfo): string {
+  const values = parameters as Record<string, unknown>;
+  const text = plural
+    ? trans._n(template, plural, Number(values.count))
+    : lookedUp(template);
+  return text.replace(/\{\{|\}\}|\{(\w+)\}/g, (field: string, name?: string) =>
+    name === undefined ? field[0] : formatValue(values[name] ?? field)
+  );
+}
+
+function formatValue(value: unknown): string {
+  if (Array.isArray(value)) {
+    return value.map(formatValue).join(trans.__(', '));
   }
-  for (const { template, expression, places } of patterns) {
-    const found = expression.exec(sentence);
-    if (found !== null) {
-      const parts: string[] = [];
-      places.forEach((place, i) => {
-        parts[place - 1] = translateSentence(found[i + 1], depth + 1);
-      });
-      const isSaid = /\p{L}/u.test(template) || !parts.every(isFrom(sentence));
-      return isSaid ? trans.__(template, ...parts) : sentence;
-    }
-  }
-  return sentence;
+  return typeof value === 'object'
+    ? filled(value as MessageInfo)
+    : String(value);
 }
 
-/** Translate a sentence without figures; a `%1` in a path would be mistaken for a placeholder. */
-function lookedUp(sentence: string): string {
-  return sentence === '' || /%\d/.test(sentence)
-    ? sentence
-    : trans.__(sentence);
-}
-
-/** Whether a part is unchanged. */
-function isFrom(sentence: string): (part: string) => boolean {
-  return part => sentence.includes(part);
-}
-
-function patternOf(template: string): IPattern {
-  const places: number[] = [];
-  const source = template
-    .split(/(%\d+)/)
-    .map(part => {
-      if (/^%\d+$/.test(part)) {
-        places.push(Number(part.slice(1)));
-        return '([^]+?)';
-      }
-      return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    })
-    .join('');
-  return { template, places, expression: new RegExp(`^${source}$`) };
+/** A `%1` in a text without parameters, such as a path, would be mistaken for a placeholder. */
+function lookedUp(text: string): string {
+  return text === '' || /%\d/.test(text) ? text : trans.__(text);
 }

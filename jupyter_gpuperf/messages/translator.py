@@ -1,0 +1,63 @@
+"""Messages in the language of a shell or a notebook, from the gettext catalogue."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_gpuperf.messages.message import Message, filled
+
+DOMAIN: Final = "jupyter_gpuperf"
+LOCALES: Final = Path(__file__).parents[1] / "locale"
+VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """Return the language set in the environment, such as ``zh_CN``; ``en`` if there is none."""
+    wanted = next((value for name in VARIABLES if (value := environment.get(name))), "en")
+    # Readers of any Chinese locale are better served by our one catalogue than by English.
+    return "zh_CN" if wanted.startswith("zh") else wanted.split(".")[0]
+
+
+class Translator:
+    """Translates messages into one language; what the catalogue lacks stays English.
+
+    Parameters
+    ----------
+    language
+        As :func:`language_of` returns it.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._catalog = gettext.translation(DOMAIN, LOCALES, [language], fallback=True)
+
+    def __call__(self, text: str) -> str:
+        """Return a message in this language. A plain string is looked up as a whole."""
+        if not isinstance(text, Message):
+            return self._catalog.gettext(text) if text else ""
+        if text.plural is None:
+            template = self._catalog.gettext(text.template)
+        else:
+            count = text.parameters["count"]
+            template = self._catalog.ngettext(text.template, text.plural, count)
+        values = {name: self._value(value) for name, value in text.parameters.items()}
+        return filled(template, values, self._catalog.gettext(", ").join)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._value(each) for each in value]
+        return self(value) if isinstance(value, Message) else value
+
+
+def translated(text: str) -> str:
+    """Return a message in the language of this process's environment."""
+    return _translator(language_of(os.environ))(text)
+
+
+@functools.cache
+def _translator(language: str) -> Translator:
+    return Translator(language)

@@ -1,0 +1,130 @@
+"""The package's messages, for translators and for the pages of the documentation.
+
+As with gettext, a message is recognised by the function that it is passed to: ``Message("…")``, or one of
+:data:`KEYWORDS`. A name stands for each text that its file assigns to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from jupyter_gpuperf.messages.message import without_formats
+
+PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
+ERROR = (1, 2)
+KEYWORDS = {
+    "Message": (0,),
+    **dict.fromkeys(("GpuPerfError", "BadRequest", "NotFound", "Unavailable", "JobFailed"), ERROR),
+    **dict.fromkeys(("fine", "suspect", "broken", "not_known"), (0,)),
+    "warn": (0,),
+    "progress": (1,),
+    **dict.fromkeys(("Line", "Sentence"), (0,)),
+    "Heading": (0, 1),
+    "Items": (0,),
+    "Code": (1,),
+}
+"""Functions, and the positions of the arguments that are messages."""
+NAMED = frozenset(
+    {"message", "hint", "then", "summary", "cost", "advice", "refuted_by", "progress_message"}
+)
+"""Arguments that are messages in every function."""
+PLAIN = NAMED | {"fix", "log_tail", "look"}
+"""Arguments that fill no field of a message."""
+Texts = str | tuple[str, str]
+
+
+def package_messages() -> Iterator[tuple[Texts, str]]:
+    """Yield each message as translators see it, one with a plural as a pair, and its file."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for text in _File(path).messages():
+            yield text, f"{PACKAGE.name}/{path.relative_to(PACKAGE).as_posix()}"
+
+
+def messages_under(path: Path, name: str) -> list[str]:
+    """Return the messages that a file passes as ``name``, such as its advice; … stands for each value."""
+    file = _File(path)
+    given = [node.value for node in ast.walk(file.tree) if _is_named(node, {name})]
+    found = dict.fromkeys(text for each in given for text in file.texts(each, into_functions=True))
+    return [re.sub(r"\{\w+\}", "…", without_formats(text)) for text in found]
+
+
+class _File:
+    """A file's tree, and the values and functions behind its names."""
+
+    def __init__(self, path: Path) -> None:
+        self.tree = ast.parse(path.read_text())
+        self._values: dict[str, list[ast.AST]] = {}
+        self._functions: dict[str, ast.AST] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for name, value in _assigned(targets[0], node.value):
+                    self._values.setdefault(name, []).append(value)
+            elif isinstance(node, ast.FunctionDef):
+                self._functions[node.name] = node
+
+    def messages(self) -> Iterator[Texts]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                name = _name(node.func)
+                if name == "counted" and all(isinstance(a, ast.Constant) for a in node.args):
+                    singular, plural = (without_formats(ast.literal_eval(a)) for a in node.args[:2])
+                    yield singular, plural
+                given = [node.args[i] for i in KEYWORDS.get(name, ()) if i < len(node.args)]
+                given += [each.value for each in node.keywords if _is_named(each, NAMED)]
+                texts = {text for each in given for text in self.texts(each)}
+                if name == "Message" or any(each.arg not in PLAIN for each in node.keywords):
+                    texts = {without_formats(text) for text in texts}
+                yield from sorted(filter(_has_words, texts))
+
+    def texts(
+        self, node: ast.AST, seen: frozenset[str] = frozenset(), *, into_functions: bool = False
+    ) -> Iterator[str]:
+        """Yield each text that an expression can be, or can make a message of."""
+        match node:
+            case ast.Constant(value=str(text)):
+                yield text
+            case ast.IfExp(body=one, orelse=other):
+                yield from self.texts(one, seen, into_functions=into_functions)
+                yield from self.texts(other, seen, into_functions=into_functions)
+            case ast.Name(id=name) if name not in seen:
+                for value in self._values.get(name, []):
+                    yield from self.texts(value, seen | {name}, into_functions=into_functions)
+            case ast.Subscript(value=table):
+                yield from self.texts(table, seen, into_functions=into_functions)
+            case ast.Dict(values=values) if into_functions:
+                for value in values:
+                    yield from self.texts(value, seen, into_functions=into_functions)
+            case ast.Call(func=function, args=[first, *_]) if into_functions and _name(
+                function
+            ) in ("Message", "counted"):
+                yield from self.texts(first, seen)
+            case ast.Call(func=ast.Name(id=name)) if into_functions and name in self._functions:
+                for each in ast.walk(self._functions[name]):
+                    if isinstance(each, ast.Return) and each.value is not None:
+                        yield from self.texts(
+                            each.value, seen | {name}, into_functions=into_functions
+                        )
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for one, its in zip(target.elts, value.elts, strict=True):
+            yield from _assigned(one, its)
+
+
+def _has_words(text: str) -> bool:
+    return re.search(r"[A-Za-z]{2}", re.sub(r"\{\w*\}", "", text)) is not None
+
+
+def _name(function: ast.expr) -> str:
+    return getattr(function, "attr", None) or getattr(function, "id", "")
+
+
+def _is_named(node: ast.AST, names: frozenset[str] | set[str]) -> bool:
+    return isinstance(node, ast.keyword) and node.arg in names

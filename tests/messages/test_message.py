@@ -1,0 +1,105 @@
+"""A message is its English sentence everywhere, and another language's where it is translated."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+
+from jupyter_gpuperf.messages import Message, translator
+from jupyter_gpuperf.messages.translator import Translator, language_of
+
+MEMORY = Message("Memory is nearly full: {used:.1f} of {total:.0f} GiB.", used=78.04, total=80)
+
+
+def test_a_message_is_its_sentence_with_the_values_formatted():
+    assert MEMORY == "Memory is nearly full: 78.0 of 80 GiB."
+    assert json.dumps([MEMORY]) == '["Memory is nearly full: 78.0 of 80 GiB."]'
+    assert Message("{path!r} has {{braces}}", path="a b") == "'a b' has {braces}"
+
+
+def test_translators_see_the_template_without_formats():
+    assert MEMORY.to_dict() == {
+        "template": "Memory is nearly full: {used} of {total} GiB.",
+        "parameters": {"used": "78.0", "total": "80"},
+    }
+
+
+def test_a_field_without_a_parameter_is_an_error_where_it_is_written():
+    with pytest.raises(KeyError):
+        Message("{used} GiB")
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_copies_keep_the_template(again):
+    whole = Message(
+        "{name}: {cause}",
+        name="bf16",
+        cause=Message.counted("{count} try", "{count} tries", count=3),
+    )
+    assert again(whole) == "bf16: 3 tries"
+    assert again(whole).to_dict() == whole.to_dict()
+
+
+@pytest.fixture
+def german(tmp_path, monkeypatch) -> Translator:
+    """A translator with a language of its own, as another package could ship one."""
+    catalog = Catalog(locale="de", domain=translator.DOMAIN)
+    catalog.add(
+        "Memory is nearly full: {used} of {total} GiB.", "Von {total} GiB sind {used} belegt."
+    )
+    catalog.add(
+        ("{count} GPU waits", "{count} GPUs wait"), ("{count} GPU wartet", "{count} GPUs warten")
+    )
+    catalog.add("{name} stopped: {cause}", "{name} hielt an: {cause}")
+    catalog.add("Cause", "Ursache")
+    folder = tmp_path / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / f"{translator.DOMAIN}.mo").open("wb") as file:
+        write_mo(file, catalog)
+    monkeypatch.setattr(translator, "LOCALES", tmp_path)
+    return Translator("de")
+
+
+def test_values_go_where_the_translation_has_them(german):
+    assert german(MEMORY) == german(MEMORY.to_dict()) == "Von 80 GiB sind 78.0 belegt."
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, "1 GPU wartet"), (2, "2 GPUs warten")])
+def test_a_count_takes_the_form_of_the_language(german, count, expected):
+    assert (
+        german(Message.counted("{count} GPU waits", "{count} GPUs wait", count=count)) == expected
+    )
+
+
+def test_a_message_within_a_message_is_translated_with_it(german):
+    whole = Message("{name} stopped: {cause}", name="fp16", cause=MEMORY)
+    assert german(whole) == german(json.loads(json.dumps(whole.to_dict())))
+    assert german(whole) == "fp16 hielt an: Von 80 GiB sind 78.0 belegt."
+
+
+def test_a_label_is_looked_up_and_what_is_not_known_stays_english(german):
+    assert german("Cause") == "Ursache"
+    assert german(Message("Not {what}", what="known")) == "Not known"
+    assert german("") == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh_CN"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "zh_CN"}, "zh_CN"),
+        ({"LANG": "de_DE.UTF-8"}, "de_DE"),
+        ({"LANG": "C.UTF-8"}, "C"),
+    ],
+)
+def test_the_environment_names_the_language(environment, language):
+    assert language_of(environment) == language
+    assert Translator(language)(MEMORY) == MEMORY or language == "zh_CN"
