@@ -16,7 +16,7 @@ from jupyter_gpuperf.sources.reading import LIMITS_SECONDS, SLOW_SECONDS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from server_sentences import said_under
+from package_messages import messages_under
 
 FAMILIES: Final = {
     "activity": "Activity",
@@ -143,7 +143,7 @@ def finding_page(rule: Rule) -> str:
     lines = [f"# {rule.title}: {rule.code}", "", rule.meaning, "", "## What it says", ""]
     if rule.alert:
         lines += [f"The alert `{rule.alert}` tells it at once, in its own words.", ""]
-    lines += [f"- {text}" for text in said_under(path, "summary")]
+    lines += [f"- {text}" for text in messages_under(path, "summary")]
     lines += [
         "",
         f"It needs {linked(rule.needs, '../metrics')}, and looks at {LOOKS_AT[rule.looks_at]}.",
@@ -157,9 +157,9 @@ def finding_page(rule: Rule) -> str:
         for name, value in thresholds_of(rule, module).items()
     ]
     lines += ["", "## What to do", ""]
-    lines += [f"- {text}" for text in said_under(path, "advice")]
+    lines += [f"- {text}" for text in messages_under(path, "advice")]
     lines += ["", "## What would refute it", ""]
-    lines += [f"- {text}" for text in said_under(path, "refuted_by")]
+    lines += [f"- {text}" for text in messages_under(path, "refuted_by")]
     return "\n".join(lines) + "\n"
 
 

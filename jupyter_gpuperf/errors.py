@@ -52,8 +52,8 @@ class GpuPerfError(Exception):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the error that :meth:`to_dict` described."""
-        data = without_messages(data)
-        return cls(*(data.get(name, "") for name in ("code", "message", "hint")))
+        texts = [without_messages(data).get(name, "") for name in ("code", "message", "hint")]
+        return cls(*(text if isinstance(text, str) else str(text) for text in texts))
 
 
 class BadRequest(GpuPerfError):

@@ -47,7 +47,7 @@ def messages_under(path: Path, name: str) -> list[str]:
     """Return the messages that a file passes as ``name``, such as its advice; … stands for each value."""
     file = _File(path)
     given = [node.value for node in ast.walk(file.tree) if _is_named(node, {name})]
-    found = dict.fromkeys(text for each in given for text in file.texts(each, into_functions=True))
+    found = dict.fromkeys(text for each in given for text in file.texts_made(each))
     return [re.sub(r"\{\w+\}", "…", without_formats(text)) for text in found]
 
 
@@ -80,34 +80,39 @@ class _File:
                     texts = {without_formats(text) for text in texts}
                 yield from sorted(filter(_has_words, texts))
 
-    def texts(
-        self, node: ast.AST, seen: frozenset[str] = frozenset(), *, into_functions: bool = False
-    ) -> Iterator[str]:
-        """Yield each text that an expression can be, or can make a message of."""
-        match node:
-            case ast.Constant(value=str(text)):
-                yield text
-            case ast.IfExp(body=one, orelse=other):
-                yield from self.texts(one, seen, into_functions=into_functions)
-                yield from self.texts(other, seen, into_functions=into_functions)
-            case ast.Name(id=name) if name not in seen:
-                for value in self._values.get(name, []):
-                    yield from self.texts(value, seen | {name}, into_functions=into_functions)
-            case ast.Subscript(value=table):
-                yield from self.texts(table, seen, into_functions=into_functions)
-            case ast.Dict(values=values) if into_functions:
-                for value in values:
-                    yield from self.texts(value, seen, into_functions=into_functions)
-            case ast.Call(func=function, args=[first, *_]) if into_functions and _name(
-                function
-            ) in ("Message", "counted"):
-                yield from self.texts(first, seen)
-            case ast.Call(func=ast.Name(id=name)) if into_functions and name in self._functions:
+    def texts(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+        """Yield each text that an expression can be; those in calls of ``Message`` are found by themselves."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        for part, its_seen in self._parts(node, seen):
+            yield from self.texts(part, its_seen)
+
+    def texts_made(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+        """Yield each text that an expression can be or make a message of, in the file's functions too."""
+        yield from self.texts(node)
+        for call in ast.walk(node):
+            name = _name(call.func) if isinstance(call, ast.Call) else ""
+            if name in ("Message", "counted"):
+                yield from self.texts(call.args[0])
+            elif name in self._functions and name not in seen:
                 for each in ast.walk(self._functions[name]):
                     if isinstance(each, ast.Return) and each.value is not None:
-                        yield from self.texts(
-                            each.value, seen | {name}, into_functions=into_functions
-                        )
+                        yield from self.texts_made(each.value, seen | {name})
+        for part, its_seen in self._parts(node, seen):
+            yield from self.texts_made(part, its_seen)
+
+    def _parts(
+        self, node: ast.AST, seen: frozenset[str]
+    ) -> Iterator[tuple[ast.AST, frozenset[str]]]:
+        match node:
+            case ast.IfExp(body=one, orelse=other):
+                yield from ((one, seen), (other, seen))
+            case ast.Dict(values=values):
+                yield from ((value, seen) for value in values)
+            case ast.Subscript(value=table):
+                yield table, seen
+            case ast.Name(id=name) if name not in seen:
+                yield from ((value, seen | {name}) for value in self._values.get(name, []))
 
 
 def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:

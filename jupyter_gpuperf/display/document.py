@@ -206,11 +206,11 @@ def _template(name: str) -> Template:
 
 def text_of(blocks: Iterable[Block]) -> str:
     """Return the blocks as text, indented below a heading."""
-    blocks = _in_language(list(blocks))
-    indent = "  " if isinstance(blocks[0], Heading) else ""
+    shown: list[Block] = _in_language(list(blocks))
+    indent = "  " if isinstance(shown[0], Heading) else ""
     return "\n".join(
         line if isinstance(block, Heading) else f"{indent}{line}".rstrip()
-        for block in blocks
+        for block in shown
         for line in _lines(block)
     )
 

@@ -11,7 +11,7 @@ from jupyter_gpuperf.messages.message import Message
 def with_messages(data: Any) -> Any:
     """Return a copy of plain data, ready for JSON, with ``<name>_message`` beside each message.
 
-    Beside a list of strings stands a list, with ``None`` for each string that is no message.
+    A list of strings is described by a list, with ``None`` for each string that is no message.
     """
     if isinstance(data, Mapping):
         copied = {name: with_messages(value) for name, value in data.items()}
@@ -34,11 +34,15 @@ def without_messages(data: Any) -> Any:
 
 
 def described_message(value: Any) -> Any:
-    """Return what stands beside ``value``: ``None`` if it is no message and holds none."""
+    """Return the description of a message or of a list with messages; ``None`` for all else.
+
+    A message without parameters needs none: its text is looked up as it is.
+    """
     if isinstance(value, Message):
-        return value.to_dict()
-    if isinstance(value, list | tuple) and any(isinstance(each, Message) for each in value):
-        return [each.to_dict() if isinstance(each, Message) else None for each in value]
+        return None if value == value.template else value.to_dict()
+    if isinstance(value, list | tuple):
+        described = [described_message(each) for each in value]
+        return described if any(described) else None
     return None
 
 

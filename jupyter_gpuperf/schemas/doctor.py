@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, WithMessages
 
 CheckStatus = Literal["ok", "warn", "fail", "unknown"]
 
@@ -29,8 +29,8 @@ class CheckFinding(WithMessages, frozen=True, kw_only=True):
     link: str
     seconds: float | None
     """Duration of the check; ``None`` if it did not end."""
-    found_message: MessageInfo | None = None
-    then_message: MessageInfo | None = None
+    found_message: MessageOrUnset = UNSET
+    then_message: MessageOrUnset = UNSET
 
 
 class DoctorReport(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from msgspec import UNSET
+
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, WithMessages
 
 
 class ErrorInfo(WithMessages, frozen=True, kw_only=True):
@@ -11,5 +13,5 @@ class ErrorInfo(WithMessages, frozen=True, kw_only=True):
     code: str
     message: str
     hint: str
-    message_message: MessageInfo | None = None
-    hint_message: MessageInfo | None = None
+    message_message: MessageOrUnset = UNSET
+    hint_message: MessageOrUnset = UNSET

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, WithMessages
 
 
 class Finding(WithMessages, frozen=True, kw_only=True):
@@ -43,10 +43,10 @@ class Finding(WithMessages, frozen=True, kw_only=True):
     """The change as code."""
     alert: str | None = None
     """The code of a current alert about the same problem of this device: shown as an alert, and not twice."""
-    summary_message: MessageInfo | None = None
-    cost_message: MessageInfo | None = None
-    advice_message: MessageInfo | None = None
-    refuted_by_message: MessageInfo | None = None
+    summary_message: MessageOrUnset = UNSET
+    cost_message: MessageOrUnset = UNSET
+    advice_message: MessageOrUnset = UNSET
+    refuted_by_message: MessageOrUnset = UNSET
 
 
 class FindingsChanged(Struct, frozen=True, kw_only=True, tag="findings"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, MessagesOrUnset, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -61,7 +61,7 @@ class BenchmarkResult(WithMessages, frozen=True, kw_only=True, omit_defaults=Tru
     warnings: list[str]
     precision: PrecisionProfile | None = None
     """The result of ``%%amp_profile`` beyond its figures; absent from all other results."""
-    warnings_message: list[MessageInfo | None] | None = None
+    warnings_message: MessagesOrUnset = UNSET
 
 
 class KeptResult(Struct, frozen=True, kw_only=True):
@@ -126,7 +126,7 @@ class JobInfo(WithMessages, frozen=True, kw_only=True):
     """The suite that it belongs to."""
     error: ErrorInfo | None
     log_tail: str
-    progress_message_message: MessageInfo | None = None
+    progress_message_message: MessageOrUnset = UNSET
 
 
 class JobsChanged(Struct, frozen=True, kw_only=True, tag="jobs"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from jupyter_gpuperf.messages.plain_data import described_message, restored_message
 
@@ -21,6 +21,11 @@ class MessageInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The template for any ``count`` but one."""
 
 
+MessageOrUnset = MessageInfo | UnsetType
+"""Absent for a text that is no message, since it is a constant or comes from somewhere else."""
+MessagesOrUnset = list[MessageInfo | None] | UnsetType
+
+
 class WithMessages(Struct, frozen=True, kw_only=True):
     """A struct with ``name_message`` for a string, or list of strings, ``name``.
 
@@ -34,8 +39,8 @@ class WithMessages(Struct, frozen=True, kw_only=True):
             if name == field or name not in self.__struct_fields__:
                 continue
             text, described = getattr(self, name), getattr(self, field)
-            if described is not None and described_message(text) is None:
+            if described is not UNSET and described_message(text) is None:
                 text = restored_message(text, msgspec.to_builtins(described))
                 msgspec.structs.force_setattr(self, name, text)
             # Not what was given: msgspec.structs.replace gives the description of the text before.
-            msgspec.structs.force_setattr(self, field, described_message(text))
+            msgspec.structs.force_setattr(self, field, described_message(text) or UNSET)

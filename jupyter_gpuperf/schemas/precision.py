@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, MessagesOrUnset, WithMessages
 
 NumbersVerdict = Literal["reference", "within", "close", "far", "broken", "unknown"]
 
@@ -37,8 +37,8 @@ class PrecisionMode(WithMessages, frozen=True, kw_only=True):
     """The verdict in words, without a full stop; empty if there is none."""
     error: str
     """Why the mode was not timed, in sentences; empty if it was."""
-    numbers_message: MessageInfo | None = None
-    error_message: MessageInfo | None = None
+    numbers_message: MessageOrUnset = UNSET
+    error_message: MessageOrUnset = UNSET
 
 
 class PrecisionProfile(WithMessages, frozen=True, kw_only=True):
@@ -53,6 +53,6 @@ class PrecisionProfile(WithMessages, frozen=True, kw_only=True):
     next_steps: list[str]
     code: str
     """The cell rewritten for the recommended mode; empty if nothing needs to change."""
-    sentence_message: MessageInfo | None = None
-    why_not_more_message: list[MessageInfo | None] | None = None
-    next_steps_message: list[MessageInfo | None] | None = None
+    sentence_message: MessageOrUnset = UNSET
+    why_not_more_message: MessagesOrUnset = UNSET
+    next_steps_message: MessagesOrUnset = UNSET

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, WithMessages
 
 MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
@@ -199,8 +199,8 @@ class Alert(WithMessages, frozen=True, kw_only=True):
     advice: str
     evidence: dict[str, float | str]
     """The figures that support it; each name contains the unit."""
-    summary_message: MessageInfo | None = None
-    advice_message: MessageInfo | None = None
+    summary_message: MessageOrUnset = UNSET
+    advice_message: MessageOrUnset = UNSET
 
 
 class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.jobs import BenchmarkResult, JobState, ResultSummary, Scalar
-from jupyter_gpuperf.schemas.messages import MessageInfo, WithMessages
+from jupyter_gpuperf.schemas.messages import MessageOrUnset, MessagesOrUnset, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval
 
 SUITE_FORMAT = "gpuperf-suite"
@@ -51,7 +51,7 @@ class FigureChange(WithMessages, frozen=True, kw_only=True):
     """``unknown``: the interval is too wide to conclude that they are the same."""
     warnings: list[str]
     """Disturbances on either side."""
-    warnings_message: list[MessageInfo | None] | None = None
+    warnings_message: MessagesOrUnset = UNSET
 
 
 class EnvironmentChange(Struct, frozen=True, kw_only=True):
@@ -132,7 +132,7 @@ class SuiteInfo(WithMessages, frozen=True, kw_only=True):
     started_seconds: float | None
     ended_seconds: float | None
     error: ErrorInfo | None
-    progress_message_message: MessageInfo | None = None
+    progress_message_message: MessageOrUnset = UNSET
 
 
 class Suites(Struct, frozen=True, kw_only=True):

@@ -11,8 +11,8 @@ import jupyter_gpuperf as gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import shortened
 from jupyter_gpuperf.client.precision_as_result import as_benchmark
-from jupyter_gpuperf.display.language import Words
 from jupyter_gpuperf.magics.amp_profile import MANUAL
+from jupyter_gpuperf.messages.translator import Translator
 from jupyter_gpuperf.precision import advice
 from jupyter_gpuperf.precision.numerics import CLOSE, FAR, WITHIN
 from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
@@ -233,7 +233,7 @@ def found(
 def test_the_answer_is_one_sentence_in_either_language(given, english, chinese):
     sentence = found(**given).sentence
     assert sentence == english
-    assert Words("zh_CN")(sentence) == chinese
+    assert Translator("zh_CN")(sentence) == chinese
 
 
 def test_a_huge_cell_is_told_to_the_panel_without_its_code():

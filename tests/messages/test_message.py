@@ -6,12 +6,14 @@ import copy
 import json
 import pickle
 
+import msgspec
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
-from jupyter_gpuperf.messages import Message, translator
+from jupyter_gpuperf.messages import Message, translator, with_messages, without_messages
 from jupyter_gpuperf.messages.translator import Translator, language_of
+from jupyter_gpuperf.schemas import ErrorInfo, encode
 
 MEMORY = Message("Memory is nearly full: {used:.1f} of {total:.0f} GiB.", used=78.04, total=80)
 
@@ -68,7 +70,7 @@ def german(tmp_path, monkeypatch) -> Translator:
 
 
 def test_values_go_where_the_translation_has_them(german):
-    assert german(MEMORY) == german(MEMORY.to_dict()) == "Von 80 GiB sind 78.0 belegt."
+    assert german(MEMORY) == "Von 80 GiB sind 78.0 belegt."
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, "1 GPU wartet"), (2, "2 GPUs warten")])
@@ -80,7 +82,7 @@ def test_a_count_takes_the_form_of_the_language(german, count, expected):
 
 def test_a_message_within_a_message_is_translated_with_it(german):
     whole = Message("{name} stopped: {cause}", name="fp16", cause=MEMORY)
-    assert german(whole) == german(json.loads(json.dumps(whole.to_dict())))
+    assert german(Message.from_dict(json.loads(json.dumps(whole.to_dict())))) == german(whole)
     assert german(whole) == "fp16 hielt an: Von 80 GiB sind 78.0 belegt."
 
 
@@ -103,3 +105,66 @@ def test_a_label_is_looked_up_and_what_is_not_known_stays_english(german):
 def test_the_environment_names_the_language(environment, language):
     assert language_of(environment) == language
     assert Translator(language)(MEMORY) == MEMORY or language == "zh_CN"
+
+
+def test_a_list_is_joined_and_each_message_in_it_translated(german):
+    whole = Message("<{causes}>", causes=[MEMORY, "disk"])
+    assert whole == f"<{MEMORY}, disk>"
+    assert german(whole) == "<Von 80 GiB sind 78.0 belegt., disk>"
+    assert Message.from_dict(whole.to_dict()).to_dict() == whole.to_dict()
+
+
+def test_plain_data_keeps_messages_beside_their_strings():
+    data = {"a": MEMORY, "list": [MEMORY, "plain"], "deep": [{"b": MEMORY}], "count": 2}
+    plain = with_messages(data)
+    assert plain["a"] == MEMORY and type(plain["a"]) is str
+    assert plain["list_message"] == [MEMORY.to_dict(), None]
+    assert "count_message" not in plain
+    back = without_messages(json.loads(json.dumps(plain)))
+    assert back == data
+    assert back["deep"][0]["b"].to_dict() == back["list"][0].to_dict() == MEMORY.to_dict()
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"template": "Format C:", "parameters": {}},
+        {"template": "{used", "parameters": 5},
+        {"parameters": {}},
+        "text",
+        7,
+        [None],
+        {"template": "{count}", "plural": "{count}s", "parameters": {}},
+    ],
+)
+def test_a_description_of_another_sentence_is_ignored(described):
+    """It may come from a file or a foreign worker; the English string counts."""
+    back = without_messages({"a": "Text", "a_message": described})
+    assert back == {"a": "Text"}
+    assert not isinstance(back["a"], Message)
+
+
+def test_a_template_from_a_file_reaches_into_no_object():
+    described = {"template": "{a.__class__} {a:>99999999999} {a}", "parameters": {"a": "x"}}
+    message = Message.from_dict(described)
+    assert message == "{a.__class__} {a:>99999999999} x"
+
+
+def test_a_struct_carries_its_messages_over_the_wire_and_back():
+    sent = ErrorInfo(code="a", message=MEMORY, hint="Plain.")
+    raw = json.loads(encode(sent))
+    assert raw == {
+        "code": "a",
+        "message": MEMORY,
+        "hint": "Plain.",
+        "message_message": MEMORY.to_dict(),
+    }
+    back = msgspec.json.decode(encode(sent), type=ErrorInfo)
+    assert back.message.to_dict() == MEMORY.to_dict()
+    assert json.loads(encode(back)) == raw
+
+
+def test_a_replaced_text_does_not_keep_the_old_description():
+    sent = ErrorInfo(code="a", message=MEMORY, hint="")
+    changed = msgspec.structs.replace(sent, message="Other.")
+    assert json.loads(encode(changed)) == {"code": "a", "message": "Other.", "hint": ""}

@@ -75,7 +75,7 @@ async def test_history_has_a_column_per_metric_asked_for(get):
 async def test_a_history_that_cannot_be_is_refused(refusal, params, code):
     status, body = await refusal("history", params=params)
     assert (status, body["code"]) == (400, code)
-    assert set(body) == {"code", "message", "hint"}
+    assert set(body) >= {"code", "message", "hint"}
     assert body["hint"]
 
 
@@ -87,7 +87,7 @@ async def test_an_unknown_route_is_refused_in_the_one_shape(refusal):
 async def test_a_wrong_method_is_refused_in_the_one_shape(refusal):
     status, body = await refusal("catalog", method="DELETE")
     assert (status, body["code"]) == (405, "method_not_allowed")
-    assert set(body) == {"code", "message", "hint"}
+    assert set(body) >= {"code", "message", "hint"}
 
 
 async def test_looking_at_a_gpu_does_not_count_as_activity(get, jp_serverapp):

@@ -9,7 +9,7 @@ export interface Wire {}
  */
 export interface Alert {
   advice: string;
-  advice_message?: MessageInfo | null;
+  advice_message?: MessageInfo;
   code: string;
   device: string | null;
   evidence: {
@@ -18,7 +18,7 @@ export interface Alert {
   severity: "critical" | "info" | "warning";
   since_seconds: number;
   summary: string;
-  summary_message?: MessageInfo | null;
+  summary_message?: MessageInfo;
 }
 /**
  * A sentence as template and parameters, for translation.
@@ -95,7 +95,7 @@ export interface BenchmarkResult {
   };
   unit: string;
   warnings: string[];
-  warnings_message?: (MessageInfo | null)[] | null;
+  warnings_message?: (MessageInfo | null)[];
 }
 /**
  * A measured value with its 95 % confidence interval, ``low <= value <= high``.
@@ -118,13 +118,13 @@ export interface PrecisionProfile {
   code: string;
   modes: PrecisionMode[];
   next_steps: string[];
-  next_steps_message?: (MessageInfo | null)[] | null;
+  next_steps_message?: (MessageInfo | null)[];
   now: string | null;
   recommended: string | null;
   sentence: string;
-  sentence_message?: MessageInfo | null;
+  sentence_message?: MessageInfo;
   why_not_more: string[];
-  why_not_more_message?: (MessageInfo | null)[] | null;
+  why_not_more_message?: (MessageInfo | null)[];
 }
 /**
  * One mode; a value that could not be measured is ``None``, and ``error`` has the reason.
@@ -135,10 +135,10 @@ export interface PrecisionProfile {
 export interface PrecisionMode {
   compile_seconds: number | null;
   error: string;
-  error_message?: MessageInfo | null;
+  error_message?: MessageInfo;
   mode: string;
   numbers: string;
-  numbers_message?: MessageInfo | null;
+  numbers_message?: MessageInfo;
   peak_bytes: number | null;
   speedup: Interval | null;
   step_seconds: Interval | null;
@@ -210,7 +210,7 @@ export interface CheckFinding {
   expected: string;
   fix: string;
   found: string;
-  found_message?: MessageInfo | null;
+  found_message?: MessageInfo;
   id: string;
   label: string;
   link: string;
@@ -218,7 +218,7 @@ export interface CheckFinding {
   status: "fail" | "ok" | "unknown" | "warn";
   subject: string;
   then: string;
-  then_message?: MessageInfo | null;
+  then_message?: MessageInfo;
   why: string;
 }
 /**
@@ -421,9 +421,9 @@ export interface Devices {
 export interface NoDevices {
   code: string;
   hint: string;
-  hint_message?: MessageInfo | null;
+  hint_message?: MessageInfo;
   message: string;
-  message_message?: MessageInfo | null;
+  message_message?: MessageInfo;
 }
 /**
  * The set of devices, or the reason why there is none, has changed.
@@ -486,9 +486,9 @@ export interface EnvironmentChange {
 export interface ErrorInfo {
   code: string;
   hint: string;
-  hint_message?: MessageInfo | null;
+  hint_message?: MessageInfo;
   message: string;
-  message_message?: MessageInfo | null;
+  message_message?: MessageInfo;
 }
 /**
  * Body of ``POST training/explain``: the notebook whose next steps to profile.
@@ -518,7 +518,7 @@ export interface FigureChange {
   unit: string;
   verdict: "better" | "same" | "unknown" | "worse";
   warnings: string[];
-  warnings_message?: (MessageInfo | null)[] | null;
+  warnings_message?: (MessageInfo | null)[];
 }
 /**
  * A reason why the work on a device is slow, or about to fail.
@@ -528,13 +528,13 @@ export interface FigureChange {
  */
 export interface Finding {
   advice: string;
-  advice_message?: MessageInfo | null;
+  advice_message?: MessageInfo;
   alert?: string | null;
   change: string | null;
   code: string;
   confidence: "confirmed" | "suspected";
   cost: string | null;
-  cost_message?: MessageInfo | null;
+  cost_message?: MessageInfo;
   device: string | null;
   evidence: {
     [k: string]: number | string;
@@ -544,11 +544,11 @@ export interface Finding {
   notebook: string | null;
   pid: number | null;
   refuted_by: string;
-  refuted_by_message?: MessageInfo | null;
+  refuted_by_message?: MessageInfo;
   severity: "critical" | "info" | "warning";
   since_seconds: number;
   summary: string;
-  summary_message?: MessageInfo | null;
+  summary_message?: MessageInfo;
 }
 /**
  * All current findings; answer of ``GET findings``, sent when one appears or disappears, and once after the
@@ -680,7 +680,7 @@ export interface JobInfo {
     [k: string]: boolean | number | string;
   };
   progress_message: string;
-  progress_message_message?: MessageInfo | null;
+  progress_message_message?: MessageInfo;
   progress_ratio: number;
   remaining_seconds?: number | null;
   result: BenchmarkResult | null;
@@ -914,9 +914,9 @@ export interface SetInterval {
 export interface SocketError {
   code: string;
   hint: string;
-  hint_message?: MessageInfo | null;
+  hint_message?: MessageInfo;
   message: string;
-  message_message?: MessageInfo | null;
+  message_message?: MessageInfo;
   type: "error";
 }
 /**
@@ -957,7 +957,7 @@ export interface SuiteInfo {
   error: ErrorInfo | null;
   id: string;
   progress_message: string;
-  progress_message_message?: MessageInfo | null;
+  progress_message_message?: MessageInfo;
   progress_ratio: number;
   remaining_seconds: number | null;
   rounds: number;
