@@ -117,7 +117,8 @@ def test_a_list_is_joined_and_each_message_in_it_translated(german):
 def test_plain_data_keeps_messages_beside_their_strings():
     data = {"a": MEMORY, "list": [MEMORY, "plain"], "deep": [{"b": MEMORY}], "count": 2}
     plain = with_messages(data)
-    assert plain["a"] == MEMORY and type(plain["a"]) is str
+    assert plain["a"] == MEMORY
+    assert type(plain["a"]) is str
     assert plain["list_message"] == [MEMORY.to_dict(), None]
     assert "count_message" not in plain
     back = without_messages(json.loads(json.dumps(plain)))
