@@ -205,7 +205,7 @@ def take_suite(page: Page, path: Path) -> None:
     form.locator("summary", has_text="benchmarks").click()
     form.get_by_role("button", name="None").click()
     form.get_by_label("pandas").check()
-    form.get_by_role("button", name="Run the suite").click()
+    form.get_by_role("button", name="Run suite").click()
     page.wait_for_function(DONE, arg=1, timeout=400_000)
     page.locator("[data-suite] [data-summary]").wait_for()
     page.locator("[data-suite]").screenshot(path=path)
