@@ -35,10 +35,10 @@ COMPILERS: Final = ("cc", "gcc", "clang")
     ),
 )
 def _dependencies(machine: Machine) -> Outcome:
-    found = conflicts(machine)
-    if found is None:
+    all_conflicts = conflicts(machine)
+    if all_conflicts is None:
         return not_known("This needs packaging or pip; neither is installed.")
-    wrong = [each for each in found if not is_about_torch(each)]
+    wrong = [each for each in all_conflicts if not is_about_torch(each)]
     if not wrong:
         return fine("No conflicts. Packages: {count}.", count=len(versions(machine)))
     # Upgrade the package together with its requirement, so that the two agree.

@@ -96,9 +96,7 @@ def _driver_for_torch(machine: Machine) -> Outcome:
     if lowest is None:
         return not_known("CUDA {cuda} is unknown to this check.", cuda=cuda)
     if numbers(driver) >= numbers(lowest):
-        found = (
-            "PyTorch's CUDA {cuda} is newer than driver {driver}'s, but minor-version compatible."
-        )
+        found = "PyTorch's CUDA {cuda} runs on driver {driver} through minor-version compatibility."
         return fine(found, **values)
     return broken(
         "PyTorch's CUDA {cuda} needs driver {lowest} or newer; this is {driver}.",
@@ -162,9 +160,7 @@ def _compute_capability(machine: Machine) -> Outcome:
             found = "{name} has compute capability {capability}; PyTorch is built for {built_for}."
             return broken(found, fix=fix, **values)
         if support == "ptx":
-            found = (
-                "{name} ({capability}) compiles code at start; PyTorch is built for {built_for}."
-            )
+            found = "{name} ({capability}) must compile at start; PyTorch is built for {built_for}."
             return suspect(found, fix=fix, **values)
     return fine(
         "Compute capability {capabilities}; built for {built_for}.",

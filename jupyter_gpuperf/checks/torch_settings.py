@@ -94,9 +94,7 @@ def _tf32(machine: Machine, is_on: bool) -> Outcome:
         steps = unset(machine, "NVIDIA_TF32_OVERRIDE")
         return suspect("NVIDIA_TF32_OVERRIDE=0 turns TF32 off for all libraries.", **steps)
     if not is_on:
-        found = (
-            "torch.backends.cudnn.allow_tf32 is False: float32 convolutions use no tensor cores."
-        )
+        found = "cudnn.allow_tf32 is False: float32 convolutions use no tensor cores."
         return suspect(found, fix="torch.backends.cudnn.allow_tf32 = True")
     if torch(machine).get("settings", {}).get("matmul_tf32"):
         return fine("On for convolutions and matrix products.")

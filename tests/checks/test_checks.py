@@ -37,7 +37,7 @@ FAULTS = [
     ("driver_for_torch", {"devices": [OLD_DRIVER], "cuda": {"driver": "11.4", "code": 35}}, "fail", "580.65.06 or newer; this is 470.57.02", '"torch<2.8" --index-url https://download.pytorch.org/whl/cu118'),
     ("torch_sees_gpu", {"torch": {"available": False, "warnings": ["CUDA initialization: too old"]}}, "fail", "too old", "torch.zeros(1).cuda()"),
     ("compute_capability", {"torch": {"architectures": ["sm_50", "sm_60", "sm_70"]}}, "fail", "9.0", "/whl/cu130"),
-    ("compute_capability", {"torch": {"architectures": ["sm_80", "compute_80"]}}, "warn", "compiles code at start", "/whl/cu130"),
+    ("compute_capability", {"torch": {"architectures": ["sm_80", "compute_80"]}}, "warn", "must compile at start", "/whl/cu130"),
     ("compute_capability", {"torch": {"architectures": ["sm_90a"]}, "devices": [{"compute_cap": "12.0"}]}, "fail", "12.0", "torch"),
     ("built_on_torch", {"packages": {"torchvision": ("0.20.0", ("torch==2.5.0",))}}, "fail", "needs torch==2.5.0, found 2.11.0+cu130", "install --upgrade torchvision torch"),
     ("built_on_torch", {"failed": {"flash_attn_2_cuda": "undefined symbol: _ZN3c10"}}, "fail", "undefined symbol", "flash_attn_2_cuda"),
