@@ -10,10 +10,11 @@ import types
 import msgspec
 
 from jupyter_gpuperf.checks import CHECKS, Check
-from jupyter_gpuperf.checks.declaration import broken, fine
+from jupyter_gpuperf.checks.declaration import broken, fine, suspect
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
 from jupyter_gpuperf.checks.probes.machine import Machine, run_command
 from jupyter_gpuperf.checks.runner import examine, run_request
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 
 
@@ -21,6 +22,13 @@ def check(name: str, run, seconds: float = 5.0) -> Check:
     return Check(
         name=name, label="l", why="w", expected="e", run=run, link="https://x", seconds=seconds
     )
+
+
+def test_values_fill_both_sentences_of_an_outcome_and_leave_messages_alone():
+    filled = suspect("{mib:.0f} MiB.", then="Of {total} MiB.", mib=1.2, total=8)
+    assert (filled.found, filled.then) == ("1 MiB.", "Of 8 MiB.")
+    message = Message("{name} sets it.", name="{kernel}")
+    assert suspect("{mib} MiB.", then=message, mib=1).then is message
 
 
 def test_a_check_that_raises_or_hangs_is_unknown_and_hides_no_other():
