@@ -120,8 +120,8 @@ def proved(
 
 
 def row(load: Load, call: str, found: ABTestResult, limit_seconds: float, seconds: float) -> str:
-    """Return a row of the table."""
-    told = " (reports too few rounds)" if "too few" in (found.doubt or "") else ""
+    """Return a line of the table."""
+    told = " (too few, it says)" if "too few" in (found.doubt or "") else ""
     steps = " and ".join(map(str, found.steps_per_block.values()))
     low, high = found.speedup["low"], found.speedup["high"]
     return (
