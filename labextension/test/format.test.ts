@@ -5,7 +5,6 @@ import {
   fieldLabelOf,
   formatInterval,
   formatReading,
-  formatSeconds,
   formatShare,
   grouped,
   labelOf,
@@ -33,9 +32,15 @@ test('used and total share the unit of the total', () => {
 });
 
 test('times take the unit that reads best', () => {
-  assert.deepEqual(formatSeconds(1.5), { text: '1.50', unit: 's' });
-  assert.deepEqual(formatSeconds(0.01123), { text: '11.2', unit: 'ms' });
-  assert.deepEqual(formatSeconds(0.0000049), { text: '4.90', unit: 'µs' });
+  assert.deepEqual(formatReading(1.5, 'seconds'), { text: '1.50', unit: 's' });
+  assert.deepEqual(formatReading(0.01123, 'seconds'), {
+    text: '11.2',
+    unit: 'ms'
+  });
+  assert.deepEqual(formatReading(0.0000049, 'seconds'), {
+    text: '4.90',
+    unit: 'µs'
+  });
 });
 
 test('an interval is in the unit of its value', () => {

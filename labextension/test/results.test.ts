@@ -103,10 +103,7 @@ test('a change is described in the direction that a reader expects', () => {
   assert.equal(formatChange(fell), '3.00 % slower');
   const memory = { ...change, figure: 'peak_bytes' };
   assert.equal(formatChange(memory), '3.10 % more');
-  assert.equal(
-    formatChange({ ...change, verdict: 'same' }),
-    'no difference detected'
-  );
+  assert.equal(formatChange({ ...change, verdict: 'same' }), 'no difference');
   assert.equal(formatChange({ ...change, verdict: 'unknown' }), 'inconclusive');
 });
 

@@ -16,7 +16,7 @@ export function formatChange({
   verdict
 }: FigureChange): string {
   if (verdict === 'same') {
-    return trans.__('no difference detected');
+    return trans.__('no difference');
   }
   if (verdict === 'unknown') {
     return trans.__('inconclusive');
