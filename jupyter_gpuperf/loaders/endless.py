@@ -38,11 +38,12 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
     if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
         return None, given
-    message = Message(
-        "A {name} is neither a torch DataLoader nor a data set.", name=type(given).__name__
+    raise BadRequest(
+        "not_a_loader",
+        "A {type} is neither a torch DataLoader nor a dataset.",
+        "Pass a DataLoader, or a dataset with __getitem__ and __len__.",
+        type=type(given).__name__,
     )
-    hint = "Name a DataLoader of this notebook, or a data set with __getitem__ and __len__."
-    raise BadRequest("not_a_loader", message, hint)
 
 
 def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,12 +147,12 @@ def rebatched(loader: Any, batch_size: int) -> Any:
     if batch_size == batch_size_of(loader):
         return own
     if type(own) is not BatchSampler:
-        decides = "data set" if own is None else type(own).__name__
-        message = Message(
-            "This loader's {decides} decides the size of its batches.", decides=decides
+        raise BadRequest(
+            "batch_size_is_fixed",
+            "This loader's {owner} sets the batch size.",
+            "Omit --batch-size, or create a loader with the other size.",
+            owner=Message("dataset") if own is None else type(own).__name__,
         )
-        hint = "Leave --batch-size out, or make a loader with the other size."
-        raise BadRequest("batch_size_is_fixed", message, hint)
     return BatchSampler(own.sampler, batch_size, own.drop_last)
 
 

@@ -31,13 +31,13 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown or not settings:
-        message = (
-            Message("{unknown!r} can't be tried.", unknown=unknown[0])
-            if unknown
-            else "There is no setting to try."
+        raise BadRequest(
+            "unknown_setting",
+            "{names!r} can't be changed." if unknown else "There is no setting to try.",
+            "Choose from {settings}.",
+            names=unknown,
+            settings=SETTINGS,
         )
-        hint = Message("Give some of {settings}.", settings=", ".join(SETTINGS))
-        raise BadRequest("unknown_setting", message, hint)
     kind = type(loader)
     return rebuilt(loader, settings, lambda dataset, **others: kind(dataset, **others))
 
@@ -63,7 +63,7 @@ def rebuilt(
 
     kind = type(loader)
     if DataLoader not in kind.__mro__:  # Accelerate's loaders claim to be one
-        raise _not_rebuildable(loader, "it is no DataLoader itself")
+        raise _not_rebuildable(loader, Message("it is not a DataLoader itself"))
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
     taken = {name: merged[name] for name in merged if name in known or name == "dataset"}
     tries = [arguments := fitting(taken)]
@@ -76,7 +76,7 @@ def rebuilt(
                 made = make(**each)
             reason = difference(loader, made, changes, draws=draws)
         except Exception as error:  # the class's own code  # noqa: BLE001
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}".rstrip(".")
         if not reason:
             return made
     raise _not_rebuildable(loader, reason)
@@ -85,10 +85,10 @@ def rebuilt(
 def _not_rebuildable(loader: Any, reason: str) -> BadRequest:
     return BadRequest(
         "not_rebuildable",
-        "A {name} can't be built anew from its settings: {value}.",
-        "Set them where the loader is made, before anything wraps or prepares it.",
-        name=type(loader).__name__,
-        value=reason.rstrip("."),
+        "A {type} can't be rebuilt from its settings: {reason}.",
+        "Set them where the loader is created, before anything wraps it.",
+        type=type(loader).__name__,
+        reason=reason,
     )
 
 

@@ -141,9 +141,9 @@ class Subject:
             own_init = options.get("worker_init_fn")
             method = setting.start_method or default_start_method()
             if method != "fork":
-                data = cloudpickled(self.dataset, "data set")
+                data = cloudpickled(self.dataset, "dataset")
                 options["dataset"] = of_kind(data, is_stream=self.is_stream)
-                options["collate_fn"] = cloudpickled(self.collate_function(), "collate function")
+                options["collate_fn"] = cloudpickled(self.collate_function(), "collate_fn")
                 own_init = cloudpickled(own_init, "worker_init_fn")
             options |= {
                 "multiprocessing_context": noting_context(method, processes),

@@ -73,7 +73,7 @@ def measure_loader(
 def _start_seconds(
     loader: torch.utils.data.DataLoader[Any], progress: Callable[[float, str], object], number: int
 ) -> float:
-    progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
+    progress(0.05 + 0.05 * number / STARTS, "Timing the start-up of the workers")
     began = time.perf_counter()
     batches = iter(loader)  # keep a reference: the workers must end after the time is taken
     if next(batches, NOTHING) is NOTHING:
@@ -99,7 +99,7 @@ def _time_blocks(
         lambda: batches.seconds_each(block_batches),
         lambda ratio, blocks: progress(
             0.1 + 0.9 * ratio,
-            Message("{blocks:.1f} ms a batch so far", blocks=1000 * sum(blocks) / len(blocks)),
+            Message("{ms:.1f} ms per batch so far", ms=1000 * sum(blocks) / len(blocks)),
         ),
     )
     return rule
@@ -218,7 +218,7 @@ def too_short(needed: int) -> BadRequest:
     """Return the refusal for data that ends before ``needed`` batches."""
     return BadRequest(
         "data_too_short",
-        "The data ends before {needed} batches have come: too few to time.",
-        "Ask for fewer workers or a smaller batch, or give it more data.",
-        needed=needed,
+        "The data has fewer than {count} batches: too few to time.",
+        "Use fewer workers, a smaller batch or more data.",
+        count=needed,
     )

@@ -13,12 +13,12 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
+from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.clock import A_PAUSE, Given, IteratorClock, LoaderClock
 from jupyter_gpuperf.loops.events import EventLane, device_in_use, never_give_back
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 T = TypeVar("T")
@@ -83,11 +83,12 @@ class Watching:
         if isinstance(loader, (TimedIterable, TimedIterator)):
             return loader
         if not isinstance(loader, Iterable):
-            message = Message(
-                "A {name} can't be watched: it can't be iterated.", name=type(loader).__name__
+            raise BadRequest(
+                "not_a_loader",
+                "A {type} can't be watched: it can't be iterated.",
+                "Pass the DataLoader itself.",
+                type=type(loader).__name__,
             )
-            hint = "Give the DataLoader itself."
-            raise BadRequest("not_a_loader", message, hint)
         return cast("T", self._wrap(loader))
 
     def stop(self) -> None:
@@ -188,7 +189,7 @@ class Watching:
             id=0,
             name=self.name_of(sampler) or f"DataLoader({type(iterator._dataset).__name__})",
             batch_size=_whole(getattr(sampler, "batch_size", None)),
-            batches_per_epoch=_length_of(iterator),
+            batches_per_epoch=length_of(iterator),
             num_workers=_whole(getattr(iterator, "_num_workers", None)) or 0,
             prefetch_factor=_whole(getattr(iterator, "_prefetch_factor", None)),
             pin_memory=bool(getattr(iterator, "_pin_memory", False)),
@@ -199,7 +200,7 @@ class Watching:
         info = WatchedLoader(
             id=0,
             name=self.name_of(loader) or type(loader).__name__,
-            batches_per_epoch=_length_of(loader),
+            batches_per_epoch=length_of(loader),
         )
         clock = LoaderClock(self._numbered(info), self.given)
         self._wrapped.append(clock)
@@ -251,10 +252,3 @@ def _reference(thing: Any) -> Callable[[], Any]:
 
 def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _length_of(loader: Any) -> int | None:
-    try:
-        return len(loader)
-    except Exception:  # noqa: BLE001  (a sampler's own length may raise anything)
-        return None

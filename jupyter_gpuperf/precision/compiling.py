@@ -33,9 +33,11 @@ class Compilation:
             and next(module.parameters(), None) is not None
         ]
         if not self._modules:
-            message = "The cell uses no model that is not compiled already."
-            hint = "Give the model a name in the notebook."
-            raise Unavailable("nothing_to_compile", message, hint)
+            raise Unavailable(
+                "nothing_to_compile",
+                "The cell uses no model that could be compiled.",
+                "Bind the uncompiled model to a variable in the notebook.",
+            )
         self._compiled: list[tuple[Any, Any]] = []
 
     def begin(self) -> None:
