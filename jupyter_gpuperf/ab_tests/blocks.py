@@ -52,11 +52,7 @@ class Endless:
             self._epoch = iter(self._loader)
             batch = next(self._epoch, _NOTHING)
         if batch is _NOTHING:
-            raise BadRequest(
-                "empty_loader",
-                "The loader returned no batch.",
-                "Check its dataset.",
-            )
+            raise BadRequest("empty_loader", "The loader returned no batch.", "Check its dataset.")
         self._each(batch)
         return batch
 

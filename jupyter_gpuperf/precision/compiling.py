@@ -26,12 +26,8 @@ class Compilation:
     def __init__(self, session: Session) -> None:
         check_compiler(session.torch, session.device)
         self._session = session
-        self._modules = [
-            module
-            for _, module in session.models_used()
-            if type(module).__name__ != "OptimizedModule"
-            and next(module.parameters(), None) is not None
-        ]
+        models = [module for _, module in session.models_used()]
+        self._modules = [each for each in models if type(each).__name__ != "OptimizedModule"]
         if not self._modules:
             raise Unavailable(
                 "nothing_to_compile",

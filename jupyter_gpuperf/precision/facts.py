@@ -43,9 +43,7 @@ def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
         "loads": any(isinstance(each, torch.utils.data.DataLoader) for each in used),
         "compiled": compiled,
         "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),
-        "model_names": [
-            path for path, module in roots if next(module.parameters(), None) is not None
-        ],
+        "model_names": [path for path, _ in roots],
     }
 
 

@@ -10,7 +10,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.messages import Message
@@ -70,8 +70,7 @@ class Floors:
 
     def to_dict(self) -> dict[str, float]:
         """Return the floors as plain data."""
-        names = ("repeat", "seed", "step", "gradient_repeat")
-        return {name: getattr(self, name) for name in names}
+        return {name: value for name, value in asdict(self).items() if name != "is_random"}
 
 
 def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:

@@ -222,12 +222,13 @@ class Session:
         return frozenset() if code is None else mentioned(code, self.subject.namespace)
 
     def models_used(self) -> list[tuple[str, Any]]:
-        """Return path and model of each model that the cell names and that is not part of another one."""
+        """Return path and model of each model that has parameters, is named by the cell, and is no part of another one."""
         used = self.names_used()
         return [
             (path, module)
             for path, module in self.before.reached.root_modules()
             if not used or path.partition(".")[0].partition("[")[0] in used
+            if next(module.parameters(), None) is not None
         ]
 
     def not_restored(self) -> list[str]:

@@ -139,10 +139,7 @@ def content_of(cell: types.CellType) -> Any:
 
 def plain_kind(value: object) -> Any:
     """Return the built-in type of a container; ``None`` for anything else."""
-    kind = type(value)
-    return (
-        kind if kind in PLAIN else next((each for each in PLAIN if isinstance(value, each)), None)
-    )
+    return next((each for each in PLAIN if isinstance(value, each)), None)
 
 
 def _members(container: Any) -> Any:

@@ -109,7 +109,7 @@ class _Tensor:
 
     def restore_place(self) -> None:
         tensor, alias = self.tensor, self.alias
-        if not _same_place(tensor, alias):
+        if _place(tensor) != _place(alias):
             tensor.data = alias.detach()
         if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
             tensor.requires_grad_(self.requires_grad)
@@ -123,7 +123,7 @@ class _Tensor:
                 self.tensor.grad = self.gradient_itself
             return
         is_there = now is not None and is_plain(now) and now.data_ptr() == self.gradient_address
-        if is_there and _same_shape(now, self.gradient):
+        if is_there and _layout(now) == _layout(self.gradient):
             now.detach().copy_(self.gradient)
         else:
             self.tensor.grad = self.gradient.to(self.alias.device, copy=True)
@@ -165,17 +165,11 @@ def copy_of(held: Any, *, on_host: bool) -> Any:
     return held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 
 
-def _same_place(tensor: Any, alias: Any) -> bool:
-    return bool(
-        tensor.dtype == alias.dtype
-        and tensor.device == alias.device
-        and _same_shape(tensor, alias)
-        and tensor.storage_offset() == alias.storage_offset()
-        and tensor.untyped_storage().data_ptr() == alias.untyped_storage().data_ptr()
-    )
+def _place(tensor: Any) -> tuple[object, ...]:
+    """Return where a tensor's elements are: equal for two views of the same elements."""
+    address = tensor.untyped_storage().data_ptr()
+    return *_layout(tensor), tensor.device, tensor.storage_offset(), address
 
 
-def _same_shape(one: Any, other: Any) -> bool:
-    return bool(
-        one.shape == other.shape and one.stride() == other.stride() and one.dtype == other.dtype
-    )
+def _layout(tensor: Any) -> tuple[object, ...]:
+    return tensor.dtype, tensor.shape, tensor.stride()
