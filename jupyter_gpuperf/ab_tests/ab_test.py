@@ -255,9 +255,9 @@ def _joined(first: str | None, second: str) -> str:
     return Message("{first} {second}", first=first, second=second) if first else second
 
 
-def _of_the_step(found: Iterable[tuple[str, Any]]) -> list[Any]:
+def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
     """Return the objects that were not found through a loader, whose transforms may contain models too."""
-    return [each for path, each in found if not path.startswith(LOADERS)]
+    return [each for path, each in reached if not path.startswith(LOADERS)]
 
 
 def _unwrapped(loader: Any) -> Any:

@@ -14,7 +14,7 @@ from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 
 
-def kept(profile: Profile, options: Options) -> Finished:
+def store_profile(profile: Profile, options: Options) -> Finished:
     """Store a profile among the benchmark results; if that fails, add the warning to the profile, too."""
     result = msgspec.convert(as_benchmark(profile, options), BenchmarkResult)
     finished = keep_result(result)

@@ -94,14 +94,14 @@ def loader_like(
     """
     from torch.utils.data import DataLoader
 
-    found = endless_arguments(*loader_and_data(subject), settings["batch_size"])
-    found |= {
+    arguments = endless_arguments(*loader_and_data(subject), settings["batch_size"])
+    arguments |= {
         "num_workers": settings["workers"],
         "prefetch_factor": settings["prefetch_factor"],
         "pin_memory": settings["pin_memory"],
-        "timeout": found.get("timeout") or hang_seconds,
+        "timeout": arguments.get("timeout") or hang_seconds,
     }
-    return DataLoader(**fitting(found))
+    return DataLoader(**fitting(arguments))
 
 
 def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]:
@@ -115,22 +115,22 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
     from torch.utils.data import BatchSampler, IterableDataset, RandomSampler
 
     batches = None if own is None else rebatched(own, batch_size)
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         name: value for name in KEPT if (value := getattr(own, name, None)) not in (None, "")
     }
     generators = Generators()
-    found |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
+    arguments |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
     if isinstance(dataset, IterableDataset):
         drops = bool(batch_size) and getattr(own, "drop_last", False)
-        return found | {"batch_size": batch_size or None, "drop_last": drops}
+        return arguments | {"batch_size": batch_size or None, "drop_last": drops}
     if own is None:
         batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
     elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
         sampler = Again(copied(own.sampler, dataset, generators))
-        return found | {"sampler": sampler, "batch_size": None}
+        return arguments | {"sampler": sampler, "batch_size": None}
     else:
         batches = copied(batches, dataset, generators)
-    return found | {"batch_sampler": Again(batches)}
+    return arguments | {"batch_sampler": Again(batches)}
 
 
 def rebatched(loader: Any, batch_size: int) -> Any:

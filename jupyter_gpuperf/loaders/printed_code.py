@@ -157,8 +157,8 @@ class _Writer:
     def _reference(self, attribute: str, value: Any) -> str:
         if isinstance(value, PLAIN):
             return repr(value)
-        if found := self._named(value):
-            return found
+        if name := self._named(value):
+            return name
         is_plain = isinstance(value, (list, tuple)) and all(
             isinstance(each, PLAIN) for each in value
         )
@@ -170,8 +170,8 @@ class _Writer:
 
     def _named(self, value: Any) -> str | None:
         """Return the name of the variable that holds a value; ``None`` without one."""
-        found = (name for name, each in self._names.items() if each is value)
-        return next((each for each in found if not each.startswith("_")), None)
+        names = (name for name, each in self._names.items() if each is value)
+        return next((name for name in names if not name.startswith("_")), None)
 
 
 def _value(expression: str, scope: dict[str, Any]) -> Any:

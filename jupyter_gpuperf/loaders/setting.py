@@ -83,13 +83,13 @@ class Setting:
 
     def words(self) -> str:
         """Return the setting as text: ``4 workers, prefetch 3, pinned``."""
+        count, prefetch = self.num_workers, self.prefetch_factor
         workers = Message("no workers")
-        if count := self.num_workers:
+        if count:
             workers = Message.counted("{count} worker", "{count} workers", count=count)
         parts = {
             workers: True,
-            Message("prefetch {count}", count=self.prefetch_factor): count
-            and self.prefetch_factor != 2,
+            Message("prefetch {count}", count=prefetch): count and prefetch != 2,
             Message("pinned"): self.pin_memory,
             Message("persistent"): self.persistent_workers,
             Message("in any order"): not self.in_order,

@@ -127,13 +127,13 @@ def explained(
 
 def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Merge spans that touch or overlap, and return them in order."""
-    found: list[tuple[float, float]] = []
+    merged: list[tuple[float, float]] = []
     for began, ended in sorted(spans):
-        if found and began <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], ended))
+        if merged and began <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], ended))
         else:
-            found.append((began, ended))
-    return found
+            merged.append((began, ended))
+    return merged
 
 
 def _between(

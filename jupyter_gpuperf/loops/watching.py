@@ -156,8 +156,8 @@ class Watching:
         return fresh
 
     def _grad_enabled(self) -> Callable[[], bool]:
-        found = getattr(self.torch(), "is_grad_enabled", None)
-        return (lambda: True) if found is None else found
+        enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
+        return enabled
 
     def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
         reference, clock = self._clocks.get(id(sampler), (lambda: None, None))

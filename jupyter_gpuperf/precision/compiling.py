@@ -63,14 +63,14 @@ class Compilation:
             first = session.timed_run()
             graphs = counts().get("graphs")
             later = [session.timed_run() for _ in range(SETTLING_RUNS)]
-            found = counts()
+            totals = counts()
         variant.run_seconds = fastest = min(later)
         return {
             "compile_seconds": max(0.0, first - fastest)
             + sum(each - fastest for each in later if each > 3 * fastest),
-            "graphs": found.get("graphs"),
-            "graph_breaks": found.get("breaks"),
-            "recompilations": None if graphs is None else found["graphs"] - graphs,
+            "graphs": totals.get("graphs"),
+            "graph_breaks": totals.get("breaks"),
+            "recompilations": None if graphs is None else totals["graphs"] - graphs,
         }
 
 

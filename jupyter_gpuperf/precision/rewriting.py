@@ -83,10 +83,9 @@ def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], b
 def _forward_of(source: str, is_forward: Callable[[ast.stmt], bool]) -> Forward | None:
     tree = _parsed(source)
     for node in ast.walk(tree) if tree else ():
-        for field in ("body", "orelse"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list) and (found := _before_backward(statements, is_forward)):
-                return found
+        for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
+            if isinstance(block, list) and (forward := _before_backward(block, is_forward)):
+                return forward
     return None
 
 

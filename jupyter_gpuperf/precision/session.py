@@ -96,9 +96,7 @@ class Session:
         self.before = self._taken()
         if self.before.on_host:
             self.warnings.append(
-                Message(
-                    "The state needs over half of the free GPU memory: kept on the host, slower to restore."
-                )
+                Message("State exceeds half of the free GPU memory: kept on the host (slower).")
             )
         if self.before.reached.sharded:
             path, module = self.before.reached.sharded[0]

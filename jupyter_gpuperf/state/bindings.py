@@ -119,14 +119,14 @@ def attributes_of(value: Any) -> dict[str, Any]:
     if isinstance(value, type):
         own = vars(value).items()
         return {name: each for name, each in own if not re.fullmatch("__.*__", name)}
-    found: dict[str, Any] = dict(getattr(value, "__dict__", {}))
+    attributes: dict[str, Any] = dict(getattr(value, "__dict__", {}))
     for owner in type(value).__mro__:
         if "__slots__" in vars(owner):
             for name, place in vars(owner).items():
                 if isinstance(place, types.MemberDescriptorType):
                     with contextlib.suppress(AttributeError):
-                        found[name] = place.__get__(value)
-    return found
+                        attributes[name] = place.__get__(value)
+    return attributes
 
 
 def content_of(cell: types.CellType) -> Any:

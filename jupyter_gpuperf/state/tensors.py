@@ -48,10 +48,10 @@ class Tensors:
 
     def _keep(self, path: str, tensor: Any, *, copied: bool) -> None:
         alias = tensor.detach()
-        kept = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
+        saved = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
         if tensor.is_leaf or tensor.retains_grad:
-            kept.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
-        self._tensors.append(kept)
+            saved.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
+        self._tensors.append(saved)
         if place_of(tensor) not in self._storages and alias.untyped_storage().nbytes():
             storage = _Storage(self._torch, path, alias, copied=copied, on_host=self._on_host)
             self._storages[place_of(tensor)] = storage
@@ -60,11 +60,13 @@ class Tensors:
         """Keep a sparse tensor, or this process's part of a distributed one, with torch's own copy."""
         gradient = tensor.grad if tensor.is_leaf else None
         try:
-            kept = [None if each is None else each.detach().clone() for each in (tensor, gradient)]
+            copies = [
+                None if each is None else each.detach().clone() for each in (tensor, gradient)
+            ]
         except (RuntimeError, NotImplementedError):
             self._not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
             return
-        self._others.append((tensor, *kept))
+        self._others.append((tensor, *copies))
 
     def restore(self) -> None:
         """Restore the contents, places and gradients of all tensors."""
@@ -75,8 +77,8 @@ class Tensors:
                 storage.restore()
             for each in self._tensors:
                 each.restore_gradient()
-            for tensor, kept, gradient in self._others:
-                tensor.copy_(kept)
+            for tensor, content, gradient in self._others:
+                tensor.copy_(content)
                 if tensor.is_leaf:
                     tensor.grad = None if gradient is None else gradient.clone()
 

@@ -126,7 +126,7 @@ def test_the_panel_gives_the_code_and_says_what_is_wrong_with_a_mode(open_page, 
     expect(job.locator("[data-recommended=true]")).to_have_attribute("data-mode", "bf16")
     expect(job.locator("[data-mode=tf32] th")).to_contain_text(re.compile(r"tf32 \(now\)22\.4 GiB"))
     failed = job.locator("[data-mode=fp16]")
-    expect(failed).to_contain_text("Memory ran out in this mode.")
+    expect(failed).to_contain_text("Out of memory in this mode.")
     expect(failed.locator("td").first).to_have_text("–")
     compiled = job.locator("[data-mode='bf16+compile'] [data-verdict=far]")
     expect(compiled).to_contain_text("compiled in 41.3 s · the scaler skipped 2 steps")
