@@ -116,11 +116,8 @@ def counting(torch: Any) -> Iterator[Census]:
     census = Census()
 
     def see(function: Any, args: Any, kwargs: Any, result: Any) -> None:
-        inputs = [
-            each
-            for each in tree_leaves((args, kwargs))
-            if isinstance(each, torch.Tensor) and each.is_floating_point()
-        ]
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        inputs = [each for each in tensors if each.is_floating_point()]
         name = function.overloadpacket.__name__
         if not inputs or name in VIEWS:
             return

@@ -50,14 +50,12 @@ def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
 def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:
     names = []
     for name, module in root.named_modules():
-        if isinstance(module, torch.nn.Linear):
-            sizes = (module.in_features, module.out_features)
-        elif isinstance(module, torch.nn.Conv2d):
-            sizes = (module.in_channels, module.out_channels)
-        else:
-            continue
-        if any(size % MULTIPLE for size in sizes):
-            names.append(f"{path}.{name}".rstrip(".") + f" ({sizes[0]}→{sizes[1]})")
+        match module:
+            case (
+                torch.nn.Linear(in_features=size_in, out_features=size_out)
+                | torch.nn.Conv2d(in_channels=size_in, out_channels=size_out)
+            ) if size_in % MULTIPLE or size_out % MULTIPLE:
+                names.append(f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})")
     return names
 
 

@@ -171,7 +171,7 @@ def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
         if scaling is not None:
             raise GpuPerfError(
                 "grad_without_scaler",
-                "fp16 was not measured: gradients of torch.autograd.grad can't be scaled from outside.",
+                "fp16 not measured: torch.autograd.grad needs the cell's own scaler.",
                 "Use your own torch.amp.GradScaler.",
             )
         with outside():

@@ -93,6 +93,4 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile in the documented form, as new plain data."""
-        data = asdict(self)
-        del data["cell"]
-        return data
+        return {name: value for name, value in asdict(self).items() if name != "cell"}

@@ -57,8 +57,8 @@ class Scaling:
         if self._unscaled:
             raise GpuPerfError(
                 "clipped_and_accumulated",
-                "fp16 was not measured: the cell clips accumulated gradients.",
-                "Use your own torch.amp.GradScaler, with scaler.unscale_(optimizer) before clipping.",
+                "fp16 not measured: the cell clips accumulated gradients.",
+                "Use your own GradScaler, and scaler.unscale_(optimizer) before clipping.",
             )
         return self._scaler.scale(tensors)
 
