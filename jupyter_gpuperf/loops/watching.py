@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -54,7 +55,7 @@ class Watching:
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
         self._wrapped: list[LoaderClock] = []
-        self._numbers = 0
+        self._ids = itertools.count(1)
 
     @property
     def clocks(self) -> list[LoaderClock]:
@@ -163,9 +164,10 @@ class Watching:
         reference, clock = self._clocks.get(id(sampler), (lambda: None, None))
         info = self._described(iterator, sampler)
         if clock is None or reference() is not sampler:
-            clock = self._of_before(info) or LoaderClock(self._numbered(info), self.given)
+            clock = self._of_before(info) or LoaderClock(info, self.given)
             arguments = self.arguments_of(info.name)
-            clock.info = msgspec.structs.replace(clock.info, arguments=arguments)
+            own_id = clock.info.id or next(self._ids)
+            clock.info = msgspec.structs.replace(clock.info, id=own_id, arguments=arguments)
             self._clocks[id(sampler)] = (_reference(sampler), clock)
             while len(self._clocks) > MOST_LOADERS:
                 self._clocks.pop(next(iter(self._clocks)))
@@ -179,10 +181,6 @@ class Watching:
                 del self._clocks[key]
                 return clock
         return None
-
-    def _numbered(self, info: WatchedLoader) -> WatchedLoader:
-        self._numbers += 1
-        return msgspec.structs.replace(info, id=self._numbers)
 
     def _described(self, iterator: Any, sampler: Any) -> WatchedLoader:
         return WatchedLoader(
@@ -198,11 +196,11 @@ class Watching:
 
     def _wrap(self, loader: Any) -> Any:
         info = WatchedLoader(
-            id=0,
+            id=next(self._ids),
             name=self.name_of(loader) or type(loader).__name__,
             batches_per_epoch=length_of(loader),
         )
-        clock = LoaderClock(self._numbered(info), self.given)
+        clock = LoaderClock(info, self.given)
         self._wrapped.append(clock)
         del self._wrapped[:-MOST_LOADERS]
 
