@@ -136,7 +136,7 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
         if (more := len(layers) - MOST_NAMED) > 0:
             layers = [*layers[:MOST_NAMED], Message("{count} more", count=more)]
         reasons.append(
-            Message("Sizes that are no multiples of 8 slow tensor cores: {layers}.", layers=layers)
+            Message("Sizes that are not multiples of 8 slow tensor cores: {layers}.", layers=layers)
         )
     if facts.get("loads"):
         reasons.append(Message("All times include the DataLoader, which no mode makes faster."))
