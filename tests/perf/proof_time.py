@@ -121,7 +121,7 @@ def proved(
 
 def row(load: Load, call: str, found: ABTestResult, limit_seconds: float, seconds: float) -> str:
     """Return a line of the table."""
-    told = " (too few, it says)" if "too few" in (found.doubt or "") else ""
+    told = " (too short, it says)" if "too short" in (found.doubt or "") else ""
     steps = " and ".join(map(str, found.steps_per_block.values()))
     low, high = found.speedup["low"], found.speedup["high"]
     return (
