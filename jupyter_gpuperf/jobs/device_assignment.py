@@ -75,20 +75,16 @@ def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
 def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
-        known_devices = [each.uuid for each in devices] or ["none"]
+        all_known = [each.uuid for each in devices] or [Message("none")]
         message, hint = "There is no device {device!r}.", "Available: {known}."
-        raise NotFound("unknown_device", message, hint, device=device, known=known_devices)
-    hint = "Leave the device out to measure on this machine."
+        raise NotFound("unknown_device", message, hint, device=device, known=all_known)
+    hint = "Omit the device to measure on this machine."
     if known.replayed:
-        message = Message("{device} is a recording: nothing can be measured on it.", device=device)
-        raise BadRequest("device_is_a_recording", message, hint)
+        message = "{device} is a recording; a benchmark needs a real device."
+        raise BadRequest("device_is_a_recording", message, hint, device=device)
     if not known.is_usable:
-        message = Message(
-            "{device} is in another machine ({host}): nothing can be measured on it from here.",
-            device=device,
-            host=known.host,
-        )
-        raise BadRequest("device_is_elsewhere", message, hint)
+        message = "{device} belongs to another host, {host}; a benchmark needs a local device."
+        raise BadRequest("device_is_elsewhere", message, hint, device=device, host=known.host)
     return _on(known.uuid)
 
 

@@ -14,7 +14,6 @@ import msgspec
 
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.job import Job, Listener, WorkerJob
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import JobInfo, JobsChanged
 
 logger = logging.getLogger(__name__)
@@ -149,11 +148,9 @@ class JobRegistry:
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
-            hint = Message(
-                "GET jobs lists them; the last {kept_jobs} that ended are kept.",
-                kept_jobs=KEPT_JOBS,
-            )
-            raise NotFound("unknown_job", "There is no job {job_id!r}.", hint, job_id=job_id)
+            message = "There is no job {job!r}."
+            hint = "GET jobs lists all jobs, with the last {count} that ended."
+            raise NotFound("unknown_job", message, hint, job=job_id, count=KEPT_JOBS)
         return self._jobs[job_id]
 
     def _before(self, job: Job) -> Sequence[str]:
@@ -170,8 +167,7 @@ class JobRegistry:
         ]
 
     def _forget_old(self) -> None:
-        # Oldest ended jobs first; a suite's many jobs must not displace those requested
-        # individually.
+        # Oldest first; a suite's many jobs must not displace those requested individually.
         for of_suites in (False, True):
             ended = [
                 job.id

@@ -31,7 +31,7 @@ def main() -> None:
                 "type": "error",
                 "code": "kernel_python_too_old",
                 "message": "This kernel runs Python %s." % found,  # noqa: UP031
-                "hint": "The worker needs a kernel with Python 3.10 or newer.",
+                "hint": "Choose a kernel with Python 3.10 or newer.",
             }
         )
         return

@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.jobs.process import shutting_down
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import Suite, SuiteInfo, SuiteRequest, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
@@ -73,11 +73,10 @@ class SuiteManager:
         suite = self._made(request, sides)
         with self._lock:
             if self._closed:
-                raise Unavailable(
-                    "shutting_down", "The server is shutting down.", "Start it again."
-                )
+                raise shutting_down()
             if len(self._queue) >= LONGEST_QUEUE:
-                raise Unavailable("queue_full", "Too many suites wait.", "Cancel some of them.")
+                message, hint = "Too many suites are queued.", "Cancel some of them."
+                raise Unavailable("queue_full", message, hint)
             self._suites[suite.info.id] = suite
             self._queue.append(suite)
             if self._thread is None:
@@ -93,12 +92,8 @@ class SuiteManager:
         for each in self.all():
             if each.id == suite_id:
                 return each
-        raise NotFound(
-            "unknown_suite",
-            "There is no suite {suite_id!r}.",
-            "GET suites lists them.",
-            suite_id=suite_id,
-        )
+        message, hint = "There is no suite {suite!r}.", "GET suites lists all suites."
+        raise NotFound("unknown_suite", message, hint, suite=suite_id)
 
     def cancel(self, suite_id: str) -> SuiteInfo:
         """Cancel a suite and its running job; a suite that has ended is not changed."""
@@ -194,29 +189,20 @@ class SuiteManager:
 
 def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
     if not 1 <= len(sides) <= MOST_SIDES:
-        hint = "Name one, or two to hold against each other."
-        raise BadRequest(
-            "too_many_kernels", "{sides_count} kernels were named.", hint, sides_count=len(sides)
-        )
-    for name, value, least, most in (
-        ("rounds", request.rounds, 1, MOST_ROUNDS),
-        ("budget_seconds", request.budget_seconds, 1, LONGEST_SECONDS),
-    ):
-        if not least <= value <= most:
-            hint = Message("Give a number from {least:g} to {most:g}.", least=least, most=most)
-            raise BadRequest(
-                "parameter_out_of_range",
-                "{name}={value:g} is out of range.",
-                hint,
-                name=name,
-                value=value,
-            )
+        message, hint = "A suite can't run in {count} kernels.", "Choose one, or two to compare."
+        raise BadRequest("too_many_kernels", message, hint, count=len(sides))
+    maximums = {"rounds": MOST_ROUNDS, "budget_seconds": LONGEST_SECONDS}
+    for name, maximum in maximums.items():
+        value = getattr(request, name)
+        if not 1 <= value <= maximum:
+            message, hint = "{name} = {value:g} is out of range.", "Choose from 1 to {maximum:g}."
+            facts = {"name": name, "value": value, "maximum": maximum}
+            raise BadRequest("parameter_out_of_range", message, hint, **facts)
 
 
 def _waiting(
     request: SuiteRequest, benchmarks: list[str], sides: Sequence[Side], now_seconds: float
 ) -> SuiteInfo:
-    progress_message = "Waiting for the suite before it"
     titles = [each.title for each in sides]
     # Comparing an environment with itself shows how much runs vary.
     if len(set(titles)) < len(titles):
@@ -234,7 +220,7 @@ def _waiting(
         state="queued",
         rounds_done=0,
         progress_ratio=0.0,
-        progress_message=progress_message,
+        progress_message="Waiting for the previous suite",
         remaining_seconds=None,
         created_seconds=now_seconds,
         started_seconds=None,

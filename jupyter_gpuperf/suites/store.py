@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 MOST_KEPT: Final = 50
 SERVER_ENDED: Final = ErrorInfo(
     code="server_ended",
-    message="The server ended while it ran.",
-    hint="What had ended by then is kept. Run it again for the rest.",
+    message="The server stopped during the suite.",
+    hint="Finished results are saved. Run the suite again for the rest.",
 )
 
 

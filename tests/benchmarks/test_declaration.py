@@ -86,7 +86,7 @@ def test_a_refusal_shows_every_digit_that_matters():
     with pytest.raises(BadRequest) as refusal:
         find("dataloader").check({"items": 1_000_001})
     assert refusal.value.message == "items = 1000001 is out of range."
-    assert refusal.value.hint == "items goes from 1 to 1000000."
+    assert refusal.value.hint == "items must be from 1 to 1000000."
 
 
 @pytest.mark.parametrize("value", ["x" * 100_000, [0] * 100_000], ids=["text", "list"])

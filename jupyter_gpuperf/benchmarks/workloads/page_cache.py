@@ -24,9 +24,8 @@ def drop(path: Path) -> float:
         ``no_page_cache``: this system does not support it.
     """
     if not hasattr(os, "posix_fadvise"):
-        raise Unavailable(
-            "no_page_cache", "This system can't be asked to drop pages", "Run it on Linux."
-        )
+        message, hint = "This system can't drop pages from the page cache.", "Run it on Linux."
+        raise Unavailable("no_page_cache", message, hint)
     with path.open("rb", buffering=0) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return resident_ratio(path)
@@ -47,7 +46,7 @@ def resident_ratio(path: Path) -> float:
         return 0.0
     library = ctypes.CDLL(None, use_errno=True)
     if not hasattr(library, "mincore"):
-        raise Unavailable("no_page_cache", "This system has no mincore", "Run it on Linux.")
+        raise Unavailable("no_page_cache", "This system has no mincore.", "Run it on Linux.")
     pages = -(-size // mmap.PAGESIZE)
     found = (ctypes.c_ubyte * pages)()
     # Private and writable, because ctypes needs its address: nothing is written, no page is read.
