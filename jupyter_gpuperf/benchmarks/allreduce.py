@@ -32,6 +32,7 @@ MIB: Final = 1 << 20
 GROWTH: Final = 16
 """Factor from one message size to the next."""
 LATENCY_BYTES: Final = 8
+WIDE: Final = "{size}: interval within {reached:.1%}, not {target:.0%}; raise the time limit."
 START_SECONDS: Final = 120.0
 """Seconds allowed for importing torch and for the rendezvous, on a slow disk."""
 
@@ -61,10 +62,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             samples[f"reduce_{name}_seconds"] = seconds
             figures[f"bus_{name}_bytes_per_second"] = inverse(interval, factor * size_bytes)
         if (reached_ratio := half_width_ratio(interval)) > QUICK_RATIO:
-            message = (
-                "{size}: interval within {reached:.1%}, not {target:.0%}; raise the time limit."
-            )
-            context.warn(Message(message, size=size, reached=reached_ratio, target=QUICK_RATIO))
+            context.warn(Message(WIDE, size=size, reached=reached_ratio, target=QUICK_RATIO))
     cuda = backend == "nccl"
     environment = {
         **describe(torch, torch.device("cuda" if cuda else "cpu")),
@@ -95,7 +93,7 @@ def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[
         processes = processes or 2
         context.warn("gloo uses the CPU; this does not measure the links between GPUs.")
     if processes < 2:
-        message, hint = "All-reduce needs at least 2 processes.", "Raise processes."
+        message, hint = "All-reduce needs at least two processes.", "Raise processes."
         raise BadRequest("too_few_processes", message, hint)
     return backend, processes
 

@@ -94,8 +94,8 @@ def _pieces(
     if shell and Path(shell).exists():
         pieces["shell"] = lambda: _shell(shell)
     if not pieces:
-        message, hint = "Found neither JupyterLab, torch nor a shell.", "Choose another kernel."
-        raise Unavailable("nothing_to_start", message, hint)
+        nothing = "Found neither JupyterLab, torch nor a shell."
+        raise Unavailable("nothing_to_start", nothing, "Choose another kernel.")
     return pieces
 
 

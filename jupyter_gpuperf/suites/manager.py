@@ -75,8 +75,9 @@ class SuiteManager:
             if self._closed:
                 raise shutting_down()
             if len(self._queue) >= LONGEST_QUEUE:
-                message, hint = "Too many suites are queued.", "Cancel some of them."
-                raise Unavailable("queue_full", message, hint)
+                raise Unavailable(
+                    "queue_full", "Too many suites are queued.", "Cancel some of them."
+                )
             self._suites[suite.info.id] = suite
             self._queue.append(suite)
             if self._thread is None:
@@ -195,9 +196,15 @@ def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
     for name, maximum in maximums.items():
         value = getattr(request, name)
         if not 1 <= value <= maximum:
-            message, hint = "{name} = {value:g} is out of range.", "Choose from 1 to {maximum:g}."
-            facts = {"name": name, "value": value, "maximum": maximum}
-            raise BadRequest("parameter_out_of_range", message, hint, **facts)
+            raise BadRequest(
+                "parameter_out_of_range",
+                "{name} = {value} is out of range.",
+                "{name} must be from {low:g} to {high:g}.",
+                name=name,
+                value=value,
+                low=1,
+                high=maximum,
+            )
 
 
 def _waiting(
