@@ -181,7 +181,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def shares_of(lines: Sequence[str]) -> dict[str, float]:
     """Return the seconds of each extension from a server's log: linking, which imports it, plus loading."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     before: datetime | None = None
     for line in lines:
         matched = LINE.match(line)
@@ -191,9 +191,9 @@ def shares_of(lines: Sequence[str]) -> dict[str, float]:
         extension = EXTENSION.match(matched[2])
         if extension and before is not None:
             name = f"extension_{re.sub('[^A-Za-z0-9]+', '_', extension[1])}"
-            found[name] = found.get(name, 0.0) + max(0.0, (now - before).total_seconds())
+            shares[name] = shares.get(name, 0.0) + max(0.0, (now - before).total_seconds())
         before = now
-    return found
+    return shares
 
 
 def _import_torch() -> dict[str, float]:

@@ -134,8 +134,8 @@ def server_facts_of_kernel() -> dict[str, Any]:
         return server_facts()  # no notebook: a server would run in the caller's environment
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
-        found = shutil.which(command)  # a command without a path came from the same PATH
-        if found is not None and Path(found).parent == Path(sys.executable).parent:
+        python = shutil.which(command)  # a command without a path came from the same PATH
+        if python is not None and Path(python).parent == Path(sys.executable).parent:
             return server_facts()
     return {}
 

@@ -196,9 +196,9 @@ class JobManager(JobRegistry):
                     self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
                     for number in range(runs)
                 ]
-                result, kept = finish(combined(results))
+                result, number = finish(combined(results))
             with self._lock:
-                job.change(state="done", result=result, result_id=kept, progress_ratio=1.0)
+                job.change(state="done", result=result, result_id=number, progress_ratio=1.0)
         except Cancelled:
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:

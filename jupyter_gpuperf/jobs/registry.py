@@ -43,8 +43,8 @@ class JobRegistry:
     def list(self) -> list[JobInfo]:
         """Return all remembered jobs, latest first."""
         with self._lock:
-            found = [self._info(job) for job in reversed(self._jobs.values())]
-        return sorted(found, key=lambda job: job.created_seconds, reverse=True)
+            infos = [self._info(job) for job in reversed(self._jobs.values())]
+        return sorted(infos, key=lambda job: job.created_seconds, reverse=True)
 
     def refresh(self) -> None:
         """Do nothing: the state is always up to date."""
@@ -158,21 +158,13 @@ class JobRegistry:
         if not isinstance(job, WorkerJob) or job.known.state != "queued":
             return []
         earlier = itertools.takewhile(lambda each: each is not job, self._jobs.values())
-        return [
-            each.id
-            for each in earlier
-            if isinstance(each, WorkerJob)
-            and each.place.key == job.place.key
-            and not each.has_ended
-        ]
+        waiting = (each for each in earlier if isinstance(each, WorkerJob) and not each.has_ended)
+        return [each.id for each in waiting if each.place.key == job.place.key]
 
     def _forget_old(self) -> None:
         # Oldest first; a suite's many jobs must not displace those requested individually.
+        ended = [job for job in self._jobs.values() if job.has_ended]
         for of_suites in (False, True):
-            ended = [
-                job.id
-                for job in self._jobs.values()
-                if job.has_ended and (job.known.suite is not None) == of_suites
-            ]
-            for job_id in ended[: max(0, len(ended) - KEPT_JOBS)]:
+            alike = [job.id for job in ended if (job.known.suite is not None) == of_suites]
+            for job_id in alike[:-KEPT_JOBS]:
                 del self._jobs[job_id]

@@ -42,11 +42,7 @@ class SuiteManager:
     """
 
     def __init__(
-        self,
-        *,
-        jobs: JobManager,
-        results: ResultStore,
-        clock: Callable[[], float] = time.time,
+        self, *, jobs: JobManager, results: ResultStore, clock: Callable[[], float] = time.time
     ) -> None:
         self.on_change: Callable[[], object] = lambda: None
         """Called whenever a suite has changed, from any thread."""
@@ -112,10 +108,10 @@ class SuiteManager:
 
     def all(self) -> list[SuiteInfo]:
         """Return this server's suites and earlier ones that have ended, latest first."""
-        kept = {each.id: each for each in self._store.all()}
+        infos = {each.id: each for each in self._store.all()}
         with self._lock:
-            kept |= {name: each.info for name, each in self._suites.items()}
-        return sorted(kept.values(), key=lambda each: each.created_seconds, reverse=True)
+            infos |= {name: each.info for name, each in self._suites.items()}
+        return sorted(infos.values(), key=lambda each: each.created_seconds, reverse=True)
 
     def close(self) -> None:
         """Cancel everything, and return when nothing runs. Close the job manager afterwards."""
