@@ -43,7 +43,7 @@ def parts_of(notes: str) -> tuple[list[str], str, str]:
     """Return the commands of notes, the text after them, and the sections; the title is that of the declaration."""
     lines = notes.strip().splitlines()[2:]
     commands = list(takewhile(lambda line: line.startswith("    "), lines))
-    text = from_folder("\n".join(lines[len(commands) :]).strip("\n"))
+    text = from_folder("\n".join(lines[len(commands) :]))
     method, heading, sections = text.partition("\n## ")
     return [line.strip() for line in commands], method.strip(), f"{heading}{sections}".strip()
 

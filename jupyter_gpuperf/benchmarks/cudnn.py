@@ -41,14 +41,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         raise Unavailable("no_gpu", message, hint)
     device = torch.device("cuda")
     training.check_precision(torch, device, parameters["precision"])
-    make = functools.partial(
-        TrainingStep,
-        torch,
-        device,
-        network="resnet",
-        precision=parameters["precision"],
-        channels_last=parameters["channels_last"],
-    )
+    options = {name: parameters[name] for name in ("precision", "channels_last")}
+    make = functools.partial(TrainingStep, torch, device, network="resnet", **options)
     size = fits(
         torch, lambda each: make(size=each)(), training.SIZES["resnet", "cuda"], context.warn
     )

@@ -37,14 +37,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     training.check_precision(torch, device, precision)
     if parameters["compile"]:
         check_compiler(torch, device)
-    make = functools.partial(
-        TrainingStep,
-        torch,
-        device,
-        network=NETWORK,
-        precision=precision,
-        channels_last=parameters["channels_last"],
-    )
+    options = {"precision": precision, "channels_last": parameters["channels_last"]}
+    make = functools.partial(TrainingStep, torch, device, network=NETWORK, **options)
     size = _size(parameters, device.type, context)
     context.progress(0.0, "Trying the batch size")
     size = fits(torch, lambda smaller: make(size=smaller)(), size, context.warn)
