@@ -63,7 +63,7 @@ def test_progress_starts_with_the_warm_up_and_goes_up(said):
     assert progress[0]["message"] == "Warming up"
     assert ratios[0] == 0.0
     assert ratios == sorted(ratios)
-    assert progress[-1]["message"].endswith("ms a pass so far")
+    assert progress[-1]["message"].endswith("ms per pass so far")
 
 
 def test_a_pass_that_does_not_fit_into_memory_is_refused(machine, refusal_of, no_gpu):
