@@ -20,7 +20,7 @@ LARGEST: Final = sys.float_info.max
 """Default bound of numbers: all numbers must be finite."""
 LONGEST_TEXT: Final = 4096
 """Longest text in characters: the longest path on Linux."""
-UNTIL_CONVERGED: Final = "Stop after this time, even without convergence."
+LIMIT_HELP: Final = "Stop after this time, even without convergence."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,7 @@ class Parameter:
         return cls(name, "text", default, help)
 
     @classmethod
-    def time_limit(
-        cls, default: float, help: str = UNTIL_CONVERGED, *, minimum: float = 1.0
-    ) -> Parameter:
+    def time_limit(cls, default: float, help: str = LIMIT_HELP, minimum: float = 1.0) -> Parameter:
         """Declare ``time_limit_seconds``, from ``minimum`` to 600 seconds."""
         return cls("time_limit_seconds", "number", default, help, minimum=minimum, maximum=600.0)
 
