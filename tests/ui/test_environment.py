@@ -63,7 +63,7 @@ def test_counts_a_warning_and_another_environment(panel):
     section = panel.locator(SECTION)
     expect(section.get_by_text("As it should be (")).to_be_visible(timeout=EXAMINED_MS)
     first = faulty(panel)
-    for words in ("Found", "Python waits for each kernel", "Expected", "Why it matters"):
+    for words in ("Found", "Python waits for each GPU kernel", "Expected", "Why it matters"):
         expect(first.get_by_text(words).first).to_be_visible()
     expect(first.locator("pre")).to_contain_text("CUDA_LAUNCH_BLOCKING")
     first.get_by_role("button", name="Copy").click()
