@@ -99,7 +99,7 @@ class CheckRunner:
         except JobFailed as error:
             if log := tail.text().strip():
                 last_line = log.splitlines()[-1]
-                error.hint = Message("{hint} {last_line}", hint=error.hint, last_line=last_line)
+                error.hint = Message("{what_to_do} {log}", what_to_do=error.hint, log=last_line)
             raise
         finally:
             with self._lock:

@@ -76,15 +76,20 @@ def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
         all_known = [each.uuid for each in devices] or [Message("none")]
-        message, hint = "There is no device {device!r}.", "Available: {known}."
-        raise NotFound("unknown_device", message, hint, device=device, known=all_known)
+        raise NotFound(
+            "unknown_device",
+            "There is no device {device!r}.",
+            "Available: {known}.",
+            device=device,
+            known=all_known,
+        )
     hint = "Omit the device to measure on this machine."
     if known.replayed:
-        message = "{device} is a recording; a benchmark needs a real device."
-        raise BadRequest("device_is_a_recording", message, hint, device=device)
+        recording = "{device} is a recording; a benchmark needs a real device."
+        raise BadRequest("device_is_a_recording", recording, hint, device=device)
     if not known.is_usable:
-        message = "{device} belongs to another host, {host}; a benchmark needs a local device."
-        raise BadRequest("device_is_elsewhere", message, hint, device=device, host=known.host)
+        elsewhere = "{device} belongs to another host, {host}; a benchmark needs a local device."
+        raise BadRequest("device_is_elsewhere", elsewhere, hint, device=device, host=known.host)
     return _on(known.uuid)
 
 

@@ -215,13 +215,15 @@ class WorkerProcess:
                 error=self._end.get("detail"),
             )
         if reason == "deadline":
-            message = "The benchmark was stopped after {seconds:g} s."
-            hint = "Choose less work, or raise c.GpuPerf.job_deadline_seconds."
-            seconds = self._order.deadline_seconds
-            raise JobFailed("deadline_exceeded", message, hint, seconds=seconds)
+            raise JobFailed(
+                "deadline_exceeded",
+                "The benchmark was stopped after {seconds:g} s.",
+                "Choose less work, or raise c.GpuPerf.job_deadline_seconds.",
+                seconds=self._order.deadline_seconds,
+            )
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
-            message, mib = "The worker sent a line of more than {mib:g} MiB.", LONGEST_LINE_MIB
-            raise JobFailed("worker_protocol", message, REPORT, mib=mib)
+            too_long = "The worker sent a line of more than {mib} MiB."
+            raise JobFailed("worker_protocol", too_long, REPORT, mib=LONGEST_LINE_MIB)
         if self._answer is None:
             raise _death(self._end.get("returncode", self._process.returncode))
         if self._answer["type"] == "error":

@@ -108,8 +108,8 @@ class KernelSession:
 
 def _decoded(line: bytes | None) -> FromKernel:
     if line is None:
-        message = "A line is longer than {bytes} bytes."
-        raise BadRequest("line_too_long", message, ONE_A_LINE, bytes=LONGEST_LINE_BYTES)
+        too_long = "A line is longer than {bytes} bytes."
+        raise BadRequest("line_too_long", too_long, ONE_A_LINE, bytes=LONGEST_LINE_BYTES)
     try:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
