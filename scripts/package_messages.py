@@ -133,7 +133,8 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr
 
 
 def _has_words(text: str) -> bool:
-    return re.search(r"[A-Za-z]{2}", re.sub(r"\{\w*\}", "", text)) is not None
+    # A colon between two fields is another character in Chinese.
+    return re.search(r"[A-Za-z]{2}|^: $", re.sub(r"\{\w*\}", "", text)) is not None
 
 
 def _name(function: ast.expr) -> str:

@@ -25,7 +25,6 @@ from jupyter_gpuperf.benchmarks import (
 )
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Parameter, Scalar
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.plugins import with_additions
 
 __all__ = ["BENCHMARKS", "Benchmark", "Context", "Parameter", "Scalar", "all_benchmarks", "find"]
@@ -41,7 +40,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(module.BENCHMARK for module in MODULES
 def all_benchmarks() -> tuple[Benchmark, ...]:
     """Return the benchmarks of this package and of other packages in this environment.
 
-    A benchmark that can't be loaded, or whose name is already taken, is logged and left out.
+    A benchmark that can't be loaded, or whose name is already taken, is logged and skipped.
     """
     return with_additions(BENCHMARKS, "benchmarks", Benchmark, lambda benchmark: benchmark.name)
 
@@ -56,6 +55,6 @@ def find(name: str) -> Benchmark:
     """
     benchmarks = {benchmark.name: benchmark for benchmark in all_benchmarks()}
     if name not in benchmarks:
-        hint = Message("There are: {benchmarks}.", benchmarks=", ".join(benchmarks))
-        raise NotFound("unknown_benchmark", "There is no benchmark {name!r}.", hint, name=name)
+        message, hint = "There is no benchmark {name!r}.", "Available: {known}."
+        raise NotFound("unknown_benchmark", message, hint, name=name, known=[*benchmarks])
     return benchmarks[name]

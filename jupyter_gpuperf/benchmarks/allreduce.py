@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.child import last_line
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
@@ -31,9 +32,9 @@ MIB: Final = 1 << 20
 GROWTH: Final = 16
 """Factor from one message size to the next."""
 LATENCY_BYTES: Final = 8
+WIDE: Final = "{size}: interval within {reached:.1%}, not {target:.0%}; raise the time limit."
 START_SECONDS: Final = 120.0
 """Seconds allowed for importing torch and for the rendezvous, on a slow disk."""
-LONGEST_TOLD: Final = 600
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -48,28 +49,20 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     figures: dict[str, Any] = {}
     context.progress(0.0, Message("Starting {processes} processes", processes=processes))
     factor = 2 * (processes - 1) / processes
-    answers = _answers(
-        processes, backend, [LATENCY_BYTES, *sizes], parameters["time_limit_seconds"]
-    )
-    for place, (size, seconds) in enumerate(answers):
-        words = _words(size).replace("_", " ")
-        context.progress((place + 1) / (len(sizes) + 1), Message("{words} done", words=words))
+    limit_seconds = parameters["time_limit_seconds"]
+    answers = _answers(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
+    for place, (size_bytes, seconds) in enumerate(answers):
+        size = _label_of(size_bytes)
+        context.progress((place + 1) / (len(sizes) + 1), Message("{size} done", size=size))
         interval = median_interval(seconds)
-        if size == LATENCY_BYTES:
+        if size_bytes == LATENCY_BYTES:
             samples["latency_seconds"], figures["latency_seconds"] = seconds, interval
         else:
-            samples[f"reduce_{_words(size)}_seconds"] = seconds
-            figures[f"bus_{_words(size)}_bytes_per_second"] = inverse(interval, factor * size)
-        if (reach_ratio := half_width_ratio(interval)) > QUICK_RATIO:
-            context.warn(
-                Message(
-                    "{words}: the interval is within {reach_ratio:.1%}, not {quick_ratio:.0%}. "
-                    "Raise the time limit, or see what else runs here.",
-                    words=words,
-                    reach_ratio=reach_ratio,
-                    quick_ratio=QUICK_RATIO,
-                )
-            )
+            name = size.replace(" ", "_").lower()
+            samples[f"reduce_{name}_seconds"] = seconds
+            figures[f"bus_{name}_bytes_per_second"] = inverse(interval, factor * size_bytes)
+        if (reached_ratio := half_width_ratio(interval)) > QUICK_RATIO:
+            context.warn(Message(WIDE, size=size, reached=reached_ratio, target=QUICK_RATIO))
     cuda = backend == "nccl"
     environment = {
         **describe(torch, torch.device("cuda" if cuda else "cpu")),
@@ -91,31 +84,24 @@ def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[
         if gpus < 2 or processes > gpus:
             raise Unavailable(
                 "not_enough_gpus",
-                "An all-reduce over {value} GPUs, and this torch sees {gpus}: there is nobody "
-                "to reduce with.",
-                "Run it on a machine with more GPUs, or add --backend gloo to measure processors.",
-                value=max(2, processes),
+                "All-reduce over {needed} GPUs is impossible: PyTorch found {gpus}.",
+                "Use a machine with more GPUs, or add --backend gloo to measure the CPU.",
+                needed=max(2, processes),
                 gpus=gpus,
             )
     else:
         processes = processes or 2
-        context.warn("Over gloo, between processors: it says nothing about links between GPUs.")
+        context.warn("gloo uses the CPU; this does not measure the links between GPUs.")
     if processes < 2:
-        raise BadRequest(
-            "too_few_processes", "One process has nobody to reduce with.", "Ask for at least 2."
-        )
+        message, hint = "All-reduce needs at least two processes.", "Raise processes."
+        raise BadRequest("too_few_processes", message, hint)
     return backend, processes
 
 
 def _sizes(parameters: Mapping[str, Any]) -> list[int]:
     smallest, largest = parameters["smallest_mib"], parameters["largest_mib"]
     if smallest > largest:
-        message = Message(
-            "smallest_mib = {smallest} is more than largest_mib = {largest}.",
-            smallest=smallest,
-            largest=largest,
-        )
-        hint = "Swap them."
+        message, hint = "smallest_mib is larger than largest_mib.", "Swap them."
         raise BadRequest("sizes_wrong_way_round", message, hint)
     sizes = []
     while smallest < largest:
@@ -188,28 +174,30 @@ def _read(
         if ended or readable:  # readable but no line: rank 0 ended without an error
             raise _died(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
-            message = Message(
-                "The processes have not answered within {limit_seconds:.0f} s.",
-                limit_seconds=limit_seconds,
+            raise GpuPerfError(
+                "rank_hangs",
+                "The processes did not respond within {seconds:.0f} s.",
+                "Check for a firewall, or set NCCL_DEBUG=INFO for a detailed log.",
+                seconds=limit_seconds,
             )
-            hint = "See whether a firewall or NCCL_DEBUG=INFO tells why."
-            raise GpuPerfError("rank_hangs", message, hint)
 
 
 def _died(rank: int, folder: Path) -> GpuPerfError:
     log = folder / f"{rank}.log"
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return GpuPerfError(
         "rank_failed",
-        f"Process {rank} ended: {lines[-1] if lines else 'it said nothing'}"[:LONGEST_TOLD],
-        "With NCCL_DEBUG=INFO in the environment the log tells more.",
+        "Process {rank} died: {last_line}",
+        "Set NCCL_DEBUG=INFO for a detailed log.",
+        rank=rank,
+        last_line=last_line(log.read_text(errors="replace") if log.exists() else ""),
     )
 
 
-def _words(size: int) -> str:
-    if size < MIB:
-        return f"{size}_bytes"
-    return f"{size // 1024**3}_gib" if size % 1024**3 == 0 and size else f"{size // MIB}_mib"
+def _label_of(size_bytes: int) -> str:
+    if size_bytes < MIB:
+        return f"{size_bytes} B"
+    gib, rest = divmod(size_bytes, 1024 * MIB)
+    return f"{size_bytes // MIB} MiB" if rest else f"{gib} GiB"
 
 
 def _nccl_version(torch: Any) -> str | None:
@@ -221,23 +209,18 @@ def _nccl_version(torch: Any) -> str | None:
 BENCHMARK = Benchmark(
     name="allreduce",
     label="All-reduce",
-    help="Summing gradients over all GPUs with NCCL, or over processes with gloo: latency, and the bandwidth "
-    "of the links by size.",
+    help="Sum gradients over all GPUs with NCCL, or over processes with gloo: latency, and link bandwidth by "
+    "message size.",
     requires=("torch",),
     all_devices=True,
     parameters=(
-        Parameter.integer(
-            "processes", 0, (0, 64), "How many; 0 takes one per GPU, or two without GPUs."
-        ),
+        Parameter.integer("processes", 0, (0, 64), "0: one per GPU, or two without a GPU."),
         Parameter.choice(
-            "backend",
-            "auto",
-            ("auto", "nccl", "gloo"),
-            "NCCL between GPUs, gloo between processors.",
+            "backend", "auto", ("auto", "nccl", "gloo"), "nccl between GPUs, gloo on the CPU."
         ),
         Parameter.integer("smallest_mib", 1, (1, 65536), "Smallest message, in MiB."),
         Parameter.integer("largest_mib", 256, (1, 65536), "Largest message, in MiB."),
-        Parameter.time_limit(20.0, "About how long to measure, all sizes together."),
+        Parameter.time_limit(20.0, "Approximate measuring time, for all sizes together."),
     ),
     run=run,
 )

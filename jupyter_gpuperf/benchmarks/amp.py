@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.device import SMALLER_STEP, device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, TrainingStep, fitting_size
-from jupyter_gpuperf.measure.device import first_device, precisions_of
+from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import peak_bytes
 from jupyter_gpuperf.measure.statistics import exactly
@@ -24,14 +25,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the step time of each network in each precision; see the module docstring."""
     import torch
 
-    device = first_device(torch)
-    if device.type == "cpu":
-        context.warn(
-            "This torch sees no CUDA device: a smaller step was measured on the processor."
-        )
+    device = device_of(torch, context, SMALLER_STEP)
     precisions = precisions_of(torch, device)
     if device.type == "cuda" and "bf16" not in precisions:
-        context.warn("This device has no bf16 and no TF32 in hardware: they were left out.")
+        context.warn("Skipped bf16 and TF32: this GPU does not support them in hardware.")
     networks = NETWORKS if parameters["network"] == "both" else (parameters["network"],)
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
@@ -47,11 +44,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
                 figures[f"{network}_{each}_peak_bytes"] = exactly(peak)
         steps = {each: make(precision=each) for each in precisions}
         blocks = {each: warm_block(step, device) for each, step in steps.items()}
-        found = Stopwatch(parameters, part, 1 / len(networks)).in_turn(blocks)
-        for name, figure in found.figures("step_seconds", "fp32").items():
-            figures[f"{network}_{name}"] = figure
-        for name, values in found.samples.items():
-            samples[f"{network}_{name}_step_seconds"] = values
+        timings = Stopwatch(parameters, part, 1 / len(networks)).in_turn(blocks)
+        compared = timings.figures("step_seconds", "fp32")
+        figures |= {f"{network}_{name}": figure for name, figure in compared.items()}
+        samples |= {f"{network}_{each}_step_seconds": timings.samples[each] for each in steps}
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
@@ -59,10 +55,10 @@ BENCHMARK = Benchmark(
     name="amp",
     label="Mixed precision",
     help="A training step of a residual network and of a transformer in fp32, TF32, bf16 and fp16: "
-    "time, speed-up against fp32, and peak memory.",
+    "time, speedup over fp32, and peak memory.",
     requires=("torch",),
     parameters=(
-        Parameter.choice("network", "both", ("both", *NETWORKS), "Which network to train."),
+        Parameter.choice("network", "both", ("both", *NETWORKS), "Network to train."),
         RIGOROUS,
         Parameter.time_limit(30.0),
     ),

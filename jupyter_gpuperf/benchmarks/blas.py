@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.child import answer_of
-from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
@@ -49,25 +48,33 @@ answer(seconds=taken, numpy=np.__version__, blas=blas)
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the rate of matrix products per number of threads; see the module docstring."""
     size = parameters["size"]
-    resources.check_room(5 * 8 * size**2, hint="Ask for a smaller size.")
+    resources.check_room(5 * 8 * size**2, hint="Choose a smaller size.")
     _warn_of_settings(context)
     counts = thread_counts(parameters["threads"])
     plan = [(kind, count) for kind in KINDS for count in counts]
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
-    found: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     for place, (kind, count) in enumerate(plan):
-        context.progress(
-            place / len(plan), Message("{kind}, {value} threads", kind=kind, value=count)
+        progress = Message.counted(
+            "{kind}, {count} thread", "{kind}, {count} threads", count=count, kind=kind
         )
-        found = _measure(size, kind, count, parameters["time_limit_seconds"] / len(plan))
+        context.progress(place / len(plan), progress)
+        answer = answer_of(
+            CHILD,
+            [size, kind, parameters["time_limit_seconds"] / len(plan)],
+            environment=dict.fromkeys(THREAD_VARIABLES, str(count)),
+            error_code="blas_failed",
+            package="NumPy",
+            hint="Reinstall numpy, or choose a smaller size.",
+        )
         name = f"{kind}_{count}_{'thread' if count == 1 else 'threads'}"
-        samples[f"{name}_seconds"] = seconds = found["seconds"]
+        samples[f"{name}_seconds"] = seconds = answer["seconds"]
         figures[f"{name}_flops_per_second"] = inverse(median_interval(seconds), 2.0 * size**3)
     environment = {
         **describe(),
-        "numpy": found["numpy"],
-        "blas": found["blas"],
+        "numpy": answer["numpy"],
+        "blas": answer["blas"],
         **{name.lower(): os.environ.get(name) for name in (*THREAD_VARIABLES, "KMP_AFFINITY")},
     }
     return Measured(
@@ -75,13 +82,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
 
 
-def thread_counts(wanted: int) -> list[int]:
-    """Return the numbers of threads to try: ``wanted`` alone, or from 1 up to the CPUs that this process may use.
+def thread_counts(threads: int) -> list[int]:
+    """Return the numbers of threads to try: ``threads`` alone; for 0, from 1 up to the CPUs that this process may use.
 
     They double each time, or grow fourfold with more than 16 CPUs.
     """
-    if wanted:
-        return [wanted]
+    if threads:
+        return [threads]
     most = max(1, int(resources.usable_cpus()))
     counts, count = [1], 2
     while count < most:
@@ -90,50 +97,26 @@ def thread_counts(wanted: int) -> list[int]:
     return [*counts, most] if most > 1 else counts
 
 
-def _measure(size: int, kind: str, threads: int, seconds: float) -> dict[str, Any]:
-    return answer_of(
-        CHILD,
-        [size, kind, seconds],
-        environment=dict.fromkeys(THREAD_VARIABLES, str(threads)),
-        failed=lambda code, last: GpuPerfError(
-            "blas_failed",
-            "NumPy ended with {value}: {last}",
-            "Install numpy again, or ask for a smaller size.",
-            value=code,
-            last=last,
-        ),
-    )
-
-
 def _warn_of_settings(context: Context) -> None:
     cpus = resources.usable_cpus()
     for name in THREAD_VARIABLES:
         value = os.environ.get(name, "")
         if value.isdecimal() and int(value) > cpus:
-            context.warn(
-                Message(
-                    "{name}={value} in this environment: its threads share {cpus:g} processors and "
-                    "wait for each other. Here each number of threads was set for itself.",
-                    name=name,
-                    value=value,
-                    cpus=cpus,
-                )
-            )
+            message = "{name}={value} exceeds {cpus:g} CPUs; this benchmark sets its own value."
+            context.warn(Message(message, name=name, value=value, cpus=cpus))
     if "verbose" in os.environ.get("KMP_AFFINITY", ""):
-        context.warn("KMP_AFFINITY holds verbose: every process that uses MKL prints its threads.")
+        context.warn("KMP_AFFINITY contains verbose: each process with MKL prints its threads.")
 
 
 BENCHMARK = Benchmark(
     name="blas",
-    label="NumPy products",
-    help="np.dot of square matrices in float32 and float64, by number of threads; names the BLAS library.",
+    label="NumPy matrix products",
+    help="np.dot of square matrices in float32 and float64, by number of threads; reports the BLAS library.",
     requires=("numpy",),
     parameters=(
         Parameter.integer("size", 2048, (16, 32768), "Rows and columns of the matrices."),
-        Parameter.integer(
-            "threads", 0, (0, 1024), "Only this number; 0 tries one, doubling, and all."
-        ),
-        Parameter.time_limit(12.0, "About how long to measure, all numbers of threads together."),
+        Parameter.integer("threads", 0, (0, 1024), "0: try 1, 2, 4, … up to all usable CPUs."),
+        Parameter.time_limit(12.0, "Approximate measuring time, for all thread counts together."),
     ),
     run=run,
 )

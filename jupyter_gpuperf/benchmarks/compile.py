@@ -15,15 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads import training
+from jupyter_gpuperf.benchmarks.workloads.device import SMALLER_STEP, device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
-from jupyter_gpuperf.benchmarks.workloads.training import (
-    NETWORKS,
-    TrainingStep,
-    check_precision,
-    fitting_size,
-)
+from jupyter_gpuperf.benchmarks.workloads.training import TrainingStep, fitting_size
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import PRECISIONS, first_device, synchronize
+from jupyter_gpuperf.measure.device import PRECISIONS, synchronize
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
 from jupyter_gpuperf.measure.timer import warm_block
@@ -56,39 +53,34 @@ def own_cache() -> Iterator[None]:
 def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
-    device = first_device(torch)
+    device = device_of(torch, context, SMALLER_STEP)
     check_compiler(torch, device)
     network, precision = parameters["network"], parameters["precision"]
-    check_precision(torch, device, precision)
-    if device.type == "cpu":
-        context.warn(
-            "This torch sees no CUDA device: a smaller step was measured on the processor."
-        )
+    training.check_precision(torch, device, precision)
     # Two steps: the eager and the compiled one exist side by side.
     size = fitting_size(torch, device, network, [precision] * 2, context.warn)
-    context.progress(0.05, "Compiling, with an empty cache")
+    context.progress(0.05, "Compiling with an empty cache")
     make = functools.partial(
         TrainingStep, torch, device, network=network, size=size, precision=precision
     )
     compiled, cold_seconds, counted = _compile(torch, device, make)
-    context.progress(0.4, "Compiling again, from the cache")
+    context.progress(0.4, "Compiling again from the cache")
     _, warm_seconds, _ = _compile(torch, device, make)
-    steps = (("eager", make()), ("compiled", compiled))
-    blocks = {name: warm_block(step, device) for name, step in steps}
-    found = Stopwatch(parameters, context.span(0.6, 1.0)).in_turn(blocks)
+    steps = {"eager": make(), "compiled": compiled}
+    blocks = {name: warm_block(step, device) for name, step in steps.items()}
+    timings = Stopwatch(parameters, context.span(0.6, 1.0)).in_turn(blocks)
     figures: dict[str, Any] = {
         "compile_cold_seconds": exactly(cold_seconds),
         "compile_warm_seconds": exactly(warm_seconds),
-        **{f"{name}_step_seconds": found.median(name) for name in blocks},
-        "compiled_speedup": found.speedup("compiled", "eager"),
+        **timings.figures("step_seconds", "eager"),
     }
-    break_even = _break_even(found.samples["eager"], found.samples["compiled"], cold_seconds)
+    break_even = _break_even(timings.samples["eager"], timings.samples["compiled"], cold_seconds)
     if break_even:
         figures["break_even_steps"] = break_even
     samples = {
         "compile_cold_seconds": [cold_seconds],
         "compile_warm_seconds": [warm_seconds],
-        **{f"{name}_step_seconds": values for name, values in found.samples.items()},
+        **{f"{name}_step_seconds": values for name, values in timings.samples.items()},
     }
     environment = {**describe(torch, device), "measured_batch_size": size.batch, **counted}
     # The unit of the one figure whose name carries none: break_even_steps.
@@ -116,7 +108,7 @@ def _compile(
 def _break_even(
     eager: Sequence[float], compiled: Sequence[float], cold_seconds: float
 ) -> dict[str, float] | None:
-    """Return after how many steps compiling has paid off; ``None`` if it may never.
+    """Return the number of steps after which compiling pays off; ``None`` if it may never.
 
     ``eager`` and ``compiled`` are seconds per step of the same rounds.
     """
@@ -127,22 +119,14 @@ def _break_even(
 BENCHMARK = Benchmark(
     name="compile",
     label="torch.compile",
-    help="A training step eager and compiled, in turn: speed-up, seconds to compile with an empty cache "
-    "and from it, graphs and breaks.",
+    help="A training step, eager and compiled: speedup, compile time with an empty and with a filled cache, "
+    "graphs and graph breaks.",
     requires=("torch",),
     parameters=(
-        Parameter.choice("network", "resnet", NETWORKS, "Which network to train."),
-        Parameter.choice(
-            "precision",
-            "bf16",
-            PRECISIONS,
-            "fp32 means IEEE, without TF32; bf16 and fp16 by autocast outside of what is compiled.",
-        ),
+        Parameter.choice("network", "resnet", training.NETWORKS, "Network to train."),
+        Parameter.choice("precision", "bf16", PRECISIONS, training.PRECISION_HELP),
         RIGOROUS,
-        Parameter.time_limit(
-            20.0,
-            "Stop measuring the steps after this time, converged or not; compiling comes before.",
-        ),
+        Parameter.time_limit(20.0, "Time for the steps; compiling comes before."),
     ),
     run=run,
 )

@@ -15,18 +15,19 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.compile import own_cache
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.device import device_of, warn_if_launch_bound
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.measure.device import first_device, limits_of, precisions_of
+from jupyter_gpuperf.measure.device import limits_of, precisions_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import Timing, warm_block
+from jupyter_gpuperf.measure.timer import warm_block
 from jupyter_gpuperf.messages import Message
 
 ITSELF_SHARE: Final = 0.4
@@ -38,27 +39,24 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the forward pass and its variants; see the module docstring."""
     import torch
 
-    device = first_device(torch)
+    device = device_of(torch, context)
     if device.type == "cpu":
-        context.warn("This torch sees no CUDA device: measured on the processor.")
-        resources.check_room(_needed_bytes(parameters), hint="Ask for a smaller batch_size.")
-    wanted = Pass(
+        resources.check_room(_needed_bytes(parameters), hint="Choose a smaller batch_size.")
+    requested = Pass(
         batch_size=parameters["batch_size"],
         image_size=parameters["image_size"],
         precision=parameters["precision"],
     )
-    varied = parameters["variants"] == "all" or (
-        parameters["variants"] == "auto" and device.type == "cuda"
-    )
+    varied = parameters["variants"] in (("all",) if device.type == "cpu" else ("all", "auto"))
     share = ITSELF_SHARE if varied else 1.0
     context.progress(0.0, "Warming up")
     timing = Stopwatch(parameters, context.span(0.1 * share, share), share).call(
-        wanted.make(torch, device),
+        requested.make(torch, device),
         device,
-        words=lambda seconds: Message("{seconds:.2f} ms a pass so far", seconds=1000 * seconds),
+        words=lambda seconds: Message("{ms:.2f} ms per pass so far", ms=1000 * seconds),
         graph=True,
     )
-    _warn(timing, context)
+    warn_if_launch_bound(timing, context)
     samples = {
         "pass_seconds": timing.call_seconds,
         "launch_seconds": timing.launch_seconds,
@@ -66,21 +64,21 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
     samples = {name: values for name, values in samples.items() if values}
     figures: dict[str, Any] = {name: median_interval(each) for name, each in samples.items()}
-    figures["images_per_second"] = inverse(figures["pass_seconds"], wanted.batch_size)
+    figures["images_per_second"] = inverse(figures["pass_seconds"], requested.batch_size)
     chip = limits_of(torch, device)
     tf32 = _cudnn_tf32(torch)
-    kind = number_format(wanted, chip, tf32=bool(tf32))
-    limits = wanted.work.limits(chip, kind, "pass_seconds", prefix="model_")
+    kind = number_format(requested, chip, tf32=bool(tf32))
+    limits = requested.work.limits(chip, kind, "pass_seconds", prefix="model_")
     if "model_flops_per_second" in limits:
-        figures["model_flops_per_second"] = inverse(figures["pass_seconds"], wanted.work.flop)
+        figures["model_flops_per_second"] = inverse(figures["pass_seconds"], requested.work.flop)
     if varied:
-        found = _compare_variants(torch, device, wanted, parameters, context)
-        figures |= found.figures("pass_seconds", ITSELF)
-        samples |= {f"{name}_pass_seconds": values for name, values in found.samples.items()}
+        timings = _compare_variants(torch, device, requested, parameters, context)
+        figures |= timings.figures("pass_seconds", ITSELF)
+        samples |= {f"{name}_pass_seconds": values for name, values in timings.samples.items()}
     environment = {
         **describe(torch, device),
         "cudnn_tf32": tf32,
-        **wanted.work.described(chip, kind, prefix="model_"),
+        **requested.work.described(chip, kind, prefix="model_"),
         "limits_from": chip.source if chip else None,
     }
     return Measured(
@@ -88,68 +86,52 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
 
 
-def number_format(wanted: Pass, chip: Chip | None, *, tf32: bool) -> str:
+def number_format(requested: Pass, chip: Chip | None, *, tf32: bool) -> str:
     """Return the format that the convolution computes in: cuDNN rounds fp32 to TF32 if allowed and supported."""
-    if wanted.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
+    if requested.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
         return "tf32"
-    return wanted.precision
+    return requested.precision
 
 
 def _compare_variants(
-    torch: Any,
-    device: Any,
-    wanted: Pass,
-    parameters: Mapping[str, Any],
-    context: Context,
+    torch: Any, device: Any, requested: Pass, parameters: Mapping[str, Any], context: Context
 ) -> Interleaved:
     context.progress(ITSELF_SHARE, "Preparing the variants")
     with own_cache():
         blocks: dict[str, Callable[[], float]] = {}
-        for name, variant in _variants(torch, device, wanted).items():
+        for name, variant in _variants(torch, device, requested).items():
             try:
                 if variant.compiled:
                     check_compiler(torch, device)
                 blocks[name] = warm_block(variant.make(torch, device), device)
-            except Unavailable as error:
-                context.warn(Message("Not compiled: {value}", value=error.message))
-            except RuntimeError as error:  # raised by torch.compile; its message can be pages long
-                context.warn(
-                    Message("Not compiled: {error}", error=str(error).strip().splitlines()[0])
-                )
+            # torch.compile raises RuntimeError; its message can be pages long.
+            except (Unavailable, RuntimeError) as error:
+                reason = getattr(error, "message", str(error).strip().partition("\n")[0])
+                context.warn(Message("Not compiled: {reason}", reason=reason))
         return time_interleaved(
             blocks,
             target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=(1 - ITSELF_SHARE) * parameters["time_limit_seconds"],
-            progress=lambda ratio, words: context.progress(
-                0.5 + 0.5 * ratio, Message("In turn: {words} so far", words=words)
-            ),
+            progress=context.span(0.5, 1.0, Message("Alternating")).progress,
         )
 
 
-def _variants(torch: Any, device: Any, wanted: Pass) -> dict[str, Pass]:
+def _variants(torch: Any, device: Any, requested: Pass) -> dict[str, Pass]:
     """Return the passes to compare, the requested pass first."""
-    half = wanted.precision
+    half = requested.precision
     if half == "fp32":
         half = "bf16" if "bf16" in precisions_of(torch, device) else "fp16"
-    found = {ITSELF: wanted}
-    if half != wanted.precision:
-        found[half] = replace(wanted, precision=half)
-    found[f"{half}_channels_last"] = replace(wanted, precision=half, channels_last=True)
-    found["compiled"] = replace(wanted, compiled=True)
-    return found
+    variants = {ITSELF: requested}
+    if half != requested.precision:
+        variants[half] = replace(requested, precision=half)
+    variants[f"{half}_channels_last"] = replace(requested, precision=half, channels_last=True)
+    variants["compiled"] = replace(requested, compiled=True)
+    return variants
 
 
 def _needed_bytes(parameters: Mapping[str, Any]) -> int:
     # The outputs of the convolution and of the ReLU exist at the same time.
-    activations: int = parameters["batch_size"] * CHANNELS * parameters["image_size"] ** 2
-    return 2 * 4 * activations
-
-
-def _warn(timing: Timing, context: Context) -> None:
-    if timing.launch_bound:
-        context.warn(
-            "Launch-bound: the host takes nearly as long to queue a pass as the device to compute it."
-        )
+    return int(2 * 4 * parameters["batch_size"] * CHANNELS * parameters["image_size"] ** 2)
 
 
 def _cudnn_tf32(torch: Any) -> bool | None:
@@ -161,23 +143,20 @@ def _cudnn_tf32(torch: Any) -> bool | None:
 BENCHMARK = Benchmark(
     name="compute",
     label="Compute (TinyNet)",
-    help="One forward pass of a small convolution network, beside the least that its memory traffic takes, and what "
-    "half precision, channels last and a compiler would gain.",
+    help="One forward pass of a small convolutional network, compared with the minimum for its memory traffic; and "
+    "what half precision, channels last and a compiler would gain.",
     requires=("torch",),
     parameters=(
-        Parameter.integer("batch_size", 128, (1, 8192), "Images in a batch."),
-        Parameter.integer("image_size", 224, (8, 2048), "Height and width of an image, in pixels."),
+        Parameter.integer("batch_size", 128, (1, 8192), "Images per batch."),
+        Parameter.integer("image_size", 224, (8, 2048), "Height and width, in pixels."),
         Parameter.choice(
-            "precision",
-            "fp32",
-            ("fp32", "bf16", "fp16"),
-            "fp32 as torch runs it by default, or autocast to bf16 or fp16.",
+            "precision", "fp32", ("fp32", "bf16", "fp16"), "torch's default fp32, or autocast."
         ),
         Parameter.choice(
             "variants",
             "auto",
             ("auto", "none", "all"),
-            "Measure in turn with it: half precision, channels last, compiled. auto does so on a GPU.",
+            "Compare with half precision, channels last and compiled. auto: only on a GPU.",
         ),
         RIGOROUS,
         Parameter.time_limit(30.0),

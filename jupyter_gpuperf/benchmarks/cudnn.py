@@ -15,15 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads import training
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
-from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingStep, check_precision
+from jupyter_gpuperf.benchmarks.workloads.training import Size, TrainingStep
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.device import PRECISIONS
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import fits, free
 from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
 from jupyter_gpuperf.measure.timer import warm_block
-from jupyter_gpuperf.messages import Message
 
 NEW_SHAPES: Final = 5
 """Number of unseen batch sizes whose first call is timed."""
@@ -34,35 +34,32 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
     if not torch.cuda.is_available() or not torch.backends.cudnn.is_available():
-        message = "cuDNN works on CUDA devices alone, and this torch sees none."
-        hint = "Run it on a machine with an NVIDIA GPU, with a CUDA build of torch."
+        message, hint = (
+            "cuDNN needs a GPU; PyTorch found none.",
+            "Use a GPU and a CUDA build of torch.",
+        )
         raise Unavailable("no_gpu", message, hint)
     device = torch.device("cuda")
-    check_precision(torch, device, parameters["precision"])
-    make = functools.partial(
-        TrainingStep,
-        torch,
-        device,
-        network="resnet",
-        precision=parameters["precision"],
-        channels_last=parameters["channels_last"],
+    training.check_precision(torch, device, parameters["precision"])
+    options = {name: parameters[name] for name in ("precision", "channels_last")}
+    make = functools.partial(TrainingStep, torch, device, network="resnet", **options)
+    size = fits(
+        torch, lambda each: make(size=each)(), training.SIZES["resnet", "cuda"], context.warn
     )
-    size = fits(torch, lambda each: make(size=each)(), SIZES["resnet", "cuda"], context.warn)
     if size.batch <= NEW_SHAPES:
-        raise Unavailable(
-            "out_of_memory",
-            "Only {batch} images fit into the GPU's memory: too few for {new_shapes} sizes.",
-            "Free what other processes hold.",
-            batch=size.batch,
-            new_shapes=NEW_SHAPES,
+        message = (
+            "Too little GPU memory is free: only {batch} images fit, too few to vary the batch."
         )
+        hint = "Free memory held by other processes."
+        raise Unavailable("out_of_memory", message, hint, batch=size.batch)
     firsts: dict[str, list[float]] = {}
     peaks: dict[str, Any] = {}
     with lane(torch, False) as off, lane(torch, True) as on:
         lanes = {"off": off, "on": on}
         first_calls = functools.partial(_first_calls, torch, device, make, size)
         for place, (name, run_in) in enumerate(lanes.items()):
-            context.progress(0.2 * place, Message("New shapes, {name}", name=name))
+            message = "New shapes with the search" if name == "on" else "New shapes without it"
+            context.progress(0.2 * place, message)
             seconds, allocated, reserved = run_in(first_calls)
             firsts[f"{name}_new_shape_seconds"] = seconds
             peaks[f"{name}_peak_allocated_bytes"] = exactly(allocated)
@@ -72,26 +69,21 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         for name, run_in in lanes.items():
             block = run_in(functools.partial(warm_block, make(size=size), device))
             blocks[name] = functools.partial(run_in, block)
-        found = Stopwatch(parameters, context.span(0.4, 1.0)).in_turn(blocks)
-    figures = {f"{name}_step_seconds": found.median(name) for name in lanes}
-    figures["on_speedup"] = found.speedup("on", "off")
+        timings = Stopwatch(parameters, context.span(0.4, 1.0)).in_turn(blocks)
+    figures = timings.figures("step_seconds", "off")
     figures |= {name: mean_of_few(values) for name, values in firsts.items()}
-    samples = {f"{name}_step_seconds": values for name, values in found.samples.items()}
+    samples = {f"{name}_step_seconds": values for name, values in timings.samples.items()}
     environment = {
         **describe(torch, device),
         "cudnn": torch.backends.cudnn.version(),
         "measured_batch_size": size.batch,
     }
-    return Measured(
-        unit="seconds",
-        figures=figures | peaks,
-        samples=samples | firsts,
-        environment=environment,
-    )
+    figures, samples = figures | peaks, samples | firsts
+    return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
 @contextlib.contextmanager
-def lane(torch: Any, wanted: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+def lane(torch: Any, searches: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
     """Yield a function that runs another one in a thread with the switch on or off, including the backward pass.
 
     cuDNN keeps its plans per thread and shape, whatever the switch was when it made them. In a single thread the
@@ -100,7 +92,7 @@ def lane(torch: Any, wanted: bool) -> Iterator[Callable[[Callable[[], Any]], Any
 
     def switched(work: Callable[[], Any]) -> Any:
         switches = torch.backends.cudnn
-        before, switches.benchmark = switches.benchmark, wanted
+        before, switches.benchmark = switches.benchmark, searches
         try:
             # Else torch runs the backward pass in a thread shared by all lanes.
             with torch.autograd.set_multithreading_enabled(False):
@@ -113,10 +105,7 @@ def lane(torch: Any, wanted: bool) -> Iterator[Callable[[Callable[[], Any]], Any
 
 
 def _first_calls(
-    torch: Any,
-    device: Any,
-    make: Callable[..., TrainingStep],
-    size: Size,
+    torch: Any, device: Any, make: Callable[..., TrainingStep], size: Size
 ) -> tuple[list[float], float, float]:
     """Return the seconds of a first step per new batch size, and the peak bytes allocated and reserved."""
     free(torch)
@@ -139,21 +128,14 @@ def _first_calls(
 BENCHMARK = Benchmark(
     name="cudnn",
     label="cuDNN's search",
-    help="A convolutional network with torch.backends.cudnn.benchmark on and off: time of a step, of the "
-    "first step of a new shape, and memory. Needs an NVIDIA GPU.",
+    help="A convolutional network with torch.backends.cudnn.benchmark on and off: time per step, time of the "
+    "first step with a new shape, and memory. Needs an NVIDIA GPU.",
     requires=("torch",),
     parameters=(
-        Parameter.choice(
-            "precision",
-            "fp16",
-            PRECISIONS,
-            "fp32 means IEEE, without TF32; bf16 and fp16 by autocast.",
-        ),
-        Parameter.boolean(
-            "channels_last", False, "Keep images as tensor cores like them: channels last."
-        ),
+        Parameter.choice("precision", "fp16", PRECISIONS, training.PRECISION_HELP),
+        Parameter.boolean("channels_last", False, "The layout that tensor cores prefer."),
         RIGOROUS,
-        Parameter.time_limit(20.0, "Stop measuring the steps after this time, converged or not."),
+        Parameter.time_limit(20.0, "Time for the steps; new shapes come before."),
     ),
     run=run,
 )

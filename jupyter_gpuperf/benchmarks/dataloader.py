@@ -40,10 +40,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
     loader = _loader(parameters)
-    found = measure_loader(loader, parameters, context.progress, context.warn, things="images")
+    measured = measure_loader(loader, parameters, context.progress, context.warn, things="images")
     device = first_device(torch)
-    found["environment"] = {**_environment(torch, device), "batch_bytes": batch_bytes}
-    return found
+    measured["environment"] = {**_environment(torch, device), "batch_bytes": batch_bytes}
+    return measured
 
 
 def run_on(subject: object, name: str, given: Mapping[str, Any], context: Context) -> Measured:
@@ -70,17 +70,16 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     _warn_of_settings(settings, context, torch.cuda.is_available())
     with random_state_kept():
         loader = loader_like(subject, settings, HANG_SECONDS + limits["time_limit_seconds"])
-        found = measure_loader(
-            loader, {**settings, **limits}, context.progress, context.warn, things="samples"
-        )
+        used = {**settings, **limits}
+        measured = measure_loader(loader, used, context.progress, context.warn, things="samples")
     data = loader.dataset
-    found["parameters"] = {"loader": name, **settings, **limits}
-    found["environment"] = {
+    measured["parameters"] = {"loader": name, **used}
+    measured["environment"] = {
         **_environment(torch, started_device(torch)),
         "data_set": type(data).__name__,
         "data_set_items": len(data) if isinstance(data, Sized) else None,
     }
-    return found
+    return measured
 
 
 def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
@@ -89,30 +88,28 @@ def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
     if available_bytes is not None and needed_bytes > MEMORY_SHARE * available_bytes:
         raise BadRequest(
             "not_enough_memory",
-            "{items} images take {needed_bytes:.1f} GiB; {available_bytes:.1f} GiB are free.",
-            "Ask for at most {memory_share} items.",
+            "{items} images need {needed:.1f} GiB of memory; {free:.1f} GiB are free.",
+            "Choose at most {most} items.",
             items=parameters["items"],
-            needed_bytes=needed_bytes / 2**30,
-            available_bytes=available_bytes / 2**30,
-            memory_share=int(MEMORY_SHARE * available_bytes / IMAGE_BYTES),
+            needed=needed_bytes / 2**30,
+            free=available_bytes / 2**30,
+            most=int(MEMORY_SHARE * available_bytes / IMAGE_BYTES),
         )
     in_flight_bytes = (parameters["workers"] * parameters["prefetch_factor"] + 2) * batch_bytes
     shared_bytes = resources.shared_memory_free_bytes()
     if parameters["workers"] and shared_bytes is not None and in_flight_bytes > shared_bytes:
         raise BadRequest(
             "shared_memory_too_small",
-            "Workers hand over batches through /dev/shm: {in_flight_bytes:.2f} GiB are "
-            "needed, {shared_bytes:.2f} GiB are free.",
-            "Start the container with a larger --shm-size, or ask for fewer workers, a smaller "
-            "batch or a smaller prefetch_factor.",
-            in_flight_bytes=in_flight_bytes / 2**30,
-            shared_bytes=shared_bytes / 2**30,
+            "Workers need {needed:.2f} GiB in /dev/shm; {free:.2f} GiB are free.",
+            "Raise the container's --shm-size, or lower workers, batch_size or prefetch_factor.",
+            needed=in_flight_bytes / 2**30,
+            free=shared_bytes / 2**30,
         )
 
 
 def _warn_of_settings(parameters: Mapping[str, Any], context: Context, has_cuda: bool) -> None:
     if parameters["pin_memory"] and not has_cuda:
-        context.warn("pin_memory does nothing here: this torch sees no CUDA device.")
+        context.warn("pin_memory has no effect: PyTorch found no GPU.")
     resources.warn_of_workers(parameters["workers"], context.warn)
 
 
@@ -136,35 +133,24 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
 
 
 def _environment(torch: Any, device: Any) -> dict[str, Any]:
-    return {
-        **describe(torch, device),
-        "start_method": str(torch.multiprocessing.get_start_method()),
-    }
+    start_method = str(torch.multiprocessing.get_start_method())
+    return {**describe(torch, device), "start_method": start_method}
 
 
 BENCHMARK = Benchmark(
     name="dataloader",
     label="DataLoader",
-    help="Batches of random 224×224 images from memory, through torch's DataLoader: how long one "
-    "batch takes, and how long the workers take to start.",
+    help="Batches of random 224×224 images in memory, from torch's DataLoader: time per batch, and start-up time "
+    "of the workers.",
     requires=("torch",),
     parameters=(
         Parameter.integer(
-            "items",
-            1000,
-            (1, 1_000_000),
-            "Images in the data set; 10000, as often used, take 6 GB.",
+            "items", 1000, (1, 1_000_000), "Images in the dataset; the usual 10000 take 6 GB."
         ),
-        Parameter.integer("batch_size", 64, (1, 4096), "Images in a batch."),
-        Parameter.integer(
-            "workers", 4, (0, 128), "Worker processes; 0 loads in the training process itself."
-        ),
-        Parameter.integer("prefetch_factor", 2, (1, 64), "Batches that each worker keeps ready."),
-        Parameter.boolean(
-            "pin_memory",
-            False,
-            "Copy each batch into page-locked memory, for faster copies to the device.",
-        ),
+        Parameter.integer("batch_size", 64, (1, 4096), "Images per batch."),
+        Parameter.integer("workers", 4, (0, 128), "0: load in the training process itself."),
+        Parameter.integer("prefetch_factor", 2, (1, 64), "Batches that each worker prefetches."),
+        Parameter.boolean("pin_memory", False, "Pin batches, for faster copies to the GPU."),
         RIGOROUS,
         Parameter.time_limit(30.0),
     ),

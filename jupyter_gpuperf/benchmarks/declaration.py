@@ -20,9 +20,10 @@ LARGEST: Final = sys.float_info.max
 """Default bound of numbers: all numbers must be finite."""
 LONGEST_TEXT: Final = 4096
 """Longest text in characters: the longest path on Linux."""
+LIMIT_HELP: Final = "Stop after this time, even without convergence."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a benchmark: enough to build a form field, a command-line flag and a check.
 
@@ -46,40 +47,27 @@ class Parameter:
     def integer(cls, name: str, default: int, bounds: tuple[int, int], help: str) -> Parameter:
         """Declare an integer with inclusive bounds."""
         low, high = bounds
-        return cls(name=name, type="integer", default=default, help=help, minimum=low, maximum=high)
+        return cls(name, "integer", default, help, minimum=low, maximum=high)
 
     @classmethod
     def boolean(cls, name: str, default: bool, help: str) -> Parameter:
         """Declare a boolean."""
-        return cls(name=name, type="boolean", default=default, help=help)
+        return cls(name, "boolean", default, help)
 
     @classmethod
     def choice(cls, name: str, default: str, choices: tuple[str, ...], help: str) -> Parameter:
         """Declare a choice among several words."""
-        return cls(name=name, type="choice", default=default, choices=choices, help=help)
+        return cls(name, "choice", default, help, choices=choices)
 
     @classmethod
     def text(cls, name: str, default: str, help: str) -> Parameter:
         """Declare a single line of text."""
-        return cls(name=name, type="text", default=default, help=help)
+        return cls(name, "text", default, help)
 
     @classmethod
-    def time_limit(
-        cls,
-        default: float,
-        help: str = "Stop measuring after this time, converged or not.",
-        *,
-        minimum: float = 1.0,
-    ) -> Parameter:
+    def time_limit(cls, default: float, help: str = LIMIT_HELP, minimum: float = 1.0) -> Parameter:
         """Declare ``time_limit_seconds``, from ``minimum`` to 600 seconds."""
-        return cls(
-            name="time_limit_seconds",
-            type="number",
-            default=default,
-            help=help,
-            minimum=minimum,
-            maximum=600.0,
-        )
+        return cls("time_limit_seconds", "number", default, help, minimum=minimum, maximum=600.0)
 
     def check(self, value: object) -> Scalar:
         """Return ``value`` converted to this parameter's type.
@@ -101,14 +89,17 @@ class Parameter:
             or (self.type == "integer" and is_number and isinstance(value, int))
         )
         if not is_right:
-            choices = f"one of {', '.join(self.choices)}" if self.choices else ""
+            message = "{name} = {value} is not of type {type}."
+            if self.choices:
+                message = "{name} = {value} is not one of {choices}."
             raise BadRequest(
                 "parameter_wrong_type",
-                "{name} = {value} is not {choices}.",
+                message,
                 self.help,
                 name=self.name,
                 value=reprlib.repr(value),
-                choices=choices or f"of type {self.type}",
+                type=self.type,
+                choices=self.choices,
             )
         if not is_number:
             return cast("Scalar", value)
@@ -116,20 +107,22 @@ class Parameter:
         high = LARGEST if self.maximum is None else self.maximum
         number = cast("float", value)
         if not low <= number <= high:  # NaN is refused too
-            message = Message(
-                "{name} = {number} is out of range.", name=self.name, number=reprlib.repr(number)
+            raise BadRequest(
+                "parameter_out_of_range",
+                "{name} = {value} is out of range.",
+                "{name} must be from {low:.15g} to {high:.15g}.",
+                name=self.name,
+                value=reprlib.repr(number),
+                low=low,
+                high=high,
             )
-            hint = Message(
-                "{name} goes from {low:.15g} to {high:.15g}.", name=self.name, low=low, high=high
-            )
-            raise BadRequest("parameter_out_of_range", message, hint)
         return float(number) if self.type == "number" else number
 
 
 RIGOROUS: Final = Parameter.boolean(
     "rigorous",
     False,
-    "Measure in five fresh processes, each until its interval is within 1 % instead of 3 %; the interval then holds for the next run, too.",
+    "Measure in five processes, each to a 1 % interval instead of 3 %; the interval then covers the next run, too.",
 )
 """Parameter of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
 
@@ -151,15 +144,16 @@ class Context:
 
     def span(self, begin: float, end: float, name: str = "") -> Context:
         """Return the context of the work between two progress ratios; ``name`` is put before all its messages."""
-        label = f"{name}: " if name else ""
-        return Context(
-            progress=lambda ratio, words: self.progress(
-                begin + (end - begin) * min(ratio, 1.0), label + words
-            ),
-            warn=lambda sentence: self.warn(label + sentence),
-        )
 
-    def part(self, place: int, parts: int, name: str) -> Context:
+        def named(text: str) -> str:
+            return Message("{name}: {text}", name=name, text=text) if name else text
+
+        def progress(ratio: float, text: str) -> None:
+            self.progress(begin + (end - begin) * min(ratio, 1.0), named(text))
+
+        return Context(progress=progress, warn=lambda sentence: self.warn(named(sentence)))
+
+    def part(self, place: int, parts: int, name: str = "") -> Context:
         """Return the context of one of several parts that take equally long; ``place`` counts from 0."""
         return self.span(place / parts, (place + 1) / parts, name)
 
@@ -218,11 +212,14 @@ class Benchmark:
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         if unknown := [name for name in parameters if name not in known]:
-            message = Message(
-                "{name} has no parameter {unknown!r}.", name=self.name, unknown=unknown[0]
+            raise BadRequest(
+                "unknown_parameter",
+                "{benchmark} has no parameter {unknown!r}.",
+                "Available: {known}.",
+                benchmark=self.name,
+                unknown=unknown[0],
+                known=[*known] or [Message("none")],
             )
-            hint = Message("It has: {known}.", known=", ".join(known) or "none")
-            raise BadRequest("unknown_parameter", message, hint)
         return {
             name: parameter.check(parameters.get(name, parameter.default))
             for name, parameter in known.items()

@@ -12,8 +12,7 @@ import importlib.util
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ from jupyter_gpuperf.messages import Message
 
 MADE: Final = 48
 MOST_IMAGES: Final = 512
-ALONE_SHARE: Final = 0.5
+ONE_THREAD_SHARE: Final = 0.5
 """Share of the time limit for the readers on one thread; the rest is for the workers."""
 BATCH: Final = 16
 ROUNDS_A_BLOCK: Final = 2
@@ -42,29 +41,24 @@ ROUNDS_A_BLOCK: Final = 2
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the images per second of each reader; see the module docstring."""
-    found = readers()
-    if not found:
-        message = "None of OpenCV, Pillow and torchvision is installed here."
+    installed = readers()
+    if not installed:
+        message = "None of OpenCV, Pillow and torchvision is installed."
         hint = "Run: pip install opencv-python-headless pillow."
         raise Unavailable("package_missing", message, hint)
     for name, package in (("opencv", "opencv-python-headless"), ("pillow", "pillow")):
-        if name not in found:
-            context.warn(
-                Message(
-                    "{name} is not installed: it was left out. Run: pip install {package}.",
-                    name=name,
-                    package=package,
-                )
-            )
+        if name not in installed:
+            message = "Skipped {name}: not installed. Run: pip install {package}."
+            context.warn(Message(message, name=name, package=package))
     with tempfile.TemporaryDirectory(prefix="gpuperf-imread-") as folder:
-        context.progress(0.0, "Making images" if not parameters["folder"] else "Listing images")
+        context.progress(0.0, "Listing the images" if parameters["folder"] else "Making the images")
         paths = _paths(parameters["folder"], Path(folder))
         names = [str(path) for path in paths]
-        found = _working(found, names, context)
-        figures, samples = _alone(found, names, parameters, context)
+        working = _working(installed, names, context)
+        figures, samples = _on_one_thread(working, names, parameters, context)
         torch = _torch(context, parameters["workers"])
         if torch is not None:
-            for name, seconds in _in_workers(torch, found, names, parameters, context).items():
+            for name, seconds in _in_workers(torch, working, names, parameters, context).items():
                 samples[f"{name}_image_seconds"] = seconds
                 figures[f"{name}_images_per_second"] = inverse(mean_interval(seconds))
         environment = {
@@ -76,41 +70,38 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
 
-def _paths(folder: str, own: Path) -> list[Path]:
+def _paths(folder: str, own_folder: Path) -> list[Path]:
     if not folder:
-        return write_photographs(own, MADE)
+        return write_photographs(own_folder, MADE)
     paths = images_in(Path(folder).expanduser(), MOST_IMAGES)
     if not paths:
-        hint = "Name a folder that holds JPEG, PNG, WebP or BMP files."
+        hint = "Choose a folder with JPEG, PNG, WebP or BMP files."
         raise NotFound("no_images", "There are no images in {folder}.", hint, folder=folder)
     return paths
 
 
-def _working(found: dict[str, Reader], names: Sequence[str], context: Context) -> dict[str, Reader]:
+def _working(
+    installed: Mapping[str, Reader], names: Sequence[str], context: Context
+) -> dict[str, Reader]:
     """Return the readers that can read all images. This also warms the page cache."""
     working = {}
-    for name, reader in found.items():
+    for name, reader in installed.items():
         try:
             for path in names:
                 reader(path)
         except Exception as error:  # the type depends on the library; the image matters  # noqa: BLE001
-            context.warn(
-                Message(
-                    "{name} can't read all of the images and was left out: {error}",
-                    name=name,
-                    error=error,
-                )
-            )
+            message = "Skipped {name}, which can't read all images: {error}"
+            context.warn(Message(message, name=name, error=error))
         else:
             working[name] = reader
     if not working:
-        hint = "Take out the broken ones; the warnings name them."
-        raise Unavailable("images_not_readable", "Nothing here reads all of these images.", hint)
+        message, hint = "No installed library can read all images.", "Remove the broken images."
+        raise Unavailable("images_not_readable", message, hint)
     return working
 
 
-def _alone(
-    found: Mapping[str, Reader],
+def _on_one_thread(
+    working: Mapping[str, Reader],
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
@@ -121,56 +112,50 @@ def _alone(
             reader(name)
         return (time.perf_counter() - began) / len(names)
 
-    alone = replace(
-        context.span(0.1, 0.5),
-        warn=lambda doubt: context.warn(Message("On one thread: {doubt}", doubt=doubt)),
+    span = context.span(0.1, 0.5, Message("One thread"))
+    timings = Stopwatch(parameters, span, ONE_THREAD_SHARE).in_turn(
+        {name: functools.partial(read_all, reader) for name, reader in working.items()}
     )
-    measured = Stopwatch(parameters, alone, ALONE_SHARE).in_turn(
-        {name: functools.partial(read_all, reader) for name, reader in found.items()}
-    )
-    figures = {f"{name}_images_per_second": inverse(measured.median(name)) for name in found}
-    for name in found:
-        if name != "pillow" and "pillow" in found:
-            figures[f"{name}_speedup"] = measured.speedup(name, "pillow")
-    return figures, {f"{name}_image_seconds": values for name, values in measured.samples.items()}
+    figures = {f"{name}_images_per_second": inverse(timings.median(name)) for name in working}
+    for name in working:
+        if name != "pillow" and "pillow" in working:
+            figures[f"{name}_speedup"] = timings.speedup(name, "pillow")
+    return figures, {f"{name}_image_seconds": values for name, values in timings.samples.items()}
 
 
 def _in_workers(
     torch: Any,
-    found: Mapping[str, Reader],
+    working: Mapping[str, Reader],
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
 ) -> dict[str, list[float]]:
     """Return each reader's seconds per image, one sample per block."""
     workers = parameters["workers"] or max(1, int(resources.usable_cpus()))
-
-    def time_reader(name: str, reader: Reader, context: Context) -> list[float]:
-        images = Images(reader, names)
-        loader = torch.utils.data.DataLoader(
-            images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
+    samples: dict[str, list[float]] = {}
+    for place, (name, reader) in enumerate(working.items()):
+        title = Message.counted(
+            "{name}, {count} worker", "{name}, {count} workers", count=workers, name=name
         )
-        batches = Batches(loader, prefetched=1 + 2 * workers)
-        named = replace(
-            context,
-            warn=lambda doubt: context.warn(
-                Message(
-                    "{name}, {workers} workers: {doubt}", name=name, workers=workers, doubt=doubt
-                )
-            ),
-        )
-        return Stopwatch(parameters, named, (1 - ALONE_SHARE) / len(found)).blocks(
-            lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH,
-            words=lambda _: Message("{name}, {workers} workers", name=name, workers=workers),
+        part = context.span(0.5, 1.0).part(place, len(working), title)
+        figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
+        samples[figure] = Stopwatch(parameters, part, (1 - ONE_THREAD_SHARE) / len(working)).blocks(
+            _block_in_workers(torch, reader, names, workers),
+            words=lambda seconds: f"{1000 * seconds:.3g} ms",
             interval_of=mean_interval,
         )
-
-    samples: dict[str, list[float]] = {}
-    for place, (name, reader) in enumerate(found.items()):
-        span = context.span(0.5 + 0.5 * place / len(found), 0.5 + 0.5 * (place + 1) / len(found))
-        figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
-        samples[figure] = time_reader(name, reader, span)
     return samples
+
+
+def _block_in_workers(
+    torch: Any, reader: Reader, names: Sequence[str], workers: int
+) -> Callable[[], float]:
+    images = Images(reader, names)
+    loader = torch.utils.data.DataLoader(
+        images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
+    )
+    batches = Batches(loader, prefetched=1 + 2 * workers)
+    return lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH
 
 
 class Images:
@@ -189,7 +174,7 @@ class Images:
 
 def _torch(context: Context, workers: int) -> Any:
     if importlib.util.find_spec("torch") is None:
-        context.warn("torch is not installed: the readers were not measured in DataLoader workers.")
+        context.warn("Skipped DataLoader workers: torch is not installed.")
         return None
     import torch
 
@@ -200,16 +185,11 @@ def _torch(context: Context, workers: int) -> Any:
 BENCHMARK = Benchmark(
     name="imread",
     label="Image reading",
-    help="Reading and decoding images with OpenCV, Pillow and torchvision: on one thread, and in DataLoader "
-    "workers.",
+    help="Read and decode images with OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.",
     requires=("numpy",),
     parameters=(
-        Parameter.text(
-            "folder", "", "Your own images; without it, photograph-like JPEGs are made."
-        ),
-        Parameter.integer(
-            "workers", 0, (0, 256), "Workers of the DataLoader; 0 takes one per processor."
-        ),
+        Parameter.text("folder", "", "Your own images. Empty: make JPEGs like photographs."),
+        Parameter.integer("workers", 0, (0, 256), "DataLoader workers; 0: one per usable CPU."),
         RIGOROUS,
         Parameter.time_limit(20.0),
     ),

@@ -43,30 +43,26 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure cold and warm reads; see the module docstring."""
     size = MIB * parameters["size_mib"]
     with _files(parameters["folder"], size, context) as (large, small, folder):
-        read_bytes, files = _size_of(large), len(small)
-        # Name of the figure, amount read per block, and the block.
-        plan: list[tuple[str, int, Callable[[], float]]] = [
-            ("cold_read_bytes_per_second", read_bytes, lambda: _cold(large, _read)),
-            ("warm_read_bytes_per_second", read_bytes, lambda: _warm(large)),
-            (
-                "cold_random_reads_per_second",
-                RANDOM_READS,
-                lambda: _cold(large[:1], _read_randomly),
-            ),
-            ("cold_small_files_per_second", files, lambda: _cold(small, _read)),
-            ("warm_small_files_per_second", files, lambda: _warm(small)),
-        ]
+        read_bytes, files = sum(path.stat().st_size for path in large), len(small)
+        # Name of the figure → amount read per block, and the block.
+        plan: dict[str, tuple[int, Callable[[], float]]] = {
+            "cold_read_bytes": (read_bytes, lambda: _cold(large, _read)),
+            "warm_read_bytes": (read_bytes, lambda: _warm(large)),
+            "cold_random_reads": (RANDOM_READS, lambda: _cold(large[:1], _read_randomly)),
+            "cold_small_files": (files, lambda: _cold(small, _read)),
+            "warm_small_files": (files, lambda: _warm(small)),
+        }
         if not _can_drop(large, context):
-            plan = [each for each in plan if not each[0].startswith("cold")]
+            plan = {name: each for name, each in plan.items() if name.startswith("warm")}
         figures: dict[str, Any] = {}
         samples: dict[str, list[float]] = {}
-        for place, (figure, amount, block) in enumerate(plan):
-            name = figure.removesuffix("_per_second").removesuffix("_bytes")
-            part = context.part(place, len(plan), name.replace("_", " "))
+        for place, (figure, (amount, block)) in enumerate(plan.items()):
+            name = figure.removesuffix("_bytes")
+            part = context.part(place, len(plan), Message(name.replace("_", " ")))
             stopwatch = Stopwatch(parameters, part, 1 / len(plan))
             seconds = stopwatch.blocks(block, words=lambda last: f"{last:.3g} s")
             samples[f"{name}_seconds"] = seconds
-            figures[figure] = inverse(median_interval(seconds), amount)
+            figures[f"{figure}_per_second"] = inverse(median_interval(seconds), amount)
         environment = {
             **describe(),
             "filesystem": filesystem_of(folder),
@@ -91,11 +87,11 @@ def _files(
         if size + SMALL_FILES * SMALL_BYTES > (1 - KEEP_FREE) * free:
             raise BadRequest(
                 "disk_too_full",
-                "{size:.1f} GiB are to be written, {free:.1f} GiB are free in {parent}.",
-                "Ask for a smaller size_mib, or name a folder with files to read.",
-                size=size / 2**30,
+                "The files need {needed:.1f} GiB; {free:.1f} GiB are free in {folder}.",
+                "Choose a smaller size_mib, or a folder with files to read.",
+                needed=size / 2**30,
                 free=free / 2**30,
-                parent=own.parent,
+                folder=own.parent,
             )
         context.progress(0.0, "Writing the files")
         large = _write(own / "large", size)
@@ -105,26 +101,20 @@ def _files(
 
 def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
     """Return some of the user's files, about ``size`` bytes in total, and the smallest of them. Files are only read."""
+    hint = "Choose a folder that contains files."
     if not folder.is_dir():
-        raise NotFound(
-            "no_folder", "There is no folder {folder}.", "Name one that holds files.", folder=folder
-        )
-    found: list[Path] = []
+        raise NotFound("no_folder", "There is no folder {folder}.", hint, folder=folder)
+    files: list[Path] = []
     total = 0
     for path in folder.rglob("*"):
-        if total >= size or len(found) >= MOST_FILES:
+        if total >= size or len(files) >= MOST_FILES:
             break
         if path.is_file() and os.access(path, os.R_OK) and path.stat().st_size:
-            found.append(path)
+            files.append(path)
             total += path.stat().st_size
-    if not found:
-        raise NotFound(
-            "no_files",
-            "There is nothing to read in {folder}.",
-            "Name a folder that holds files.",
-            folder=folder,
-        )
-    by_size = sorted(found, key=lambda path: path.stat().st_size, reverse=True)
+    if not files:
+        raise NotFound("no_files", "There are no readable files in {folder}.", hint, folder=folder)
+    by_size = sorted(files, key=lambda path: path.stat().st_size, reverse=True)
     return by_size, by_size[-SMALL_FILES:]
 
 
@@ -140,25 +130,16 @@ def _write(path: Path, size: int) -> Path:
 
 def _can_drop(paths: list[Path], context: Context) -> bool:
     try:
-        left = max(drop(path) for path in paths[:8])
+        left_ratio = max(drop(path) for path in paths[:8])
     except (OSError, Unavailable) as error:
         context.warn(
-            Message(
-                "The page cache can't be looked at here ({error}): there are no cold figures.",
-                error=error,
-            )
+            Message("Skipped cold reads: no access to the page cache: {error}", error=error)
         )
         return False
-    if left > GONE_RATIO:
-        context.warn(
-            Message(
-                "{left:.0%} of the pages stay in memory when dropped, as in a file system that "
-                "lies in memory: there are no cold figures.",
-                left=left,
-            )
-        )
-        return False
-    return True
+    if left_ratio > GONE_RATIO:
+        message = "Skipped cold reads: {left:.0%} of the pages stay in memory, as on a RAM disk."
+        context.warn(Message(message, left=left_ratio))
+    return left_ratio <= GONE_RATIO
 
 
 def _cold(paths: list[Path], read: Callable[[Path], None]) -> float:
@@ -195,24 +176,17 @@ def _read_randomly(path: Path) -> None:
             os.pread(file.fileno(), RANDOM_BYTES, random.randrange(places) * RANDOM_BYTES)
 
 
-def _size_of(paths: list[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
-
-
 BENCHMARK = Benchmark(
     name="io",
     label="Disk",
-    help="Reading from the disk under a data set, cold and from the page cache: large files, small random "
-    "reads, many small files.",
+    help="Read from the disk of a dataset, cold and from the page cache: large files, small random reads, many small "
+    "files.",
     parameters=(
         Parameter.text(
-            "folder",
-            "",
-            "Your data set: its files are read and never written. Without it, files are made in the "
-            "temporary folder.",
+            "folder", "", "Your dataset, only read. Empty: make files in the temporary folder."
         ),
-        Parameter.integer("size_mib", 512, (16, 65536), "How much to read, in MiB."),
-        Parameter.time_limit(20.0, "About how long to measure, everything together."),
+        Parameter.integer("size_mib", 512, (16, 65536), "MiB to read."),
+        Parameter.time_limit(20.0, "Approximate measuring time in total."),
     ),
     run=run,
 )

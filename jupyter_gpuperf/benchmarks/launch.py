@@ -12,21 +12,24 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.device import device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
-from jupyter_gpuperf.measure.device import first_device, synchronize
+from jupyter_gpuperf.measure.device import synchronize
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
+from jupyter_gpuperf.messages import Message
 
 CALLS: Final = 500
 """Launches per block; fewer than the device's queue holds, so that the host never waits for a free slot."""
 GRAPH_KERNELS: Final = 100
+CPU_OPERATION: Final = Message("PyTorch found no GPU; measured one operation on the CPU.")
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure seconds per launch, with and without waiting, and per kernel of a graph; see the module docstring."""
     import torch
 
-    device = first_device(torch)
+    device = device_of(torch, context, CPU_OPERATION)
     one = torch.zeros(1, device=device)
 
     def tiny() -> None:
@@ -44,14 +47,12 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         with torch.cuda.graph(graph):
             for _ in range(GRAPH_KERNELS):
                 tiny()
-        blocks["graph_kernel_seconds"] = _block_of(
-            torch, device, graph.replay, CALLS // 50, kernels=GRAPH_KERNELS, to_the_end=True
-        )
-    else:
-        context.warn("This torch sees no CUDA device: the cost of one operation was measured.")
+        replays = _block_of(torch, device, graph.replay, CALLS // 50, GRAPH_KERNELS)
+        blocks["graph_kernel_seconds"] = replays
     samples = {}
     for place, (name, block) in enumerate(blocks.items()):
-        part = context.part(place, len(blocks), name.removesuffix("_seconds").replace("_", " "))
+        label = Message(name.removesuffix("_seconds").replace("_", " "))
+        part = context.part(place, len(blocks), label)
         for _ in range(3):
             block()  # compiles, allocates, raises the clocks
         stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
@@ -62,22 +63,19 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def _block_of(
-    torch: Any,
-    device: Any,
-    call: Callable[[], object],
-    calls: int,
-    *,
-    kernels: int = 1,
-    to_the_end: bool = False,
+    torch: Any, device: Any, call: Callable[[], object], calls: int, kernels: int = 1
 ) -> Callable[[], float]:
-    """Return a function that makes ``calls`` calls and returns the seconds per kernel."""
+    """Return a function that makes ``calls`` calls and returns the seconds per kernel.
+
+    With several kernels per call, as in a graph, it waits for the last to end.
+    """
 
     def block() -> float:
         synchronize(torch, device)
         began = time.perf_counter()
         for _ in range(calls):
             call()
-        if to_the_end:
+        if kernels > 1:
             synchronize(torch, device)
         return (time.perf_counter() - began) / calls / kernels
 
@@ -87,9 +85,8 @@ def _block_of(
 BENCHMARK = Benchmark(
     name="launch",
     label="Kernel launch",
-    help="What one launch of a kernel costs the host, alone, with a wait for the device, and replayed "
-    "from a graph.",
+    help="The host's time per kernel launch: alone, with a wait for the device, and replayed from a CUDA graph.",
     requires=("torch",),
-    parameters=(RIGOROUS, Parameter.time_limit(10.0, "For everything together.")),
+    parameters=(RIGOROUS, Parameter.time_limit(10.0, "Measuring time in total.")),
     run=run,
 )

@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
+from jupyter_gpuperf.benchmarks.workloads.device import device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
-from jupyter_gpuperf.measure.device import first_device, limits_of
+from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
@@ -39,18 +40,16 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the highest rate per number format, in floating-point operations per second; see the module docstring."""
     import torch
 
-    device = first_device(torch)
-    if device.type == "cpu":
-        context.warn("This torch sees no CUDA device: measured on the processor.")
-    wanted = FORMATS if parameters["precision"] == "all" else (parameters["precision"],)
-    kinds = [kind for kind in wanted if _can(torch, device, kind)]
+    device = device_of(torch, context)
+    precision = parameters["precision"]
+    requested = FORMATS if precision == "all" else (precision,)
+    kinds = [kind for kind in requested if _is_supported(torch, device, kind)]
     if not kinds:
-        message = Message(
-            "This device has no {precision} matrix products in torch.",
-            precision=parameters["precision"],
+        message, hint = (
+            "No {precision} matrix products on this device.",
+            "Choose another precision.",
         )
-        hint = "Choose another precision."
-        raise Unavailable("format_not_supported", message, hint)
+        raise Unavailable("format_not_supported", message, hint, precision=precision)
     chip = limits_of(torch, device)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
@@ -74,7 +73,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     if chip is not None and chip.bytes_per_second:
         limits["memory_bytes_per_second"] = chip.bytes_per_second
     if chip is not None and chip.derived:
-        context.warn("This chip's data sheet is not known here: its limits are calculated.")
+        context.warn("This chip is not in the table of data sheets; its limits are calculated.")
     return Measured(
         unit="flops_per_second",
         figures=figures,
@@ -89,21 +88,21 @@ def _measure(
 ) -> tuple[Shape, list[float]]:
     """Search for the best shape within ``share`` of the time limit; return it with its samples, in seconds per call."""
 
-    def words(best: float) -> str:
-        return Message("{best:.3g} Tflop/s so far", best=best / 1000000000000.0)
+    def so_far(flops_per_second: float) -> str:
+        return Message("{best:.3g} Tflop/s so far", best=flops_per_second / 1e12)
 
     search = Search(
         products.rate,
         largest=products.largest,
         limit_seconds=SEARCH_SHARE * share * parameters["time_limit_seconds"],
-        say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, words(best)),
+        say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, so_far(best)),
     )
     shape = search.best_of(products.grid())
     span = context.span(SEARCH_SHARE, 1.0)
     timing = Stopwatch(parameters, span, (1 - SEARCH_SHARE) * share).call(
         products.call(shape),
         products.device,
-        words=lambda seconds: words(_flop(shape) / seconds),
+        words=lambda seconds: so_far(_flop(shape) / seconds),
         flush=products.flush,
     )
     return shape, timing.call_seconds
@@ -188,7 +187,7 @@ class Products:
             self.largest -= STEP
 
 
-def _can(torch: Any, device: Any, kind: str) -> bool:
+def _is_supported(torch: Any, device: Any, kind: str) -> bool:
     if device.type == "cpu":
         return kind in ("fp32", "bf16")
     capability = torch.cuda.get_device_capability(device)
@@ -200,27 +199,15 @@ def _can(torch: Any, device: Any, kind: str) -> bool:
 BENCHMARK = Benchmark(
     name="matmul",
     label="Matrix products",
-    help="The highest rate of matrix products that this device reaches, over shapes, beside what its "
-    "data sheet promises.",
+    help="The highest rate of matrix products over many shapes, compared with the data sheet.",
     requires=("torch",),
     parameters=(
         Parameter.choice(
-            "precision",
-            "bf16",
-            (*FORMATS, "all"),
-            "Number format of the operands; all: one after another.",
+            "precision", "bf16", (*FORMATS, "all"), "Format of the operands; all: each in turn."
         ),
-        Parameter.boolean(
-            "flush_l2",
-            False,
-            "Empty the device's cache before each product; without it, small operands stay there.",
-        ),
+        Parameter.boolean("flush_l2", False, "Empty the L2 cache before each product."),
         RIGOROUS,
-        Parameter.time_limit(
-            60.0,
-            "For everything: a part of it goes to the search, the rest to the winner.",
-            minimum=2.0,
-        ),
+        Parameter.time_limit(60.0, "For the search and the final timing together.", minimum=2.0),
     ),
     run=run,
 )

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.child import answer_of
-from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import exactly, median_interval
@@ -53,10 +52,10 @@ answer(seconds=timed(work, seconds), pandas=pd.__version__, peak_bytes=peak)
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure time and peak memory of each task; see the module docstring."""
     rows = parameters["rows"]
-    resources.check_room(12 * ROW_BYTES * rows, hint="Ask for fewer rows.")
+    resources.check_room(12 * ROW_BYTES * rows, hint="Choose fewer rows.")
     engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
     if "pyarrow" not in engines:
-        context.warn("pyarrow is not installed: its engine was left out. Run: pip install pyarrow.")
+        context.warn("Skipped the engine pyarrow: not installed. Run: pip install pyarrow.")
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     version = None
@@ -65,24 +64,28 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.progress(0.0, "Writing the table")
         write_table(path, rows)
         plan = [*engines, "group"]
-        for place, what in enumerate(plan):
-            context.progress((place + 0.5) / (len(plan) + 1), what)
-            taken = min(rows, PYTHON_ENGINE_ROWS) if what == "python" else rows
-            found = _measure(path, what, taken, parameters["time_limit_seconds"] / len(plan))
-            name = "group" if what == "group" else f"read_{what}"
-            samples[f"{name}_seconds"] = found["seconds"]
-            figures[f"{name}_seconds"] = median_interval(found["seconds"])
-            if found["peak_bytes"] is not None and what != "python":
-                figures[f"{name}_peak_bytes"] = exactly(float(found["peak_bytes"]))
-            version = found["pandas"]
-    if rows > PYTHON_ENGINE_ROWS:
-        context.warn(
-            Message(
-                "The engine python read {python_engine_rows} rows, the others {rows}.",
-                python_engine_rows=PYTHON_ENGINE_ROWS,
-                rows=rows,
+        for place, task in enumerate(plan):
+            name = "group" if task == "group" else f"read_{task}"
+            progress = Message("Grouping")
+            if task != "group":
+                progress = Message("Reading with {engine}", engine=task)
+            context.progress((place + 0.5) / (len(plan) + 1), progress)
+            rows_read = min(rows, PYTHON_ENGINE_ROWS) if task == "python" else rows
+            answer = answer_of(
+                CHILD,
+                [str(path), task, rows_read, parameters["time_limit_seconds"] / len(plan)],
+                error_code="pandas_failed",
+                package="pandas",
+                hint="Choose fewer rows, or reinstall pandas.",
             )
-        )
+            samples[f"{name}_seconds"] = answer["seconds"]
+            figures[f"{name}_seconds"] = median_interval(answer["seconds"])
+            if answer["peak_bytes"] is not None and task != "python":
+                figures[f"{name}_peak_bytes"] = exactly(float(answer["peak_bytes"]))
+            version = answer["pandas"]
+    if rows > PYTHON_ENGINE_ROWS:
+        message = "The engine python read {few} rows, the others {rows}."
+        context.warn(Message(message, few=PYTHON_ENGINE_ROWS, rows=rows))
     environment = {**describe(), "pandas": version, "page_cache": "warm"}
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
 
@@ -100,31 +103,14 @@ def write_table(path: Path, rows: int) -> None:
             )
 
 
-def _measure(path: Path, what: str, rows: int, seconds: float) -> dict[str, Any]:
-    return answer_of(
-        CHILD,
-        [str(path), what, rows, seconds],
-        failed=lambda code, last: GpuPerfError(
-            "pandas_failed",
-            "pandas ended with {value} at {what}: {last}",
-            "Ask for fewer rows, or install pandas again.",
-            value=code,
-            what=what,
-            last=last,
-        ),
-    )
-
-
 BENCHMARK = Benchmark(
     name="pandas",
     label="pandas",
-    help="read_csv by engine, and groupby with aggregation: time, and the memory that each takes.",
+    help="read_csv by engine, and groupby with aggregation: time and memory.",
     requires=("pandas",),
     parameters=(
-        Parameter.integer(
-            "rows", 200_000, (100, 100_000_000), "Rows of the table, about 50 bytes each."
-        ),
-        Parameter.time_limit(12.0, "About how long to measure, everything together."),
+        Parameter.integer("rows", 200_000, (100, 100_000_000), "About 50 bytes per row."),
+        Parameter.time_limit(12.0, "Approximate measuring time in total."),
     ),
     run=run,
 )

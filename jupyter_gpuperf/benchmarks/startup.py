@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
-from jupyter_gpuperf.benchmarks.workloads.child import answer_of
+from jupyter_gpuperf.benchmarks.workloads.child import answer_of, last_line
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
@@ -56,18 +56,12 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     rounds = parameters["rounds"]
     for number in range(rounds):
         for place, (name, piece) in enumerate(pieces.items()):
-            context.progress(
-                (number + place / len(pieces)) / rounds,
-                Message(
-                    "{name}, round {number} of {rounds}",
-                    name=name,
-                    number=number + 1,
-                    rounds=rounds,
-                ),
-            )
+            message = "{name}, round {number} of {rounds}"
+            progress = Message(message, name=Message(name), number=number + 1, rounds=rounds)
+            context.progress((number + place / len(pieces)) / rounds, progress)
             for figure, seconds in piece().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
-    context.warn("The first round reads from the disk what the others find in memory.")
+    context.warn("The first round reads from disk; the others find the files in memory.")
     # The slowest first, extensions last.
     ordered = sorted(samples, key=lambda name: (name.startswith("extension"), -samples[name][-1]))
     complete = [name for name in ordered if len(samples[name]) == rounds]
@@ -88,21 +82,20 @@ def _pieces(
         if importlib.util.find_spec("jupyterlab"):
             program = find_browser() if parameters["page"] else None
             if parameters["page"] and program is None:
-                context.warn("There is no Chromium here: opening the page was left out.")
+                context.warn("Skipped opening the page: no Chromium found.")
             pieces["server"] = functools.partial(_server, program)
         else:
-            context.warn("JupyterLab is not installed in this environment: it was left out.")
+            context.warn("Skipped JupyterLab: not installed in this environment.")
     if importlib.util.find_spec("torch"):
         pieces["torch"] = _import_torch
     else:
-        context.warn("torch is not installed in this environment: it was left out.")
+        context.warn("Skipped torch: not installed in this environment.")
     shell = os.environ.get("SHELL", "")
     if shell and Path(shell).exists():
         pieces["shell"] = lambda: _shell(shell)
     if not pieces:
-        message = "There is neither JupyterLab nor torch in this environment, nor a shell."
-        hint = "Choose another kernel."
-        raise Unavailable("nothing_to_start", message, hint)
+        nothing = "Found neither JupyterLab, torch nor a shell."
+        raise Unavailable("nothing_to_start", nothing, "Choose another kernel.")
     return pieces
 
 
@@ -124,7 +117,7 @@ def _server(browser: str | None) -> dict[str, float]:
                 start_new_session=True,
             )
         try:
-            address = _until_it_answers(process, runtime, token, log)
+            address = _wait_until_ready(process, runtime, token, log)
             seconds = time.perf_counter() - began
             page = _page(browser, f"{address}lab?token={token}", home) if browser else {}
         finally:
@@ -142,20 +135,20 @@ def _server_command(home: Path) -> list[str]:
     ]
 
 
-def _until_it_answers(
+def _wait_until_ready(
     process: subprocess.Popen[bytes], runtime: Path, token: str, log: Path
 ) -> str:
+    hint = "Start it in a terminal to see why."
     ends_at = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < ends_at:
         if process.poll() is not None:
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-            message = Message(
-                "JupyterLab ended with {returncode}; it said last: {last}",
-                returncode=process.returncode,
-                last=last[0][:300],
+            raise GpuPerfError(
+                "server_did_not_start",
+                "JupyterLab exited with code {exit_code}: {last_line}",
+                hint,
+                exit_code=process.returncode,
+                last_line=last_line(log.read_text(errors="replace")),
             )
-            hint = "Start it in a terminal, and mend what it says."
-            raise GpuPerfError("server_did_not_start", message, hint)
         for file in runtime.glob("jpserver-*.json"):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 address = json.loads(file.read_text())["url"]
@@ -165,12 +158,8 @@ def _until_it_answers(
                 with urllib.request.urlopen(request, timeout=5):
                     return str(address)
         time.sleep(0.005)
-    message = Message(
-        "JupyterLab has not answered within {longest_seconds:.0f} s.",
-        longest_seconds=LONGEST_SECONDS,
-    )
-    hint = "Start it in a terminal, and see what it waits for."
-    raise GpuPerfError("server_did_not_start", message, hint)
+    message = "JupyterLab did not respond within {seconds:.0f} s."
+    raise GpuPerfError("server_did_not_start", message, hint, seconds=LONGEST_SECONDS)
 
 
 def _page(program: str, address: str, home: Path) -> dict[str, float]:
@@ -192,7 +181,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def shares_of(lines: Sequence[str]) -> dict[str, float]:
     """Return the seconds of each extension from a server's log: linking, which imports it, plus loading."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     before: datetime | None = None
     for line in lines:
         matched = LINE.match(line)
@@ -202,24 +191,24 @@ def shares_of(lines: Sequence[str]) -> dict[str, float]:
         extension = EXTENSION.match(matched[2])
         if extension and before is not None:
             name = f"extension_{re.sub('[^A-Za-z0-9]+', '_', extension[1])}"
-            found[name] = found.get(name, 0.0) + max(0.0, (now - before).total_seconds())
+            shares[name] = shares.get(name, 0.0) + max(0.0, (now - before).total_seconds())
         before = now
-    return found
+    return shares
 
 
 def _import_torch() -> dict[str, float]:
     answer = answer_of(
         TORCH,
-        seconds=LONGEST_SECONDS,
-        failed=lambda _, last: GpuPerfError(
-            "import_failed", "import torch failed: {last}", "Install torch again.", last=last
-        ),
+        error_code="import_failed",
+        package="torch",
+        hint="Reinstall torch.",
+        limit_seconds=LONGEST_SECONDS,
     )
     return {"import_torch": answer["seconds"]}
 
 
 def _shell(shell: str) -> dict[str, float]:
-    taken = []
+    samples = []
     for _ in range(SHELL_RUNS_A_ROUND):
         began = time.perf_counter()
         subprocess.run(
@@ -231,23 +220,19 @@ def _shell(shell: str) -> dict[str, float]:
             timeout=LONGEST_SECONDS,
             start_new_session=True,  # an interactive shell must not take over our terminal
         )
-        taken.append(time.perf_counter() - began)
-    return {"shell": statistics.median(taken)}
+        samples.append(time.perf_counter() - began)
+    return {"shell": statistics.median(samples)}
 
 
 BENCHMARK = Benchmark(
     name="startup",
     label="Start-up",
-    help="How long JupyterLab's server takes to start, with each extension's share, its page to open, torch to "
-    "import, and the shell to open.",
+    help="Time to start JupyterLab's server, with each extension's share; to open its page; to import torch; and to "
+    "open the shell.",
     parameters=(
-        Parameter.integer("rounds", 5, (2, 50), "How often each is started."),
-        Parameter.boolean("server", True, "Start JupyterLab; else torch and the shell alone."),
-        Parameter.boolean(
-            "page",
-            True,
-            "Open JupyterLab's page, too, in a Chromium without a window where there is one.",
-        ),
+        Parameter.integer("rounds", 5, (2, 50), "Number of starts."),
+        Parameter.boolean("server", True, "Start JupyterLab too, not only torch and the shell."),
+        Parameter.boolean("page", True, "Open JupyterLab's page in headless Chromium, if found."),
     ),
     run=run,
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads import training
+from jupyter_gpuperf.benchmarks.workloads.device import warn_if_launch_bound
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingStep
 from jupyter_gpuperf.measure.compiler import check_compiler
@@ -36,16 +37,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     training.check_precision(torch, device, precision)
     if parameters["compile"]:
         check_compiler(torch, device)
-    make = functools.partial(
-        TrainingStep,
-        torch,
-        device,
-        network=NETWORK,
-        precision=precision,
-        channels_last=parameters["channels_last"],
-    )
+    options = {"precision": precision, "channels_last": parameters["channels_last"]}
+    make = functools.partial(TrainingStep, torch, device, network=NETWORK, **options)
     size = _size(parameters, device.type, context)
-    context.progress(0.0, "Trying the batch")
+    context.progress(0.0, "Trying the batch size")
     size = fits(torch, lambda smaller: make(size=smaller)(), size, context.warn)
     flop = training.flop_of(torch, make(size=size))
     make = functools.partial(make, size=size, compiled=parameters["compile"])
@@ -60,12 +55,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = Stopwatch(parameters, context.span(0.2, 1.0)).call(
         step,
         device,
-        words=lambda seconds: Message(
-            "{batch:.0f} images a second so far", batch=size.batch / seconds
-        ),
+        words=lambda seconds: Message("{rate:.0f} images/s so far", rate=size.batch / seconds),
     )
-    if timing.launch_bound:
-        context.warn("Launch-bound: the host takes nearly as long to queue a step as the device.")
+    warn_if_launch_bound(timing, context)
     seconds = median_interval(timing.call_seconds)
     figures = {
         "step_seconds": seconds,
@@ -96,43 +88,24 @@ def _size(parameters: Mapping[str, Any], kind: str, context: Context) -> Size:
     batch, side = parameters["batch_size"], parameters["image_size"]
     if kind == "cpu":
         small = SIZES[NETWORK, kind]
-        context.warn(
-            Message(
-                "This torch sees no CUDA device: measured on the processor, with at most "
-                "{batch} images of {side} pixels.",
-                batch=small.batch,
-                side=small.side,
-            )
-        )
+        message = "PyTorch found no GPU; measured {batch} images of {side} pixels on the CPU."
         batch, side = min(batch, small.batch), min(side, small.side)
+        context.warn(Message(message, batch=batch, side=side))
     return Size(batch=batch, side=side)
 
 
 BENCHMARK = Benchmark(
     name="train",
     label="Training (ResNet-50)",
-    help="A ResNet-50 training step on synthetic images: images a second, the share of the chip's "
-    "arithmetic that it uses, and peak memory.",
+    help="A ResNet-50 training step on synthetic images: images per second, the share of the chip's peak arithmetic, "
+    "and peak memory.",
     requires=("torch",),
     parameters=(
-        Parameter.integer("batch_size", 128, (2, 4096), "Images in a batch."),
-        Parameter.integer(
-            "image_size", 224, (32, 1024), "Height and width of an image, in pixels."
-        ),
-        Parameter.choice(
-            "precision",
-            "bf16",
-            PRECISIONS,
-            "fp32 means IEEE, without TF32; bf16 and fp16 by autocast, fp16 with a gradient scaler.",
-        ),
-        Parameter.boolean(
-            "channels_last", True, "Keep images as tensor cores like them: channels last."
-        ),
-        Parameter.boolean(
-            "compile",
-            False,
-            "Compile the network with torch.compile; compiling is not part of the time.",
-        ),
+        Parameter.integer("batch_size", 128, (2, 4096), "Images per batch."),
+        Parameter.integer("image_size", 224, (32, 1024), "Height and width, in pixels."),
+        Parameter.choice("precision", "bf16", PRECISIONS, training.PRECISION_HELP),
+        Parameter.boolean("channels_last", True, "The layout that tensor cores prefer."),
+        Parameter.boolean("compile", False, "Use torch.compile; its time does not count."),
         RIGOROUS,
         Parameter.time_limit(30.0),
     ),

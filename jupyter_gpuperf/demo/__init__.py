@@ -16,7 +16,6 @@ from typing import Final
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recordings.load import PACKAGED
 from jupyter_gpuperf.sources import Source, source_from
@@ -45,13 +44,9 @@ def demo(
         ``folder_not_writable``.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        message = Message(
-            "The demo needs jupyterlab, which {executable} doesn't have.", executable=sys.executable
-        )
-        hint = Message(
-            "Run: {executable} -m pip install 'jupyter_gpuperf[demo]'.", executable=sys.executable
-        )
-        raise Unavailable("package_missing", message, hint)
+        message = "The demo needs jupyterlab, which is not installed for {python}."
+        hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'."
+        raise Unavailable("package_missing", message, hint, python=sys.executable)
     notebook = _copy_into(folder)
     chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
     print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
@@ -71,11 +66,11 @@ def demo_source(make: Callable[[], Source] | None = None) -> str:
     source = make() if make is not None else source_from("nvml", all_metrics())
     source.open()
     try:
-        answers = bool(source.devices().devices)
+        has_device = bool(source.devices().devices)
     finally:
         source.close()
     files = ",".join(str(path) for path in sorted(PACKAGED.glob("*.gz")))
-    return "auto" if answers else f"replay:{files}"
+    return "auto" if has_device else f"replay:{files}"
 
 
 def _copy_into(folder: Path) -> Path:
@@ -85,8 +80,10 @@ def _copy_into(folder: Path) -> Path:
         if not copy.exists():
             shutil.copyfile(NOTEBOOK, copy)
     except OSError as error:
-        message = Message("{folder} can't be written to: {error}.", folder=folder, error=error)
-        raise BadRequest("folder_not_writable", message, "Name another folder.") from error
+        message, hint = "Can't write to {folder}: {error}.", "Choose another folder."
+        raise BadRequest(
+            "folder_not_writable", message, hint, folder=folder, error=error
+        ) from error
     return copy
 
 

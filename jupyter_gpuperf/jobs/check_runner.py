@@ -47,10 +47,9 @@ class CheckTarget:
     live: Mapping[str, Any] = field(default_factory=dict)
     server: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """Return the worker's request."""
-        # The supervisor gives the worker its own temporary folder, which is not the one to
-        # examine.
+        # The supervisor gives the worker its own temporary folder, which is not the one to examine.
         own = {"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}
         facts = {
             "kernel_name": self.kernel_name,
@@ -83,7 +82,7 @@ class CheckRunner:
         order = Order(
             task="doctor",
             benchmark="",
-            parameters=target.told(),
+            parameters=target.request(),
             interpreter=target.interpreter,
             environment=target.environment,
             deadline_seconds=DEADLINE_SECONDS,
@@ -98,8 +97,9 @@ class CheckRunner:
         except Cancelled as error:
             raise shutting_down() from error
         except JobFailed as error:
-            last = tail.text().strip().splitlines()[-1:]
-            error.hint = " ".join(filter(None, [error.hint, *last]))
+            if log := tail.text().strip():
+                last_line = log.splitlines()[-1]
+                error.hint = Message("{what_to_do} {log}", what_to_do=error.hint, log=last_line)
             raise
         finally:
             with self._lock:
@@ -134,8 +134,8 @@ def server_facts_of_kernel() -> dict[str, Any]:
         return server_facts()  # no notebook: a server would run in the caller's environment
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
-        found = shutil.which(command)  # a command without a path came from the same PATH
-        if found is not None and Path(found).parent == Path(sys.executable).parent:
+        python = shutil.which(command)  # a command without a path came from the same PATH
+        if python is not None and Path(python).parent == Path(sys.executable).parent:
             return server_facts()
     return {}
 
@@ -157,9 +157,9 @@ def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget
     try:
         spec: Any = KernelSpecManager().get_kernel_spec(kernel_name)
     except NoSuchKernel as error:
-        message = Message("There is no kernel spec {kernel_name!r}.", kernel_name=kernel_name)
-        hint = "jupyter kernelspec list shows those of this server."
-        raise NotFound("unknown_kernel", message, hint) from error
+        message = "There is no kernel spec {kernel!r}."
+        hint = "Run jupyter kernelspec list to see all."
+        raise NotFound("unknown_kernel", message, hint, kernel=kernel_name) from error
     interpreter, environment = interpreter_of(spec)
     return CheckTarget(
         interpreter=interpreter, environment=environment, kernel_name=kernel_name, server=server

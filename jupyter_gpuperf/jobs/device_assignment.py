@@ -75,20 +75,21 @@ def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
 def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
-        known_devices = [each.uuid for each in devices] or ["none"]
-        message, hint = "There is no device {device!r}.", "Available: {known}."
-        raise NotFound("unknown_device", message, hint, device=device, known=known_devices)
-    hint = "Leave the device out to measure on this machine."
-    if known.replayed:
-        message = Message("{device} is a recording: nothing can be measured on it.", device=device)
-        raise BadRequest("device_is_a_recording", message, hint)
-    if not known.is_usable:
-        message = Message(
-            "{device} is in another machine ({host}): nothing can be measured on it from here.",
+        all_known = [each.uuid for each in devices] or [Message("none")]
+        raise NotFound(
+            "unknown_device",
+            "There is no device {device!r}.",
+            "Available: {known}.",
             device=device,
-            host=known.host,
+            known=all_known,
         )
-        raise BadRequest("device_is_elsewhere", message, hint)
+    hint = "Omit the device to measure on this machine."
+    if known.replayed:
+        recording = "{device} is a recording; a benchmark needs a real device."
+        raise BadRequest("device_is_a_recording", recording, hint, device=device)
+    if not known.is_usable:
+        elsewhere = "{device} belongs to another host, {host}; a benchmark needs a local device."
+        raise BadRequest("device_is_elsewhere", elsewhere, hint, device=device, host=known.host)
     return _on(known.uuid)
 
 

@@ -25,16 +25,17 @@ INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
 """Figures leave out readings below this: the device loads libraries or compiles, its clock means nothing."""
-BESIDE_PERCENT: Final = 5.0
+OTHER_PROCESS_PERCENT: Final = 5.0
 """SM share at which another process counts as a disturbance."""
-HELD_BACK_RATIO: Final = 0.02
-OTHER_WORK_RATIO: Final = 0.5
+THROTTLED_RATIO: Final = 0.02
+OTHER_WORK_PERCENT: Final = 50.0
 """Share of the CPU that others used before the run; above it, the run counts as disturbed."""
 
-HELD_BACK_BY: Final = {
-    "clock_lost_thermal_software_ratio": Message("heat"),
-    "clock_lost_thermal_hardware_ratio": Message("heat (hardware slowdown)"),
-    "clock_lost_power_brake_ratio": Message("the power brake of the board"),
+THROTTLED: Final = {
+    "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
+    "clock_lost_thermal_hardware_ratio": "Throttled by heat (hardware slowdown) for {ratio:.0%} of the time.",
+    "clock_lost_power_brake_ratio": "Throttled by the board's power brake for {ratio:.0%} of the time.",
+    "host_cpu_throttled_ratio": "The container's CPU quota paused it for {ratio:.0%} of the time.",
 }
 
 
@@ -51,7 +52,7 @@ class Watch:
         self._device = device
         self._device_readings: list[dict[str, Reading]] = []
         self._host_readings: list[dict[str, Reading]] = []
-        self.beside: list[ListedProcess] = []
+        self.other_processes: list[ListedProcess] = []
         self.cpu_before_percent: float | None = None
 
     def take(self, frame: Frame | None) -> None:
@@ -75,52 +76,28 @@ class Watch:
             for each in self._device_readings
             if _number(each.get("utilization_percent")) >= BUSY_PERCENT
         ]
-        found = {
+        figures = {
             "clock_sm_mean_mhz": _mean(busy, "clock_sm_mhz"),
             "power_mean_watts": _mean(busy, "power_watts"),
             "temperature_max_celsius": max(_values(busy, "temperature_celsius"), default=None),
             "clock_lost_power_cap_ratio": _mean(busy, "clock_lost_power_cap_ratio"),
         }
-        return {name: round(value, 3) for name, value in found.items() if value is not None}
+        return {name: round(value, 3) for name, value in figures.items() if value is not None}
 
-    def _disturbances(self) -> list[str]:
-        said: list[str] = []
-        for each in self.beside:
-            said.append(
-                Message(
-                    "Process {pid} used this GPU as well: {sm_utilization_percent:.0f} % of its "
-                    "SMs when this began.",
-                    pid=each.pid,
-                    sm_utilization_percent=_number(each.sm_utilization_percent),
-                )
+    def _disturbances(self) -> Iterator[str]:
+        for each in self.other_processes:
+            message = "Process {pid} also used this GPU: {percent:.0f} % of its SMs at the start."
+            yield Message(message, pid=each.pid, percent=_number(each.sm_utilization_percent))
+        for name in THROTTLED:
+            is_of_host = name.startswith("host_")
+            ratio = _mean(self._host_readings if is_of_host else self._device_readings, name)
+            if ratio is not None and ratio > THROTTLED_RATIO:
+                yield Message(THROTTLED[name], ratio=ratio)
+        percent = self.cpu_before_percent
+        if percent is not None and percent > OTHER_WORK_PERCENT:
+            yield Message(
+                "Other work used {percent:.0f} % of the CPU at the start.", percent=percent
             )
-        for name, cause in HELD_BACK_BY.items():
-            lost_ratio = _mean(self._device_readings, name) or 0.0
-            if lost_ratio > HELD_BACK_RATIO:
-                said.append(
-                    Message(
-                        "Held back by {cause} for {lost_ratio:.0%} of the time.",
-                        cause=cause,
-                        lost_ratio=lost_ratio,
-                    )
-                )
-        throttled_ratio = _mean(self._host_readings, "host_cpu_throttled_ratio") or 0.0
-        if throttled_ratio > HELD_BACK_RATIO:
-            said.append(
-                Message(
-                    "The container's CPU quota stopped its processes for {throttled_ratio:.0%} of "
-                    "the time.",
-                    throttled_ratio=throttled_ratio,
-                )
-            )
-        if (self.cpu_before_percent or 0.0) > 100 * OTHER_WORK_RATIO:
-            said.append(
-                Message(
-                    "Other work took {cpu_before_percent:.0f} % of the processors when this began.",
-                    cpu_before_percent=self.cpu_before_percent,
-                )
-            )
-        return said
 
 
 @dataclass(frozen=True)
@@ -144,7 +121,7 @@ class Watcher:
         watch = Watch(device)
         if self.knows_before and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))
-        watch.beside = self._others(device)
+        watch.other_processes = self._others(device)
         listener = self.subscribers.add(
             lambda _message, topic: watch.take(self.sampler.latest) if topic == "frames" else None,
             INTERVAL_MS,
@@ -160,9 +137,12 @@ class Watcher:
         listed: Sequence[ListedProcess] | str = []
         with contextlib.suppress(FutureTimeoutError, RuntimeError, OSError):
             listed = self.sampler.request_processes().result(LISTING_SECONDS).get(device, [])
-        if isinstance(listed, str):
-            return []
-        return [each for each in listed if _number(each.sm_utilization_percent) >= BESIDE_PERCENT]
+        processes = () if isinstance(listed, str) else listed
+        return [
+            each
+            for each in processes
+            if _number(each.sm_utilization_percent) >= OTHER_PROCESS_PERCENT
+        ]
 
 
 def _known(reading: Reading | None) -> float | None:

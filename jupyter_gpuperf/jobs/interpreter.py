@@ -30,32 +30,22 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
         ``kernel_not_python``, ``kernel_interpreter_missing``, or ``kernel_interpreter_unknown``
         if the spec starts something else that starts Python, such as a shell script.
     """
-    if spec.language.lower() != "python":
-        message = Message(
-            "The kernel {display_name!r} runs {language}.",
-            display_name=spec.display_name,
-            language=spec.language or "another language",
-        )
-        raise BadRequest("kernel_not_python", message, "Choose a Python kernel.")
     command = spec.argv[0] if spec.argv else ""
+    facts = {"kernel": spec.display_name, "command": command}
+    if spec.language.lower() != "python":
+        facts["language"] = spec.language or Message("another language")
+        message, hint = "The kernel {kernel!r} runs {language}.", "Choose a Python kernel."
+        raise BadRequest("kernel_not_python", message, hint, **facts)
     environment = {name: str(value) for name, value in spec.env.items()}
     if command in OUR_OWN:
         return sys.executable, environment
     if not PYTHON_NAME.fullmatch(Path(command).name):
-        message = Message(
-            "The kernel {display_name!r} starts {command!r}, not a Python directly.",
-            display_name=spec.display_name,
-            command=command,
-        )
-        hint = "Choose a kernel whose spec starts Python itself, or run the magic inside this one."
-        raise BadRequest("kernel_interpreter_unknown", message, hint)
-    found = shutil.which(command)
-    if found is None:
-        message = Message(
-            "The kernel {display_name!r} starts {command}, which isn't there.",
-            display_name=spec.display_name,
-            command=command,
-        )
-        hint = "Its environment was removed: jupyter kernelspec remove, or install it again."
-        raise BadRequest("kernel_interpreter_missing", message, hint)
-    return found, environment
+        message = "The kernel {kernel!r} starts {command!r}, not Python directly."
+        hint = "Choose a kernel whose spec starts Python, or run the magic in this kernel."
+        raise BadRequest("kernel_interpreter_unknown", message, hint, **facts)
+    interpreter = shutil.which(command)
+    if interpreter is None:
+        message = "The kernel {kernel!r} starts {command}, which does not exist."
+        hint = "Reinstall its environment, or remove it with jupyter kernelspec remove."
+        raise BadRequest("kernel_interpreter_missing", message, hint, **facts)
+    return interpreter, environment

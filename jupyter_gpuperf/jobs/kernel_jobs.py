@@ -31,37 +31,37 @@ class KernelJobs:
         self, manager: JobManager, ready: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         self._manager, self._ready = manager, ready
-        self._asked_for: dict[KernelSession, str] = {}
+        self._requested: dict[KernelSession, str] = {}
         self._reported: dict[KernelSession, Job] = {}
 
     async def run(self, session: KernelSession, request: RunRequest) -> None:
         """Queue a benchmark, and send its states."""
-        if session in self._asked_for:
-            hint = "Cancel it, or open another connection."
-            raise BadRequest("job_running", "This connection's job has not ended yet.", hint)
+        if session in self._requested:
+            message, hint = "This kernel's job is still running.", "Wait for it, or cancel it."
+            raise BadRequest("job_running", message, hint)
         if self._ready is not None:
             await self._ready()
-        wanted = JobRequest(
+        requested = JobRequest(
             benchmark=request.benchmark, parameters=request.parameters, device=request.device
         )
         job = self._manager.submit(
-            wanted,
+            requested,
             interpreter=request.interpreter or sys.executable,
             environment=carried(request.environment),
         )
 
         def changed(now: JobInfo) -> None:
             if now.state in ENDED:  # before the update is sent: the next request may follow at once
-                self._asked_for.pop(session, None)
+                self._requested.pop(session, None)
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 
-        self._asked_for[session] = job.id
+        self._requested[session] = job.id
         session.on_close(self._manager.subscribe(job.id, changed))
         session.on_close(lambda: self.cancel(session))
 
     def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:
         """Cancel the job that this kernel requested."""
-        job_id = self._asked_for.get(session)
+        job_id = self._requested.get(session)
         if job_id is not None:
             self._manager.cancel(job_id)
 

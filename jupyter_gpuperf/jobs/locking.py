@@ -35,17 +35,13 @@ def locked(
         try:
             # Always in the same order, or two jobs that need several locks could deadlock.
             for key in sorted(keys if posix.AVAILABLE else ()):
-                held.append(_lock_one(key, folder, wait))
+                path = lock_path(key, folder)
+                while (descriptor := posix.try_lock(path)) is None:
+                    wait(LOCK_RETRY_SECONDS)
+                held.append(descriptor)
         except OSError as error:
             logger.warning("The device can't be locked against other servers: %s", error)
         yield tuple(held)
     finally:
         for descriptor in held:
             os.close(descriptor)
-
-
-def _lock_one(key: str, folder: Path | None, wait: Callable[[float], None]) -> int:
-    path = lock_path(key, folder)
-    while (descriptor := posix.try_lock(path)) is None:
-        wait(LOCK_RETRY_SECONDS)
-    return descriptor

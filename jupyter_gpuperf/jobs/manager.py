@@ -154,11 +154,10 @@ class JobManager(JobRegistry):
             raise shutting_down()
         queue = self._queues.setdefault(job.place.key, deque())
         if len(queue) >= LONGEST_QUEUE:
-            raise Unavailable("queue_full", "Too many jobs wait.", "Cancel some of them.")
+            raise Unavailable("queue_full", "Too many jobs are queued.", "Cancel some of them.")
         queue.append(job)
         if len(queue) > 1 or job.place.key in self._lanes:
-            progress_message = "Waiting for the benchmark before it"
-            job.change(progress_message=progress_message)
+            job.change(progress_message="Waiting for the previous benchmark")
         self.add(job)
         if job.place.key not in self._lanes:
             run = partial(self._run_lane, job.place.key)
@@ -197,18 +196,16 @@ class JobManager(JobRegistry):
                     self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
                     for number in range(runs)
                 ]
-                result, kept = finish(combined(results))
+                result, number = finish(combined(results))
             with self._lock:
-                job.change(state="done", result=result, result_id=kept, progress_ratio=1.0)
+                job.change(state="done", result=result, result_id=number, progress_ratio=1.0)
         except Cancelled:
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
             self._fail(job, error)
         except Exception as error:  # one job's defect must not end its device's queue
             logger.exception("Job %s failed in the server.", job.id)
-            self._fail(
-                job, JobFailed("internal_error", f"{error}", "See the server's log.", error=error)
-            )
+            self._fail(job, JobFailed("internal_error", str(error), "See the server's log."))
         finally:
             with self._lock:
                 self._end(job)
@@ -217,7 +214,7 @@ class JobManager(JobRegistry):
         """Wait until no other server measures on the job's devices; keep them locked meanwhile."""
 
         def wait(seconds: float) -> None:
-            self._progress(job, 0.0, Message("Waiting: another server measures on this device"))
+            self._progress(job, 0.0, Message("Waiting: another server uses this device"))
             if job.cancelled.wait(seconds):
                 raise Cancelled
 
@@ -231,26 +228,21 @@ class JobManager(JobRegistry):
                 raise Cancelled
             job.process = WorkerProcess(
                 replace(job.order, lock_descriptors=descriptors, mark=uuid.uuid4().hex),
-                on_progress=lambda ratio, message: self._progress(
-                    job,
-                    (number + ratio) / runs,
-                    message
-                    if runs == 1
-                    else Message(
-                        "run {number} of {runs}: {value}",
-                        number=number + 1,
-                        runs=runs,
-                        value=message,
-                    ),
-                ),
+                on_progress=partial(self._progress_of_run, job, number, runs),
                 tail=job.tail,
             )
-            started_seconds = job.known.started_seconds or self._clock()
-            job.change(
-                state="running", progress_message="Starting", started_seconds=started_seconds
-            )
+            started = job.known.started_seconds or self._clock()
+            job.change(state="running", progress_message="Starting", started_seconds=started)
             self.tell(job)
             return job.process
+
+    def _progress_of_run(
+        self, job: WorkerJob, number: int, runs: int, ratio: float, text: str
+    ) -> None:
+        if runs > 1:
+            message = "Run {number} of {runs}: {text}"
+            text = Message(message, number=number + 1, runs=runs, text=text)
+        self._progress(job, (number + ratio) / runs, text)
 
     def _progress(self, job: WorkerJob, ratio: float, message: str) -> None:
         with self._lock:

@@ -29,11 +29,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 HERE: Final = Path(__file__).parent
 WORKER: Final = (str(HERE / "worker.py"),)
 """Arguments that start the worker in an interpreter."""
-LONGEST_LINE_BYTES: Final = 16 * 2**20
+LONGEST_LINE_MIB: Final = 16
+REPORT: Final = Message("Please report this, with the log.")
 
 SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
 """Prefixes of the server's variables that a worker does not need."""
-
 
 MARKER: Final = "JUPYTER_GPUPERF_JOB"
 """A variable that identifies a worker's processes, wherever they moved."""
@@ -71,10 +71,10 @@ class Order:
     def encode(self) -> bytes:
         """Return the supervisor's first input line."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
-        given = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
+        request = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
         order = {
             "command": [self.interpreter, *self.worker],
-            "request": json.dumps({"task": self.task, **given}),
+            "request": json.dumps({"task": self.task, **request}),
             "environment": {**inherited, **self.environment, MARKER: self.mark},
             "deadline_seconds": self.deadline_seconds,
             "scratch": self.scratch,
@@ -102,9 +102,9 @@ class WorkerProcess:
         self, order: Order, *, on_progress: Callable[[float, str], None], tail: Tail
     ) -> None:
         if not posix.AVAILABLE:
-            hint = "They need Linux or macOS; on Windows, use WSL."
-            message = Message("Benchmarks can't run on {platform}.", platform=sys.platform)
-            raise Unavailable("jobs_unsupported", message, hint)
+            message = "Benchmarks can't run on {platform}."
+            hint = "Use Linux or macOS; on Windows, use WSL."
+            raise Unavailable("jobs_unsupported", message, hint, platform=sys.platform)
         self._order, self._on_progress, self._tail = order, on_progress, tail
         self._lock = threading.Lock()
         self._answer: dict[str, Any] | None = None
@@ -120,11 +120,6 @@ class WorkerProcess:
             start_new_session=True,
             pass_fds=order.lock_descriptors,
         )
-
-    @property
-    def supervisor_pid(self) -> int:
-        """The supervisor's process id."""
-        return self._process.pid
 
     def cancel(self) -> None:
         """End the worker and all its descendants; returns at once."""
@@ -176,8 +171,8 @@ class WorkerProcess:
                 stdin.flush()
 
     def _read_messages(self, stdout: IO[bytes]) -> None:
-        while line := stdout.readline(LONGEST_LINE_BYTES):
-            self._overlong |= len(line) == LONGEST_LINE_BYTES
+        while line := stdout.readline(LONGEST_LINE_MIB << 20):
+            self._overlong |= len(line) == LONGEST_LINE_MIB << 20
             if line.strip():
                 self._take(line)
 
@@ -212,26 +207,23 @@ class WorkerProcess:
         if reason == "cancelled" or (self._cancelled and self._answer is None):
             raise Cancelled
         if reason == "start_failed":
-            message = Message(
-                "{interpreter} could not be started: {value}.",
-                interpreter=self._order.interpreter,
-                value=self._end.get("detail"),
+            raise JobFailed(
+                "worker_start_failed",
+                "{python} could not be started: {error}.",
+                "Choose another kernel, or repair this one: jupyter kernelspec list.",
+                python=self._order.interpreter,
+                error=self._end.get("detail"),
             )
-            hint = "Choose another kernel, or repair this one: jupyter kernelspec list."
-            raise JobFailed("worker_start_failed", message, hint)
         if reason == "deadline":
-            message = Message(
-                "The benchmark was ended after {deadline_seconds:g} s.",
-                deadline_seconds=self._order.deadline_seconds,
+            raise JobFailed(
+                "deadline_exceeded",
+                "The benchmark was stopped after {seconds:g} s.",
+                "Choose less work, or raise c.GpuPerf.job_deadline_seconds.",
+                seconds=self._order.deadline_seconds,
             )
-            hint = "Ask for less work, or raise c.GpuPerf.job_deadline_seconds."
-            raise JobFailed("deadline_exceeded", message, hint)
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
-            message = Message(
-                "The worker sent a line of more than {longest_line_bytes:g} MiB.",
-                longest_line_bytes=LONGEST_LINE_BYTES / 2**20,
-            )
-            raise JobFailed("worker_protocol", message, "Please report this, with the log.")
+            too_long = "The worker sent a line of more than {mib} MiB."
+            raise JobFailed("worker_protocol", too_long, REPORT, mib=LONGEST_LINE_MIB)
         if self._answer is None:
             raise _death(self._end.get("returncode", self._process.returncode))
         if self._answer["type"] == "error":
@@ -239,17 +231,16 @@ class WorkerProcess:
         try:
             return msgspec.convert(self._answer.get("result"), shape)
         except msgspec.ValidationError as error:
-            message = Message("The worker's result has the wrong shape: {error}.", error=error)
-            hint = "Please report this, with the log."
-            raise JobFailed("worker_protocol", message, hint) from error
+            message = "The worker's result has the wrong format: {error}."
+            raise JobFailed("worker_protocol", message, REPORT, error=error) from error
 
 
 def _death(returncode: int | None) -> JobFailed:
-    if returncode is not None and returncode < 0:
-        how = Message("was killed by {name}", name=signal.Signals(-returncode).name)
-    else:
-        how = Message("ended without a result (exit code {returncode})", returncode=returncode)
     hint = "The end of the log shows why."
+    if returncode is None or returncode >= 0:
+        message = "The worker exited without a result (exit code {exit_code})."
+        return JobFailed("worker_died", message, hint, exit_code=returncode)
     if returncode == -signal.SIGKILL:
-        hint = "Often the kernel's out-of-memory killer: ask for less, or free memory."
-    return JobFailed("worker_died", "The worker {how}.", hint, how=how)
+        hint = "Often the system's out-of-memory killer: choose less work, or free memory."
+    name = signal.Signals(-returncode).name
+    return JobFailed("worker_died", "The worker was killed by {signal}.", hint, signal=name)

@@ -14,7 +14,6 @@ import msgspec
 
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.job import Job, Listener, WorkerJob
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import JobInfo, JobsChanged
 
 logger = logging.getLogger(__name__)
@@ -44,8 +43,8 @@ class JobRegistry:
     def list(self) -> list[JobInfo]:
         """Return all remembered jobs, latest first."""
         with self._lock:
-            found = [self._info(job) for job in reversed(self._jobs.values())]
-        return sorted(found, key=lambda job: job.created_seconds, reverse=True)
+            infos = [self._info(job) for job in reversed(self._jobs.values())]
+        return sorted(infos, key=lambda job: job.created_seconds, reverse=True)
 
     def refresh(self) -> None:
         """Do nothing: the state is always up to date."""
@@ -149,11 +148,9 @@ class JobRegistry:
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
-            hint = Message(
-                "GET jobs lists them; the last {kept_jobs} that ended are kept.",
-                kept_jobs=KEPT_JOBS,
-            )
-            raise NotFound("unknown_job", "There is no job {job_id!r}.", hint, job_id=job_id)
+            message = "There is no job {job!r}."
+            hint = "GET jobs lists all jobs, with the last {count} that ended."
+            raise NotFound("unknown_job", message, hint, job=job_id, count=KEPT_JOBS)
         return self._jobs[job_id]
 
     def _before(self, job: Job) -> Sequence[str]:
@@ -161,22 +158,13 @@ class JobRegistry:
         if not isinstance(job, WorkerJob) or job.known.state != "queued":
             return []
         earlier = itertools.takewhile(lambda each: each is not job, self._jobs.values())
-        return [
-            each.id
-            for each in earlier
-            if isinstance(each, WorkerJob)
-            and each.place.key == job.place.key
-            and not each.has_ended
-        ]
+        waiting = (each for each in earlier if isinstance(each, WorkerJob) and not each.has_ended)
+        return [each.id for each in waiting if each.place.key == job.place.key]
 
     def _forget_old(self) -> None:
-        # Oldest ended jobs first; a suite's many jobs must not displace those requested
-        # individually.
+        # Oldest first; a suite's many jobs must not displace those requested individually.
+        ended = [job for job in self._jobs.values() if job.has_ended]
         for of_suites in (False, True):
-            ended = [
-                job.id
-                for job in self._jobs.values()
-                if job.has_ended and (job.known.suite is not None) == of_suites
-            ]
-            for job_id in ended[: max(0, len(ended) - KEPT_JOBS)]:
+            alike = [job.id for job in ended if (job.known.suite is not None) == of_suites]
+            for job_id in alike[:-KEPT_JOBS]:
                 del self._jobs[job_id]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult
 
@@ -26,18 +27,23 @@ class Finished(NamedTuple):
     number: int | None
 
 
+Observe = Callable[[BenchmarkResult], BenchmarkResult]
 Finish = Callable[[BenchmarkResult], Finished]
 
 
-def keep(result: BenchmarkResult, store: ResultStore, now_seconds: float) -> Finished:
-    """Store a result; if that fails, the result gets a warning."""
+def keep(result: BenchmarkResult, store: ResultStore | None, now_seconds: float) -> Finished:
+    """Store a result, if there is a store; if that fails, the result gets a warning."""
+    if store is None:
+        return Finished(result, None)
     try:
         return Finished(result, store.add(result, now_seconds))
     except Unavailable as error:
         # The result is worth more than its place in a file.
         logger.warning("%s", error.message)
-        told = [*result.warnings, f"It was not kept. {error.message} {error.hint}"]
-        return Finished(msgspec.structs.replace(result, warnings=told), None)
+        message = "The result was not saved. {error} {what_to_do}"
+        warning = Message(message, error=error.message, what_to_do=error.hint)
+        result = msgspec.structs.replace(result, warnings=[*result.warnings, warning])
+        return Finished(result, None)
 
 
 def keep_result(result: BenchmarkResult) -> Finished:
@@ -63,16 +69,9 @@ class RunHooks:
     watcher: Watcher | None = None
     clock: Callable[[], float] = time.time
 
-    @contextlib.contextmanager
+    @contextmanager
     def run(self, device: str | None) -> Iterator[Finish]:
         """Wrap a run on this device; the yielded function takes its result."""
-        with contextlib.ExitStack() as stack:
-            seen: Callable[[BenchmarkResult], BenchmarkResult] = lambda result: result
-            if self.watcher is not None:
-                seen = stack.enter_context(self.watcher.watch(device))
-            yield lambda result: self._keep(seen(result))
-
-    def _keep(self, result: BenchmarkResult) -> Finished:
-        if self.store is None:
-            return Finished(result, None)
-        return keep(result, self.store, self.clock())
+        unwatched: AbstractContextManager[Observe] = nullcontext(lambda result: result)
+        with self.watcher.watch(device) if self.watcher else unwatched as observe:
+            yield lambda result: keep(observe(result), self.store, self.clock())

@@ -25,15 +25,8 @@ def main() -> None:
     """Run the request from standard input, and send its result or an error."""
     say = _take_over_stdout()
     if sys.version_info < OLDEST:
-        found = "%d.%d" % sys.version_info[:2]  # noqa: UP031  (parsed by old Pythons)
-        say(
-            {
-                "type": "error",
-                "code": "kernel_python_too_old",
-                "message": "This kernel runs Python %s." % found,  # noqa: UP031
-                "hint": "The worker needs a kernel with Python 3.10 or newer.",
-            }
-        )
+        hint = "Choose a kernel with Python 3.10 or newer."
+        say(_too_old(message="This kernel runs Python {version}.", hint=hint))
         return
     request = json.load(sys.stdin)
     _make_package_importable()
@@ -44,6 +37,13 @@ def main() -> None:
     run_request(request, say)
     sys.stderr.flush()
     os._exit(0)  # a library's exit handler must not delay the result; the supervisor cleans up
+
+
+def _too_old(message: str, hint: str) -> "dict[str, Any]":
+    version = "%d.%d" % sys.version_info[:2]  # noqa: UP031  (parsed by old Pythons)
+    described = {"template": message, "parameters": {"version": version}}
+    error = {"type": "error", "code": "kernel_python_too_old", "message_message": described}
+    return dict(error, message=message.replace("{version}", version), hint=hint)
 
 
 def _take_over_stdout() -> "Callable[[dict[str, Any]], None]":
@@ -63,9 +63,7 @@ def _make_package_importable() -> None:
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     folder = os.path.dirname(here)
     spec = importlib.util.spec_from_file_location(
-        "jupyter_gpuperf",
-        os.path.join(folder, "__init__.py"),
-        submodule_search_locations=[folder],
+        "jupyter_gpuperf", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )
     assert spec is not None
     assert spec.loader is not None

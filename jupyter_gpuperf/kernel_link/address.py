@@ -50,8 +50,8 @@ def find_server(
     pid = environment.get(SERVER_PID_VARIABLE, "")
     if not pid.isdecimal() or not peer.sockets_exist():
         return None
-    found = (_read(directory / server_file_name(int(pid))) for directory in directories)
-    return next((Path(each.socket) for each in found if each and each.pid == int(pid)), None)
+    servers = (_read(directory / server_file_name(int(pid))) for directory in directories)
+    return next((Path(each.socket) for each in servers if each and each.pid == int(pid)), None)
 
 
 def announce(directory: Path, address: ServerAddress) -> None:
@@ -69,12 +69,12 @@ def remove_stale_files(directory: Path) -> None:
     from psutil import pid_exists  # imported here: a server's start does not need most of psutil
 
     for file in directory.glob("gpuperf-*.json"):
-        found = _read(file)
-        if found is None or file.name != server_file_name(found.pid) or pid_exists(found.pid):
+        server = _read(file)
+        if server is None or file.name != server_file_name(server.pid) or pid_exists(server.pid):
             continue
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
-            peer.remove_socket(Path(found.socket))
+            peer.remove_socket(Path(server.socket))
 
 
 def _read(file: Path) -> ServerAddress | None:

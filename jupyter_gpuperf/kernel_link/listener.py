@@ -60,8 +60,8 @@ class KernelListener:
             self._server = await asyncio.start_unix_server(
                 self._accept, sock=peer.listening(self._path), limit=CHUNK_BYTES
             )
-            here = ServerAddress(socket=str(self._path), pid=self.process_id, version=self.version)
-            address.announce(self.runtime_directory, here)
+            own = ServerAddress(socket=str(self._path), pid=self.process_id, version=self.version)
+            address.announce(self.runtime_directory, own)
         except OSError as error:
             logger.warning("Kernels can't reach this server (%s); their magics run locally.", error)
             await self.stop()

@@ -20,11 +20,12 @@ logger = logging.getLogger(__name__)
 
 LONGEST_LINE_BYTES: Final = 1 << 16
 MOST_UNSENT: Final = 16
+ONE_A_LINE: Final = "Send one JSON object per line."
 
 UNEXPECTED: Final = SocketError(
     code="internal_error",
-    message="Something went wrong in the server.",
-    hint="The server's log holds the details; please report it.",
+    message="An error occurred in the server.",
+    hint="See the server's log for details, and please report it.",
 )
 
 _decoder: msgspec.json.Decoder[FromKernel] = msgspec.json.Decoder(FromKernel)
@@ -107,16 +108,13 @@ class KernelSession:
 
 def _decoded(line: bytes | None) -> FromKernel:
     if line is None:
-        message = f"A request line is longer than {LONGEST_LINE_BYTES} bytes."
-        hint = "Send one JSON object a line."
-        raise BadRequest("line_too_long", message, hint)
+        too_long = "A line is longer than {bytes} bytes."
+        raise BadRequest("line_too_long", too_long, ONE_A_LINE, bytes=LONGEST_LINE_BYTES)
     try:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
-        raise BadRequest(
-            "invalid_request", f"{error}.", 'Send {"type": "run", …} or {"type": "cancel"}.'
-        ) from error
+        hint = 'Send {"type": "run", …} or {"type": "cancel"}.'
+        raise BadRequest("invalid_request", f"{error}.", hint) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(
-            "malformed_json", f"The line is not JSON: {error}.", "Send one JSON object a line."
-        ) from error
+        message = "The line is not JSON: {error}."
+        raise BadRequest("malformed_json", message, ONE_A_LINE, error=error) from error

@@ -58,14 +58,14 @@ class ServerRun:
 
     def __post_init__(self) -> None:
         self._received: deque[FromServer | None] = deque()
-        asked = RunRequest(
+        request = RunRequest(
             benchmark=self.request.benchmark,
             parameters=self.request.parameters,
             device=self.request.device,
             interpreter=self.interpreter,
             environment=carried(self.environment),
         )
-        self.link.send(asked, SEND_SECONDS)
+        self.link.send(request, SEND_SECONDS)
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
         """Return the job's next state, or ``None`` when nothing changed in the given time.
@@ -80,26 +80,21 @@ class ServerRun:
         until = time.monotonic() + timeout_seconds
         while not self._received:
             if not self.link.connected:
-                raise JobFailed(
-                    "server_gone",
-                    "The Jupyter server hung up before the benchmark had ended.",
-                    "Run it again; add --local to run it without the server.",
-                )
+                message = "The Jupyter server disconnected during the benchmark."
+                hint = "Run it again; add --local to run it without the server."
+                raise JobFailed("server_gone", message, hint)
             left_seconds = until - time.monotonic()
             self._received += self.link.receive(max(0.0, left_seconds))
             if not self._received and self.link.connected and left_seconds <= 0:
                 return None
-        message = self._received.popleft()
-        if isinstance(message, SocketError):
-            raise GpuPerfError(message.code, message.message, message.hint)
-        if not isinstance(message, JobUpdate):
-            raise JobFailed(
-                "server_not_understood",
-                "The Jupyter server's answer could not be read.",
-                "Kernel and server may hold different versions of jupyter_gpuperf; "
-                "restart both, or add --local.",
-            )
-        return message
+        received = self._received.popleft()
+        if isinstance(received, SocketError):
+            raise GpuPerfError(received.code, received.message, received.hint)
+        if not isinstance(received, JobUpdate):
+            message = "The Jupyter server's answer could not be read."
+            hint = "Kernel and server may run different versions: restart both, or add --local."
+            raise JobFailed("server_not_understood", message, hint)
+        return received
 
     def cancel(self) -> None:
         """Ask the server to cancel; the job's last state still comes through :meth:`next`."""

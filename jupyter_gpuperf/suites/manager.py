@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.jobs.process import shutting_down
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import Suite, SuiteInfo, SuiteRequest, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
@@ -42,11 +42,7 @@ class SuiteManager:
     """
 
     def __init__(
-        self,
-        *,
-        jobs: JobManager,
-        results: ResultStore,
-        clock: Callable[[], float] = time.time,
+        self, *, jobs: JobManager, results: ResultStore, clock: Callable[[], float] = time.time
     ) -> None:
         self.on_change: Callable[[], object] = lambda: None
         """Called whenever a suite has changed, from any thread."""
@@ -73,11 +69,11 @@ class SuiteManager:
         suite = self._made(request, sides)
         with self._lock:
             if self._closed:
-                raise Unavailable(
-                    "shutting_down", "The server is shutting down.", "Start it again."
-                )
+                raise shutting_down()
             if len(self._queue) >= LONGEST_QUEUE:
-                raise Unavailable("queue_full", "Too many suites wait.", "Cancel some of them.")
+                raise Unavailable(
+                    "queue_full", "Too many suites are queued.", "Cancel some of them."
+                )
             self._suites[suite.info.id] = suite
             self._queue.append(suite)
             if self._thread is None:
@@ -93,12 +89,8 @@ class SuiteManager:
         for each in self.all():
             if each.id == suite_id:
                 return each
-        raise NotFound(
-            "unknown_suite",
-            "There is no suite {suite_id!r}.",
-            "GET suites lists them.",
-            suite_id=suite_id,
-        )
+        message, hint = "There is no suite {suite!r}.", "GET suites lists all suites."
+        raise NotFound("unknown_suite", message, hint, suite=suite_id)
 
     def cancel(self, suite_id: str) -> SuiteInfo:
         """Cancel a suite and its running job; a suite that has ended is not changed."""
@@ -116,10 +108,10 @@ class SuiteManager:
 
     def all(self) -> list[SuiteInfo]:
         """Return this server's suites and earlier ones that have ended, latest first."""
-        kept = {each.id: each for each in self._store.all()}
+        infos = {each.id: each for each in self._store.all()}
         with self._lock:
-            kept |= {name: each.info for name, each in self._suites.items()}
-        return sorted(kept.values(), key=lambda each: each.created_seconds, reverse=True)
+            infos |= {name: each.info for name, each in self._suites.items()}
+        return sorted(infos.values(), key=lambda each: each.created_seconds, reverse=True)
 
     def close(self) -> None:
         """Cancel everything, and return when nothing runs. Close the job manager afterwards."""
@@ -194,29 +186,26 @@ class SuiteManager:
 
 def _check_numbers(request: SuiteRequest, sides: Sequence[Side]) -> None:
     if not 1 <= len(sides) <= MOST_SIDES:
-        hint = "Name one, or two to hold against each other."
-        raise BadRequest(
-            "too_many_kernels", "{sides_count} kernels were named.", hint, sides_count=len(sides)
-        )
-    for name, value, least, most in (
-        ("rounds", request.rounds, 1, MOST_ROUNDS),
-        ("budget_seconds", request.budget_seconds, 1, LONGEST_SECONDS),
-    ):
-        if not least <= value <= most:
-            hint = Message("Give a number from {least:g} to {most:g}.", least=least, most=most)
+        message, hint = "A suite can't run in {count} kernels.", "Choose one, or two to compare."
+        raise BadRequest("too_many_kernels", message, hint, count=len(sides))
+    maximums = {"rounds": MOST_ROUNDS, "budget_seconds": LONGEST_SECONDS}
+    for name, maximum in maximums.items():
+        value = getattr(request, name)
+        if not 1 <= value <= maximum:
             raise BadRequest(
                 "parameter_out_of_range",
-                "{name}={value:g} is out of range.",
-                hint,
+                "{name} = {value} is out of range.",
+                "{name} must be from {low:g} to {high:g}.",
                 name=name,
                 value=value,
+                low=1,
+                high=maximum,
             )
 
 
 def _waiting(
     request: SuiteRequest, benchmarks: list[str], sides: Sequence[Side], now_seconds: float
 ) -> SuiteInfo:
-    progress_message = "Waiting for the suite before it"
     titles = [each.title for each in sides]
     # Comparing an environment with itself shows how much runs vary.
     if len(set(titles)) < len(titles):
@@ -234,7 +223,7 @@ def _waiting(
         state="queued",
         rounds_done=0,
         progress_ratio=0.0,
-        progress_message=progress_message,
+        progress_message="Waiting for the previous suite",
         remaining_seconds=None,
         created_seconds=now_seconds,
         started_seconds=None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import (
     SUITE_FORMAT,
     SUITE_VERSION,
@@ -57,7 +58,7 @@ class Rounds:
         rounds: int = ROUNDS,
         budget_seconds: float = BUDGET_SECONDS,
         save: Callable[[Sequence[Suite]], None] = lambda suites: None,
-        say: Callable[[str, float], None] = lambda words, ratio: None,
+        say: Callable[[str, float], None] = lambda step, ratio: None,
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,7 +87,9 @@ class Rounds:
         for place, benchmark in enumerate(tuple(self._benchmarks)):
             for turn, side in enumerate(order):
                 ratio = (done + (place * len(order) + turn) / runs) / self._rounds
-                self._say(f"{benchmark.name}, round {done + 1} of {self._rounds}", ratio)
+                message = "{name}, round {number} of {rounds}"
+                facts = {"number": done + 1, "rounds": self._rounds}
+                self._say(Message(message, name=benchmark.name, **facts), ratio)
                 if not self._one(benchmark, side, share_seconds):
                     break
 

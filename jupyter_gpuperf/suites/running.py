@@ -15,6 +15,7 @@ import msgspec
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.remaining import Remaining
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import (
     BenchmarkResult,
     ErrorInfo,
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.benchmarks import Benchmark
 
 logger = logging.getLogger(__name__)
+
+
+def cancelled() -> GpuPerfError:
+    """Return the error that ends a cancelled suite."""
+    return GpuPerfError("cancelled", "It was cancelled.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +81,7 @@ class RunningSuite:
         self._lock = threading.RLock()
         self._cancelled = False
         self._job_id: str | None = None
-        self._words, self._ratio = "", 0.0
+        self._step, self._ratio = "", 0.0
         self._remaining = Remaining()
         self.suites: list[Suite] = []
         """The measurements so far, one suite per side."""
@@ -118,10 +124,7 @@ class RunningSuite:
                 self._end("failed", error)
         except Exception as error:  # one suite's defect must not end the queue
             logger.exception("Suite %s failed in the server.", self._info.id)
-            self._end(
-                "failed",
-                JobFailed("internal_error", f"{error}", "See the server's log.", error=error),
-            )
+            self._end("failed", JobFailed("internal_error", str(error), "See the server's log."))
         else:
             self._end("done")
 
@@ -139,8 +142,9 @@ class RunningSuite:
     def _run_one(self, side: int, name: str, parameters: Mapping[str, Any]) -> BenchmarkResult:
         job = self._followed(self._submit(side, name, parameters))
         if job.result is None:
-            error = job.error or ErrorInfo(code="cancelled", message="It was cancelled.", hint="")
-            raise GpuPerfError(error.code, error.message, error.hint)
+            if job.error is None:
+                raise cancelled()
+            raise GpuPerfError(job.error.code, job.error.message, job.error.hint)
         if job.result_id is not None:
             with self._lock:
                 sides = list(self._info.sides)
@@ -153,7 +157,7 @@ class RunningSuite:
         place = self._sides[side]
         with self._lock:  # a cancel comes before the job exists, or finds it
             if self._cancelled:
-                raise GpuPerfError("cancelled", "It was cancelled.")
+                raise cancelled()
             job = self._jobs.submit(
                 JobRequest(
                     benchmark=name,
@@ -169,11 +173,11 @@ class RunningSuite:
             return job
 
     def _followed(self, job: JobInfo) -> JobInfo:
-        told: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
-        unsubscribe = self._jobs.subscribe(job.id, told.put)
+        updates: queue.SimpleQueue[JobInfo] = queue.SimpleQueue()
+        unsubscribe = self._jobs.subscribe(job.id, updates.put)
         try:
             while job.state in ("queued", "running"):
-                job = told.get()
+                job = updates.get()
                 self._progress(job)
         finally:
             unsubscribe()
@@ -181,18 +185,20 @@ class RunningSuite:
                 self._job_id = None
         return job
 
-    def _say(self, words: str, ratio: float) -> None:
+    def _say(self, step: str, ratio: float) -> None:
         with self._lock:
-            self._words, self._ratio = words, ratio
-            self._change(progress_message=words, progress_ratio=ratio)
+            self._step, self._ratio = step, ratio
+            self._change(progress_message=step, progress_ratio=ratio)
 
     def _progress(self, job: JobInfo) -> None:
         runs = len(self._sides) * len(self._benchmarks) * self._info.rounds
         ratio = min(1.0, self._ratio + job.progress_ratio / runs)
-        said = f"{self._words}: {job.progress_message}" if job.progress_message else self._words
+        text = self._step
+        if job.progress_message:
+            text = Message("{name}: {text}", name=self._step, text=job.progress_message)
         with self._lock:
             self._remaining.observe(self._clock(), ratio)
-            self._change(progress_ratio=ratio, progress_message=said)
+            self._change(progress_ratio=ratio, progress_message=text)
 
     def _save(self, suites: Sequence[Suite]) -> None:
         with self._lock:

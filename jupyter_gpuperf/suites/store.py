@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 MOST_KEPT: Final = 50
 SERVER_ENDED: Final = ErrorInfo(
     code="server_ended",
-    message="The server ended while it ran.",
-    hint="What had ended by then is kept. Run it again for the rest.",
+    message="The server stopped during the suite.",
+    hint="Finished results are saved. Run the suite again for the rest.",
 )
 
 
@@ -63,7 +63,7 @@ class SuiteStore:
             rows = connection.execute(
                 "SELECT owner, content FROM suites ORDER BY created_seconds DESC"
             ).fetchall()
-        found = []
+        infos = []
         for row in rows:
             try:
                 info = msgspec.json.decode(row["content"], type=SuiteInfo)
@@ -76,8 +76,8 @@ class SuiteStore:
                 info = msgspec.structs.replace(
                     info, state="failed", error=SERVER_ENDED, progress_message=""
                 )
-            found.append(info)
-        return found
+            infos.append(info)
+        return infos
 
     def _runs_elsewhere(self, owner: str) -> bool:
         host, _, pid = owner.rpartition(" ")

@@ -50,19 +50,17 @@ def read_suite(path: Path) -> Suite:
     BadRequest
         ``not_a_suite``.
     """
+    message = "{path} is not a suite: {error}."
     suite = read_as(
-        Suite,
-        path,
-        "not_a_suite",
-        message=lambda error: Message("{path} holds no suite: {error}.", path=path, error=error),
+        Suite, path, "not_a_suite", message=lambda error: Message(message, path=path, error=error)
     )
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
-        message = Message(
-            "{path} is of the format {format} {format_version}.",
+        raise BadRequest(
+            "not_a_suite",
+            "{path} has the format {format} {version}, which is not supported here.",
+            "Update jupyter_gpuperf, or write the file again.",
             path=path,
             format=suite.format,
-            format_version=suite.format_version,
+            version=suite.format_version,
         )
-        hint = "Update jupyter_gpuperf here, or write the file again."
-        raise BadRequest("not_a_suite", message, hint)
     return suite

@@ -52,7 +52,7 @@ def test_bandwidth_by_size_and_latency(result):
     }
     assert result.environment["processes"] == 3
     assert result.environment["backend"] == "gloo"
-    assert any("nothing about links" in warning for warning in result.warnings)
+    assert any("not measure the links" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize("mib", [1, 4])

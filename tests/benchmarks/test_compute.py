@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.benchmarks import Context, find
-from jupyter_gpuperf.benchmarks.compute import _needed_bytes, _warn, number_format
+from jupyter_gpuperf.benchmarks.compute import _needed_bytes, number_format
 from jupyter_gpuperf.benchmarks.workloads import timing
+from jupyter_gpuperf.benchmarks.workloads.device import warn_if_launch_bound
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import CHIPS
@@ -46,7 +47,7 @@ def test_intervals_are_in_order_and_above_nothing(result):
 
 def test_the_result_says_that_it_was_measured_on_the_processor(result):
     assert result.environment["device"] == "cpu"
-    assert "This torch sees no CUDA device: measured on the processor." in result.warnings
+    assert "PyTorch found no GPU; measured on the CPU." in result.warnings
     assert "device_name" not in result.environment
 
 
@@ -62,7 +63,7 @@ def test_progress_starts_with_the_warm_up_and_goes_up(said):
     assert progress[0]["message"] == "Warming up"
     assert ratios[0] == 0.0
     assert ratios == sorted(ratios)
-    assert progress[-1]["message"].endswith("ms a pass so far")
+    assert progress[-1]["message"].endswith("ms per pass so far")
 
 
 def test_a_pass_that_does_not_fit_into_memory_is_refused(machine, refusal_of, no_gpu):
@@ -88,7 +89,9 @@ def test_a_pass_that_fits_or_of_which_nothing_is_known_is_taken(machine, memory_
 )
 def test_what_makes_the_figures_doubtful_is_warned_of(timing, words):
     warnings = []
-    _warn(timing, Context(progress=lambda ratio, message: None, warn=warnings.append))
+    warn_if_launch_bound(
+        timing, Context(progress=lambda ratio, message: None, warn=warnings.append)
+    )
     assert [sentence.partition(":")[0] for sentence in warnings] == words
 
 

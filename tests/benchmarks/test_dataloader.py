@@ -83,7 +83,7 @@ def test_progress_goes_up_from_nothing_and_shows_the_time_so_far(said):
 
 @WORKERS
 def test_pinned_memory_without_cuda_is_warned_of_and_not_tried(result):
-    assert "pin_memory does nothing here: this torch sees no CUDA device." in result.warnings
+    assert "pin_memory has no effect: PyTorch found no GPU." in result.warnings
 
 
 @pytest.mark.parametrize("said", [2], indirect=True)
@@ -119,8 +119,8 @@ def test_too_many_items_are_refused_with_how_many_there_is_room_for(machine, ref
     machine(memory_bytes=100 * IMAGE_BYTES)
     error = refusal_of("dataloader", items=61, workers=0)
     assert error["code"] == "not_enough_memory"
-    assert "61 images" in error["message"]
-    assert error["hint"] == "Ask for at most 60 items."
+    assert "61 images need" in error["message"]
+    assert error["hint"] == "Choose at most 60 items."
 
 
 def test_as_many_items_as_there_is_room_for_are_taken(machine):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpuperf.benchmarks import BENCHMARKS, Parameter, find
+from jupyter_gpuperf.benchmarks import BENCHMARKS, Context, Parameter, find
 from jupyter_gpuperf.errors import BadRequest, NotFound
+from jupyter_gpuperf.messages import Message
 
 anything = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())
@@ -86,7 +87,7 @@ def test_a_refusal_shows_every_digit_that_matters():
     with pytest.raises(BadRequest) as refusal:
         find("dataloader").check({"items": 1_000_001})
     assert refusal.value.message == "items = 1000001 is out of range."
-    assert refusal.value.hint == "items goes from 1 to 1000000."
+    assert refusal.value.hint == "items must be from 1 to 1000000."
 
 
 @pytest.mark.parametrize("value", ["x" * 100_000, [0] * 100_000], ids=["text", "list"])
@@ -94,6 +95,21 @@ def test_a_refusal_does_not_repeat_a_long_value_at_length(value):
     with pytest.raises(BadRequest) as refusal:
         find("dataloader").check({"items": value})
     assert len(refusal.value.message) < 200
+
+
+def test_a_part_s_name_and_its_message_are_translated_each():
+    reported = []
+    context = Context(
+        progress=lambda ratio, text: reported.append((ratio, text)), warn=reported.append
+    )
+    part = context.part(1, 4, Message("triad"))
+    part.progress(0.5, Message("{rate} images/s so far", rate="7"))
+    part.warn("Careful.")
+    assert reported == [(0.375, "triad: 7 images/s so far"), "triad: Careful."]
+    (_, message), warning = reported
+    assert message.template == warning.template == "{name}: {text}"
+    assert message.parameters["name"].template == "triad"
+    assert message.parameters["text"].template == "{rate} images/s so far"
 
 
 @pytest.mark.parametrize(

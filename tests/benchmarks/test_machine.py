@@ -141,7 +141,7 @@ class TestDisk:
         monkeypatch.setenv("TMPDIR", "/dev/shm")
         result = converted(run_on_the_processor("io", **SMALL["io"]))
         assert not any(name.startswith("cold") for name in result.figures)
-        assert any("no cold figures" in warning for warning in result.warnings)
+        assert any("Skipped cold reads" in warning for warning in result.warnings)
         assert filesystem_of(Path("/dev/shm")) == "tmpfs"
 
     def test_ones_own_files_are_read_and_not_touched(self, run_on_the_processor, tmp_path):
@@ -234,7 +234,7 @@ class TestStartUp:
         if find_browser():
             assert result.figures["page_seconds"].value > 0
         else:
-            assert "There is no Chromium here: opening the page was left out." in result.warnings
+            assert "Skipped opening the page: no Chromium found." in result.warnings
         left = [
             each
             for each in psutil.process_iter(["cmdline"])
@@ -296,6 +296,9 @@ def test_what_is_not_installed_is_said_before_anything_runs(run_on_the_processor
 def test_a_child_that_fails_is_said_with_its_last_words(monkeypatch):
     monkeypatch.setattr(blas, "CHILD", "raise RuntimeError('no BLAS today')")
     with pytest.raises(GpuPerfError) as error:
-        blas._measure(8, "float32", 1, 0.1)
+        blas.run(
+            {"size": 8, "threads": 1, "time_limit_seconds": 0.1},
+            Context(progress=lambda ratio, message: None, warn=lambda sentence: None),
+        )
     assert error.value.code == "blas_failed"
     assert "no BLAS today" in error.value.message

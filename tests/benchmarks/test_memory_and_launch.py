@@ -42,7 +42,7 @@ def test_each_figure_has_its_interval_and_samples(result):
 def test_a_processor_is_not_taken_for_a_gpu(result):
     assert result.environment["device"] == "cpu"
     assert result.limits == {}
-    assert any("no CUDA device" in warning for warning in result.warnings)
+    assert any("PyTorch found no GPU" in warning for warning in result.warnings)
 
 
 def test_progress_goes_from_nothing_to_nearly_all(said):

@@ -114,7 +114,7 @@ def test_a_defect_of_a_benchmark_is_told_and_its_traceback_logged(run, caplog):
 def test_memory_that_ran_out_is_told_with_what_to_do(run):
     (error,) = run(raising(MemoryError()))
     assert error["code"] == "out_of_memory"
-    assert "this machine" in error["message"]
+    assert "The host" in error["message"]
     assert error["hint"]
 
 
@@ -123,7 +123,7 @@ def test_memory_that_torch_could_not_get_is_told_as_such(run):
 
     (error,) = run(lambda *_: torch.empty(2**60, dtype=torch.uint8))
     assert error["code"] == "out_of_memory"
-    assert error["message"] == "Memory of this machine ran out."
+    assert error["message"] == "The host ran out of memory."
 
 
 def test_memory_of_the_gpu_is_told_apart_by_the_name_of_torchs_error(run):

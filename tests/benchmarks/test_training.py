@@ -48,7 +48,7 @@ def test_each_figure_has_its_interval(result):
 def test_a_processor_is_not_taken_for_a_gpu(result):
     assert result.environment["device"] == "cpu"
     assert result.limits == {}
-    assert any("on the processor" in warning for warning in result.warnings)
+    assert any("on the CPU" in warning for warning in result.warnings)
 
 
 def test_the_arithmetic_is_that_of_the_step(result):

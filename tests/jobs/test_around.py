@@ -95,11 +95,11 @@ def test_without_readings_nothing_is_claimed(seen):
     [
         (
             {"clock_lost_thermal_hardware_ratio": 0.5},
-            "Held back by heat (hardware slowdown) for 50",
+            "Throttled by heat (hardware slowdown) for 50",
         ),
-        ({"clock_lost_thermal_software_ratio": 0.1}, "Held back by heat for 10"),
+        ({"clock_lost_thermal_software_ratio": 0.1}, "Throttled by heat for 10"),
         ({"clock_lost_power_brake_ratio": 0.1}, "power brake"),
-        ({"throttled": 0.3}, "CPU quota stopped its processes for 30"),
+        ({"throttled": 0.3}, "CPU quota paused it for 30"),
     ],
 )
 def test_what_held_it_back_is_said(seen, readings, words):
@@ -121,12 +121,12 @@ def test_whoever_computes_beside_it_is_named_and_who_only_holds_memory_is_not(se
         for pid, share in ((7, 40.0), (8, 0.0), (9, "not_supported"))
     ]
     (warning,) = seen(frame(), processes=processes).warnings
-    assert warning.startswith("Process 7 used this GPU as well: 40 %")
+    assert warning.startswith("Process 7 also used this GPU: 40 %")
 
 
 def test_a_busy_machine_is_said(seen):
     (warning,) = seen(before=frame(host_cpu_percent=80.0)).warnings
-    assert "80 % of the processors" in warning
+    assert "80 % of the CPU" in warning
 
 
 def test_a_job_is_kept_with_its_number(make_manager, tmp_path):
@@ -143,7 +143,7 @@ def test_a_result_that_cannot_be_kept_is_told_all_the_same(make_manager, tmp_pat
     last = follow(manager, manager.submit(request()).id)[-1]
     assert last.state == "done"
     assert last.result_id is None
-    assert any("It was not kept" in warning for warning in last.result.warnings)
+    assert any("The result was not saved" in warning for warning in last.result.warnings)
 
 
 def test_a_failed_job_keeps_nothing_and_stops_watching(make_manager, tmp_path):

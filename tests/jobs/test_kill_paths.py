@@ -26,7 +26,7 @@ job = manager.submit(JobRequest(benchmark="dataloader", parameters={"items": num
 while not manager.get(job.id).progress_message.startswith("pids"):
     time.sleep(0.01)
 process = manager._jobs[job.id].process
-print(process.supervisor_pid, manager.get(job.id).progress_message.partition(" ")[2], flush=True)
+print(process._process.pid, manager.get(job.id).progress_message.partition(" ")[2], flush=True)
 time.sleep(600)
 """
 
@@ -35,7 +35,7 @@ def start_stubborn(manager):
     job = manager.submit(request(STUBBORN))
     wait_until(lambda: manager.get(job.id).progress_message.startswith("pids"))
     pids = [int(each) for each in manager.get(job.id).progress_message.split()[1:]]
-    supervisor = manager._jobs[job.id].process.supervisor_pid
+    supervisor = manager._jobs[job.id].process._process.pid
     assert all(is_alive(pid) for pid in [supervisor, *pids])
     return job, [supervisor, *pids]
 

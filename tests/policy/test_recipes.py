@@ -88,7 +88,7 @@ BENCHMARK = Benchmark(
     run=run,
 )
 '''
-BENCHMARK_PAGE = """\
+BENCHMARK_NOTES = """\
 # Example
 
     %gpubench example --repetitions 50
@@ -140,7 +140,10 @@ class ExampleHandler(GpuPerfHandler):
         return self.services.sampler.version
 '''
 SEEN = """\
-import json
+import json, sys
+sys.path.append("docs")
+from benchmark_pages import benchmark_page
+from jupyter_gpuperf.benchmarks import find
 from jupyter_gpuperf.benchmarks.running import run_request
 from jupyter_gpuperf.checks import CHECKS
 from jupyter_gpuperf.metrics import METRICS
@@ -150,10 +153,13 @@ from jupyter_gpuperf.sources import source_from
 
 said = []
 run_request({"benchmark": "example", "parameters": {"repetitions": 20}}, said.append)
+page = benchmark_page(find("example"))
+row = "| `--repetitions` | integer | `100` | 10 to 1000 | How often it is done. |"
 print(json.dumps({
     "metric": "memory_example_bytes" in [each.name for each in METRICS],
     "rules": [each.code for each in RULES if "example" in each.code],
     "benchmark": said[-1]["result"]["figures"]["nothing_seconds"]["value"] >= 0,
+    "page": all(text in page for text in ("# Example\\n\\nHow long nothing takes.", row, "## What to do")),
     "check": "example" in [each.name for each in CHECKS],
     "source": source_from("example", METRICS) is not None,
     "route": "example" in dict(ROUTES),
@@ -256,7 +262,7 @@ def test_what_is_added_as_the_table_says_is_there_and_the_checks_pass(tmp_path):
         "../reference/findings/cpu-quota\n",
         "../reference/findings/cpu-quota\n../reference/findings/example-finding\n",
     )
-    # A benchmark: a file with a BENCHMARK, its import, an entry in the tuple, and its page.
+    # A benchmark: a file with a BENCHMARK, its import, an entry in the tuple, and its notes; the page is generated.
     copy.write(f"{package}/benchmarks/example.py", BENCHMARK)
     copy.put(
         f"{package}/benchmarks/__init__.py",
@@ -266,13 +272,15 @@ def test_what_is_added_as_the_table_says_is_there_and_the_checks_pass(tmp_path):
     copy.put(
         f"{package}/benchmarks/__init__.py", "pandas, startup),\n", "pandas, startup, example),\n"
     )
-    copy.write("docs/benchmarks/example.md", BENCHMARK_PAGE)
+    copy.write("docs/benchmarks/example.md", BENCHMARK_NOTES)
     copy.put(
         "docs/benchmarks/index.md",
         "| [startup](startup.md) |",
         "| [example](example.md) | nothing |\n| [startup](startup.md) |",
     )
-    copy.put("docs/benchmarks/index.md", "\nstartup\n", "\nstartup\nexample\n")
+    page = "\n../reference/benchmarks/{}\n"
+    startup = page.format("startup")
+    copy.put("docs/benchmarks/index.md", startup, startup + page.format("example").lstrip())
     # A check of the environment: a function under @check in its subject's file.
     copy.append(f"{package}/checks/host.py", CHECK)
     # A source: a file with a Scheme, and an entry in SCHEMES.
@@ -300,7 +308,7 @@ def test_what_is_added_as_the_table_says_is_there_and_the_checks_pass(tmp_path):
 
     assert json.loads(copy.run("-c", SEEN)) == {
         "metric": True, "rules": ["example_alert", "example-finding"], "benchmark": True,
-        "check": True, "source": True, "route": True,
+        "page": True, "check": True, "source": True, "route": True,
     }  # fmt: skip
     copy.run("git", "init", "--quiet")
     copy.run("git", "add", "--all")

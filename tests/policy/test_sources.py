@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from jupyter_gpuperf import benchmarks, checks, metrics
 from jupyter_gpuperf.benchmarks import BENCHMARKS
+from jupyter_gpuperf.commands.options import flag
 from jupyter_gpuperf.config import Settings
 from jupyter_gpuperf.rules import RULES
 
@@ -83,15 +85,32 @@ def test_no_file_knows_a_machine():
             assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
-def test_every_benchmark_has_its_page_and_every_page_its_benchmark():
-    pages = {path.stem for path in (ROOT / "docs" / "benchmarks").glob("*.md")} - {"index"}
-    assert pages == {benchmark.name for benchmark in BENCHMARKS}
+def test_every_benchmark_has_notes_and_all_notes_their_benchmark():
+    notes = {path.stem for path in (ROOT / "docs" / "benchmarks").glob("*.md")} - {"index"}
+    assert notes == {benchmark.name for benchmark in BENCHMARKS}
     index = (ROOT / "docs" / "benchmarks" / "index.md").read_text()
     for benchmark in BENCHMARKS:
-        page = (ROOT / "docs" / "benchmarks" / f"{benchmark.name}.md").read_text()
+        text = (ROOT / "docs" / "benchmarks" / f"{benchmark.name}.md").read_text()
+        assert text.startswith(f"# {benchmark.label}\n")
         assert f"[{benchmark.name}]({benchmark.name}.md)" in index
-        assert "## What to expect" in page
-        assert re.search(r"^## (When it is (low|high|slow)|What to do)", page, re.MULTILINE)
+        assert f"\n../reference/benchmarks/{benchmark.name}\n" in index
+        assert "## What to expect" in text
+        assert re.search(r"^## (When it is (low|high|slow)|What to do)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
+def test_a_benchmark_s_page_comes_from_its_declaration_and_its_notes(benchmark, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    page = importlib.import_module("benchmark_pages").benchmark_page(benchmark)
+    assert page.startswith(f"# {benchmark.label}\n\n{benchmark.help}\n")
+    assert f"    %gpubench {benchmark.name}\n    jupyter gpuperf bench {benchmark.name}\n" in page
+    for parameter in benchmark.parameters:
+        (row,) = re.findall(rf"^\| `{flag(parameter.name)}`.*", page, re.MULTILINE)
+        assert row.endswith(f"| {parameter.help} |")
+        assert all(f"`{choice}`" in row for choice in parameter.choices)
+    notes = (ROOT / "docs" / "benchmarks" / f"{benchmark.name}.md").read_text()
+    headings = re.findall(r"^## .*", notes, re.MULTILINE)
+    assert re.findall(r"^## .*", page, re.MULTILINE) == ["## Parameters", *headings]
 
 
 def test_every_finding_is_in_the_index_and_the_proof_is_there():

@@ -145,7 +145,7 @@ def test_what_the_server_refuses_is_shown_with_what_to_do(panel):
     fill(panel, items=1_000_000)
     failure = run(panel).locator(".jp-GpuPerf-failure")
     expect(failure).to_have_attribute("data-error", "not_enough_memory", timeout=60_000)
-    expect(failure).to_contain_text("Ask for at most")
+    expect(failure).to_contain_text("Choose at most")
 
 
 def test_jobs_outlive_the_page(panel, open_page, lab):

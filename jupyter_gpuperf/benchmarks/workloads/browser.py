@@ -17,6 +17,7 @@ import time
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.messages import Message
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS: Final = (
@@ -119,33 +120,31 @@ class Browser:
         try:
             os.write(self._to_browser, json.dumps(message).encode() + b"\0")
         except OSError as error:
-            raise _failed("it ended") from error
+            raise _failed(Message("it exited")) from error
         while (answer := self._next(ends_at)).get("id") != self._number:
             pass  # an event, or a late answer
         if "error" in answer:
             raise _failed(str(answer["error"].get("message", "")))
-        result: dict[str, Any] = answer.get("result", {})
-        return result
+        return dict(answer.get("result", {}))
 
     def _next(self, ends_at: float) -> dict[str, Any]:
         while b"\0" not in self._received:
             left_seconds = max(0.0, ends_at - time.monotonic())
             readable, _, _ = select.select([self._from_browser], [], [], left_seconds)
             if not readable:
-                raise _failed("the page was not ready in time")
+                raise _failed(Message("the page was not ready in time"))
             chunk = os.read(self._from_browser, 1 << 16)
             if not chunk:
-                raise _failed("it ended")
+                raise _failed(Message("it exited"))
             self._received += chunk
         line, _, self._received = self._received.partition(b"\0")
-        message: dict[str, Any] = json.loads(line)
-        return message
+        return dict(json.loads(line))
 
 
-def _failed(why: str) -> GpuPerfError:
+def _failed(reason: str) -> GpuPerfError:
     return GpuPerfError(
         "browser_failed",
-        "The browser could not show the page: {why}.",
-        "Open JupyterLab in it yourself, or name another in the variable GPUPERF_BROWSER.",
-        why=why,
+        "The browser could not show the page: {reason}.",
+        "Open JupyterLab in it yourself, or set GPUPERF_BROWSER to another browser.",
+        reason=reason,
     )

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.messages import Message
 
 PRELUDE: Final = """
 import json, sys, time
@@ -25,15 +26,18 @@ def answer(**content):
     print(json.dumps(content))
 """
 """The code put before each program."""
+LONGEST_LINE: Final = 600
 
 
 def answer_of(
     program: str,
     request: object = None,
     *,
-    failed: Callable[[int, str], GpuPerfError],
+    error_code: str,
+    package: str,
+    hint: str,
     environment: Mapping[str, str] | None = None,
-    seconds: float | None = None,
+    limit_seconds: float | None = None,
 ) -> dict[str, Any]:
     """Run a Python program and return what it passes to ``answer``.
 
@@ -41,15 +45,15 @@ def answer_of(
     ----------
     program
         Python code. It can use ``request``, ``timed`` and ``answer``, and the modules json, sys and time.
-    failed
-        Makes the error from the exit code and the last line of the error output.
+    error_code, package, hint
+        The error's code, the package that it is about, and what to do.
     environment
         Variables in addition to those of this process.
 
     Raises
     ------
     GpuPerfError
-        The program ended with a nonzero exit code.
+        The program exited with a nonzero code.
     """
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PRELUDE + program, json.dumps(request)],
@@ -58,10 +62,21 @@ def answer_of(
         capture_output=True,
         text=True,
         check=False,
-        timeout=seconds,
+        timeout=limit_seconds,
     )
     if finished.returncode != 0:
-        last = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise failed(finished.returncode, last[0][:300])
-    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return answer
+        raise GpuPerfError(
+            error_code,
+            "{package} failed with exit code {exit_code}: {last_line}",
+            hint,
+            package=package,
+            exit_code=finished.returncode,
+            last_line=last_line(finished.stderr),
+        )
+    return dict(json.loads(finished.stdout.splitlines()[-1]))
+
+
+def last_line(output: str) -> str:
+    """Return the last line of a program's output, at most :data:`LONGEST_LINE` characters."""
+    lines = output.strip().splitlines()
+    return lines[-1][:LONGEST_LINE] if lines else Message("no output")

@@ -22,12 +22,12 @@ Reader = Callable[[str], object]
 
 def readers() -> dict[str, Reader]:
     """Return the installed image readers: name → function that decodes the image at a path."""
-    found: dict[str, Reader] = {}
+    installed: dict[str, Reader] = {}
     for name, (reader, module, function) in NEEDED.items():
         with contextlib.suppress(Exception):  # missing or broken: either way it can't read
             getattr(importlib.import_module(module), function)
-            found[name] = reader
-    return found
+            installed[name] = reader
+    return installed
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:

@@ -24,9 +24,8 @@ def drop(path: Path) -> float:
         ``no_page_cache``: this system does not support it.
     """
     if not hasattr(os, "posix_fadvise"):
-        raise Unavailable(
-            "no_page_cache", "This system can't be asked to drop pages", "Run it on Linux."
-        )
+        message, hint = "This system can't drop pages from the page cache.", "Run it on Linux."
+        raise Unavailable("no_page_cache", message, hint)
     with path.open("rb", buffering=0) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return resident_ratio(path)
@@ -47,35 +46,32 @@ def resident_ratio(path: Path) -> float:
         return 0.0
     library = ctypes.CDLL(None, use_errno=True)
     if not hasattr(library, "mincore"):
-        raise Unavailable("no_page_cache", "This system has no mincore", "Run it on Linux.")
+        raise Unavailable("no_page_cache", "This system has no mincore.", "Run it on Linux.")
     pages = -(-size // mmap.PAGESIZE)
-    found = (ctypes.c_ubyte * pages)()
+    resident = (ctypes.c_ubyte * pages)()
     # Private and writable, because ctypes needs its address: nothing is written, no page is read.
     access = mmap.PROT_READ | mmap.PROT_WRITE
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, access) as view,
-    ):
+    with path.open("rb") as file, mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, access) as view:
         start = ctypes.c_char.from_buffer(view)
         try:
             address = ctypes.c_void_p(ctypes.addressof(start))
-            failed = library.mincore(address, ctypes.c_size_t(size), found)
+            failed = library.mincore(address, ctypes.c_size_t(size), resident)
         finally:
             del start  # the view can't be closed while it exists
         if failed:
             raise OSError(ctypes.get_errno(), "mincore", str(path))
-    return sum(each & 1 for each in found) / pages
+    return sum(each & 1 for each in resident) / pages
 
 
 def filesystem_of(folder: Path) -> str | None:
     """Return the type of the file system that holds a folder, such as ``ext4`` or ``nfs``; ``None`` if unknown."""
-    found = {}
+    mounts = {}
     try:
         for line in MOUNTS.read_text().splitlines():
             before, _, after = line.partition(" - ")
-            found[before.split()[4].replace("\\040", " ")] = after.split()[0]
+            mounts[before.split()[4].replace("\\040", " ")] = after.split()[0]
         resolved = folder.resolve()
     except (OSError, IndexError):
         return None
     above = (str(each) for each in (resolved, *resolved.parents))
-    return next((found[each] for each in above if each in found), None)
+    return next((mounts[each] for each in above if each in mounts), None)

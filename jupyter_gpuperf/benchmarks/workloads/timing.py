@@ -52,14 +52,14 @@ class Stopwatch:
 
     def in_turn(self, variants: Mapping[str, Callable[[], float]]) -> Interleaved:
         """Compare variants in turn; each variant is a function that measures itself once and returns seconds."""
-        found = time_interleaved(
+        timings = time_interleaved(
             variants,
             target_ratio=self._target_ratio,
             limit_seconds=self._limit_seconds,
             progress=self._context.progress,
         )
-        self._context.doubt(found.doubt)
-        return found
+        self._context.doubt(timings.doubt)
+        return timings
 
     def blocks(
         self,

@@ -20,10 +20,10 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.measure.memory import fits
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.switches import float32_as
 
 NETWORKS: Final = ("resnet", "transformer")
+PRECISION_HELP: Final = "fp32 without TF32; bf16 and fp16 by autocast."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,11 +130,10 @@ def check_precision(torch: Any, device: Any, precision: str) -> None:
     Unavailable
         ``format_not_supported``.
     """
-    there = precisions_of(torch, device)
-    if precision not in there:
-        message = Message("This device does not compute in {precision}.", precision=precision)
-        hint = Message("Choose one of {there}.", there=", ".join(there))
-        raise Unavailable("format_not_supported", message, hint)
+    known = precisions_of(torch, device)
+    if precision not in known:
+        message, hint = "This device does not support {precision}.", "Available: {known}."
+        raise Unavailable("format_not_supported", message, hint, precision=precision, known=known)
 
 
 def flop_of(torch: Any, step: TrainingStep) -> float:
