@@ -150,7 +150,7 @@ def test_clocks_that_are_lost_to_heat_or_power_are_told(machine, metric, severit
     alert = machine.alert()
     assert (alert.severity, alert.evidence["reason"]) == (severity, reason)
     assert alert.evidence["lost_ratio"] == pytest.approx(0.4)
-    assert "40%" in alert.summary
+    assert "40 %" in alert.summary
 
 
 def test_the_hardwares_brake_is_critical_also_where_the_driver_brakes_more(machine):

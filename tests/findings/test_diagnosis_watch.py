@@ -137,8 +137,8 @@ def test_since_when_a_finding_holds_does_not_move():
     played = Played().play("launch_bound_small_mlp")
     (finding,) = played.watch.told.findings
     assert BEGAN + 12.5 <= finding.since_seconds <= BEGAN + 23.0
-    assert finding.cost is None  # its share stands in the sentence
-    assert "of the time" in finding.summary
+    assert finding.cost is None  # the summary has it
+    assert f"{100 - 100 * finding.lost_ratio:.0f} %" in finding.summary
 
 
 def test_what_an_alert_says_already_is_marked_while_it_does():
