@@ -82,10 +82,7 @@ class DiagnosisWatch:
             return marked
 
     def look(
-        self,
-        latest: Frame,
-        infos: Sequence[DeviceInfo],
-        listed: Mapping[str, Listing],
+        self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, Listing]
     ) -> bool:
         """Check the recent past, and return whether there is news.
 
@@ -132,11 +129,12 @@ class DiagnosisWatch:
 
     def _judged(self, everything: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in everything.devices)
-        short_seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
-        long_ones = [rule for rule in self._rules if rule.horizon == "long"]
-        short_ones = [rule for rule in self._rules if rule.horizon == "short"]
-        recent = _last(everything, short_seconds)
-        return judge(everything, long_ones, live=True) + judge(recent, short_ones, live=True)
+        seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
+        found: list[Finding] = []
+        for horizon, part in (("long", everything), ("short", _last(everything, seconds))):
+            rules = [rule for rule in self._rules if rule.horizon == horizon]
+            found += judge(part, rules, live=True)
+        return found
 
     def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
         everything = input_of_history(
@@ -169,11 +167,6 @@ def _working(everything: RuleInput) -> set[str]:
 
 def _last(everything: RuleInput, seconds: float) -> RuleInput:
     end = max(each.series.times_seconds[-1] for each in everything.devices)
-    return replace(
-        everything,
-        host=everything.host.between(end - seconds, end),
-        devices=tuple(
-            replace(each, series=each.series.between(end - seconds, end))
-            for each in everything.devices
-        ),
-    )
+    span = (end - seconds, end)
+    devices = tuple(replace(x, series=x.series.between(*span)) for x in everything.devices)
+    return replace(everything, host=everything.host.between(*span), devices=devices)

@@ -96,18 +96,14 @@ def _messages(
     for line in lines:
         seconds = float(line["t"])
         if seconds < before:
-            raise ValueError("its times go backwards")
+            raise ValueError("times go backwards")
         readings = {
             each.name: _reading(each, {**line, "static": static}, seconds, totals)
             for each in metrics
             if each.name in KEYS
         }
-        yield {
-            "type": "frame",
-            "time_seconds": seconds,
-            "devices": {label: readings},
-            "host": readings,
-        }
+        frame = {"time_seconds": seconds, "devices": {label: readings}, "host": readings}
+        yield {"type": "frame", **frame}
         if math.isinf(before):
             device = msgspec.to_builtins(_device(label, static, readings))
             yield {"type": "devices", "devices": {"devices": [device]}}

@@ -73,13 +73,10 @@ class Ring:
         """Yield the entries from this time on, oldest first, each without its missing values."""
         times, columns = self.between(oldest_seconds, math.inf, self._columns)
         for place, time_seconds in enumerate(times):
+            values = {name: column[place] for name, column in columns.items()}
             yield (
                 time_seconds,
-                {
-                    name: column[place]
-                    for name, column in columns.items()
-                    if not math.isnan(column[place])
-                },
+                {name: each for name, each in values.items() if not math.isnan(each)},
             )
 
     def complete_from_seconds(self) -> float:

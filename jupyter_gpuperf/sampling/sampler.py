@@ -46,7 +46,7 @@ Observer = Callable[[Frame], Struct | None]
 STARTING: Final = Devices(
     devices=[],
     reason=NoDevices(
-        code="starting", message="The first reading is on its way.", hint="Ask again in a moment."
+        code="starting", message="Waiting for the first reading.", hint="Try again in a moment."
     ),
 )
 
@@ -55,7 +55,7 @@ FAILED: Final = Devices(
     reason=NoDevices(
         code="source_failed",
         message="The source of the readings failed before the first one.",
-        hint="The server's log holds the details.",
+        hint="See the server log.",
     ),
 )
 
@@ -146,10 +146,10 @@ class Sampler:
 
     def request_processes(self) -> Future[ListedProcesses]:
         """Request a list of the processes on all devices; the sampler's thread makes it between two ticks."""
-        asked: Future[ListedProcesses] = Future()
-        self._requests.put(asked)
+        request: Future[ListedProcesses] = Future()
+        self._requests.put(request)
         self._wake.set()
-        return asked
+        return request
 
     def _run(self) -> None:
         self._guarded(self.prepare)
@@ -190,9 +190,9 @@ class Sampler:
             self._ticked.notify_all()
         self.subscribers.publish(lambda: encode(frame), began)
         for topic, observe in self.observers.items():
-            self._guarded(partial(self._tell, topic, observe, frame))
+            self._guarded(partial(self._observe, topic, observe, frame))
 
-    def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
+    def _observe(self, topic: str, observe: Observer, frame: Frame) -> None:
         if (news := observe(frame)) is not None:
             self.news[topic] = news
             self.subscribers.announce(encode(news), topic)
@@ -202,12 +202,8 @@ class Sampler:
         if (devices, kind) == (self.devices, self._kind):
             return
         self.devices, self._kind = devices, kind
-        logger.info(
-            "Sampling %d GPUs from %s%s",
-            len(devices.devices),
-            kind,
-            f": {devices.reason.message}" if devices.reason else "",
-        )
+        reason = f": {devices.reason.message}" if devices.reason else ""
+        logger.info("Sampling %d GPUs from %s%s", len(devices.devices), kind, reason)
         news = DevicesChanged(devices=devices, version=self.version)
         self.subscribers.announce(encode(news), DEVICES)
 

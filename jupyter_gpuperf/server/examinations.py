@@ -21,8 +21,7 @@ class Examinations:
     def __init__(
         self, check_runner: CheckRunner, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._check_runner = check_runner
-        self._clock = clock
+        self._check_runner, self._clock = check_runner, clock
         self._running: dict[str | None, asyncio.Task[DoctorReport]] = {}
         self._kept: dict[str | None, tuple[float, DoctorReport]] = {}
         self._turn = asyncio.Lock()

@@ -50,12 +50,7 @@ def read_suite(path: Path) -> Suite:
     BadRequest
         ``not_a_suite``.
     """
-    suite = read_as(
-        Suite,
-        path,
-        "not_a_suite",
-        message=lambda error: Message("{path} holds no suite: {error}.", path=path, error=error),
-    )
+    suite = read_as(Suite, path, "not_a_suite", message="{path} is not a suite: {error}.")
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
         message = Message(
             "{path} is of the format {format} {format_version}.",
