@@ -40,7 +40,7 @@ from jupyter_gpuperf.schemas import (
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport, RunRequest
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
-from jupyter_gpuperf.server.live_lists import LiveList, WholeList
+from jupyter_gpuperf.server.live_lists import Changing, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
@@ -73,11 +73,10 @@ class Parts:
         patterns = DiagnosisWatch(
             rules, self.history, steps=training.steps_over, alerts=lambda: alerts.told
         )
-        self.history_keeper = (
-            HistoryKeeper(Path(settings.history_file).expanduser(), self.history, training)
-            if settings.history_file
-            else None
-        )
+        self.history_keeper = None
+        if settings.history_file:
+            path = Path(settings.history_file).expanduser()
+            self.history_keeper = HistoryKeeper(path, self.history, training)
         self.sampler = Sampler(
             source,
             history=self.history,
@@ -97,33 +96,27 @@ class Parts:
             around=RunHooks(store=results, watcher=Watcher(self.sampler, self.subscribers)),
         )
         self.suites = SuiteManager(jobs=self.jobs, results=results)
-        self.recordings = RecordingShelf(
-            Path(settings.recordings_directory),
-            sampler=self.sampler,
-            subscribers=self.subscribers,
-        )
+        folder, subscribers = Path(settings.recordings_directory), self.subscribers
+        self.recordings = RecordingShelf(folder, sampler=self.sampler, subscribers=subscribers)
         self.check_runner = CheckRunner()
         memory = MemoryReports()
-        processes = ProcessReader(
-            self.sampler, Attribution(table=ProcessTable(), reports=memory.now)
-        )
+        attribution = Attribution(table=ProcessTable(), reports=memory.now)
+        processes = ProcessReader(self.sampler, attribution)
 
         async def listed() -> Processes:
             return await processes.read(await running_kernels(server))
 
         self.diagnosis = LiveDiagnosis(
-            patterns,
-            sampler=self.sampler,
-            subscribers=self.subscribers,
-            processes=listed,
+            patterns, sampler=self.sampler, subscribers=subscribers, processes=listed
         )
         suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
         recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))
-        lists = {
-            "jobs": LiveList("jobs", self.jobs),
-            "suites": LiveList("suites", suites),
-            "recordings": LiveList("recordings", recordings),
+        sources: dict[str, Changing] = {
+            "jobs": self.jobs,
+            "suites": suites,
+            "recordings": recordings,
         }
+        lists = {topic: LiveList(topic, each) for topic, each in sources.items()}
         self.jobs.on_change = lists["jobs"].changed
         self.suites.on_change = lists["suites"].changed
         self.recordings.on_change = lists["recordings"].changed
