@@ -23,7 +23,7 @@ def _pipe(name: str, label: str, gpm_id: int, state: str) -> Metric:
 
 
 def _tensor(name: str, precision: str, gpm_id: int, types: str) -> Metric:
-    return _pipe(name, f"Tensor cores, {precision}", gpm_id, f"tensor cores busy with {types}")
+    return _pipe(name, f"Tensor cores, {precision}", gpm_id, f"tensor cores processing {types}")
 
 
 GRAPHICS, SM, OCCUPANCY, INTEGER, TENSOR, TENSOR_DOUBLE, TENSOR_HALF = 1, 2, 3, 4, 5, 6, 7

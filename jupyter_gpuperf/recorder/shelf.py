@@ -63,10 +63,9 @@ def start_recorder(
             list_processes=sampler.request_processes,
         )
     except OSError as error:
+        message = "Can't create the recording {path} ({error})."
         hint = "Choose another path, or check whether the disk is full or read-only."
-        raise _not_written(
-            "Can't create the recording {path} ({error}).", hint, path, error
-        ) from error
+        raise _not_written(message, hint, path, error) from error
 
 
 def _not_written(message: str, hint: str, path: Path, error: OSError) -> Unavailable:

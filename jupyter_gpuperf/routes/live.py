@@ -99,7 +99,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         except GpuPerfError as error:
             await self._send(encode(SocketError(**error.to_dict())))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            hint = 'Send {"type": "set_interval", "interval_ms": 1000}.'
+            hint = "Send a set_interval or follow message."
             refusal = SocketError(code="malformed_message", message=f"{error}.", hint=hint)
             await self._send(encode(refusal))
 

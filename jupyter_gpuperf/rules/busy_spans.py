@@ -15,10 +15,9 @@ from jupyter_gpuperf.rules.rule_input import Series
 
 SM, UTILIZATION, MEMORY = "sm_active_percent", "utilization_percent", "memory_used_bytes"
 
-LEAST_SM_PERCENT: Final = 0.02
-"""Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that still counts as work."""
-LEAST_UTILIZATION_PERCENT: Final = 1.0
-"""The driver reports utilization as a whole number: 1 is the smallest value above 0."""
+LEAST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
+"""A lower value is no work. Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that
+still counts. The driver reports utilization as a whole number: 1 is the smallest value above 0."""
 
 PAUSE_SECONDS: Final = 6.0
 """A longer idle gap ends a job, unless its gaps are usually that long."""
@@ -68,8 +67,9 @@ def activity_metric(series: Series) -> str | None:
 def busy_spans(series: Series) -> list[Span]:
     """Return when the device worked: one span per job, from its first kernel to its last."""
     metric = activity_metric(series)
-    least = LEAST_SM_PERCENT if metric == SM else LEAST_UTILIZATION_PERCENT
-    busy = [time for time, value in series.points(metric or "") if value >= least]
+    if metric is None:
+        return []
+    busy = [time for time, value in series.points(metric) if value >= LEAST_PERCENT[metric]]
     if not busy:
         return []
     # A reading describes the time before it.

@@ -30,13 +30,13 @@ XID_MEANINGS: Final = {
 XID_OF_PROGRAMS: Final = frozenset({13, 31, 32, 43, 45})
 """XIDs that are usually a program's own fault; all others come from the hardware or the driver."""
 
+ECC_METRICS: Final = ("ecc_uncorrected_count", "remap_failed_count")
+
 BUSY_PERCENT: Final = 50.0
 LINK_SECONDS: Final = 20.0
 LINK_METRICS: Final = (
-    "pcie_link_generation",
-    "pcie_link_max_generation",
-    "pcie_link_lanes",
-    "pcie_link_max_lanes",
+    *("pcie_link_generation", "pcie_link_max_generation"),
+    *("pcie_link_lanes", "pcie_link_max_lanes"),
 )
 
 
@@ -70,17 +70,14 @@ def _xid(view: View) -> Finding | None:
 
 
 def _ecc(view: View) -> Finding | None:
-    errors = view.series.now("ecc_uncorrected_count") or 0.0
-    failed = view.series.now("remap_failed_count") or 0.0
+    errors, failed = (view.series.now(metric) or 0.0 for metric in ECC_METRICS)
     if not errors and not failed:
         return None
     return Finding(
         severity="critical",
         summary="The GPU's memory can no longer be repaired."
         if failed
-        else Message(
-            "{errors:.0f} uncorrected memory errors since the driver was loaded.", errors=errors
-        ),
+        else Message("{count:.0f} uncorrected memory errors since driver start.", count=errors),
         advice="Results from this GPU may be wrong. Reset it; if the errors recur, replace it.",
         evidence={"errors_count": errors},
     )
@@ -118,12 +115,7 @@ def _link(view: View) -> Finding | None:
 ALERTS: Final = (
     alert("device_lost", _lost, reads=("utilization_percent", "power_watts")),
     alert("xid", _xid, needs=("xid_count",), reads=("xid_last_code",)),
-    alert(
-        "ecc",
-        _ecc,
-        reads=("ecc_uncorrected_count", "remap_failed_count"),
-        holds_off=HoldOff(until_seconds=15.0),
-    ),
+    alert("ecc", _ecc, reads=ECC_METRICS, holds_off=HoldOff(until_seconds=15.0)),
     alert(
         "pcie_below_link",
         _link,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import chain
+
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Listing, is_value
@@ -13,9 +16,7 @@ SHARE_PERCENT = Threshold(
     margin="An idle program uses 0 by definition; two training programs were recorded without their shares.",
 )
 BUSY_RATIO = Threshold(
-    0.5,
-    reason="A device with time to spare serves several programs.",
-    margin="Two that train 0.97.",
+    0.5, reason="A device with time to spare can be shared.", margin="Two that train 0.97."
 )
 TOGETHER_RATIO = Threshold(
     0.3,
@@ -38,7 +39,8 @@ def _decided(view: View, together: list[Listing]) -> Finding | None:
     working = {pid: share for pid, share in shares.items() if share >= SHARE_PERCENT}
     if len(working) < 2 or view.work.busy_ratio < BUSY_RATIO:
         return None
-    largest, total = max(working.values()), sum(working.values())
+    largest_first = sorted(working, key=lambda pid: -working[pid])
+    largest, total = working[largest_first[0]], sum(working.values())
     names = {each.pid: each.notebook for listing in together for each in listing.processes}
     return Finding(
         severity="warning",
@@ -51,10 +53,7 @@ def _decided(view: View, together: list[Listing]) -> Finding | None:
         evidence={
             "programs_count": float(len(working)),
             "busy_ratio": view.work.busy_ratio,
-            **{
-                f"{names[pid] or f'process {pid}'}_percent": working[pid]
-                for pid in sorted(working, key=lambda pid: -working[pid])
-            },
+            **{f"{names[pid] or f'process {pid}'}_percent": working[pid] for pid in largest_first},
         },
         lost_ratio=1 - largest / total,
         advice="They slow each other down. Run them in turn, or on different GPUs (CUDA_VISIBLE_DEVICES).",
@@ -83,12 +82,11 @@ def _is_known(listing: Listing) -> bool:
 
 
 def _shares(together: list[Listing]) -> dict[int, float]:
-    by_pid: dict[int, list[float]] = {}
     known = [listing for listing in together if _is_known(listing)]
-    for listing in known:
-        for each in listing.processes:
-            by_pid.setdefault(each.pid, []).append(float(each.sm_utilization_percent))
-    return {pid: sum(values) / len(known) for pid, values in by_pid.items()}
+    totals: defaultdict[int, float] = defaultdict(float)
+    for each in chain.from_iterable(listing.processes for listing in known):
+        totals[each.pid] += float(each.sm_utilization_percent)
+    return {pid: total / len(known) for pid, total in totals.items()}
 
 
 RULE = Rule(

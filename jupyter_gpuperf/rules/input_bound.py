@@ -18,9 +18,7 @@ LOST_WARNING_RATIO = Threshold(
     margin="Enough workers 0.001 to 0.005; a slightly slow DataLoader 0.07; a starved GPU 0.28 to 0.94.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.05,
-    reason="Below this, a user would not notice any gain.",
-    margin="Enough workers 0.005 and less.",
+    0.05, reason="Below this, no user would notice a gain.", margin="Enough workers 0.005 and less."
 )
 LOST_CRITICAL_RATIO = Threshold(
     0.5, reason="More than half of the time is spent on waiting.", margin="One JPEG worker 0.94."
@@ -129,20 +127,15 @@ def _severity(work: Workload) -> Severity | None:
 
 
 def _summary(work: Workload) -> str:
-    idle_percent = 100 * work.idle_ratio
     if kind_of_waiting(work) is not Waiting.RESTS:
-        return Message("GPU idle {percent:.0f} %: possibly waiting for data.", percent=idle_percent)
-    if is_calm(work):
-        return Message(
-            "GPU idle {percent:.0f} %, host idle too: no work, or a slow remote store.",
-            percent=idle_percent,
-        )
-    if not work.rest_ratio:
-        percent = 100 - idle_percent
-        return Message("GPU busy {percent:.0f} %: probably waiting for data.", percent=percent)
-    return Message(
-        "GPU idle {percent:.0f} % between bursts: probably waiting for data.", percent=idle_percent
-    )
+        template = "GPU idle {idle:.0f} %: possibly waiting for data."
+    elif is_calm(work):
+        template = "GPU idle {idle:.0f} %, host idle too: no work, or a slow remote store."
+    elif work.rest_ratio:
+        template = "GPU idle {idle:.0f} % between bursts: probably waiting for data."
+    else:
+        template = "GPU busy {busy:.0f} %: probably waiting for data."
+    return Message(template, idle=100 * work.idle_ratio, busy=100 - 100 * work.idle_ratio)
 
 
 def _advice(work: Workload, loader: LoaderSteps | None) -> str:

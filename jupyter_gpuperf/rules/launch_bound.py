@@ -30,9 +30,7 @@ LOST_WARNING_RATIO = Threshold(
     margin="Data in memory, eight workers 0.44; JPEG, fourteen workers 0.32; waiting for a slow store 0.06.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.15,
-    reason="Usual for eager mode on a fast chip.",
-    margin="Healthy language models in eager mode 0.12 to 0.25.",
+    0.15, reason="Usual for eager mode on fast chips.", margin="Language models 0.12 to 0.25."
 )
 NO_FILL_RATIO = Threshold(
     0.03,

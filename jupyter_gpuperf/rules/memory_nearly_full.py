@@ -20,8 +20,8 @@ FULL_RATIO = Threshold(
 )
 HELD_SECONDS = Threshold(
     3.0,
-    reason="Peaks while a model is loaded pass within a second.",
-    margin="Before an error 0.8 s; a full device 12 s and more.",
+    reason="Peaks during loading are shorter.",
+    margin="Before an error 0.8 s; when full 12 s.",
 )
 GROWING_RATIO = Threshold(
     0.8,

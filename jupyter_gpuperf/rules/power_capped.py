@@ -19,9 +19,7 @@ LOST_WARNING_RATIO = Threshold(
     margin="Matrix products at 697 of 700 W 0.32; a network at 586 W with the same bit set 0.003.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.08,
-    reason="More than one step of the clock.",
-    margin="A network at 586 W with the bit set 0.003.",
+    0.08, reason="More than one step of the clock.", margin="A network with the bit set 0.003."
 )
 BIT_RATIO = Threshold(
     0.3,

@@ -93,13 +93,10 @@ class Series:
         """Return the part with ``start_seconds <= time <= end_seconds``."""
         first = bisect_left(self.times_seconds, start_seconds)
         last = bisect_right(self.times_seconds, end_seconds)
-        part = self._parts.get((first, last))
-        if part is None:
-            part = self._parts[first, last] = Series(
-                times_seconds=self.times_seconds[first:last],
-                columns=_Slices(self.columns, first, last),
-            )
-        return part
+        if (first, last) not in self._parts:
+            times, columns = self.times_seconds[first:last], _Slices(self.columns, first, last)
+            self._parts[first, last] = Series(times_seconds=times, columns=columns)
+        return self._parts[first, last]
 
     @cached_property
     def interval_seconds(self) -> float:

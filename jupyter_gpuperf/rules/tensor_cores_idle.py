@@ -18,9 +18,7 @@ TENSOR_TO_FP32_RATIO = Threshold(
     margin="A language model in fp32 0.05; in bf16 7; matrix products in bf16 over 100.",
 )
 BUSY_RATIO = Threshold(
-    0.5,
-    reason="A device that is mostly idle has a more urgent problem.",
-    margin="A language model in fp32 0.99.",
+    0.5, reason="A mostly idle device has another problem.", margin="A language model in fp32 0.99."
 )
 
 

@@ -8,38 +8,37 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.power_capped import bit_ratio, clock_lost
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import Series
 from jupyter_gpuperf.rules.threshold import Threshold
 
-HARDWARE: Final = ("clock_lost_thermal_hardware_ratio", 0x40)
-DRIVER: Final = ("clock_lost_thermal_software_ratio", 0x20)
-POWER_BRAKE: Final = ("clock_lost_power_brake_ratio", 0x80)
-"""The metric of the cumulative counter, and the cause's bit among the clock event reasons."""
+CAUSES: Final = {
+    "heat_hardware": ("clock_lost_thermal_hardware_ratio", 0x40),
+    "heat_driver": ("clock_lost_thermal_software_ratio", 0x20),
+    "power_brake": ("clock_lost_power_brake_ratio", 0x80),
+}
+"""Cause → the metric of the cumulative counter, and the cause's bit among the clock event reasons."""
 
 HELD_RATIO = Threshold(
-    0.1,
-    reason="Share of time with heat throttling: less is a short peak.",
-    margin="All our workloads 0.",
+    0.1, reason="Share of throttled time; less is a short peak.", margin="All our workloads 0."
 )
 CLOCK_RATIO = Threshold(
-    0.05,
-    reason="Of the highest clock, if known: throttling without a lower clock costs nothing.",
-    margin="Healthy workloads 0.00.",
+    0.05, reason="Throttling without a lower clock costs nothing.", margin="Healthy workloads 0."
 )
 HARDWARE_RATIO = Threshold(
-    0.05,
-    reason="The hardware slowdown halves the clock or worse, so it is critical at once.",
-    margin="All our workloads 0.",
+    0.05, reason="Hardware slowdown at least halves the clock.", margin="All our workloads 0."
 )
+COUNTERS: Final = tuple(metric for metric, _ in CAUSES.values())
+
 ALERT_SECONDS: Final = 10.0
 """An alert looks at this much time, and holds off for as long."""
 
 
 def _check(view: View) -> Finding | None:
     series = view.series
-    hardware, driver = _held(series, HARDWARE), _held(series, DRIVER)
+    hardware, driver = (_held(series, CAUSES[name]) for name in ("heat_hardware", "heat_driver"))
     worst, lost = max(hardware, driver), clock_lost(series)
     if worst < HELD_RATIO or (lost is not None and lost < CLOCK_RATIO):
         return None
@@ -79,8 +78,7 @@ ADVICE: Final = {
 
 def _alert(view: View) -> Finding | None:
     series = view.series.last(ALERT_SECONDS)
-    causes = (HARDWARE, DRIVER, POWER_BRAKE)
-    shares = {name: _held(series, cause) for name, cause in zip(SUMMARIES, causes, strict=True)}
+    shares = {name: _held(series, cause) for name, cause in CAUSES.items()}
     reason, held = max(shares.items(), key=lambda item: item[1])
     lost = clock_lost(series)
     if held < HELD_RATIO or (lost is not None and lost < CLOCK_RATIO):
@@ -105,16 +103,13 @@ RULE = Rule(
     code="thermal-throttled",
     title="Too hot",
     meaning="The GPU is too hot to keep its clock.",
-    reads=(HARDWARE[0], DRIVER[0], "clock_event_flags", "temperature_celsius"),
+    reads=(*COUNTERS[:2], "clock_event_flags", "temperature_celsius"),
     check=_check,
     alert="throttled",
 )
 ALERT = alert(
     "throttled",
     _alert,
-    reads=(
-        *(metric for metric, _ in (HARDWARE, DRIVER, POWER_BRAKE)),
-        *("clock_event_flags", "clock_sm_mhz", "clock_sm_max_mhz", "utilization_percent"),
-    ),
+    reads=(*COUNTERS, "clock_event_flags", "clock_sm_mhz", "clock_sm_max_mhz", UTILIZATION),
     holds_off=HoldOff(after_seconds=ALERT_SECONDS, until_seconds=30.0),
 )

@@ -30,9 +30,7 @@ LOST_WARNING_RATIO = Threshold(
     margin="Pageable copies in every step 0.85; image batches from pinned memory 0.19; none 0.01.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.25,
-    reason="Worth a note if the device is idle meanwhile.",
-    margin="Image batches from pinned memory 0.19.",
+    0.25, reason="Worth a note if the device is idle.", margin="Pinned image batches 0.19."
 )
 BUSY_RATIO = Threshold(
     0.65,

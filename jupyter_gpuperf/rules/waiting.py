@@ -95,12 +95,17 @@ def kind_of_waiting(work: Workload) -> Waiting:
         return Waiting.STALLS
     if work.rest_ratio >= RESTS_RATIO:
         return Waiting.RESTS if len(work.rests_seconds) >= RESTS_COUNT else Waiting.PAUSE
-    fill = _fill(work)
-    if fill is None:
-        return Waiting.UNKNOWN
-    if fill == "filled":
-        return Waiting.RESTS if work.busy_ratio < SELDOM_BUSY_RATIO else Waiting.BETWEEN
-    return Waiting.LAUNCHES if fill == "tiny" else Waiting.BETWEEN
+    is_filled = is_tiny = False
+    if work.fill_ratio is not None:
+        is_filled, is_tiny = work.fill_ratio >= FILLED_RATIO, work.fill_ratio < TINY_RATIO
+    elif work.traffic_ratio is not None:
+        is_filled = work.traffic_ratio >= TRAFFIC_RATIO
+        is_tiny = work.traffic_ratio < NO_TRAFFIC_RATIO
+    if is_tiny:
+        return Waiting.LAUNCHES
+    if is_filled and work.busy_ratio < SELDOM_BUSY_RATIO:
+        return Waiting.RESTS
+    return Waiting.BETWEEN if is_filled or work.fill_ratio is not None else Waiting.UNKNOWN
 
 
 def is_stalling(work: Workload) -> bool:
@@ -132,15 +137,3 @@ def is_calm(work: Workload) -> bool:
         and work.host_cores < CALM_CORES
         and all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
     )
-
-
-def _fill(work: Workload) -> str | None:
-    if work.fill_ratio is not None:
-        if work.fill_ratio >= FILLED_RATIO:
-            return "filled"
-        return "tiny" if work.fill_ratio < TINY_RATIO else "between"
-    if work.traffic_ratio is None:
-        return None
-    if work.traffic_ratio >= TRAFFIC_RATIO:
-        return "filled"
-    return "tiny" if work.traffic_ratio < NO_TRAFFIC_RATIO else None
