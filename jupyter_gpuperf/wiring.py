@@ -71,7 +71,7 @@ class Parts:
         rules = all_rules()
         alerts = AlertWatch(rules)
         patterns = DiagnosisWatch(
-            rules, self.history, steps=training.steps_over, alerts=lambda: alerts.told
+            rules, self.history, steps=training.steps_over, alerts=lambda: alerts.current
         )
         self.history_keeper = None
         if settings.history_file:

@@ -67,18 +67,18 @@ class DiagnosisWatch:
         self._alert_of = {rule.code: rule.alert for rule in self.rules}
         self._listings: dict[str, list[Listing]] = {}
         self._holding = Holding(self._rules)
-        self._told_seconds = -math.inf
-        self._telling = threading.Lock()
-        self.told = FindingsChanged(findings=[])
+        self._refreshed_seconds = -math.inf
+        self._marking = threading.Lock()
+        self.current = FindingsChanged(findings=[])
         """All findings that hold now, worst first."""
 
     def observe(self, _frame: Frame) -> FindingsChanged | None:
         """Return all findings if an alert that covers one has come or gone, else ``None``; called with each tick."""
-        with self._telling:
-            marked = self._marked(self.told.findings)
-            if marked == self.told:
+        with self._marking:
+            marked = self._marked(self.current.findings)
+            if marked == self.current:
                 return None
-            self.told = marked
+            self.current = marked
             return marked
 
     def look(
@@ -102,10 +102,10 @@ class DiagnosisWatch:
             present={info.uuid for info in infos},
             working=_working(everything),
         )
-        if changed or (self.told.findings and now - self._told_seconds >= REFRESH_SECONDS):
-            self._told_seconds = now
-            with self._telling:
-                self.told = self._marked([finding_of(*each) for each in self._holding.told])
+        if changed or (self.current.findings and now - self._refreshed_seconds >= REFRESH_SECONDS):
+            self._refreshed_seconds = now
+            with self._marking:
+                self.current = self._marked([finding_of(*each) for each in self._holding.current])
             return True
         return False
 

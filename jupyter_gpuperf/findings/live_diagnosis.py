@@ -53,9 +53,9 @@ class LiveDiagnosis:
         self._look_seconds = 0.0
 
     @property
-    def told(self) -> FindingsChanged:
+    def current(self) -> FindingsChanged:
         """All findings that hold now."""
-        return self.watch.told
+        return self.watch.current
 
     def start(self) -> None:
         """Start the periodic looks, unless they run already; call it on the event loop."""
@@ -87,7 +87,7 @@ class LiveDiagnosis:
             news = await asyncio.to_thread(self.watch.look, latest, infos, listed)
             self._look_seconds = time.monotonic() - began
             if news:
-                self.subscribers.announce(encode(self.told), FINDINGS)
+                self.subscribers.announce(encode(self.current), FINDINGS)
 
     async def _run(self) -> None:
         while True:

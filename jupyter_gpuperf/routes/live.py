@@ -80,8 +80,8 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
             outbox = self.outbox = self.services.fanout.add(self._start_to_send)
-            outbox.offer(encode(self.services.alerts.told), "alerts")
-            outbox.offer(encode(self.services.diagnosis.told), "findings")
+            outbox.offer(encode(self.services.alerts.current), "alerts")
+            outbox.offer(encode(self.services.diagnosis.current), "findings")
             if self.services.training.latest.notebooks:
                 outbox.offer(encode(self.services.training.latest), "training")
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)

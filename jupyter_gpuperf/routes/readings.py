@@ -56,7 +56,7 @@ class AlertsHandler(GpuPerfHandler):
     async def get(self) -> AlertsChanged:
         """What needs attention now, each with code, severity, device, start time, evidence and advice."""
         await self.services.latest()
-        return self.services.alerts.told
+        return self.services.alerts.current
 
 
 class HistoryHandler(GpuPerfHandler):

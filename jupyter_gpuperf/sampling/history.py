@@ -105,9 +105,10 @@ class HistoryStore:
             ``unknown_metric``, or ``too_many_steps`` (more than :data:`MOST_STEPS`).
         """
         self._check(seconds, step_seconds, metrics)
-        wanted = metrics if metrics is not None else (*self.device_metrics, *self.host_metrics)
-        of_device = [name for name in self.device_metrics if name in wanted]
-        of_host = [name for name in self.host_metrics if name in wanted]
+        of_device, of_host = (
+            [name for name in names if metrics is None or name in metrics]
+            for names in (self.device_metrics, self.host_metrics)
+        )
         with self._lock:
             oldest = self._newest_seconds - min(seconds, self.reach_seconds)
             pieces = [

@@ -35,9 +35,9 @@ class Examinations:
             The examination itself failed.
         """
         key = target.kernel_name
-        taken_at, kept = self._kept.get(key, (0.0, None))
-        if kept is not None and not anew and self._clock() - taken_at < KEPT_SECONDS:
-            return kept
+        taken_at, report = self._kept.get(key, (0.0, None))
+        if report is not None and not anew and self._clock() - taken_at < KEPT_SECONDS:
+            return report
         running = self._running.get(key)
         if running is None or running.done():
             running = self._running[key] = asyncio.ensure_future(self._examine(target))
