@@ -111,12 +111,8 @@ class Parts:
         )
         suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
         recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))
-        sources: dict[str, Changing] = {
-            "jobs": self.jobs,
-            "suites": suites,
-            "recordings": recordings,
-        }
-        lists = {topic: LiveList(topic, each) for topic, each in sources.items()}
+        live: dict[str, Changing] = {"jobs": self.jobs, "suites": suites, "recordings": recordings}
+        lists = {topic: LiveList(topic, each) for topic, each in live.items()}
         self.jobs.on_change = lists["jobs"].changed
         self.suites.on_change = lists["suites"].changed
         self.recordings.on_change = lists["recordings"].changed

@@ -76,15 +76,11 @@ METRICS = (
         flags=CLOCK_EVENTS,
     ),
     _lost("clock_lost_power_cap_ratio", "Lost to the power limit", 74, "the power limit"),
-    _lost(
-        "clock_lost_thermal_software_ratio", "Lost to heat (driver)", 269, "the driver, due to heat"
-    ),
+    _lost("clock_lost_thermal_software_ratio", "Lost to heat (driver)", 269, "the driver (heat)"),
     # The first two of these cost 0.7 ms each on an H100.
     _lost(
         "clock_lost_thermal_hardware_ratio", "Lost to heat (hardware)", 270, "overheating", "slow"
     ),
-    _lost(
-        "clock_lost_power_brake_ratio", "Lost to the power brake", 271, "the power supply", "slow"
-    ),
+    _lost("clock_lost_power_brake_ratio", "Lost to the power brake", 271, "a power brake", "slow"),
     _lost("clock_lost_sync_boost_ratio", "Lost to a slower device", 76, "a slower device", "slow"),
 )

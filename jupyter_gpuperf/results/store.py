@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS suites (
 """
 
 DEVICE_NAMES: Final = ("device_name", "device")
-PRECISION_SETTINGS: Final = frozenset({"rigorous", "time_limit_seconds"})
+PRECISION_KEYS: Final = frozenset({"rigorous", "time_limit_seconds"})
 """Parameters that set the precision of a measurement, not its subject."""
 
 
@@ -192,9 +192,7 @@ class ResultStore:
             # Not a database: move it aside instead of deleting it, and start a new one.
             aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
             self.path.replace(aside)
-            logger.warning(
-                "%s is not a results file (%s). Moved it to %s.", self.path, error, aside
-            )
+            logger.warning("%s is not a results file (%s). Moved to %s.", self.path, error, aside)
             return self._prepared()
 
     def _prepared(self) -> sqlite3.Connection:
@@ -221,9 +219,7 @@ def subject_of(result: BenchmarkResult) -> str:
 
 def settings_of(result: BenchmarkResult) -> dict[str, Scalar]:
     """Return the parameters that define what was measured."""
-    return {
-        name: each for name, each in result.parameters.items() if name not in PRECISION_SETTINGS
-    }
+    return {name: each for name, each in result.parameters.items() if name not in PRECISION_KEYS}
 
 
 def device_of(result: BenchmarkResult) -> str:

@@ -31,10 +31,7 @@ class CodedErrors(JupyterHandler):
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Use a coded error's own status; Tornado would send 500."""
-        error = _error_in(kwargs)
-        super().send_error(
-            error.http_status if isinstance(error, GpuPerfError) else status_code, **kwargs
-        )
+        super().send_error(getattr(_error_in(kwargs), "http_status", status_code), **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Send every error in the same shape; an unexpected one gets an id that is also in the log."""

@@ -38,9 +38,7 @@ HELLO_SECONDS: Final = 120.0
 
 DEFAULT_INTERVAL_MS: Final = 1000
 BOUNDS_MS: Final = (SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS)
-INTERVAL: Final = number(
-    "interval_ms", *BOUNDS_MS, "Time between frames.", default=DEFAULT_INTERVAL_MS
-)
+INTERVAL: Final = number("interval_ms", *BOUNDS_MS, "Frame interval.", default=DEFAULT_INTERVAL_MS)
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):

@@ -152,9 +152,7 @@ def _advice(work: Workload, loader: LoaderSteps | None) -> str:
         )
     if loader is not None and loader.num_workers == 0:
         return Message("Load in the background: set num_workers of the DataLoader.")
-    return Message(
-        "Use more DataLoader workers while cores are free; then make items cheaper to load."
-    )
+    return Message("Use more DataLoader workers while cores are free; then make items cheaper.")
 
 
 def _host(work: Workload) -> dict[str, float | None]:

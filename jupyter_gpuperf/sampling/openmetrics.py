@@ -107,9 +107,7 @@ class SnapshotCollector(Collector):
         ]
 
     def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
-        family = InfoMetricFamily(
-            f"{PREFIX}device", "Description of a device.", labels=DEVICE_LABELS
-        )
+        family = InfoMetricFamily(f"{PREFIX}device", "Facts about a device.", labels=DEVICE_LABELS)
         for device in devices:
             # A value that the driver does not report is empty: to Prometheus, no label.
             values = {name: str(getattr(device, name) or "") for name in INFO_TEXTS}
