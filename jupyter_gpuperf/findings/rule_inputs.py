@@ -9,14 +9,8 @@ from typing import Final
 from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.rules import Device, Listing, Process, RuleInput, Series
 from jupyter_gpuperf.sampling.tiers import Piece
-from jupyter_gpuperf.schemas import (
-    DeviceInfo,
-    Frame,
-    ListedProcess,
-    MissingReason,
-    ProcessInfo,
-    Reading,
-)
+from jupyter_gpuperf.schemas.processes import ListedProcess, ProcessInfo
+from jupyter_gpuperf.schemas.readings import DeviceInfo, Frame, MissingReason, Reading
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LISTING_SECONDS: Final = 1.0

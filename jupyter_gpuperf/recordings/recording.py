@@ -18,14 +18,9 @@ from msgspec.structs import replace
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.own_format import FORMAT_VERSION
 from jupyter_gpuperf.recordings.replayed_loops import with_uuids
-from jupyter_gpuperf.schemas import (
-    DeviceInfo,
-    ListedProcess,
-    ListedProcesses,
-    MissingReason,
-    Readings,
-    TrainingNow,
-)
+from jupyter_gpuperf.schemas.processes import ListedProcess, ListedProcesses
+from jupyter_gpuperf.schemas.readings import DeviceInfo, MissingReason, Readings
+from jupyter_gpuperf.schemas.training import TrainingNow
 
 NOT_PLAYED: Final = ("alerts",)
 """Kinds of messages that are not replayed, since the player generates them again."""

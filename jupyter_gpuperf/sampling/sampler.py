@@ -18,16 +18,9 @@ from msgspec import Struct
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.present import frame_of, newest_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
-from jupyter_gpuperf.schemas import (
-    API_VERSION,
-    Devices,
-    DevicesChanged,
-    Frame,
-    ListedProcesses,
-    NoDevices,
-    Version,
-    encode,
-)
+from jupyter_gpuperf.schemas import API_VERSION, encode
+from jupyter_gpuperf.schemas.processes import ListedProcesses
+from jupyter_gpuperf.schemas.readings import Devices, DevicesChanged, Frame, NoDevices, Version
 from jupyter_gpuperf.sources import Sample, Source
 from jupyter_gpuperf.sources.local import COURTESY_SECONDS
 from jupyter_gpuperf.version import package_version
