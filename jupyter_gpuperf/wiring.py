@@ -31,13 +31,9 @@ from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
-from jupyter_gpuperf.schemas import (
-    SHORTEST_INTERVAL_MS,
-    Processes,
-    RecordingsChanged,
-    SuitesChanged,
-)
+from jupyter_gpuperf.schemas import SHORTEST_INTERVAL_MS, RecordingsChanged, SuitesChanged
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport, RunRequest
+from jupyter_gpuperf.schemas.processes import Processes
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.live_lists import Changing, LiveList, WholeList

@@ -136,13 +136,8 @@ def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], pl
 def _device(
     uuid: str, info: DeviceInfo | None, series: Series, listings: Sequence[Listing]
 ) -> Device:
-    return Device(
-        uuid=uuid,
-        index=info.index if info else 0,
-        name=info.name if info else uuid,
-        series=series,
-        listings=tuple(listings),
-    )
+    index, name = (info.index, info.name) if info else (0, uuid)
+    return Device(uuid=uuid, index=index, name=name, series=series, listings=tuple(listings))
 
 
 def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> Series:

@@ -253,14 +253,8 @@ class TrainingStore:
         info: WatchedLoader,
         tallies: Sequence[StepTally],
     ) -> LoaderSteps | None:
-        return steps_of(
-            info,
-            tallies,
-            pid=pid,
-            notebook=notebook.path or notebook.key,
-            notebook_key=notebook.key,
-            busy=self.share.busy,
-        )
+        names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
+        return steps_of(info, tallies, pid=pid, busy=self.share.busy, **names)
 
 
 def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:

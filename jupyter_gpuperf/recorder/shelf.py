@@ -142,11 +142,8 @@ class RecordingShelf:
         with self._lock:
             known = [self._info(identifier) for identifier in self._recorders]
             paths = {info.path for info in known}
-            before = [
-                info
-                for path in self._files()
-                if str(path) not in paths and (info := self._read_info(path)) is not None
-            ]
+            others = [self._read_info(path) for path in self._files() if str(path) not in paths]
+            before = [info for info in others if info is not None]
         return sorted([*known, *before], key=lambda info: info.started_seconds, reverse=True)
 
     def get(self, identifier: str) -> RecordingInfo:

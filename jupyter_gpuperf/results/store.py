@@ -234,9 +234,5 @@ def _kept(row: sqlite3.Row) -> KeptResult | None:
     except msgspec.MsgspecError as error:  # written by a later version, perhaps
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
-    return KeptResult(
-        id=row["id"],
-        created_seconds=row["created_seconds"],
-        baseline=bool(row["baseline"]),
-        result=result,
-    )
+    created, baseline = row["created_seconds"], bool(row["baseline"])
+    return KeptResult(id=row["id"], created_seconds=created, baseline=baseline, result=result)

@@ -48,14 +48,10 @@ class OpenApiHandler(GpuPerfHandler):
 
 def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
     """Return the OpenAPI document of ``routes``: patterns with named groups, and their handlers."""
-    declared = [
-        (pattern, method, each)
-        for pattern, handler in routes
-        for method, each in operations_of(handler).items()
-    ]
     paths: dict[str, dict[str, Any]] = {}
-    for pattern, method, each in declared:
-        paths.setdefault(path_of(pattern), {})[method] = _described(pattern, method, each)
+    for pattern, handler in routes:
+        for method, each in operations_of(handler).items():
+            paths.setdefault(path_of(pattern), {})[method] = _described(pattern, method, each)
     _, schemas = msgspec.json.schema_components(
         shapes_of(routes), ref_template="#/components/schemas/{name}"
     )

@@ -98,13 +98,8 @@ class SnapshotCollector(Collector):
         yield from (family for family in families if family.samples)
 
     def _device_labels(self, device: DeviceInfo) -> list[str]:
-        return [
-            str(device.index),
-            device.uuid,
-            device.pci_bus_id or "",
-            device.name,
-            device.host or self.hostname,
-        ]
+        bus_id, host = device.pci_bus_id or "", device.host or self.hostname
+        return [str(device.index), device.uuid, bus_id, device.name, host]
 
     def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
         family = InfoMetricFamily(f"{PREFIX}device", "Facts about a device.", labels=DEVICE_LABELS)

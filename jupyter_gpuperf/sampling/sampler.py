@@ -36,21 +36,16 @@ REST_AFTER_SECONDS: Final = 30.0
 Observer = Callable[[Frame], Struct | None]
 """Takes a frame; a return value other than ``None`` is news for all listeners."""
 
-STARTING: Final = Devices(
-    devices=[],
-    reason=NoDevices(
-        code="starting", message="Waiting for the first reading.", hint="Try again in a moment."
-    ),
+STARTING_REASON: Final = NoDevices(
+    code="starting", message="Waiting for the first reading.", hint="Try again in a moment."
 )
-
-FAILED: Final = Devices(
-    devices=[],
-    reason=NoDevices(
-        code="source_failed",
-        message="The source of the readings failed before the first one.",
-        hint="See the server log.",
-    ),
+FAILED_REASON: Final = NoDevices(
+    code="source_failed",
+    message="The source of the readings failed before the first one.",
+    hint="See the server log.",
 )
+STARTING: Final = Devices(devices=[], reason=STARTING_REASON)
+FAILED: Final = Devices(devices=[], reason=FAILED_REASON)
 
 
 @dataclass(eq=False)
