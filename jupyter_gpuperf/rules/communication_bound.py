@@ -25,8 +25,7 @@ BUSY_RATIO = Threshold(
 FILL_RATIO = Threshold(
     0.6,
     reason="NCCL kernels use few multiprocessors: the device is busy, but little of the chip works.",
-    margin="Training on one device 0.84 to 0.99. Two ranks: balanced 0.89 to 0.90, one waiting for half of its step or "
-    "more 0.43 to 0.53.",
+    margin="One device 0.84 to 0.99. Two ranks: balanced 0.89 to 0.90, one waiting half of its step or more 0.43 to 0.53.",
 )
 PCIE_RATIO = Threshold(
     0.3,

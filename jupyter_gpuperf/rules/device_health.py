@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
 
 XID_SECONDS: Final = 600.0
@@ -34,6 +35,7 @@ ECC_METRICS: Final = ("ecc_uncorrected_count", "remap_failed_count")
 
 BUSY_PERCENT: Final = 50.0
 LINK_SECONDS: Final = 20.0
+LINK_HOLDS_OFF: Final = HoldOff(after_seconds=LINK_SECONDS, until_seconds=60.0)
 LINK_METRICS: Final = (
     *("pcie_link_generation", "pcie_link_max_generation"),
     *("pcie_link_lanes", "pcie_link_max_lanes"),
@@ -85,18 +87,14 @@ def _ecc(view: View) -> Finding | None:
 
 def _link(view: View) -> Finding | None:
     recent = view.series.last(LINK_SECONDS)
-    busy = recent.mean("utilization_percent") or 0.0
-    _, generation_max, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
-    generation = max(recent.values(LINK_METRICS[0]), default=None)
+    busy = recent.mean(UTILIZATION) or 0.0
+    _, full, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
+    used = max(recent.values(LINK_METRICS[0]), default=None)
     if lanes is not None and lanes < (lanes_max or 0.0):
         summary = Message("PCIe uses {lanes:.0f} of {full:.0f} lanes.", lanes=lanes, full=lanes_max)
     # An idle device lowers the generation by itself: the value means something only under load.
-    elif busy >= BUSY_PERCENT and generation is not None and generation < (generation_max or 0.0):
-        summary = Message(
-            "PCIe runs at generation {generation:.0f} of {full:.0f} under load.",
-            generation=generation,
-            full=generation_max,
-        )
+    elif busy >= BUSY_PERCENT and used is not None and used < (full or 0.0):
+        summary = Message("PCIe Gen {used:.0f} of {full:.0f} under load.", used=used, full=full)
     else:
         return None
     return Finding(
@@ -104,8 +102,8 @@ def _link(view: View) -> Finding | None:
         summary=summary,
         advice="Copies to the GPU are slower than necessary. Check the board's seat and slot, and the BIOS settings.",
         evidence={
-            "generation": generation,
-            "generation_max": generation_max,
+            "generation": used,
+            "generation_max": full,
             "lanes": lanes,
             "lanes_max": lanes_max,
         },
@@ -113,13 +111,8 @@ def _link(view: View) -> Finding | None:
 
 
 ALERTS: Final = (
-    alert("device_lost", _lost, reads=("utilization_percent", "power_watts")),
+    alert("device_lost", _lost, reads=(UTILIZATION, "power_watts")),
     alert("xid", _xid, needs=("xid_count",), reads=("xid_last_code",)),
     alert("ecc", _ecc, reads=ECC_METRICS, holds_off=HoldOff(until_seconds=15.0)),
-    alert(
-        "pcie_below_link",
-        _link,
-        reads=("utilization_percent", *LINK_METRICS),
-        holds_off=HoldOff(after_seconds=LINK_SECONDS, until_seconds=60.0),
-    ),
+    alert("pcie_below_link", _link, reads=(UTILIZATION, *LINK_METRICS), holds_off=LINK_HOLDS_OFF),
 )

@@ -66,10 +66,7 @@ def _undecided(view: View, together: list[Listing]) -> Finding:
     return Finding(
         severity="info",
         confidence="suspected",
-        summary=Message(
-            "{programs} programs use this GPU; the driver doesn't report which are active.",
-            programs=count,
-        ),
+        summary=Message("{count} programs use this GPU; unknown which are active.", count=count),
         evidence={"programs_count": float(count), "busy_ratio": view.work.busy_ratio},
         advice="See the process list for the others, and shut down those that you don't need.",
         refuted_by="A program that only holds memory takes no time from the others.",

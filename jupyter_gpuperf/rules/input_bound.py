@@ -51,8 +51,7 @@ BATCHES_BYTES_PER_SECOND = Threshold(
 
 
 def _check(view: View) -> Finding | None:
-    loader = view.loader
-    return _suspected(view) if loader is None else _confirmed(view, loader)
+    return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
 def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:

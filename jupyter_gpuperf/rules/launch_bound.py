@@ -51,8 +51,7 @@ def _check(view: View) -> Finding | None:
         return None  # the host waits for copies, which keeps its core just as busy
     if view.is_held_up:
         return None  # its host waits for another rank
-    loader = view.loader
-    return _suspected(view) if loader is None else _confirmed(view, loader)
+    return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
 def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
@@ -64,10 +63,7 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
-        summary=Message(
-            "GPU waits for the host {percent:.0f} % of the time: kernels launch too slowly.",
-            percent=100 * lost,
-        ),
+        summary=Message("GPU waits for launches {percent:.0f} % of the time.", percent=100 * lost),
         evidence={
             "idle_for_host_ratio": lost,
             "wait_ratio": loader.wait_ratio,

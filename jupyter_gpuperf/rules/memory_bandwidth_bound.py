@@ -45,8 +45,7 @@ def _check(view: View) -> Finding | None:
         severity="warning" if loud else "info",
         confidence="confirmed" if loud else "suspected",
         summary=Message(
-            "Memory bandwidth {percent:.0f} % used: it limits the speed, not the arithmetic.",
-            percent=bandwidth,
+            "Memory bandwidth {percent:.0f} % used: it is the limit.", percent=bandwidth
         ),
         evidence={
             "dram_bandwidth_percent": bandwidth,

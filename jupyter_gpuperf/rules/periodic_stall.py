@@ -9,7 +9,6 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of, usual_run_seconds
-from jupyter_gpuperf.rules.workload import Workload
 
 LOST_WARNING_RATIO = Threshold(
     0.1,
@@ -36,7 +35,9 @@ def _check(view: View) -> Finding | None:
     stall_seconds = median(stalls)
     lost = sum(stalls) / view.series.seconds  # never 0: the series contains stalls
     period = stall_seconds + usual_run_seconds(work)
-    loader, writes = view.loader, _writes(work)
+    written, sent = work.disk_write_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
+    writes = written >= WRITING_BYTES_PER_SECOND or sent >= SENDING_BYTES_PER_SECOND
+    loader = view.loader
     # A person who looks at results between two calls does not stall anything.
     is_loud = lost >= LOST_WARNING_RATIO and (writes or not is_calm(work))
     is_restarting = loader and loader.num_workers and not loader.persistent_workers and not writes
@@ -68,12 +69,6 @@ def _check(view: View) -> Finding | None:
         refuted_by="Skip the suspected work for a minute: if the stalls remain, the cause is something else.",
         change=loader_code(loader, persistent_workers=True) if loader and is_restarting else None,
     )
-
-
-def _writes(work: Workload) -> bool:
-    return (work.disk_write_bytes_per_second or 0.0) >= WRITING_BYTES_PER_SECOND or (
-        work.transmit_bytes_per_second or 0.0
-    ) >= SENDING_BYTES_PER_SECOND
 
 
 RULE = Rule(

@@ -195,6 +195,5 @@ class Rule:
 
 def alert(code: str, check: Callable[[View], Finding | None], **options: Any) -> Rule:
     """Return a rule that is an alert. It needs and reads only the given metrics."""
-    return Rule(
-        code=code, check=check, notify=True, **{"needs": (), "holds_off": AT_ONCE, **options}
-    )
+    defaults: dict[str, Any] = {"needs": (), "holds_off": AT_ONCE}
+    return Rule(code=code, check=check, notify=True, **{**defaults, **options})

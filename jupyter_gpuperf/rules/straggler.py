@@ -19,22 +19,19 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LATE_RATIO = Threshold(
     0.15,
-    reason="Of a step, in which only one rank is idle, or only one computes: the others wait for it. This much is "
-    "worth a change.",
+    reason="Share of a step in which only one rank is idle, or only one computes: the others wait for it.",
     margin="Two ranks of a ResNet-50 on two H100s: balanced 0.002 to 0.07, late due to its loader 0.53, its host 0.64.",
 )
 SAME_STEP_RATIO = Threshold(
     0.08,
-    reason="Largest difference between step times of one training. In separate trainings, of which one idles 0.15 of "
-    "its step, they differ by 0.18.",
-    margin="Two ranks on two H100s, with changing steps: at most 0.025. Calculated: one step more or less in 12 s, at "
-    "0.5 s per step, 0.04.",
+    reason="Largest difference of step times in one training. Separate trainings, one idle for 0.15 of its step: 0.18.",
+    margin="Two ranks on two H100s: at most 0.025. Calculated for one step of 0.5 s more or less in 12 s: 0.04.",
 )
 WAITING_FILL_RATIO = Threshold(
     0.75,
     reason="Fill of a waiting rank divided by that of the straggler: waiting NCCL kernels use few multiprocessors.",
-    margin="Two ranks on two H100s: balanced 0.99 to 1, waiting for half of a step or more 0.46 to 0.60. Calculated, if "
-    "waiting uses a tenth of the chip: waits of 0.15 of a step 0.87, of 0.3 of a step 0.73.",
+    margin="Two H100s: balanced 0.99 to 1, waiting half of a step or more 0.46 to 0.60. Calculated, if waiting fills a "
+    "tenth of the chip: waits of 0.15 of a step 0.87, of 0.3 of a step 0.73.",
 )
 COMPUTING_FILL_RATIO = Threshold(
     0.3,

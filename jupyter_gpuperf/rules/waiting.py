@@ -132,8 +132,5 @@ def usual_run_seconds(work: Workload) -> float:
 def is_calm(work: Workload) -> bool:
     """Return whether CPU, disk and network were idle; ``False`` if CPU use is unknown."""
     traffic = (work.disk_read_bytes_per_second, work.network_bytes_per_second)
-    return (
-        work.host_cores is not None
-        and work.host_cores < CALM_CORES
-        and all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
-    )
+    is_quiet = all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
+    return is_quiet and work.host_cores is not None and work.host_cores < CALM_CORES
