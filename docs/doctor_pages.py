@@ -1,4 +1,4 @@
-"""Generate a page for each subject of the doctor with its checks, and the checks that answer common advice."""
+"""Generate a page of checks for each of the doctor's subjects, a page of messages and one of common advice."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ TITLES: Final = {
     "driver": "Driver",
     "runtime": "torch and CUDA",
     "devices": "Devices",
-    "libraries": "CUDA's libraries",
-    "torch_settings": "torch's switches",
-    "variables": "Variables and caches",
+    "libraries": "CUDA libraries",
+    "torch_settings": "torch settings",
+    "variables": "Environment variables and caches",
     "container": "Container and limits",
     "host": "Machine",
-    "storage": "Disks and folders",
+    "storage": "Disks and directories",
     "packages": "Python packages",
     "threads": "Threads",
     "jupyter": "Jupyter",
     "notebook": "Notebooks",
 }
 ADVICE: Final = (
-    ("1", "Utilisation is low although torch sees the GPU", "torch_sees_gpu"),
+    ("1", "Utilisation is low although torch finds the GPU", "torch_sees_gpu"),
     (
         "2.1",
-        "CUDA 11.8 and 12.1 side by side, matched with the driver; Python, compiler, numpy; a shell that starts fast",
+        "CUDA 11.8 and 12.1 side by side, compatible with the driver; Python, compiler, NumPy; a shell that starts fast",
         "driver_versions torch_build driver_for_torch compute_capability cuda_toolkits library_path loaded_libraries compiler thread_counts blas shell_start",
     ),
     (
         "2.2",
-        "MKL and KMP_AFFINITY, headless OpenCV, few extensions of JupyterLab, packages without conflicts and caches",
+        "MKL and KMP_AFFINITY, headless OpenCV, few JupyterLab extensions, packages without conflicts, cleared caches",
         "built_on_torch pip_cache dependencies duplicate_packages opencv pillow pandas_reader thread_counts blas openmp_runtimes pinned_threads jupyter_versions lab_extensions server_extensions",
     ),
     (
         "3.1",
-        "Is CUDA there: torch's version, device count, CUDA_HOME, PATH, LD_LIBRARY_PATH",
+        "Is CUDA available: torch's version, device count, CUDA_HOME, PATH, LD_LIBRARY_PATH",
         "gpu_present driver_loaded driver_versions driver_answers cuda_starts torch_imports torch_build driver_for_torch torch_sees_gpu visible_devices cuda_toolkits library_path",
     ),
-    ("3.3", "A slow forward pass: look for cudnn.enabled = False", "cudnn_enabled"),
-    ("4.1", "Workers as the processors allow", "cpu_quota"),
+    ("3.3", "A slow forward pass: check for cudnn.enabled = False", "cudnn_enabled"),
+    ("4.1", "No more workers than CPUs", "cpu_quota"),
     ("4.2", "autocast, torch.compile, apex", "built_on_torch compile_caches compiler"),
     (
         "4.3",
@@ -51,18 +51,22 @@ ADVICE: Final = (
     ),
     (
         "5.1",
-        "No GPU in the container: --gpus all, --shm-size, --ulimit memlock",
+        "No GPU in the container: use --gpus all, --shm-size, --ulimit memlock",
         "driver_answers cuda_starts gpu_in_container shared_memory locked_memory",
     ),
-    ("5.2", "Utilisation that breathes: workers, data on a fast disk", "busy working_folder"),
+    (
+        "5.2",
+        "Utilisation that goes up and down: more workers, data on a fast disk",
+        "busy working_folder",
+    ),
     ("5.3", "More memory than before: cudnn.benchmark", "cudnn_benchmark allocator"),
     (
         "6",
-        "Three things to remember: the flags of docker, workers, compile",
+        "Three things to remember: Docker's flags, workers, compile",
         "gpu_in_container shared_memory",
     ),
 )
-"""The advice of the usual guides to a fast GPU notebook: the chapter that gives it, and the checks that answer it."""
+"""Common advice for a fast GPU notebook: the guide's chapter, the advice, and the checks that cover it."""
 
 
 def write_doctor_pages(folder: Path) -> None:
@@ -114,18 +118,18 @@ def subject_page(subject: ModuleType) -> str:
             "",
         ]
         if check.messages:
-            lines += ["Seen when it is wrong:", "", "```text", *check.messages, "```", ""]
-        lines += [f"[Where the facts come from]({check.link})", ""]
+            lines += ["Messages that it causes:", "", "```text", *check.messages, "```", ""]
+        lines += [f"[Source]({check.link})", ""]
     return "\n".join(lines)
 
 
 def messages_page() -> str:
-    """Return the page of messages that people search for, with the check that explains each."""
+    """Return the page of error messages that people search for, each with the check that explains it."""
     rows = [(message, check) for check in CHECKS for message in check.messages]
     lines = [
         "# Messages",
         "",
-        "What other programs print, and the check that looks at its cause.",
+        "Messages of other programs, each with the check that examines its cause.",
         "",
     ]
     lines += ["| message | check |", "| --- | --- |"]
@@ -137,11 +141,11 @@ def messages_page() -> str:
 
 
 def advice_page() -> str:
-    """Return the page of common advice, with the checks that answer it."""
+    """Return the page of common advice, with the checks that cover it."""
     lines = [
-        "# Common advice, and the checks that answer it",
+        "# Common advice, and the checks that cover it",
         "",
-        "Guides to a fast GPU notebook have much in common. What they advise, and what looks at it here:",
+        "Guides to a fast GPU notebook give similar advice. These checks cover it:",
         "",
         "| § | advice | checks |",
         "| --- | --- | --- |",

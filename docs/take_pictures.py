@@ -32,11 +32,11 @@ RECORDED = {
 """The recordings of the pictures that do not use the default one."""
 
 AT_THE_POWER_CAP_SECONDS = 61.0
-"""Seconds into the recording: all its phases are in the past, and matrix products run."""
+"""Seconds into the recording: all other phases are over, and matrix products run."""
 STARVING_SECONDS = 38.0
 """Seconds into the walkthrough's recording: the last seconds of its first training."""
 LATE_SECONDS = 26.0
-"""Seconds into the recording of two ranks: the second rank has been late by its loader for twelve seconds."""
+"""Seconds into the recording of two ranks: the second rank's loader has been slow for twelve seconds."""
 
 sys.path[:0] = [str(ROOT / "tests")]
 from real_browser import CHROMIUM_FLAGS, chromium  # in the tests' folder
@@ -97,7 +97,7 @@ def served(
 PANEL = "#jp-gpuperf-panel"
 PANEL_TAB = "li[data-id=jp-gpuperf-panel]"
 PANEL_WIDTH = 330
-"""Pixels; the other pictures have the width with which JupyterLab opens the panel."""
+"""Width in pixels; in the other pictures the panel has JupyterLab's initial width."""
 
 
 def wait_until(page: Page, moment: float) -> None:
@@ -140,7 +140,7 @@ def widen_panel(page: Page, width: int) -> None:
 
 
 def put_walkthrough(target: Path) -> None:
-    """Copy the walkthrough's notebook without its pictures, because this one becomes one of them."""
+    """Copy the walkthrough's notebook without its pictures, because this picture is one of them."""
     notebook = json.loads((ROOT / "docs" / "walkthrough.ipynb").read_text())
     cells = notebook["cells"]
     notebook["cells"] = [each for each in cells if "](images/" not in "".join(each["source"])]
@@ -205,20 +205,20 @@ def take_suite(page: Page, path: Path) -> None:
     form.locator("summary", has_text="benchmarks").click()
     form.get_by_role("button", name="None").click()
     form.get_by_label("pandas").check()
-    form.get_by_role("button", name="Run the suite").click()
+    form.get_by_role("button", name="Run suite").click()
     page.wait_for_function(DONE, arg=1, timeout=400_000)
     page.locator("[data-suite] [data-summary]").wait_for()
     page.locator("[data-suite]").screenshot(path=path)
 
 
 HEIGHTS = {"panel": 1200, "walkthrough": 1060, "two_ranks": 1160}
-"""Pixels; taller where the picture shows a lower part of the panel: the running benchmark, the training."""
+"""Height in pixels; taller if the picture shows a lower part of the panel (running benchmark, training)."""
 
 DONE = "count => document.querySelectorAll('[data-job-state=done]').length >= count"
 
 
 def open_benchmarks(page: Page) -> None:
-    """Open the panel with only its benchmarks unfolded."""
+    """Open the panel with only the benchmarks expanded."""
     page.click(".jp-GpuPerf-statusItem button")
     for name in ("devices", "processes"):
         page.click(f"{PANEL} [data-section={name}] > summary")

@@ -1,4 +1,5 @@
-// Added by Lab's builder to its own configuration: the minifier looks several times, and takes ES2021 as it is.
+// Added to the configuration of JupyterLab's builder: several passes, and ES2021 stays as it is. Functions are not
+// inlined: repeated calls compress better.
 const { rspack } = require('@rspack/core');
 
 module.exports = {
@@ -9,7 +10,13 @@ module.exports = {
       new rspack.SwcJsMinimizerRspackPlugin({
         minimizerOptions: {
           ecma: 2021,
-          compress: { passes: 4, ecma: 2021, unsafe_arrows: true },
+          compress: {
+            passes: 4,
+            ecma: 2021,
+            unsafe_arrows: true,
+            inline: 0,
+            reduce_funcs: false
+          },
           format: { comments: false }
         }
       })

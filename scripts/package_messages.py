@@ -39,34 +39,41 @@ Texts = str | tuple[str, str]
 def package_messages() -> Iterator[tuple[Texts, str]]:
     """Yield each message as translators see it, one with a plural as a pair, and its file."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        for text in _File(path).messages():
+        for text in MessageFile(path).messages():
             yield text, f"{PACKAGE.name}/{path.relative_to(PACKAGE).as_posix()}"
 
 
 def messages_under(path: Path, name: str) -> list[str]:
     """Return the messages that a file passes as ``name``, such as its advice; … stands for each value."""
-    file = _File(path)
+    file = MessageFile(path)
     given = [node.value for node in ast.walk(file.tree) if _is_named(node, {name})]
     found = dict.fromkeys(text for each in given for text in file.texts_made(each))
     return [re.sub(r"\{\w+\}", "…", without_formats(text)) for text in found]
 
 
-class _File:
+class MessageFile:
     """A file's tree, and the values and functions behind its names."""
 
     def __init__(self, path: Path) -> None:
         self.tree = ast.parse(path.read_text())
-        self._values: dict[str, list[ast.AST]] = {}
+        self._values: dict[tuple[ast.AST, str], list[ast.AST]] = {}
         self._functions: dict[str, ast.AST] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                for name, value in _assigned(targets[0], node.value):
-                    self._values.setdefault(name, []).append(value)
-            elif isinstance(node, ast.FunctionDef):
-                self._functions[node.name] = node
+        self._scopes: dict[ast.AST, ast.AST] = {}
+        self._read(self.tree, self.tree)
+
+    def _read(self, node: ast.AST, scope: ast.AST) -> None:
+        self._scopes[node] = scope
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name, value in _assigned(targets[0], node.value):
+                self._values.setdefault((scope, name), []).append(value)
+        elif isinstance(node, ast.FunctionDef):
+            self._functions[node.name] = scope = node
+        for child in ast.iter_child_nodes(node):
+            self._read(child, scope)
 
     def messages(self) -> Iterator[Texts]:
+        """Yield each message as translators see it; one with a plural as a pair."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
                 name = _name(node.func)
@@ -112,7 +119,9 @@ class _File:
             case ast.Subscript(value=table):
                 yield table, seen
             case ast.Name(id=name) if name not in seen:
-                yield from ((value, seen | {name}) for value in self._values.get(name, []))
+                local = self._values.get((self._scopes[node], name))
+                values = local or self._values.get((self.tree, name), [])
+                yield from ((value, seen | {name}) for value in values)
 
 
 def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:

@@ -9,11 +9,12 @@ is planned.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
@@ -24,6 +25,7 @@ from jupyter_gpuperf.loaders.rebuilding import loader_with
 from jupyter_gpuperf.loops.wrapped import TimedIterable
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import Snapshot
@@ -101,12 +103,12 @@ def headroom(
         if len(cached) < CACHED_BATCHES:
             cached.append(_on(bench.device, batch))
 
-    with contextlib.closing(bench):
+    def loops() -> Iterator[Loop]:
         # Replay the batches of the first steps: starting workers just for them would cost seconds.
-        before = bench.loop(Endless(loader, keep), loader)
-        after = bench.loop(itertools.cycle(cached))
-        found = bench.prove("data for free", {"before": before, "after": after})
-    return bench.billed(found)
+        yield bench.loop(Endless(loader, keep), loader)
+        yield bench.loop(itertools.cycle(cached))
+
+    return bench.compare(Message("data for free"), loops())
 
 
 def measure_change(
@@ -126,16 +128,11 @@ def measure_change(
     BadRequest
         ``unknown_setting``, ``not_rebuildable``, ``no_state_found``.
     """
-    other = loader_with(loader, settings)
-    bench = _Bench(torch, step, state, (loader, other), steps, limit_seconds)
-    with contextlib.closing(bench):
-        variants = {
-            "before": bench.loop(Endless(loader), loader),
-            "after": bench.loop(Endless(other), other),
-        }
-        words = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-        found = bench.prove(words, variants, loader=other)
-    return bench.billed(found)
+    changed = loader_with(loader, settings)
+    bench = _Bench(torch, step, state, (loader, changed), steps, limit_seconds)
+    what = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    loops = (bench.loop(Endless(each), each) for each in (loader, changed))
+    return bench.compare(what, loops, loader=changed)
 
 
 class _Bench:
@@ -158,21 +155,23 @@ class _Bench:
         self._snapshot = Snapshot(torch, Roots.of_step(step, named))
         self._models = _of_the_step(self._snapshot.reached.modules)
         if not self._models:
-            message = "The step reaches no model, so what it changes could not be put back."
-            hint = "Name what it changes: state=[model, optimizer]."
-            raise BadRequest("no_state_found", message, hint)
+            raise BadRequest(
+                "no_state_found",
+                "The step reaches no model, so its changes could not be restored.",
+                "Pass what it changes: state=[model, optimizer].",
+            )
         self._snapshot_seconds = clock() - self._began
         # The device of the models.
         parameters = (each for module in self._models for each in module.parameters())
         self.device = next((each.device for each in parameters), None)
         self._torch, self._step, self._steps = torch, step, steps
         self._loops: list[Loop] = []
-        self._stillness = WorkerPause()
+        self._worker_pause = WorkerPause()
 
     def close(self) -> None:
         """Close all loops, and restore what they changed."""
         try:
-            self._stillness.close()  # first: the workers of all loops then finish together
+            self._worker_pause.close()  # first: the workers of all loops then finish together
             for each in self._loops:
                 each.close()
             self._wait()
@@ -188,7 +187,7 @@ class _Bench:
             batches,
             self._step,
             wait=self._wait,
-            stillness=self._stillness,
+            worker_pause=self._worker_pause,
             workers=workers,
             prefetched=1 + ahead if workers else 0,
             clock=self._clock,
@@ -198,47 +197,48 @@ class _Bench:
         loop.look(LOOK_RATIO * self._left_seconds())
         return loop
 
-    def prove(self, what: str, loops: dict[str, Loop], *, loader: Any = None) -> ABTestResult:
-        """Measure both loops in turn, alternately forwards and backwards."""
-        left_seconds = self._left_seconds()
-        chosen = plan({name: each.pace for name, each in loops.items()}, left_seconds, self._steps)
-        for name, each in loops.items():
-            each.steps = chosen.steps[name]
-        found = time_interleaved(
-            {name: each.block for name, each in loops.items()},
-            target_ratio=TARGET_RATIO,
-            limit_seconds=max(SHORTEST_SECONDS, left_seconds),
-            fewest_rounds=FEWEST_ROUNDS,
-            room_rounds=ROOM_ROUNDS,
-            clock=self._clock,
-        )
-        restored = _of_the_step(self._snapshot.reached.stateful())
-        too_short = None
+    def compare(self, what: str, loops: Iterable[Loop], *, loader: Any = None) -> ABTestResult:
+        """Measure two loops in turn, alternately forwards and backwards, and restore what they changed."""
+        with contextlib.closing(self):
+            named = dict(zip(("before", "after"), loops, strict=True))
+            left_seconds = self._left_seconds()
+            paces = {name: each.pace for name, each in named.items()}
+            chosen = plan(paces, left_seconds, self._steps)
+            for name, each in named.items():
+                each.steps = chosen.steps[name]
+            timings = time_interleaved(
+                {name: each.block for name, each in named.items()},
+                target_ratio=TARGET_RATIO,
+                limit_seconds=max(SHORTEST_SECONDS, left_seconds),
+                fewest_rounds=FEWEST_ROUNDS,
+                room_rounds=ROOM_ROUNDS,
+                clock=self._clock,
+            )
+            restored = _of_the_step(self._snapshot.reached.stateful())
+        doubts = [timings.doubt]
         if not chosen.fits:
             good_seconds = GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
-            wanted_seconds = self._limit_seconds - left_seconds + good_seconds
-            too_short = (
-                f"{self._limit_seconds:g} s are too few for these steps, so the least was measured: "
-                f"{FEWEST_ROUNDS} rounds. Give limit_seconds={math.ceil(wanted_seconds)} or more."
+            too_short = Message(
+                "{limit:g} s is too short: only {rounds} rounds measured. Set limit_seconds={seconds} or more.",
+                limit=self._limit_seconds,
+                rounds=FEWEST_ROUNDS,
+                seconds=math.ceil(self._limit_seconds - left_seconds + good_seconds),
             )
+            doubts.insert(0, too_short)
+        if lost := self._snapshot.not_restored:
+            doubts.append(Message("Not restored: {paths}.", paths=lost[:5]))
         return ABTestResult(
             what=what,
-            before=found.median("before"),
-            after=found.median("after"),
-            speedup=found.speedup("after", "before"),
-            samples=found.samples,
-            steps_per_block={name: each.steps for name, each in loops.items()},
+            before=timings.median("before"),
+            after=timings.median("after"),
+            speedup=timings.speedup("after", "before"),
+            samples=timings.samples,
+            steps_per_block=chosen.steps,
             restored=[type(each).__name__ for each in restored],
-            doubt=_joined(too_short, found.doubt),
+            doubt=functools.reduce(_joined, filter(None, doubts), None),
             cost_seconds=self._clock() - self._began,
             loader=loader,
         )
-
-    def billed(self, found: ABTestResult) -> ABTestResult:
-        """Return the result with its total cost, after everything was restored."""
-        lost = self._snapshot.not_restored
-        doubt = _joined(found.doubt, f"Not put back: {', '.join(lost[:5])}." if lost else None)
-        return replace(found, doubt=doubt, cost_seconds=self._clock() - self._began)
 
     def _left_seconds(self) -> float:
         """Return the seconds left of the limit, minus the expected time to close and restore; negative when over."""
@@ -251,13 +251,13 @@ class _Bench:
             self._torch.cuda.synchronize(self.device)
 
 
-def _joined(*doubts: str | None) -> str | None:
-    return " ".join(filter(None, doubts)) or None
+def _joined(first: str | None, second: str) -> str:
+    return Message("{first} {second}", first=first, second=second) if first else second
 
 
-def _of_the_step(found: Iterable[tuple[str, Any]]) -> list[Any]:
+def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
     """Return the objects that were not found through a loader, whose transforms may contain models too."""
-    return [each for path, each in found if not path.startswith(LOADERS)]
+    return [each for path, each in reached if not path.startswith(LOADERS)]
 
 
 def _unwrapped(loader: Any) -> Any:

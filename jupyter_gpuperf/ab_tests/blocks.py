@@ -52,7 +52,7 @@ class Endless:
             self._epoch = iter(self._loader)
             batch = next(self._epoch, _NOTHING)
         if batch is _NOTHING:
-            raise BadRequest("empty_loader", "The loader gives no batch.", "Give one that does.")
+            raise BadRequest("empty_loader", "The loader returned no batch.", "Check its dataset.")
         self._each(batch)
         return batch
 
@@ -85,7 +85,7 @@ class Loop:
     batches: Iterator[Any]
     step: Callable[[Any], object]
     wait: Callable[[], None]
-    stillness: WorkerPause
+    worker_pause: WorkerPause
     workers: int = 0
     prefetched: int = 0
     clock: Callable[[], float] = time.perf_counter
@@ -100,12 +100,12 @@ class Loop:
 
         The start takes as long as it needs; ``limit_seconds`` applies to the rest.
         """
-        with self._going(limit_seconds):
+        with self._workers_running(limit_seconds):
             began = self.clock()
             self._take()
             # A slow step needs a long timeout from the start.
             self._step_seconds = self.clock() - began
-            self._use_up(limit_seconds)
+            self._drain(limit_seconds)
 
     def look(self, limit_seconds: float) -> None:
         """Time steps until it is known how long one takes, or ``limit_seconds`` have passed."""
@@ -121,7 +121,7 @@ class Loop:
         return Pace(
             seconds=self._step_seconds,
             workers=self.workers,
-            lead_steps=0 if self.stillness.is_kept else self.prefetched,
+            lead_steps=0 if self.worker_pause.is_possible else self.prefetched,
             comes_in_bursts=max(self._waits_seconds) > BURST_STEPS * self._step_seconds,
         )
 
@@ -137,16 +137,16 @@ class Loop:
 
     def close(self) -> None:
         """Resume the workers and end them."""
-        self.stillness.let_go(self._pids)  # paused workers could not end
+        self.worker_pause.resume(self._pids)  # paused workers could not end
         if isinstance(self.batches, Endless):
             self.batches.close()
 
     def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
         """Time steps until the limit; return how many were run."""
         taken = 0
-        with self._going(5 * steps * self._step_seconds):
-            if not self.stillness.is_kept:
-                self._use_up(float("inf"))
+        with self._workers_running(5 * steps * self._step_seconds):
+            if not self.worker_pause.is_possible:
+                self._drain(float("inf"))
             self.wait()
             began = self.clock()
             while not taken or (taken < steps and self.clock() - began < limit_seconds):
@@ -157,14 +157,14 @@ class Loop:
         return taken
 
     @contextlib.contextmanager
-    def _going(self, seconds: float) -> Iterator[None]:
+    def _workers_running(self, seconds: float) -> Iterator[None]:
         """Let the workers run during the body, which should take at most ``seconds``."""
-        self.stillness.let_go(self._pids)
-        with self.stillness.during(seconds):
+        self.worker_pause.resume(self._pids)
+        with self.worker_pause.during(seconds):
             yield
-        self.stillness.hold(self._pids)
+        self.worker_pause.pause(self._pids)
 
-    def _use_up(self, limit_seconds: float) -> None:
+    def _drain(self, limit_seconds: float) -> None:
         began = self.clock()
         for _ in range(self.prefetched):
             step_began = self.clock()

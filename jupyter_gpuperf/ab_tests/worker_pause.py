@@ -19,30 +19,24 @@ from typing import Final
 AVAILABLE: Final = hasattr(signal, "SIGSTOP")
 
 GUARD: Final = """
-import os, select, signal, sys
-notebook, held = int(sys.argv[1]), []
+import contextlib, os, select, signal, sys
+notebook, paused = int(sys.argv[1]), []
 while True:
     lives = os.getppid() == notebook
     if select.select([0], [], [], 0.5 if lives else 0)[0]:
-        said = os.read(0, 65536)
-        if not said:
+        lines = os.read(0, 65536).splitlines()
+        if not lines:
             break
-        held = said.splitlines()[-1].split()
+        paused = lines[-1].split()
     elif not lives:
         break
-def is_held(pid):  # those that were let go, or whose number another process has, see to themselves
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] in "Tt"
-    except OSError:
-        return False
-for each in map(int, held):
-    try:
-        if is_held(each):
-            os.kill(each, signal.SIGTERM)
-        os.kill(each, signal.SIGCONT)
-    except OSError:
-        pass
+for pid in map(int, paused):
+    # Spare a process that was resumed, or another one that got its number.
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as stat:
+        if stat.read().rpartition(")")[2].split()[0] in "Tt":
+            os.kill(pid, signal.SIGTERM)
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGCONT)
 """
 """Checks its parent itself: the notebook's other children also hold the pipe's end, so it may never close."""
 
@@ -62,13 +56,13 @@ class WorkerPause:
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
-        self._held: set[int] = set()
+        self._paused: set[int] = set()
         self._given_up = False
-        self._changing = threading.RLock()
+        self._lock = threading.RLock()
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
-    def is_kept(self) -> bool:
+    def is_possible(self) -> bool:
         """Whether pausing works: the system supports it and it was not given up."""
         return AVAILABLE and not self._given_up
 
@@ -83,40 +77,40 @@ class WorkerPause:
         finally:
             timer.cancel()
 
-    def hold(self, pids: Iterable[int]) -> None:
+    def pause(self, pids: Iterable[int]) -> None:
         """Pause processes; ignore those that have ended."""
-        with self._changing:
-            wanted = set(pids) - self._held
-            if not self.is_kept or not wanted:
+        with self._lock:
+            running = set(pids) - self._paused
+            if not self.is_possible or not running:
                 return
-            self._tell_guard(self._held | wanted)  # first: from now on they may be paused
-            for pid in wanted:
+            self._report_to_guard(self._paused | running)  # first: from now on they may be paused
+            for pid in running:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
-                    self._held.add(pid)
+                    self._paused.add(pid)
 
-    def let_go(self, pids: Iterable[int]) -> None:
+    def resume(self, pids: Iterable[int]) -> None:
         """Resume processes."""
-        with self._changing:
-            for pid in self._held.intersection(pids):
+        with self._lock:
+            for pid in self._paused.intersection(pids):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
-                self._held.discard(pid)
+                self._paused.discard(pid)
 
     def close(self) -> None:
         """Resume all processes and end the guard."""
-        self.let_go(set(self._held))
+        self.resume(set(self._paused))
         if self._guard is not None:
             self._guard.kill()
             self._guard.communicate()  # also closes the pipe
             self._guard = None
 
     def _give_up(self) -> None:
-        with self._changing:
+        with self._lock:
             self._given_up = True
-            self.let_go(set(self._held))
+            self.resume(set(self._paused))
 
-    def _tell_guard(self, pids: Iterable[int]) -> None:
+    def _report_to_guard(self, pids: Iterable[int]) -> None:
         if self._guard is None:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", GUARD, str(os.getpid())],

@@ -46,13 +46,13 @@ CHECKS: tuple[Check, ...] = tuple(each for subject in SUBJECTS for each in check
 
 def subject_of(check: Check) -> str:
     """Return the name of the subject that a check belongs to; ``other`` for checks of other packages."""
-    found = (each.__name__ for each in SUBJECTS if check in checks_of(each))
-    return next(found, "other").rpartition(".")[2]
+    names = (each.__name__ for each in SUBJECTS if check in checks_of(each))
+    return next(names, "other").rpartition(".")[2]
 
 
 def all_checks() -> tuple[Check, ...]:
     """Return the checks of this package and of other packages in this environment.
 
-    A check that can't be loaded, or whose name is already taken, is logged and left out.
+    A check that can't be loaded, or whose name is already taken, is logged and skipped.
     """
     return with_additions(CHECKS, "checks", Check, lambda check: check.name)

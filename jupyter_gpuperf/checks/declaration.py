@@ -35,30 +35,33 @@ class Outcome:
     then: str = field(default="", kw_only=True)
 
 
-def fine(found: str, **given: Any) -> Outcome:
-    """Everything is fine; ``fix`` is optional."""
-    return _outcome("ok", found, **given)
+def fine(found: str, /, **values: Any) -> Outcome:
+    """Return that all is well; ``fix`` is optional. ``values`` fill fields of ``found`` and ``then``."""
+    return _outcome("ok", found, **values)
 
 
-def suspect(found: str, **given: Any) -> Outcome:
-    """It works, but costs speed, memory or trust."""
-    return _outcome("warn", found, **given)
+def suspect(found: str, /, **values: Any) -> Outcome:
+    """Return that it works, but costs speed, memory or trust."""
+    return _outcome("warn", found, **values)
 
 
-def broken(found: str, **given: Any) -> Outcome:
-    """It does not work."""
-    return _outcome("fail", found, **given)
+def broken(found: str, /, **values: Any) -> Outcome:
+    """Return that it does not work."""
+    return _outcome("fail", found, **values)
 
 
-def not_known(found: str, **given: Any) -> Outcome:
-    """The check can't decide here; ``found`` says why."""
-    return _outcome("unknown", found, **given)
+def not_known(found: str, /, **values: Any) -> Outcome:
+    """Return that the check can't decide here; ``found`` says why."""
+    return _outcome("unknown", found, **values)
 
 
 def _outcome(
-    status: Status, found: str, *, fix: str = "", then: str = "", **parameters: Any
+    status: Status, found: str, /, *, fix: str = "", then: str = "", **values: Any
 ) -> Outcome:
-    found, then = (Message.from_template(text, parameters) for text in (found, then))
+    found, then = (
+        text if isinstance(text, Message) else Message.from_template(text, values)
+        for text in (found, then)
+    )
     return Outcome(status, found, fix=fix, then=then)
 
 
@@ -110,16 +113,16 @@ def check(
         The fields of :class:`Check` except ``name`` and ``run``.
     """
 
-    def declare(look: Callable[..., Outcome]) -> Check:
+    def declare(examine: Callable[..., Outcome]) -> Check:
         def run(machine: Machine) -> Outcome:
-            given = []
+            arguments = []
             for need in needs:
-                found = need(machine)
-                if isinstance(found, Outcome):
-                    return found
-                given += [] if found is None else [found]
-            return look(machine, *given)
+                argument = need(machine)
+                if isinstance(argument, Outcome):
+                    return argument
+                arguments += [] if argument is None else [argument]
+            return examine(machine, *arguments)
 
-        return Check(name=look.__name__.lstrip("_"), run=run, **declared)
+        return Check(name=examine.__name__.lstrip("_"), run=run, **declared)
 
     return declare

@@ -1,4 +1,4 @@
-"""Each GPU's own settings and state, as nvidia-smi shows them."""
+"""Checks of each GPU's settings and state, as nvidia-smi reports them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from functools import partial
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes import gpus as look
+from jupyter_gpuperf.checks.probes import gpus
 from jupyter_gpuperf.checks.probes.gpus import Gpu
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
-from jupyter_gpuperf.messages import Message
 
 BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
@@ -19,210 +18,204 @@ UUID: Final = re.compile(r"(GPU|MIG)-[0-9a-fA-F-]+(/\d+/\d+)?")
 
 SMI: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
 
-_device_check = partial(check, look.shown_gpus, link=SMI, seconds=2 * look.SECONDS)
+_device_check = partial(check, gpus.reported_gpus, link=SMI, seconds=2 * gpus.SECONDS)
 
 
 @_device_check(
     label="CUDA_VISIBLE_DEVICES",
-    why="A number that is not there hides all devices behind it, without a word.",
-    expected="Not set, or devices that are there, each once.",
+    why="A wrong number silently hides all devices after it.",
+    expected="Not set, or existing devices, each once.",
     messages=("No CUDA GPUs are available", "CUDA error: invalid device ordinal"),
 )
-def _visible_devices(machine: Machine, shown: list[Gpu]) -> Outcome:
+def _visible_devices(machine: Machine, devices: list[Gpu]) -> Outcome:
     value = machine.environment.get("CUDA_VISIBLE_DEVICES")
     if value is None:
-        return fine("Not set: all {shown_count} devices are visible.", shown_count=len(shown))
+        return fine("Not set. All devices are visible: {count}.", count=len(devices))
     entries = [each.strip() for each in value.split(",")] if value else []
-    wrong = [each for each in entries if not _names_a_device(each, shown)]
+    unknown = [each for each in entries if not _is_device(each, devices)]
     if entries in ([], ["-1"], ["NoDevFiles"]):
+        steps = unset(machine, "CUDA_VISIBLE_DEVICES")
+        return broken("CUDA_VISIBLE_DEVICES={value!r} hides all devices.", value=value, **steps)
+    if unknown:
         return broken(
-            Message("CUDA_VISIBLE_DEVICES={value!r} hides every device.", value=value),
-            **unset(machine, "CUDA_VISIBLE_DEVICES"),
-        )
-    if wrong:
-        return broken(
-            "CUDA_VISIBLE_DEVICES={value}: there is no device {wrong}, and CUDA shows none "
-            "from there on.",
-            fix=f"export CUDA_VISIBLE_DEVICES={','.join(each.index for each in shown)}",
+            "CUDA_VISIBLE_DEVICES={value}: there is no device {unknown}; CUDA hides the rest.",
+            fix=f"export CUDA_VISIBLE_DEVICES={','.join(each.index for each in devices)}",
             value=value,
-            wrong=wrong[0],
+            unknown=unknown[0],
         )
     if len(set(entries)) < len(entries):
         return broken(
-            "CUDA_VISIBLE_DEVICES={value} names a device twice, and CUDA shows none then.",
+            "CUDA_VISIBLE_DEVICES={value} lists a device twice, so CUDA shows none.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(dict.fromkeys(entries))}",
             value=value,
         )
-    return fine("CUDA_VISIBLE_DEVICES={value}.", value=value)
+    return fine(f"CUDA_VISIBLE_DEVICES={value}")
 
 
-def _names_a_device(entry: str, shown: list[Gpu]) -> bool:
+def _is_device(entry: str, devices: list[Gpu]) -> bool:
     if entry.isdigit():
-        return any(each.index == str(int(entry)) for each in shown)
+        return any(each.index == str(int(entry)) for each in devices)
     if entry.startswith("MIG-"):
         return bool(UUID.fullmatch(entry))  # this query does not list MIG instances
-    return len(entry) > 4 and any(each.values.get("uuid", "").startswith(entry) for each in shown)
+    return len(entry) > 4 and any(each.values.get("uuid", "").startswith(entry) for each in devices)
 
 
 @_device_check(
-    label="Split devices (MIG)",
-    why="A device in MIG mode computes in its instances alone; without one, nothing runs.",
+    label="MIG",
+    why="A GPU in MIG mode computes only in its instances. Without one, nothing runs.",
     expected="Off, or with instances.",
     messages=("CUDA error: no CUDA-capable device is detected",),
 )
-def _mig(machine: Machine, shown: list[Gpu]) -> Outcome:
-    split = [each for each in shown if each.word("mig.mode.current") == "Enabled"]
+def _mig(machine: Machine, devices: list[Gpu]) -> Outcome:
+    split = [each.index for each in devices if each.text("mig.mode.current") == "Enabled"]
     if not split:
-        return fine("No device is split.")
-    listed = machine.run("nvidia-smi", "-L", seconds=look.SECONDS)
+        return fine("MIG is off.")
+    index, listed = split[0], machine.run("nvidia-smi", "-L", seconds=gpus.SECONDS)
     if listed.code == 0 and "MIG" not in listed.out:
+        disable = f"sudo nvidia-smi -i {index} -mig 0"
+        create = f"sudo nvidia-smi mig -i {index} -cgi 0 -C"
         return broken(
-            "GPU {index} is in MIG mode, and has no instance: nothing can compute on it.",
-            fix=f"sudo nvidia-smi -i {split[0].index} -mig 0\n# or make an instance of all of it:\nsudo nvidia-smi mig -i {split[0].index} -cgi 0 -C",
-            index=split[0].index,
+            "GPU {index} is in MIG mode without an instance: nothing can run on it.",
+            fix=f"{disable}\n# or create an instance of the whole GPU:\n{create}",
+            index=index,
         )
-    return fine(
-        "GPU {index} is split into instances: a process uses one of them alone.",
-        index=split[0].index,
-    )
+    return fine("GPU {index} is split: each process uses one MIG instance.", index=index)
 
 
 @_device_check(
-    label="Persistence",
-    why="Without it the driver lets an idle device go, and the next program waits until it is up again.",
-    expected="On, where the device serves notebooks.",
+    label="Persistence mode",
+    why="Without it, the driver deinitializes an idle GPU, and the next program waits for it.",
+    expected="On for a GPU that serves notebooks.",
 )
-def _persistence(machine: Machine, shown: list[Gpu]) -> Outcome:
-    off = [each for each in shown if each.word("persistence_mode") == "Disabled"]
+def _persistence(machine: Machine, devices: list[Gpu]) -> Outcome:
+    off = [each.index for each in devices if each.text("persistence_mode") == "Disabled"]
     if not off:
-        return fine("On, or not a thing of these devices.")
-    return fine(
-        "Off on GPU {off}: the first program on an idle device waits for it to start.",
-        fix="sudo nvidia-smi -pm 1",
-        off=", ".join(each.index for each in off),
-    )
+        return fine("On, or not supported.")
+    found = "Off on GPU {off}: the first program on an idle GPU waits for its start."
+    return fine(found, fix="sudo nvidia-smi -pm 1", off=off)
 
 
 @_device_check(
     label="Memory errors",
-    why="An error that could not be corrected may have changed weights or results.",
+    why="An uncorrected error may have changed weights or results.",
     expected="None.",
     messages=("uncorrectable ECC error encountered",),
 )
-def _memory_errors(machine: Machine, shown: list[Gpu]) -> Outcome:
+def _memory_errors(machine: Machine, devices: list[Gpu]) -> Outcome:
     field = "ecc.errors.uncorrected.volatile.total"
-    counted = [(each, count) for each in shown if (count := each.number(field)) is not None]
-    for each, count in counted:
-        if count > 0:
+    counts = {each.index: each.number(field) for each in devices}
+    for index, errors in counts.items():
+        if errors:
             return broken(
-                "GPU {index} had {value:.0f} memory errors that could not be corrected since "
-                "it started.",
-                fix=f"sudo nvidia-smi --gpu-reset -i {each.index}",
-                then="Results since then are not to be trusted. If they come back after a reset, have the device replaced.",
-                index=each.index,
-                value=count,
+                "GPU {index}: {errors:.0f} uncorrected memory errors since it started.",
+                fix=f"sudo nvidia-smi --gpu-reset -i {index}",
+                then="Results since then are suspect. If it recurs after a reset, replace the GPU.",
+                index=index,
+                errors=errors,
             )
-    return fine("None.") if counted else not_known("These devices do not count memory errors.")
+    if set(counts.values()) == {None}:
+        return not_known("These GPUs do not count memory errors.")
+    return fine("None.")
 
 
 @_device_check(
     label="PCIe link",
-    why="With half the lanes, copies to the device take twice as long.",
-    expected="All lanes that the device has.",
+    why="With half the lanes, copies to the GPU take twice as long.",
+    expected="All lanes of the GPU.",
 )
-def _pcie_link(machine: Machine, shown: list[Gpu]) -> Outcome:
-    known = _pairs(shown, "pcie.link.width.current", "pcie.link.width.max")
-    for each, width, most in known:
-        fix = f"sudo lspci -vvv -s {each.values.get('pci.bus_id', '')[-10:]} | grep -i lnk"
-        if width < most:
+def _pcie_link(machine: Machine, devices: list[Gpu]) -> Outcome:
+    links = _pairs(devices, "pcie.link.width.current", "pcie.link.width.max")
+    for gpu, lanes, full in links:
+        fix = f"sudo lspci -vvv -s {gpu.values.get('pci.bus_id', '')[-10:]} | grep -i lnk"
+        if lanes < full:
             return suspect(
-                "GPU {index} has {width:.0f} of {most:.0f} lanes.",
+                "GPU {index} uses {lanes:.0f} of {full:.0f} PCIe lanes.",
                 fix=fix,
-                then="Seat the card again, or move it into a slot with all lanes.",
-                index=each.index,
-                width=width,
-                most=most,
+                then="Reseat the card, or use a slot with all lanes.",
+                index=gpu.index,
+                lanes=lanes,
+                full=full,
             )
-        generation, newest = each.number("pcie.link.gen.current"), each.number("pcie.link.gen.max")
         # An idle device uses a slower link; the link speed is meaningful only at full clocks.
-        at_work = each.word("pstate") == "P0" and (each.number("utilization.gpu") or 0) > 0
-        if generation and newest and generation < newest and at_work:
+        is_busy = gpu.text("pstate") == "P0" and (gpu.number("utilization.gpu") or 0) > 0
+        current, newest = gpu.number("pcie.link.gen.current"), gpu.number("pcie.link.gen.max")
+        if is_busy and current and newest and current < newest:
             return suspect(
-                "GPU {index} works at PCIe {generation:.0f}; it could at {newest:.0f}.",
+                "GPU {index} runs at PCIe {current:.0f}, but supports PCIe {newest:.0f}.",
                 fix=fix,
-                then="See the firmware's setting of the slot.",
-                index=each.index,
-                generation=generation,
+                then="Check the slot's setting in the firmware.",
+                index=gpu.index,
+                current=current,
                 newest=newest,
             )
-    if known:
-        return fine("As wide as it can be.")
-    return not_known("These devices have no PCIe link to be seen.")
+    return (
+        fine("All PCIe lanes are in use.")
+        if links
+        else not_known("These GPUs report no PCIe link.")
+    )
 
 
-def _pairs(shown: list[Gpu], first: str, second: str) -> list[tuple[Gpu, float, float]]:
+def _pairs(devices: list[Gpu], first: str, second: str) -> list[tuple[Gpu, float, float]]:
     """Return the devices that report both figures, each with the two values."""
-    told = [(each, each.number(first), each.number(second)) for each in shown]
-    return [(each, a, b) for each, a, b in told if a is not None and b is not None]
+    values = [(each, each.number(first), each.number(second)) for each in devices]
+    return [(each, a, b) for each, a, b in values if a is not None and b is not None]
 
 
 @_device_check(
     label="Power limit",
-    why="Below its default the device lowers its clocks under load.",
-    expected="The default, or above.",
+    why="Below the default, the GPU lowers its clocks under load.",
+    expected="The default or higher.",
     messages=("SW Power Cap",),
 )
-def _power_limit(machine: Machine, shown: list[Gpu]) -> Outcome:
-    known = _pairs(shown, "power.limit", "power.default_limit")
-    for each, limit, default in known:
+def _power_limit(machine: Machine, devices: list[Gpu]) -> Outcome:
+    limits = _pairs(devices, "power.limit", "power.default_limit")
+    for gpu, limit, default in limits:
         if limit < LOWERED_RATIO * default:
             return suspect(
-                "GPU {index} is limited to {limit:.0f} W; its default is {default:.0f} W.",
-                fix=f"sudo nvidia-smi -i {each.index} -pl {default:.0f}",
-                index=each.index,
+                "GPU {index} is limited to {limit:.0f} W; the default is {default:.0f} W.",
+                fix=f"sudo nvidia-smi -i {gpu.index} -pl {default:.0f}",
+                index=gpu.index,
                 limit=limit,
                 default=default,
             )
-    return fine("At the default.") if known else not_known("These devices tell no power limit.")
+    return fine("At the default.") if limits else not_known("These GPUs report no power limit.")
 
 
 @_device_check(
     label="Compute mode",
-    why="A mode that forbids or reserves computing makes programs fail at their start.",
-    expected="Default, or one process on purpose.",
+    why="In a prohibited or exclusive mode, programs fail at start.",
+    expected="Default, or intentionally one process.",
     messages=("all CUDA-capable devices are busy or unavailable",),
 )
-def _compute_mode(machine: Machine, shown: list[Gpu]) -> Outcome:
-    for each in shown:
-        if each.word("compute_mode") == "Prohibited":
-            return broken(
-                "GPU {index} is set to let nothing compute.",
-                fix=f"sudo nvidia-smi -i {each.index} -c DEFAULT",
-                index=each.index,
-            )
-    exclusive = [each.index for each in shown if each.word("compute_mode") == "Exclusive_Process"]
+def _compute_mode(machine: Machine, devices: list[Gpu]) -> Outcome:
+    modes = {each.index: each.text("compute_mode") for each in devices}
+    for index, mode in modes.items():
+        if mode == "Prohibited":
+            fix = f"sudo nvidia-smi -i {index} -c DEFAULT"
+            return broken("GPU {index} prohibits compute programs.", fix=fix, index=index)
+    exclusive = [index for index, mode in modes.items() if mode == "Exclusive_Process"]
     if exclusive:
-        return fine("GPU {exclusive} takes one process at a time.", exclusive=", ".join(exclusive))
-    return fine("Open to all.")
+        return fine("GPU {exclusive}: one process at a time.", exclusive=exclusive)
+    return fine("Default.")
 
 
 @_device_check(
-    label="At work now",
-    why="Two programs on one device slow each other down, and each looks slow by itself.",
-    expected="Idle, before something is measured.",
+    label="GPU load",
+    why="Two programs on one GPU slow each other down, and each looks slow by itself.",
+    expected="Idle before a measurement.",
 )
-def _busy(machine: Machine, shown: list[Gpu]) -> Outcome:
-    loads = [(each, load) for each in shown if (load := each.number("utilization.gpu")) is not None]
-    busy = [(each, load) for each, load in loads if load >= BUSY_PERCENT]
-    if not loads:
-        return not_known("These devices do not tell how busy they are.")
-    if not busy:
-        return fine("No device is at work now.")
-    device, load = busy[0]
-    idle = [each.index for each, load in loads if load < BUSY_PERCENT]
+def _busy(machine: Machine, devices: list[Gpu]) -> Outcome:
+    loads = {each.index: each.number("utilization.gpu") for each in devices}
+    loads_percent = {index: load for index, load in loads.items() if load is not None}
+    if not loads_percent:
+        return not_known("These GPUs do not report their load.")
+    index, percent = max(loads_percent.items(), key=lambda each: each[1])
+    if percent < BUSY_PERCENT:
+        return fine("No GPU is busy.")
+    idle = [index for index, percent in loads_percent.items() if percent < BUSY_PERCENT]
     return fine(
-        "GPU {index} is {load:.0f} % busy now: what is measured on it meanwhile shares it.",
+        "GPU {index} is {percent:.0f} % busy: a measurement would share it.",
         fix=f"export CUDA_VISIBLE_DEVICES={','.join(idle)}" if idle else "",
-        index=device.index,
-        load=load,
+        index=index,
+        percent=percent,
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known
-from jupyter_gpuperf.checks.probes import gpus as look
-from jupyter_gpuperf.checks.probes.flags import lines_for
+from jupyter_gpuperf.checks.probes import gpus
+from jupyter_gpuperf.checks.probes.flags import start_commands
 from jupyter_gpuperf.checks.probes.imports import importing_check
 from jupyter_gpuperf.checks.probes.limits import container
 from jupyter_gpuperf.checks.probes.machine import Machine
 
+INSTALLATION: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 RELOAD: Final = "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia"
-WITH_DRIVER: Final = ("--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
-"""The flags that give a container the driver."""
+KERNEL_LOG: Final = "sudo dmesg | grep -i nvrm | tail"
+DRIVER_FLAGS: Final = ("--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+"""The flags that make the driver available in a container."""
 CUDA_ERRORS: Final = {
     802: "sudo systemctl restart nvidia-fabricmanager",
     803: RELOAD,
@@ -22,98 +25,84 @@ CUDA_ERRORS: Final = {
 }
 """The command that fixes each error of cuInit, by CUDA's error number."""
 
+_driver_check = partial(check, link=INSTALLATION, seconds=gpus.SECONDS)
 
-INSTALLING: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 
-
-@check(
-    look.without_gpu,
-    label="A GPU is there",
-    why="Without a device that the system sees, everything runs on the processor.",
-    expected="At least one device of NVIDIA.",
-    link=INSTALLING,
+@_driver_check(
+    gpus.without_gpu,
+    label="GPU present",
+    why="Without a visible GPU, everything runs on the CPU.",
+    expected="At least one NVIDIA GPU.",
     messages=("No devices were found",),
-    seconds=look.SECONDS,
 )
 def _gpu_present(machine: Machine) -> Outcome:
-    addresses = look.on_the_bus(machine)
-    names = [each.name for each in look.gpus(machine)]
-    if names:
-        return fine(f"{', '.join(names)}.", names=", ".join(names))
-    if addresses:
-        return fine("On the PCI bus at {addresses}.", addresses=", ".join(addresses))
+    if names := [each.name for each in gpus.gpus(machine)]:
+        return fine("{names}.", names=names)
+    if addresses := gpus.on_the_bus(machine):
+        return fine("On the PCI bus: {addresses}.", addresses=addresses)
     return broken(
-        "The driver is loaded, and shows no GPU.",
-        fix="sudo dmesg | grep -i nvrm | tail",
-        then="It fell off the bus, is held by another system, or this container may not use it.",
+        "The driver is loaded but reports no GPU.",
+        fix=KERNEL_LOG,
+        then="The GPU fell off the bus, belongs to another system, or the container lacks access.",
     )
 
 
-@check(
-    look.without_gpu,
+@_driver_check(
+    gpus.without_gpu,
     label="Driver loaded",
-    why="Without the driver's module in the kernel, no program reaches the GPU.",
+    why="Without the driver's kernel module, no program reaches the GPU.",
     expected="The module nvidia is loaded.",
-    link=INSTALLING,
     messages=("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
 )
 def _driver_loaded(machine: Machine) -> Outcome:
-    version = look.kernel_driver(machine)
-    if version:
+    if version := gpus.kernel_driver(machine):
         return fine("Kernel module {version}.", version=version)
-    if look.gpus(machine):
-        return fine("nvidia-smi reaches it; its version is not shown here.")
+    if gpus.gpus(machine):
+        return fine("nvidia-smi works; the driver's version is not visible.")
     if container(machine):
         return broken(
-            "There is a GPU on the PCI bus, and its driver is not loaded on the machine around this container.",
+            "A GPU is on the PCI bus, but its driver is not loaded on the host.",
             fix="sudo modprobe nvidia",
-            then="Type it on the machine itself, not in the container.",
+            then="Run this on the host, not in the container.",
         )
     return broken(
-        "There is a GPU on the PCI bus, and its driver is not loaded.",
+        "A GPU is on the PCI bus, but its driver is not loaded.",
         fix="sudo modprobe nvidia",
-        then="If that says that there is no such module: install the driver with your distribution's packages.",
+        then="If there is no such module, install the driver from your distribution's packages.",
     )
 
 
-@check(
-    label="Driver's module and library",
-    why="The driver refuses to talk to a library of another version: nothing sees the GPU until both are the same.",
-    expected="One version.",
-    link=INSTALLING,
+@_driver_check(
+    label="Driver versions",
+    why="The driver rejects a library of another version; then no program sees the GPU.",
+    expected="Kernel module and library have the same version.",
     messages=(
         "Failed to initialize NVML: Driver/library version mismatch",
         "system has unsupported display driver / cuda driver combination",
     ),
-    seconds=look.SECONDS,
 )
 def _driver_versions(machine: Machine) -> Outcome:
-    module, ran = look.kernel_driver(machine), look.smi(machine)
-    if module is None and not look.gpus(machine):
-        return not_known("There is no driver here.")
-    said = ran.out + ran.err
-    found = re.search(r"library version:?\s*([\d.]+)", said)
-    if "version mismatch" in said:
-        library = found[1].rstrip(".") if found else "another"
+    module, ran = gpus.kernel_driver(machine), gpus.smi(machine)
+    if module is None and not gpus.gpus(machine):
+        return not_known("There is no driver.")
+    if "version mismatch" in ran.out + ran.err:
+        library = re.search(r"library version:?\s*(\d[\d.]*\d)", ran.out + ran.err)
         return broken(
-            "Kernel module {module}, library {library}: the driver was updated while the "
-            "old one runs.",
+            "Kernel module {module}, library {library}: the driver was updated while loaded.",
             fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
-            module=module or "of another version",
-            library=library,
+            module=module or "?",
+            library=library[1] if library else "?",
         )
-    versions = [word for each in look.gpus(machine) if (word := each.word("driver_version"))]
-    return (
-        fine("Both {versions}.", versions=versions[0])
-        if versions
-        else not_known("nvidia-smi tells no version.")
-    )
+    versions = gpus.reported(machine, "driver_version")
+    if not versions:
+        return not_known("nvidia-smi reports no version.")
+    return fine("Both are {version}.", version=versions[0])
 
 
-@check(
-    look.without_gpu,
-    label="Driver answers",
-    why="A driver that does not answer makes every CUDA program hang or fail.",
+@_driver_check(
+    gpus.without_gpu,
+    label="Driver responds",
+    why="If the driver does not respond, every CUDA program hangs or fails.",
     expected="nvidia-smi lists the devices.",
     link="https://docs.nvidia.com/deploy/nvidia-smi/",
     messages=(
@@ -121,37 +110,34 @@ def _driver_versions(machine: Machine) -> Outcome:
         "Unable to determine the device handle for GPU",
         "nvidia-smi: command not found",
     ),
-    seconds=look.SECONDS,
 )
 def _driver_answers(machine: Machine) -> Outcome:
-    if look.gpus(machine):
-        return fine("nvidia-smi answers.")
-    ran = look.smi(machine)
+    if gpus.gpus(machine):
+        return fine("nvidia-smi responds.")
+    ran = gpus.smi(machine)
     if machine.which("nvidia-smi") is None:
         if container(machine):
-            return broken(
-                "There is no nvidia-smi in this container: it was started without the driver's tools.",
-                fix=lines_for(machine, *WITH_DRIVER),
-            )
-        return broken(
-            "There is no nvidia-smi: the driver is not installed, or its tools are not.",
-            fix="apt-cache search nvidia-driver",
-        )
+            fix = start_commands(machine, *DRIVER_FLAGS)
+            return broken("This container was started without the driver's tools.", fix=fix)
+        found = "nvidia-smi is missing: the driver or its tools are not installed."
+        return broken(found, fix="apt-cache search nvidia-driver")
     if ran.code is None:
         return broken(
-            "nvidia-smi did not answer within {seconds:.0f} s.",
+            "nvidia-smi did not respond within {seconds:.0f} s.",
             fix="sudo dmesg | grep -i -e nvrm -e xid | tail",
-            then="A device that hangs comes back with a reset or a reboot.",
-            seconds=look.SECONDS,
+            then="A hung GPU needs a reset or a reboot.",
+            seconds=gpus.SECONDS,
         )
-    last = (ran.out + ran.err).strip().splitlines()[-1:] or ["nothing"]
-    return broken("nvidia-smi says: {last}", fix="sudo dmesg | grep -i nvrm | tail", last=last[0])
+    output = (ran.out + ran.err).strip()
+    if not output:
+        return broken("nvidia-smi failed without a message.", fix=KERNEL_LOG)
+    return broken("nvidia-smi: {error}", fix=KERNEL_LOG, error=output.splitlines()[-1])
 
 
 @importing_check(
-    look.without_gpu,
+    gpus.without_gpu,
     label="CUDA starts",
-    why="torch.cuda.is_available() is false, whatever is installed, when the driver's own CUDA does not start.",
+    why="If the driver's CUDA does not start, torch.cuda.is_available() is False.",
     expected="cuInit succeeds.",
     link="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
     messages=(
@@ -163,34 +149,25 @@ def _driver_answers(machine: Machine) -> Outcome:
     ),
 )
 def _cuda_starts(machine: Machine) -> Outcome:
-    found = look.cuda(machine)
-    if why := found.get("missing"):
+    started = gpus.cuda(machine)
+    if error := started.get("missing"):
         if container(machine):
+            fix = start_commands(machine, *DRIVER_FLAGS)
             return broken(
-                "libcuda can't be loaded in this container: {why}",
-                fix=lines_for(machine, *WITH_DRIVER),
-                why=why,
+                "libcuda can't be loaded in this container: {error}", fix=fix, error=error
             )
         return broken(
-            "libcuda can't be loaded: {why}",
+            "libcuda can't be loaded: {error}",
             fix="ldconfig -p | grep libcuda",
-            then="It comes with the driver, not with the CUDA toolkit: install the driver again.",
-            why=why,
+            then="It is part of the driver, not of the CUDA toolkit: reinstall the driver.",
+            error=error,
         )
-    code = found.get("code")
-    if code == 100 and machine.environment.get("CUDA_VISIBLE_DEVICES") is not None:
-        return not_known(
-            "CUDA_VISIBLE_DEVICES hides every device; the check of that variable says more."
-        )
+    code = started.get("code")
+    if code == 100 and "CUDA_VISIBLE_DEVICES" in machine.environment:
+        return gpus.ALL_HIDDEN
     if code != 0:
+        fix = CUDA_ERRORS.get(code or 0, KERNEL_LOG)
         return broken(
-            "cuInit gives {value} ({value_2}).",
-            fix=CUDA_ERRORS.get(int(code or 0), "sudo dmesg | grep -i nvrm | tail"),
-            value=found.get("name"),
-            value_2=code,
+            "cuInit failed: {name} ({code}).", fix=fix, name=started.get("name"), code=code
         )
-    return fine(
-        "CUDA {driver} of the driver starts, with {value} devices.",
-        driver=found["driver"],
-        value=found["count"],
-    )
+    return fine("CUDA {driver} starts. GPUs: {count}.", **started)

@@ -1,4 +1,4 @@
-"""Checks of the machine: NUMA placement, CPU clocks, huge pages, swap, and the clock source."""
+"""Checks of the host: NUMA placement, CPU clocks, huge pages, swap, and the clock source."""
 
 from __future__ import annotations
 
@@ -6,146 +6,131 @@ import re
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes import gpus as look
-from jupyter_gpuperf.checks.probes import limits
+from jupyter_gpuperf.checks.probes import gpus, limits
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 CPUS: Final = "/sys/devices/system/cpu"
+HUGE_PAGES: Final = "/sys/kernel/mm/transparent_hugepage/enabled"
 SWAPPED_BYTES: Final = 256 << 20
 PRESSURE_PERCENT: Final = 10.0
 SLOW_CLOCKS: Final = frozenset({"hpet", "acpi_pm", "jiffies", "pit"})
-RAISES_ITSELF: Final = ("intel_pstate", "amd-pstate-epp", "amd_pstate_epp")
+DYNAMIC_DRIVERS: Final = ("intel_pstate", "amd-pstate-epp", "amd_pstate_epp")
 """With these drivers the `powersave` governor still raises the clock under load."""
-
+LARGEST_PROCESSES: Final = "ps -eo pid,rss,comm --sort=-rss | head"
+NOT_REPORTED: Final = not_known("The system does not report it.")
 
 KERNEL: Final = "https://docs.kernel.org/admin-guide"
 
 
 @check(
-    label="Processors near the GPU",
-    why="From another processor's memory, copies to the device are slower.",
-    expected="The process may run on the node of its GPU.",
+    label="CPUs near the GPU",
+    why="Copies to the GPU are slower from another CPU's memory.",
+    expected="The process may run on its GPU's NUMA node.",
     link=f"{KERNEL}/mm/numa_memory_policy.html",
 )
 def _numa(machine: Machine) -> Outcome:
-    devices = look.on_the_bus(machine)
+    addresses = gpus.on_the_bus(machine)
     names = machine.names("/sys/devices/system/node")
-    nodes = [name for name in names if re.fullmatch(r"node\d+", name)]
-    if not devices:
-        return not_known("There is no NVIDIA GPU to be seen here.")
-    if len(nodes) < 2:
-        return fine("One node: every processor is as near.")
-    allowed = limits.allowed_cpus(machine)
-    near: list[tuple[str, set[int]]] = []
-    for device in devices:
-        node = machine.text(f"/sys/bus/pci/devices/{device}/numa_node") or "-1"
-        own = limits.parse_cpu_list(
-            machine.text(f"/sys/bus/pci/devices/{device}/local_cpulist") or ""
-        )
-        if node != "-1" and own:
-            near.append((node, own))
-    if not near:
-        return not_known("The system does not tell which processors are near the device.")
-    if any(own & allowed for _, own in near):
-        return fine("The process may run on processors near the device.")
-    node = near[0][0]
+    if not addresses:
+        return gpus.NO_GPU
+    if len([name for name in names if re.fullmatch(r"node\d+", name)]) < 2:
+        return fine("There is one NUMA node.")
+    cpus_of_node: dict[str, set[int]] = {}
+    for address in addresses:
+        folder = f"/sys/bus/pci/devices/{address}"
+        node = machine.text(f"{folder}/numa_node") or "-1"
+        cpus = limits.parse_cpu_list(machine.text(f"{folder}/local_cpulist") or "")
+        if node != "-1" and cpus:
+            cpus_of_node.setdefault(node, set()).update(cpus)
+    if not cpus_of_node:
+        return not_known("The system does not report which CPUs are near the GPU.")
+    if any(cpus & limits.allowed_cpus(machine) for cpus in cpus_of_node.values()):
+        return fine("The process may run on CPUs near the GPU.")
+    node = next(iter(cpus_of_node))
     return suspect(
-        "The device is at node {node}, and this process may run on processors of other "
-        "nodes alone.",
+        "The GPU is on NUMA node {node}, but this process may run only on others.",
         fix=f"numactl --cpunodebind={node} --membind={node} jupyter lab",
         node=node,
     )
 
 
 @check(
-    label="Processor clocks",
-    why="Loading data and launching kernels is the processor's work, at the clock it is given.",
+    label="CPU clocks",
+    why="The CPU loads data and launches GPU kernels; its clock sets their speed.",
     expected="A governor that raises the clock under load.",
     link=f"{KERNEL}/pm/cpufreq.html",
 )
 def _cpu_governor(machine: Machine) -> Outcome:
-    first = f"{CPUS}/cpu0/cpufreq"
-    governor = machine.text(f"{first}/scaling_governor")
-    driver = machine.text(f"{first}/scaling_driver") or ""
+    governor = machine.text(f"{CPUS}/cpu0/cpufreq/scaling_governor")
+    driver = machine.text(f"{CPUS}/cpu0/cpufreq/scaling_driver") or ""
     if not governor:
-        return not_known("The system does not tell; in a virtual machine its host decides.")
-    if governor == "powersave" and driver not in RAISES_ITSELF:
-        return suspect(
-            "{governor}: the processors stay at their lowest clock.",
-            fix=f"echo performance | sudo tee {CPUS}/cpu*/cpufreq/scaling_governor",
-            governor=governor,
-        )
-    return fine(f"{governor} ({driver}).", governor=governor, driver=driver)
+        return not_known("The system does not report it; in a virtual machine, its host decides.")
+    if governor == "powersave" and driver not in DYNAMIC_DRIVERS:
+        fix = f"echo performance | sudo tee {CPUS}/cpu*/cpufreq/scaling_governor"
+        return suspect("Governor powersave: the CPUs stay at their lowest clock.", fix=fix)
+    return fine(f"{governor} ({driver})")
 
 
 @check(
-    label="Large pages",
-    why="Arrays in large pages take fewer look-ups.",
+    label="Huge pages",
+    why="Arrays in huge pages need fewer TLB lookups.",
     expected="madvise or always.",
     link=f"{KERNEL}/mm/transhuge.html",
 )
 def _hugepages(machine: Machine) -> Outcome:
-    text = machine.text("/sys/kernel/mm/transparent_hugepage/enabled") or ""
-    found = re.search(r"\[(\w+)\]", text)
-    if found is None:
-        return not_known("The system does not tell.")
-    if found[1] == "never":
-        return fine(
-            "never: programs that ask for large pages get small ones.",
-            fix="echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
-        )
-    return fine(f"{found[1]}.", value=found[1])
+    mode = re.search(r"\[(\w+)\]", machine.text(HUGE_PAGES) or "")
+    if mode is None:
+        return NOT_REPORTED
+    if mode[1] == "never":
+        fix = f"echo madvise | sudo tee {HUGE_PAGES}"
+        return fine("never: no program gets huge pages.", fix=fix)
+    return fine(mode[1])
 
 
 @check(
     label="Swap",
-    why="What was swapped out comes back from the disk in the middle of a step.",
+    why="Swapped-out memory is read back from disk in the middle of a step.",
     expected="Nothing of this process.",
     link=f"{KERNEL}/sysctl/vm.html",
 )
 def _swap(machine: Machine) -> Outcome:
     swapped = limits.status_bytes(machine, "VmSwap") or 0
     pressure = re.search(r"some .*?avg60=([\d.]+)", machine.text("/proc/pressure/memory") or "")
+    percent = float(pressure[1]) if pressure else 0.0
     if swapped > SWAPPED_BYTES:
         return suspect(
-            "{swapped:.0f} MiB of this process are swapped out.",
-            fix="ps -eo pid,rss,comm --sort=-rss | head",
-            then="Something else needs the memory: end it, or restart this kernel.",
-            swapped=swapped / 2**20,
+            "{mib:.0f} MiB of this process are swapped out.",
+            fix=LARGEST_PROCESSES,
+            then="Another process needs the memory: stop it, or restart this kernel.",
+            mib=swapped / 2**20,
         )
-    if pressure and float(pressure[1]) > PRESSURE_PERCENT:
-        return suspect(
-            "Programs waited for memory {pressure:.0f} % of the last minute.",
-            fix="ps -eo pid,rss,comm --sort=-rss | head",
-            pressure=float(pressure[1]),
-        )
+    if percent > PRESSURE_PERCENT:
+        found = "Programs waited for memory during {percent:.0f} % of the last minute."
+        return suspect(found, fix=LARGEST_PROCESSES, percent=percent)
     info = limits.memory_info(machine)
-    total, free = info.get("SwapTotal", 0), info.get("SwapFree", 0)
+    total, free = (info.get(name, 0) / 2**30 for name in ("SwapTotal", "SwapFree"))
     if total == 0:
         return fine("There is no swap.")
-    return fine(
-        "{total:.1f} of {total_2:.1f} GiB in use, none of it by this process.",
-        total=(total - free) / 2**30,
-        total_2=total / 2**30,
-    )
+    found = "{used:.1f} of {total:.1f} GiB used, none by this process."
+    return fine(found, used=total - free, total=total)
 
 
 @check(
-    label="Clock",
-    why="Profilers and progress bars read the time at every step.",
-    expected="tsc, or the clock of the virtual machine.",
+    label="Clock source",
+    why="Profilers and progress bars read the time in every step.",
+    expected="tsc, or the virtual machine's clock.",
     link="https://docs.kernel.org/timers/timekeeping.html",
 )
 def _clock_source(machine: Machine) -> Outcome:
     folder = "/sys/devices/system/clocksource/clocksource0"
     source = machine.text(f"{folder}/current_clocksource")
     if not source:
-        return not_known("The system does not tell.")
-    if source in SLOW_CLOCKS:
-        return suspect(
-            "{source}: reading the time takes a microsecond and more.",
-            fix=f"cat {folder}/available_clocksource\nsudo dmesg | grep -i -e tsc -e clocksource",
-            then="The kernel says there why it gave up the fast clock.",
-            source=source,
-        )
-    return fine(f"{source}.", source=source)
+        return NOT_REPORTED
+    if source not in SLOW_CLOCKS:
+        return fine(source)
+    return suspect(
+        "{source}: reading the time takes a microsecond or more.",
+        fix=f"cat {folder}/available_clocksource\nsudo dmesg | grep -i -e tsc -e clocksource",
+        then="The kernel's log says why it does not use the fast clock.",
+        source=source,
+    )

@@ -7,102 +7,93 @@ from functools import partial
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes import server as look
+from jupyter_gpuperf.checks.probes import server
 from jupyter_gpuperf.checks.probes.installed import numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.unset import line_that_edits
+from jupyter_gpuperf.checks.probes.unset import edit_command
+from jupyter_gpuperf.messages import Message
 
 OURS: Final = "jupyter_gpuperf"
 OUR_PANEL: Final = "jupyter-gpuperf"
 OLDEST_LAB: Final = (4, 4)
 SAFE_SERVER: Final = (2, 18)
 SHOWN: Final = 6
-EXTENSIONS_OF: Final = "it['ServerApp']['jpserver_extensions']"
+RESTART_SERVER: Final = Message("Then restart the Jupyter server.")
 EXTENSIONS: Final = "https://jupyterlab.readthedocs.io/en/stable/user/extensions.html"
 
 
-def _editing(machine: Machine, file: str, statement: str) -> str:
-    return line_that_edits(machine.server.get("interpreter", "python"), file, statement)
+def _edit_extensions(machine: Machine, file: str, statement: str) -> str:
+    statement = f"it['ServerApp']['jpserver_extensions']{statement}"
+    return edit_command(machine.server.get("interpreter", "python"), file, statement)
 
 
-_server_check = partial(check, look.without_server)
+_server_check = partial(check, server.without_server)
 
 
 @_server_check(
-    label="Jupyter's versions",
-    why="The panel needs JupyterLab 4.4; servers before 2.18 have known holes.",
+    label="Jupyter versions",
+    why="The panel needs JupyterLab 4.4; servers before 2.18 have known vulnerabilities.",
     expected="jupyter_server 2.18 and JupyterLab 4.4, or newer.",
     link="https://jupyter-server.readthedocs.io/en/latest/other/changelog.html",
 )
 def _jupyter_versions(machine: Machine) -> Outcome:
-    there = look.server_versions(machine)
-    lab, server = there.get("jupyterlab"), there.get("jupyter-server")
-    if server is None:
-        return not_known("jupyter_server is not among the packages of this environment.")
-    if numbers(server) < SAFE_SERVER:
+    versions = server.versions(machine)
+    lab, version = versions.get("jupyterlab"), versions.get("jupyter-server")
+    if version is None:
+        return not_known("jupyter_server is not installed in this environment.")
+    if numbers(version) < SAFE_SERVER:
+        fix = server.pip(machine, "install", "--upgrade", '"jupyter_server>=2.18"')
         return suspect(
-            "jupyter_server {server} has known security holes.",
-            fix=look.server_pip(machine, "install", "--upgrade", '"jupyter_server>=2.18"'),
-            server=server,
+            "jupyter_server {version} has known vulnerabilities.", fix=fix, version=version
         )
-    if lab is not None and numbers(lab) < OLDEST_LAB:
-        return suspect(
-            "JupyterLab {lab}: the panel needs 4.4 or newer.",
-            fix=look.server_pip(machine, "install", "--upgrade", "jupyterlab"),
-            lab=lab,
-        )
-    return fine(
-        "jupyter_server {server}, JupyterLab {lab}.", server=server, lab=lab or "not installed"
-    )
+    if lab is None:
+        return fine("jupyter_server {version}; JupyterLab is not installed.", version=version)
+    if numbers(lab) < OLDEST_LAB:
+        fix = server.pip(machine, "install", "--upgrade", "jupyterlab")
+        return suspect("JupyterLab {lab}: the panel needs 4.4 or newer.", fix=fix, lab=lab)
+    return fine("jupyter_server {version}, JupyterLab {lab}.", version=version, lab=lab)
 
 
 @_server_check(
     label="This extension",
-    why="It has two halves; with one of them the panel is empty, or not there.",
-    expected="The server's part is enabled, and the panel is of the same version.",
+    why="It has two parts. With only one, the panel is empty or missing.",
+    expected="The server part is enabled, and the panel has the same version.",
     link=EXTENSIONS,
     messages=("The server extension is not enabled",),
 )
 def _gpuperf_installed(machine: Machine) -> Outcome:
-    enabled, file = look.server_extensions(machine).get(OURS, (None, ""))
-    panel = look.lab_extensions(machine).get(OUR_PANEL)
-    version = look.server_versions(machine).get(OUR_PANEL)
-    again = look.server_pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
-    if not enabled:
-        return broken(
-            "The panel's server extension is disabled."
-            if enabled is False
-            else "The panel's server extension is not configured.",
-            # The command would write next to the file that disables it, without effect.
-            fix=_editing(machine, file, f"{EXTENSIONS_OF}[{OURS!r}] = True")
-            if file
-            else f"jupyter server extension enable --sys-prefix {OURS}",
-            then="Then restart the Jupyter server.",
-        )
+    is_enabled, file = server.server_extensions(machine).get(OURS, (False, ""))
+    panel = server.lab_extensions(machine).get(OUR_PANEL)
+    version = server.versions(machine).get(OUR_PANEL)
+    reinstall = server.pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
+    if file and not is_enabled:
+        # `jupyter server extension enable` would write next to this file, without effect.
+        fix = _edit_extensions(machine, file, f"[{OURS!r}] = True")
+        return broken("The panel's server part is disabled.", fix=fix, then=RESTART_SERVER)
+    if not is_enabled:
+        fix = f"jupyter server extension enable --sys-prefix {OURS}"
+        return broken("The panel's server part is not enabled.", fix=fix, then=RESTART_SERVER)
     if panel is None or panel.package is None:
-        found = "The server extension is there, and the panel for JupyterLab is not."
-        return broken(found, fix=again)
-    if OUR_PANEL in look.disabled_lab_extensions(machine):
-        return broken(
-            "The panel is disabled in JupyterLab.",
-            fix=f"jupyter labextension enable --level=user {OUR_PANEL}",
-        )
+        return broken("Only the server part is installed, not the panel.", fix=reinstall)
+    if OUR_PANEL in server.disabled_lab_extensions(machine):
+        fix = f"jupyter labextension enable --level=user {OUR_PANEL}"
+        return broken("The panel is disabled in JupyterLab.", fix=fix)
     shown = panel.package.get("version")
     if version and shown and version != shown:
         return suspect(
-            "The server's part is {version}, the panel is {shown}.",
-            fix=again,
+            "The server part is {version}, the panel {shown}.",
+            fix=reinstall,
             then="Then reload the page.",
             version=version,
             shown=shown,
         )
-    return fine("Server and panel are {shown}.", shown=shown)
+    return fine("Server part and panel: {version}.", version=shown)
 
 
 @_server_check(
-    label="Extensions of JupyterLab",
-    why="Each is loaded with every page; one made for another JupyterLab breaks it.",
-    expected="All made for this JupyterLab.",
+    label="JupyterLab extensions",
+    why="Every page loads them all; an extension for another JupyterLab can break it.",
+    expected="All support this JupyterLab.",
     link=EXTENSIONS,
     messages=(
         "Unsatisfied version from @jupyterlab/application",
@@ -110,53 +101,51 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
     ),
 )
 def _lab_extensions(machine: Machine) -> Outcome:
-    lab = look.server_versions(machine).get("jupyterlab")
+    lab = server.versions(machine).get("jupyterlab")
     if lab is None:
-        return not_known("JupyterLab is not among the packages of this environment.")
-    disabled = look.disabled_lab_extensions(machine)
-    every = look.lab_extensions(machine)
-    for name, each in every.items():
-        if each.package is None:
+        return not_known("JupyterLab is not installed in this environment.")
+    disabled = server.disabled_lab_extensions(machine)
+    extensions = server.lab_extensions(machine)
+    for name, (folder, package) in extensions.items():
+        if package is None:
+            return suspect("{folder} has no extension.", fix=f"rm -r {folder}", folder=folder)
+        supported = _supported_lab(package)
+        if name not in disabled and not allows(supported, numbers(lab)[0]):
             return suspect(
-                "{folder} holds no extension.", fix=f"rm -r {each.folder}", folder=each.folder
-            )
-        wants = _lab_wanted(each.package)
-        if name not in disabled and not allows(wants, numbers(lab)[0]):
-            return suspect(
-                "{name} {value} is made for JupyterLab {wants}; this is {lab}.",
+                "{name} {version} supports JupyterLab {supported}; this is {lab}.",
                 fix=f"jupyter labextension disable --level=user {name}",
-                then="Or install a newer one.",
+                then="Or install a newer version.",
                 name=name,
-                value=each.package.get("version", ""),
-                wants=wants,
+                version=package.get("version", ""),
+                supported=supported,
                 lab=lab,
             )
-    off = ", ".join(sorted(disabled)[:SHOWN]) or "none"
-    return fine(
-        "{every_count} prebuilt extensions; disabled: {off}.", every_count=len(every), off=off
-    )
+    count, shown = len(extensions), sorted(disabled)[:SHOWN]
+    if not disabled:
+        return fine("Prebuilt extensions: {count}.", count=count)
+    return fine("Prebuilt extensions: {count}. Disabled: {disabled}.", count=count, disabled=shown)
 
 
-def _lab_wanted(package: dict[str, Any]) -> str:
-    wants = {**package.get("devDependencies", {}), **package.get("dependencies", {})}
-    return str(wants.get("@jupyterlab/application", "*"))
+def _supported_lab(package: dict[str, Any]) -> str:
+    dependencies = {**package.get("devDependencies", {}), **package.get("dependencies", {})}
+    return str(dependencies.get("@jupyterlab/application", "*"))
 
 
-def allows(wanted: str, major: int) -> bool:
+def allows(versions: str, major: int) -> bool:
     """Return whether a range such as ``^3.0.6 || ^4.0.0`` allows a major version."""
-    for part in wanted.split("||"):
-        found = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
-        if found is None or int(found[2]) == major:
+    for part in versions.split("||"):
+        bound = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
+        if bound is None or int(bound[2]) == major:
             return True  # None: `*`, a branch, or a format we don't parse
-        if found[1].startswith(">") and int(found[2]) < major:
+        if bound[1].startswith(">") and int(bound[2]) < major:
             return True
     return False
 
 
 @_server_check(
-    label="Extensions of the server",
-    why="Each is imported before the server answers.",
-    expected="All that are enabled are installed.",
+    label="Server extensions",
+    why="The server imports each before it responds.",
+    expected="All enabled extensions are installed.",
     link="https://jupyter-server.readthedocs.io/en/latest/developers/extensions.html",
     messages=(
         "Package is missing. Skipping it.",
@@ -164,47 +153,42 @@ def allows(wanted: str, major: int) -> bool:
     ),
 )
 def _server_extensions(machine: Machine) -> Outcome:
-    every = look.server_extensions(machine)
-    on = {name: file for name, (enabled, file) in every.items() if enabled}
-    missing = [name for name in on if not look.has_module(machine, name)]
-    if missing:
-        return suspect(
-            "{missing} is enabled, and not installed: the server looks for it at each start.",
-            fix=_editing(machine, on[missing[0]], f"{EXTENSIONS_OF}.pop({missing[0]!r})"),
-            then="Then restart the Jupyter server.",
-            missing=missing[0],
-        )
+    extensions = server.server_extensions(machine)
+    files = {name: file for name, (is_enabled, file) in extensions.items() if is_enabled}
+    for name, file in files.items():
+        if not server.has_module(machine, name):
+            return suspect(
+                "{name} is enabled but not installed.",
+                fix=_edit_extensions(machine, file, f".pop({name!r})"),
+                then=RESTART_SERVER,
+                name=name,
+            )
     return fine(
-        "{on_count} enabled: {on}.",
-        then="%gpubench startup measures what each costs.",
-        on_count=len(on),
-        on=", ".join(sorted(on)[:SHOWN]),
+        "{count} enabled: {names}.",
+        then="To measure what each costs, run %gpubench startup.",
+        names=sorted(files)[:SHOWN],
+        count=len(files),
     )
 
 
 @_server_check(
     label="Kernels",
-    why="A kernel whose environment was removed is offered, and fails when it is started.",
-    expected="Each starts a program that is there.",
+    why="A kernel whose environment was removed is still offered, but fails to start.",
+    expected="Each kernel's program exists.",
     link="https://jupyter-client.readthedocs.io/en/latest/kernels.html",
-    messages=(
-        "Error Starting Kernel",
-        "FileNotFoundError: [Errno 2] No such file or directory",
-    ),
+    messages=("Error Starting Kernel", "FileNotFoundError: [Errno 2] No such file or directory"),
 )
 def _kernel_specs(machine: Machine) -> Outcome:
-    specs = look.kernel_specs(machine)
+    specs = server.kernel_specs(machine)
     for name, spec in specs.items():
         program = str((spec.get("argv") or [""])[0])
         if "/" in program and not machine.exists(program):
             return suspect(
-                "The kernel {name} starts {program}, which is not there.",
+                "The kernel {name} starts {program}, which does not exist.",
                 fix=f"jupyter kernelspec remove -f {name}",
                 name=name,
                 program=program,
             )
     if not specs:
-        return fine("None beside the server's own Python.")
-    return fine(
-        "{specs}: each starts a program that is there.", specs=", ".join(sorted(specs)[:SHOWN])
-    )
+        return fine("Only the server's own Python.")
+    return fine("{names}: their programs exist.", names=sorted(specs)[:SHOWN])

@@ -22,20 +22,20 @@ from jupyter_gpuperf.messages import with_messages
 logger = logging.getLogger(__name__)
 
 Say = Callable[[dict[str, Any]], None]
-TOLD: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
+FACTS: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
 """The facts about the machine that a request may contain."""
 
 
 def run_request(request: Mapping[str, Any], say: Say) -> None:
     """Run all checks on the machine described by ``{"parameters": {…}}``, and report the result."""
-    told: Mapping[str, Any] = request["parameters"]
-    environment = {**os.environ, **told.get("environment", {})}
-    for name in told.get("unset", ()):
+    parameters: Mapping[str, Any] = request["parameters"]
+    environment = {**os.environ, **parameters.get("environment", {})}
+    for name in parameters.get("unset", ()):
         environment.pop(name, None)
-    facts = {name: told[name] for name in TOLD if name in told}
+    facts = {name: parameters[name] for name in FACTS if name in parameters}
     machine = Machine(environment=environment, **facts)
-    report = examine(machine, all_checks())
-    say(with_messages({"type": "result", "result": {**report, "kernel_name": machine.kernel_name}}))
+    result = {**examine(machine, all_checks()), "kernel_name": machine.kernel_name}
+    say(with_messages({"type": "result", "result": result}))
 
 
 def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
@@ -44,9 +44,8 @@ def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:
     runs = [_Run(check, machine) for check in checks]
     for run in runs:
         run.start()
-    findings = [run.finding(began) for run in runs]
     return {
-        "checks": findings,
+        "checks": [run.finding(began) for run in runs],
         "interpreter": machine.interpreter,
         "environment": _facts(machine, hangs=any(run.is_alive() for run in runs)),
         "packages": dict(sorted(versions(machine).items())),
@@ -62,7 +61,7 @@ class _Run(threading.Thread):
         super().__init__(name=check.name, daemon=True)
         self._check = check
         self._machine = machine
-        self._outcome = not_known("Nothing was found within {seconds:g} s.", seconds=check.seconds)
+        self._outcome = not_known("No result within {seconds:g} s.", seconds=check.seconds)
         self._seconds: float | None = None
 
     def run(self) -> None:
@@ -74,9 +73,7 @@ class _Run(threading.Thread):
                 raise TypeError(f"it returned {outcome!r:.100} instead of an Outcome")
         except (Exception, SystemExit) as error:  # one faulty check must not hide the others
             logger.exception("The check %s failed.", self._check.name)
-            outcome = not_known(
-                "The check itself failed: {name}: {error}.", name=type(error).__name__, error=error
-            )
+            outcome = not_known("The check failed: {error!r}.", error=error)
         self._seconds, self._outcome = time.monotonic() - began, outcome
 
     def finding(self, began: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.machine import Machine
@@ -13,78 +13,66 @@ from jupyter_gpuperf.checks.probes.mounts import NETWORK, SLOW, Mount, mount_of
 from jupyter_gpuperf.messages import Message
 
 LITTLE_BYTES: Final = 1 << 30
-NOTHING_BYTES: Final = 64 << 20
+UNUSABLE_BYTES: Final = 64 << 20
 LARGE_CACHE_BYTES: Final = 1 << 30
 COUNTED_FILES: Final = 200_000
 
 
 @check(
-    label="Folder of notebooks and data",
-    why="Data that comes over a network, file by file, keeps the GPU waiting; a full disk loses notebooks.",
+    label="Notebook and data folder",
+    why="Many files read over a network keep the GPU waiting; a full disk loses notebooks.",
     expected="A local disk with 1 GiB or more free.",
     link="https://pytorch.org/docs/stable/data.html",
     messages=("No space left on device", "File Save Error"),
 )
 def _working_folder(machine: Machine) -> Outcome:
-    mount, room = mount_of(machine, machine.folder), machine.room(machine.folder)
+    folder = machine.folder
+    mount, room = mount_of(machine, folder), machine.room(folder)
     if room is None:
-        return not_known("{folder} can't be read.", folder=machine.folder)
-    free = f"{room.free_bytes / 2**30:.1f} GiB"
-    look = f"df -h {machine.folder}\ndu -xsh {machine.folder}/* | sort -h | tail"
-    if room.free_bytes < NOTHING_BYTES:
-        return broken(
-            "{free} are free in {folder}: notebooks can't be saved.",
-            fix=look,
-            free=free,
-            folder=machine.folder,
-        )
+        return not_known("{folder} can't be read.", folder=folder)
+    fix = f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail"
+    values: dict[str, Any] = {"gib": room.free_bytes / 2**30, "folder": folder}
+    if room.free_bytes < UNUSABLE_BYTES:
+        found = "Only {gib:.1f} GiB are free in {folder}: notebooks can't be saved."
+        return broken(found, fix=fix, **values)
     if room.free_bytes < LITTLE_BYTES:
-        return suspect(
-            "{free} are free in {folder}: the next checkpoint may not fit.",
-            fix=look,
-            free=free,
-            folder=machine.folder,
-        )
+        found = "Only {gib:.1f} GiB are free in {folder}: the next checkpoint may not fit."
+        return suspect(found, fix=fix, **values)
     if mount is None:
-        return fine("{free} are free in {folder}.", free=free, folder=machine.folder)
+        return fine("{gib:.1f} GiB are free in {folder}.", **values)
     if mount.kind.startswith(SLOW) and mount.kind != "fuseblk":
         return suspect(
-            "{folder} is on {kind}: each file that is opened takes a detour.",
-            fix=f"cp -r {machine.folder}/data /tmp/data",
-            then="Read data from a local disk; %gpubench io measures the difference.",
-            folder=machine.folder,
+            "{folder} is on {kind}, where opening a file is slow.",
+            fix=f"cp -r {folder}/data /tmp/data",
+            then="Read data from a local disk. To measure the difference, run %gpubench io.",
+            folder=folder,
             kind=mount.kind,
         )
     if mount.kind in NETWORK:
         return fine(
-            "{free} are free in {folder}, on a network file system ({kind}).",
-            then="Many small files are slow to read there; %gpubench io measures it.",
-            free=free,
-            folder=machine.folder,
+            "{gib:.1f} GiB are free in {folder}, on a network file system ({kind}).",
+            then="Many small files are slow there. To measure it, run %gpubench io.",
             kind=mount.kind,
+            **values,
         )
-    return fine(
-        "{free} are free in {folder}, on {machine}.",
-        free=free,
-        folder=machine.folder,
-        machine=kind_of_disk(machine, mount),
-    )
+    kind = kind_of_disk(machine, mount)
+    return fine("{gib:.1f} GiB are free in {folder}, on {kind}.", kind=kind, **values)
 
 
 def kind_of_disk(machine: Machine, mount: Mount) -> str:
-    """Return the file system's type, such as ``ext4``, with ``(solid state)`` if the disk reports it.
+    """Return the file system's type, such as ``ext4``, with ``(SSD)`` if the disk reports it.
 
     Virtual disks often report themselves as rotational.
     """
     block = f"/sys/dev/block/{mount.device}"
-    places = (f"{block}/queue/rotational", f"{block}/../queue/rotational")
-    solid = "0" in map(machine.text, places)
-    return f"{mount.kind} (solid state)" if solid else mount.kind
+    files = (f"{block}/queue/rotational", f"{block}/../queue/rotational")
+    is_ssd = "0" in map(machine.text, files)
+    return f"{mount.kind} (SSD)" if is_ssd else mount.kind
 
 
 @check(
     label="Temporary folder",
-    why="Workers, compilers and downloads put their files there.",
+    why="Workers, compilers and downloads store files there.",
     expected="1 GiB or more free.",
     link="https://docs.python.org/3/library/tempfile.html",
     messages=("No usable temporary directory found", "No space left on device"),
@@ -93,45 +81,35 @@ def _temporary_folder(machine: Machine) -> Outcome:
     folder = machine.environment.get("TMPDIR") or "/tmp"
     room = machine.room(folder)
     if room is None:
-        return broken("{folder} is not there.", fix=f"mkdir -p -m 1777 {folder}", folder=folder)
+        fix = f"mkdir -p -m 1777 {folder}"
+        return broken("{folder} does not exist.", fix=fix, folder=folder)
     if not os.access(machine.at(folder), os.W_OK):
-        return broken(
-            "{folder} can't be written.",
-            fix=f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR",
-            folder=folder,
-        )
+        fix = f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
+        return broken("{folder} is not writable.", fix=fix, folder=folder)
     if room.free_bytes < LITTLE_BYTES:
-        return suspect(
-            "{free_bytes:.0f} MiB are free in {folder}.",
-            fix=f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail",
-            free_bytes=room.free_bytes / 2**20,
-            folder=folder,
-        )
-    return fine(
-        "{free_bytes:.1f} GiB are free in {folder}.",
-        free_bytes=room.free_bytes / 2**30,
-        folder=folder,
-    )
+        fix, mib = f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail", room.free_bytes / 2**20
+        return suspect("Only {mib:.0f} MiB are free in {folder}.", fix=fix, mib=mib, folder=folder)
+    gib = room.free_bytes / 2**30
+    return fine("{gib:.1f} GiB are free in {folder}.", gib=gib, folder=folder)
 
 
 @check(
-    label="pip's cache",
-    why="It holds every wheel that was ever downloaded: a torch with CUDA is gigabytes.",
-    expected="Small, or room enough.",
+    label="pip cache",
+    why="It keeps every downloaded wheel; a PyTorch with CUDA takes gigabytes.",
+    expected="Small, or enough free space.",
     link="https://pip.pypa.io/en/stable/topics/caching/",
 )
 def _pip_cache(machine: Machine) -> Outcome:
     folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"
-    size = size_of(machine, folder)
+    size, room = size_of(machine, folder), machine.room(folder)
     if size is None:
-        return fine("None at {folder}.", folder=folder)
-    room = machine.room(folder)
-    sentence = Message("{size:.1f} GiB in {folder}.", size=size / 2**30, folder=folder)
-    purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
+        return fine("There is no {folder}.", folder=folder)
+    usage = Message("{gib:.1f} GiB in {folder}.", gib=size / 2**30, folder=folder)
     if size <= LARGE_CACHE_BYTES:
-        return fine(sentence)
-    scarce = room is not None and room.free_bytes < 5 * LITTLE_BYTES
-    return suspect(sentence, fix=purge) if scarce else fine(sentence, fix=purge)
+        return fine(usage)
+    purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
+    is_scarce = room is not None and room.free_bytes < 5 * LITTLE_BYTES
+    return suspect(usage, fix=purge) if is_scarce else fine(usage, fix=purge)
 
 
 def size_of(machine: Machine, folder: str) -> int | None:

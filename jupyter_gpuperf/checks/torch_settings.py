@@ -1,4 +1,4 @@
-"""Checks of torch's settings in the process: those that slow it down, or were left over from debugging."""
+"""Checks of PyTorch settings that slow it down, or are left from debugging."""
 
 from __future__ import annotations
 
@@ -13,113 +13,108 @@ from jupyter_gpuperf.checks.probes.unset import unset
 
 BACKENDS: Final = "https://pytorch.org/docs/stable/backends.html"
 
-
 _torch_check = partial(importing_check, without_torch, link=BACKENDS)
 
 
-def _switch(name: str) -> Callable[[Machine], bool | Outcome]:
-    """Return a function that returns whether one of torch's settings is on."""
+def _setting(name: str) -> Callable[[Machine], bool | Outcome]:
+    """Return a function that returns whether a PyTorch setting is on."""
 
     def is_on(machine: Machine) -> bool | Outcome:
-        on = torch(machine).get("settings", {}).get(name)
-        return not_known("This torch does not tell.") if on is None else bool(on)
+        is_on = torch(machine).get("settings", {}).get(name)
+        return not_known("This PyTorch does not report it.") if is_on is None else bool(is_on)
 
     return is_on
 
 
 @_torch_check(
-    _switch("cudnn_enabled"),
-    label="cuDNN in use",
+    _setting("cudnn_enabled"),
+    label="cuDNN",
     why="Without cuDNN, convolutions take several times as long. The switch is for debugging.",
     expected="torch.backends.cudnn.enabled is True.",
 )
-def _cudnn_enabled(_: Machine, on: bool) -> Outcome:
-    if on:
+def _cudnn_enabled(_: Machine, is_on: bool) -> Outcome:
+    if is_on:
         return fine("On.")
     return broken(
         "torch.backends.cudnn.enabled is False: convolutions run without cuDNN.",
         fix="torch.backends.cudnn.enabled = True",
-        then="Look for the line that turned it off, often left over from debugging.",
+        then="Find the line that turned it off; it is often left from debugging.",
     )
 
 
 @_torch_check(
-    _switch("cudnn_benchmark"),
-    label="cuDNN's search",
-    why="The search pays off where shapes stay the same; where they change, it is repeated and takes memory.",
-    expected="On for fixed shapes, off for ragged ones.",
+    _setting("cudnn_benchmark"),
+    label="cuDNN autotuning",
+    why="It helps if shapes stay the same. If they change, it repeats its search and uses memory.",
+    expected="On for fixed shapes, off for varying ones.",
     messages=("CUDA out of memory", "more memory than before"),
 )
-def _cudnn_benchmark(_: Machine, on: bool) -> Outcome:
-    if not on:
-        return fine("Off: cuDNN chooses by rule, and memory stays the same.")
+def _cudnn_benchmark(_: Machine, is_on: bool) -> Outcome:
+    if not is_on:
+        return fine("Off: cuDNN chooses by heuristics, and its memory stays constant.")
     return fine(
-        "On: each new input shape is searched anew, and the search takes memory. Right for shapes that never change.",
+        "On: each new shape triggers a search, which takes memory. Good for fixed shapes.",
         fix="torch.backends.cudnn.benchmark = False",
-        then="Measure both: %gpubench cudnn.",
+        then="To compare both, run %gpubench cudnn.",
     )
 
 
 @_torch_check(
-    _switch("deterministic"),
+    _setting("deterministic"),
     label="Deterministic algorithms",
-    why="Results that repeat bit by bit cost speed.",
-    expected="Off, unless runs must repeat.",
+    why="Bitwise reproducible results cost speed.",
+    expected="Off, unless runs must be reproducible.",
     messages=("does not have a deterministic implementation",),
     link="https://pytorch.org/docs/stable/notes/randomness.html",
 )
-def _deterministic(machine: Machine, on: bool) -> Outcome:
-    cudnn = torch(machine).get("settings", {}).get("cudnn_deterministic")
-    if not on and not cudnn:
+def _deterministic(machine: Machine, is_on: bool) -> Outcome:
+    if is_on:
+        setting, off = "torch.use_deterministic_algorithms", "(False)"
+    elif torch(machine).get("settings", {}).get("cudnn_deterministic"):
+        setting, off = "torch.backends.cudnn.deterministic", " = False"
+    else:
         return fine("Off.")
-    which = "torch.use_deterministic_algorithms" if on else "torch.backends.cudnn.deterministic"
     return suspect(
-        "{which} is on: slower algorithms are taken so that runs repeat bit by bit.",
-        fix=f"{which}(False)" if on else f"{which} = False",
-        then="Keep it where runs must repeat.",
-        which=which,
+        "{setting} is on: PyTorch uses slower, reproducible algorithms.",
+        fix=f"{setting}{off}",
+        then="Keep it if runs must be reproducible.",
+        setting=setting,
     )
 
 
 @_torch_check(
-    _switch("cudnn_tf32"),
+    _setting("cudnn_tf32"),
     label="TF32",
-    why="On Ampere and later, TF32 computes float32 convolutions and products on tensor cores.",
+    why="On Ampere and later, TF32 runs float32 convolutions and matrix products on tensor cores.",
     expected="On for convolutions.",
     link="https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices",
 )
-def _tf32(machine: Machine, on: bool) -> Outcome:
+def _tf32(machine: Machine, is_on: bool) -> Outcome:
     if machine.environment.get("NVIDIA_TF32_OVERRIDE") == "0":
-        return suspect(
-            "NVIDIA_TF32_OVERRIDE=0 turns TF32 off for every library.",
-            **unset(machine, "NVIDIA_TF32_OVERRIDE"),
-        )
-    if not on:
-        return suspect(
-            "torch.backends.cudnn.allow_tf32 is False: convolutions in float32 leave the tensor cores idle.",
-            fix="torch.backends.cudnn.allow_tf32 = True",
-        )
+        steps = unset(machine, "NVIDIA_TF32_OVERRIDE")
+        return suspect("NVIDIA_TF32_OVERRIDE=0 turns TF32 off for all libraries.", **steps)
+    if not is_on:
+        found = "cudnn.allow_tf32 is False: float32 convolutions use no tensor cores."
+        return suspect(found, fix="torch.backends.cudnn.allow_tf32 = True")
     if torch(machine).get("settings", {}).get("matmul_tf32"):
         return fine("On for convolutions and matrix products.")
     return fine(
-        "On for convolutions; matrix products in float32 are exact, as torch has it by default.",
+        "On for convolutions, off for float32 matrix products (PyTorch's default).",
         fix='torch.set_float32_matmul_precision("high")',
-        then="On Ampere and later this computes float32 products on tensor cores, with ten bits of mantissa.",
+        then="On Ampere and later, this uses tensor cores, with a 10-bit mantissa.",
     )
 
 
 @_torch_check(
-    _switch("anomaly"),
+    _setting("anomaly"),
     label="Anomaly detection",
-    why="It finds the operation that made a NaN, and slows every step down.",
+    why="It finds the operation that produced a NaN, but slows every step.",
     expected="Off, once the NaN is found.",
     link="https://pytorch.org/docs/stable/autograd.html#anomaly-detection",
     messages=("Anomaly Detection has been enabled",),
 )
-def _anomaly_detection(_: Machine, on: bool) -> Outcome:
-    if not on:
+def _anomaly_detection(_: Machine, is_on: bool) -> Outcome:
+    if not is_on:
         return fine("Off.")
-    return suspect(
-        "Anomaly detection is on: every backward step is checked and remembered.",
-        fix="torch.autograd.set_detect_anomaly(False)",
-    )
+    fix = "torch.autograd.set_detect_anomaly(False)"
+    return suspect("On: PyTorch checks and records every backward step.", fix=fix)

@@ -90,8 +90,8 @@ def settings_of(change: Any) -> Mapping[str, Any]:
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)
     if not isinstance(inner, Mapping) or not inner:
-        hint = 'Give them: gpuperf.apply({"num_workers": 4}, loader=…, step=…).'
-        raise BadRequest("no_settings", "This names no setting of a DataLoader to try.", hint)
+        hint = 'Pass them: gpuperf.apply({"num_workers": 4}, loader=…, step=…).'
+        raise BadRequest("no_settings", "The change contains no DataLoader settings.", hint=hint)
     return inner
 
 
@@ -100,6 +100,6 @@ def _measured(
 ) -> SpeedupView:
     torch = sys.modules.get("torch")
     if torch is None:
-        raise BadRequest("no_torch", "torch is not imported, so there is no loop.", "Import it.")
+        raise BadRequest("no_torch", "torch is not imported.", "Import it first.")
     with session().watching.silent():
         return SpeedupView(measure(torch, *given, **pace))

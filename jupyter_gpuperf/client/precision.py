@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.client.in_process_progress import Cancelled, ReportingView, in_process_job
-from jupyter_gpuperf.client.precision_as_result import kept, parameters_of
+from jupyter_gpuperf.client.precision_as_result import parameters_of, store_profile
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import view_here
@@ -106,16 +106,16 @@ def _run(
     showing = in_process_job(NAME, view, display_result=display_result, cancelled_by=(Cancelled,))
     with showing as job:
         try:
-            found = run_profile(subject, options, source=source, say=job.say)
+            profile = run_profile(subject, options, source=source, progress=job.say)
         except CellFailed as error:
             job.failure = ErrorInfo(**as_it_is(error.__cause__ or error))
             raise _as_the_cell_raised(error, subject.code) from None
-        found.warnings += notes
-        job.finished = kept(found, options)
-        job.final = profile = AmpProfile(found, job.finished.number)
+        profile.warnings += notes
+        job.finished = store_profile(profile, options)
+        job.final = result = AmpProfile(profile, job.finished.number)
     if display_result:
-        show_once.remember(profile)
-    return profile
+        show_once.remember(result)
+    return result
 
 
 def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
@@ -124,7 +124,9 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
         tree = ast.parse(source)
     except SyntaxError:
         shell.showsyntaxerror()
-        raise BadRequest("syntax", "The cell is no valid Python.", "See above.") from None
+        raise BadRequest(
+            "syntax", "The cell is not valid Python.", "See the error above."
+        ) from None
     if not tree.body:
         raise BadRequest("empty_cell", "The cell is empty.", "Write the training step below.")
     notes = warnings_of(tree)
@@ -200,6 +202,9 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
 
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        message = f"%%amp_profile needs torch, which {sys.executable} doesn't have."
-        hint = f"Run: {sys.executable} -m pip install torch, or choose another kernel."
-        raise Unavailable("package_missing", message, hint)
+        raise Unavailable(
+            "package_missing",
+            "%%amp_profile needs torch, which {python} does not have.",
+            "Run {python} -m pip install torch, or choose another kernel.",
+            python=sys.executable,
+        )

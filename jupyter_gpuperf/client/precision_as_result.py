@@ -8,17 +8,17 @@ import msgspec
 
 from jupyter_gpuperf.display.precision_result import NAME, measured
 from jupyter_gpuperf.jobs.run_hooks import Finished, keep_result
-from jupyter_gpuperf.precision.advice import as_part
+from jupyter_gpuperf.measure.statistics import exactly
 from jupyter_gpuperf.precision.options import Options
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 
 
-def kept(found: Profile, options: Options) -> Finished:
+def store_profile(profile: Profile, options: Options) -> Finished:
     """Store a profile among the benchmark results; if that fails, add the warning to the profile, too."""
-    result = msgspec.convert(as_benchmark(found, options), BenchmarkResult)
+    result = msgspec.convert(as_benchmark(profile, options), BenchmarkResult)
     finished = keep_result(result)
-    found.warnings += [each for each in finished.result.warnings if each not in result.warnings]
+    profile.warnings += [each for each in finished.result.warnings if each not in result.warnings]
     return finished
 
 
@@ -28,11 +28,11 @@ def parameters_of(options: Options) -> dict[str, Scalar]:
     return {"modes": ",".join(options.modes), **plain}
 
 
-def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
+def as_benchmark(profile: Profile, options: Options) -> dict[str, Any]:
     """Return a profile in the shape of a benchmark result, for the history and comparisons."""
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
-    for each in measured(found):
+    for each in measured(profile):
         if each.step_seconds is None:
             continue
         name = each.mode.replace("+", "_")
@@ -41,33 +41,32 @@ def as_benchmark(found: Profile, options: Options) -> dict[str, Any]:
         if each.speedup is not None and each.mode != "fp32":
             figures[f"{name}_speedup"] = each.speedup
         if each.peak_allocated_bytes is not None:
-            figures[f"{name}_peak_bytes"] = _exactly(each.peak_allocated_bytes)
+            figures[f"{name}_peak_bytes"] = exactly(each.peak_allocated_bytes)
         if each.compiled is not None:
-            figures[f"{name}_compile_seconds"] = _exactly(each.compiled["compile_seconds"])
+            figures[f"{name}_compile_seconds"] = exactly(each.compiled["compile_seconds"])
     return {
         "benchmark": NAME,
-        "parameters": {**parameters_of(options), "cell": found.cell},
+        "parameters": {**parameters_of(options), "cell": profile.cell},
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
-        "environment": {**found.environment, "recommended": found.recommended},
+        "environment": {**profile.environment, "recommended": profile.recommended},
         "limits": {},
-        "warnings": list(found.warnings),
+        "warnings": profile.warnings,
         "precision": {
-            "sentence": found.sentence,
-            "now": found.same_as_now,
-            "recommended": found.recommended,
-            "modes": [_mode(each) for each in measured(found)],
-            "why_not_more": list(found.why_not_more),
-            "next_steps": list(found.next_steps),
-            "code": found.code,
+            "sentence": profile.sentence,
+            "now": profile.same_as_now,
+            "recommended": profile.recommended,
+            "modes": [_mode(each) for each in measured(profile)],
+            "why_not_more": profile.why_not_more,
+            "next_steps": profile.next_steps,
+            "code": profile.code,
         },
     }
 
 
 def _mode(outcome: ModeOutcome) -> dict[str, Any]:
-    numerics, error = outcome.numerics or {}, outcome.error or {}
-    why = " ".join(filter(None, (error.get("message"), error.get("hint"))))
+    numerics = outcome.numerics or {}
     return {
         "mode": outcome.mode,
         "step_seconds": outcome.step_seconds,
@@ -76,10 +75,6 @@ def _mode(outcome: ModeOutcome) -> dict[str, Any]:
         "compile_seconds": (outcome.compiled or {}).get("compile_seconds"),
         "steps_skipped": outcome.steps_skipped,
         "verdict": numerics.get("verdict"),
-        "numbers": as_part(numerics.get("sentence", "")),
-        "error": why if outcome.step_seconds is None else "",
+        "numbers": numerics.get("sentence", ""),
+        "error": outcome.failure,
     }
-
-
-def _exactly(value: float) -> dict[str, float]:
-    return {"value": float(value), "low": float(value), "high": float(value)}

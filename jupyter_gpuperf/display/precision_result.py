@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from jupyter_gpuperf.display import style
 from jupyter_gpuperf.display.document import (
-    CAREFUL,
     Bar,
     Block,
     Cell,
@@ -26,17 +25,25 @@ from jupyter_gpuperf.display.document import (
 )
 from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
 from jupyter_gpuperf.display.result import DEVICE_NAMES
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import Interval
 
 NAME: Final = "amp_profile"
-HEAD: Final = ("mode", "", "step", "", "speed-up", "", "peak memory", "computed in", "numbers")
-LOOKS: Final[Sequence[str]] = (
-    *("name", "bar", "value", "quiet", "value", "quiet", "value", "sentence", "sentence"),
-)
+COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    Message("mode"): ("name", "bar"),
+    Message("step"): ("value", "quiet"),
+    Message("speed-up"): ("value", "quiet"),
+    Message("peak memory"): ("value",),
+    Message("computed in"): ("sentence",),
+    Message("numbers"): ("sentence",),
+}
+"""Column → the looks of its cells; only the first of them has a head."""
+LOOKS: Final = [look for looks in COLUMNS.values() for look in looks]
+HEAD: Final = [text for name, looks in COLUMNS.items() for text in (name, "")[: len(looks)]]
 CURVE_WIDTH, CURVE_HEIGHT = 320, 72
 STROKES: Final = ("", "6 3", "2 2", "8 2 2 2")
-COMPILED: Final = {"graphs": "graphs", "graph_breaks": "breaks", "recompilations": "recompiled"}
 FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
 
 
@@ -70,7 +77,7 @@ class AmpProfile(DisplayedOnce):
     @property
     def modes(self) -> Mapping[str, dict[str, Any]]:
         """Mode → its figures."""
-        return MappingProxyType({each.mode: each.to_dict() for each in self.found.modes})
+        return MappingProxyType({each.mode: asdict(each) for each in self.found.modes})
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -87,16 +94,17 @@ class AmpProfile(DisplayedOnce):
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, a row per mode, the loss curves, the recommended code, and what limits the gain."""
-        found = self.found
-        yield Heading(found.sentence)
-        yield Table(rows(found), looks=LOOKS, head=HEAD)
-        yield Drawing(_curves(found))
-        yield Items("Why not more", found.why_not_more)
-        if found.code:
-            yield Code(found.code, title="The cell for it:")
-        yield Items("Next", found.next_steps)
-        yield from (Line(CAREFUL + each, "warning") for each in found.warnings)
-        yield Line(_where(found), "quiet")
+        profile = self.found
+        yield Heading(profile.sentence)
+        yield Table(rows(profile), looks=LOOKS, head=HEAD)
+        yield Drawing(_curves(profile))
+        yield Items("Limits", profile.why_not_more)
+        if profile.code:
+            yield Code(profile.code, "The cell for this mode:")
+        yield Items("Next", profile.next_steps)
+        for each in profile.warnings:
+            yield Line(Message("Careful: {warning}", warning=each), "warning")
+        yield Line(_run(profile), "quiet")
 
 
 def rows(profile: Profile) -> list[Sequence[Cell]]:
@@ -112,11 +120,11 @@ def measured(profile: Profile) -> list[ModeOutcome]:
 
 
 def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cell]:
-    name = outcome.mode + (" (now)" if outcome.mode == profile.same_as_now else "")
+    name = outcome.mode
+    if name == profile.same_as_now:
+        name = Message("{mode} (now)", mode=name)
     if outcome.step_seconds is None:
-        error = outcome.error or {}
-        said = " ".join(filter(None, (error.get("message"), error.get("hint"))))
-        return (name, Rest(said or "It was not measured."))
+        return name, Rest(outcome.failure or Message("Not measured."))
     gain = outcome.speedup_over_now or outcome.speedup
     return (
         name,
@@ -132,35 +140,44 @@ def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cel
 def _formats(outcome: ModeOutcome) -> str:
     shares = (outcome.dtypes or {}).get("flop_shares") or {}
     parts = [
-        f"{share:.0%} {FORMATS.get(name, name)}" for name, share in shares.items() if share >= 0.005
+        f"{100 * share:.0f} % {FORMATS.get(name, name)}"
+        for name, share in shares.items()
+        if share >= 0.005
     ]
-    kernels = outcome.kernels or {}
-    if "tensor_core_ratio" in kernels:
-        parts.append(f"kernels of tensor cores {kernels['tensor_core_ratio']:.0%} of the time")
-    if outcome.tensor_active_ratio is not None:
-        parts.append(f"tensor cores at work {outcome.tensor_active_ratio:.0%}")
-    return " · ".join(parts) or MISSING
+    kernels, active = outcome.kernels or {}, outcome.tensor_active_ratio
+    if (ratio := kernels.get("tensor_core_ratio")) is not None:
+        parts.append(Message("tensor-core kernels {percent:.0f} %", percent=100 * ratio))
+    if active is not None:
+        parts.append(Message("tensor cores busy {percent:.0f} %", percent=100 * active))
+    return _listed(parts) or MISSING
 
 
 def _numbers(outcome: ModeOutcome) -> str:
-    parts = [str((outcome.numerics or {}).get("sentence") or "")]
-    if outcome.mode.startswith("fp32") and (outcome.numerics or {}).get("verdict") == "reference":
-        parts = ["the reference"]
-    if outcome.steps_skipped:
-        parts.append(f"{outcome.steps_skipped} steps skipped by the scaler.")
-    if outcome.compiled is not None:
-        parts.append(_compiled_words(outcome.compiled))
+    parts = [(outcome.numerics or {}).get("sentence", "")]
+    if skipped := outcome.steps_skipped:
+        parts.append(
+            Message.counted(
+                "scaler skipped {count} step", "scaler skipped {count} steps", count=skipped
+            )
+        )
+    compiled = outcome.compiled or {}
+    if compiled:
+        parts.append(Message("compiled in {seconds:.1f} s", seconds=compiled["compile_seconds"]))
+    if (count := compiled.get("graphs")) is not None:
+        parts.append(Message.counted("{count} graph", "{count} graphs", count=count))
+    if (count := compiled.get("graph_breaks")) is not None:
+        parts.append(Message.counted("{count} graph break", "{count} graph breaks", count=count))
+    if (count := compiled.get("recompilations")) is not None:
+        parts.append(
+            Message.counted("{count} recompilation", "{count} recompilations", count=count)
+        )
     if outcome.energy_joules is not None:
-        parts.append(f"{outcome.energy_joules['value']:.3g} J a step.")
-    return " ".join(filter(None, parts)) or MISSING
+        parts.append(Message("{joules:.3g} J per step", joules=outcome.energy_joules["value"]))
+    return _listed(parts) or MISSING
 
 
-def _compiled_words(compiled: dict[str, Any]) -> str:
-    said = f"Compiling took {compiled['compile_seconds']:.1f} s"
-    for key, words in COMPILED.items():
-        if compiled.get(key) is not None:
-            said += f", {words} {compiled[key]}"
-    return f"{said}."
+def _listed(parts: Iterable[str]) -> str:
+    return Message("{parts}", parts=[*filter(None, parts)])
 
 
 def _curves(profile: Profile) -> str:
@@ -186,11 +203,15 @@ def _curves(profile: Profile) -> str:
             f'<svg width="28" height="8" aria-hidden="true"><line x1="0" y1="4" x2="28" y2="4" '
             f'stroke="currentColor" stroke-width="1.5" stroke-dasharray="{dash}"/></svg> {html.escape(mode)}'
         )
-    label = f"Loss over {len(curves[0][1])} steps, from {high:.4g} to {low:.4g}"
+    steps = len(curves[0][1])
+    title = Message(
+        "Loss over {steps} steps, {low:.4g} to {high:.4g}", steps=steps, low=low, high=high
+    )
+    label = html.escape(translated(title))
     return (
         f'<figure style="margin:4px 0"><svg width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" role="img" '
-        f'aria-label="{html.escape(label)}">{"".join(lines)}</svg>'
-        f"<figcaption {style.QUIET}>{html.escape(label)}: {' · '.join(legend)}</figcaption></figure>"
+        f'aria-label="{label}">{"".join(lines)}</svg>'
+        f"<figcaption {style.QUIET}>{label}: {' · '.join(legend)}</figcaption></figure>"
     )
 
 
@@ -203,13 +224,13 @@ def _points(losses: Sequence[float], low: float, span: float) -> str:
     )
 
 
-def _where(profile: Profile) -> str:
+def _run(profile: Profile) -> str:
     environment = profile.environment
     device = next((str(environment[name]) for name in DEVICE_NAMES if environment.get(name)), "")
     parts = [device, f"torch {environment.get('torch', '')}"]
     if profile.steps_per_run > 1:
-        parts.append(f"{profile.steps_per_run} steps a run")
+        parts.append(Message("{steps} steps per run", steps=profile.steps_per_run))
     if profile.numerics_steps:
-        parts.append(f"losses over {profile.numerics_steps} steps")
-    parts.append(f"profiled in {profile.seconds:.0f} s")
-    return " · ".join(filter(None, parts))
+        parts.append(Message("losses over {steps} steps", steps=profile.numerics_steps))
+    parts.append(Message("profiled in {seconds:.0f} s", seconds=profile.seconds))
+    return _listed(parts)

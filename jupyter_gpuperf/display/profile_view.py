@@ -15,6 +15,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops import Watching
 from jupyter_gpuperf.loops.explaining import Explanation, Share
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
+from jupyter_gpuperf.messages import Message
 
 LONGEST_NAME = 70
 
@@ -29,9 +30,11 @@ def arm(watching: Watching, steps: int) -> None:
     """
     torch = sys.modules.get("torch")
     if not watching.patch.applied or torch is None:
-        message = "No torch loop is watched, so there is none to look into."
-        hint = "Run %gpuwatch on, import torch, then ask again."
-        raise BadRequest("nothing_watched", message, hint)
+        raise BadRequest(
+            "nothing_watched",
+            "No torch loop is watched, so there are no steps to profile.",
+            "Run %gpuwatch on and import torch, then try again.",
+        )
 
     def finish() -> None:
         watching.patch.around = None
@@ -39,9 +42,9 @@ def arm(watching: Watching, steps: int) -> None:
     watching.patch.around = ProfileWindow(torch, steps, _show, finish).draw
 
 
-def _show(found: Explanation | None, why: str) -> None:
-    refused = Sentence(f"The steps could not be profiled: {why}.")
-    display(refused if found is None else ProfileView(found))
+def _show(explanation: Explanation | None, reason: str) -> None:
+    failure = Message("The steps could not be profiled: {reason}.", reason=reason)
+    display(Sentence(failure) if explanation is None else ProfileView(explanation))
 
 
 class ProfileView(Displayed):
@@ -62,25 +65,37 @@ class ProfileView(Displayed):
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Return the rows: label, share of a step, and details."""
-        data = self.data
-        plain = data.plain_step_seconds
-        slower = "" if plain is None else f"{_time(plain)} without the profiler"
-        rows = [
-            ("step, profiled", _time(data.step_seconds), slower),
-            ("wait for data", self._of_step(data.wait_seconds), "host, in next()"),
+        data, plain = self.data, ""
+        if data.plain_step_seconds is not None:
+            plain = Message("{time} without profiler", time=_time(data.plain_step_seconds))
+        rows: list[tuple[str, str, str]] = [
+            (Message("step, profiled"), _time(data.step_seconds), plain),
+            (
+                Message("wait for data"),
+                self._of_step(data.wait_seconds),
+                Message("host, in next()"),
+            ),
         ]
         if data.busy_seconds is not None:
-            rows.append(("GPU busy", self._of_step(data.busy_seconds), self._kernels()))
-            in_next = self._of_step(data.idle_in_next_seconds or 0.0)
-            elsewhere = self._of_step(data.idle_elsewhere_seconds or 0.0)
-            gaps = f"{data.gaps_per_step:.0f} gaps a step: launches, synchronisation, Python"
-            rows.append(("GPU idle, waiting for data", in_next, ""))
-            rows.append(("GPU idle otherwise", elsewhere, gaps))
+            in_next, elsewhere = (
+                data.idle_in_next_seconds or 0.0,
+                data.idle_elsewhere_seconds or 0.0,
+            )
+            gaps = Message(
+                "{count:.0f} gaps per step: launches, synchronization, Python",
+                count=data.gaps_per_step,
+            )
+            rows += [
+                (Message("GPU busy"), self._of_step(data.busy_seconds), self._kernels()),
+                (Message("GPU idle, waiting for data"), self._of_step(in_next), ""),
+                (Message("GPU idle otherwise"), self._of_step(elsewhere), gaps),
+            ]
+        operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (
-            ("copy", data.copies),
-            ("host waits in", data.syncs),
-            ("kernel", data.kernels),
-            ("operation", data.operations if data.busy_seconds is None else data.operations[:3]),
+            (Message("copy"), data.copies),
+            (Message("host waits in"), data.syncs),
+            (Message("GPU kernel"), data.kernels),
+            (Message("operation"), operations),
         ):
             rows += [self._row(title, each) for each in shares]
         return rows
@@ -88,20 +103,21 @@ class ProfileView(Displayed):
     def blocks(self) -> Iterator[Block]:
         """Yield a row per share of a step, and the caveats."""
         yield Table(self.rows(), looks=("name", "value", "quiet"))
-        yield Line(
-            f"{self.data.steps} steps; profiling took {_time(self.data.cost_seconds)} altogether; its trace is deleted.",
-            "quiet",
-        )
-        yield Line("The profiler slows the host, so gaps are longer here than without it.", "quiet")
+        steps, cost = self.data.steps, _time(self.data.cost_seconds)
+        note = Message("{steps} steps profiled in {time}; trace deleted.", steps=steps, time=cost)
+        yield Line(note, "quiet")
+        yield Line("The profiler slows the host, which lengthens the gaps.", "quiet")
 
     def _row(self, title: str, share: Share) -> tuple[str, str, str]:
         name = share.name[:LONGEST_NAME]
         return title, self._of_step(share.seconds_per_step), f"{name} × {share.per_step:.3g}"
 
     def _kernels(self) -> str:
-        mean = self.data.kernel_seconds
-        each = "" if mean is None else f", {_time(mean)} each"
-        return f"{self.data.kernels_per_step:.0f} kernels a step{each}"
+        count, mean_seconds = self.data.kernels_per_step, self.data.kernel_seconds
+        if mean_seconds is None:
+            return Message("no GPU kernels")
+        mean = _time(mean_seconds)
+        return Message("{count:.0f} GPU kernels per step, {mean} each", count=count, mean=mean)
 
     def _of_step(self, seconds: float) -> str:
         return f"{_time(seconds)} · {100 * seconds / self.data.step_seconds:.0f} %"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from jupyter_gpuperf.ab_tests.ab_test import ABTestResult
 from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
 from jupyter_gpuperf.display.numbers import interval_words, quantity_words
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import Interval
 
 
@@ -43,25 +44,39 @@ class SpeedupView(Displayed):
 
     def blocks(self) -> Iterator[Block]:
         """Yield the result in words: the speed-up first, then the details."""
-        data, steps = self.data, self.data.steps_per_block
-        value, span = interval_words(Interval(**data.speedup), "")
-        yield Heading(f"{value}× {span}  with {data.what}: {self.verdict()}")
-        yield Line(f"a step {_words(data.before)} → {_words(data.after)}", "quiet")
-        rounds, cost = len(data.samples["before"]), quantity_words(data.cost_seconds, "seconds")
-        blocks = f"{rounds} rounds of {steps['before']} and {steps['after']} steps"
-        yield Line(f"{blocks}, {cost}", "quiet")
-        yield Line(f"put back to the bit: {', '.join(data.restored)}", "quiet")
+        data = self.data
+        value, interval = interval_words(Interval(**data.speedup), "×")
+        yield Heading(
+            Message(
+                "{speedup} {interval} with {change}: {verdict}",
+                speedup=value,
+                interval=interval,
+                change=data.what,
+                verdict=self.verdict(),
+            )
+        )
+        before, after = (
+            " ".join(interval_words(Interval(**each), "seconds"))
+            for each in (data.before, data.after)
+        )
+        yield Line(Message("{before} → {after} per step", before=before, after=after), "quiet")
+        yield Line(
+            Message(
+                "{rounds} rounds of {before} and {after} steps in {duration}",
+                rounds=len(data.samples["before"]),
+                **data.steps_per_block,
+                duration=quantity_words(data.cost_seconds, "seconds"),
+            ),
+            "quiet",
+        )
+        yield Line(Message("Restored bit for bit: {objects}.", objects=data.restored), "quiet")
         if data.doubt:
             yield Line(data.doubt, "quiet")
 
     def verdict(self) -> str:
         """Return the conclusion that the interval supports."""
         if self.data.speedup["low"] > 1:
-            return "faster here"
+            return Message("faster")
         if self.data.speedup["high"] < 1:
-            return "slower here"
-        return "no difference that these steps show"
-
-
-def _words(interval: Mapping[str, float]) -> str:
-    return " ".join(interval_words(Interval(**interval), "seconds"))
+            return Message("slower")
+        return Message("no measurable difference")

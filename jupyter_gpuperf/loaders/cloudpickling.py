@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.messages import Message
 
 MOST_BYTES: Final = 200 * 10**6
 """Most bytes to send: each worker reads them all at each start."""
@@ -29,8 +28,10 @@ class ByValue:
         return self.loads, (self.content,)
 
 
-def cloudpickled(value: Any, what: str) -> Any:
-    """Return a substitute for ``value`` that workers can unpickle wherever it is defined; ``None`` for ``None``.
+def cloudpickled(value: Any, argument: str) -> Any:
+    """Return a substitute for a DataLoader argument that workers can unpickle wherever it is defined.
+
+    ``None`` stays ``None``.
 
     Raises
     ------
@@ -46,44 +47,43 @@ def cloudpickled(value: Any, what: str) -> Any:
     if pickler is pickle and str(module) == "__main__":
         raise Unavailable(
             "cloudpickle_missing",
-            "The {what} is defined in the notebook: workers that are not forked can't have it.",
-            "Install cloudpickle, or move the class into a module.",
-            what=what,
+            "The {argument} is defined in the notebook, where only forked workers find it.",
+            "Install cloudpickle, or move the definition into a module.",
+            argument=argument,
         )
     size = pickled_bytes(value)
     if size is not None and size > MOST_BYTES:
         raise BadRequest(
             "too_large_to_send",
-            "Pickled, the {what} takes more than {most_bytes:.0f} MB: every worker that is "
-            "not forked would read all of it at each start.",
-            "Open its files in the worker, at the first item, or keep the data in a file.",
-            what=what,
-            most_bytes=MOST_BYTES / 1000000.0,
+            "The {argument} pickles to over {limit:.0f} MB, too much to send to each worker.",
+            "Keep the data in files, and open them in the worker at the first item.",
+            argument=argument,
+            limit=MOST_BYTES / 1e6,
         )
     try:
         content: bytes = pickler.dumps(value)
     except Exception as error:  # the user's own code
-        message = Message(
-            "The {what} can't be sent to a worker: {name}: {error}",
-            what=what,
-            name=type(error).__name__,
+        raise BadRequest(
+            "can_not_be_pickled",
+            "The {argument} can't be sent to a worker: {type}: {error}",
+            "Open files, locks and connections in the worker, at the first item.",
+            argument=argument,
+            type=type(error).__name__,
             error=error,
-        )
-        hint = "Open files, locks and connections in the worker, at the first item."
-        raise BadRequest("can_not_be_pickled", message, hint) from error
+        ) from error
     return ByValue(content, pickler.loads)
 
 
 def pickled_bytes(value: object) -> int | None:
     """Return the bytes of a pickled dataset, at most ``MOST_BYTES + 1``; ``None`` when it can't be pickled."""
-    counted = _Count()
+    counter = _ByteCounter()
     try:
-        _pickler().Pickler(counted, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+        _pickler().Pickler(counter, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
     except _TooMuch:
         return MOST_BYTES + 1
     except Exception:  # the user's own code  # noqa: BLE001
         return None
-    return counted.size_bytes
+    return counter.size_bytes
 
 
 def _pickler() -> Any:
@@ -98,7 +98,7 @@ class _TooMuch(Exception):
     """The size exceeds the limit; counting further is useless."""
 
 
-class _Count:
+class _ByteCounter:
     """A file object that counts the bytes and discards them."""
 
     size_bytes = 0

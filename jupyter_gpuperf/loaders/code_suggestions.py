@@ -16,7 +16,7 @@ FIRST_WORKERS: Final = 4
 WATCH: Final = """\
 import jupyter_gpuperf as gpuperf
 
-# Then run the loop: the step clock tells what it waits for.
+# Then run the loop: the step clock reports what it waits for.
 loader = gpuperf.watch(loader)
 """
 
@@ -47,10 +47,10 @@ batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memo
 
 def more_workers(loader: Any, cores_limit: float | None) -> str:
     """Return code for the loader with more workers, as many as the machine's cores allow."""
-    wanted = max(FIRST_WORKERS, 2 * loader.num_workers)
+    workers = max(FIRST_WORKERS, 2 * loader.num_workers)
     if cores_limit is not None:
-        wanted = max(1, min(wanted, int(cores_limit) - 1))
-    return loader_code(loader, num_workers=wanted, pin_memory=True, persistent_workers=True)
+        workers = max(1, min(workers, int(cores_limit) - 1))
+    return loader_code(loader, num_workers=workers, pin_memory=True, persistent_workers=True)
 
 
 def loader_code(loader: Any, **changes: int | bool) -> str:
@@ -61,8 +61,8 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
     given = [f"{name}={value}" for name, value in settings.items()]
     if loader.arguments is not None and not loader.arguments:
         return (
-            "# This loader can't be built anew from its settings. Give it where it is made,\n"
-            f"# before anything wraps or prepares it: {', '.join(given)}\n"
+            "# This loader can't be rebuilt from its settings. Set them where it is created,\n"
+            f"# before anything wraps it: {', '.join(given)}\n"
         )
     # The step clock may report the dataset's type, which starts with a capital unlike a variable.
     named = loader.arguments or (loader.loader.isidentifier() and loader.loader[0].islower())
@@ -71,7 +71,7 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
         arguments = list(loader.arguments)
     else:
         note = (
-            "# For a map-style data set. A stream takes no sampler; your own batch_sampler goes in the place of\n"
+            "# For a map-style dataset. A stream takes no sampler; your own batch_sampler replaces\n"
             "# batch_size, sampler and drop_last.\n"
         )
         arguments = [

@@ -14,6 +14,7 @@ from typing import Any, Final
 from jupyter_gpuperf.loaders.randomness import random_state_kept
 from jupyter_gpuperf.loaders.samplers import copied, nested
 from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
+from jupyter_gpuperf.messages import Message
 
 BY_IDENTITY: Final[Any] = object.__eq__
 MOST_INDICES: Final = 1000
@@ -31,40 +32,38 @@ def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool =
         Whether to draw and compare indices.
     """
     if type(made) is not type(own):
-        return f"its class would be {type(made).__name__}"
-    missed = [
-        name
-        for name in ("num_workers", "pin_memory", *(WORKERS_ALONE if made.num_workers else ()))
-        if name in SETTINGS and changes.get(name) not in (None, getattr(made, name))
-    ]
-    if missed:
-        return f"its {missed[0]} would be {getattr(made, missed[0])}"
+        return Message("its class would be {type}", type=type(made).__name__)
+    for name in SETTINGS:
+        value, applies = getattr(made, name), made.num_workers or name not in WORKERS_ALONE
+        if applies and changes.get(name) not in (None, value):
+            return Message("its {name} would be {value}", name=name, value=value)
     rebatched = not BATCHING.isdisjoint(changes)
     skipped = {*changes, *(BATCHING if rebatched else ())}
     if not own.num_workers or not made.num_workers:
         skipped.update(WORKERS_ALONE)
     for name in {**vars(own), **vars(made), "multiprocessing_context": None}:
         if not name.startswith("_") and name not in skipped and not _same_part(own, made, name):
-            return f"its {name} would differ"
-    if not rebatched and length_of(own) != length_of(made):
-        return f"its length would be {length_of(made)}, not {length_of(own)}"
-    other_indices = draws and same_indices(own, made) is False
-    return "its indices would differ" if other_indices else ""
+            return Message("its {name} would differ", name=name)
+    new, old = length_of(made), length_of(own)
+    if not rebatched and new != old:
+        return Message("its length would be {new}, not {old}", new=new, old=old)
+    is_same = not draws or same_indices(own, made) is not False
+    return "" if is_same else Message("its indices would differ")
 
 
 def _same_part(own: Any, made: Any, name: str) -> bool:
-    mine, other = getattr(own, name, None), getattr(made, name, None)
-    if hasattr(mine, "__next__") and hasattr(other, "__next__"):
+    old, new = getattr(own, name, None), getattr(made, name, None)
+    if hasattr(old, "__next__") and hasattr(new, "__next__"):
         return True  # an iterator's position is not part of a loader
-    return alike(mine, other, frozenset({id(own)}))  # bound methods of the loader compare equal
+    return alike(old, new, frozenset({id(own)}))  # bound methods of the loader compare equal
 
 
 def same_indices(own: Any, made: Any) -> bool | None:
     """Return whether both draw the same indices from the same random state; ``None`` when none can be drawn."""
-    mine, other = own._index_sampler, made._index_sampler
-    if mine is other:
+    samplers = own._index_sampler, made._index_sampler
+    if samplers[0] is samplers[1]:
         return True
-    if not all(is_torchs(each) for holder in (mine, other) for each in nested(holder)):
+    if not all(is_torchs(each) for sampler in samplers for each in nested(sampler)):
         return None
     drawn = []
     for loader in (own, made):

@@ -38,11 +38,12 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
     if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
         return None, given
-    message = Message(
-        "A {name} is neither a torch DataLoader nor a data set.", name=type(given).__name__
+    raise BadRequest(
+        "not_a_loader",
+        "A {type} is neither a torch DataLoader nor a dataset.",
+        "Pass a DataLoader, or a dataset with __getitem__ and __len__.",
+        type=type(given).__name__,
     )
-    hint = "Name a DataLoader of this notebook, or a data set with __getitem__ and __len__."
-    raise BadRequest("not_a_loader", message, hint)
 
 
 def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,14 +94,14 @@ def loader_like(
     """
     from torch.utils.data import DataLoader
 
-    found = endless_arguments(*loader_and_data(subject), settings["batch_size"])
-    found |= {
+    arguments = endless_arguments(*loader_and_data(subject), settings["batch_size"])
+    arguments |= {
         "num_workers": settings["workers"],
         "prefetch_factor": settings["prefetch_factor"],
         "pin_memory": settings["pin_memory"],
-        "timeout": found.get("timeout") or hang_seconds,
+        "timeout": arguments.get("timeout") or hang_seconds,
     }
-    return DataLoader(**fitting(found))
+    return DataLoader(**fitting(arguments))
 
 
 def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]:
@@ -114,22 +115,22 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
     from torch.utils.data import BatchSampler, IterableDataset, RandomSampler
 
     batches = None if own is None else rebatched(own, batch_size)
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         name: value for name in KEPT if (value := getattr(own, name, None)) not in (None, "")
     }
     generators = Generators()
-    found |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
+    arguments |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
     if isinstance(dataset, IterableDataset):
         drops = bool(batch_size) and getattr(own, "drop_last", False)
-        return found | {"batch_size": batch_size or None, "drop_last": drops}
+        return arguments | {"batch_size": batch_size or None, "drop_last": drops}
     if own is None:
         batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
     elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
         sampler = Again(copied(own.sampler, dataset, generators))
-        return found | {"sampler": sampler, "batch_size": None}
+        return arguments | {"sampler": sampler, "batch_size": None}
     else:
         batches = copied(batches, dataset, generators)
-    return found | {"batch_sampler": Again(batches)}
+    return arguments | {"batch_sampler": Again(batches)}
 
 
 def rebatched(loader: Any, batch_size: int) -> Any:
@@ -146,12 +147,12 @@ def rebatched(loader: Any, batch_size: int) -> Any:
     if batch_size == batch_size_of(loader):
         return own
     if type(own) is not BatchSampler:
-        decides = "data set" if own is None else type(own).__name__
-        message = Message(
-            "This loader's {decides} decides the size of its batches.", decides=decides
+        raise BadRequest(
+            "batch_size_is_fixed",
+            "This loader's {owner} sets the batch size.",
+            "Omit --batch-size, or create a loader with the other size.",
+            owner=Message("dataset") if own is None else type(own).__name__,
         )
-        hint = "Leave --batch-size out, or make a loader with the other size."
-        raise BadRequest("batch_size_is_fixed", message, hint)
     return BatchSampler(own.sampler, batch_size, own.drop_last)
 
 

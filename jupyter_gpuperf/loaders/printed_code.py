@@ -55,9 +55,13 @@ def code_of(
     except BadRequest as error:
         return refusal(error.message, setting)
     if same_indices(own, made) is None:
-        writer.notes.append("Its order was compared by its parts: only torch's samplers are drawn.")
+        writer.notes.append(
+            "Its order was compared by its parts: only torch's samplers are drawn from."
+        )
     if hasattr(own, "state_dict"):
-        writer.notes.append("It begins anew: load_state_dict() takes over where yours stands.")
+        writer.notes.append(
+            "It starts from the beginning: load_state_dict() restores your position."
+        )
     return "\n".join([*(f"# {each}" for each in writer.notes), f"{name} = {writer.text}"])
 
 
@@ -90,7 +94,8 @@ def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: boo
 def refusal(reason: str, setting: Setting) -> str:
     """Return comments that replace a line, with the reason and the settings to use."""
     given = [f"{name}={value!r}" for name, value in fitting(setting.arguments()).items()]
-    return f"# {' '.join(reason.split())}\n# Give it where it is made, before anything wraps or prepares it: {', '.join(given)}"
+    where = "Set them where the loader is created, before anything wraps it"
+    return f"# {' '.join(reason.split())}\n# {where}: {', '.join(given)}"
 
 
 class _Writer:
@@ -152,23 +157,21 @@ class _Writer:
     def _reference(self, attribute: str, value: Any) -> str:
         if isinstance(value, PLAIN):
             return repr(value)
-        if found := self._named(value):
-            return found
+        if name := self._named(value):
+            return name
         is_plain = isinstance(value, (list, tuple)) and all(
             isinstance(each, PLAIN) for each in value
         )
         if is_plain and len(value) <= SHORT:
             return repr(value)
         kind = "lambda" if getattr(value, "__name__", "") == "<lambda>" else type(value).__name__
-        self.notes.append(
-            f"{attribute}: a {kind} without a name of its own, taken from {self._name}."
-        )
+        self.notes.append(f"{attribute}: an unnamed {kind}, taken from {self._name}.")
         return f"{self._name}.{attribute}"
 
     def _named(self, value: Any) -> str | None:
         """Return the name of the variable that holds a value; ``None`` without one."""
-        found = (name for name, each in self._names.items() if each is value)
-        return next((each for each in found if not each.startswith("_")), None)
+        names = (name for name, each in self._names.items() if each is value)
+        return next((name for name in names if not name.startswith("_")), None)
 
 
 def _value(expression: str, scope: dict[str, Any]) -> Any:

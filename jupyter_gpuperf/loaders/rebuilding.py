@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
@@ -31,13 +30,13 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown or not settings:
-        message = (
-            Message("{unknown!r} can't be tried.", unknown=unknown[0])
-            if unknown
-            else "There is no setting to try."
+        raise BadRequest(
+            "unknown_setting",
+            "{names!r} can't be changed." if unknown else "There is no setting to try.",
+            "Choose from {settings}.",
+            names=unknown,
+            settings=SETTINGS,
         )
-        hint = Message("Give some of {settings}.", settings=", ".join(SETTINGS))
-        raise BadRequest("unknown_setting", message, hint)
     kind = type(loader)
     return rebuilt(loader, settings, lambda dataset, **others: kind(dataset, **others))
 
@@ -63,7 +62,7 @@ def rebuilt(
 
     kind = type(loader)
     if DataLoader not in kind.__mro__:  # Accelerate's loaders claim to be one
-        raise _not_rebuildable(loader, "it is no DataLoader itself")
+        raise _not_rebuildable(loader, Message("it is not a DataLoader itself"))
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
     taken = {name: merged[name] for name in merged if name in known or name == "dataset"}
     tries = [arguments := fitting(taken)]
@@ -72,11 +71,13 @@ def rebuilt(
     reason = ""
     for each in tries:
         try:
-            with _quiet(), random_state_kept():
+            with warnings.catch_warnings(), random_state_kept():
+                # Ignore torch's warnings about the number of workers and about pinning; we measure.
+                warnings.simplefilter("ignore", UserWarning)
                 made = make(**each)
             reason = difference(loader, made, changes, draws=draws)
         except Exception as error:  # the class's own code  # noqa: BLE001
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}".rstrip(".")
         if not reason:
             return made
     raise _not_rebuildable(loader, reason)
@@ -85,10 +86,10 @@ def rebuilt(
 def _not_rebuildable(loader: Any, reason: str) -> BadRequest:
     return BadRequest(
         "not_rebuildable",
-        "A {name} can't be built anew from its settings: {value}.",
-        "Set them where the loader is made, before anything wraps or prepares it.",
-        name=type(loader).__name__,
-        value=reason.rstrip("."),
+        "A {type} can't be rebuilt from its settings: {reason}.",
+        "Set them where the loader is created, before anything wraps it.",
+        type=type(loader).__name__,
+        reason=reason,
     )
 
 
@@ -98,7 +99,7 @@ def arguments_of(loader: Any) -> dict[str, Any]:
 
     parameters = parameters_of(type(loader))
     torchs = inspect.signature(DataLoader).parameters
-    found = {"dataset": loader.dataset, **_sampling(loader)}
+    arguments = {"dataset": loader.dataset, **_sampling(loader)}
     for name in (*KEPT, *SETTINGS, *(each for each in parameters if each not in torchs)):
         if name not in parameters or not hasattr(loader, name):
             continue
@@ -108,8 +109,8 @@ def arguments_of(loader: Any) -> dict[str, Any]:
         is_torchs = str(getattr(value, "__module__", "")).startswith("torch.utils.data._utils")
         is_own = getattr(value, "__self__", None) is loader
         if value is not None and not (is_default or is_torchs or is_own):
-            found[name] = value
-    return found
+            arguments[name] = value
+    return arguments
 
 
 def _sampling(loader: Any) -> dict[str, Any]:
@@ -119,29 +120,22 @@ def _sampling(loader: Any) -> dict[str, Any]:
     size, batches = loader.batch_size, loader.batch_sampler
     if size is None and batches is not None:
         return {"batch_sampler": batches}
-    found = {"batch_size": size}
+    arguments = {"batch_size": size}
     if not isinstance(loader.dataset, IterableDataset):  # a stream's sampler is torch's own
-        found["sampler"] = loader.sampler
-    return found | ({"drop_last": True} if loader.drop_last else {})
+        arguments["sampler"] = loader.sampler
+    return arguments | ({"drop_last": True} if loader.drop_last else {})
 
 
 def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
     """Return the parameters of a loader class, including those of its bases as far as it passes keywords on."""
-    found: dict[str, inspect.Parameter] = {}
+    parameters: dict[str, inspect.Parameter] = {}
     for each in kind.__mro__:
         if "__init__" not in vars(each):
             continue
         own = dict(inspect.signature(vars(each)["__init__"]).parameters)
-        found = {**own, **found}
+        parameters = {**own, **parameters}
         if not any(one.kind is one.VAR_KEYWORD for one in own.values()):
             break
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {name: each for name, each in found.items() if each.kind in named and name != "self"}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Ignore torch's warnings about the number of workers and about pinning; we measure.
-        warnings.simplefilter("ignore", UserWarning)
-        yield
+    parameters.pop("self", None)
+    return {name: each for name, each in parameters.items() if each.kind in named}

@@ -69,9 +69,9 @@ def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> 
         *_, own = nested(sampler)  # the user's own is the innermost
         raise BadRequest(
             "sampler_not_copied",
-            "Its {name} can't be copied ({error}), and your own is never drawn from.",
-            "Make what can't be copied in the sampler's __iter__, not in its __init__.",
-            name=type(own).__name__,
+            "The {type} can't be copied ({error}), and the original must not advance.",
+            "Create what can't be copied in the sampler's __iter__, not in __init__.",
+            type=type(own).__name__,
             error=error,
         ) from error
 

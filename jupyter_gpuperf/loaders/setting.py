@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jupyter_gpuperf.messages import Message
+
 SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
 """Settings that may be changed: none of them changes which batches the model sees."""
 WORKERS_ALONE: Final = (
@@ -80,17 +82,20 @@ class Setting:
         }
 
     def words(self) -> str:
-        """Return the setting as text: ``4 workers · prefetch 3 · pinned``."""
-        count = self.num_workers
+        """Return the setting as text: ``4 workers, prefetch 3, pinned``."""
+        count, prefetch = self.num_workers, self.prefetch_factor
+        workers = Message("no workers")
+        if count:
+            workers = Message.counted("{count} worker", "{count} workers", count=count)
         parts = {
-            f"{count} worker{'s' if count > 1 else ''}" if count else "no workers": True,
-            f"prefetch {self.prefetch_factor}": count and self.prefetch_factor != 2,
-            "pinned": self.pin_memory,
-            "persistent": self.persistent_workers,
-            "in any order": not self.in_order,
+            workers: True,
+            Message("prefetch {count}", count=prefetch): count and prefetch != 2,
+            Message("pinned"): self.pin_memory,
+            Message("persistent"): self.persistent_workers,
+            Message("in any order"): not self.in_order,
             self.start_method: self.start_method,
         }
-        return " · ".join(words for words, holds in parts.items() if words and holds)
+        return Message("{parts}", parts=[text for text, applies in parts.items() if applies])
 
 
 def common_recipe(cpus: int, *, start_method: str | None = None) -> Setting:

@@ -103,8 +103,8 @@ class Subject:
         """How many workers a stream has work for; ``None`` when it does not report that, or is no stream."""
         if not self.is_stream:
             return None
-        found = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
-        return next((each for each in found if isinstance(each, int) and each > 0), None)
+        counts = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
+        return next((each for each in counts if isinstance(each, int) and each > 0), None)
 
     def code(self, setting: Setting) -> str:
         """Return the code that creates the user's loader with this setting, or comments that say why there is none."""
@@ -141,9 +141,9 @@ class Subject:
             own_init = options.get("worker_init_fn")
             method = setting.start_method or default_start_method()
             if method != "fork":
-                data = cloudpickled(self.dataset, "data set")
+                data = cloudpickled(self.dataset, "dataset")
                 options["dataset"] = of_kind(data, is_stream=self.is_stream)
-                options["collate_fn"] = cloudpickled(self.collate_function(), "collate function")
+                options["collate_fn"] = cloudpickled(self.collate_function(), "collate_fn")
                 own_init = cloudpickled(own_init, "worker_init_fn")
             options |= {
                 "multiprocessing_context": noting_context(method, processes),
@@ -165,8 +165,8 @@ class Subject:
         """Return the function that collates items into a batch."""
         from torch.utils.data import default_collate
 
-        found: Callable[[Any], Any] = self._arguments.get("collate_fn", default_collate)
-        return found
+        collate: Callable[[Any], Any] = self._arguments.get("collate_fn", default_collate)
+        return collate
 
 
 @dataclass

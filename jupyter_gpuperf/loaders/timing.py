@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +17,9 @@ from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
-    import torch
+    from torch.utils.data import DataLoader
 
+Progress = Callable[[float, str], object]
 NOTHING: Final = object()
 STARTS: Final = 4
 """How many times the workers are started to time the start."""
@@ -27,9 +28,9 @@ BLOCK_SECONDS: Final = 0.1
 
 
 def measure_loader(
-    loader: torch.utils.data.DataLoader[Any],
+    loader: DataLoader[Any],
     parameters: Mapping[str, Any],
-    progress: Callable[[float, str], object],
+    progress: Progress,
     warn: Callable[[str], object],
     *,
     things: str,
@@ -70,10 +71,8 @@ def measure_loader(
     }
 
 
-def _start_seconds(
-    loader: torch.utils.data.DataLoader[Any], progress: Callable[[float, str], object], number: int
-) -> float:
-    progress(0.05 + 0.05 * number / STARTS, "Timing the start of the workers")
+def _start_seconds(loader: DataLoader[Any], progress: Progress, number: int) -> float:
+    progress(0.05 + 0.05 * number / STARTS, "Timing the start-up of the workers")
     began = time.perf_counter()
     batches = iter(loader)  # keep a reference: the workers must end after the time is taken
     if next(batches, NOTHING) is NOTHING:
@@ -82,9 +81,7 @@ def _start_seconds(
 
 
 def _time_blocks(
-    loader: torch.utils.data.DataLoader[Any],
-    parameters: Mapping[str, Any],
-    progress: Callable[[float, str], object],
+    loader: DataLoader[Any], parameters: Mapping[str, Any], progress: Progress
 ) -> StopRule:
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
     batches = Batches(loader, prefetched=1 + workers * prefetch)
@@ -95,13 +92,12 @@ def _time_blocks(
         limit_seconds=parameters["time_limit_seconds"],
         interval_of=mean_interval,
     )
-    rule.run(
-        lambda: batches.seconds_each(block_batches),
-        lambda ratio, blocks: progress(
-            0.1 + 0.9 * ratio,
-            Message("{blocks:.1f} ms a batch so far", blocks=1000 * sum(blocks) / len(blocks)),
-        ),
-    )
+
+    def report(ratio: float, blocks: Sequence[float]) -> None:
+        mean_ms = 1000 * sum(blocks) / len(blocks)
+        progress(0.1 + 0.9 * ratio, Message("{ms:.1f} ms per batch so far", ms=mean_ms))
+
+    rule.run(lambda: batches.seconds_each(block_batches), report)
     return rule
 
 
@@ -146,7 +142,7 @@ class Batches:
         Seconds until the first batch at the last start.
     """
 
-    loader: torch.utils.data.DataLoader[Any]
+    loader: DataLoader[Any]
     prefetched: int
     take: ToDevice | None = None
     begun: Callable[[Any], object] = lambda iterator: None
@@ -218,7 +214,7 @@ def too_short(needed: int) -> BadRequest:
     """Return the refusal for data that ends before ``needed`` batches."""
     return BadRequest(
         "data_too_short",
-        "The data ends before {needed} batches have come: too few to time.",
-        "Ask for fewer workers or a smaller batch, or give it more data.",
-        needed=needed,
+        "The data has fewer than {count} batches: too few to time.",
+        "Use fewer workers, a smaller batch or more data.",
+        count=needed,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ NEXT: Final = "gpuperf::next"
 """The range around each ``next()`` in the profile."""
 
 STEP: Final = "ProfilerStep"
+COPIES: Final = ("Memcpy", "Memset")
 SYNCHRONISING: Final = (
     "cudaStreamSynchronize",
     "cudaDeviceSynchronize",
@@ -86,22 +88,20 @@ def explained(
         return None
     count = len(steps)
     began, ended = min(each.began for each in steps), max(each.ended for each in steps)
-    inside = [
-        each
-        for each in everything
-        if each.ended > began and each.began < ended and not each.name.startswith(STEP)
-    ]
+    within = [each for each in everything if each.ended > began and each.began < ended]
+    inside = [each for each in within if not each.name.startswith(STEP)]
     on_host = [each for each in inside if not each.on_device]
     # Ranges of the host also appear on the device; they are not work.
     host_names = {each.name for each in on_host}
     on_device = [each for each in inside if each.on_device and each.name not in host_names]
-    copies = [each for each in on_device if each.name.startswith(("Memcpy", "Memset"))]
-    kernels = [each for each in on_device if not each.name.startswith(("Memcpy", "Memset"))]
+    copies = [each for each in on_device if each.name.startswith(COPIES)]
+    kernels = [each for each in on_device if not each.name.startswith(COPIES)]
     waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT])
     work = united([(max(began, each.began), min(ended, each.ended)) for each in on_device])
     idle = _between(work, began, ended)
     idle_in_next = _overlap(idle, waits)
     known = bool(on_device)
+    mean = math.fsum(each.ended - each.began for each in kernels) / max(1, len(kernels))
     return Explanation(
         steps=count,
         step_seconds=(ended - began) / count,
@@ -111,9 +111,7 @@ def explained(
         idle_in_next_seconds=idle_in_next / count if known else None,
         idle_elsewhere_seconds=(_length(idle) - idle_in_next) / count if known else None,
         kernels_per_step=len(kernels) / count,
-        kernel_seconds=sum(each.ended - each.began for each in kernels) / len(kernels)
-        if kernels
-        else None,
+        kernel_seconds=mean if kernels else None,
         gaps_per_step=len(idle) / count if known else 0.0,
         copies=_shares(copies, count),
         syncs=_shares([each for each in on_host if each.name in SYNCHRONISING], count),
@@ -129,13 +127,13 @@ def explained(
 
 def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Merge spans that touch or overlap, and return them in order."""
-    found: list[tuple[float, float]] = []
+    merged: list[tuple[float, float]] = []
     for began, ended in sorted(spans):
-        if found and began <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], ended))
+        if merged and began <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], ended))
         else:
-            found.append((began, ended))
-    return found
+            merged.append((began, ended))
+    return merged
 
 
 def _between(
@@ -147,10 +145,9 @@ def _between(
     return [(first, last) for first, last in gaps if last > first]
 
 
-def _overlap(ones: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
-    return sum(
-        max(0.0, min(one[1], other[1]) - max(one[0], other[0])) for one in ones for other in others
-    )
+def _overlap(spans: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> float:
+    pairs = itertools.product(spans, others)
+    return sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a, b in pairs)
 
 
 def _length(spans: Sequence[tuple[float, float]]) -> float:

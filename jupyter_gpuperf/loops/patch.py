@@ -9,7 +9,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
@@ -122,24 +122,14 @@ class _Finder(MetaPathFinder):
             spec = importlib.util.find_spec(name)
         finally:
             sys.meta_path.insert(0, self)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._loaded)
+        loader: Any = None if spec is None else spec.loader
+        if loader is not None:
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                del loader.exec_module  # leave no trace
+                execute(module)
+                self._loaded(module)
+
+            loader.exec_module = exec_module
         return spec
-
-
-class _Loader(Loader):
-    """Loads a module with its own loader, then calls back."""
-
-    def __init__(self, loader: Loader, loaded: Callable[[ModuleType], None]) -> None:
-        self._loader, self._loaded = loader, loaded
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        # Restore the module's own loader: no trace of ours stays.
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        self._loaded(module)

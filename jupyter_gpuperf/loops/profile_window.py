@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.loops.explaining import NEXT, Event, Explanation, explained
 from jupyter_gpuperf.measure.profiling import keeping_events
+from jupyter_gpuperf.messages import Message
 
 FIRST_STEPS: Final = 1
 """Skipped: workers start in the first step, and caches are cold."""
@@ -103,12 +104,12 @@ class ProfileWindow:
             self.torch.cuda.synchronize()  # or the last step's kernels are missing
         profile.step()
         profile.stop()
-        found = explained(
+        explanation = explained(
             _events(profile),
             plain_step_seconds=self._plain_step_seconds,
             cost_seconds=time.perf_counter() - self._began,
         )
-        self._end(found, "the profile holds no whole step")
+        self._end(explanation, Message("the profile contains no whole step"))
 
     def _ended_early(self) -> None:
         self._iterator, self._asked = None, 0  # started mid-epoch, or a short epoch: use the next
@@ -118,11 +119,11 @@ class ProfileWindow:
         profile.stop()
         self._cut_short += 1
         if self._cut_short == MOST_CUT_SHORT:
-            self._end(None, "the loop ended before so many steps were seen")
+            self._end(None, Message("the loop ended too early"))
 
-    def _end(self, found: Explanation | None, why: str) -> None:
+    def _end(self, explanation: Explanation | None, reason: str) -> None:
         self.finish()
-        self.done(found, why)
+        self.done(explanation, reason)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

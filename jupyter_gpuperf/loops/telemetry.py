@@ -76,11 +76,11 @@ class TelemetryThread(ReportingThread):
             if isinstance(message, Answer):
                 self._hear(message)
         if tallies or not self.link.connected:  # announces the watch before the first step
-            told = {tally.loader for tally in tallies}
+            active = {tally.loader for tally in tallies}
             steps = Steps(
                 kernel_id=self._kernel_id,
                 notebook_path=self._notebook_path,
-                loaders=[each.info for each in self._watching.clocks if each.info.id in told],
+                loaders=[each.info for each in self._watching.clocks if each.info.id in active],
                 tallies=tallies,
             )
             self.link.send(steps)

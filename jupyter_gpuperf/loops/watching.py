@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -13,12 +14,12 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
+from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.clock import A_PAUSE, Given, IteratorClock, LoaderClock
 from jupyter_gpuperf.loops.events import EventLane, device_in_use, never_give_back
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Watching:
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
         self._wrapped: list[LoaderClock] = []
-        self._numbers = 0
+        self._ids = itertools.count(1)
 
     @property
     def clocks(self) -> list[LoaderClock]:
@@ -83,11 +84,12 @@ class Watching:
         if isinstance(loader, (TimedIterable, TimedIterator)):
             return loader
         if not isinstance(loader, Iterable):
-            message = Message(
-                "A {name} can't be watched: it can't be iterated.", name=type(loader).__name__
+            raise BadRequest(
+                "not_a_loader",
+                "A {type} can't be watched: it can't be iterated.",
+                "Pass the DataLoader itself.",
+                type=type(loader).__name__,
             )
-            hint = "Give the DataLoader itself."
-            raise BadRequest("not_a_loader", message, hint)
         return cast("T", self._wrap(loader))
 
     def stop(self) -> None:
@@ -155,16 +157,17 @@ class Watching:
         return fresh
 
     def _grad_enabled(self) -> Callable[[], bool]:
-        found = getattr(self.torch(), "is_grad_enabled", None)
-        return (lambda: True) if found is None else found
+        enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
+        return enabled
 
     def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
         reference, clock = self._clocks.get(id(sampler), (lambda: None, None))
         info = self._described(iterator, sampler)
         if clock is None or reference() is not sampler:
-            clock = self._of_before(info) or LoaderClock(self._numbered(info), self.given)
+            clock = self._of_before(info) or LoaderClock(info, self.given)
             arguments = self.arguments_of(info.name)
-            clock.info = msgspec.structs.replace(clock.info, arguments=arguments)
+            own_id = clock.info.id or next(self._ids)
+            clock.info = msgspec.structs.replace(clock.info, id=own_id, arguments=arguments)
             self._clocks[id(sampler)] = (_reference(sampler), clock)
             while len(self._clocks) > MOST_LOADERS:
                 self._clocks.pop(next(iter(self._clocks)))
@@ -179,16 +182,12 @@ class Watching:
                 return clock
         return None
 
-    def _numbered(self, info: WatchedLoader) -> WatchedLoader:
-        self._numbers += 1
-        return msgspec.structs.replace(info, id=self._numbers)
-
     def _described(self, iterator: Any, sampler: Any) -> WatchedLoader:
         return WatchedLoader(
             id=0,
             name=self.name_of(sampler) or f"DataLoader({type(iterator._dataset).__name__})",
             batch_size=_whole(getattr(sampler, "batch_size", None)),
-            batches_per_epoch=_length_of(iterator),
+            batches_per_epoch=length_of(iterator),
             num_workers=_whole(getattr(iterator, "_num_workers", None)) or 0,
             prefetch_factor=_whole(getattr(iterator, "_prefetch_factor", None)),
             pin_memory=bool(getattr(iterator, "_pin_memory", False)),
@@ -197,11 +196,11 @@ class Watching:
 
     def _wrap(self, loader: Any) -> Any:
         info = WatchedLoader(
-            id=0,
+            id=next(self._ids),
             name=self.name_of(loader) or type(loader).__name__,
-            batches_per_epoch=_length_of(loader),
+            batches_per_epoch=length_of(loader),
         )
-        clock = LoaderClock(self._numbered(info), self.given)
+        clock = LoaderClock(info, self.given)
         self._wrapped.append(clock)
         del self._wrapped[:-MOST_LOADERS]
 
@@ -251,10 +250,3 @@ def _reference(thing: Any) -> Callable[[], Any]:
 
 def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _length_of(loader: Any) -> int | None:
-    try:
-        return len(loader)
-    except Exception:  # noqa: BLE001  (a sampler's own length may raise anything)
-        return None

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.precision.options import Options
 
 MANUAL: Final = """\
-The cell under every precision: how fast, how much memory, and whether the numbers stay right.
+Run the cell in every precision: speed, memory, and whether the numbers stay correct.
 
   %%amp_profile [--modes fp32,tf32,bf16,fp16] [--compile] [--steps N] [--setup "CODE"]
                 [--quick|--rigorous] [--no-numerics] [--time-limit-seconds X] [--into NAME]
-  …                   the cell, as it is: a step, or a loop of some steps
+  …                   the cell: one training step, or a loop of a few
 
-  --modes             what to compare; fp32 (IEEE, without TF32) is always measured
-  --compile           each of them also with torch.compile
-  --steps N           length of the loss curves that are compared (default 20)
-  --setup "CODE"      runs once before, and is not measured
+  --modes             modes to compare; fp32 (IEEE, without TF32) is always measured
+  --compile           measure each mode with torch.compile, too
+  --steps N           length of the loss curves to compare (default 20)
+  --setup "CODE"      runs once beforehand and is not measured
   --rigorous          intervals within 1 % instead of 3 %, and energy
   --no-numerics       only times and memory
   --into NAME         bind the result to this name
 
-The cell is run many times. Afterwards models, optimizers, schedulers, tensors, random states and names are
-as after one ordinary run, also when it is interrupted. Its output is shown once.
+The cell is run many times. Afterwards models, optimizers, schedulers, tensors, random states and names
+are as after one ordinary run, even after an interrupt. The cell's output is shown once.
 """
 
 

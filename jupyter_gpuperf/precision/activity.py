@@ -28,9 +28,8 @@ class TensorActivity:
 
     def __init__(self, uuid: str, source: Source | None = None) -> None:
         self._uuid = uuid
-        self._source = source or source_from(
-            "nvml", tuple(each for each in METRICS if each.name == METRIC)
-        )
+        metrics = tuple(each for each in METRICS if each.name == METRIC)
+        self._source = source or source_from("nvml", metrics)
         self._source.open()
 
     def ratio(

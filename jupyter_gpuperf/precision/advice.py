@@ -1,7 +1,8 @@
-"""Recommend a mode in one sentence and explain what limits the gain. Every sentence rests on a measured figure."""
+"""Recommend a mode in one sentence and explain what limits the gain. Every sentence has a measured figure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.measure.statistics import Interval, exactly
@@ -13,27 +14,25 @@ WORTH_RATIO: Final = 1.03
 """A speed-up is worth a change only if its interval begins above this."""
 IDLE_RATIO: Final = 0.7
 """When GPU kernels fill less than this share of a step, the GPU waits for the host."""
-STAYED: Final = 3
+MOST_NAMED: Final = 3
 LOW_SHARE: Final = 0.5
 REASONS: Final = {
-    "kept for accuracy": Message("kept in fp32 by autocast for accuracy."),
-    "its inputs are outside of autocast": Message("given fp32 from outside of autocast."),
+    "kept for accuracy": "Kept in fp32 by autocast for accuracy: {operators}.",
+    "its inputs are outside of autocast": "In fp32, with inputs from outside autocast: {operators}.",
 }
-"""Reason why an operator stayed in fp32 → the words that report it. Other reasons are not reported."""
+"""Reason why an operator stayed in fp32 → the sentence that reports it. Other reasons are not reported."""
 
 
 def choose(profile: Profile) -> None:
     """Fill in the recommended mode and the sentence that explains it."""
-    able = [each for each in profile.modes if each.step_seconds is not None]
-    sound = [each for each in able if _sound(each)]
-    gaining = [each for each in sound if _gain(profile, each)["low"] > WORTH_RATIO]
-    if not gaining:
+    timed = [each for each in profile.modes if each.step_seconds is not None]
+    gaining = [each for each in timed if _sound(each) and _gain(profile, each)["low"] > WORTH_RATIO]
+    if gaining:
+        best = _best(gaining)
+        profile.recommended, profile.sentence = best.mode, _recommendation(profile, best)
+    else:
         profile.recommended = profile.same_as_now or "now"
-        profile.sentence = _nothing_better(profile, able)
-        return
-    best = _best(gaining)
-    profile.recommended = best.mode
-    profile.sentence = _recommendation(profile, best)
+        profile.sentence = _nothing_better(profile, timed)
 
 
 def _fastest(outcomes: list[ModeOutcome]) -> ModeOutcome:
@@ -47,15 +46,15 @@ def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
     """
     fastest = _fastest(gaining)
     with_range = fastest.mode.replace("fp16", "bf16")
-    other = next((each for each in gaining if each.mode == with_range), fastest)
-    worse_numbers = _verdict(fastest) == WITHIN != _verdict(other)
-    return fastest if worse_numbers or not _alike(fastest, other) else other
+    safer = next((each for each in gaining if each.mode == with_range), fastest)
+    worse_numbers = _verdict(fastest) == WITHIN != _verdict(safer)
+    return fastest if worse_numbers or not _overlap(fastest, safer) else safer
 
 
-def _alike(first: ModeOutcome, other: ModeOutcome) -> bool:
+def _overlap(first: ModeOutcome, second: ModeOutcome) -> bool:
     """Return whether the intervals of both step times overlap."""
-    one, two = first.step_seconds, other.step_seconds
-    return bool(one and two and one["low"] <= two["high"] and two["low"] <= one["high"])
+    a, b = first.step_seconds, second.step_seconds
+    return bool(a and b and a["low"] <= b["high"] and b["low"] <= a["high"])
 
 
 def _verdict(outcome: ModeOutcome) -> str | None:
@@ -77,90 +76,47 @@ def _gain(profile: Profile, outcome: ModeOutcome) -> Interval:
     return outcome.speedup_over_now or outcome.speedup or exactly(1.0)
 
 
-def _recommendation(profile: Profile, best: ModeOutcome) -> str:
-    gain = _gain(profile, best)
-    memory = _change_of_memory(profile, best)
+def _recommendation(profile: Profile, best: ModeOutcome) -> Message:
+    speedup = Message("{speedup:.2g}× faster than now", speedup=_gain(profile, best)["value"])
+    gains = [speedup, *_change_of_memory(profile, best)]
     if best.numerics is None:
-        if memory is None:
-            return Message(
-                "{mode}: {value:.2g}× faster than now. The numbers were not compared.",
-                mode=best.mode,
-                value=gain["value"],
-            )
-        return Message(
-            "{mode}: {value:.2g}× faster than now, {memory}. The numbers were not compared.",
-            mode=best.mode,
-            value=gain["value"],
-            memory=memory,
-        )
-    numbers = as_part(best.numerics.get("sentence", ""))
-    how = (
-        Message("use it")
-        if best.numerics.get("verdict") == WITHIN
-        else Message("usable, watch the loss")
-    )
-    if memory is None:
-        return Message(
-            "{mode}: {value:.2g}× faster than now, {numbers}: {how}.",
-            mode=best.mode,
-            value=gain["value"],
-            numbers=numbers,
-            how=how,
-        )
-    return Message(
-        "{mode}: {value:.2g}× faster than now, {memory}, {numbers}: {how}.",
-        mode=best.mode,
-        value=gain["value"],
-        memory=memory,
-        numbers=numbers,
-        how=how,
-    )
+        return Message("Use {mode}: {gains}. Numbers not compared.", mode=best.mode, gains=gains)
+    gains.append(best.numerics.get("sentence", ""))
+    if _verdict(best) == WITHIN:
+        return Message("Use {mode}: {gains}.", mode=best.mode, gains=gains)
+    return Message("Use {mode}, but watch the loss: {gains}.", mode=best.mode, gains=gains)
 
 
-def as_part(sentence: str) -> str:
-    """Return a sentence in the form of a clause: lower-case start, no full stop."""
-    return f"{sentence[:1].lower()}{sentence[1:].rstrip('.')}"
-
-
-def _change_of_memory(profile: Profile, best: ModeOutcome) -> str | None:
+def _change_of_memory(profile: Profile, best: ModeOutcome) -> list[Message]:
     base = profile.now or profile.mode(profile.same_as_now or "fp32")
     if base is None or not base.peak_allocated_bytes or not best.peak_allocated_bytes:
-        return None
-    change = best.peak_allocated_bytes / base.peak_allocated_bytes - 1
-    if abs(change) < 0.01:
-        return Message("the same memory")
-    return (
-        Message("{change:.0%} less memory", change=-change)
-        if change < 0
-        else Message("{change:.0%} more memory", change=change)
-    )
+        return []
+    percent = 100 * (best.peak_allocated_bytes / base.peak_allocated_bytes - 1)
+    if abs(percent) < 1:
+        return [Message("same memory")]
+    if percent < 0:
+        return [Message("{percent:.0f} % less memory", percent=-percent)]
+    return [Message("{percent:.0f} % more memory", percent=percent)]
 
 
-def _nothing_better(profile: Profile, able: list[ModeOutcome]) -> str:
-    others = [each for each in able if each.mode not in (profile.same_as_now, "fp32")]
+def _nothing_better(profile: Profile, timed: list[ModeOutcome]) -> Message:
+    others = [each for each in timed if each.mode not in (profile.same_as_now, "fp32")]
     if not others:
-        return Message("Leave it as it is: no other mode could be measured here.")
+        return Message("Keep the cell as it is: no other mode could be measured.")
     fastest = _fastest(others)
-    gain = _gain(profile, fastest)["value"]
+    mode, gain = fastest.mode, _gain(profile, fastest)["value"]
     if gain > WORTH_RATIO and not _sound(fastest):
-        numbers = as_part((fastest.numerics or {}).get("sentence", ""))
         return Message(
-            "Leave it as it is: {mode} is {gain:.2g}× as fast, but its numbers differ: {numbers}.",
-            mode=fastest.mode,
-            gain=gain,
-            numbers=numbers,
+            "Keep the cell as it is: {mode} is {speedup:.2g}× as fast, but its numbers differ ({numbers}).",
+            mode=mode,
+            speedup=gain,
+            numbers=(fastest.numerics or {}).get("sentence", ""),
         )
     if gain >= 1:
-        return Message(
-            "Leave it as it is: the best other mode, {mode}, is {gain:.2f}× as fast.",
-            mode=fastest.mode,
-            gain=gain,
-        )
-    return Message(
-        "Leave it as it is: the best other mode, {mode}, takes {gain:.2g}× the time.",
-        mode=fastest.mode,
-        gain=1 / gain,
-    )
+        best = Message("{mode} is {speedup:.2f}× as fast", mode=mode, speedup=gain)
+    else:
+        best = Message("{mode} takes {ratio:.2g}× as long", mode=mode, ratio=1 / gain)
+    return Message("Keep the cell as it is: at best, {alternative}.", alternative=best)
 
 
 def explain(profile: Profile, facts: dict[str, Any]) -> None:
@@ -174,101 +130,67 @@ def explain(profile: Profile, facts: dict[str, Any]) -> None:
         convolutions in the default memory format.
     """
     best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
-    reasons = (
-        _scaled(profile, best),
-        _idle(best),
-        _little_product(best),
-        *_staying(best),
-        _odd(facts.get("odd_shapes", [])),
-    )
-    profile.why_not_more += [each for each in reasons if each is not None]
-    if facts.get("loads"):
-        profile.why_not_more.append(
-            Message(
-                "The cell loops over a loader: the loader's time is in every figure, and no format makes it shorter."
-            )
+    reasons, next_steps = profile.why_not_more, profile.next_steps
+    reasons += _reasons(profile, best)
+    if layers := facts.get("odd_shapes", []):
+        if (more := len(layers) - MOST_NAMED) > 0:
+            layers = [*layers[:MOST_NAMED], Message("{count} more", count=more)]
+        reasons.append(
+            Message("Sizes that are not multiples of 8 slow tensor cores: {layers}.", layers=layers)
         )
-        profile.next_steps.append(
+    if facts.get("loads"):
+        reasons.append(Message("All times include the DataLoader, which no mode makes faster."))
+        next_steps.append(
             Message(
-                "%gpubench dataloader tells the loader's own speed; bind batches = iter(loader) and use next(batches) to leave it out."
+                "Time the DataLoader with %gpubench dataloader; to exclude it, use batches = iter(loader) and next(batches)."
             )
         )
     if not facts.get("compiled") and best.error is None:
-        profile.next_steps.append(Message("--compile measures torch.compile on this cell."))
+        next_steps.append(Message("Add --compile to measure torch.compile."))
     if facts.get("convolutions"):
-        profile.next_steps.append(
+        next_steps.append(
             Message(
-                "The convolutions run in the plain memory format: try model.to(memory_format=torch.channels_last), and profile again."
+                "Convolutions use the default memory format: try model.to(memory_format=torch.channels_last)."
             )
         )
 
 
-def _scaled(profile: Profile, best: ModeOutcome) -> str | None:
-    """Return why fp16 is not recommended although it looks faster."""
-    other = profile.mode(best.mode.replace("bf16", "fp16"))
-    if other is None or other is best or profile.recommended != best.mode:
-        return None
-    if not _alike(best, other) or _fastest([best, other]) is best:
-        return None
-    return Message(
-        "Not {mode}: it is not faster beyond what was measured, and needs a gradient scaler.",
-        mode=other.mode,
-    )
-
-
-def _idle(outcome: ModeOutcome) -> str | None:
-    busy, device = (outcome.kernels or {}).get("step_kernel_seconds"), outcome.device_seconds
-    if busy is None or device is None or busy >= IDLE_RATIO * device["value"]:
-        return None
-    return Message(
-        "In {mode} the GPU computes {busy:.0%} of a step and waits for the host for "
-        "the rest: larger batches, --compile, or fewer calls such as .item().",
-        mode=outcome.mode,
-        busy=busy / device["value"],
-    )
-
-
-def _little_product(outcome: ModeOutcome) -> str | None:
-    share = (outcome.kernels or {}).get("tensor_core_ratio")
-    if share is None or share >= LOW_SHARE:
-        return None
-    return Message(
-        "Tensor cores have {share:.0%} of the kernels' time in {mode}: the rest moves "
-        "data, and a narrower format halves its bytes at most.",
-        share=share,
-        mode=outcome.mode,
-    )
-
-
-def _staying(outcome: ModeOutcome) -> list[str]:
-    dtypes = outcome.dtypes or {}
-    if outcome.mode.split("+")[0] not in ("bf16", "fp16"):
-        return []
-    said: list[str] = []
-    share = dtypes.get("flop_shares", {}).get("float32", 0.0)
-    if share > 0.05:
-        said.append(
-            Message(
-                "{share:.0%} of the products' operations stayed in fp32: they lie outside of "
-                "autocast's reach.",
-                share=share,
-            )
+def _reasons(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
+    kernels, device = best.kernels or {}, best.device_seconds
+    fp16 = profile.mode(best.mode.replace("bf16", "fp16")) or best
+    is_close = profile.recommended == best.mode and _overlap(best, fp16)
+    if fp16 is not best and is_close and _fastest([best, fp16]) is fp16:
+        yield Message(
+            "{mode} is not measurably faster and needs a gradient scaler.", mode=fp16.mode
         )
-    stayed = dtypes.get("stayed_float32", [])
-    for reason, words in REASONS.items():
-        named = [f"{one['operator']} ({one['calls']})" for one in stayed if one["why"] == reason]
+    busy = kernels.get("step_kernel_seconds")
+    if busy is not None and device is not None and busy < IDLE_RATIO * device["value"]:
+        yield Message(
+            "GPU busy {percent:.0f} % in {mode}: waiting for the host. Try larger batches, --compile or fewer .item() calls.",
+            percent=100 * busy / device["value"],
+            mode=best.mode,
+        )
+    share = kernels.get("tensor_core_ratio", 1.0)
+    if share < LOW_SHARE:
+        yield Message(
+            "Tensor-core kernels: {percent:.0f} % of kernel time in {mode}. The rest moves data; narrower formats at best halve it.",
+            percent=100 * share,
+            mode=best.mode,
+        )
+    if best.mode.split("+")[0] in ("bf16", "fp16"):
+        yield from _stayed_in_fp32(best.dtypes or {})
+
+
+def _stayed_in_fp32(dtypes: dict[str, Any]) -> Iterator[Message]:
+    percent = 100 * dtypes.get("flop_shares", {}).get("float32", 0.0)
+    if percent > 5:
+        yield Message(
+            "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast.", percent=percent
+        )
+    operators = dtypes.get("stayed_float32", [])
+    for reason in REASONS:
+        named = [
+            f"{each['operator']} ({each['calls']})" for each in operators if each["why"] == reason
+        ]
         if named:
-            said.append(f"{', '.join(named[:STAYED])}: {words}")
-    return said
-
-
-def _odd(names: list[str]) -> str | None:
-    if not names:
-        return None
-    named = ", ".join(names[:STAYED])
-    if len(names) > STAYED:
-        named += f" (+ {len(names) - STAYED})"
-    return Message(
-        "{named}: sizes that are no multiples of 8 keep tensor cores from working at full speed.",
-        named=named,
-    )
+            yield Message(REASONS[reason], operators=named[:MOST_NAMED])

@@ -78,6 +78,7 @@ class Census:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the census as plain data. Operators that stayed in float32 carry the reason, most frequent first."""
+        in_float32 = [each for each in self.operators.values() if each.dtype == "float32"]
         return {
             "flop": self.flop,
             "flop_shares": self.flop_shares(),
@@ -86,12 +87,11 @@ class Census:
             "operators": [asdict(each) for each in self.operators.values()],
             "stayed_float32": [
                 {
-                    "operator": one.operator,
-                    "calls": one.calls,
-                    "why": why_float32(one.operator, one.flop),
+                    "operator": each.operator,
+                    "calls": each.calls,
+                    "why": why_float32(each.operator, each.flop),
                 }
-                for one in sorted(self.operators.values(), key=lambda each: -each.calls)
-                if one.dtype == "float32"
+                for each in sorted(in_float32, key=lambda each: -each.calls)
             ],
         }
 
@@ -116,11 +116,8 @@ def counting(torch: Any) -> Iterator[Census]:
     census = Census()
 
     def see(function: Any, args: Any, kwargs: Any, result: Any) -> None:
-        inputs = [
-            each
-            for each in tree_leaves((args, kwargs))
-            if isinstance(each, torch.Tensor) and each.is_floating_point()
-        ]
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        inputs = [each for each in tensors if each.is_floating_point()]
         name = function.overloadpacket.__name__
         if not inputs or name in VIEWS:
             return
@@ -141,11 +138,7 @@ def observed(see: Callable[[Any, Any, Any, Any], object]) -> Any:
 
     class Observing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
         def __torch_dispatch__(
-            self,
-            func: Any,
-            types: Any,
-            args: Any = (),
-            kwargs: Any = None,
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             result = func(*args, **(kwargs or {}))
             see(func, args, kwargs or {}, result)

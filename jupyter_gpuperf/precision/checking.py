@@ -37,12 +37,7 @@ class Checking:
     """
 
     def __init__(
-        self,
-        session: Session,
-        *,
-        steps: int,
-        run_seconds: float,
-        budget_seconds: float,
+        self, session: Session, *, steps: int, run_seconds: float, budget_seconds: float
     ) -> None:
         self._session = session
         self.warnings: list[str] = []
@@ -55,9 +50,8 @@ class Checking:
         if self._runs < runs:
             self.warnings.append(
                 Message(
-                    "Losses were compared over {steps_compared} steps, not {steps}: more would "
-                    "have taken too long; --rigorous takes the time.",
-                    steps_compared=self.steps_compared,
+                    "Losses compared over {compared} of {steps} steps to save time; --rigorous allows more.",
+                    compared=self.steps_compared,
                     steps=steps,
                 )
             )
@@ -80,11 +74,11 @@ class Checking:
                 seconds = kernel_names.kernel_seconds(session.torch, session.run)
                 steps = max(1, watch.step_count - before)
         except RuntimeError as error:
-            return {"reason": f"The profiler can't be used: {error}"}
-        found = kernel_names.shares(seconds)
-        if "kernel_seconds" in found:
-            found["step_kernel_seconds"] = found["kernel_seconds"] / steps
-        return found
+            return {"reason": Message("The profiler failed: {error}", error=error)}
+        shares = kernel_names.shares(seconds)
+        if "kernel_seconds" in shares:
+            shares["step_kernel_seconds"] = shares["kernel_seconds"] / steps
+        return shares
 
     def tensor_active_ratio(self, mode: str, uuid: str | None) -> float | None:
         """Return the share of time (0 to 1) in which the tensor cores of device ``uuid`` were active.
@@ -104,14 +98,13 @@ class Checking:
         if mode == REFERENCE:
             return {
                 "verdict": "reference",
-                "sentence": "All other modes are held against this one.",
+                "sentence": Message("the reference"),
                 "against_floor": None,
                 "losses": reference.losses,
                 "floors": floors.to_dict(),
             }
         trace = traced(self._session, mode, runs=self._runs)
-        mine = self._operators(mode)
-        return compare(trace, reference, floors, (mine, operators)).to_dict()
+        return compare(trace, reference, floors, (self._operators(mode), operators))
 
     @functools.cached_property
     def _reference(self) -> tuple[Trace, Floors, list[Operator]]:

@@ -26,16 +26,14 @@ class Compilation:
     def __init__(self, session: Session) -> None:
         check_compiler(session.torch, session.device)
         self._session = session
-        self._modules = [
-            module
-            for _, module in session.models_used()
-            if type(module).__name__ != "OptimizedModule"
-            and next(module.parameters(), None) is not None
-        ]
+        models = [module for _, module in session.models_used()]
+        self._modules = [each for each in models if type(each).__name__ != "OptimizedModule"]
         if not self._modules:
-            message = "The cell uses no model that is not compiled already."
-            hint = "Give the model a name in the notebook."
-            raise Unavailable("nothing_to_compile", message, hint)
+            raise Unavailable(
+                "nothing_to_compile",
+                "The cell uses no model that could be compiled.",
+                "Bind the uncompiled model to a variable in the notebook.",
+            )
         self._compiled: list[tuple[Any, Any]] = []
 
     def begin(self) -> None:
@@ -65,14 +63,14 @@ class Compilation:
             first = session.timed_run()
             graphs = counts().get("graphs")
             later = [session.timed_run() for _ in range(SETTLING_RUNS)]
-            found = counts()
+            totals = counts()
         variant.run_seconds = fastest = min(later)
         return {
             "compile_seconds": max(0.0, first - fastest)
             + sum(each - fastest for each in later if each > 3 * fastest),
-            "graphs": found.get("graphs"),
-            "graph_breaks": found.get("breaks"),
-            "recompilations": None if graphs is None else found["graphs"] - graphs,
+            "graphs": totals.get("graphs"),
+            "graph_breaks": totals.get("breaks"),
+            "recompilations": None if graphs is None else totals["graphs"] - graphs,
         }
 
 

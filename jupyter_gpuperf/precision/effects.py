@@ -31,61 +31,55 @@ def warnings_of(tree: ast.AST) -> list[str]:
     BadRequest
         ``not_repeatable``: the code can't be run many times.
     """
-    refused: list[str] = []
-    repeated: list[str] = []
-    for node in ast.walk(tree):
-        where = f"(line {getattr(node, 'lineno', 0)})"
-        if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
-            refused.append(f"waits asynchronously {where}")
-        elif isinstance(node, ast.Call):
-            owner, name = _called(node.func)
-            if (words := _refused(owner, name)) is not None:
-                refused.append(f"{words} {where}")
-            elif (words := _repeated(node, owner, name)) is not None:
-                repeated.append(f"{words} {where}")
-    if refused:
-        message = Message(
-            "The cell is run many times, and this one {refused}.",
-            refused=", ".join(dict.fromkeys(refused)),
+    nodes = list(ast.walk(tree))
+    if obstacles := list(dict.fromkeys(filter(None, map(_obstacle, nodes)))):
+        raise BadRequest(
+            "not_repeatable",
+            "The cell can't be run repeatedly: {obstacles}.",
+            "Move this to an earlier cell or to --setup.",
+            obstacles=obstacles,
         )
-        hint = "Move that into a cell before, or into --setup."
-        raise BadRequest("not_repeatable", message, hint)
-    said: list[str] = []
-    if named := list(dict.fromkeys(repeated))[:MOST_NAMED]:
-        said.append(Message("Each run repeats it: {named}.", named=", ".join(named)))
-    return said
+    side_effects = list(dict.fromkeys(filter(None, map(_side_effect, nodes))))
+    if side_effects:
+        return [Message("Repeated in every run: {effects}.", effects=side_effects[:MOST_NAMED])]
+    return []
 
 
-def _refused(owner: str, name: str) -> str | None:
+def _obstacle(node: ast.AST) -> Message | None:
+    line = getattr(node, "lineno", 0)
+    if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
+        return Message("await in line {line}", line=line)
+    owner, name = _called(node)
     if name in MAGICS and owner == "get_ipython()":
-        return "runs a magic or a shell command"
+        return Message("magic or shell command in line {line}", line=line)
     if name == "input" and not owner:
-        return "asks for input"
+        return Message("input() in line {line}", line=line)
     if (owner == "subprocess" and name in PROCESSES) or (owner, name) == ("os", "system"):
-        return "starts a process"
+        return Message("new process in line {line}", line=line)
     return None
 
 
-def _repeated(call: ast.Call, owner: str, name: str) -> str | None:
-    if name in WRITES or (name == "open" and _opens_to_write(call)):
-        return f"{name}() writes"
+def _side_effect(node: Any) -> Message | None:
+    owner, name = _called(node)
+    if name in WRITES or (name == "open" and _opens_to_write(node)):
+        return Message("{name}() writes (line {line})", name=name, line=node.lineno)
     if name in PLOTS and owner.split(".")[0] in ("plt", "pyplot", "ax", "axes", "fig"):
-        return f"{owner}.{name}() draws"
+        return Message(
+            "{owner}.{name}() plots (line {line})", owner=owner, name=name, line=node.lineno
+        )
     if name in ("print", "display") and not owner:
-        return f"{name}() shows something"
+        return Message("{name}() shows output (line {line})", name=name, line=node.lineno)
     return None
 
 
 def mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
     """Return the names that code may use: its own, and those used by the notebook's functions and classes it names."""
-    found: dict[str, None] = {}
-    waiting = [code]
-    for each in waiting:  # the list grows during the loop
-        for name in names_in(each):
-            if name not in found:
-                found[name] = None
-                waiting += _codes_of(namespace.get(name), namespace)
-    return frozenset(found)
+    names, pending = set[str](), [code]
+    for each in pending:  # the list grows during the loop
+        for name in names_in(each).keys() - names:
+            names.add(name)
+            pending += _codes_of(namespace.get(name), namespace)
+    return frozenset(names)
 
 
 def _codes_of(value: object, namespace: Mapping[str, Any]) -> Iterable[types.CodeType]:
@@ -99,11 +93,13 @@ def _codes_of(value: object, namespace: Mapping[str, Any]) -> Iterable[types.Cod
     return [each.__code__ for each in vars(kind).values() if isinstance(each, types.FunctionType)]
 
 
-def _called(function: ast.expr) -> tuple[str, str]:
-    if isinstance(function, ast.Name):
-        return "", function.id
-    if isinstance(function, ast.Attribute):
-        return ast.unparse(function.value), function.attr
+def _called(node: ast.AST) -> tuple[str, str]:
+    """Return what a call is made on, and the name that it calls; both empty for anything else."""
+    match node:
+        case ast.Call(ast.Name(name)):
+            return "", name
+        case ast.Call(ast.Attribute(owner, name)):
+            return ast.unparse(owner), name
     return "", ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.messages import Message
@@ -11,43 +12,30 @@ MULTIPLE: Final = 8
 """Tensor cores in 16-bit formats are fastest with sizes that are multiples of this."""
 
 
-def warnings_of(session: Session) -> list[str]:
-    """Return warnings about how the cell was measured."""
-    said: list[str] = []
+def warnings_of(session: Session) -> Iterator[Message]:
+    """Yield warnings about how the cell was measured."""
     if session.device.type == "cpu":
-        said.append(
-            Message("Nothing of the cell lies on the GPU: it was measured on the processor.")
-            if session.torch.cuda.is_available()
-            else Message("This torch sees no GPU: the cell was measured on the processor.")
-        )
-    if session.around.own_autocast is not None:
-        said.append(
-            Message(
-                "The cell enters autocast by itself ({own_autocast}): that wins over a mode, "
-                "and only what is around it was varied.",
-                own_autocast=session.around.own_autocast,
-            )
-        )
+        if session.torch.cuda.is_available():
+            yield Message("The cell uses no GPU; measured on the CPU.")
+        else:
+            yield Message("PyTorch found no GPU; measured on the CPU.")
+    if dtype := session.around.own_autocast:
+        yield Message("The cell's own autocast ({dtype}) overrides the modes.", dtype=dtype)
     if session.around.has_scaler:
-        said.append(Message("The cell's own GradScaler was used in every mode."))
+        yield Message("All modes used the cell's own GradScaler.")
     for name, count in session.replayed.items():
-        said.append(
-            Message(
-                "{name} gave {value} item{value_2}, replayed in every mode: its own time is "
-                "not in the figures.",
-                name=name,
-                value=count,
-                value_2="s" if count > 1 else "",
-            )
+        yield Message.counted(
+            "{name} gave {count} item, replayed in every mode; its own time is excluded.",
+            "{name} gave {count} items, replayed in every mode; its own time is excluded.",
+            name=name,
+            count=count,
         )
-    lost = session.not_restored()
-    if lost:
-        said.append(Message("Not put back after each run: {lost}.", lost=", ".join(lost[:5])))
-    return said
+    if lost := session.not_restored():
+        yield Message("Not restored after each run: {paths}.", paths=lost[:5])
 
 
 def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
-    """Return the facts that advice rests on; see :func:`advice.explain`."""
+    """Return the facts for :func:`advice.explain`."""
     torch, roots = session.torch, session.models_used()
     used = map(session.subject.namespace.get, session.names_used())
     return {
@@ -55,23 +43,19 @@ def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
         "loads": any(isinstance(each, torch.utils.data.DataLoader) for each in used),
         "compiled": compiled,
         "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),
-        "model_names": [
-            path for path, module in roots if next(module.parameters(), None) is not None
-        ],
+        "model_names": [path for path, _ in roots],
     }
 
 
 def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:
     names = []
     for name, module in root.named_modules():
-        if isinstance(module, torch.nn.Linear):
-            sizes = (module.in_features, module.out_features)
-        elif isinstance(module, torch.nn.Conv2d):
-            sizes = (module.in_channels, module.out_channels)
-        else:
-            continue
-        if any(size % MULTIPLE for size in sizes):
-            names.append(f"{path}.{name}".rstrip(".") + f" ({sizes[0]}→{sizes[1]})")
+        match module:
+            case (
+                torch.nn.Linear(in_features=size_in, out_features=size_out)
+                | torch.nn.Conv2d(in_channels=size_in, out_channels=size_out)
+            ) if size_in % MULTIPLE or size_out % MULTIPLE:
+                names.append(f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})")
     return names
 
 

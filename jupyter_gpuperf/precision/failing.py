@@ -15,35 +15,25 @@ def described(error: BaseException) -> dict[str, Any]:
     """Return ``{"code", "message", "hint"}`` for an error in one mode."""
     cause = error.cause if isinstance(error, VariantFailed) else error
     if isinstance(cause, GpuPerfError):
-        return cause.to_dict()
+        return {"code": cause.code, "message": cause.message, "hint": cause.hint}
     # Compared by name: torch may not be imported here, and older versions define it elsewhere.
     if type(cause).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(cause):
         return {
             "code": "out_of_memory",
-            "message": Message("Memory ran out in this mode."),
-            "hint": Message("Profile with a smaller batch."),
+            "message": Message("Out of memory in this mode."),
+            "hint": Message("Use a smaller batch."),
         }
-    return {
-        "code": "cell_failed",
-        "message": Message(
-            "The cell raised {name} in this mode: {cause}",
-            name=type(cause).__name__,
-            cause=_words(cause),
-        ),
-        "hint": Message("It ran as it is: some operator does not take this format."),
-    }
+    return _failed(
+        cause, Message("The ordinary run worked; an operator probably lacks this dtype.")
+    )
 
 
 def as_it_is(error: BaseException) -> dict[str, Any]:
     """Return ``{"code", "message", "hint"}`` when the ordinary run raised."""
-    return {
-        "code": "cell_failed",
-        "message": Message(
-            "The cell raised {name}: {error}", name=type(error).__name__, error=_words(error)
-        ),
-        "hint": Message("The notebook shows where. All is as before the cell."),
-    }
+    return _failed(error, Message("See the traceback. The state from before the cell is restored."))
 
 
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split())[:LONGEST]
+def _failed(error: BaseException, hint: Message) -> dict[str, Any]:
+    text = " ".join(str(error).split())[:LONGEST]
+    message = Message("The cell raised {name}: {error}", name=type(error).__name__, error=text)
+    return {"code": "cell_failed", "message": message, "hint": hint}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.measure.profiling import keeping_events
+from jupyter_gpuperf.messages import Message
 
 TENSOR_CORES: Final = re.compile(
     r"nvjet|tensorop|[hs]?(884|1688|16816|161616)|[hiq]mma|xmma|wgmma|tcgen05|flash_(fwd|bwd)"
@@ -33,7 +34,7 @@ def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return the shares of tensor cores and of other products in all GPU kernel time, and the longest kernels."""
     total = sum(seconds.values())
     if total <= 0:
-        return {"reason": "no kernels were seen"}
+        return {"reason": Message("No GPU kernels were recorded.")}
     sums = {"tensor": 0.0, "product": 0.0, "other": 0.0}
     for name, each in seconds.items():
         sums[kind_of(name)] += each

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.device import precisions_of
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE, Scaling
 from jupyter_gpuperf.state.switches import float32_as
 
@@ -24,10 +25,10 @@ NOW: Final = "now"
 """The user's own setting: no switch is changed."""
 AUTOCAST: Final = {"bf16": "bfloat16", "fp16": "float16"}
 UNSUPPORTED_REASONS: Final = {
-    ("tf32", "cpu"): "A processor has no TF32.",
-    ("fp16", "cpu"): "fp16 on a processor is slower than fp32, and was not measured.",
-    ("tf32", "cuda"): "This GPU has no TF32: that came with compute capability 8.0.",
-    ("bf16", "cuda"): "This GPU does not compute in bf16: that came with compute capability 8.0.",
+    ("tf32", "cpu"): Message("CPUs have no TF32."),
+    ("fp16", "cpu"): Message("Not measured: fp16 is slower than fp32 on CPUs."),
+    ("tf32", "cuda"): Message("TF32 needs compute capability 8.0 or newer."),
+    ("bf16", "cuda"): Message("bf16 needs compute capability 8.0 or newer."),
 }
 
 
@@ -84,19 +85,15 @@ def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
         ``mode_not_supported`` or ``own_autocast``.
     """
     if mode not in precisions_of(torch, device):
-        raise Unavailable(
-            "mode_not_supported",
-            UNSUPPORTED_REASONS.get(
-                (mode, device.type), f"This device does not compute in {mode}."
-            ),
-        )
+        unsupported = Message("This device does not support {mode}.", mode=mode)
+        reason = UNSUPPORTED_REASONS.get((mode, device.type), unsupported)
+        raise Unavailable("mode_not_supported", reason)
     if mode in AUTOCAST and around.own_autocast is not None:
         raise Unavailable(
             "own_autocast",
-            "The cell enters autocast by itself, in {own_autocast}: only what is around it "
-            "was varied.",
-            "Take the autocast out of the cell to compare formats.",
-            own_autocast=around.own_autocast,
+            "The cell has its own autocast ({dtype}), which overrides this mode.",
+            "To compare modes, remove autocast from the cell.",
+            dtype=around.own_autocast,
         )
 
 
@@ -113,11 +110,14 @@ def applied(torch: Any, mode: str, around: ModeContext, watch: Watch) -> Iterato
         outside = _Outside(torch, around.device_type if mode in AUTOCAST else None)
         stack.enter_context(_backward(torch, outside, watch))
         if mode in AUTOCAST:
-            stack.enter_context(_casts_forgotten_after_no_grad(torch))
+            for owner in (torch.no_grad, torch.inference_mode):
+                forgetting = _forgetting_casts(torch, owner.__exit__)
+                stack.enter_context(_replaced(owner, "__exit__", forgetting))
             dtype = getattr(torch, AUTOCAST[mode])
             stack.enter_context(torch.autocast(around.device_type, dtype=dtype))
         elif mode == NOW:
-            stack.enter_context(_own_autocast_noted(torch, watch))
+            noting = _noting_autocast(torch, watch)
+            stack.enter_context(_replaced(torch.autocast, "__enter__", noting))
         # Innermost: when a step raises, its autocast exit must be undone before the mode ends.
         stack.enter_context(_steps(outside, watch))
         yield
@@ -131,9 +131,8 @@ class _Outside:
         self.active = device_type is not None
 
     def __call__(self) -> Any:
-        if self._device_type is None:
-            return contextlib.nullcontext()
-        return self._torch.autocast(self._device_type, enabled=False)
+        autocast, device_type = self._torch.autocast, self._device_type
+        return autocast(device_type, enabled=False) if self.active else contextlib.nullcontext()
 
     def forget_casts(self) -> None:
         if self.active:
@@ -172,8 +171,8 @@ def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
         if scaling is not None:
             raise GpuPerfError(
                 "grad_without_scaler",
-                "fp16 was not measured: the cell calls torch.autograd.grad, whose gradients no scaler here can see.",
-                "Use a torch.amp.GradScaler of your own.",
+                "fp16 not measured: torch.autograd.grad needs the cell's own scaler.",
+                "Use your own torch.amp.GradScaler.",
             )
         with outside():
             result = grad(*args, **kwargs)
@@ -192,7 +191,8 @@ class _Steps:
 
     def __init__(self, outside: _Outside, watch: Watch) -> None:
         self._outside, self._watch = outside, watch
-        self._entered: list[contextlib.AbstractContextManager[Any]] = []
+        self.entered: list[contextlib.AbstractContextManager[Any]] = []
+        """Contexts without autocast, of steps that have begun and not ended."""
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if args[1:] or kwargs.get("closure") is not None:
@@ -202,25 +202,19 @@ class _Steps:
         if self._watch.on_gradients is not None:
             self._watch.on_gradients(optimizer)
         if self._outside.active:
-            context = self._outside()
-            context.__enter__()
-            self._entered.append(context)
+            self.entered.append(self._outside())
+            self.entered[-1].__enter__()
 
     def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        self.leave(1)
         watch = self._watch
+        if self.entered:
+            self.entered.pop().__exit__(None, None, None)
         if watch.scaling is not None:
             watch.scaling.after_step(optimizer)
         watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
         if watch.on_step is not None:
             watch.on_step(optimizer)
         self._outside.forget_casts()  # the weights have changed
-
-    def leave(self, most: int | None = None) -> None:
-        """Enter autocast again, also after a step that raised."""
-        for context in reversed(self._entered[-most:] if most else self._entered[:]):
-            self._entered.remove(context)
-            context.__exit__(None, None, None)
 
 
 @contextlib.contextmanager
@@ -235,29 +229,23 @@ def _steps(outside: _Outside, watch: Watch) -> Iterator[None]:
     finally:
         before.remove()
         after.remove()
-        steps.leave()
+        while steps.entered:  # a step raised
+            steps.entered.pop().__exit__(None, None, None)
 
 
-@contextlib.contextmanager
-def _casts_forgotten_after_no_grad(torch: Any) -> Iterator[None]:
+def _forgetting_casts(torch: Any, leave: Any) -> Any:
     """Clear the cast cache when ``no_grad`` ends: a weight cast without gradients must not serve a pass with them."""
 
-    def forgetting(leave: Any) -> Any:
-        @functools.wraps(leave)
-        def around_leave(self: Any, *error: Any) -> Any:
-            torch.clear_autocast_cache()
-            return leave(self, *error)
+    @functools.wraps(leave)
+    def around_leave(self: Any, *error: Any) -> Any:
+        torch.clear_autocast_cache()
+        return leave(self, *error)
 
-        return around_leave
-
-    with contextlib.ExitStack() as stack:
-        for owner in (torch.no_grad, torch.inference_mode):
-            stack.enter_context(_replaced(owner, "__exit__", forgetting(owner.__exit__)))
-        yield
+    return around_leave
 
 
-@contextlib.contextmanager
-def _own_autocast_noted(torch: Any, watch: Watch) -> Iterator[None]:
+def _noting_autocast(torch: Any, watch: Watch) -> Any:
+    """Return autocast's ``__enter__`` that also records the dtype."""
     enter = torch.autocast.__enter__
 
     @functools.wraps(enter)
@@ -269,5 +257,4 @@ def _own_autocast_noted(torch: Any, watch: Watch) -> Iterator[None]:
                 watch.own_autocast.append(name)
         return result
 
-    with _replaced(torch.autocast, "__enter__", noting):
-        yield
+    return noting

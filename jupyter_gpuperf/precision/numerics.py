@@ -10,7 +10,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.messages import Message
@@ -28,7 +28,7 @@ WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unkno
 FLOORS: Final = {
     "seed": Message("seed noise"),
     "repeat": Message("fp32's own noise"),
-    "step": Message("what one step changes"),
+    "step": Message("one step's change"),
 }
 CLOSE_RATIO: Final = 3.0
 RANDOM_RATIO: Final = 2.0
@@ -62,40 +62,15 @@ class Floors:
     is_random: bool = True
 
     @property
-    def floor(self) -> tuple[float, str]:
+    def floor(self) -> tuple[float, Message]:
         """The floor that deviations are compared with, and its description."""
-        other, name = (self.seed, "seed") if self.is_random else (self.step, "step")
-        return (other, FLOORS[name]) if other >= self.repeat else (self.repeat, FLOORS["repeat"])
+        name = "seed" if self.is_random else "step"
+        name = name if getattr(self, name) >= self.repeat else "repeat"
+        return getattr(self, name), FLOORS[name]
 
     def to_dict(self) -> dict[str, float]:
         """Return the floors as plain data."""
-        names = ("repeat", "seed", "step", "gradient_repeat")
-        return {name: getattr(self, name) for name in names}
-
-
-@dataclass(slots=True)
-class Numerics:
-    """How a mode's numbers compare with fp32's.
-
-    Attributes
-    ----------
-    against_floor
-        The loss's deviation as a multiple of the floor; ``None`` when the floor is zero or nothing can be compared.
-    """
-
-    verdict: str = UNKNOWN
-    sentence: str = ""
-    against_floor: float | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain data."""
-        return {
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "against_floor": self.against_floor,
-            **self.details,
-        }
+        return {name: value for name, value in asdict(self).items() if name != "is_random"}
 
 
 def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
@@ -118,50 +93,59 @@ def compare(
     reference: Trace,
     floors: Floors,
     operators: tuple[Sequence[Operator], Sequence[Operator]] | None = None,
-) -> Numerics:
-    """Return how a mode's run compares with fp32's."""
-    mine, theirs = trace.curve, reference.curve
-    found = Numerics(
-        details={
-            "losses": mine,
-            "reference_losses": theirs,
-            "loss_difference": difference(theirs, mine),
-            "first_loss_relative": _first_relative(mine, theirs),
-            "floors": floors.to_dict(),
-            "gradients": gradient_report(trace.gradients, reference.gradients),
-            "update_cosine": cosine(trace.updates, reference.updates),
-            "outputs": gradient_report(trace.outputs, reference.outputs),
-            "steps_skipped": trace.steps_skipped,
-            "first_divergence": first_divergence(*operators) if operators else None,
-        }
+) -> dict[str, Any]:
+    """Return how a mode's run compares with fp32's, as plain data.
+
+    ``against_floor`` is the loss's deviation as a multiple of the floor; ``None`` when the floor is zero or nothing can
+    be compared. ``sentence`` has no full stop, so that it can be part of another one.
+    """
+    losses, reference_losses = trace.curve, reference.curve
+    off = difference(reference_losses, losses)
+    verdict, sentence, ratio = _judged(losses, reference_losses, off, floors)
+    return {
+        "verdict": verdict,
+        "sentence": sentence,
+        "against_floor": ratio,
+        "losses": losses,
+        "reference_losses": reference_losses,
+        "loss_difference": off,
+        "first_loss_relative": _first_relative(losses, reference_losses),
+        "floors": floors.to_dict(),
+        "gradients": gradient_report(trace.gradients, reference.gradients),
+        "update_cosine": cosine(trace.updates, reference.updates),
+        "outputs": gradient_report(trace.outputs, reference.outputs),
+        "steps_skipped": trace.steps_skipped,
+        "first_divergence": first_divergence(*operators) if operators else None,
+    }
+
+
+def _judged(
+    losses: list[float], reference_losses: list[float], off: float, floors: Floors
+) -> tuple[str, Message, float | None]:
+    """Return the verdict, the verdict in words, and the deviation as a multiple of the floor."""
+    floor, noise = floors.floor
+    if not losses:
+        return UNKNOWN, Message("no loss or output to compare"), None
+    if not all(map(math.isfinite, losses)) and all(map(math.isfinite, reference_losses)):
+        return BROKEN, Message("loss not finite, unlike in fp32"), None
+    if not math.isfinite(off):
+        return UNKNOWN, Message("nothing to compare with: loss not finite in fp32"), None
+    if floor != 0:
+        ratio = off / floor
+        if ratio <= 1:
+            return (
+                WITHIN,
+                Message("loss within {noise} ({ratio:.2g}×)", noise=noise, ratio=ratio),
+                ratio,
+            )
+        verdict = CLOSE if ratio <= CLOSE_RATIO else FAR
+        return verdict, Message("loss off by {ratio:.1f}× {noise}", noise=noise, ratio=ratio), ratio
+    if off == 0:
+        return WITHIN, Message("bit-identical to fp32"), None
+    sentence = Message(
+        "loss off by {off:.2g}, with no noise to compare (nothing is random)", off=off
     )
-    _judge(found, floors)
-    return found
-
-
-def _judge(found: Numerics, floors: Floors) -> None:
-    mine, theirs = found.details["losses"], found.details["reference_losses"]
-    off, (floor, meaning) = found.details["loss_difference"], floors.floor
-    if not mine:
-        found.sentence = "The cell computes no loss and no output that could be compared."
-    elif not all(map(math.isfinite, mine)) and all(map(math.isfinite, theirs)):
-        found.verdict = BROKEN
-        found.sentence = "The loss is not finite, and fp32's is."
-    elif not math.isfinite(off):
-        found.sentence = "fp32's own loss is not finite: there is nothing to hold it against."
-    elif floor != 0:
-        ratio = found.against_floor = off / floor
-        found.verdict = WITHIN if ratio <= 1 else CLOSE if ratio <= CLOSE_RATIO else FAR
-        found.sentence = (
-            f"The loss is within {meaning} ({ratio:.2g} of it)."
-            if ratio <= 1
-            else f"The loss is off by {ratio:.1f} times {meaning}."
-        )
-    elif off == 0:
-        found.verdict = WITHIN
-        found.sentence = "The same numbers as fp32 to the bit."
-    else:
-        found.sentence = f"The loss is off by {off:.2g}; there is no noise to hold that against because nothing in the cell is random."
+    return UNKNOWN, sentence, None
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:
@@ -184,33 +168,33 @@ def cosine(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
 
     ``None`` when one of them is zero or not finite.
     """
-    dot = mine = theirs = 0.0
+    dot = one_squared = other_squared = 0.0
     for name in one.keys() & other.keys():
         a, b = one[name].double(), other[name].double()
         dot += float((a * b).sum())
-        mine += float(a.square().sum())
-        theirs += float(b.square().sum())
-    if mine <= 0 or theirs <= 0 or not math.isfinite(dot):
-        return None
-    return dot / math.sqrt(mine * theirs)
+        one_squared += float(a.square().sum())
+        other_squared += float(b.square().sum())
+    defined = one_squared > 0 and other_squared > 0 and math.isfinite(dot)
+    return dot / math.sqrt(one_squared * other_squared) if defined else None
 
 
-def gradient_report(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def gradient_report(tensors: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the tensors of two runs compare: overall, and for the five parameters that are furthest off."""
     rows = []
-    for name in sorted(one.keys() & other.keys()):
-        mine, theirs = one[name], other[name]
-        if mine.shape != theirs.shape:
+    for name in sorted(tensors.keys() & references.keys()):
+        tensor, reference = tensors[name], references[name]
+        if tensor.shape != reference.shape:
             continue
-        alive = theirs != 0
+        alive = reference != 0
         count = max(1, int(alive.sum()))
         rows.append(
             {
                 "parameter": name,
-                "relative": relative_distance({"": mine}, {"": theirs}),
-                "underflow_ratio": int(((mine == 0) & alive).sum()) / count,
-                "over_fp16_ratio": int((theirs.abs() > LARGEST_FP16).sum()) / max(1, mine.numel()),
-                "not_finite": int((~mine.isfinite()).sum()),
+                "relative": relative_distance({"": tensor}, {"": reference}),
+                "underflow_ratio": int(((tensor == 0) & alive).sum()) / count,
+                "over_fp16_ratio": int((reference.abs() > LARGEST_FP16).sum())
+                / max(1, tensor.numel()),
+                "not_finite": int((~tensor.isfinite()).sum()),
             }
         )
     if not rows:
@@ -219,8 +203,8 @@ def gradient_report(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[st
         rows, key=lambda row: -(math.inf if row["relative"] is None else row["relative"])
     )
     return {
-        "relative": relative_distance(one, other),
-        "cosine": cosine(one, other),
+        "relative": relative_distance(tensors, references),
+        "cosine": cosine(tensors, references),
         "underflow_ratio": max(row["underflow_ratio"] for row in rows),
         "over_fp16_ratio": max(row["over_fp16_ratio"] for row in rows),
         "not_finite": sum(row["not_finite"] for row in rows),
@@ -228,25 +212,27 @@ def gradient_report(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[st
     }
 
 
-def first_divergence(mine: Sequence[Operator], theirs: Sequence[Operator]) -> dict[str, Any] | None:
+def first_divergence(
+    operators: Sequence[Operator], references: Sequence[Operator]
+) -> dict[str, Any] | None:
     """Return the first operator whose output differs from fp32's by more than its format's rounding.
 
     ``None`` when there is none, or when the two runs took different operators before one was found.
     """
     epsilon = EPSILON["float32"]
-    for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
-        if (one.name, one.shape) != (other.name, other.shape):
+    for place, (each, reference) in enumerate(zip(operators, references, strict=False)):
+        if (each.name, each.shape) != (reference.name, reference.shape):
             return None
-        broken = not math.isfinite(one.norm) and math.isfinite(other.norm)
+        broken = not math.isfinite(each.norm) and math.isfinite(reference.norm)
         # A rounded value stays rounded, also in later operators that run in float32.
-        epsilon = max(epsilon, EPSILON.get(one.dtype, 0.0))
-        apart = abs(one.norm - other.norm) / other.norm if other.norm > 0 else 0.0
+        epsilon = max(epsilon, EPSILON.get(each.dtype, 0.0))
+        apart = abs(each.norm - reference.norm) / reference.norm if reference.norm > 0 else 0.0
         if broken or apart > DIVERGES * epsilon:
             return {
-                "operator": one.name,
+                "operator": each.name,
                 "place": place,
-                "dtype": one.dtype,
-                "shape": list(one.shape),
+                "dtype": each.dtype,
+                "shape": list(each.shape),
                 "relative": None if broken else apart,
                 "not_finite": broken,
             }

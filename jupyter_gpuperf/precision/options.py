@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.modes import MODES
 
 QUICK_SECONDS: Final = 7.0
@@ -57,17 +56,16 @@ class Options:
                 raise BadRequest(
                     "unknown_mode",
                     "There is no mode {mode!r}.",
-                    "Choose of {modes}.",
+                    "Available: {modes}.",
                     mode=mode,
-                    modes=", ".join(MODES),
+                    modes=MODES,
                 )
         limit = self.time_limit_seconds
         if limit is not None and not 0 < limit <= 3600:
-            message = Message("time_limit_seconds = {limit} is out of range.", limit=limit)
-            hint = "time_limit_seconds goes up to 3600."
-            raise BadRequest("parameter_out_of_range", message, hint)
+            message = "time_limit_seconds = {limit} is out of range."
+            raise BadRequest("parameter_out_of_range", message, "Choose up to 3600.", limit=limit)
         if not 1 <= self.steps <= 100_000:
-            message = Message("steps = {steps} is out of range.", steps=self.steps)
-            hint = "steps goes from 1 to 100000."
-            raise BadRequest("parameter_out_of_range", message, hint)
+            message = "steps = {steps} is out of range."
+            hint = "Choose 1 to 100000."
+            raise BadRequest("parameter_out_of_range", message, hint, steps=self.steps)
         return self

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jupyter_gpuperf.measure.statistics import Interval
+from jupyter_gpuperf.messages import Message
 
 
 @dataclass(slots=True)
@@ -45,9 +46,13 @@ class ModeOutcome:
     error: dict[str, Any] | None = None
     samples: list[float] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures in the documented form."""
-        return asdict(self)
+    @property
+    def failure(self) -> str:
+        """Why the mode was not timed, and what to do about it; empty if it was."""
+        if self.step_seconds is not None:
+            return ""
+        message, hint = (self.error or {}).get("message", ""), (self.error or {}).get("hint", "")
+        return Message("{message} {hint}", message=message, hint=hint) if hint else message
 
 
 @dataclass(slots=True)
@@ -88,6 +93,4 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the profile in the documented form, as new plain data."""
-        found = asdict(self)
-        del found["cell"]
-        return found
+        return {name: value for name, value in asdict(self).items() if name != "cell"}

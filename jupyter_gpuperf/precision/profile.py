@@ -20,6 +20,7 @@ from jupyter_gpuperf.precision.checking import REFERENCE, Checking
 from jupyter_gpuperf.precision.compiling import Compilation
 from jupyter_gpuperf.precision.failing import described
 from jupyter_gpuperf.precision.modes import MODES, NOW, check
+from jupyter_gpuperf.precision.numerics import UNKNOWN
 from jupyter_gpuperf.precision.options import QUICK_SECONDS, Options
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.precision.session import Session, Subject
@@ -29,7 +30,7 @@ from jupyter_gpuperf.state.switches import tf32_is_on
 COMPILE_SHARE: Final = 0.5
 NUMERICS_SHARE: Final = 0.75
 
-Say = Callable[[float, str], None]
+Progress = Callable[[float, str], None]
 
 
 def run_profile(
@@ -37,7 +38,7 @@ def run_profile(
     options: Options,
     *,
     source: str = "",
-    say: Say = lambda ratio, words: None,
+    progress: Progress = lambda ratio, message: None,
 ) -> Profile:
     """Profile a cell. Afterwards the state is as after one ordinary run, also after an error.
 
@@ -54,38 +55,36 @@ def run_profile(
     began = time.perf_counter()
     session = Session(torch, subject)
     with contextlib.closing(session):
-        say(0.02, Message("running the cell once, as it is"))
+        progress(0.02, "Running the cell once")
         session.ordinary_run()
-        profile = _Profiling(session, options, source, say).run()
+        profile = _Profiling(session, options, source, progress).run()
     profile.warnings = [*session.warnings, *profile.warnings]
     profile.seconds = time.perf_counter() - began
     return profile
 
 
 class _Profiling:
-    def __init__(self, session: Session, options: Options, source: str, say: Say) -> None:
+    def __init__(self, session: Session, options: Options, source: str, progress: Progress) -> None:
         self._torch, self._session, self._device = session.torch, session, session.device
-        self._options, self._source, self._say = options, source, say
+        self._options, self._source, self._progress = options, source, progress
         self._stopwatch = Stopwatch(session)
         self._on_gpu = session.device.type == "cuda"
-        same_as_now: str | None = REFERENCE
-        if self._on_gpu:
-            known = {(False, False): REFERENCE, (True, True): "tf32"}
-            same_as_now = known.get(tf32_is_on(session.torch))
+        same_as_now = {(False, False): REFERENCE, (True, True): "tf32"}
+        now = same_as_now.get(tf32_is_on(session.torch)) if self._on_gpu else REFERENCE
         names: list[str] = [mode for mode in MODES if mode == REFERENCE or mode in options.modes]
-        if same_as_now not in names:
+        if now not in names:
             names.append(NOW)
         self._outcomes = {name: ModeOutcome(name) for name in names}
         self._variants = {name: Variant(name, name) for name in names}
         """The variants that still run; those that fail are removed."""
-        self._now = same_as_now or NOW
-        self._profile = Profile(modes=[], now=None, same_as_now=same_as_now)
+        self._now = now or NOW
+        self._profile = Profile(modes=[], now=None, same_as_now=now)
 
     def run(self) -> Profile:
         """Run all passes and return the profile."""
         profile, options = self._profile, self._options
         self._warm_up()
-        found = self._timed()
+        timings = self._timed()
         for variant in list(self._variants.values()):
             try:
                 self._stopwatch.fill_peak(variant, self._outcomes[variant.name])
@@ -99,9 +98,9 @@ class _Profiling:
             budget_seconds=NUMERICS_SHARE * options.limit_seconds,
         )
         with contextlib.closing(checking):  # also closes the driver after an interrupt
-            self._looked_into(checking)
+            self._examine(checking)
         if options.compile:
-            self._compiled()
+            self._compile()
         profile.now = self._outcomes.pop(NOW, None)
         profile.modes = list(self._outcomes.values())
         profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
@@ -110,17 +109,16 @@ class _Profiling:
         environment = describe(self._torch, self._device)
         profile.environment = {**environment, "steps_per_run": profile.steps_per_run}
         profile.warnings += facts.warnings_of(self._session)
-        if found is not None and found.doubt:
-            profile.warnings.append(found.doubt)
+        if timings is not None and timings.doubt:
+            profile.warnings.append(timings.doubt)
         profile.warnings += checking.warnings
-        self._answer()
+        self._advise()
         return profile
 
     def _warm_up(self) -> None:
         for place, name in enumerate(self._outcomes):
-            self._say(
-                0.05 + 0.15 * place / len(self._outcomes), Message("warming up {name}", name=name)
-            )
+            done = place / len(self._outcomes)
+            self._progress(0.05 + 0.15 * done, Message("Warming up {mode}", mode=name))
             try:
                 if name != NOW:
                     check(self._torch, name, self._device, self._session.around)
@@ -128,12 +126,11 @@ class _Profiling:
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(name, error)
         if REFERENCE not in self._variants:
-            why = self._outcomes[REFERENCE].error or {}
             raise GpuPerfError(
                 "reference_failed",
-                "The cell ran as it is, but not in fp32, which all else is held against: {value}",
-                "See whether the cell sets a format by itself.",
-                value=why.get("message", ""),
+                "The cell failed in fp32, the reference: {reason}",
+                "Check whether the cell itself sets a dtype.",
+                reason=(self._outcomes[REFERENCE].error or {}).get("message", ""),
             )
 
     def _failed(self, name: str, error: Exception) -> None:
@@ -146,39 +143,35 @@ class _Profiling:
             for each in self._variants.values():
                 each.host_seconds, each.device_seconds = [], []
             try:
-                found = self._stopwatch.interleaved(
+                timings = self._stopwatch.interleaved(
                     self._variants,
                     target_ratio=target_ratio(self._options.rigorous),
                     limit_seconds=self._options.limit_seconds,
-                    progress=lambda ratio, words: self._say(0.2 + 0.35 * ratio, words),
+                    progress=lambda ratio, text: self._progress(0.2 + 0.35 * ratio, text),
                 )
             except VariantFailed as error:
                 self._failed(error.name, error)
                 continue
             for each in self._variants.values():
-                self._fill_times(each, found)
-            return found
+                self._fill_times(each, timings)
+            return timings
         return None
 
-    def _fill_times(self, variant: Variant, found: Interleaved) -> None:
-        name = variant.name
-        outcome = self._outcomes[name]
-        outcome.samples = found.samples[name]
-        outcome.step_seconds = found.median(name)
+    def _fill_times(self, variant: Variant, timings: Interleaved) -> None:
+        name, outcome = variant.name, self._outcomes[variant.name]
+        outcome.samples, outcome.step_seconds = timings.samples[name], timings.median(name)
         outcome.host_seconds = interval_or_none(variant.host_seconds)
         outcome.device_seconds = interval_or_none(variant.device_seconds)
         outcome.steps_skipped = variant.steps_skipped
-        if REFERENCE in found.samples:
-            outcome.speedup = found.speedup(name, REFERENCE)
-        if self._now in found.samples:
-            outcome.speedup_over_now = found.speedup(name, self._now)
+        if REFERENCE in timings.samples:
+            outcome.speedup = timings.speedup(name, REFERENCE)
+        if self._now in timings.samples:
+            outcome.speedup_over_now = timings.speedup(name, self._now)
 
-    def _looked_into(self, checking: Checking) -> None:
+    def _examine(self, checking: Checking) -> None:
         for place, name in enumerate(self._variants):
-            outcome = self._outcomes[name]
-            self._say(
-                0.6 + 0.25 * place / len(self._variants), Message("looking into {name}", name=name)
-            )
+            outcome, done = self._outcomes[name], place / len(self._variants)
+            self._progress(0.6 + 0.25 * done, Message("Checking {mode}", mode=name))
             try:
                 outcome.dtypes = checking.census(name)
                 if self._on_gpu:
@@ -190,35 +183,30 @@ class _Profiling:
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
             except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
-                outcome.numerics = outcome.numerics or {
-                    "verdict": "unknown",
-                    "sentence": f"It could not be looked into: {described(error)['message']}",
-                }
+                sentence = Message("check failed: {reason}", reason=described(error)["message"])
+                outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
                 free(self._torch)
 
-    def _compiled(self) -> None:
+    def _compile(self) -> None:
         try:
             compilation = Compilation(self._session)
         except GpuPerfError as error:
             self._profile.warnings.append(
-                Message(
-                    "Nothing was compiled. {value} {value_2}",
-                    value=error.message,
-                    value_2=error.hint,
-                )
+                Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
             )
             return
         modes = [name for name in self._variants if name != NOW]
         for place, mode in enumerate(modes):
             name = f"{mode}+compile"
-            self._say(0.85 + 0.13 * place / len(modes), Message("compiling for {mode}", mode=mode))
+            done = place / len(modes)
+            self._progress(0.85 + 0.13 * done, Message("Compiling for {mode}", mode=mode))
             outcome = self._outcomes[name] = ModeOutcome(name)
             variant = Variant(name, mode, prepare=compilation.in_place)
             try:
                 compilation.begin()
                 outcome.compiled = compilation.measure(self._stopwatch, variant)
-                found = self._timed_beside_eager(variant)
-                outcome.compiled["speedup_over_eager"] = found.speedup(name, mode)
+                timings = self._timed_beside_eager(variant)
+                outcome.compiled["speedup_over_eager"] = timings.speedup(name, mode)
                 self._stopwatch.fill_peak(variant, outcome)
             except VariantFailed as error:
                 outcome.error = described(error)
@@ -232,16 +220,16 @@ class _Profiling:
             for name in (REFERENCE, self._now, variant.mode)
             if name in self._variants
         }
-        found = self._stopwatch.interleaved(
+        timings = self._stopwatch.interleaved(
             {**beside, variant.name: variant},
             target_ratio=QUICK_RATIO,
             limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
-            progress=lambda ratio, words: None,
+            progress=lambda ratio, text: None,
         )
-        self._fill_times(variant, found)
-        return found
+        self._fill_times(variant, timings)
+        return timings
 
-    def _answer(self) -> None:
+    def _advise(self) -> None:
         profile, session = self._profile, self._session
         advice.choose(profile)
         known = facts.advice_facts(session, self._options.compile)
@@ -249,12 +237,11 @@ class _Profiling:
         mode, _, compiled = (profile.recommended or NOW).partition("+")
         if mode in (NOW, profile.same_as_now) and not compiled:
             return
-        names = tuple(known["model_names"]) if compiled else ()
         profile.code = rewriting.code_for(
             self._source,
             mode,
             self._device.type,
-            compiled=names,
+            compiled=tuple(known["model_names"]) if compiled else (),
             has_scaler=session.around.has_scaler,
             is_forward=rewriting.calls_of(session.subject.namespace, session.torch),
         )

@@ -83,10 +83,9 @@ def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], b
 def _forward_of(source: str, is_forward: Callable[[ast.stmt], bool]) -> Forward | None:
     tree = _parsed(source)
     for node in ast.walk(tree) if tree else ():
-        for field in ("body", "orelse"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list) and (found := _before_backward(statements, is_forward)):
-                return found
+        for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
+            if isinstance(block, list) and (forward := _before_backward(block, is_forward)):
+                return forward
     return None
 
 
@@ -141,12 +140,11 @@ def _scaled(lines: list[str]) -> list[str]:
     for line in lines:
         stripped = line.strip()
         margin = line[: len(line) - len(line.lstrip())]
-        call = _plain_call(stripped)
-        if call and call[1] == "backward":
-            rest = stripped[len(call[0]) :]
-            changed.append(f"{margin}scaler.scale({call[0]}){rest}")
-        elif call and call[1] == "step" and "sched" not in call[0].lower():
-            changed += [f"{margin}scaler.step({call[0]})", f"{margin}scaler.update()"]
+        owner, method = _plain_call(stripped)
+        if method == "backward":
+            changed.append(f"{margin}scaler.scale({owner}){stripped[len(owner) :]}")
+        elif method == "step" and "sched" not in owner.lower():
+            changed += [f"{margin}scaler.step({owner})", f"{margin}scaler.update()"]
         elif "clip_grad" in stripped:
             changed += [f"{margin}scaler.unscale_(optimizer)  # your optimizer's name", line]
         else:
@@ -154,12 +152,12 @@ def _scaled(lines: list[str]) -> list[str]:
     return changed
 
 
-def _plain_call(line: str) -> tuple[str, str] | None:
-    """Split ``name.method(…)`` on one line into name and method."""
+def _plain_call(line: str) -> tuple[str, str]:
+    """Split ``name.method(…)`` on one line into name and method; both empty for anything else."""
     match _parsed(line):
-        case ast.Module([ast.Expr(ast.Call(ast.Attribute(value, method)))]):
-            return ast.unparse(value), method
-    return None
+        case ast.Module([ast.Expr(ast.Call(ast.Attribute(owner, method)))]):
+            return ast.unparse(owner), method
+    return "", ""
 
 
 def _pattern(mode: str, device_type: str, scaled: bool) -> list[str]:

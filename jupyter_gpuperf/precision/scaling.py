@@ -43,11 +43,7 @@ class Scaling:
     """
 
     def __init__(
-        self,
-        torch: Any,
-        device_type: str,
-        early: Iterable[Any],
-        initial_scale: float,
+        self, torch: Any, device_type: str, early: Iterable[Any], initial_scale: float
     ) -> None:
         self._scaler = torch.amp.GradScaler(device_type, init_scale=initial_scale)
         self._early = early
@@ -61,8 +57,8 @@ class Scaling:
         if self._unscaled:
             raise GpuPerfError(
                 "clipped_and_accumulated",
-                "fp16 was not measured: the cell clips gradients that it accumulates over several backward passes.",
-                "Use a torch.amp.GradScaler of your own: scaler.unscale_(optimizer) before clipping.",
+                "fp16 not measured: the cell clips accumulated gradients.",
+                "Use your own GradScaler, and scaler.unscale_(optimizer) before clipping.",
             )
         return self._scaler.scale(tensors)
 

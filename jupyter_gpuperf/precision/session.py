@@ -96,19 +96,16 @@ class Session:
         self.before = self._taken()
         if self.before.on_host:
             self.warnings.append(
-                Message(
-                    "The state takes more than half of the GPU's free memory: it was kept in the host's, which takes longer to put back."
-                )
+                Message("State exceeds half of the free GPU memory: kept on the host (slower).")
             )
         if self.before.reached.sharded:
             path, module = self.before.reached.sharded[0]
             raise GpuPerfError(
                 "sharded_model",
-                "{path} is a {name}: its state lies on several processes, and one of them "
-                "can't put it back.",
-                "Profile the model without the wrapper, on one device.",
+                "{path} is a {type}: its state is spread over processes and can't be restored.",
+                "Profile the model without this wrapper, on one device.",
                 path=path,
-                name=type(module).__name__,
+                type=type(module).__name__,
             )
 
     def _taken(self, *, on_host: bool | None = None) -> Snapshot:
@@ -146,10 +143,9 @@ class Session:
         if moved := self.before.used_up:
             raise BadRequest(
                 "iterator_not_replayable",
-                "The cell uses up {moved}, which can't be run back: it was run once, and not "
-                "profiled.",
-                "Bind the iterator to a name of its own, such as batches = iter(loader), and use next(batches).",
-                moved=", ".join(moved),
+                "Not profiled: the cell ran once and advanced {iterators}, which can't be rewound.",
+                "Use a variable: batches = iter(loader), then next(batches).",
+                iterators=moved,
             )
         self.device = self._device_in_use()
         self.around = self._around(watch)
@@ -193,13 +189,8 @@ class Session:
             (self._after or self.before).restore()
             self._iterators.remove()
             if self._after is not None and (drawn := self._iterators.give_back()):
-                self.warnings.append(
-                    Message(
-                        "Another mode took more items of {drawn} than an ordinary run: they were put "
-                        "before it again.",
-                        drawn=", ".join(drawn),
-                    )
-                )
+                message = "Another mode took more items from {iterators}; they were put back."
+                self.warnings.append(Message(message, iterators=drawn))
 
     def _device_in_use(self) -> Any:
         """Return the device that holds most of what the cell can reach: a GPU when anything is on one."""
@@ -229,12 +220,13 @@ class Session:
         return frozenset() if code is None else mentioned(code, self.subject.namespace)
 
     def models_used(self) -> list[tuple[str, Any]]:
-        """Return path and model of each model that the cell names and that is not part of another one."""
+        """Return path and model of each model that has parameters, is named by the cell, and is no part of another one."""
         used = self.names_used()
         return [
             (path, module)
             for path, module in self.before.reached.root_modules()
             if not used or path.partition(".")[0].partition("[")[0] in used
+            if next(module.parameters(), None) is not None
         ]
 
     def not_restored(self) -> list[str]:

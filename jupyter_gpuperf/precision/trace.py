@@ -101,12 +101,7 @@ class Tracer:
 
 
 def traced(
-    session: Session,
-    mode: str,
-    *,
-    runs: int,
-    details: bool = True,
-    seed: int | None = None,
+    session: Session, mode: str, *, runs: int, details: bool = True, seed: int | None = None
 ) -> Trace:
     """Run the cell ``runs`` times in a row from the fresh state, and return what it computed.
 

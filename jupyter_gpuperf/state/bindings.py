@@ -119,14 +119,14 @@ def attributes_of(value: Any) -> dict[str, Any]:
     if isinstance(value, type):
         own = vars(value).items()
         return {name: each for name, each in own if not re.fullmatch("__.*__", name)}
-    found: dict[str, Any] = dict(getattr(value, "__dict__", {}))
+    attributes: dict[str, Any] = dict(getattr(value, "__dict__", {}))
     for owner in type(value).__mro__:
         if "__slots__" in vars(owner):
             for name, place in vars(owner).items():
                 if isinstance(place, types.MemberDescriptorType):
                     with contextlib.suppress(AttributeError):
-                        found[name] = place.__get__(value)
-    return found
+                        attributes[name] = place.__get__(value)
+    return attributes
 
 
 def content_of(cell: types.CellType) -> Any:
@@ -139,10 +139,7 @@ def content_of(cell: types.CellType) -> Any:
 
 def plain_kind(value: object) -> Any:
     """Return the built-in type of a container; ``None`` for anything else."""
-    kind = type(value)
-    return (
-        kind if kind in PLAIN else next((each for each in PLAIN if isinstance(value, each)), None)
-    )
+    return next((each for each in PLAIN if isinstance(value, each)), None)
 
 
 def _members(container: Any) -> Any:

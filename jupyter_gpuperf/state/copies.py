@@ -60,8 +60,8 @@ class Copies:
         if free is not None and needed > HOST_SHARE * free:
             raise GpuPerfError(
                 "snapshot_too_large",
-                "Keeping this notebook's state takes {needed:.1f} GiB, and {free:.1f} are free.",
-                "Delete what is not needed, or take a smaller model of the same shape.",
+                "Saving the notebook's state takes {needed:.1f} GiB; {free:.1f} GiB are free.",
+                "Delete unneeded variables, or use a smaller model of the same kind.",
                 needed=needed / 2**30,
                 free=free / 2**30,
             )

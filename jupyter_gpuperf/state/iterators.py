@@ -108,9 +108,8 @@ class Iterators:
 
     def note_taken(self) -> Mapping[str, int]:
         """Record how many items the ordinary run took; return the counts by name, for iterators that were used."""
-        for name, (_, stand_in) in self._bound.items():
-            if stand_in._place:
-                self._taken[name] = stand_in._place
+        counts = {name: stand_in._place for name, (_, stand_in) in self._bound.items()}
+        self._taken = {name: count for name, count in counts.items() if count}
         return self._taken
 
     def give_back(self) -> list[str]:

@@ -91,10 +91,9 @@ class _Walker:
         if len(self._found) > MOST_OBJECTS:
             raise GpuPerfError(
                 "namespace_too_large",
-                "More than {most_objects} objects hang together in this notebook, near {path}: "
-                "too many to restore.",
-                "Delete the names that are not needed, or begin in a fresh notebook.",
-                most_objects=MOST_OBJECTS,
+                "The notebook's state has over {count} objects, too many to restore (near {path}).",
+                "Delete unneeded variables, or use a new notebook.",
+                count=MOST_OBJECTS,
                 path=path,
             )
 

@@ -106,8 +106,9 @@ class Float32Switches:
         # An unreadable switch contradicts the newer one, so its value is the opposite.
         products, convolutions = [text != "tf32" for text in self.newer[:2]] or [False, False]
         matmul = products if self.matmul == UNREADABLE else self.matmul
-        said = "high" if matmul else "highest"
-        torch.set_float32_matmul_precision(said if self.products == UNREADABLE else self.products)
+        precision = "high" if matmul else "highest"
+        precision = precision if self.products == UNREADABLE else self.products
+        torch.set_float32_matmul_precision(precision)
         cudnn = convolutions if self.cudnn == UNREADABLE else self.cudnn
         torch.backends.cudnn.allow_tf32 = cudnn
         for owner, text in zip(_newer(torch), self.newer, strict=True):

@@ -48,10 +48,10 @@ class Tensors:
 
     def _keep(self, path: str, tensor: Any, *, copied: bool) -> None:
         alias = tensor.detach()
-        kept = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
+        saved = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
         if tensor.is_leaf or tensor.retains_grad:
-            kept.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
-        self._tensors.append(kept)
+            saved.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
+        self._tensors.append(saved)
         if place_of(tensor) not in self._storages and alias.untyped_storage().nbytes():
             storage = _Storage(self._torch, path, alias, copied=copied, on_host=self._on_host)
             self._storages[place_of(tensor)] = storage
@@ -60,11 +60,13 @@ class Tensors:
         """Keep a sparse tensor, or this process's part of a distributed one, with torch's own copy."""
         gradient = tensor.grad if tensor.is_leaf else None
         try:
-            kept = [None if each is None else each.detach().clone() for each in (tensor, gradient)]
+            copies = [
+                None if each is None else each.detach().clone() for each in (tensor, gradient)
+            ]
         except (RuntimeError, NotImplementedError):
             self._not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
             return
-        self._others.append((tensor, *kept))
+        self._others.append((tensor, *copies))
 
     def restore(self) -> None:
         """Restore the contents, places and gradients of all tensors."""
@@ -75,8 +77,8 @@ class Tensors:
                 storage.restore()
             for each in self._tensors:
                 each.restore_gradient()
-            for tensor, kept, gradient in self._others:
-                tensor.copy_(kept)
+            for tensor, content, gradient in self._others:
+                tensor.copy_(content)
                 if tensor.is_leaf:
                     tensor.grad = None if gradient is None else gradient.clone()
 
@@ -109,7 +111,7 @@ class _Tensor:
 
     def restore_place(self) -> None:
         tensor, alias = self.tensor, self.alias
-        if not _same_place(tensor, alias):
+        if _place(tensor) != _place(alias):
             tensor.data = alias.detach()
         if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
             tensor.requires_grad_(self.requires_grad)
@@ -123,7 +125,7 @@ class _Tensor:
                 self.tensor.grad = self.gradient_itself
             return
         is_there = now is not None and is_plain(now) and now.data_ptr() == self.gradient_address
-        if is_there and _same_shape(now, self.gradient):
+        if is_there and _layout(now) == _layout(self.gradient):
             now.detach().copy_(self.gradient)
         else:
             self.tensor.grad = self.gradient.to(self.alias.device, copy=True)
@@ -165,17 +167,11 @@ def copy_of(held: Any, *, on_host: bool) -> Any:
     return held.cpu() if on_host and held.device.type != "cpu" else held.clone()
 
 
-def _same_place(tensor: Any, alias: Any) -> bool:
-    return bool(
-        tensor.dtype == alias.dtype
-        and tensor.device == alias.device
-        and _same_shape(tensor, alias)
-        and tensor.storage_offset() == alias.storage_offset()
-        and tensor.untyped_storage().data_ptr() == alias.untyped_storage().data_ptr()
-    )
+def _place(tensor: Any) -> tuple[object, ...]:
+    """Return where a tensor's elements are: equal for two views of the same elements."""
+    address = tensor.untyped_storage().data_ptr()
+    return *_layout(tensor), tensor.device, tensor.storage_offset(), address
 
 
-def _same_shape(one: Any, other: Any) -> bool:
-    return bool(
-        one.shape == other.shape and one.stride() == other.stride() and one.dtype == other.dtype
-    )
+def _layout(tensor: Any) -> tuple[object, ...]:
+    return tensor.dtype, tensor.shape, tensor.stride()

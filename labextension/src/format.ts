@@ -47,7 +47,12 @@ export function formatReading(value: number, unit: string): IFigure {
   }
 }
 
-export function formatBytes(value: number): IFigure {
+/** A value with its unit: `57.0 GB/s`. */
+export function formatQuantity(value: number, unit: string): string {
+  return plain(formatReading(value, unit));
+}
+
+function formatBytes(value: number): IFigure {
   const [scaled, power] = scaledBy(1024, value, BINARY);
   return { text: scaled.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
 }
@@ -75,7 +80,7 @@ function scaledBy(
   return [value, power];
 }
 
-export function formatSeconds(value: number): IFigure {
+function formatSeconds(value: number): IFigure {
   const [scaled, unit] =
     value >= 1
       ? [value, 's']
@@ -164,19 +169,19 @@ export function unitOf(name: string): string {
 }
 
 /** Translates a text into the reader's language. */
-export type Translate = (words: string) => string;
+export type Translate = (text: string) => string;
 
-const IN_ENGLISH: Translate = words => words;
+const IN_ENGLISH: Translate = text => text;
 
 /** `startup_seconds` → `startup`, `images_per_second` → `images per second`. */
-export function wordsOf(name: string): string {
+export function readableName(name: string): string {
   const unit = unitOf(name).replace(/^per_second$/, '');
   return (unit ? name.slice(0, -unit.length - 1) : name).replace(/_/g, ' ');
 }
 
 /** `startup_seconds` → `Startup`, `images_per_second` → `Images per second`. */
 export function labelOf(name: string, translate = IN_ENGLISH): string {
-  return capitalised(translate(wordsOf(name)));
+  return capitalised(translate(readableName(name)));
 }
 
 /** `time_limit_seconds` → `Time limit (s)`, `batch_size` → `Batch size`. */
@@ -188,12 +193,12 @@ export function fieldLabelOf(name: string, translate = IN_ENGLISH): string {
 export function rowLabelOf(name: string, translate = IN_ENGLISH): string {
   const symbol = SYMBOLS[unitOf(name)];
   return symbol
-    ? `${translate(wordsOf(name))} (${symbol})`
+    ? `${translate(readableName(name))} (${symbol})`
     : translate(name.replace(/_/g, ' '));
 }
 
-function capitalised(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** A figure with its interval: `11.2 ms` and `[10.9, 11.6]`, all in one unit. */
@@ -203,11 +208,13 @@ export function formatInterval(
 ): IFigure & { range: string } {
   const { value, low, high } = interval;
   const unit = unitOf(name);
-  const range = (words: (edge: number) => string) =>
-    `[${words(low)}, ${words(high)}]`;
+  const range = (format: (edge: number) => string) =>
+    `[${format(low)}, ${format(high)}]`;
   if (unit === 'bytes') {
-    const words = (edge: number) => plain(formatBytes(edge));
-    return { ...formatBytes(value), range: range(words) };
+    return {
+      ...formatBytes(value),
+      range: range(edge => formatQuantity(edge, unit))
+    };
   }
   if (unit === 'seconds' || unit in RATES) {
     const figure = formatReading(value, unit);

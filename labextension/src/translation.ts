@@ -12,6 +12,6 @@ export function setTranslation(bundle: TranslationBundle): void {
 }
 
 /** Translate a word from the server or from a name. */
-export function translated(words: string): string {
-  return trans.__(words);
+export function translated(text: string): string {
+  return trans.__(text);
 }

@@ -12,53 +12,53 @@ function finding(
   return { code, severity, device } as Finding;
 }
 
-function told(attention: Attention, ...findings: Finding[]): string[] {
+function receive(attention: Attention, ...findings: Finding[]): string[] {
   attention.take({ type: 'findings', findings });
   return attention.findings.map(each => `${each.code} ${each.severity}`);
 }
 
-test('a dismissed finding stays away until it is gone and comes again', () => {
+test('a dismissed finding stays hidden until it recurs', () => {
   const attention = new Attention();
-  told(attention, finding('input-bound'), finding('launch-bound'));
+  receive(attention, finding('input-bound'), finding('launch-bound'));
   attention.dismiss(attention.findings[0]);
   assert.deepEqual(
     attention.findings.map(each => each.code),
     ['launch-bound']
   );
-  assert.deepEqual(told(attention, finding('input-bound')), []);
-  assert.deepEqual(told(attention), []);
-  assert.deepEqual(told(attention, finding('input-bound')), [
+  assert.deepEqual(receive(attention, finding('input-bound')), []);
+  assert.deepEqual(receive(attention), []);
+  assert.deepEqual(receive(attention, finding('input-bound')), [
     'input-bound warning'
   ]);
 });
 
-test('a dismissed finding that gets worse is shown again', () => {
+test('a dismissed finding that worsens is shown again', () => {
   const attention = new Attention();
-  told(attention, finding('input-bound'));
+  receive(attention, finding('input-bound'));
   attention.dismiss(attention.findings[0]);
-  assert.deepEqual(told(attention, finding('input-bound', 'critical')), [
+  assert.deepEqual(receive(attention, finding('input-bound', 'critical')), [
     'input-bound critical'
   ]);
 });
 
-test('what an alert says already is not said twice', () => {
+test('a finding that an alert already reports is not repeated', () => {
   const attention = new Attention();
   const here = finding('memory-nearly-full');
   const elsewhere = finding('memory-nearly-full', 'warning', 'GPU-1');
-  told(attention, { ...here, alert: 'memory_nearly_full' }, elsewhere);
+  receive(attention, { ...here, alert: 'memory_nearly_full' }, elsewhere);
   assert.deepEqual(
     attention.findings.map(each => each.device),
     ['GPU-1']
   );
-  told(attention, { ...here, alert: null }, elsewhere);
+  receive(attention, { ...here, alert: null }, elsewhere);
   assert.equal(attention.findings.length, 2);
 });
 
-test('views hear of what is dismissed', () => {
+test('views are notified when a finding is dismissed', () => {
   const attention = new Attention();
-  let heard = 0;
-  attention.changed.connect(() => (heard += 1));
-  told(attention, finding('input-bound'));
+  let changes = 0;
+  attention.changed.connect(() => (changes += 1));
+  receive(attention, finding('input-bound'));
   attention.dismiss(attention.findings[0]);
-  assert.equal(heard, 2);
+  assert.equal(changes, 2);
 });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import type uPlot from 'uplot';
 
-import { levelled } from '../src/view/dashboard/curve';
+import { simplifiedPaths } from '../src/view/dashboard/curve';
 
 type Point = [number, number];
 
@@ -29,7 +29,7 @@ function linesOf(values: (number | null | undefined)[]): Point[][] {
     bbox: { left: 10, top: 0, width: 100, height: 100 },
     scales: { x: { min: 0, max: 100 }, y: { min: 0, max: 100 } }
   } as unknown as uPlot;
-  const paths = levelled(plot, 1, 0, values.length - 1);
+  const paths = simplifiedPaths(plot, 1, 0, values.length - 1);
   return (paths?.stroke as unknown as Lines).lines;
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { CheckFinding, DoctorReport } from '../src/api/generated';
-import { Refusal } from '../src/api/rest';
+import { RequestError } from '../src/api/rest';
 import { DoctorModel } from '../src/model/doctor';
 
 function reportOf(
@@ -15,21 +15,25 @@ function reportOf(
   return { kernel_name: kernel, checks } as DoctorReport;
 }
 
-/** Answers when it is told to. */
+/** Answers on demand. */
 class Server {
-  readonly asked: { kernel: string; anew: boolean }[] = [];
-  private readonly answers: ((report: DoctorReport | Refusal) => void)[] = [];
+  readonly asked: { kernel: string; refresh: boolean }[] = [];
+  private readonly answers: ((report: DoctorReport | RequestError) => void)[] =
+    [];
 
-  doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
-    this.asked.push({ kernel, anew });
+  doctor(kernel: string, refresh: boolean): Promise<DoctorReport> {
+    this.asked.push({ kernel, refresh });
     return new Promise((resolve, reject) => {
       this.answers.push(answer =>
-        answer instanceof Refusal ? reject(answer) : resolve(answer)
+        answer instanceof RequestError ? reject(answer) : resolve(answer)
       );
     });
   }
 
-  async answer(which: number, answer: DoctorReport | Refusal): Promise<void> {
+  async answer(
+    which: number,
+    answer: DoctorReport | RequestError
+  ): Promise<void> {
     this.answers[which](answer);
     await new Promise(resolve => setImmediate(resolve));
   }
@@ -55,7 +59,7 @@ function page() {
 
 const aMoment = () => new Promise(resolve => setTimeout(resolve, 20));
 
-test('it asks once, when somebody first looks', async () => {
+test('the report is requested once, when it is first visible', async () => {
   const server = new Server();
   const model = new DoctorModel(server, page(), 0);
   model.watch(false);
@@ -64,18 +68,18 @@ test('it asks once, when somebody first looks', async () => {
   model.watch(false);
   model.watch(true);
   await aMoment();
-  assert.deepEqual(server.asked, [{ kernel: '', anew: false }]);
+  assert.deepEqual(server.asked, [{ kernel: '', refresh: false }]);
   assert.equal(model.busy, true);
   await server.answer(0, reportOf('', 'ok', 'fail', 'warn', 'fail'));
   assert.equal(model.busy, false);
-  const wrong = model.with('fail', 'warn').map(each => each.id);
+  const wrong = model.withStatus('fail', 'warn').map(each => each.id);
   assert.deepEqual(wrong, ['check1', 'check3', 'check2']);
   model.watch(true);
   await aMoment();
   assert.equal(server.asked.length, 1);
 });
 
-test('a hidden page asks nothing', async () => {
+test('a hidden page requests nothing', async () => {
   const server = new Server();
   const hidden = page();
   const model = new DoctorModel(server, hidden, 0);
@@ -88,7 +92,7 @@ test('a hidden page asks nothing', async () => {
   assert.equal(server.asked.length, 1);
 });
 
-test('what comes late about another environment is not shown', async () => {
+test('a late report on another environment is not shown', async () => {
   const server = new Server();
   const model = new DoctorModel(server, page(), 0);
   model.watch(true);
@@ -100,7 +104,7 @@ test('what comes late about another environment is not shown', async () => {
   assert.equal(model.busy, false);
 });
 
-test('a refusal stands beside the report from before, until the next answer', async () => {
+test('an error is shown beside the previous report until the next answer', async () => {
   const server = new Server();
   const model = new DoctorModel(server, page(), 0);
   model.watch(true);
@@ -109,11 +113,11 @@ test('a refusal stands beside the report from before, until the next answer', as
   void model.examine(true);
   await server.answer(
     1,
-    new Refusal({ code: 'worker_died', message: 'It died.', hint: '' })
+    new RequestError({ code: 'worker_died', message: 'It died.', hint: '' })
   );
-  assert.equal(model.trouble?.code, 'worker_died');
+  assert.equal(model.error?.code, 'worker_died');
   assert.equal(model.report?.checks.length, 1);
   void model.examine(true);
-  assert.equal(model.trouble, null);
-  assert.deepEqual(server.asked[2], { kernel: '', anew: true });
+  assert.equal(model.error, null);
+  assert.deepEqual(server.asked[2], { kernel: '', refresh: true });
 });

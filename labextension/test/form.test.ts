@@ -36,7 +36,7 @@ test('a form starts with the defaults and sends numbers as numbers', () => {
   });
 });
 
-test('what is no number, no whole number or out of range is found', () => {
+test('values that are not numbers, not whole or out of range are found', () => {
   assert.equal(problemOf(workers, '8'), null);
   assert.equal(problemOf(workers, ''), 'not_a_number');
   assert.equal(problemOf(workers, 'four'), 'not_a_number');

@@ -5,7 +5,6 @@ import {
   fieldLabelOf,
   formatInterval,
   formatReading,
-  formatSeconds,
   formatShare,
   grouped,
   labelOf,
@@ -33,9 +32,15 @@ test('used and total share the unit of the total', () => {
 });
 
 test('times take the unit that reads best', () => {
-  assert.deepEqual(formatSeconds(1.5), { text: '1.50', unit: 's' });
-  assert.deepEqual(formatSeconds(0.01123), { text: '11.2', unit: 'ms' });
-  assert.deepEqual(formatSeconds(0.0000049), { text: '4.90', unit: 'µs' });
+  assert.deepEqual(formatReading(1.5, 'seconds'), { text: '1.50', unit: 's' });
+  assert.deepEqual(formatReading(0.01123, 'seconds'), {
+    text: '11.2',
+    unit: 'ms'
+  });
+  assert.deepEqual(formatReading(0.0000049, 'seconds'), {
+    text: '4.90',
+    unit: 'µs'
+  });
 });
 
 test('an interval is in the unit of its value', () => {
@@ -59,7 +64,7 @@ test('large numbers are grouped, small ones keep three digits', () => {
   assert.equal(grouped(0.1234), '0.123');
 });
 
-test('names lose what everybody knows', () => {
+test('device names are shortened', () => {
   assert.equal(shortName('NVIDIA H100 80GB HBM3'), 'H100');
   assert.equal(shortName('NVIDIA GeForce RTX 4090'), 'RTX 4090');
   assert.equal(shortName('Tesla T4'), 'T4');
@@ -71,12 +76,12 @@ test('a figure’s name becomes a label without its unit', () => {
   assert.equal(labelOf('images_per_second'), 'Images per second');
 });
 
-test('a field says the unit that its parameter’s name wears', () => {
+test('a field shows the unit in its parameter’s name', () => {
   assert.equal(fieldLabelOf('time_limit_seconds'), 'Time limit (s)');
   assert.equal(fieldLabelOf('batch_size'), 'Batch size');
 });
 
-test('the place kept for a figure is that of the widest', () => {
+test('the space reserved for a figure is that of the widest', () => {
   assert.equal(widestOf(100, 'percent'), 3);
   assert.equal(widestOf(1980, 'mhz'), 4);
   assert.equal(widestOf(85_520_809_984, 'bytes'), 4);

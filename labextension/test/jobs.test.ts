@@ -4,7 +4,7 @@ import { mock, test } from 'node:test';
 import { Signal } from '@lumino/signaling';
 
 import type { JobInfo, Jobs } from '../src/api/generated';
-import { Refusal, Rest } from '../src/api/rest';
+import { RequestError, Rest } from '../src/api/rest';
 import type { Live } from '../src/model/follower';
 import { JobsModel } from '../src/model/jobs';
 import { LiveLists, ListMessage } from '../src/model/lists';
@@ -19,7 +19,7 @@ class FakeLive {
   readonly lists = new LiveLists(({ topics }) => {
     this.followed = topics;
   });
-  tell(...messages: object[]): void {
+  send(...messages: object[]): void {
     this.connection = 'live';
     for (const message of messages) {
       this.lists.take(message as ListMessage);
@@ -33,7 +33,7 @@ class FakeLive {
 
 const noSuites = { type: 'suites', suites: [] };
 
-function told(jobs: Partial<JobInfo>[], ids: string[]): object {
+function changed(jobs: Partial<JobInfo>[], ids: string[]): object {
   return { type: 'jobs', jobs, ids };
 }
 
@@ -41,7 +41,7 @@ function setUp(answer: () => Promise<Jobs>) {
   let visible = true;
   let onVisibility = () => {};
   let asked = 0;
-  const world = {
+  const environment = {
     isVisible: () => visible,
     onVisibilityChange: (listener: () => void) => {
       onVisibility = listener;
@@ -56,7 +56,11 @@ function setUp(answer: () => Promise<Jobs>) {
     suites: () => Promise.resolve({ suites: [] }),
     run: () =>
       Promise.reject(
-        new Refusal({ code: 'unknown_device', message: 'No.', hint: 'Look.' })
+        new RequestError({
+          code: 'unknown_device',
+          message: 'No.',
+          hint: 'Look.'
+        })
       )
   } as unknown as Rest;
   const show = (value: boolean) => {
@@ -64,7 +68,7 @@ function setUp(answer: () => Promise<Jobs>) {
     onVisibility();
   };
   const live = new FakeLive();
-  const model = new JobsModel(rest, live as unknown as Live, world);
+  const model = new JobsModel(rest, live as unknown as Live, environment);
   return { model, show, live, asked: () => asked };
 }
 
@@ -74,7 +78,7 @@ async function flush(): Promise<void> {
   }
 }
 
-test('jobs are followed only while the page and the panel are seen', async () => {
+test('jobs are followed only while the page and the panel are visible', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const { model, show, asked } = setUp(() => Promise.resolve({ jobs: [job] }));
   model.watch(true);
@@ -97,13 +101,13 @@ test('jobs are followed only while the page and the panel are seen', async () =>
   mock.timers.reset();
 });
 
-test('trouble with the list ends with it, and takes no jobs away', async () => {
+test('an error of the list clears with the next answer and removes no jobs', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   let down = false;
   const { model } = setUp(() =>
     down
       ? Promise.reject(
-          new Refusal({ code: 'unreachable', message: 'Gone.', hint: '' })
+          new RequestError({ code: 'unreachable', message: 'Gone.', hint: '' })
         )
       : Promise.resolve({ jobs: [job] })
   );
@@ -112,12 +116,12 @@ test('trouble with the list ends with it, and takes no jobs away', async () => {
   down = true;
   mock.timers.tick(500);
   await flush();
-  assert.equal(model.trouble?.code, 'unreachable');
+  assert.equal(model.error?.code, 'unreachable');
   assert.deepEqual(model.jobs, [job]);
   down = false;
   mock.timers.tick(500);
   await flush();
-  assert.equal(model.trouble, null);
+  assert.equal(model.error, null);
   model.watch(false);
   mock.timers.reset();
 });
@@ -138,20 +142,20 @@ test('an older answer does not replace a newer one', async () => {
   model.watch(false);
 });
 
-test('a refusal to run stays until the next try', async () => {
+test('an error of a request stays until the next request', async () => {
   const { model } = setUp(() => Promise.resolve({ jobs: [] }));
   await model.run({ benchmark: 'compute' });
-  assert.equal(model.refusal?.code, 'unknown_device');
-  assert.equal(model.trouble, null);
+  assert.equal(model.requestError?.code, 'unknown_device');
+  assert.equal(model.error, null);
 });
 
-test('what the live socket tells is shown, and nothing is asked for meanwhile', async () => {
+test('messages of the live socket are shown, without requests meanwhile', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const { model, live, asked } = setUp(() => Promise.resolve({ jobs: [] }));
   model.watch(true);
   assert.deepEqual(live.followed, ['jobs', 'suites']);
   await flush();
-  live.tell(noSuites, told([{ id: 'b', state: 'queued' }, job], ['b', 'a']));
+  live.send(noSuites, changed([{ id: 'b', state: 'queued' }, job], ['b', 'a']));
   assert.deepEqual(
     model.jobs.map(each => each.id),
     ['b', 'a']
@@ -165,19 +169,21 @@ test('what the live socket tells is shown, and nothing is asked for meanwhile', 
   mock.timers.reset();
 });
 
-test('a change takes the place of what was known, and what is forgotten goes', async () => {
+test('a change replaces known jobs, and forgotten jobs are removed', async () => {
   const { model, live } = setUp(() => Promise.resolve({ jobs: [] }));
   model.watch(true);
   await flush();
-  live.tell(noSuites, told([{ id: 'b', state: 'done' }, job], ['b', 'a']));
+  live.send(noSuites, changed([{ id: 'b', state: 'done' }, job], ['b', 'a']));
   const [done] = model.jobs;
-  live.tell(told([{ id: 'c' }, { id: 'a', state: 'failed' }], ['c', 'b', 'a']));
+  live.send(
+    changed([{ id: 'c' }, { id: 'a', state: 'failed' }], ['c', 'b', 'a'])
+  );
   assert.deepEqual(
     model.jobs.map(each => `${each.id} ${each.state}`),
     ['c undefined', 'b done', 'a failed']
   );
   assert.equal(model.jobs[1], done);
-  live.tell(told([], ['c']));
+  live.send(changed([], ['c']));
   assert.deepEqual(
     model.jobs.map(each => each.id),
     ['c']
@@ -185,16 +191,16 @@ test('a change takes the place of what was known, and what is forgotten goes', a
   model.watch(false);
 });
 
-test('it asks by REST while the socket is down, and until that has told of all', async () => {
+test('it asks by REST while the socket is down, and until that has sent all lists', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const { model, live, asked } = setUp(() => Promise.resolve({ jobs: [job] }));
   model.watch(true);
   await flush();
-  live.tell(noSuites); // of the jobs not yet, as by an older server
+  live.send(noSuites); // of the jobs not yet, as by an older server
   mock.timers.tick(500);
   await flush();
   assert.equal(asked(), 2);
-  live.tell(told([job], ['a']));
+  live.send(changed([job], ['a']));
   mock.timers.tick(60_000);
   await flush();
   assert.equal(asked(), 2);
@@ -206,14 +212,14 @@ test('it asks by REST while the socket is down, and until that has told of all',
   mock.timers.reset();
 });
 
-test('an answer that is older than what was told is dropped', async () => {
+test('an answer that is older than a message is dropped', async () => {
   const answers: ((jobs: Jobs) => void)[] = [];
   const { model, live } = setUp(
     () => new Promise(resolve => answers.push(resolve))
   );
   model.watch(true);
   await flush();
-  live.tell(noSuites, told([job], ['a']));
+  live.send(noSuites, changed([job], ['a']));
   answers[0]({ jobs: [] });
   await flush();
   assert.deepEqual(model.jobs, [job]);

@@ -29,7 +29,7 @@ function setUp(
   const sockets: FakeSocket[] = [];
   let visible = true;
   let onVisibility = () => {};
-  const world: IBrowserEnvironment = {
+  const environment: IBrowserEnvironment = {
     openSocket: () => {
       const socket = new FakeSocket();
       sockets.push(socket);
@@ -50,7 +50,7 @@ function setUp(
     alerts: () => Promise.resolve({ type: 'alerts', alerts: [] }),
     findings: () => Promise.resolve({ type: 'findings', findings: [] })
   } as unknown as Rest;
-  const live = new LiveModel(rest, world);
+  const live = new LiveModel(rest, environment);
   const show = (value: boolean) => {
     visible = value;
     onVisibility();
@@ -89,7 +89,7 @@ const hello: Hello = {
 };
 const viewer = {};
 
-test('it streams only while somebody watches and the page is visible', () => {
+test('it streams only while a view watches and the page is visible', () => {
   const { live, sockets, show } = setUp();
   assert.equal(live.connection, 'paused');
   live.watch(viewer, true);
@@ -109,14 +109,18 @@ test('curves begin with the server’s history, and missing is not zero', () => 
   live.watch(viewer, true);
   sockets[0].receive(hello);
   sockets[0].receive(frame);
-  const track = live.tracks.of('A');
+  const track = live.timeline.track('A');
   assert.deepEqual(track.times, [100, 101, 102]);
-  assert.deepEqual(track.of('power_watts').mean, [1, 2, 300]);
-  assert.deepEqual(track.of('temperature_celsius').mean, [null, null, null]);
+  assert.deepEqual(track.metric('power_watts').mean, [1, 2, 300]);
+  assert.deepEqual(track.metric('temperature_celsius').mean, [
+    null,
+    null,
+    null
+  ]);
   live.watch(viewer, false);
 });
 
-test('it comes back by itself, later each time, and then asks by REST too', async () => {
+test('it reconnects with growing pauses, and then polls by REST too', async () => {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const { live, sockets } = setUp(() => Promise.resolve(frame));
   live.watch(viewer, true);
@@ -139,7 +143,7 @@ test('it comes back by itself, later each time, and then asks by REST too', asyn
   mock.timers.reset();
 });
 
-test('a new interval is told to the server without a new connection', () => {
+test('a new interval is sent to the server without a new connection', () => {
   const { live, sockets } = setUp();
   live.watch(viewer, true);
   live.intervalMs = 250;
@@ -151,7 +155,7 @@ test('a new interval is told to the server without a new connection', () => {
   live.watch(viewer, false);
 });
 
-test('a connection that falls silent is given up and opened again', () => {
+test('a silent connection is closed and opened again', () => {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const { live, sockets } = setUp();
   live.watch(viewer, true);
@@ -173,7 +177,7 @@ test('a connection that falls silent is given up and opened again', () => {
   mock.timers.reset();
 });
 
-test('while the server is gone, it is asked less and less often', async () => {
+test('while the server is gone, requests become less frequent', async () => {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   let asked = 0;
   const { live, sockets } = setUp(() => {
@@ -188,7 +192,7 @@ test('while the server is gone, it is asked less and less often', async () => {
     await flush();
     mock.timers.tick(1000);
   }
-  assert.match(live.problem?.message ?? '', /down/);
+  assert.match(live.error?.message ?? '', /down/);
   assert.ok(live.stale);
   assert.ok(asked >= 3 && asked <= 6, `asked ${asked} times`);
   live.watch(viewer, false);
@@ -211,7 +215,7 @@ test('a device that appears while polling is described', async () => {
   mock.timers.reset();
 });
 
-test('after the clock was set back the curve begins anew', () => {
+test('after the clock was set back the curve starts again', () => {
   const { live, sockets } = setUp();
   live.watch(viewer, true);
   sockets[0].receive(hello);
@@ -219,41 +223,41 @@ test('after the clock was set back the curve begins anew', () => {
   sockets[0].receive({ ...frame, time_seconds: 101.5 });
   sockets[0].receive({ ...frame, time_seconds: 50 });
   sockets[0].receive({ ...frame, time_seconds: 51 });
-  const track = live.tracks.of('A');
+  const track = live.timeline.track('A');
   assert.deepEqual(track.times, [50, 51]);
-  assert.deepEqual(track.of('power_watts').mean, [300, 300]);
+  assert.deepEqual(track.metric('power_watts').mean, [300, 300]);
   live.watch(viewer, false);
 });
 
-/** Let promises that are done be heard; timers stand still. */
+/** Let promises that are done be received; timers stand still. */
 async function flush(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) {
     await Promise.resolve();
   }
 }
 
-test('lists that are followed are asked for on every new socket', () => {
+test('followed lists are requested again on every new socket', () => {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const { live, sockets } = setUp();
-  const heard: string[] = [];
-  live.lists.told.connect((_, message) => {
-    heard.push(message.type);
+  const received: string[] = [];
+  live.lists.received.connect((_, message) => {
+    received.push(message.type);
   });
   const follower = {};
-  const wish = (...topics: string[]) =>
+  const follow = (...topics: string[]) =>
     JSON.stringify({ type: 'follow', topics });
   live.lists.follow(follower, ['jobs']); // there is no socket yet
   live.watch(viewer, true);
   sockets[0].receive(hello);
-  assert.deepEqual(sockets[0].sent.slice(-1), [wish('jobs')]);
+  assert.deepEqual(sockets[0].sent.slice(-1), [follow('jobs')]);
   live.lists.follow({}, ['recordings', 'jobs']);
-  assert.deepEqual(sockets[0].sent.slice(-1), [wish('jobs', 'recordings')]);
+  assert.deepEqual(sockets[0].sent.slice(-1), [follow('jobs', 'recordings')]);
   sockets[0].receive({ type: 'jobs', jobs: [], ids: [] });
-  assert.deepEqual(heard, ['jobs']);
+  assert.deepEqual(received, ['jobs']);
   sockets[0].onclose?.();
   mock.timers.tick(2000);
   sockets[1].receive(hello);
-  assert.deepEqual(sockets[1].sent, [wish('jobs', 'recordings')]);
+  assert.deepEqual(sockets[1].sent, [follow('jobs', 'recordings')]);
   live.lists.follow(follower, []);
   live.watch(viewer, false);
   mock.timers.reset();

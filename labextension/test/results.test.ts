@@ -26,7 +26,7 @@ const result: BenchmarkResult = {
   warnings: ['Another process used it.']
 };
 
-test('every sample is in one part, and the highest in the last', () => {
+test('every sample is in one bin, and the highest in the last', () => {
   const bins = binsOf([1, 2, 2, 3, 5]);
   assert.equal(
     bins?.counts.reduce((sum, each) => sum + each, 0),
@@ -36,18 +36,18 @@ test('every sample is in one part, and the highest in the last', () => {
   assert.deepEqual([bins?.low, bins?.high], [1, 5]);
 });
 
-test('where there is nothing to see there are no parts', () => {
+test('without a distribution there are no bins', () => {
   for (const samples of [[], [1], [1, 2], [3, 3, 3, 3], [1, 2, Infinity]]) {
     assert.equal(binsOf(samples), null);
   }
 });
 
-test('of a time the limit is the shortest, of a rate the highest', () => {
+test('the limit of a time is a minimum, that of a rate a maximum', () => {
   assert.equal(shareOf('pass_seconds', 4, 1), 0.25);
   assert.equal(shareOf('bf16_flops_per_second', 50, 100), 0.5);
 });
 
-test('a figure is held against the lower of its two roofs', () => {
+test('a figure is compared with the lower of its two limits', () => {
   const [roof] = roofsOf(result);
   assert.equal(roof.boundByMemory, true);
   assert.equal(roof.attainable, 300e12);
@@ -60,10 +60,10 @@ test('without operations, bytes or limits there is no roofline', () => {
   assert.deepEqual(roofsOf({ ...result, limits: {} }), []);
 });
 
-test('Markdown holds the figures, their limits, doubts and the place, and nothing breaks the table', () => {
+test('Markdown contains figures, limits, warnings and environment, and nothing breaks the table', () => {
   const text = markdownOf(
     result,
-    words => words,
+    text => text,
     (share, limit) => `${share} of ${limit}`,
     ['figure', 'value', 'interval', 'n', 'limit']
   );
@@ -77,14 +77,14 @@ test('Markdown holds the figures, their limits, doubts and the place, and nothin
   assert.doesNotMatch(text, /somewhere/);
 });
 
-test('the samples come a line each', () => {
+test('samples are written one per line', () => {
   assert.deepEqual(csvOf(result).split('\n').slice(0, 2), [
     'figure,sample,value',
     'bf16_seconds,0,0.001'
   ]);
 });
 
-test('what changed is told in the direction that a reader means', () => {
+test('a change is described in the direction that a reader expects', () => {
   const change = {
     benchmark: 'compute',
     parameters: {},
@@ -103,17 +103,11 @@ test('what changed is told in the direction that a reader means', () => {
   assert.equal(formatChange(fell), '3.00 % slower');
   const memory = { ...change, figure: 'peak_bytes' };
   assert.equal(formatChange(memory), '3.10 % more');
-  assert.equal(
-    formatChange({ ...change, verdict: 'same' }),
-    'no difference seen'
-  );
-  assert.equal(
-    formatChange({ ...change, verdict: 'unknown' }),
-    'can’t be said'
-  );
+  assert.equal(formatChange({ ...change, verdict: 'same' }), 'no difference');
+  assert.equal(formatChange({ ...change, verdict: 'unknown' }), 'inconclusive');
 });
 
-test('a wait is told no finer than it is known', () => {
+test('a waiting time is not shown more precisely than it is known', () => {
   assert.equal(formatSpan(0.2), '1 s');
   assert.equal(formatSpan(61), '61 s');
   assert.equal(formatSpan(150), '3 min');

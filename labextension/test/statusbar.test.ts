@@ -47,13 +47,13 @@ test('memory is marked by the share of its total', () => {
   );
 });
 
-test('temperature is marked by what is left until the slowdown', () => {
+test('temperature is marked by its margin to the slowdown', () => {
   const level = (readings: Record<string, number | string>) =>
     levelOf(temperature, readings, thresholds);
   assert.equal(level({ temperature_celsius: 95 }), null);
   assert.equal(level({ temperature_margin_celsius: 5 }), 'warning');
   assert.equal(level({ temperature_margin_celsius: -1 }), 'critical');
-  // An older driver tells the limit alone.
+  // An older driver reports only the limit.
   const limit = { temperature_slowdown_celsius: 95 };
   assert.equal(level({ ...limit, temperature_celsius: 89 }), null);
   assert.equal(level({ ...limit, temperature_celsius: 90 }), 'warning');
@@ -67,7 +67,7 @@ test('a threshold of its own marks the temperature, too; the worse counts', () =
   assert.equal(levelOf(temperature, hot, own), 'critical');
 });
 
-test('a device is found by place, index or UUID', () => {
+test('a device is found by position, index or UUID', () => {
   assert.equal(deviceOf(devices, null, 'first')?.uuid, 'A');
   assert.equal(deviceOf(devices, null, '1')?.uuid, 'B');
   assert.equal(deviceOf(devices, null, 'C')?.uuid, 'C');

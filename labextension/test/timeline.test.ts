@@ -24,23 +24,23 @@ function drawn(...ticks: [number, number | string][]): Timeline {
   return timeline;
 }
 
-test('ticks of one step become its least, mean and most', () => {
-  const steps = drawn([100, 10], [101, 30], [104, 20], [105, 7]).of('gpu');
-  const { min, mean, max } = steps.of('power_watts');
-  assert.deepEqual(steps.times, [100, 105]);
+test('ticks of one step become its minimum, mean and maximum', () => {
+  const track = drawn([100, 10], [101, 30], [104, 20], [105, 7]).track('gpu');
+  const { min, mean, max } = track.metric('power_watts');
+  assert.deepEqual(track.times, [100, 105]);
   assert.deepEqual([min[0], mean[0], max[0]], [10, 20, 30]);
   assert.deepEqual([min[1], mean[1], max[1]], [7, 7, 7]);
 });
 
 test('a missing reading is a gap, not a zero, and does not touch the mean', () => {
-  const steps = drawn([100, 10], [101, 'not_yet'], [105, 'device_lost']).of(
+  const track = drawn([100, 10], [101, 'not_yet'], [105, 'device_lost']).track(
     'gpu'
   );
-  const { mean } = steps.of('power_watts');
+  const { mean } = track.metric('power_watts');
   assert.deepEqual(mean, [10, null]);
 });
 
-test('what the server knew comes first, and its running step goes on', () => {
+test('the history of the server comes first, and its last step continues', () => {
   const timeline = new Timeline(5);
   const columns = {
     times_seconds: [95, 100],
@@ -54,18 +54,18 @@ test('what the server knew comes first, and its running step goes on', () => {
   };
   timeline.seed(history);
   timeline.push(frame(103, 9), METRICS, -Infinity);
-  const steps = timeline.of('gpu');
-  assert.deepEqual(steps.times, [95, 100]);
-  assert.equal(steps.of('power_watts').max[1], 9);
-  assert.equal(steps.of('power_watts').min[1], 2);
+  const track = timeline.track('gpu');
+  assert.deepEqual(track.times, [95, 100]);
+  assert.equal(track.metric('power_watts').max[1], 9);
+  assert.equal(track.metric('power_watts').min[1], 2);
   assert.equal(timeline.newest, 100);
 });
 
-test('what is older than the window goes', () => {
+test('steps older than the window are removed', () => {
   const timeline = drawn([100, 1], [105, 2], [110, 3]);
   timeline.push(frame(115, 4), METRICS, 106);
-  assert.deepEqual(timeline.of('gpu').times, [110, 115]);
-  assert.deepEqual(timeline.of('gpu').of('power_watts').mean, [3, 4]);
+  assert.deepEqual(timeline.track('gpu').times, [110, 115]);
+  assert.deepEqual(timeline.track('gpu').metric('power_watts').mean, [3, 4]);
 });
 
 test('a paused window is bounded, too', () => {
@@ -73,19 +73,19 @@ test('a paused window is bounded, too', () => {
   for (let second = 0; second < 7000; second += 1) {
     timeline.push(frame(second, second), METRICS, 0);
   }
-  const { length } = timeline.of('gpu').times;
+  const { length } = timeline.track('gpu').times;
   assert.ok(length <= 6900, String(length));
 });
 
-test('a clock that was set back begins anew', () => {
-  const steps = drawn([100, 1], [105, 2], [50, 3]).of('gpu');
-  assert.deepEqual(steps.times, [50]);
-  assert.deepEqual(steps.of('power_watts').mean, [3]);
+test('a clock that was set back starts a new curve', () => {
+  const track = drawn([100, 1], [105, 2], [50, 3]).track('gpu');
+  assert.deepEqual(track.times, [50]);
+  assert.deepEqual(track.metric('power_watts').mean, [3]);
 });
 
-test('a summary is of what is seen', () => {
+test('a summary covers the visible span', () => {
   const timeline = drawn([100, 10], [105, 'not_yet'], [110, 40], [115, 90]);
-  assert.deepEqual(summaryOf(timeline.of('gpu'), 'power_watts', 100, 110), {
+  assert.deepEqual(summaryOf(timeline.track('gpu'), 'power_watts', 100, 110), {
     now: 40,
     min: 10,
     mean: 25,
@@ -93,7 +93,7 @@ test('a summary is of what is seen', () => {
   });
   const nothing = { now: null, min: null, mean: null, max: null };
   assert.deepEqual(
-    summaryOf(timeline.of(HOST), 'power_watts', 0, 200),
+    summaryOf(timeline.track(HOST), 'power_watts', 0, 200),
     nothing
   );
 });

@@ -44,18 +44,23 @@ describe('a step', () => {
       busy: 0.5,
       data: 0.3,
       host: 0.2,
-      of: 'gpu'
+      source: 'gpu'
     });
   });
 
-  it('is split by the host alone where they are not', () => {
+  it('is split by the host only where they are not', () => {
     const split = splitOf({ ...LOOP, idle_for_data_ratio: null });
-    assert.deepEqual(split, { busy: null, data: 0.4, host: null, of: 'host' });
+    assert.deepEqual(split, {
+      busy: null,
+      data: 0.4,
+      host: null,
+      source: 'host'
+    });
   });
 });
 
 describe('the band', () => {
-  it('goes on while steps come, and has a gap where the loop stood', () => {
+  it('continues while steps come, and has a gap where the loop paused', () => {
     const training = model();
     training.seed({ now: now(100), history: { k1: EMPTY }, paths: {} });
     training.seed({
@@ -74,10 +79,10 @@ describe('the band', () => {
       training.band('k1').map(point => point.time),
       [99, 100, 101]
     );
-    assert.equal(training.band('k1')[0].split.of, 'host');
+    assert.equal(training.band('k1')[0].split.source, 'host');
   });
 
-  it('forgets what is older than it shows', () => {
+  it('removes points older than it shows', () => {
     const training = model();
     const points = { times_seconds: [10], metrics: {} };
     training.seed({ now: now(200), history: { k1: points }, paths: {} });

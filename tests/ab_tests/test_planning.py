@@ -142,7 +142,7 @@ def test_the_limit_is_for_all_that_is_waited_for(
     limit_seconds, workers, batch_seconds, start_seconds, step_seconds
 ):
     found = waited_for(limit_seconds, workers, batch_seconds, start_seconds, step_seconds)
-    assert "too few for these steps" not in (found.doubt or "")
+    assert "too short" not in (found.doubt or "")
     assert found.cost_seconds <= 1.05 * limit_seconds
     assert len(found.samples["before"]) >= FEWEST_ROUNDS
 
@@ -163,14 +163,14 @@ def test_the_end_of_slow_workers_is_within_the_limit(limit_seconds):
 def test_too_short_a_limit_is_told_and_the_one_it_names_is_enough():
     found = waited_for(4.0, 2, 0.8, 1.0, 0.07)
     assert len(found.samples["before"]) == FEWEST_ROUNDS
-    assert "4 s are too few for these steps" in found.doubt
+    assert "4 s is too short: only 3 rounds measured." in found.doubt
     named = float(found.doubt.split("limit_seconds=")[1].split()[0])
     found = waited_for(named, 2, 0.8, 1.0, 0.07)
-    assert "too few" not in (found.doubt or "")
+    assert "too short" not in (found.doubt or "")
     assert found.cost_seconds <= 1.1 * named
 
 
 def test_rather_late_than_wrong_where_batches_come_in_bursts():
     found = waited_for(8.0, 8, 2.0, 0.5, 0.03)
-    assert "8 s are too few for these steps" in found.doubt
+    assert "8 s is too short: only 3 rounds measured." in found.doubt
     assert found.before["value"] == pytest.approx(0.25, rel=0.05)  # 2 s for eight batches

@@ -78,7 +78,7 @@ def test_progress_goes_up_from_nothing_and_shows_the_time_so_far(said):
     assert ratios[0] == 0.0
     assert ratios == sorted(ratios)
     assert ratios[-1] <= 1.0
-    assert progress[-1]["message"].endswith("ms a batch so far")
+    assert progress[-1]["message"].endswith("ms per batch so far")
 
 
 @WORKERS

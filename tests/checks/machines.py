@@ -1,4 +1,4 @@
-"""A machine made of files, variables and recorded answers of programs."""
+"""A machine made of files, variables and recorded output of programs."""
 
 from __future__ import annotations
 
@@ -146,20 +146,20 @@ def machine_of(
     packages=None,
     server=None,
     live=None,
-    **told,
+    **faults,
 ) -> Machine:
-    """Return a healthy machine with one H100, changed by what is given; ``None`` takes a thing away."""
-    write_files(root, files or {}, told)
-    for name, about in {**PACKAGES, **(packages or {})}.items():
-        if about is not None:
-            install(root, name, *about)
-    answers = answers_of(told)
+    """Return a healthy machine with one H100, and these changes; ``None`` removes something."""
+    write_files(root, files or {}, faults)
+    for name, metadata in {**PACKAGES, **(packages or {})}.items():
+        if metadata is not None:
+            install(root, name, *metadata)
+    outputs = outputs_with(faults)
     all_rooms = {"/dev/shm": (64 * GIB, 64 * GIB), **(rooms or {})}
     environment = {"PATH": "/usr/local/cuda/bin:/usr/bin", "USER": "jovyan", "SHELL": "/bin/bash"}
     return Machine(
         root=root,
         environment={**environment, **(variables or {})},
-        run_command=lambda command, _seconds, _environment: answer(answers, command),
+        run_command=lambda command, _seconds, _environment: ran(outputs, command),
         room_of=lambda path: room(root, path, all_rooms),
         interpreter="/env/bin/python",
         packages=[WHEEL],
@@ -173,12 +173,12 @@ def machine_of(
     )
 
 
-def write_files(root: Path, changed, told) -> None:
-    """Write the files of the machine, and the extensions of its Lab."""
+def write_files(root: Path, changed, faults) -> None:
+    """Write the machine's files and JupyterLab extensions."""
     files = {**FILES, **SERVER_FILES}
-    if not told.get("gpu", True):
+    if not faults.get("gpu", True):
         files |= dict.fromkeys(OF_A_GPU)
-    for name, package in {**LAB_EXTENSIONS, **told.get("extensions", {})}.items():
+    for name, package in {**LAB_EXTENSIONS, **faults.get("extensions", {})}.items():
         place = f"{JUPYTER}/labextensions/{name}/package.json"
         files[place] = None if package is None else json.dumps(package)
     for name, text in {**files, **changed}.items():
@@ -186,40 +186,40 @@ def write_files(root: Path, changed, told) -> None:
             write(root / name.lstrip("/"), text)
 
 
-def answers_of(told):
-    """Return what each program says."""
-    rows = [{**HEALTHY_H100, **each}.values() for each in told.get("devices", [{}])]
+def outputs_with(faults):
+    """Return the output of each program."""
+    rows = [{**HEALTHY_H100, **each}.values() for each in faults.get("devices", [{}])]
     smi = (0, "\n".join(", ".join(row) for row in rows), "")
     return {
         "smi": smi
-        if told.get("gpu", True)
+        if faults.get("gpu", True)
         else (None, "", "nvidia-smi: No such file or directory"),
-        "cuda": {**CUDA, **told.get("cuda", {})},
+        "cuda": {**CUDA, **faults.get("cuda", {})},
         "imports": {
-            "numpy": told.get("numpy", NUMPY),
-            "torch": {**TORCH, **told.get("torch", {})},
-            "libraries": LIBRARIES + told.get("libraries", []),
-            "built_on_torch": told.get("failed", {}),
+            "numpy": faults.get("numpy", NUMPY),
+            "torch": {**TORCH, **faults.get("torch", {})},
+            "libraries": LIBRARIES + faults.get("libraries", []),
+            "built_on_torch": faults.get("failed", {}),
         },
-        **told.get("programs", {}),
+        **faults.get("programs", {}),
     }
 
 
-def answer(answers, command) -> Ran:
-    """Return what a program says."""
+def ran(outputs, command) -> Ran:
+    """Return how a program ended."""
     words = " ".join(command)
     if "--query-gpu" in words:
-        return Ran(*answers["smi"])
+        return Ran(*outputs["smi"])
     if words.endswith(gpus.CUDA_PROBE):
-        return Ran(0, json.dumps(answers["cuda"]), "")
+        return Ran(0, json.dumps(outputs["cuda"]), "")
     if "imports_probe" in words:
-        found = answers["imports"]
-        return Ran(0, json.dumps(found), "") if isinstance(found, dict) else Ran(*found)
-    return Ran(*answers.get(words, (None, "", f"{command[0]}: No such file or directory")))
+        imports = outputs["imports"]
+        return Ran(0, json.dumps(imports), "") if isinstance(imports, dict) else Ran(*imports)
+    return Ran(*outputs.get(words, (None, "", f"{command[0]}: No such file or directory")))
 
 
 def room(root: Path, path: Path, rooms: dict[str, tuple[int, int]]) -> Room | None:
-    """Return a folder's room; folders that are not there have none."""
+    """Return the room of a folder; ``None`` if it does not exist."""
     name = f"/{path.relative_to(root)}"
     if name in rooms:
         return Room(*rooms[name])
@@ -238,4 +238,4 @@ def install(root: Path, name: str, version: str, requires=(), folder: str = WHEE
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {each}" for each in requires]
     place = root / folder.lstrip("/") / f"{name.replace('-', '_')}-{version}.dist-info"
-    write(place / "METADATA", "\n".join([*lines, "", "What it is."]))
+    write(place / "METADATA", "\n".join([*lines, "", "The description."]))

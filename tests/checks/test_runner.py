@@ -1,4 +1,4 @@
-"""All checks at once: none raises, none hangs, and the report tells everything."""
+"""All checks at once: none raises, none hangs, and the report is complete."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import types
 import msgspec
 
 from jupyter_gpuperf.checks import CHECKS, Check
-from jupyter_gpuperf.checks.declaration import broken, fine
+from jupyter_gpuperf.checks.declaration import broken, fine, suspect
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
 from jupyter_gpuperf.checks.probes.machine import Machine, run_command
 from jupyter_gpuperf.checks.runner import examine, run_request
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 
 
@@ -23,7 +24,14 @@ def check(name: str, run, seconds: float = 5.0) -> Check:
     )
 
 
-def test_a_check_that_raises_or_hangs_is_not_known_and_hides_no_other():
+def test_values_fill_both_sentences_of_an_outcome_and_leave_messages_alone():
+    filled = suspect("{mib:.0f} MiB.", then="Of {total} MiB.", mib=1.2, total=8)
+    assert (filled.found, filled.then) == ("1 MiB.", "Of 8 MiB.")
+    message = Message("{name} sets it.", name="{kernel}")
+    assert suspect("{mib} MiB.", then=message, mib=1).then is message
+
+
+def test_a_check_that_raises_or_hangs_is_unknown_and_hides_no_other():
     never = threading.Event()
 
     def raises(_machine):
@@ -34,33 +42,32 @@ def test_a_check_that_raises_or_hangs_is_not_known_and_hides_no_other():
         check("exits", lambda _: sys.exit("no licence")),
         check("returns a text", lambda _: "fine"),
         check("hangs", lambda _: never.wait() and fine(""), seconds=0.1),
-        check("works", lambda _: broken("It is broken.", fix="mend it")),
+        check("works", lambda _: broken("It is broken.", fix="repair")),
     ]
     findings = {each["id"]: each for each in examine(Machine(packages=[]), checks)["checks"]}
     never.set()
     assert findings["raises"]["status"] == "unknown"
-    assert "ZeroDivisionError: by zero" in findings["raises"]["found"]
-    assert "SystemExit: no licence" in findings["exits"]["found"]
+    assert "ZeroDivisionError('by zero')" in findings["raises"]["found"]
+    assert "SystemExit('no licence')" in findings["exits"]["found"]
     assert "returned 'fine' instead of an Outcome" in findings["returns a text"]["found"]
     assert findings["hangs"]["status"] == "unknown"
     assert findings["hangs"]["seconds"] is None
-    assert (findings["works"]["status"], findings["works"]["fix"]) == ("fail", "mend it")
+    assert (findings["works"]["status"], findings["works"]["fix"]) == ("fail", "repair")
     assert findings["works"]["expected"] == "e"
 
 
-def test_what_the_worker_says_has_the_shape_of_the_wire(make):
-    said = []
-    run_request(
-        {"parameters": {"kernel_name": "k", "folder": ".", "unset": ["TMPDIR"]}}, said.append
-    )
-    (message,) = json.loads(json.dumps(said))
+def test_the_workers_report_fits_the_schema(make):
+    messages = []
+    parameters = {"kernel_name": "k", "folder": ".", "unset": ["TMPDIR"]}
+    run_request({"parameters": parameters}, messages.append)
+    (message,) = json.loads(json.dumps(messages))
     report = msgspec.convert(message["result"], DoctorReport)
     assert report.kernel_name == "k"
     assert [each.id for each in report.checks] == [each.name for each in CHECKS]
     assert report.packages["msgspec"]
 
 
-def test_a_program_that_does_not_end_is_ended_and_one_that_is_missing_is_told():
+def test_a_hanging_program_is_stopped_and_a_missing_one_reported():
     slow = run_command([sys.executable, "-c", "input(); import time; time.sleep(60)"], 0.5, {})
     assert slow.code in (None, 1)  # it has no terminal to read from
     hanging = run_command([sys.executable, "-c", "import time; time.sleep(60)"], 0.5, {})
@@ -69,16 +76,16 @@ def test_a_program_that_does_not_end_is_ended_and_one_that_is_missing_is_told():
     assert "No such file" in run_command(["/gone/program"], 1.0, {}).err
 
 
-def test_a_program_is_asked_once_however_many_checks_want_its_answer(make):
-    machine, asked = make(), []
+def test_a_program_runs_once_for_all_checks(make):
+    machine, programs = make(), []
     inner = machine.run_command
-    machine.run_command = lambda *words: asked.append(words[0][0]) or inner(*words)
+    machine.run_command = lambda *words: programs.append(words[0][0]) or inner(*words)
     examine(machine, CHECKS)
-    assert asked.count("nvidia-smi") == 1
-    assert len(asked) == len(set(asked)) + 1  # /env/bin/python for torch, and for CUDA
+    assert programs.count("nvidia-smi") == 1
+    assert len(programs) == len(set(programs)) + 1  # /env/bin/python for torch, and for CUDA
 
 
-def test_a_kernel_tells_of_its_torch_only_when_that_is_loaded(monkeypatch):
+def test_a_kernel_reports_torch_only_if_it_is_loaded(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert "torch" not in kernel_facts()
     InlineBackend = type("InlineBackend", (), {"figure_formats": {"retina"}})  # noqa: N806

@@ -1,4 +1,4 @@
-"""Here nothing is left out: a test that would skip, since a program is missing, fails."""
+"""Turn skips into failures: here every program must be installed."""
 
 from __future__ import annotations
 

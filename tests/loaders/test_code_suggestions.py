@@ -74,7 +74,7 @@ def test_of_a_class_of_its_own_the_settings_alone_are_said():
 
 def test_what_is_not_known_is_said():
     code = loader_code(Told(), num_workers=3)
-    assert "# For a map-style data set." in code
+    assert "# For a map-style dataset." in code
     ast.parse(code)
 
 

@@ -183,7 +183,7 @@ def test_the_users_own_are_called_by_their_names():
 
 def test_what_has_no_name_is_said():
     line = code(DataLoader(DATA, batch_size=4, collate_fn=lambda items: items))
-    assert line.startswith("# collate_fn: a lambda without a name of its own, taken from mine.\n")
+    assert line.startswith("# collate_fn: an unnamed lambda, taken from mine.\n")
     assert "collate_fn=mine.collate_fn" in line
 
 
@@ -192,7 +192,7 @@ def test_what_has_no_name_is_said():
     [
         (lambda: Forgetful(DATA, 3), "secret"),
         (lambda: Settled(DATA), "its num_workers would be 1"),
-        (lambda: Prepared(DataLoader(DATA, batch_size=20)), "no DataLoader itself"),
+        (lambda: Prepared(DataLoader(DATA, batch_size=20)), "not a DataLoader itself"),
     ],
     ids=["an argument that is not kept", "workers of its own", "prepared"],
 )
@@ -208,8 +208,8 @@ def test_what_can_not_be_equal_is_not_printed_and_the_settings_are_said(make, re
 def test_what_wraps_the_loader_is_not_lost():
     own = DataLoader(DATA, batch_size=20)
     line = code(own, given=Fabric(own))
-    assert "A Fabric can't be built anew" in line
-    assert "=" not in line.partition("prepares it:")[0]
+    assert "A Fabric can't be rebuilt" in line
+    assert "=" not in line.partition("wraps it:")[0]
 
 
 def test_a_loader_without_a_name_gets_no_line():

@@ -25,10 +25,10 @@ pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold pr
 
 
 @pytest.fixture
-def stillness():
-    stillness = WorkerPause()
-    yield stillness
-    stillness.close()
+def worker_pause():
+    worker_pause = WorkerPause()
+    yield worker_pause
+    worker_pause.close()
 
 
 def loader(**options):
@@ -36,23 +36,23 @@ def loader(**options):
     return torch.utils.data.DataLoader(data, batch_size=4, **options)
 
 
-def loop(batches, stillness, step=lambda batch: None, **options):
-    return Loop(batches, step, wait=lambda: None, stillness=stillness, **options)
+def loop(batches, worker_pause, step=lambda batch: None, **options):
+    return Loop(batches, step, wait=lambda: None, worker_pause=worker_pause, **options)
 
 
 def stopped(pids):
     return [psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids]
 
 
-def test_workers_run_in_their_own_blocks_alone(stillness):
+def test_workers_run_in_their_own_blocks_alone(worker_pause):
     seen, others = [], []
 
     def step(batch):
         seen.append(all(stopped(others)) and not any(stopped(batches.worker_pids)))
 
     batches, resting = Endless(loader(num_workers=2)), Endless(loader(num_workers=2))
-    one = loop(batches, stillness, step, workers=2, prefetched=5)
-    other = loop(resting, stillness, workers=2, prefetched=5)
+    one = loop(batches, worker_pause, step, workers=2, prefetched=5)
+    other = loop(resting, worker_pause, workers=2, prefetched=5)
     other.warm_up(5)
     others += resting.worker_pids
     wait_until(lambda: all(stopped(others)))
@@ -66,7 +66,7 @@ def test_workers_run_in_their_own_blocks_alone(stillness):
     pids = [*batches.worker_pids, *others]
     one.close()
     other.close()
-    stillness.close()
+    worker_pause.close()
     wait_until(
         lambda: not any(map(is_alive, pids))
     )  # dead is enough: whoever adopts them may reap late
@@ -88,23 +88,23 @@ class Locked(torch.utils.data.Dataset):
 
 
 def test_a_lock_that_a_held_worker_has_holds_up_nobody_for_long():
-    stillness = WorkerPause(patience_seconds=0.5)
+    worker_pause = WorkerPause(patience_seconds=0.5)
     data = Locked()
     options = {"batch_size": 4, "num_workers": 2, "multiprocessing_context": "fork"}
     both = [Endless(torch.utils.data.DataLoader(data, **options)) for _ in range(2)]
-    loops = [loop(each, stillness, workers=2, prefetched=5) for each in both]
+    loops = [loop(each, worker_pause, workers=2, prefetched=5) for each in both]
     try:
         for each in loops:
             each.warm_up(0.2)
         for each in (loops * 10)[:20]:
             each.block()
         assert (
-            not stillness.is_kept
+            not worker_pause.is_possible
         )  # or no worker was ever stopped with the lock, and this proved nothing
     finally:
         for each in loops:
             each.close()
-        stillness.close()
+        worker_pause.close()
 
 
 class Bursts:
@@ -128,36 +128,36 @@ class Bursts:
     def step(self, batch):
         self.now += 0.001
 
-    def loop(self, stillness):
+    def loop(self, worker_pause):
         options = {"workers": 4, "prefetched": 9, "clock": self.clock}
-        return loop(self, stillness, self.step, **options)
+        return loop(self, worker_pause, self.step, **options)
 
 
 @pytest.mark.parametrize("look_seconds", [1e-4, 0.0015, 5.0, 100.0])
-def test_a_look_is_not_deceived_by_what_workers_give_at_once(stillness, look_seconds):
+def test_a_look_is_not_deceived_by_what_workers_give_at_once(worker_pause, look_seconds):
     bursts = Bursts()
-    one = bursts.loop(stillness)
+    one = bursts.loop(worker_pause)
     one.warm_up(1e-4)
     one.look(look_seconds)
     assert 0.9 <= one.pace.seconds <= 5.0
 
 
-def test_a_slow_start_of_workers_does_not_make_their_steps_look_slow(stillness):
-    one = Bursts(first_seconds=100.0).loop(stillness)
+def test_a_slow_start_of_workers_does_not_make_their_steps_look_slow(worker_pause):
+    one = Bursts(first_seconds=100.0).loop(worker_pause)
     one.warm_up(50.0)
     one.look(100.0)
     assert one.pace.seconds < 1.1
 
 
-def test_using_up_ends_when_a_batch_is_waited_for(stillness):
+def test_using_up_ends_when_a_batch_is_waited_for(worker_pause):
     bursts = Bursts()
-    bursts.loop(stillness).warm_up(1e6)
+    bursts.loop(worker_pause).warm_up(1e6)
     assert bursts.given == 5  # the first four were there at once
 
 
-def test_without_a_queue_one_step_warms_up_and_a_look_is_short_of_time_after_one(stillness):
+def test_without_a_queue_one_step_warms_up_and_a_look_is_short_of_time_after_one(worker_pause):
     taken = []
-    one = loop(itertools.cycle([1]), stillness, taken.append)
+    one = loop(itertools.cycle([1]), worker_pause, taken.append)
     one.warm_up(1.0)
     assert len(taken) == 1
     one.look(0.0)
@@ -183,7 +183,7 @@ class Data(torch.utils.data.Dataset):
     def __getitem__(self, index): return index
 
 batches = Endless(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
-Loop(batches, lambda batch: None, wait=lambda: None, stillness=WorkerPause(), workers=2).warm_up(5)
+Loop(batches, lambda batch: None, wait=lambda: None, worker_pause=WorkerPause(), workers=2).warm_up(5)
 print(*batches.worker_pids, flush=True)
 time.sleep(600)
 """
@@ -229,8 +229,8 @@ import subprocess, sys, time
 from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-stillness = WorkerPause()
-stillness.hold([worker.pid])
+worker_pause = WorkerPause()
+worker_pause.pause([worker.pid])
 print(worker.pid, flush=True)
 time.sleep(600)
 """

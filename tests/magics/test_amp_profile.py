@@ -12,9 +12,10 @@ from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import shortened
 from jupyter_gpuperf.client.precision_as_result import as_benchmark
 from jupyter_gpuperf.magics.amp_profile import MANUAL
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import Translator
 from jupyter_gpuperf.precision import advice
-from jupyter_gpuperf.precision.numerics import CLOSE, FAR, WITHIN
+from jupyter_gpuperf.precision.numerics import CLOSE, FAR, FLOORS, WITHIN
 from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.results.store import ResultStore
@@ -84,7 +85,7 @@ def test_the_answer_has_the_documented_shape_and_the_cell_was_run_once(notebook,
     told = kept[0].result.precision
     assert told.sentence == answer["sentence"]
     assert [each.mode for each in told.modes] == ["fp32", "bf16"]
-    assert told.modes[1].numbers.startswith("the loss is")
+    assert told.modes[1].numbers.startswith("loss ")
     assert told.code == answer["code"]
     assert "amp_profile" in repr(notebook.run_line_magic("gpubench", "history amp_profile"))
 
@@ -93,7 +94,7 @@ def test_it_is_shown_as_text_and_as_html_that_trusts_nothing(notebook):
     notebook.user_ns["model"].register_forward_hook(lambda *_: None)
     result = profiled(notebook, f"{LINE} --no-numerics", CELL.replace("trained", "<b>trained</b>"))
     text, page = repr(result), result._repr_html_()
-    for words in ("fp32 (now)", "bf16", "100% bf16", "print() shows something"):
+    for words in ("fp32 (now)", "bf16", "100 % bf16", "print() shows output"):
         assert words in text
         assert words in page
     assert "<b>trained" not in page
@@ -166,12 +167,14 @@ def test_the_manual_gives_the_defaults_that_are():
     assert f"(default {DEFAULT_STEPS})" in MANUAL
 
 
-def found(
-    verdict=WITHIN,
-    speed=2.0,
-    memory_ratio=0.5,
-    sentence="The loss is within seed noise (0.2 of it).",
-):
+LOSS_WITHIN = Message("loss within {noise} ({ratio:.2g}×)", noise=FLOORS["seed"], ratio=0.2)
+
+
+def off(ratio):
+    return Message("loss off by {ratio:.1f}× {noise}", noise=FLOORS["seed"], ratio=ratio)
+
+
+def found(verdict=WITHIN, speed=2.0, memory_ratio=0.5, sentence=LOSS_WITHIN):
     """A profile of two modes, judged."""
 
     def mode(name, seconds, numerics):
@@ -206,27 +209,23 @@ def found(
     [
         (
             {},
-            "bf16: 2× faster than now, 50% less memory, the loss is within seed noise (0.2 of it): use it.",
-            "bf16：速度是现在的 2 倍，显存少 50%，损失在种子噪声之内（为其 0.2）：可以采用。",
+            "Use bf16: 2× faster than now, 50 % less memory, loss within seed noise (0.2×).",
+            "建议使用 bf16：速度是现在的 2 倍，显存减少 50 %，损失在种子噪声以内（0.2 倍）。",
         ),
         (
-            {
-                "verdict": CLOSE,
-                "memory_ratio": None,
-                "sentence": "The loss is off by 2.0 times seed noise.",
-            },
-            "bf16: 2× faster than now, the loss is off by 2.0 times seed noise: usable, watch the loss.",
-            "bf16：速度是现在的 2 倍，损失的偏差是种子噪声的 2.0 倍：可用，但请留意损失。",
+            {"verdict": CLOSE, "memory_ratio": None, "sentence": off(2)},
+            "Use bf16, but watch the loss: 2× faster than now, loss off by 2.0× seed noise.",
+            "可使用 bf16，但请留意损失：速度是现在的 2 倍，损失偏差为种子噪声的 2.0 倍。",
         ),
         (
-            {"verdict": FAR, "sentence": "The loss is off by 9.0 times seed noise."},
-            "Leave it as it is: bf16 is 2× as fast, but its numbers differ: the loss is off by 9.0 times seed noise.",
-            "保持现状：bf16 的速度为现在的 2 倍，但数值有差异：损失的偏差是种子噪声的 9.0 倍。",
+            {"verdict": FAR, "sentence": off(9)},
+            "Keep the cell as it is: bf16 is 2× as fast, but its numbers differ (loss off by 9.0× seed noise).",
+            "保持单元格不变：bf16 的速度是现在的 2 倍，但数值有差异（损失偏差为种子噪声的 9.0 倍）。",
         ),
         (
             {"speed": 0.5},
-            "Leave it as it is: the best other mode, bf16, takes 2× the time.",
-            "保持现状：其余模式中最好的 bf16 用时为现在的 2 倍。",
+            "Keep the cell as it is: at best, bf16 takes 2× as long.",
+            "保持单元格不变：其他模式中最好的情况是 bf16 耗时为现在的 2 倍。",
         ),
     ],
 )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import asdict
 
+import msgspec
 import pytest
 
 import jupyter_gpuperf
 from jupyter_gpuperf import cli
+from jupyter_gpuperf.checks.declaration import suspect
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.display.doctor_report import Report
 from jupyter_gpuperf.jobs.check_runner import CheckRunner, CheckTarget
+from jupyter_gpuperf.messages import with_messages
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 
 
@@ -31,6 +34,21 @@ def finding(name: str, status: str, fix: str = "") -> CheckFinding:
     )
 
 
+REPORT = DoctorReport(
+    checks=[],
+    kernel_name=None,
+    interpreter="/env/bin/python",
+    environment={},
+    packages={},
+    taken_seconds=1.0,
+    duration_seconds=1.0,
+)
+SHARED_MEMORY = {
+    **msgspec.to_builtins(finding("shared_memory", "warn")),
+    "label": "Shared memory (/dev/shm)",
+}
+
+
 @pytest.fixture(autouse=True)
 def _in_english(monkeypatch):
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -39,20 +57,13 @@ def _in_english(monkeypatch):
 @pytest.fixture
 def asked(monkeypatch) -> list[CheckTarget]:
     """Which targets the runner was asked about; it answers at once."""
-    report = DoctorReport(
-        checks=[
-            finding("quiet", "ok"),
-            finding("slow", "warn", "type this\nand this"),
-            finding("dark", "unknown"),
-            finding("broken", "fail", "mend it"),
-        ],
-        kernel_name=None,
-        interpreter="/env/bin/python",
-        environment={},
-        packages={},
-        taken_seconds=1.0,
-        duration_seconds=1.0,
-    )
+    checks = [
+        finding("quiet", "ok"),
+        finding("slow", "warn", "type this\nand this"),
+        finding("dark", "unknown"),
+        finding("broken", "fail", "fix it"),
+    ]
+    report = msgspec.structs.replace(REPORT, checks=checks)
     asked: list[CheckTarget] = []
     monkeypatch.setattr(CheckRunner, "run", lambda _, target: asked.append(target) or report)
     return asked
@@ -104,8 +115,14 @@ def test_what_is_mistyped_is_refused(asked, shell, capsys):
     assert error.value.code == "usage"
 
 
-def test_the_report_is_in_the_shell_s_language(asked, monkeypatch):
+def test_the_report_is_in_the_shell_s_language(monkeypatch):
+    """A check's result as the worker sends it: the label is a constant, the sentence has figures."""
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    text = repr(jupyter_gpuperf.doctor())
+    told = suspect("Only {mib:.0f} MiB: several workers may fill it.", mib=512)
+    row = {**SHARED_MEMORY, **with_messages(asdict(told))}
+    check = msgspec.json.decode(json.dumps(row), type=CheckFinding)
+    text = repr(Report(msgspec.structs.replace(REPORT, checks=[check])))
     assert "共享内存（/dev/shm）" in text
-    assert re.search(r"\d+ 项检查", text)
+    assert "1 项检查" in text
+    assert "512 MiB" in text
+    assert "several workers" not in text

@@ -1,10 +1,10 @@
-"""How long after a cancellation the last process of a benchmark is gone.
+"""Measure the time from a cancellation until the last process of a benchmark has ended.
 
     python tests/perf/cancel_latency.py [--runs 30] [--json]
 
-Two cases, each on real processes: the DataLoader benchmark while two workers load, and a worker that
-ignores signals and has a grandchild in a session of its own. The time starts before ``cancel`` is
-called and ends when none of the processes below the supervisor, nor itself, runs any more.
+There are two cases with real processes: the DataLoader benchmark while two workers load, and a worker that
+ignores signals and has a grandchild in its own session. The time starts before the call of ``cancel`` and
+ends when the supervisor and all processes below it have ended.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ sys.path.insert(0, str(JOBS))
 from job_tools import WORKERS, is_alive, request, wait_until
 
 STARTED_SECONDS = 120.0
-"""Longest wait for a benchmark to be at work, torch's import included."""
+"""Maximum time until a benchmark works, including torch's import."""
 CASES = ("dataloader", "stubborn")
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the results."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--runs", type=int, default=30, help="runs of each case (default: 30)")
+    options.add_argument("--runs", type=int, default=30, help="runs per case (default: 30)")
     options.add_argument("--case", choices=CASES, action="append", help="only this case")
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = options.parse_args()
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def measure(case: str, runs: int) -> dict[str, float]:
-    """Cancel ``runs`` benchmarks, one after another."""
+    """Cancel ``runs`` benchmarks, one after the other, and return statistics of the latency."""
     worker = {} if case == "dataloader" else {"worker": [str(WORKERS / "stand_in.py")]}
     with tempfile.TemporaryDirectory() as folder:
         manager = JobManager(
@@ -73,7 +73,7 @@ def measure(case: str, runs: int) -> dict[str, float]:
 
 
 def cancel_one(manager: JobManager, case: str) -> tuple[float, int]:
-    """Return the seconds from the cancellation to the last process's end, and their number."""
+    """Return the seconds from the cancellation to the end of the last process, and the number of processes."""
     job = manager.submit(REQUESTS[case]())
     wait_until(lambda: AT_WORK[case](manager.get(job.id)), seconds=STARTED_SECONDS)
     pids = descendants(os.getpid())
@@ -87,7 +87,7 @@ def cancel_one(manager: JobManager, case: str) -> tuple[float, int]:
 
 
 def descendants(ancestor: int) -> set[int]:
-    """Return all processes below this one: supervisor, worker, and what that started."""
+    """Return the pids of all processes below ``ancestor``: supervisor, worker, and the worker's children."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -104,7 +104,7 @@ def descendants(ancestor: int) -> set[int]:
 
 
 def loading() -> JobRequest:
-    """Ask for a DataLoader that two workers feed for a long time."""
+    """Return a request for a DataLoader benchmark with two workers that runs for a long time."""
     parameters = {"items": 64, "batch_size": 8, "workers": 2, "rigorous": True}
     return JobRequest(benchmark="dataloader", parameters={**parameters, "time_limit_seconds": 600})
 

@@ -1,10 +1,10 @@
-"""Judge the diagnosis on every recorded workload, as recorded and as other samplers and devices would show it.
+"""Check the diagnosis on every recorded workload, as recorded and as other samplers and devices would record it.
 
     python tests/perf/confusion_matrix.py                 print the tables
-    python tests/perf/confusion_matrix.py --write         and put them into docs/findings/proof.md
-    python tests/perf/confusion_matrix.py --check         fail when those there are out of date
+    python tests/perf/confusion_matrix.py --write         write them into docs/findings/proof.md
+    python tests/perf/confusion_matrix.py --check         fail if the tables there are out of date
 
-Needs no GPU: the readings are recordings of an H100 (tests/recordings).
+It needs no GPU: the readings come from recordings of an H100 (tests/recordings).
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ MARKS = {"critical": "●", "warning": "●", "info": "○"}
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Print, write or check the tables, depending on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write them into the documentation")
-    parser.add_argument("--check", action="store_true", help="fail when the documentation differs")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables into the documentation"
+    )
+    parser.add_argument("--check", action="store_true", help="fail if the documentation differs")
     options = parser.parse_args()
     text = tables()
     before, _, rest = PAGE.read_text().partition(BEGIN)
@@ -46,7 +48,7 @@ def main() -> None:
 
 
 def tables() -> str:
-    """Return the confusion matrix of the traces, and a line per perturbation."""
+    """Return the confusion matrix of the traces, and a table with one row per perturbation."""
     known = {name: truth for name, truth in truths().items() if name != "_note"}
     windows = {name: trace(name) for name in known}
     return f"{_matrix(known, windows)}\n{_perturbed(known, windows)}"
@@ -55,7 +57,7 @@ def tables() -> str:
 def _matrix(known: dict, windows: dict[str, RuleInput]) -> str:
     found = {name: judge(windows[name], RULES) for name in known}
     codes = [rule.code for rule in RULES if any(_of(rule.code, each) for each in found.values())]
-    lines = ["| workload | should be | " + " | ".join(codes) + " |"]
+    lines = ["| workload | expected | " + " | ".join(codes) + " |"]
     lines.append("| --- | --- |" + " --- |" * len(codes))
     for name, truth in known.items():
         marks = []
@@ -68,7 +70,7 @@ def _matrix(known: dict, windows: dict[str, RuleInput]) -> str:
 
 
 def _perturbed(known: dict, windows: dict[str, RuleInput]) -> str:
-    lines = ["| the same work, seen | right | false alarms | not to be seen |"]
+    lines = ["| variant of the recordings | right | false alarms | not detected |"]
     lines.append("| --- | --- | --- | --- |")
     for label, (change, unseen) in PERTURBATIONS.items():
         right, false, blind = 0, [], []

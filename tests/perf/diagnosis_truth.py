@@ -1,17 +1,17 @@
-"""Run the labelled workloads on this machine's GPU, diagnose their recordings, and print who was right.
+"""Run the labelled workloads on this machine's GPU, diagnose their recordings, and print which tool was right.
 
-    python tests/perf/diagnosis_truth.py                      all of them, 35 s each
-    python tests/perf/diagnosis_truth.py --only slow_store    one
-    python tests/perf/diagnosis_truth.py --part 1/3           a third: for machines that are lent by the minute
-    python tests/perf/diagnosis_truth.py --peers all          and what gpuprof, fournex and gpu-idle say, where installed
-    python tests/perf/diagnosis_truth.py --out truth.json     keeps (and adds to) what was found
-    python tests/perf/diagnosis_truth.py --keep FOLDER        keeps the recordings, too
-    python tests/perf/diagnosis_truth.py --judge FOLDER --out truth.json   diagnoses kept recordings again
-    python tests/perf/diagnosis_truth.py --table truth.json   prints the tables of a file, and runs nothing
-    python tests/perf/diagnosis_truth.py --dry                tiny, on the CPU, a replayed device: is the plumbing sound?
+    python tests/perf/diagnosis_truth.py                      run all workloads, 35 s each
+    python tests/perf/diagnosis_truth.py --only slow_store    run one workload
+    python tests/perf/diagnosis_truth.py --part 1/3           run a third, for machines that are available for a short time
+    python tests/perf/diagnosis_truth.py --peers all          also run gpuprof, fournex and gpu-idle, if installed
+    python tests/perf/diagnosis_truth.py --out truth.json     add the results to a file
+    python tests/perf/diagnosis_truth.py --keep FOLDER        keep the recordings, too
+    python tests/perf/diagnosis_truth.py --judge FOLDER --out truth.json   diagnose kept recordings again
+    python tests/perf/diagnosis_truth.py --table truth.json   print the tables of a file, and run nothing
+    python tests/perf/diagnosis_truth.py --dry                check the setup: tiny, on the CPU, with a replayed device
 
-Each workload runs while the product samples with its own recorder, as a user would see it. A peer runs the workload
-a second time, in the way that its manual asks for.
+Each workload runs while the product's own recorder samples, as a user's would. A peer runs the workload a second
+time, as its manual recommends.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TEXT_LIMIT = 4000
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Run and judge the chosen workloads, and print the tables."""
     options = _options()
     if options.table:
         print(tables(json.loads(Path(options.table).read_text())))
@@ -49,7 +49,7 @@ def main() -> None:
     for name in chosen(options):
         print(f"{name} …", file=sys.stderr, flush=True)
         results[name] = {**results.get(name, {}), **judged(name, options)}
-        if kept:  # at once: a machine that is lent may be taken back
+        if kept:  # after each workload, because the machine may become unavailable
             kept.write_text(json.dumps(results, indent=1))
     print(tables({name: results[name] for name in chosen(options)}))
 
@@ -60,25 +60,31 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", action="append", metavar="NAME", choices=sorted(names()))
     parser.add_argument("--part", metavar="I/N", help="the I-th of N parts of the list")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of steady work")
-    parser.add_argument("--peer-seconds", type=float, default=20.0, help="the same, under a peer")
-    parser.add_argument("--peers", default="", help="all, or some of gpuprof,fournex,gpu-idle")
-    parser.add_argument("--only-peers", action="store_true", help="they alone: ours is known")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds of steady work")
+    parser.add_argument(
+        "--peer-seconds", type=float, default=20.0, help="the same for a peer's run"
+    )
+    parser.add_argument("--peers", default="", help="all, or a list from gpuprof,fournex,gpu-idle")
+    parser.add_argument(
+        "--only-peers", action="store_true", help="run only the peers, without the recorder"
+    )
     parser.add_argument("--out", metavar="FILE")
-    parser.add_argument("--keep", metavar="FOLDER", help="for the recordings")
-    parser.add_argument("--judge", metavar="FOLDER", help="diagnose kept recordings, run nothing")
+    parser.add_argument("--keep", metavar="FOLDER", help="where to keep the recordings")
+    parser.add_argument(
+        "--judge", metavar="FOLDER", help="diagnose kept recordings, and run nothing"
+    )
     parser.add_argument("--table", metavar="FILE")
     parser.add_argument("--dry", action="store_true")
     return parser.parse_args()
 
 
 def names() -> list[str]:
-    """Return the workloads."""
+    """Return the names of all workloads."""
     return sorted({path.stem for path in WORKLOADS.glob("*.py")} - HELPERS)
 
 
 def chosen(options: argparse.Namespace) -> list[str]:
-    """Return the workloads that were asked for."""
+    """Return the names of the workloads that the options select."""
     wanted = options.only or names()
     if options.part:
         part, count = map(int, options.part.split("/"))
@@ -87,7 +93,7 @@ def chosen(options: argparse.Namespace) -> list[str]:
 
 
 def judged(name: str, options: argparse.Namespace) -> dict:
-    """Run one workload with the recorder, and with each peer; return what all of them say."""
+    """Run one workload with the recorder and with each peer; return all their findings."""
     found: dict = {}
     if options.judge:
         return (
@@ -113,7 +119,7 @@ def judged(name: str, options: argparse.Namespace) -> dict:
 
 
 def verdict(name: str, recording: Path) -> dict:
-    """Diagnose a recording; return what was expected, what was found, and what of it was wrong."""
+    """Diagnose a recording; return the expected findings, the findings, and which are missing or wrong."""
     expected = expected_of(name)
     findings = diagnosed(recording)
     codes = {each["code"] for each in findings}
@@ -134,13 +140,13 @@ def verdict(name: str, recording: Path) -> dict:
 
 
 def expected_of(name: str) -> dict:
-    """Return what a workload says that an H100 must, and may, be told of it."""
+    """Return the findings that a workload declares as required and as allowed on an H100."""
     sys.path[:0] = [str(WORKLOADS), str(ROOT)]
     return importlib.import_module(name).EXPECTED
 
 
 def recorded(name: str, recording: Path, options: argparse.Namespace) -> dict:
-    """Run a workload while the product's recorder runs; return what the workload said."""
+    """Run a workload while the product's recorder runs; return the workload's own result."""
     command = [sys.executable, "-m", "jupyter_gpuperf", "record", str(recording), "--label", name]
     command += ["--source", DRY_SOURCE] if options.dry else []
     recorder = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
@@ -158,7 +164,7 @@ def recorded(name: str, recording: Path, options: argparse.Namespace) -> dict:
 
 
 def run(name: str, options: argparse.Namespace, *more: str, prefix: tuple[str, ...] = ()) -> dict:
-    """Run a workload; return its own words, or how it failed."""
+    """Run a workload; return its own result, or its error."""
     command = [*prefix, sys.executable, str(WORKLOADS / f"{name}.py")]
     command += ["--seconds", str(options.seconds), *(["--dry"] if options.dry else []), *more]
     done = _called(command, options.seconds + START_SECONDS)
@@ -169,7 +175,7 @@ def run(name: str, options: argparse.Namespace, *more: str, prefix: tuple[str, .
 
 
 def diagnosed(recording: Path) -> list[dict]:
-    """Return what the product finds in a recording."""
+    """Return the product's findings in a recording."""
     command = [sys.executable, "-m", "jupyter_gpuperf", "diagnose", str(recording), "--json"]
     done = _called(command, 120, cwd=ROOT)
     if done["code"] != 0:
@@ -181,7 +187,7 @@ def diagnosed(recording: Path) -> list[dict]:
 
 
 def ask_gpuprof(name: str, folder: Path, options: argparse.Namespace) -> dict:
-    """Two lines in the script; then its own report."""
+    """Run the workload with gpuprof's two calls inside; return gpuprof's report."""
     if shutil.which("gpuprof") is None:
         return {"missing": "gpuprof is not installed"}
     done = _called(
@@ -196,7 +202,7 @@ def ask_gpuprof(name: str, folder: Path, options: argparse.Namespace) -> dict:
 
 
 def ask_fournex(name: str, folder: Path, options: argparse.Namespace) -> dict:
-    """Its collector around the script; then its analysis."""
+    """Run the workload under fournex' collector; return fournex' analysis."""
     if shutil.which("frx") is None:
         return {"missing": "fournex is not installed"}
     script = [sys.executable, str(WORKLOADS / f"{name}.py"), "--seconds", str(options.seconds)]
@@ -214,7 +220,7 @@ def ask_fournex(name: str, folder: Path, options: argparse.Namespace) -> dict:
 
 
 def ask_gpu_idle(name: str, folder: Path, options: argparse.Namespace) -> dict:
-    """A profiler's trace of thirty steps; then its analysis."""
+    """Profile thirty steps with torch's profiler; return gpu-idle's analysis of the trace."""
     if shutil.which("gpu-idle") is None:
         return {"missing": "gpu-idle is not installed"}
     trace = folder / "trace.json"
@@ -246,11 +252,11 @@ def _called(command: list[str], seconds: float, cwd: Path | None = None) -> dict
     return {"code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 
-# --- what is printed -----------------------------------------------------------------------------------
+# --- the printed tables -----------------------------------------------------------------------------------
 
 
 def tables(results: dict) -> str:
-    """Return the confusion matrix, what failed, and what the peers said."""
+    """Return the confusion matrix, the failures, and the peers' answers."""
     judged = {name: result for name, result in results.items() if "findings" in result}
     lines = [matrix(judged)]
     for name, result in results.items():
@@ -263,10 +269,10 @@ def tables(results: dict) -> str:
 
 
 def matrix(results: dict, more: dict[str, dict[str, str]] | None = None) -> str:
-    """Return the confusion matrix; ``more``: further columns, heading → workload → cell."""
+    """Return the confusion matrix. ``more`` has further columns: heading → workload → cell."""
     more = more or {}
     codes = sorted({each["code"] for result in results.values() for each in result["findings"]})
-    headings = ["workload", "should be", *codes, "right", *more]
+    headings = ["workload", "expected", *codes, "right", *more]
     lines = [f"| {' | '.join(headings)} |", "|" + " --- |" * len(headings)]
     right = 0
     for name, result in results.items():

@@ -1,10 +1,10 @@
-"""The doctor on real environments with planted faults: is each found, does the line it gives mend it, and is all else quiet?
+"""Test the doctor on real environments with planted faults: finds each, suggests a working fix, no false alarms.
 
     python tests/perf/doctor_environments.py [--only NAME] [--json] [--write docs/doctor/environments.md]
 
-As root, on Linux: namespaces and control groups are made, and are gone afterwards. Small packages are
-downloaded. Each environment is examined, the line that the doctor gives is typed into the same shell,
-and it is examined again.
+Run it as root on Linux: it creates namespaces and control groups, and removes them afterwards. It downloads
+small packages. The doctor examines each environment, its suggested command is run in the same shell, and the
+doctor examines the environment again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ END
 {mend}
 doctor {folder}/after.json
 """
-"""Prepared, examined, mended by the line given, and examined again: all in one shell."""
+"""One shell prepares the environment, examines it, runs the suggested command, and examines it again."""
 
 NOTEBOOK = """
 import json, sys
@@ -58,21 +58,21 @@ doctor("{folder}/after.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """A real environment, what is wrong with it, and which check must say so.
+    """A real environment, its planted fault, and the check that must find it.
 
     Parameters
     ----------
     check
-        The check that must find the fault; empty where nothing is wrong.
+        The check that must find the fault; empty if there is no fault.
     packages
-        What is installed into a new virtual environment, which a kernel spec then names; ``None``
-        where the product's own is examined.
+        The packages to install in a new virtual environment, which gets a kernel spec; ``None`` to
+        examine the product's own environment.
     prepare
-        Lines of the shell, or of Python where it is a notebook's process.
+        Shell code, or Python code for a notebook.
     around
-        What the shell is started with, such as a namespace.
+        The command that starts the shell, for example in a namespace.
     mend
-        What is typed; the line given, unless that starts something anew, as a container.
+        The shell code of the fix: the suggested command, unless that starts something new, such as a container.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Environment:
     variables: dict[str, str] = field(default_factory=dict)
     mend: str = 'eval "$fix" >> {folder}/log 2>&1'
     also: tuple[str, ...] = ()
-    """Other checks that the same fault is seen by."""
+    """Other checks that also find this fault."""
 
 
 ENVIRONMENTS = (
@@ -94,25 +94,25 @@ ENVIRONMENTS = (
     Environment(name="conda-like layout", fault="none", packages=(), prepare="mkdir -p {folder}/env/conda-meta; touch {folder}/env/conda-meta/history"),
     Environment(name="two OpenCVs", fault="opencv-python and opencv-python-headless", check="opencv", packages=("numpy", "--no-deps", "opencv-python", "opencv-python-headless")),
     Environment(name="wrong pynvml", fault="pynvml 11.5 beside nvidia-ml-py", check="nvml_module", packages=("nvidia-ml-py", "pynvml==11.5.0")),
-    Environment(name="package without what it needs", fault="jinja2 without markupsafe", check="dependencies", packages=("--no-deps", "jinja2")),
-    Environment(name="package left by a broken installation", fault="a folder ~umpy", check="duplicate_packages", packages=(), prepare="mkdir {site}/~umpy"),
-    Environment(name="upgrade that was interrupted", fault="two versions of six in one folder", check="duplicate_packages", packages=("six",), prepare="cp -r {site}/six-*.dist-info {site}/six-1.0.0.dist-info; sed -i 's/^Version: .*/Version: 1.0.0/' {site}/six-1.0.0.dist-info/METADATA"),
-    Environment(name="old ipywidgets", fault="ipywidgets 7 in the kernel, its half in the page is for 8", check="widgets", packages=("--no-deps", "ipywidgets<8"), also=("dependencies",)),
-    Environment(name="broken numpy", fault="a compiled part of numpy is missing", check="blas", packages=("numpy",), prepare="rm {site}/numpy/_core/_multiarray_umath*.so"),
+    Environment(name="package without its dependency", fault="jinja2 without markupsafe", check="dependencies", packages=("--no-deps", "jinja2")),
+    Environment(name="remains of a broken installation", fault="a folder ~umpy", check="duplicate_packages", packages=(), prepare="mkdir {site}/~umpy"),
+    Environment(name="interrupted upgrade", fault="two versions of six in one folder", check="duplicate_packages", packages=("six",), prepare="cp -r {site}/six-*.dist-info {site}/six-1.0.0.dist-info; sed -i 's/^Version: .*/Version: 1.0.0/' {site}/six-1.0.0.dist-info/METADATA"),
+    Environment(name="old ipywidgets", fault="ipywidgets 7 in the kernel; the front end expects 8", check="widgets", packages=("--no-deps", "ipywidgets<8"), also=("dependencies",)),
+    Environment(name="broken numpy", fault="a compiled module of numpy is missing", check="blas", packages=("numpy",), prepare="rm {site}/numpy/_core/_multiarray_umath*.so"),
     Environment(name="container with small shared memory", fault="/dev/shm of 64 MiB", check="shared_memory", around=("unshare", "-m"), prepare="mount -t tmpfs -o size=64m tmpfs /dev/shm", mend='case "$fix" in *--shm-size=8g*) mount -o remount,size=8g /dev/shm;; esac'),
-    Environment(name="CPU quota by control group", fault="half a CPU; Python counts all", check="cpu_quota", prepare="mkdir {group}; echo 50000 > {group}/cpu.cfs_quota_us; echo $$ > {group}/cgroup.procs"),
+    Environment(name="CPU quota by control group", fault="half a CPU; Python reports all CPUs", check="cpu_quota", prepare="mkdir {group}; echo 50000 > {group}/cpu.cfs_quota_us; echo $$ > {group}/cgroup.procs"),
     Environment(name="few open files", fault="ulimit -n 256", check="open_files", prepare="ulimit -Sn 256"),
-    Environment(name="temporary folder removed", fault="TMPDIR names no folder", check="temporary_folder", prepare="export TMPDIR={folder}/gone; mkdir $TMPDIR; python3 -c 'import os; os.rmdir(os.environ[\"TMPDIR\"])'"),
+    Environment(name="removed temporary folder", fault="TMPDIR does not exist", check="temporary_folder", prepare="export TMPDIR={folder}/gone; mkdir $TMPDIR; python3 -c 'import os; os.rmdir(os.environ[\"TMPDIR\"])'"),
     Environment(name="too many threads", fault="OMP_NUM_THREADS=64", check="thread_counts", variables={"OMP_NUM_THREADS": "64"}),
-    Environment(name="left from debugging, in the kernel spec", fault="CUDA_LAUNCH_BLOCKING=1 in kernel.json", check="launch_blocking", packages=(), prepare="sed -i 's/\"env\": {{}}/\"env\": {{\"CUDA_LAUNCH_BLOCKING\": \"1\"}}/' {folder}/jupyter/kernels/examined/kernel.json"),
-    Environment(name="left from debugging, in the shell", fault="TORCH_USE_CUDA_DSA=1 and NCCL_DEBUG=INFO", check="debugging_variables", variables={"TORCH_USE_CUDA_DSA": "1", "NCCL_DEBUG": "INFO"}),
+    Environment(name="debugging variable in the kernel spec", fault="CUDA_LAUNCH_BLOCKING=1 in kernel.json", check="launch_blocking", packages=(), prepare="sed -i 's/\"env\": {{}}/\"env\": {{\"CUDA_LAUNCH_BLOCKING\": \"1\"}}/' {folder}/jupyter/kernels/examined/kernel.json"),
+    Environment(name="debugging variables in the shell", fault="TORCH_USE_CUDA_DSA=1 and NCCL_DEBUG=INFO", check="debugging_variables", variables={"TORCH_USE_CUDA_DSA": "1", "NCCL_DEBUG": "INFO"}),
     Environment(name="allocator option mistyped", fault="PYTORCH_CUDA_ALLOC_CONF=expandable_segments=True", check="allocator", variables={"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments=True"}),
-    Environment(name="stubs on the library path", fault="LD_LIBRARY_PATH with a folder stubs", check="library_path", prepare="mkdir -p {folder}/stubs; export LD_LIBRARY_PATH={folder}/stubs"),
-    Environment(name="toolkit that is gone", fault="CUDA_HOME names no folder", check="cuda_toolkits", variables={"CUDA_HOME": "/usr/local/cuda-9.9"}),
+    Environment(name="stubs on the library path", fault="LD_LIBRARY_PATH contains a folder stubs", check="library_path", prepare="mkdir -p {folder}/stubs; export LD_LIBRARY_PATH={folder}/stubs"),
+    Environment(name="removed CUDA toolkit", fault="CUDA_HOME does not exist", check="cuda_toolkits", variables={"CUDA_HOME": "/usr/local/cuda-9.9"}),
     Environment(name="pinned threads", fault="OMP_PROC_BIND=close", check="pinned_threads", variables={"OMP_PROC_BIND": "close"}),
-    Environment(name="kernel whose environment was removed", fault="kernel.json names no interpreter", check="kernel_specs", prepare="mkdir -p {folder}/jupyter/kernels/old; echo '{{\"argv\": [\"/gone/bin/python\"], \"display_name\": \"old\", \"language\": \"python\"}}' > {folder}/jupyter/kernels/old/kernel.json"),
-    Environment(name="this extension half installed", fault="its server part is disabled", check="gpuperf_installed", prepare="mkdir -p {folder}/config; echo '{{\"ServerApp\": {{\"jpserver_extensions\": {{\"jupyter_gpuperf\": false}}}}}}' > {folder}/config/jupyter_server_config.json"),
-    Environment(name="extension enabled, and not installed", fault="nbdime enabled in the configuration", check="server_extensions", prepare="mkdir -p {folder}/config/jupyter_server_config.d; echo '{{\"ServerApp\": {{\"jpserver_extensions\": {{\"nbdime\": true}}}}}}' > {folder}/config/jupyter_server_config.d/nbdime.json"),
+    Environment(name="kernel with a removed environment", fault="the interpreter in kernel.json does not exist", check="kernel_specs", prepare="mkdir -p {folder}/jupyter/kernels/old; echo '{{\"argv\": [\"/gone/bin/python\"], \"display_name\": \"old\", \"language\": \"python\"}}' > {folder}/jupyter/kernels/old/kernel.json"),
+    Environment(name="this extension partly installed", fault="its server part is disabled", check="gpuperf_installed", prepare="mkdir -p {folder}/config; echo '{{\"ServerApp\": {{\"jpserver_extensions\": {{\"jupyter_gpuperf\": false}}}}}}' > {folder}/config/jupyter_server_config.json"),
+    Environment(name="extension enabled but not installed", fault="nbdime enabled in the configuration", check="server_extensions", prepare="mkdir -p {folder}/config/jupyter_server_config.d; echo '{{\"ServerApp\": {{\"jpserver_extensions\": {{\"nbdime\": true}}}}}}' > {folder}/config/jupyter_server_config.d/nbdime.json"),
     Environment(name="extension for an older JupyterLab", fault="a prebuilt extension for JupyterLab 3", check="lab_extensions", prepare="mkdir -p {folder}/jupyter/labextensions/old; echo '{{\"name\": \"old\", \"version\": \"1.0.0\", \"dependencies\": {{\"@jupyterlab/application\": \"^3.0.0\"}}}}' > {folder}/jupyter/labextensions/old/package.json"),
     Environment(name="notebook: cuDNN turned off", fault="torch.backends.cudnn.enabled = False", check="cudnn_enabled", notebook=True, prepare="torch.backends.cudnn.enabled = False"),
     Environment(name="notebook: deterministic", fault="torch.use_deterministic_algorithms(True)", check="deterministic", notebook=True, prepare="torch.use_deterministic_algorithms(True)"),
@@ -122,7 +122,7 @@ ENVIRONMENTS = (
 
 
 def examined(environment: Environment, folder: Path) -> dict[str, object]:
-    """Make the environment, examine it, mend it, examine it again; return what came of it."""
+    """Create the environment, examine it, fix it, examine it again; return a row of results."""
     python = sys.executable
     variables = {
         **os.environ,
@@ -180,7 +180,7 @@ def examined(environment: Environment, folder: Path) -> dict[str, object]:
 
 
 def make_kernel(folder: Path, packages: tuple[str, ...]) -> Path:
-    """Make a virtual environment with these packages, and a kernel spec that names it; return its packages' folder."""
+    """Create a virtual environment with these packages, and its kernel spec; return its site-packages folder."""
     env = folder / "env"
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     ordinary = (
@@ -204,7 +204,7 @@ def make_kernel(folder: Path, packages: tuple[str, ...]) -> Path:
 
 
 def statuses(path: Path) -> dict[str, str]:
-    """Return check → status of a report; nothing where it was not written."""
+    """Return a report's statuses by check; empty if the report was not written."""
     try:
         return {each["id"]: each["status"] for each in json.loads(path.read_text())["checks"]}
     except (OSError, ValueError):
@@ -212,14 +212,14 @@ def statuses(path: Path) -> dict[str, str]:
 
 
 def clean_up(folder: Path) -> None:
-    """Take away what was made outside of the folder, and the folder."""
+    """Remove the folder, and the control group outside of it."""
     if GROUP.exists():
         GROUP.rmdir()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def rows(only: str) -> Iterator[dict[str, object]]:
-    """Examine one environment after the other."""
+    """Yield the results of each environment whose name contains ``only``."""
     for environment in ENVIRONMENTS:
         if only in environment.name:
             folder = Path(tempfile.mkdtemp(prefix="gpuperf-doctor-"))
@@ -230,7 +230,7 @@ def rows(only: str) -> Iterator[dict[str, object]]:
 
 
 def in_words(row: dict[str, object]) -> str:
-    """Return a row of the table."""
+    """Return a row of results as a row of the Markdown table."""
     found = f"`{row['check']}`: {row['before']}" if row["check"] else "–"
     mended = row["after"] if row["check"] else "–"
     alarms = ", ".join(f"`{name}`" for name in row["false_alarms"]) or "none"
@@ -238,17 +238,17 @@ def in_words(row: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """Examine all, print, and write the table where that is asked for."""
+    """Examine the chosen environments, print the results, and write the table if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="environments with this in their name")
+    parser.add_argument("--only", default="", help="only environments whose name contains this")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--write", type=Path, help="put the table between the marks of this page")
+    parser.add_argument("--write", type=Path, help="write the table between the marks in this page")
     options = parser.parse_args()
     found = []
     for row in rows(options.only):
         found.append(row)
         print(json.dumps(row) if options.json else in_words(row), flush=True)
-    head = "| environment | planted | found | after the line was typed | false alarms |\n| --- | --- | --- | --- | --- |\n"
+    head = "| environment | planted | found | after the fix | false alarms |\n| --- | --- | --- | --- | --- |\n"
     if options.write:
         page = options.write.read_text()
         start, rest = page.split("<!-- table -->\n", 1)
@@ -262,7 +262,7 @@ def main() -> None:
     ]
     alarms = [row for row in found if row["false_alarms"]]
     print(
-        f"{len(found)} environments, {len(missed)} missed or not mended, {len(alarms)} with false alarms",
+        f"{len(found)} environments, {len(missed)} missed or not fixed, {len(alarms)} with false alarms",
         file=sys.stderr,
     )
     sys.exit(bool(missed or alarms))

@@ -1,14 +1,15 @@
-"""How long the doctor takes, and what the server notices of it.
+"""Measure how long the doctor takes, and how long it delays the server's event loop.
 
     python tests/perf/doctor_time.py [--rounds 5] [--json]
 
-    warm               a notebook that has torch loaded: %gpudoctor to its report
-    with_import_torch  a fresh interpreter, as the panel and the command examine it
+    warm               %gpudoctor in a notebook that has already loaded torch
+    with_import_torch  a new interpreter, as the panel and the command use it
     bare               an environment without torch
-    loop_delay_ms      the longest that the event loop of a process waits while it has one examined
+    loop_delay_ms      the longest delay of a process's event loop during an examination
 
-Medians of rounds; the first of each is thrown away, because it reads from the disk. ``processor_seconds``
-is what all its processes used: on a busy machine that tells more than the time on the wall.
+The figures are medians over the rounds; the first round is discarded, because it reads from the disk.
+``processor_seconds`` is the CPU time of all the doctor's processes. On a busy machine it is more reliable than
+wall time.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TICK_SECONDS = 0.002
 
 
 def measured(target: CheckTarget, rounds: int) -> dict[str, float]:
-    """Return medians of the time on the wall, the checks' own part of it, and processor time."""
+    """Return the medians of wall time, the checks' own part of it, and CPU time."""
     figures: dict[str, list[float]] = {"seconds": [], "checks_seconds": [], "processor_seconds": []}
     for number in range(rounds + 1):
         used, began = used_seconds(), time.perf_counter()
@@ -44,13 +45,13 @@ def measured(target: CheckTarget, rounds: int) -> dict[str, float]:
 
 
 def used_seconds() -> float:
-    """Return the processor time of all children that ended."""
+    """Return the CPU seconds of all child processes that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
 async def loop_delay_ms(target: CheckTarget) -> float:
-    """Return the longest that this loop waited while an environment was examined."""
+    """Return the longest delay of this event loop while an environment is examined."""
     running = asyncio.ensure_future(asyncio.to_thread(CheckRunner().run, target))
     longest = 0.0
     while not running.done():
@@ -61,7 +62,7 @@ async def loop_delay_ms(target: CheckTarget) -> float:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")

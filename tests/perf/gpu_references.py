@@ -1,9 +1,10 @@
-"""Holds the GPU benchmarks against references, in one run on one device.
+"""Compare the GPU benchmarks with references, in one run on one device.
 
     python tests/perf/gpu_references.py [--what bandwidth matmul compute] [--json]
 
-bandwidth: the driver's own copies (cuMemcpy…Async), by the same events. matmul: the best of all shapes on the fine
-grid, with the same timer. compute: torch.utils.benchmark. Printed: ours ÷ the reference.
+The reference of bandwidth is the driver's own copies (cuMemcpy…Async), timed with the same events; of matmul, the
+best shape of the whole fine grid, with the same timer; of compute, torch.utils.benchmark. It prints ours ÷ the
+reference.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ DEVICE = torch.device("cuda")
 
 
 def defaults(name: str, **wishes: object) -> dict[str, object]:
-    """Return a benchmark's parameters."""
+    """Return a benchmark's parameters: ``wishes``, and the defaults of the others."""
     return find(name).check(wishes)
 
 
 def bandwidth_ratios() -> dict[str, float]:
-    """Return our copies ÷ the driver's, taken in turn."""
+    """Return the rate of our copies ÷ the driver's, measured in alternation."""
     size = 512 << 20
     driver = ctypes.CDLL("libcuda.so.1")
     pinned = torch.ones(size, dtype=torch.uint8).pin_memory()
@@ -78,7 +79,7 @@ def bandwidth_ratios() -> dict[str, float]:
 
 
 def matmul_ratios(kind: str = "bf16") -> dict[str, object]:
-    """Return the rate of our winner ÷ that of the best of the whole fine grid, looked at in turn."""
+    """Return our best shape's rate ÷ that of the best shape of the whole fine grid, measured in alternation."""
     began = time.perf_counter()
     ours = matmul.run(defaults("matmul", precision=kind), QUIET)
     took_seconds = time.perf_counter() - began
@@ -113,7 +114,7 @@ def matmul_ratios(kind: str = "bf16") -> dict[str, object]:
 
 
 def compute_ratios() -> dict[str, float]:
-    """Return our time of a pass ÷ that of torch.utils.benchmark."""
+    """Return our time per pass ÷ that of torch.utils.benchmark."""
     from torch.utils.benchmark import Timer
 
     ratios = []
@@ -130,7 +131,7 @@ KNOWN = {"bandwidth": bandwidth_ratios, "matmul": matmul_ratios, "compute": comp
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--what", nargs="+", choices=KNOWN, default=list(KNOWN))
     parser.add_argument("--json", action="store_true")

@@ -1,8 +1,8 @@
-"""What the history takes: memory when it is full, time to keep a tick, time to answer.
+"""Measure the cost of the history: memory when full, time to add a tick, time to answer a query.
 
     python tests/perf/history_memory.py [--devices 8] [--hours 25] [--json]
 
-A day of ticks: the last minutes at 10 Hz, what is before at one tick in 5 s, every metric with a value.
+It adds a day of ticks with a value for every metric: the last ten minutes at 10 Hz, the rest at one tick per 5 s.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FULL_RATE_SECONDS = 600.0
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--hours", type=float, default=25.0)

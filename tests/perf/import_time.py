@@ -1,11 +1,11 @@
-"""What the package costs at import, and what it adds to a server's start.
+"""Measure the time of importing the package, and the time that it adds to a server's start.
 
     python tests/perf/import_time.py [--rounds 20] [--json]
 
-The server's start is taken in forks of a process that has imported jupyter_server, which takes a second or
-two by itself and varies by more than all that is measured here. It includes importing the extension,
-building it, and its start hook. Always A B B A, so that a machine that changes its speed changes both;
-medians of the differences within a round.
+The server's start is measured in forks of a process that has already imported jupyter_server, because that
+import takes a second or two and varies by more than the measured times. The start includes importing the
+extension, building it, and its start hook. The order is always A B B A, so that a change in the machine's
+speed affects both. The results are medians of the differences within a round.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START = """
 import asyncio, json, os, sys, time
 from jupyter_server.extension import application
 from jupyter_server.serverapp import ServerApp
-# The other extensions take seconds, and their noise would drown ours.
+# The other extensions take seconds; their noise would hide this extension's time.
 others = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "notebook_shim")
 
 def start(ours):
@@ -48,21 +48,21 @@ def in_a_fork(ours):
     os.wait()
     return found
 
-in_a_fork(True), in_a_fork(False)  # whatever is only slow once
+in_a_fork(True), in_a_fork(False)  # not measured: the first start is slower
 print(json.dumps([[in_a_fork(ours) for ours in (False, True, True, False)]
     for _ in range(int(sys.argv[1]))]))
 """
 
 
 def milliseconds_of(*command: str) -> float:
-    """Return how long a whole process takes."""
+    """Return the wall time of a whole process in milliseconds."""
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return 1000 * (time.perf_counter() - began)
 
 
 def import_differences(rounds: int) -> list[float]:
-    """Return what ``import jupyter_gpuperf`` adds to an empty Python, each round A B B A."""
+    """Return the milliseconds that ``import jupyter_gpuperf`` adds to an empty Python, per round (A B B A)."""
     without, with_it = "pass", "import jupyter_gpuperf"
     return [
         difference([milliseconds_of(sys.executable, "-c", code) for code in each])
@@ -71,11 +71,11 @@ def import_differences(rounds: int) -> list[float]:
 
 
 def start_differences(rounds: int) -> list[float]:
-    """Return what the extension adds to a server's start, each round A B B A."""
+    """Return the milliseconds that the extension adds to a server's start, per round (A B B A)."""
     with tempfile.TemporaryDirectory() as home:
         folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
         environment = {**os.environ, **folders, "JUPYTER_GPUPERF_SOURCE": "auto"}
-        # As installed, with bytecode: the first start writes it.
+        # Measure with bytecode, as after an installation. The first start writes it.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
             [sys.executable, "-c", START, str(rounds)],
@@ -88,13 +88,13 @@ def start_differences(rounds: int) -> list[float]:
 
 
 def difference(abba: list[float]) -> float:
-    """Return B - A of four figures in the order A B B A."""
+    """Return the mean of B minus the mean of A, from four figures in the order A B B A."""
     before, first, second, after = abba
     return (first + second - before - after) / 2
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", action="store_true")

@@ -1,10 +1,10 @@
-"""What the dashboard costs the browser: eight devices, six metrics, 600 points a curve, ten ticks a second.
+"""Measure the browser's CPU time for the dashboard: eight devices, six metrics, 600 points per curve, 10 Hz.
 
     python tests/perf/page_cpu.py [--devices 8] [--interval-ms 100] [--seconds 30] [--rounds 3] [--json]
 
-A real JupyterLab on replayed devices in a real Chromium. Measured in turn: the page with the dashboard open, and
-the same page with it closed. Printed: the pictures drawn per second, and the processor time of the page's own
-process as a share of one core, with and without the dashboard; that of Chromium's painting process apart.
+A real JupyterLab replays devices in a real Chromium. The page is measured in alternation with the dashboard
+visible and hidden. It prints the frames per second, and the CPU time of the page's process as a share of one
+core, with and without the dashboard; the CPU time of Chromium's GPU process is separate.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ METRICS = (
     "clock_sm_mhz",
 )
 FULL_SECONDS = 62.0
-"""By then each curve has its 600 points."""
+"""After this time each curve has 600 points."""
 
 
 def busy_seconds(kind: str) -> float:
-    """Return the processor time so far of this script's browser's processes of one kind."""
+    """Return the CPU seconds so far of the browser's processes of one kind."""
     total = 0.0
     for each in psutil.Process().children(recursive=True):
         try:
@@ -54,7 +54,7 @@ def busy_seconds(kind: str) -> float:
 
 
 def observe(page: Any, seconds: float) -> dict[str, float]:
-    """Watch the page for some time."""
+    """Watch the page for some seconds; return frames per second and CPU shares."""
     drawn = (
         "() => Number(document.querySelector('[data-metric=power_watts] .jp-GpuPerf-plot')"
         "?.dataset.drawn ?? 0)"
@@ -72,7 +72,7 @@ def observe(page: Any, seconds: float) -> dict[str, float]:
 
 
 def measure(options: argparse.Namespace, address: str) -> dict[str, float]:
-    """Open the page, then watch it in both states, in turn."""
+    """Open the page, then watch it with the dashboard visible and hidden, in alternation."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -95,7 +95,7 @@ def measure(options: argparse.Namespace, address: str) -> dict[str, float]:
             found["with"].append(observe(page, options.seconds))
             page.click(
                 ".lm-DockPanel-tabBar .lm-TabBar-addButton"
-            )  # a launcher over it: the dashboard is hidden
+            )  # the launcher hides the dashboard
             page.wait_for_timeout(2000)
             found["without"].append(observe(page, options.seconds))
             page.click(".lm-DockPanel-tabBar .lm-TabBar-tab:has-text('GPU Dashboard')")
@@ -105,7 +105,7 @@ def measure(options: argparse.Namespace, address: str) -> dict[str, float]:
 
 
 def summary_of(found: dict[str, list[dict[str, float]]]) -> dict[str, float]:
-    """Return the medians over the rounds, and the dashboard's own part."""
+    """Return the medians over the rounds, and the dashboard's share of the CPU time."""
     middle = {
         state: {
             name: statistics.median(each[name] for each in rounds) for name in next(iter(rounds))
@@ -126,7 +126,7 @@ def summary_of(found: dict[str, list[dict[str, float]]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Start a server, measure, print."""
+    """Start a server, measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--interval-ms", type=int, default=100)

@@ -1,4 +1,4 @@
-"""What dataloader-param-helper, another project, would set; see ``tuner_regret.py``."""
+"""Settings that another project, dataloader-param-helper, recommends; see ``tuner_regret.py``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_SECONDS = 60.0
 
 
 class Pairs(Dataset[Any]):
-    """The items as it wants them: with a label."""
+    """The dataset's items with a label, as dataloader-param-helper expects them."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -38,7 +38,7 @@ class Pairs(Dataset[Any]):
 
 
 def from_param_helper(subject: Subject, alarm: Alarm) -> tuple[Setting | None, str]:
-    """Return what it finds, or why it finds nothing."""
+    """Return the setting that it recommends, or ``None`` and the reason why there is none."""
     if importlib.util.find_spec(NAME) is None:
         return None, "not installed"
     try:
@@ -50,12 +50,12 @@ def from_param_helper(subject: Subject, alarm: Alarm) -> tuple[Setting | None, s
         return None, f"no answer within {MOST_SECONDS:.0f} s"
     except Exception as error:  # another project's code  # noqa: BLE001
         return None, f"{type(error).__name__}: {error}"
-    # Where each of its trials failed it answers all the same, with zeros.
+    # If all of its trials failed, it still returns a setting, with zeros.
     if not math.isfinite(found.get("avr_runtime_ms", math.inf)):
-        return None, "none of its trials came to an end"
+        return None, "none of its trials finished"
     setting = Setting.of(
         num_workers=found["num_workers"],
-        # It passes bool(prefetch_factor) when it measures, which is one, and recommends another: that is tried.
+        # It measures with bool(prefetch_factor), which is 1, but recommends another value. Use that value.
         prefetch_factor=found.get("prefetch_factor"),
         pin_memory=bool(found.get("pin_memory")),
         persistent_workers=bool(found.get("persistent_workers")),
@@ -65,7 +65,10 @@ def from_param_helper(subject: Subject, alarm: Alarm) -> tuple[Setting | None, s
 
 @contextlib.contextmanager
 def _elsewhere() -> Iterator[None]:
-    """Leave the working directory, where it keeps its answer and reads an older one; and spare it CUDA where there is none."""
+    """Run in a temporary directory, and without a GPU replace ``torch.cuda.synchronize``, which it always calls.
+
+    It writes its result to the working directory, and reads an older one from there.
+    """
     before, wait = os.getcwd(), torch.cuda.synchronize
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -1,13 +1,13 @@
-"""What a peer's answer about a workload is worth: the cause that its loudest finding names, against the right one.
+"""Judge a peer's answer for a workload: compare the cause in its most severe finding with the right one.
 
-The rule, alike for all of them, and the rule for ours as far as their words allow:
+The rules are the same for all peers, and the same as for this product as far as the peers' output allows:
 
-- what counts is the loudest finding alone (gpuprof: HIGH, then MED; LOW is a note; the others: the first);
-- *right*: it names the cause, or, on a healthy workload, there is none;
-- *wrong*: it names another cause, or any cause on a healthy workload (a false alarm);
-- *names none*: there is a cause, and no finding names one; or the peer says itself that it could not judge.
+- only the most severe finding counts (gpuprof: HIGH, then MED; LOW is a note; the others: the first finding);
+- *right*: the finding names the cause, or the workload is healthy and there is no finding;
+- *wrong*: the finding names another cause, or the workload is healthy and there is a finding (a false alarm);
+- *names none*: there is a cause, but no finding names one; or the peer reports that it could not judge.
 
-A cause that has no code here yet is never guessed: it is asked for.
+The script never guesses the code of an unknown cause. It stops and asks for it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODES = {
     "gpuprof": {
         "waiting on the loader": "input-bound",
         "Prefetch queue": "input-bound",
-        "Cold-cache pattern": "input-bound",  # storage that is slow to read
+        "Cold-cache pattern": "input-bound",  # slow reads from storage
     },
     "fournex": {},
     "gpu-idle": {
@@ -33,21 +33,21 @@ CODES = {
         "smallbatch": "launch-bound",  # its evidence: "per-launch overhead dominates"
     },
 }
-"""Words of a peer → our code."""
+"""Maps words in a peer's finding to our code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A peer's loudest finding.
+    """A peer's most severe finding.
 
     Attributes
     ----------
     words
-        As the peer writes it.
+        The peer's own text.
     code
-        What it is here; ``None`` where no finding is loud.
+        Our code for it; ``None`` if there is no finding above a note.
     could_judge
-        ``False`` where the peer says itself that it saw too little.
+        ``False`` if the peer reports that it had too little data.
     """
 
     words: str
@@ -56,12 +56,12 @@ class Answer:
 
 
 def answer_of(peer: str, said: str) -> Answer:
-    """Return the loudest finding of all that a peer printed."""
+    """Return the most severe finding in a peer's output."""
     return {"gpuprof": _gpuprof, "fournex": _fournex, "gpu-idle": _gpu_idle}[peer](said)
 
 
 def verdict(answer: Answer, must: Sequence[str], may: Sequence[str]) -> str:
-    """Return what the answer is worth where one of ``must`` is to be found, and ``may`` may be."""
+    """Return the verdict on an answer, where ``must`` lists the required codes and ``may`` the allowed ones."""
     wanted = {code for either in must for code in either.split("|")}
     if not answer.could_judge or (answer.code is None and wanted):
         return NONE
@@ -91,7 +91,7 @@ def _fournex(said: str) -> Answer:
 def _gpu_idle(said: str) -> Answer:
     try:
         findings = json.loads(said)["findings"]
-    except json.JSONDecodeError:  # it ended with an error
+    except json.JSONDecodeError:  # the peer ended with an error
         last = (said.strip().splitlines() or ["nothing"])[-1]
         return Answer(re.sub(r"\S*/", "", last), could_judge=False)
     if not findings:

@@ -1,8 +1,8 @@
-"""How long `headroom` and `apply` take, held against the limit that they were given; real loaders and workers.
+"""Compare the time that `headroom` and `apply` take with their limit, with real loaders and workers.
 
     python tests/perf/proof_time.py [--only slow]
 
-The items take their time in short sleeps, so that a worker that is held makes no progress; no GPU is needed.
+The items sleep in short steps, so that a paused worker makes no progress. No GPU is needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAP_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class Load:
-    """A loop: its workers, what a worker needs for a batch and to start, its step and the first of them."""
+    """A loop: number of workers, seconds per batch in a worker, per step, for the first step and for a worker's start."""
 
     name: str
     workers: int
@@ -44,7 +44,7 @@ LOADS = (
 
 
 class Items(Dataset[torch.Tensor]):
-    """Each takes its time."""
+    """Items that each take ``seconds`` to load."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -59,7 +59,7 @@ class Items(Dataset[torch.Tensor]):
 
 
 def started(load: Load) -> Callable[[int], None]:
-    """Return what a worker does first: those of the other setting are slow."""
+    """Return the workers' init function, which is slow with the other number of workers."""
 
     def start(_: int) -> None:
         info = get_worker_info()
@@ -70,7 +70,7 @@ def started(load: Load) -> Callable[[int], None]:
 
 
 def step_of(load: Load) -> Callable[[torch.Tensor], None]:
-    """Return a step of a small model."""
+    """Return a step of a small model that also sleeps."""
     model = torch.nn.Linear(4, 1)
     taken = []
 
@@ -85,8 +85,10 @@ def step_of(load: Load) -> Callable[[torch.Tensor], None]:
 def main() -> None:
     """Print a row for each load, call and limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="loads whose name has this")
-    parser.add_argument("--limits", default="8,15,25", help="seconds, with commas")
+    parser.add_argument("--only", default="", help="only loads whose name contains this")
+    parser.add_argument(
+        "--limits", default="8,15,25", help="limits in seconds, separated by commas"
+    )
     given = parser.parse_args()
     print("| load | call | limit, s | taken ÷ limit | rounds | steps | gain |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -109,7 +111,7 @@ def main() -> None:
 def proved(
     call: str, loader: DataLoader[torch.Tensor], load: Load, limit_seconds: float
 ) -> ABTestResult:
-    """Make the call."""
+    """Call `headroom` or `apply`, and return its result."""
     step = step_of(load)
     if call == "headroom":
         return headroom(torch, loader, step, steps=20, limit_seconds=limit_seconds)
@@ -119,7 +121,7 @@ def proved(
 
 def row(load: Load, call: str, found: ABTestResult, limit_seconds: float, seconds: float) -> str:
     """Return a line of the table."""
-    told = " (too few, it says)" if "too few" in (found.doubt or "") else ""
+    told = " (too short, it says)" if "too short" in (found.doubt or "") else ""
     steps = " and ".join(map(str, found.steps_per_block.values()))
     low, high = found.speedup["low"], found.speedup["high"]
     return (

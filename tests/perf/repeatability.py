@@ -1,12 +1,12 @@
-"""How far results can be trusted: re-runs inside the stated interval, and equal environments called different.
+"""Measure how reliable results are: re-runs inside the interval, and false differences between equal environments.
 
     python tests/perf/repeatability.py [--benchmarks compute,launch] [--runs 12] [--time-limit 5] [--json]
 
-Runs each benchmark so often, in turn, each in a process of its own. Printed per figure: the share of re-runs that lie
-inside the interval that another run stated (over all ordered pairs), and the spread between runs. Five runs in a row
-are one rigorous result, as the product makes it: printed is the share of all other runs inside its interval. Then the
-runs are dealt into suites of rounds in a row, and all pairs of suites are compared: every difference that is named
-between them is false.
+It runs each benchmark ``--runs`` times, the benchmarks in alternation, each run in its own process. For each figure it
+prints the share of re-runs inside another run's interval (over all ordered pairs), and the spread between runs. Five
+consecutive runs make one rigorous result, as in the product; it prints the share of all other runs inside its interval.
+Then consecutive runs are grouped into suites, and all pairs of suites are compared. Every difference that a comparison
+reports is false.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from jupyter_gpuperf.suites.rounds import ROUNDS
 def run_all(
     names: Sequence[str], runs: int, limit_seconds: float, budget_seconds: float
 ) -> list[list[BenchmarkResult]]:
-    """Return the results of each run, all benchmarks in turn."""
+    """Return the results of each run of all benchmarks, until the budget is used up."""
     found: list[list[BenchmarkResult]] = []
     began = time.monotonic()
     for number in range(runs):
@@ -52,14 +52,14 @@ def run_all(
 
 
 def inside(results: Sequence[BenchmarkResult], figure: str) -> float:
-    """Return the share of ordered pairs of runs whose second lies inside the first's interval."""
+    """Return the share of ordered pairs of runs in which the second value is inside the first run's interval."""
     intervals = [each.figures[figure] for each in results]
     pairs = list(itertools.permutations(intervals, 2))
     return sum(first.low <= second.value <= first.high for first, second in pairs) / len(pairs)
 
 
 def rigorous_inside(results: Sequence[BenchmarkResult], figure: str) -> float | None:
-    """Return the share of runs inside the interval that five other runs in a row state together."""
+    """Return the share of runs inside the rigorous interval of five other, consecutive runs; ``None`` if too few."""
     hits = []
     for begin in range(0, len(results) - RIGOROUS_RUNS + 1, RIGOROUS_RUNS):
         group = range(begin, begin + RIGOROUS_RUNS)
@@ -73,14 +73,14 @@ def rigorous_inside(results: Sequence[BenchmarkResult], figure: str) -> float | 
 
 
 def spread(results: Sequence[BenchmarkResult], figure: str) -> float:
-    """Return the standard deviation of the runs' values as a share of their mean."""
+    """Return the standard deviation of the runs' values as a ratio of their mean."""
     values = [each.figures[figure].value for each in results]
     return statistics.stdev(values) / statistics.fmean(values)
 
 
 def false_differences(runs: Sequence[Sequence[BenchmarkResult]]) -> tuple[int, int]:
-    """Return how many comparisons of suites named a difference, and how many there were."""
-    # Runs that follow each other, as in a real suite: a slow drift then lies between two suites.
+    """Return the number of suite comparisons that report a difference, and the number of all comparisons."""
+    # Group consecutive runs, as in a real suite, so that a slow drift shows between two suites.
     count = len(runs) // ROUNDS
     suites = [
         Suite(
@@ -101,7 +101,7 @@ def false_differences(runs: Sequence[Sequence[BenchmarkResult]]) -> tuple[int, i
 
 
 def main() -> None:
-    """Run, and print."""
+    """Run the benchmarks, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmarks", default="compute,launch")
     parser.add_argument("--runs", type=int, default=12)

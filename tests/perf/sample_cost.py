@@ -1,4 +1,4 @@
-"""What one full every-tick sample of all devices costs, without any server.
+"""Measure the time of one full every-tick sample of all devices, without a server.
 
 python tests/perf/sample_cost.py [--source nvml] [--samples 2000] [--json]
 """
@@ -16,14 +16,16 @@ from jupyter_gpuperf.sources.nvml import NvmlDriver
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--source", default="nvml", help="as c.GpuPerf.source (default: nvml)")
+    parser.add_argument(
+        "--source", default="nvml", help="a value of c.GpuPerf.source (default: nvml)"
+    )
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     metrics = all_metrics()
-    # The driver alone: the machine around it is read beside.
+    # Only the driver, without the host's readings.
     source = (
         NvmlDriver(metrics) if options.source == "nvml" else source_from(options.source, metrics)
     )

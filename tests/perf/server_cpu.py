@@ -1,9 +1,9 @@
-"""How much processor time the server needs while somebody watches, and while nobody does.
+"""Measure the server's CPU time with and without a live client.
 
     python tests/perf/server_cpu.py [--devices 8] [--interval-ms 1000] [--seconds 30] [--source nvml] [--json]
 
-One server; its processor time over so many seconds with one live client, and without any. Other extensions
-are off; what the server itself needs is measured in a server without this one, and taken off.
+It measures one server's CPU time over ``--seconds``, with one live client and without. Other extensions are off.
+The CPU time of a server without this extension is measured separately and subtracted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "
 
 
 def busy_percent(server: psutil.Process, seconds: float) -> float:
-    """Return the share of a core that a process used over some time."""
+    """Return the CPU time of a process over some seconds, in percent of a core."""
     before = server.cpu_times()
     time.sleep(seconds)
     after = server.cpu_times()
@@ -34,7 +34,7 @@ def busy_percent(server: psutil.Process, seconds: float) -> float:
 
 
 def measure(options: argparse.Namespace, *, ours: bool) -> dict[str, float]:
-    """Start a server, measure it watched and unwatched."""
+    """Start a server, and return its CPU use in percent of a core, unwatched and (with ``ours``) watched."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -77,12 +77,12 @@ def measure(options: argparse.Namespace, *, ours: bool) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--interval-ms", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--source", help="as c.GpuPerf.source; by default replayed devices")
+    parser.add_argument("--source", help="a value of c.GpuPerf.source (default: replayed devices)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     bare = measure(options, ours=False)["unwatched_percent"]

@@ -1,11 +1,11 @@
-"""What live clients cost the server's other requests; ours, and those of a peer beside them.
+"""Measure how much live clients slow the server's other requests: our clients, and optionally a peer's.
 
     python tests/perf/server_latency.py [--clients 8] [--devices 8] [--interval-ms 100] [--rounds 6] [--json]
     python tests/perf/server_latency.py --source nvml --peer    # on a GPU, with jupyterlab-nvdashboard installed
 
-One server; rounds without and with clients (A B B A; with a peer, its clients take their turn in the same
-round). The clients are a process of their own. Printed: p50 and p99 of GET /api/status in each state, and the
-median over rounds of the ratio of p99.
+Rounds without and with clients alternate on one server (A B B A; a peer's clients run in the same round). The
+clients have their own process. It prints p50 and p99 of GET /api/status in each state, and the median over the
+rounds of the p99 ratio.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ RECORDING = ROOT / "jupyter_gpuperf" / "recordings" / "h100_healthy_resnet50_bf1
 
 
 PEER_CHARTS = ("gpu_utilization", "gpu_usage", "gpu_resource", "pci_stats")
-"""The peer has a socket per chart; a page of its dashboard opens several."""
+"""The peer has one socket per chart; one dashboard page opens several."""
 
 
 async def be_clients(urls: list[str], token: str, count: int, first_words: str) -> None:
-    """Read the sockets with ``count`` clients each until this process is ended."""
+    """Read each socket with ``count`` clients until this process is terminated."""
     from tornado.httpclient import HTTPRequest
     from tornado.websocket import websocket_connect
 
@@ -51,7 +51,7 @@ async def be_clients(urls: list[str], token: str, count: int, first_words: str) 
 
 
 def latencies_ms(url: str, token: str, requests: int) -> list[float]:
-    """Return how long each of ``requests`` requests in a row took."""
+    """Return the latency of each of ``requests`` consecutive requests in milliseconds."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -69,12 +69,12 @@ def latencies_ms(url: str, token: str, requests: int) -> list[float]:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the value below which ``share`` of the values lie."""
+    """Return the value below which a ``share`` (0 to 1) of the values is."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def measure(options: argparse.Namespace, base: str, token: str) -> dict[str, object]:
-    """Run all rounds against a server."""
+    """Run all rounds on a server, and return the summary."""
     status = f"{base}api/status"
     sockets = base.replace("http", "ws")
     ours = [f"{sockets}gpuperf/live?interval_ms={options.interval_ms}"]
@@ -115,7 +115,7 @@ def measure(options: argparse.Namespace, base: str, token: str) -> dict[str, obj
 
 
 def summary_of(found: dict[str, list[list[float]]]) -> dict[str, object]:
-    """Return the percentiles of each state, and their ratios to the state without clients."""
+    """Return each state's percentiles, and their ratios to the state without clients."""
     summary: dict[str, object] = {}
     for state, rounds in found.items():
         for share in (0.5, 0.99) if rounds else ():
@@ -131,7 +131,7 @@ def summary_of(found: dict[str, list[list[float]]]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Start a server, measure, print."""
+    """Start a server, measure, and print the results."""
     if sys.argv[1:2] == ["--as-clients"]:
         urls, token, count, first_words = sys.argv[2:6]
         asyncio.run(be_clients(json.loads(urls), token, int(count), first_words))
@@ -142,8 +142,8 @@ def main() -> None:
     parser.add_argument("--interval-ms", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--source", help="as c.GpuPerf.source; by default replayed devices")
-    parser.add_argument("--peer", action="store_true", help="measure jupyterlab-nvdashboard too")
+    parser.add_argument("--source", help="a value of c.GpuPerf.source (default: replayed devices)")
+    parser.add_argument("--peer", action="store_true", help="also measure jupyterlab-nvdashboard")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with socket.socket() as probe:
@@ -186,7 +186,7 @@ def wait_for(url: str, token: str) -> None:
             return
         except OSError:
             time.sleep(0.1)
-    raise SystemExit("the server did not come up")
+    raise SystemExit("the server did not start")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a client that never reads costs: the server's memory, and the ticks of another client.
+"""Measure what a client that never reads costs: server memory, and ticks of another client.
 
     python tests/perf/stalled_client.py [--minutes 60] [--devices 8] [--interval-ms 100] [--json]
 
-One server with replayed devices; one client that opens the live socket and never reads a byte of it, and one
-that reads. Printed: the server's resident memory after the first minute and at the end, how many frames the
-reading client should have had and had, and the longest gap between two of them.
+On one server with replayed devices, one client opens the live socket and never reads from it; another client
+reads. It prints the server's resident memory after the first minute and at the end, the expected and the received
+number of frames of the reading client, and the longest gap between two frames.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ import psutil
 from server_latency import RECORDING, wait_for
 
 SETTLED_SECONDS = 60.0
-"""By then the history's columns, allocators and caches have their size; the ring itself is filled for
-``history_seconds`` more, so that is set to less."""
+"""After this time the history's columns, allocators and caches have their final size. The ring keeps growing for
+``history_seconds``, so the script sets a shorter time."""
 
 
 def stall(port: int, token: str, interval_ms: int) -> socket.socket:
-    """Open a live socket by hand, with a tiny receive buffer, and read nothing but the handshake."""
+    """Open a live socket with a tiny receive buffer, and read only the handshake."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", port))
@@ -47,7 +47,7 @@ def stall(port: int, token: str, interval_ms: int) -> socket.socket:
 
 
 async def read(port: int, token: str, interval_ms: int, seconds: float) -> dict[str, Any]:
-    """Read the live socket for some time; return the count of frames and the longest gap."""
+    """Read the live socket for some seconds; return the number of frames and the longest gap."""
     from tornado.httpclient import HTTPRequest
     from tornado.websocket import websocket_connect
 
@@ -71,7 +71,7 @@ async def read(port: int, token: str, interval_ms: int, seconds: float) -> dict[
 async def measure(
     server: psutil.Process, port: int, token: str, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Stall one client, read with another."""
+    """Stall one client and read with another; return memory and frames."""
     stalled = stall(port, token, options.interval_ms)
     seconds = 60 * options.minutes
     reading = asyncio.create_task(read(port, token, options.interval_ms, seconds))
@@ -89,7 +89,7 @@ async def measure(
 
 
 def main() -> None:
-    """Start a server, measure, print."""
+    """Start a server, measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--devices", type=int, default=8)

@@ -1,11 +1,12 @@
-"""What the step clock adds to each batch: by itself, and to a loop of 10 ms steps end to end.
+"""Measure the time that the step clock adds to a batch, and to a loop of 10 ms steps end to end.
 
 python tests/perf/step_clock_cost.py [--batches 20000] [--rounds 20] [--server none|dead|stopped] [--json]
 
-By itself: ``next()`` of an iterator that gives at once, with the clock and without, in turn and back (ABBA), least of
-many short blocks. With a GPU, the same with CUDA events; without one, events are left out. End to end: steps of 10 ms
-(on a GPU of queued products, else of arithmetic on the host), ABBA, ratio of medians. ``--server``: what the teller's
-thread talks to meanwhile, and the longest that the clock held one batch up.
+Per batch: ``next()`` of an iterator that returns immediately, with and without the clock (ABBA); the result is the
+difference of the minima of many short blocks. With a GPU, it is also measured with CUDA events. End to end: steps of
+10 ms (queued matrix products on a GPU, else a busy wait on the CPU), ABBA, median of the rounds' ratios.
+``--server`` selects the server that the telemetry thread connects to during the loop; the longest delay of a batch is
+measured, too.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from jupyter_gpuperf.loops.tallies import tally_of
 BLOCK = 200
 HOLD_UP_ROUNDS = 5
 HOLD_UP_SECONDS = 1.5
-"""So long that the thread looks for its server, and looks again."""
+"""Long enough for the thread to look for its server twice."""
 
 
 class Ready(torch.utils.data.dataloader._BaseDataLoaderIter):
-    """An iterator that has its batch in hand."""
+    """An iterator whose batch is always ready."""
 
     def __init__(self, loader):
         super().__init__(loader)
@@ -44,7 +45,7 @@ class Ready(torch.utils.data.dataloader._BaseDataLoaderIter):
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--batches", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=20)
@@ -56,11 +57,11 @@ def main() -> None:
 
 
 def measure(batches: int, rounds: int, server: str = "none") -> dict[str, float]:
-    """Return all figures."""
+    """Return all figures; their units are in their names."""
     loader = torch.utils.data.DataLoader(list(range(2**30, 2**30 + 4)), batch_size=4)
     figures = {"host_only_added_us": added_us(loader, batches, events=False)}
     if torch.cuda.is_available():
-        held = torch.zeros(1 << 20, device="cuda")  # or there is no device in use
+        held = torch.zeros(1 << 20, device="cuda")  # so that a device is in use
         figures["with_events_added_us"] = added_us(loader, batches, events=True)
         del held
     figures |= end_to_end(loader, rounds, server)
@@ -68,7 +69,7 @@ def measure(batches: int, rounds: int, server: str = "none") -> dict[str, float]
 
 
 def added_us(loader, batches: int, *, events: bool) -> float:
-    """Return what one batch costs more, in microseconds."""
+    """Return the microseconds that the clock adds to a batch."""
     watching = Watching(torch=lambda: torch if events else None)
     watching.find_device()
 
@@ -92,12 +93,12 @@ def added_us(loader, batches: int, *, events: bool) -> float:
     for _ in range(max(4, batches // BLOCK // 4)):
         for watched in (False, True, True, False):
             found[watched].append(block(watched))
-    # The least: on a machine that others use, all else is theirs.
+    # The minimum, because on a shared machine everything above it is caused by other processes.
     return round(1e6 * (min(found[True]) - min(found[False])), 3)
 
 
 def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
-    """Return the ratio of a loop's time with the clock and its thread, and the longest hold-up of a batch."""
+    """Return the time that the clock and its thread add to a loop, in percent, and the longest delay of a batch."""
     watching = Watching()
     step = step_of_10_ms()
     with (
@@ -139,9 +140,9 @@ def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
 
 
 def hold_ups_ms(loader, watching, address) -> dict[str, float]:
-    """Return by how much the slowest of many batches was slower with the clock than without: usually, and at worst.
+    """Return how much slower the slowest of many batches is with the clock than without: median and maximum.
 
-    Whatever else the machine does holds up either kind now and then; what the clock's thread does, it does each time.
+    Other processes delay batches only now and then, in either state; the clock's thread would delay one in every round.
     """
     slower = []
     for _ in range(HOLD_UP_ROUNDS):
@@ -154,7 +155,7 @@ def hold_ups_ms(loader, watching, address) -> dict[str, float]:
 
 
 def slowest_batch(loader, watching, address, watched: bool) -> float:
-    """Return the seconds of the slowest of many batches."""
+    """Return the slowest batch's time in seconds."""
     teller = TelemetryThread(watching, ServerLink(lambda: address))
     if watched:
         watching.watch_everything()
@@ -165,7 +166,7 @@ def slowest_batch(loader, watching, address, watched: bool) -> float:
         began = time.perf_counter()
         next(iterator)
         slowest = max(slowest, time.perf_counter() - began)
-        time.sleep(0.0005)  # a loop lets go of the interpreter in its kernels, too
+        time.sleep(0.0005)  # a real loop also releases the GIL in its kernels
     watching.stop()
     if watched:
         teller.stop()
@@ -174,7 +175,7 @@ def slowest_batch(loader, watching, address, watched: bool) -> float:
 
 @contextlib.contextmanager
 def listening(path: Path, server: str) -> Iterator[Path | None]:
-    """Give the address of a server that takes connections and never reads, of a dead one, or of none."""
+    """Yield the address of a stopped server, which accepts connections but never reads, of a dead one, or ``None``."""
     if server == "none":
         yield None
         return
@@ -186,7 +187,7 @@ def listening(path: Path, server: str) -> Iterator[Path | None]:
 
 
 def step_of_10_ms():
-    """Return a step that takes about 10 ms."""
+    """Return a function that takes about 10 ms, on the GPU if there is one."""
     if not torch.cuda.is_available():
 
         def wait() -> None:

@@ -1,11 +1,11 @@
-"""Put the labelled workloads' confusion matrix, with the peers' verdicts, into the documentation.
+"""Write the labelled workloads' confusion matrix, with the verdicts on the peers, into the documentation.
 
     python tests/perf/truth_page.py                     print the tables
-    python tests/perf/truth_page.py --take truth.json   take over what tests/perf/diagnosis_truth.py --out has found
-    python tests/perf/truth_page.py --write             and put them into docs/findings/proof.md
-    python tests/perf/truth_page.py --check             fail when those there are out of date
+    python tests/perf/truth_page.py --take truth.json   take the results of tests/perf/diagnosis_truth.py --out
+    python tests/perf/truth_page.py --write             write them into docs/findings/proof.md
+    python tests/perf/truth_page.py --check             fail if the tables there are out of date
 
-Needs no GPU: docs/findings/truth.json keeps what the tables need of the runs on a real one, and the peers' own words.
+It needs no GPU: docs/findings/truth.json keeps the results of runs on a real GPU, and the peers' answers.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ WORDS_LIMIT = 160
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Take new results; then print, write or check the tables, depending on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--take", metavar="FILE", help="results of diagnosis_truth.py")
-    parser.add_argument("--write", action="store_true", help="write them into the documentation")
-    parser.add_argument("--check", action="store_true", help="fail when the documentation differs")
+    parser.add_argument("--take", metavar="FILE", help="take new results of diagnosis_truth.py")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables into the documentation"
+    )
+    parser.add_argument("--check", action="store_true", help="fail if the documentation differs")
     options = parser.parse_args()
     if options.take:
         take(json.loads(Path(options.take).read_text()))
@@ -48,7 +50,7 @@ def main() -> None:
 
 
 def take(found: dict) -> None:
-    """Keep of a run's results what the tables need; what was not run again stays."""
+    """Keep the part of a run's results that the tables need; results of other workloads stay."""
     kept = json.loads(KEPT.read_text())
     workloads = kept["workloads"]
     for name, result in found.items():
@@ -66,10 +68,10 @@ def take(found: dict) -> None:
 
 
 def out_of_date() -> str | None:
-    """Return what is wrong with what is kept, or with the page; ``None`` when all fits."""
+    """Return why the kept results or the page are out of date, or ``None``."""
     for name, result in _workloads().items():
         if result["expected"] != expected_of(name):
-            return f"{name} expects something else by now: judge its recording again."
+            return f"{name} has other expected findings now. Judge its recording again."
     now = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
     if now.strip() != tables().strip():
         return f"{PAGE.name} is out of date. Run: python tests/perf/truth_page.py --write"
@@ -77,19 +79,19 @@ def out_of_date() -> str | None:
 
 
 def tables() -> str:
-    """Return the matrix with a column for each peer, what is left to run, and the peers' own words."""
+    """Return the matrix with a column for each peer, the workloads not run yet, and the peers' answers."""
     workloads = _workloads()
     columns = {peer: {name: _cell(peer, workloads[name]) for name in workloads} for peer in PEERS}
     unknown = [name.replace("_", " ") for name in names() if name not in workloads]
     lines = [matrix(workloads, columns)]
     lines += [f"\nNot run yet: {', '.join(unknown)}."] if unknown else []
-    lines += ["", "| who | right | wrong | names none | not run yet |"]
+    lines += ["", "| tool | right | wrong | names none | not run yet |"]
     lines.append("| --- | --- | --- | --- | --- |")
     for peer, cells in columns.items():
         counts = Counter(cells.values())
         told = " | ".join(str(counts[each]) for each in (RIGHT, WRONG, NONE, NOT_RUN))
         lines.append(f"| {peer} {_kept()['peer_versions'][peer]} | {told} |")
-    lines += ["", "| workload | who | its loudest finding, in its words | that is |"]
+    lines += ["", "| workload | tool | its most severe finding, verbatim | verdict |"]
     lines.append("| --- | --- | --- | --- |")
     for name, result in workloads.items():
         for peer, each in result.get("peers", {}).items():

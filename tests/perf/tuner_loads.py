@@ -1,4 +1,4 @@
-"""The loads that the tuner is held against: six data sets as people have them, made here."""
+"""Six typical datasets, generated here, with which ``tuner_regret.py`` tests the tuner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIDE = 160
 
 
 class Pictures(Dataset[torch.Tensor]):
-    """JPEGs on disk: read, decode, crop."""
+    """JPEGs on disk, which are read, decoded and cropped."""
 
     def __init__(self, paths: list[Path], length: int) -> None:
         self.paths, self.length = [str(each) for each in paths], length
@@ -31,7 +31,7 @@ class Pictures(Dataset[torch.Tensor]):
 
 
 class Transformed(Dataset[torch.Tensor]):
-    """A transform in Python that computes for a millisecond or so."""
+    """Items from a Python transform that computes for about a millisecond."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -47,7 +47,7 @@ class Transformed(Dataset[torch.Tensor]):
 
 
 class Remote(Dataset[torch.Tensor]):
-    """A store that takes its time: 4 ms an item, whoever asks."""
+    """Items from a slow store: 4 ms per item, with any number of workers."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -61,32 +61,32 @@ class Remote(Dataset[torch.Tensor]):
 
 
 def jpeg(folder: Path) -> DataLoader[torch.Tensor]:
-    """Decode photographs."""
+    """Return a loader that decodes photographs."""
     return DataLoader(Pictures(write_photographs(folder, PICTURES), 20_000), batch_size=16)
 
 
 def transform(_folder: Path) -> DataLoader[torch.Tensor]:
-    """Compute in Python."""
+    """Return a loader that computes in Python."""
     return DataLoader(Transformed(50_000), batch_size=16)
 
 
 def remote(_folder: Path) -> DataLoader[torch.Tensor]:
-    """Wait for a store."""
+    """Return a loader that waits for a slow store."""
     return DataLoader(Remote(50_000), batch_size=16)
 
 
 def memory(_folder: Path) -> DataLoader[tuple[torch.Tensor, ...]]:
-    """Copy out of memory."""
+    """Return a loader that copies images from memory."""
     return DataLoader(TensorDataset(torch.zeros(2000, 3, 96, 96)), batch_size=64)
 
 
 def huge(_folder: Path) -> DataLoader[tuple[torch.Tensor, ...]]:
-    """Batches of 77 MB."""
+    """Return a loader with batches of 77 MB."""
     return DataLoader(TensorDataset(torch.zeros(256, 3, 224, 224)), batch_size=128)
 
 
 def tiny(_folder: Path) -> DataLoader[tuple[torch.Tensor, ...]]:
-    """A number an item."""
+    """Return a loader with one number per item."""
     return DataLoader(TensorDataset(torch.zeros(500_000)), batch_size=256)
 
 
@@ -100,4 +100,4 @@ LOADS: dict[str, Callable[[Path], DataLoader]] = {  # type: ignore[type-arg]
 }
 
 WAITING = frozenset({"remote"})
-"""Loads that wait and hardly compute: the more workers, the faster, far beyond the processors."""
+"""Loads that mostly wait: more workers make them faster, far beyond the number of CPUs."""

@@ -1,18 +1,18 @@
-"""What the DataLoader tuner loses against trying everything, and what it takes; its peers beside it.
+"""Compare the DataLoader tuner with an exhaustive grid and with common recommendations: time lost, time taken.
 
     python tests/perf/tuner_regret.py [--only jpeg,memory] [--quick] [--cpus 2] [--json FILE]
 
-Per load, in the same run: the tuner; then an exhaustive grid of workers × prefetch × pinning, six seconds a setting;
-then the best of the grid, the tuner's choice, the user's own setting, the recipe and the peers in turn, there and back,
-six seconds each, so that all are measured beside each other.
+For each load, one run measures the tuner; then an exhaustive grid of workers × prefetch × pinning, six seconds per
+setting; then, in alternation (forward and reverse order), the best setting of the grid, the tuner's choice, the user's
+own setting, the common recipe and the peers' settings, six seconds each.
 
-Printed as a Markdown table: time lost (a batch of the choice ÷ a batch of the best of the grid, less one, with its 95 %
-interval), the tuner's time ÷ the grid's, and what each peer loses. Two processors without a GPU take 25 settings and
-about four minutes a load, so 25 minutes in all; dataloader-param-helper, where it is installed, up to one more a load.
-Each row says how much of the processors others used meanwhile: over a few per cent, its figures say little.
+It prints a Markdown table: the time lost (batch time of the choice ÷ batch time of the grid's best, minus one, with its
+95 % interval), the tuner's time ÷ the grid's, and the loss of each peer. On two CPUs without a GPU, the grid has 25
+settings and takes about four minutes per load, so 25 minutes in all. dataloader-param-helper, if installed, adds up to
+one minute per load. Each row shows the CPU share of other processes; above a few percent, the row is not reliable.
 
-``--cpus`` binds the run to so many processors; a container's quota (docker ``--cpus``) is taken as it is. ``--quick``
-is to see that it works: its figures mean nothing.
+``--cpus`` restricts the run to this number of CPUs; a container's quota (docker ``--cpus``) is respected. ``--quick``
+only checks that the script works; its figures are meaningless.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ from jupyter_gpuperf.tuning.tune import tune_loader
 
 FOREVER = 1e6
 ALL_OF_IT = 0.0
-"""A setting is measured for all of its time, not until it seems sure: the best of many is easily a lucky one."""
+"""Measure each setting for its full time instead of stopping early: the best of many could be a lucky one."""
 TUNER, BEST = "tuner", "best of the grid"
 PEERS = ("own", "recipe", "Lightning's hint", "2 × cores", "4 × GPUs", "dataloader-param-helper")
 
 
 class Times(NamedTuple):
-    """Seconds for a setting in the grid, and for one of its turns at the end."""
+    """Seconds per setting in the grid, and per turn in the final comparison."""
 
     grid: float
     turn: float
 
 
 def grid(name: str, cpus: int, *, quick: bool) -> list[Setting]:
-    """Return every setting that is tried."""
+    """Return the settings of the exhaustive grid, cheapest first."""
     if name in WAITING:
         workers, prefetch, most = (0, 1, 2, 4, 8, 16, 32, 48, 64), (1, 2, 4), 64
     else:
@@ -79,7 +79,7 @@ def grid(name: str, cpus: int, *, quick: bool) -> list[Setting]:
 
 
 def peers(subject: Subject, cpus: int, helped: Setting | None) -> dict[str, Setting]:
-    """Return what others would set."""
+    """Return the settings that others recommend, by name."""
     devices = max(1, torch.cuda.device_count())
     found = (
         subject.present or Setting.of(num_workers=0),
@@ -93,14 +93,14 @@ def peers(subject: Subject, cpus: int, helped: Setting | None) -> dict[str, Sett
 
 
 def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> dict[str, Any]:
-    """Return what one load gives."""
+    """Measure one load, and return its results."""
     context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
     clock = Countdown(FOREVER, context)
     with tempfile.TemporaryDirectory() as folder, clock.alarm as alarm:
         loader = LOADS[name](Path(folder))
         others = Others()
         began = time.perf_counter()
-        # The tuner sets an alarm of its own and puts this one back.
+        # The tuner sets its own alarm and restores this one.
         answer = tune_loader(loader, name, TuneRequest(budget_seconds=budget_seconds), context)
         tuner_seconds = time.perf_counter() - began
         chosen = Setting(**answer.recommended)  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
 
 
 def lost(bench: Bench, named: dict[str, Setting], seconds: float) -> dict[str, Any]:
-    """Return who → time lost against the best of the grid, all measured in turn, there and back."""
+    """Return the time lost compared with the grid's best, by name; all are measured in forward and reverse order."""
     settings = list(dict.fromkeys(named.values()))
     blocks: dict[Setting, list[float]] = {each: [] for each in settings}
     for setting in (*settings, *reversed(settings)):
@@ -161,26 +161,26 @@ def lost(bench: Bench, named: dict[str, Setting], seconds: float) -> dict[str, A
 
 
 class Others:
-    """How much of the processors others use from now on."""
+    """The CPU share of other processes from now on."""
 
     def __init__(self) -> None:
         self._spent, self._began = self._now(), time.perf_counter()
 
     def ratio(self) -> float:
-        """Return their share since the beginning."""
+        """Return the share (0 to 1) since this object was created."""
         wall = time.perf_counter() - self._began
         return max(0.0, (self._now() - self._spent) / wall / (psutil.cpu_count() or 1))
 
     @staticmethod
     def _now() -> float:
         machine = psutil.cpu_times()
-        own = os.times()  # of children, those that have ended
+        own = os.times()  # includes only children that have ended
         busy = float(machine.user + machine.system)
         return busy - own.user - own.system - own.children_user - own.children_system
 
 
 def row(one: dict[str, Any]) -> str:
-    """Return a load as a line of the table."""
+    """Return a load's results as a row of the table."""
     if "failed" in one:
         return f"| {one['load']} | failed: {one['failed']} |" + " |" * (6 + len(PEERS))
     cells = [
@@ -197,7 +197,7 @@ def row(one: dict[str, Any]) -> str:
 
 
 def percents(found: dict[str, float] | None) -> str:
-    """Return a loss with its interval."""
+    """Return a loss with its interval in percent."""
     if found is None:
         return "–"
     if not any(found.values()):
@@ -207,34 +207,34 @@ def percents(found: dict[str, float] | None) -> str:
 
 
 def main() -> None:
-    """Measure each load whatever becomes of the others, and print the table."""
+    """Measure each load, even if others fail, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", default=",".join(LOADS), help="loads, with commas")
+    parser.add_argument("--only", default=",".join(LOADS), help="loads, separated by commas")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--cpus", type=int, default=0)
     parser.add_argument("--budget-seconds", type=float, default=60.0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="rewritten after each load")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="results as JSON, rewritten after each load"
+    )
     options = parser.parse_args()
     if options.cpus:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cpus])
     torch.set_num_threads(1)
-    # torch has its own opinion of how many workers there should be; here that is what is measured.
+    # Ignore torch's worker-count warning; the number of workers is what we measure.
     warnings.filterwarnings("ignore", module=r"torch\.utils\.data")
     times = Times(1.0, 1.0) if options.quick else Times(6.0, 3.0)
     found: list[dict[str, Any]] = []
     for name in options.only.split(","):
         try:
             found.append(measure(name, times, options.budget_seconds, quick=options.quick))
-        except Exception as error:  # the others are measured still  # noqa: BLE001
+        except Exception as error:  # measure the other loads anyway  # noqa: BLE001
             found.append({"load": name, "failed": f"{type(error).__name__}: {error}"})
         print(row(found[-1]), file=sys.stderr)
         if options.json:
             options.json.write_text(json.dumps(found, indent=1))
     head = ["load", "the tuner's choice", "loses", "takes", "of the grid's time", "grid's best"]
     columns = [*head, *PEERS, "others used"]
-    print(
-        f"{usable_cpus():g} processors, {torch.cuda.device_count()} GPUs, torch {torch.__version__}\n"
-    )
+    print(f"{usable_cpus():g} CPUs, {torch.cuda.device_count()} GPUs, torch {torch.__version__}\n")
     print(f"| {' | '.join(columns)} |")
     print(f"|{' --- |' * len(columns)}")
     print("\n".join(row(each) for each in found))

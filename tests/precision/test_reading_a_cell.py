@@ -83,10 +83,10 @@ def test_where_the_forward_pass_is_elsewhere_the_pattern_is_given(source):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("get_ipython().system('ls')", "magic or a shell command"),
-        ("x = input()", "asks for input"),
-        ("await something()", "asynchronously"),
-        ("subprocess.run(['ls'])", "starts a process"),
+        ("get_ipython().system('ls')", "magic or shell command in line 1"),
+        ("x = input()", "input() in line 1"),
+        ("await something()", "await in line 1"),
+        ("subprocess.run(['ls'])", "new process in line 1"),
     ],
 )
 def test_what_must_not_be_repeated_is_refused(source, words):
@@ -100,7 +100,7 @@ def test_what_is_repeated_is_named_with_its_line():
     code = "print(1)\nplt.plot(x)\ntorch.save(model, f)\nopen('x', 'w')\nopen('y')\nx.remove(1)"
     (said,) = warnings_of(ast.parse(code))
     assert said == (
-        "Each run repeats it: print() shows something (line 1), plt.plot() draws (line 2), "
+        "Repeated in every run: print() shows output (line 1), plt.plot() plots (line 2), "
         "save() writes (line 3), open() writes (line 4)."
     )
     assert warnings_of(ast.parse("open('y')")) == []
@@ -138,4 +138,4 @@ def test_shares_are_of_all_kernels_time():
     found = shares({"nvjet_tst_1": 3.0, "ampere_sgemm_1": 1.0, "elementwise": 1.0})
     assert found["tensor_core_ratio"] == 0.6
     assert found["other_product_ratio"] == 0.2
-    assert shares({}) == {"reason": "no kernels were seen"}
+    assert shares({}) == {"reason": "No GPU kernels were recorded."}

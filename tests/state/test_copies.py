@@ -66,7 +66,7 @@ def test_headroom_tells_what_it_could_not_put_back(monkeypatch):
 
     bias = model.bias.item()
     found = headroom(torch, [torch.zeros(1)], step, steps=2, limit_seconds=0.2)
-    assert "Not put back: step.noise, step.numbers." in found.doubt
+    assert "Not restored: step.noise, step.numbers." in found.doubt
     assert model.bias.item() == bias
 
 

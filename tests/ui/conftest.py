@@ -105,7 +105,8 @@ def start_server(tmp_path_factory) -> Iterator[Callable[..., Server]]:
             "NO_PROXY": "127.0.0.1",
         }
         if modules is not None:
-            environment["PYTHONPATH"] = str(modules)
+            paths = (str(modules), os.environ.get("PYTHONPATH", ""))
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         log = (home / "server.log").open("w")
         process = subprocess.Popen(
             [

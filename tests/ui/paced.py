@@ -22,6 +22,7 @@ def run(parameters, context):
     for step in range(1, 51):
         time.sleep(parameters["run_seconds"] / 50)
         context.progress(step / 50, f"step {step}")
+    context.warn("The pace is set by a test.")
     told = float(os.environ.get("PACED_SECONDS") or TOLD.read_text())
     seconds = [told * random.uniform(0.99, 1.01) for _ in range(100)]
     low, value, high = (sorted(seconds)[place] for place in (20, 50, 80))

@@ -50,7 +50,7 @@ def run_to_its_end(page):
     return job
 
 
-def test_a_result_shows_its_samples_its_limit_and_how_it_stands(page, package):
+def test_a_result_shows_its_samples_its_limit_and_a_comparison(page, package):
     fill(page, run_seconds=2)
     job = run(page)
     expect(job.locator(".jp-GpuPerf-left")).to_have_text(
@@ -61,16 +61,22 @@ def test_a_result_shows_its_samples_its_limit_and_how_it_stands(page, package):
     expect(samples.locator("svg rect.jp-mod-band")).to_be_attached()
     expect(samples.locator("caption")).to_have_text("Distribution: Pass, 100 samples")
     expect(job.locator("[data-limit]")).to_contain_text(re.compile(r"50 % of 1\.00 PFLOP/s"))
-    expect(job.locator(".jp-GpuPerf-standing")).to_contain_text("Nothing to hold it against yet")
+    expect(job.locator(".jp-GpuPerf-comparison")).to_contain_text(
+        "No earlier result to compare with"
+    )
     job.locator("summary", has_text="Roofline").click()
-    expect(job.locator(".jp-GpuPerf-roofline p")).to_contain_text("bound by the computing units")
+    expect(job.locator(".jp-GpuPerf-roofline p")).to_contain_text("compute-bound")
 
     tell(package, 0.0022)
     job = run_to_its_end(page)
     change = job.locator("[data-change=pass_seconds]")
     expect(change).to_have_attribute("data-verdict", "worse")
-    expect(change).to_have_text(re.compile(r"Pass: (9|10|11)\.\d+ % slower, intervals part"))
-    expect(job.locator("[data-limit]")).to_contain_text(re.compile(r"9\d % of the best here"))
+    expect(change).to_have_text(
+        re.compile(r"Pass: (9|10|11)\.\d+ % slower, intervals don’t overlap")
+    )
+    expect(job.locator("[data-limit]")).to_contain_text(
+        re.compile(r"9\d % of the best on this machine")
+    )
     expect(job.locator(".jp-GpuPerf-trend path.jp-mod-point")).to_have_count(2)
 
     tell(package, 0.002)
@@ -79,10 +85,12 @@ def test_a_result_shows_its_samples_its_limit_and_how_it_stands(page, package):
     expect(rows).to_have_count(3)
     expect(job.locator("[data-change=pass_seconds]")).to_contain_text("faster")
     rows.last.get_by_role("button", name="Baseline").click()
-    expect(job.locator(".jp-GpuPerf-standing")).to_contain_text("Against the baseline of")
-    expect(job.locator("[data-change=pass_seconds]")).to_have_text("Pass: no difference seen")
+    expect(job.locator(".jp-GpuPerf-comparison")).to_contain_text("Compared with the baseline of")
+    expect(job.locator("[data-change=pass_seconds]")).to_have_text("Pass: no difference")
     rows.nth(1).get_by_role("button", name="Compare with").press("Enter")
-    expect(job.locator(".jp-GpuPerf-standing")).to_contain_text("Against the chosen one of")
+    expect(job.locator(".jp-GpuPerf-comparison")).to_contain_text(
+        "Compared with the selected result of"
+    )
 
     job.get_by_role("button", name="Copy as Markdown").click()
     expect(job.get_by_role("status")).to_have_text("Copied")
@@ -95,47 +103,46 @@ def test_a_result_shows_its_samples_its_limit_and_how_it_stands(page, package):
     assert len(lines) == 101
 
 
-def test_a_waiting_job_says_its_place_and_behind_whom(page, server):
+def test_a_queued_job_shows_its_position_and_what_is_before_it(page, server):
     fill(page, run_seconds=300)
     first = run(page)
     second = run(page)
-    expect(second.locator(".jp-GpuPerf-progress")).to_contain_text(
-        "Number 1 in the queue, behind paced"
-    )
+    expect(second.locator(".jp-GpuPerf-progress")).to_contain_text("Queue position 1, after paced")
     for job in (second, first):
         job.get_by_role("button", name="Cancel").click()
         expect(job).to_have_attribute("data-job-state", "cancelled")
 
 
-def test_two_kernels_are_held_against_each_other_by_turns(page):
+def test_two_kernels_are_compared_in_alternation(page):
     form = page.locator("[data-form=suite]")
     if form.get_attribute("open") is None:  # the panel remembers open folds
         form.locator("> summary").click()
     form.locator("select[name=suite_kernel]").select_option("quick")
     form.locator("select[name=suite_other]").select_option("slow")
     form.locator("input[name=rounds]").fill("0")
-    expect(form.get_by_role("alert")).to_have_text("Give a number from 1 to 50.")
-    expect(form.get_by_role("button", name="Run the suite")).to_be_disabled()
+    expect(form.get_by_role("alert")).to_have_text("Enter a number from 1 to 50.")
+    expect(form.get_by_role("button", name="Run suite")).to_be_disabled()
     form.locator("input[name=rounds]").fill("3")
     form.locator("summary", has_text="benchmarks").click()
     form.get_by_role("button", name="None").click()
     form.get_by_label("Paced").check()
-    form.get_by_role("button", name="Run the suite").click()
+    form.get_by_role("button", name="Run suite").click()
     suite = page.locator("[data-suite]")
     expect(suite).to_have_attribute("data-job-state", "done", timeout=WAIT_MS)
     expect(suite).to_contain_text("Quick ⇄ Slow")
     expect(suite).to_contain_text("3 of 3 rounds")
     expect(suite.locator("[data-summary]")).to_have_text(
-        "0 better, 1 worse, 0 without a difference, 0 can’t be said."
+        "0 better, 1 worse, 0 no difference, 0 inconclusive"
     )
     change = suite.locator("[data-change=pass_seconds]")
     expect(change).to_contain_text(re.compile(r"paced · Pass: (9|10|11)\.\d+ % slower"))
-    suite.locator("summary", has_text="1 difference in the environment").click()
+    expect(change.get_by_text("The pace is set by a test.")).to_be_visible()
+    suite.locator("summary", has_text="1 environment difference").click()
     expect(suite).to_contain_text("0.002 → 0.0022")
     # The suite's jobs are not listed separately.
     expect(page.locator(".jp-GpuPerf-job").first).to_have_attribute("data-suite", re.compile("."))
     with page.expect_download() as download:
-        suite.get_by_role("link", name="Save as a page").click()
+        suite.get_by_role("link", name="Save as HTML").click()
     saved = Path(download.value.path()).read_text()
     assert "Slow against Quick: 0 better, 1 worse" in saved
     # In a narrow side bar nothing is wider than the bar.

@@ -94,6 +94,6 @@ def test_menu_and_settings_are_in_chinese(page):
     editor = page.locator("#setting-editor")
     editor.locator("input[type=search], input[type=text], .jp-FilterBox input").first.fill("GPU")
     editor.get_by_text("GPU 性能", exact=True).first.click()
-    for words in ("读数间隔（毫秒）", "状态栏中的指标", "警报通知", "状态栏指标的标记阈值"):
+    for words in ("更新间隔（毫秒）", "状态栏指标", "警报通知", "状态栏阈值"):
         expect(editor).to_contain_text(words)
-    expect(editor).not_to_contain_text("Time between readings")
+    expect(editor).not_to_contain_text("Update interval")

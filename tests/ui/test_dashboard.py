@@ -65,7 +65,7 @@ def test_one_cursor_over_all_charts(board):
     )
 
 
-def test_pause_stands_still_zoom_and_keys_move_and_back_to_now(board):
+def test_pause_stops_zoom_and_keys_move_and_back_to_live(board):
     board.click(f"{BOARD} [data-action=pause]")
     axis = "() => document.querySelector('.jp-GpuPerf-table caption').textContent"
     board.click(f"{POWER} header button")
@@ -91,10 +91,10 @@ def test_pause_stands_still_zoom_and_keys_move_and_back_to_now(board):
     board.click(f"{POWER} header button")
 
 
-def test_a_table_stands_behind_every_chart(board):
+def test_every_chart_has_a_table(board):
     board.click(f"{BUSY} header button")
     table = board.locator(f"{BUSY} .jp-GpuPerf-table")
-    expect(table.locator("thead th")).to_have_text(["Newest", "Least", "Mean", "Most"])
+    expect(table.locator("thead th")).to_have_text(["Last", "Min", "Mean", "Max"])
     rows = table.locator("tbody tr")
     expect(rows).to_have_count(2)
     figures = [text.split()[0] for text in rows.nth(0).locator("td").all_inner_texts()]
@@ -112,7 +112,7 @@ def test_metrics_span_and_layout_outlive_the_page(start_server, packaged_recordi
     open_dashboard(board)
     board.click(f"{BOARD} .jp-GpuPerf-picker summary")
     missing = board.locator(f"{BOARD} label:has([name=nvlink_receive_bytes_per_second])")
-    expect(missing).to_contain_text("recording does not hold")
+    expect(missing).to_contain_text("Not in this recording")
     board.uncheck(f"{BOARD} [name=utilization_percent]")
     board.check(f"{BOARD} [name=clock_memory_mhz]")
     board.click(f"{BOARD} [data-range='600']")

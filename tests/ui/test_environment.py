@@ -61,9 +61,9 @@ def faulty(panel):
 
 def test_counts_a_warning_and_another_environment(panel):
     section = panel.locator(SECTION)
-    expect(section.get_by_text("As it should be (")).to_be_visible(timeout=EXAMINED_MS)
+    expect(section.get_by_text("OK (")).to_be_visible(timeout=EXAMINED_MS)
     first = faulty(panel)
-    for words in ("Found", "Python waits for each kernel", "Expected", "Why it matters"):
+    for words in ("Found", "Python waits for each GPU kernel", "Expected", "Why it matters"):
         expect(first.get_by_text(words).first).to_be_visible()
     expect(first.locator("pre")).to_contain_text("CUDA_LAUNCH_BLOCKING")
     first.get_by_role("button", name="Copy").click()
@@ -77,7 +77,7 @@ def test_counts_a_warning_and_another_environment(panel):
 
 def test_a_click_writes_the_line_into_a_terminal_and_enter_runs_it(panel, lab):
     section = panel.locator(SECTION)
-    faulty(panel).get_by_role("button", name="To a terminal").click()
+    faulty(panel).get_by_role("button", name="Open in terminal").click()
     terminal = panel.locator(".jp-Terminal .xterm")
     expect(terminal).to_be_visible()
     spec = lab.folder.parent / "data" / "kernels" / "debugging" / "kernel.json"

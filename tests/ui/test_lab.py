@@ -135,7 +135,7 @@ def test_cancel_ends_a_benchmark(panel, lab):
 def test_a_value_out_of_range_is_said_beside_the_field(panel):
     fill(panel, workers=1000)
     field = panel.locator(".jp-GpuPerf-field", has=panel.locator("input[name=workers]"))
-    expect(field.get_by_role("alert")).to_have_text("Give a number from 0 to 128.")
+    expect(field.get_by_role("alert")).to_have_text("Enter a number from 0 to 128.")
     expect(panel.locator(".jp-GpuPerf-formHead button")).to_be_disabled()
     fill(panel, workers=4)
     expect(panel.locator(".jp-GpuPerf-formHead button")).to_be_enabled()

@@ -43,7 +43,7 @@ def test_behind_a_proxy_without_websockets_the_panel_asks_by_rest_and_says_so(
         open_panel(page)
         connection_is(page, "polling")
         expect(page.locator(".jp-GpuPerf-trouble")).to_have_text(
-            "No live connection; asking the server now and then"
+            "No live connection; polling the server"
         )
         expect(page.locator(".jp-GpuPerf-status")).to_have_attribute("data-stale", "false")
         values_change(page)

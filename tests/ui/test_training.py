@@ -35,14 +35,14 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
     )
     expect(training.locator("[data-part=busy]")).to_have_text("GPU busy 45 %")
     expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"for data \d+ %"))
-    expect(training.locator("[data-part=rest]")).to_have_text(re.compile(r"for the host \d+ %"))
+    expect(training.locator("[data-part=rest]")).to_have_text(re.compile(r"for host \d+ %"))
     expect(training.locator(".jp-GpuPerf-epoch")).to_contain_text(
         re.compile(r"of 1250 · 3\d s left")
     )
     expect(training.locator("[data-loader=train_loader]")).to_contain_text(
         "batch 64 · 4 workers · prefetch 2 · pinned"
     )
-    expect(training).to_contain_text("test_loader · without gradients · step 12.3 ms")
+    expect(training).to_contain_text("test_loader · no gradients · step 12.3 ms")
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "training.png")
     page.emulate_media(
@@ -82,7 +82,7 @@ def test_a_loop_that_starves_is_shown_live_and_confirmed_with_evidence_and_a_fix
     )
     expect(card).to_have_attribute("data-severity", "critical")
     expect(card).to_contain_text("confirmed · input-bound")
-    card.get_by_role("button", name="Show evidence").click()
+    card.get_by_role("button", name="Evidence").click()
     expect(card.locator("[data-evidence=idle_for_data_ratio]")).to_contain_text(
         re.compile(r"7\d(\.\d)? %")
     )
@@ -120,7 +120,7 @@ def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
         re.compile(r"\d+ samples/s"), timeout=60_000
     )
     expect(training.locator("[data-loader=train_loader]")).to_contain_text("batch 8 · 0 workers")
-    expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"waits for data \d+ %"))
+    expect(training.locator("[data-part=data]")).to_have_text(re.compile(r"waiting for data \d+ %"))
     page.screenshot(path=RESULTS / "watched.png")
 
 
@@ -141,7 +141,7 @@ def test_each_rank_is_shown_with_its_gpu_and_the_late_one_is_named(ranks, open_p
         re.compile(r"GPU 1 · step 1\d\d ms")
     )
     expect(training.locator("[data-rank='1']")).to_contain_text(
-        re.compile(r"GPU waits for data 5\d %")
+        re.compile(r"GPU waiting for data 5\d %")
     )
     expect(training.get_by_role("button", name="Explain")).to_have_count(0)
     findings = page.locator(f"{PANEL} [data-section=findings]")

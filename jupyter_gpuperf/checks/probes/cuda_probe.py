@@ -10,23 +10,24 @@ import json
 from typing import Any
 
 
-def ask() -> dict[str, Any]:
+def cuda_facts() -> dict[str, Any]:
     """Return the driver's CUDA version, and the result of ``cuInit``."""
     try:
         library = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
         return {"missing": str(error)}
-    number = ctypes.c_int(0)
-    library.cuDriverGetVersion(ctypes.byref(number))
-    found: dict[str, Any] = {"driver": f"{number.value // 1000}.{number.value % 1000 // 10}"}
+    version = ctypes.c_int(0)
+    library.cuDriverGetVersion(ctypes.byref(version))
+    driver = f"{version.value // 1000}.{version.value % 1000 // 10}"
     code = library.cuInit(0)
     name = ctypes.c_char_p()
     library.cuGetErrorName(code, ctypes.byref(name))
     count = ctypes.c_int(0)
     if code == 0:
         library.cuDeviceGetCount(ctypes.byref(count))
-    return {**found, "code": code, "name": (name.value or b"").decode(), "count": count.value}
+    text = (name.value or b"").decode()
+    return {"driver": driver, "code": code, "name": text, "count": count.value}
 
 
 if __name__ == "__main__":
-    print(json.dumps(ask()))  # noqa: T201
+    print(json.dumps(cuda_facts()))  # noqa: T201

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.checks.probes.gpus import driver_version, gpus
+from jupyter_gpuperf.checks.probes.gpus import driver_version, reported
 from jupyter_gpuperf.checks.probes.installed import numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -23,29 +23,21 @@ def lowest_driver(cuda: str) -> str | None:
     return LOWEST_FOR_MAJOR.get((numbers(cuda) or (0,))[0])
 
 
-def runs(cuda: str, driver: str) -> bool | None:
-    """Return whether a driver runs programs built with this CUDA; ``None`` if this CUDA is not in the table."""
-    lowest = lowest_driver(cuda)
-    return None if lowest is None else numbers(driver) >= numbers(lowest)
-
-
-def torch_line(machine: Machine) -> str:
+def install_torch(machine: Machine) -> str:
     """Return the commands that install a torch for this machine's driver and devices; empty if there is none."""
     tag = wheel_tag(machine)
     if tag is None:
         return ""
     torch = '"torch<2.8"' if tag == "cu118" else "torch"
-    remove = machine.pip("uninstall", "torch")
-    return f"{remove}\n{machine.pip('install', torch)} --index-url {WHEELS}/{tag}"
+    return machine.replace_packages(["torch"], f"{torch} --index-url {WHEELS}/{tag}")
 
 
 def wheel_tag(machine: Machine) -> str | None:
     """Return PyTorch's tag of the wheels that this driver runs, such as ``cu126``; ``None`` if there are none."""
     driver = numbers(driver_version(machine) or "")
-    capabilities = [numbers(word) for each in gpus(machine) if (word := each.word("compute_cap"))]
-    oldest, newest = min(capabilities, default=(8, 0)), max(capabilities, default=(8, 0))
-    if driver >= numbers(LOWEST_FOR_MAJOR[13]) and oldest >= (7, 5):
+    capabilities = [numbers(text) for text in reported(machine, "compute_cap")] or [(8, 0)]
+    if driver >= numbers(LOWEST_FOR_MAJOR[13]) and min(capabilities) >= (7, 5):
         return "cu130"
     if driver >= numbers(LOWEST_FOR_MAJOR[12]):
-        return "cu128" if newest >= (10, 0) else "cu126"
+        return "cu128" if max(capabilities) >= (10, 0) else "cu126"
     return "cu118" if driver >= numbers(LOWEST_FOR_MAJOR[11]) else None

@@ -24,18 +24,17 @@ KUBERNETES: Final = {
 }
 
 
-def lines_for(machine: Machine, *needed: str) -> str:
+def start_commands(machine: Machine, *needed: str) -> str:
     """Return how to start the container with the needed flags, and with any other flags that it lacks."""
     flags = list(dict.fromkeys([*needed, *_missing(machine)]))
     if container(machine) == "kubernetes":
         return "\n".join(KUBERNETES[flag] for flag in flags if flag in KUBERNETES)
-    words = f"docker run {' '.join(flags)}"
+    command = f"docker run {' '.join(flags)}"
     if container(machine) == "podman":
-        words = words.replace("docker", "podman").replace(
-            "--gpus all", "--device nvidia.com/gpu=all"
-        )
+        command = command.replace("docker", "podman")
+        command = command.replace("--gpus all", "--device nvidia.com/gpu=all")
     compose = "\n".join(f"#   {COMPOSE[flag]}" for flag in flags if flag in COMPOSE)
-    return f"{words} …\n# or, in compose.yaml:\n{compose}"
+    return f"{command} …\n# or, in compose.yaml:\n{compose}"
 
 
 def _missing(machine: Machine) -> Iterator[str]:

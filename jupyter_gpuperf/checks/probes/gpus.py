@@ -11,30 +11,20 @@ from jupyter_gpuperf.checks.declaration import Outcome, not_known
 from jupyter_gpuperf.checks.probes.machine import Machine, Ran
 
 NVIDIA: Final = "0x10de"
+OLD_FIELDS: Final = "index,uuid,name,driver_version,pci.bus_id"
+"""The fields that every driver knows."""
 FIELDS: Final = (
-    "index",
-    "uuid",
-    "name",
-    "driver_version",
-    "pci.bus_id",
-    "compute_cap",
-    "pstate",
-    "persistence_mode",
-    "ecc.errors.uncorrected.volatile.total",
-    "pcie.link.gen.current",
-    "pcie.link.gen.max",
-    "pcie.link.width.current",
-    "pcie.link.width.max",
-    "power.limit",
-    "power.default_limit",
-    "mig.mode.current",
-    "compute_mode",
-    "utilization.gpu",
+    f"{OLD_FIELDS},compute_cap,pstate,persistence_mode,ecc.errors.uncorrected.volatile.total,"
+    "pcie.link.gen.current,pcie.link.gen.max,pcie.link.width.current,pcie.link.width.max,"
+    "power.limit,power.default_limit,mig.mode.current,compute_mode,utilization.gpu"
 )
 SECONDS: Final = 15.0
 """Without persistence mode the driver first wakes each device, which takes a second or two per device."""
 CUDA_SECONDS: Final = 20.0
 CUDA_PROBE: Final = str(Path(__file__).with_name("cuda_probe.py"))
+
+NO_GPU: Final = not_known("No NVIDIA GPU is visible.")
+ALL_HIDDEN: Final = not_known("CUDA_VISIBLE_DEVICES hides all GPUs; see that check.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +33,15 @@ class Gpu:
 
     values: dict[str, str]
 
-    def word(self, name: str) -> str | None:
+    def text(self, field: str) -> str | None:
         """Return a field's text; ``None`` if the device does not report it."""
-        text = self.values.get(name, "")
+        text = self.values.get(field, "")
         return None if not text or re.match(r"\[?(N/A|Not|Unknown|Insufficient)", text) else text
 
-    def number(self, name: str) -> float | None:
+    def number(self, field: str) -> float | None:
         """Return a field as a number; ``None`` if the device does not report it."""
         try:
-            return float(self.values.get(name, ""))
+            return float(self.values.get(field, ""))
         except ValueError:
             return None
 
@@ -66,22 +56,26 @@ class Gpu:
         return self.values.get("name", "GPU")
 
 
-def smi(machine: Machine, *, fields: tuple[str, ...] = FIELDS) -> Ran:
+def smi(machine: Machine, fields: str = FIELDS) -> Ran:
     """Run nvidia-smi and return its output, as CSV without header or units."""
-    query = f"--query-gpu={','.join(fields)}"
-    return machine.run("nvidia-smi", query, "--format=csv,noheader,nounits", seconds=SECONDS)
+    command = ("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits")
+    return machine.run(*command, seconds=SECONDS)
 
 
 def gpus(machine: Machine) -> list[Gpu]:
     """Return the GPUs that the driver reports here."""
-    fields: tuple[str, ...] = FIELDS
-    ran = smi(machine)
+    fields, ran = FIELDS, smi(machine)
     if ran.code and "not a valid field" in ran.out + ran.err:
-        fields = FIELDS[:5]  # an old driver knows fewer fields
-        ran = smi(machine, fields=fields)
+        fields, ran = OLD_FIELDS, smi(machine, OLD_FIELDS)
+    names = fields.split(",")
     lines = ran.out.splitlines() if ran.code == 0 else []
     rows = [re.split(r" *, *", line.strip()) for line in lines]
-    return [Gpu(dict(zip(fields, row, strict=True))) for row in rows if len(row) == len(fields)]
+    return [Gpu(dict(zip(names, row, strict=True))) for row in rows if len(row) == len(names)]
+
+
+def reported(machine: Machine, field: str) -> list[str]:
+    """Return a field's text for each GPU that reports it."""
+    return [text for each in gpus(machine) if (text := each.text(field))]
 
 
 def on_the_bus(machine: Machine) -> list[str]:
@@ -98,8 +92,8 @@ def on_the_bus(machine: Machine) -> list[str]:
 def kernel_driver(machine: Machine) -> str | None:
     """Return the version of the driver's kernel module; ``None`` if it is not loaded."""
     text = machine.text("/proc/driver/nvidia/version") or ""
-    found = re.search(r"(?:Kernel Module[^\d]*|x86_64 +|aarch64 +)(\d+\.\d+(?:\.\d+)?)", text)
-    return found[1] if found else machine.text("/sys/module/nvidia/version")
+    version = re.search(r"(?:Kernel Module[^\d]*|x86_64 +|aarch64 +)(\d+\.\d+(?:\.\d+)?)", text)
+    return version[1] if version else machine.text("/sys/module/nvidia/version")
 
 
 def has_gpu(machine: Machine) -> bool:
@@ -109,12 +103,12 @@ def has_gpu(machine: Machine) -> bool:
 
 def without_gpu(machine: Machine) -> Outcome | None:
     """Return an outcome saying that there is no GPU to check; ``None`` if there is one."""
-    return None if has_gpu(machine) else not_known("There is no NVIDIA GPU to be seen here.")
+    return None if has_gpu(machine) else NO_GPU
 
 
-def shown_gpus(machine: Machine) -> list[Gpu] | Outcome:
+def reported_gpus(machine: Machine) -> list[Gpu] | Outcome:
     """Return the GPUs that the driver reports here, or an outcome saying that it reports none."""
-    return gpus(machine) or not_known("nvidia-smi shows no GPU here.")
+    return gpus(machine) or not_known("nvidia-smi reports no GPU.")
 
 
 def cuda(machine: Machine) -> dict[str, Any]:
@@ -123,11 +117,10 @@ def cuda(machine: Machine) -> dict[str, Any]:
     Keys: ``driver`` such as ``13.0``, ``code`` of cuInit, ``name`` of the code, ``count`` of devices; ``missing``
     if libcuda can't be loaded.
     """
-    found, died = machine.probe("-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
-    return found or {"missing": died}
+    result, error = machine.probe("-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
+    return result or {"missing": error}
 
 
 def driver_version(machine: Machine) -> str | None:
     """Return the driver's version from nvidia-smi, or else from the kernel module; ``None`` if neither reports it."""
-    shown = [word for each in gpus(machine) if (word := each.word("driver_version"))]
-    return shown[0] if shown else kernel_driver(machine)
+    return next(iter(reported(machine, "driver_version")), None) or kernel_driver(machine)

@@ -13,6 +13,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 PROBE: Final = str(Path(__file__).with_name("imports_probe.py"))
 SECONDS: Final = 25.0
+TORCH_MISSING: Final = not_known("PyTorch is not installed.")
 
 importing_check = partial(check, seconds=30.0)
 """Like ``check``, with time to import torch or numpy: from a cold disk the import alone can take twenty seconds."""
@@ -20,11 +21,11 @@ importing_check = partial(check, seconds=30.0)
 
 def imported(machine: Machine) -> dict[str, Any]:
     """Return the probe's facts; what a running kernel reports about its own torch takes precedence."""
-    told = machine.live.get("torch")
-    flags = ("--no-torch",) if told else ()
-    found, died = machine.probe(PROBE, *flags, seconds=SECONDS)
-    found = found or {"numpy": {"error": died}, "torch": {"error": died}}
-    return {**found, "torch": told} if told else found
+    live = machine.live.get("torch")
+    flags = ("--no-torch",) if live else ()
+    facts, error = machine.probe(PROBE, *flags, seconds=SECONDS)
+    facts = facts or {"numpy": {"error": error}, "torch": {"error": error}}
+    return {**facts, "torch": live} if live else facts
 
 
 def torch(machine: Machine) -> Mapping[str, Any]:
@@ -34,12 +35,12 @@ def torch(machine: Machine) -> Mapping[str, Any]:
 
 def without_torch(machine: Machine) -> Outcome | None:
     """Return an outcome saying why torch can't be checked; ``None`` if it can."""
-    match torch(machine).get("error"):
-        case None:
-            return None
-        case "missing":
-            return not_known("torch is not installed in this environment.")
-    return not_known("torch can't be imported here; the check of the import says why.")
+    error = torch(machine).get("error")
+    if error is None:
+        return None
+    if error == "missing":
+        return TORCH_MISSING
+    return not_known("PyTorch can't be imported; see the check of its import.")
 
 
 def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
@@ -47,8 +48,8 @@ def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]
 
     These are the libraries of the running kernel, or else those loaded by importing torch.
     """
-    found: dict[str, list[str]] = {}
+    paths: dict[str, list[str]] = {}
     for path in machine.live.get("libraries") or imported(machine).get("libraries", ()):
         if match := pattern.match(Path(path).name):
-            found.setdefault(match[1], []).append(path)
-    return found
+            paths.setdefault(match[1], []).append(path)
+    return paths

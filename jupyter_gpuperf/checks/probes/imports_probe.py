@@ -32,17 +32,16 @@ BUILT_ON_TORCH = {
 def main() -> None:
     """Print the facts as JSON."""
     sys.path.pop(0)  # this folder: its files must not shadow modules
-    said = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    found: dict[str, Any] = {}
-    found["numpy"] = _imported("numpy", _of_numpy)
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever an import prints goes to standard error
+    facts: dict[str, Any] = {"numpy": _imported("numpy", _numpy_facts)}
     if "--no-torch" not in sys.argv:
-        found["torch"] = _imported("torch", _of_torch)
-        if "error" not in found["torch"]:
-            found["built_on_torch"] = _built_on_torch()
-    found["libraries"] = loaded_libraries()
-    said.write(json.dumps(found))
-    said.flush()
+        facts["torch"] = _imported("torch", _fresh_torch_facts)
+        if "error" not in facts["torch"]:
+            facts["built_on_torch"] = _built_on_torch()
+    facts["libraries"] = loaded_libraries()
+    output.write(json.dumps(facts))
+    output.flush()
     os._exit(0)
 
 
@@ -55,16 +54,13 @@ def _imported(name: str, describe: Any) -> dict[str, Any]:
         try:
             module = importlib.import_module(name)
             seconds = time.perf_counter() - began
-            return {
-                **describe(module),
-                "seconds": seconds,
-                "warnings": [str(each.message) for each in caught],
-            }
+            facts = describe(module)
+            return {**facts, "seconds": seconds, "warnings": [str(each.message) for each in caught]}
         except BaseException as error:  # noqa: BLE001  (whatever an import raises is the finding)
             return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _of_numpy(numpy: Any) -> dict[str, Any]:
+def _numpy_facts(numpy: Any) -> dict[str, Any]:
     try:
         blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
     except Exception:  # noqa: BLE001  (before numpy 1.26 it only prints)
@@ -72,24 +68,21 @@ def _of_numpy(numpy: Any) -> dict[str, Any]:
     return {"version": numpy.__version__, "blas": blas}
 
 
-def _of_torch(torch: Any) -> dict[str, Any]:
+def _fresh_torch_facts(torch: Any) -> dict[str, Any]:
     available = bool(torch.cuda.is_available())
-    return {
-        **torch_facts(torch),
-        "available": available,
-        "count": torch.cuda.device_count() if available else 0,
-    }
+    count = torch.cuda.device_count() if available else 0
+    return {**torch_facts(torch), "available": available, "count": count}
 
 
 def torch_facts(torch: Any) -> dict[str, Any]:
     """Return a loaded torch's build and settings, without calling the driver or starting anything."""
-    built_for = getattr(torch._C, "_cuda_getArchFlags", lambda: None)()
+    architectures = getattr(torch._C, "_cuda_getArchFlags", lambda: None)()
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     return {
         "version": str(torch.__version__),
         "cuda": torch.version.cuda,
         "hip": getattr(torch.version, "hip", None),
-        "architectures": (built_for or "").split(),
+        "architectures": (architectures or "").split(),
         "settings": {
             "cudnn_enabled": _setting(lambda: cudnn.enabled),
             "cudnn_benchmark": _setting(lambda: cudnn.benchmark),
@@ -105,7 +98,7 @@ def torch_facts(torch: Any) -> dict[str, Any]:
 def _setting(read: Any) -> bool | None:
     try:
         return bool(read())
-    except Exception:  # noqa: BLE001  (torch refuses to tell where old and new settings were mixed)
+    except Exception:  # noqa: BLE001  (torch raises if old and new settings were mixed)
         return None
 
 

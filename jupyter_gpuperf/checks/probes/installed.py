@@ -9,7 +9,9 @@ from importlib import import_module
 from importlib.metadata import Distribution, distributions
 from typing import Any, NamedTuple
 
+from jupyter_gpuperf.checks.declaration import Outcome, fine
 from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.messages import Message
 
 
 class Package(NamedTuple):
@@ -35,23 +37,21 @@ def installed(machine: Machine) -> list[Package]:
 
 def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
     """Return every distribution in these folders, in the order of the folders."""
-    found, seen = [], set()
+    packages: dict[str, Package] = {}
     for folder in filter(None, dict.fromkeys(folders)):
         for each in distributions(path=[str(machine.at(folder))]):
             metadata = str(getattr(each, "_path", ""))
-            header = header_of(each)
-            if "Name" in header and metadata not in seen:
-                seen.add(metadata)
-                version = header.get("Version", ["0"])[0]
+            header = metadata_fields(each)
+            if "Name" in header and metadata not in packages:
+                name, version = header["Name"][0], header.get("Version", ["0"])[0]
                 requires = header.get("Requires-Dist") or each.requires or ()
-                name = header["Name"][0]
-                found.append(Package(name, version, folder, metadata, tuple(requires)))
-    return found
+                packages[metadata] = Package(name, version, folder, metadata, tuple(requires))
+    return list(packages.values())
 
 
-def header_of(each: Distribution) -> dict[str, list[str]]:
+def metadata_fields(distribution: Distribution) -> dict[str, list[str]]:
     """Return the fields of a package's metadata. Skips the description, which is most of the text."""
-    text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     fields: dict[str, list[str]] = {}
     for line in re.split(r"\r?\n", text.split("\n\n", 1)[0]):
         name, colon, value = line.partition(":")
@@ -76,6 +76,17 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, leading[0].split("."))) if leading else ()
 
 
+def version_of(package: str) -> Callable[[Machine], str | Outcome]:
+    """Return a function that returns a package's version, or an outcome that it is not installed."""
+
+    def version(machine: Machine) -> str | Outcome:
+        return versions(machine).get(package) or fine(
+            "{package} is not installed.", package=package
+        )
+
+    return version
+
+
 def requirement_class() -> Any:
     """Return the Requirement class of ``packaging``, or of pip's copy; ``None`` if neither is installed."""
     for name in ("packaging.requirements", "pip._vendor.packaging.requirements"):
@@ -91,9 +102,17 @@ class Conflict(NamedTuple):
     version: str
     needs: str
     """The requirement as written in the metadata, without its marker."""
-    name: str
-    found: str | None
+    requirement: str
+    """The name of the required package."""
+    installed: str | None
     """The installed version, or ``None``."""
+
+    @property
+    def message(self) -> Message:
+        """The conflict as a sentence."""
+        if self.installed is None:
+            return Message("{package} {version} needs {needs}, which is missing.", **self._asdict())
+        return Message("{package} {version} needs {needs}, found {installed}.", **self._asdict())
 
 
 def conflicts(machine: Machine) -> list[Conflict] | None:
@@ -105,26 +124,26 @@ def _conflicts(machine: Machine) -> list[Conflict] | None:
     requirement = requirement_class()
     if requirement is None:
         return None
-    there = versions(machine)
-    found = [
-        _conflict(package, text, requirement, there)
+    present = versions(machine)
+    conflicting = [
+        _conflict(package, text, requirement, present)
         for package in installed(machine)
-        if there[canonical(package.name)] == package.version  # not shadowed by another copy
+        if present[canonical(package.name)] == package.version  # not shadowed by another copy
         for text in package.requires
     ]
-    return sorted(filter(None, found), key=lambda each: (each.package, each.needs))
+    return sorted(filter(None, conflicting), key=lambda each: (each.package, each.needs))
 
 
 def _conflict(
-    package: Package, text: str, requirement: Callable[[str], Any], there: dict[str, str]
+    package: Package, text: str, requirement: Callable[[str], Any], present: dict[str, str]
 ) -> Conflict | None:
     try:
         needed = requirement(text)
         applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
     except ValueError:
         return None  # metadata older than the standard
-    has = there.get(canonical(needed.name))
-    if not applies or (has and needed.specifier.contains(has, prereleases=True)):
+    version = present.get(canonical(needed.name))
+    if not applies or (version and needed.specifier.contains(version, prereleases=True)):
         return None
     needs = f"{needed.name}{needed.specifier}"
-    return Conflict(package.name, package.version, needs, needed.name, has)
+    return Conflict(package.name, package.version, needs, needed.name, version)

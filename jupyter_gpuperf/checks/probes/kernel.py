@@ -9,7 +9,7 @@ from jupyter_gpuperf.checks.probes.imports_probe import loaded_libraries, torch_
 
 
 def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
-    """Return torch's settings and the libraries of this process, if torch is loaded, and the inline figure formats."""
+    """Return PyTorch's settings and this process's libraries if PyTorch is loaded, and the inline figure formats."""
     facts: dict[str, Any] = {}
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "_C"):

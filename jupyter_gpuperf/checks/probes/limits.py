@@ -34,8 +34,8 @@ def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
 def groups(machine: Machine) -> list[Path]:
     """Return the folders of the process's control group and of its ancestors, the innermost first."""
     top = machine.at(cgroup.CGROUP)
-    found = _line(machine, "cgroup", r"0::(/.*)$")
-    inner = top / (found[1].strip("/") if found else "")
+    line = _line(machine, "cgroup", r"0::(/.*)$")
+    inner = top / (line[1].strip("/") if line else "")
     above = [each for each in (inner, *inner.parents) if each == top or top in each.parents]
     return [each for each in above if each.exists()] or [top]
 
@@ -48,8 +48,8 @@ def cpu_quota(machine: Machine) -> float | None:
 
 def _old_quotas(machine: Machine) -> list[float | None]:
     """Return the CPU quotas of the cgroup v1 hierarchy, from the process's group upwards."""
-    found = _line(machine, "cgroup", r"\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$")
-    own = Path((found[1] if found else "/").lstrip("/"))
+    line = _line(machine, "cgroup", r"\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$")
+    own = Path((line[1] if line else "/").lstrip("/"))
     quotas: list[float | None] = []
     for inner in (own, *own.parents):
         folder = cgroup.CGROUP / "cpu" / inner
@@ -62,8 +62,8 @@ def _old_quotas(machine: Machine) -> list[float | None]:
 
 def allowed_cpus(machine: Machine) -> set[int]:
     """Return the numbers of the CPUs that the process may run on."""
-    found = _line(machine, "status", r"Cpus_allowed_list:\s*(\S+)$")
-    return parse_cpu_list(found[1]) if found else set(range(machine.cpu_count))
+    line = _line(machine, "status", r"Cpus_allowed_list:\s*(\S+)$")
+    return parse_cpu_list(line[1]) if line else set(range(machine.cpu_count))
 
 
 def usable_cpus(machine: Machine) -> float:
@@ -81,17 +81,17 @@ def parse_cpu_list(text: str) -> set[int]:
 
 def limit(machine: Machine, name: str) -> tuple[float, float] | None:
     """Return a soft and a hard limit from /proc/<pid>/limits; ``inf`` if unlimited, ``None`` if unreadable."""
-    found = _line(machine, "limits", rf"{name}\s+(\S+)\s+(\S+)")
-    if found is None:
+    line = _line(machine, "limits", rf"{name}\s+(\S+)\s+(\S+)")
+    if line is None:
         return None
-    soft, hard = (float("inf") if each == "unlimited" else float(each) for each in found.groups())
+    soft, hard = (float(each.replace("unlimited", "inf")) for each in line.groups())
     return soft, hard
 
 
 def status_bytes(machine: Machine, name: str) -> int | None:
     """Return a size in bytes from /proc/<pid>/status; ``None`` if it is not there."""
-    found = _line(machine, "status", rf"{name}:\s*(\d+) kB")
-    return 1024 * int(found[1]) if found else None
+    line = _line(machine, "status", rf"{name}:\s*(\d+) kB")
+    return 1024 * int(line[1]) if line else None
 
 
 def memory_info(machine: Machine) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Everything that a check may read: files, variables, programs, packages. Nothing here changes anything.
+"""What a check may read: files, variables, programs, packages. Nothing here changes anything.
 
 Tests pass another root folder, other variables and recorded output of programs. Standard library only.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -60,9 +60,9 @@ def run_command(command: Sequence[str], seconds: float, environment: Mapping[str
 
 def room_of(path: Path) -> Room | None:
     """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
-    with contextlib.suppress(OSError, AttributeError):
-        found = os.statvfs(path)
-        return Room(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+    with contextlib.suppress(OSError):
+        total_bytes, _, free_bytes = shutil.disk_usage(path)
+        return Room(total_bytes, free_bytes)
     return None
 
 
@@ -104,7 +104,7 @@ class Machine:
     live: Mapping[str, Any] = field(default_factory=dict)
     server: Mapping[str, Any] = field(default_factory=dict)
     kernel_name: str | None = None
-    _kept: dict[object, Any] = field(default_factory=dict)
+    _cache: dict[object, Any] = field(default_factory=dict)
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
 
     def at(self, path: str | Path) -> Path:
@@ -132,9 +132,12 @@ class Machine:
     def link(self, path: str | Path) -> str:
         """Return the final target of a link, or the path itself."""
         with contextlib.suppress(OSError):
-            found = os.path.realpath(self.at(path))
-            return found if self.root == Path("/") else f"/{os.path.relpath(found, self.root)}"
+            return self._below_root(os.path.realpath(self.at(path)))
         return str(path)
+
+    def _below_root(self, path: str) -> str:
+        """Return an actual location as a path of the examined machine."""
+        return path if self.root == Path("/") else f"/{os.path.relpath(path, self.root)}"
 
     def room(self, path: str | Path) -> Room | None:
         """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
@@ -143,11 +146,9 @@ class Machine:
     def which(self, name: str) -> str | None:
         """Return the location of a program on the examined process's PATH; ``None`` if it is not there."""
         folders = self.environment.get("PATH", os.defpath).split(os.pathsep)
-        places = os.pathsep.join(str(self.at(each)) for each in folders if each)
-        found = shutil.which(name, path=places)
-        if found is None or self.root == Path("/"):
-            return found
-        return f"/{os.path.relpath(found, self.root)}"
+        path = os.pathsep.join(str(self.at(each)) for each in folders if each)
+        program = shutil.which(name, path=path)
+        return program and self._below_root(program)
 
     def run(self, *command: str, seconds: float = COMMAND_SECONDS) -> Ran:
         """Run a program that only reads. The result is cached: the same command runs once."""
@@ -158,22 +159,26 @@ class Machine:
         ran = self.run(self.interpreter, *command, seconds=seconds)
         with contextlib.suppress(ValueError, TypeError):
             return dict(json.loads(ran.out)), ""
-        return {}, (ran.err.strip().splitlines() or [f"the process ended with code {ran.code}"])[-1]
+        return {}, (ran.err.strip().splitlines() or [f"exit code {ran.code}"])[-1]
 
     def once(self, key: object, find: Callable[[], T]) -> T:
         """Return the cached result of ``find``. Concurrent callers wait for the first."""
         with self._locks.setdefault(key, threading.Lock()):
-            if key not in self._kept:
-                self._kept[key] = find()
-            return cast("T", self._kept[key])
+            if key not in self._cache:
+                self._cache[key] = find()
+            return cast("T", self._cache[key])
 
-    def pip(self, action: str, *what: str) -> str:
+    def pip(self, action: str, *arguments: str) -> str:
         """Return the command that runs ``install`` or ``uninstall`` for the examined Python."""
-        words = " ".join(what)
+        end = " ".join(arguments)
         if self.has_pip:
             yes = " -y" if action == "uninstall" else ""
-            return f"{self.interpreter} -m pip {action}{yes} {words}"
-        return f"uv pip {action} --python {self.interpreter} {words}"
+            return f"{self.interpreter} -m pip {action}{yes} {end}"
+        return f"uv pip {action} --python {self.interpreter} {end}"
+
+    def replace_packages(self, old: Iterable[str], new: str) -> str:
+        """Return the commands that uninstall and install packages for the examined Python."""
+        return f"{self.pip('uninstall', *old)}\n{self.pip('install', new)}"
 
     @property
     def has_pip(self) -> bool:

@@ -34,11 +34,11 @@ def mount_of(machine: Machine, folder: str) -> Mount | None:
 
 
 def _mounts(text: str) -> list[Mount]:
-    found = []
+    mounts = []
     for line in text.splitlines():
         own, _, rest = line.partition(" - ")
         fields, kinds = own.split(), rest.split()
         if len(fields) > 4 and kinds:
             point = re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-            found.append(Mount(point, kinds[0], fields[2]))
-    return found
+            mounts.append(Mount(point, kinds[0], fields[2]))
+    return mounts

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import shlex
+from typing import Final
 
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.server import read_json
 from jupyter_gpuperf.messages import Message
+
+SET_EARLY: Final = Message(
+    "Set it before Jupyter starts, or with %env before NumPy and PyTorch are imported."
+)
+"""Advice for a variable that is read once."""
 
 
 def unset(machine: Machine, *names: str) -> dict[str, str]:
     """Return ``fix`` and ``then`` of an outcome: unset in the shell, or in the kernel spec that sets them."""
     file = _spec_that_sets(machine, names)
     if file is None:
-        return {
-            "fix": f"unset {' '.join(names)}",
-            "then": Message("Type it in the shell that starts Jupyter, and start Jupyter again."),
-        }
+        then = Message("Run it in the shell that starts Jupyter, then restart Jupyter.")
+        return {"fix": f"unset {' '.join(names)}", "then": then}
     statement = f"[it['env'].pop(name, None) for name in {names!r}]"
-    return {
-        "fix": line_that_edits(machine.interpreter, file, statement),
-        "then": Message("It is set in the kernel's own kernel.json. Then restart the kernel."),
-    }
+    then = Message("The kernel's kernel.json sets it. Then restart the kernel.")
+    return {"fix": edit_command(machine.interpreter, file, statement), "then": then}
 
 
-def line_that_edits(interpreter: str, file: str, statement: str) -> str:
+def edit_command(interpreter: str, file: str, statement: str) -> str:
     """Return a shell command that edits a JSON file; ``statement`` modifies the loaded object ``it``."""
     program = (
         f"import json; from pathlib import Path; file = Path({file!r}); it = json.loads(file.read_text()); "

@@ -29,18 +29,18 @@ import type {
 import { trans } from '../translation';
 
 /** An error from the server: what happened, and what to do. */
-export class Refusal extends Error {
+export class RequestError extends Error {
   readonly code: string;
   readonly hint: string;
   readonly message_message?: ErrorInfo['message_message'];
   readonly hint_message?: ErrorInfo['hint_message'];
 
-  constructor(of: ErrorInfo) {
-    super(of.message);
-    this.code = of.code;
-    this.hint = of.hint;
-    this.message_message = of.message_message;
-    this.hint_message = of.hint_message;
+  constructor(error: ErrorInfo) {
+    super(error.message);
+    this.code = error.code;
+    this.hint = error.hint;
+    this.message_message = error.message_message;
+    this.hint_message = error.hint_message;
   }
 }
 
@@ -76,9 +76,9 @@ export class Rest {
 
   readonly processes = () => this.call<Processes>('processes');
 
-  /** Examine an environment; an empty name means the server's own. `anew` ignores a stored report. */
-  doctor(kernel: string, anew: boolean): Promise<DoctorReport> {
-    const query = new URLSearchParams({ kernel, refresh: anew ? '1' : '' });
+  /** Examine an environment; an empty name means the server's own. `refresh` ignores a stored report. */
+  doctor(kernel: string, refresh: boolean): Promise<DoctorReport> {
+    const query = new URLSearchParams({ kernel, refresh: refresh ? '1' : '' });
     return this.call<DoctorReport>(`doctor?${query}`);
   }
 
@@ -96,8 +96,7 @@ export class Rest {
 
   readonly run = (request: JobRequest) => this.post<JobInfo>('jobs', request);
 
-  readonly cancel = (jobId: string) =>
-    this.call<JobInfo>(`jobs/${jobId}`, { method: 'DELETE' });
+  readonly cancel = (jobId: string) => this.delete<JobInfo>(`jobs/${jobId}`);
 
   /** Compare a stored result with `other`, or if null, with the baseline or the previous result. */
   comparison(id: number, other: number | null): Promise<ResultComparison> {
@@ -115,8 +114,7 @@ export class Rest {
   readonly runSuite = (request: SuiteRequest) =>
     this.post<SuiteInfo>('suites', request);
 
-  readonly cancelSuite = (id: string) =>
-    this.call<SuiteInfo>(`suites/${id}`, { method: 'DELETE' });
+  readonly cancelSuite = (id: string) => this.delete<SuiteInfo>(`suites/${id}`);
 
   /** The results of a suite so far. */
   readonly suiteReport = (id: string) => this.call<SuiteReport>(`suites/${id}`);
@@ -133,13 +131,11 @@ export class Rest {
 
   /** Stop it and keep its file. */
   readonly stopRecording = (id: string) =>
-    this.call<RecordingInfo>(`recordings/${id}`, { method: 'DELETE' });
+    this.delete<RecordingInfo>(`recordings/${id}`);
 
   /** Stop it and delete its file. */
   readonly discardRecording = (id: string) =>
-    this.call<RecordingInfo>(`recordings/${id}?discard=1`, {
-      method: 'DELETE'
-    });
+    this.delete<RecordingInfo>(`recordings/${id}?discard=1`);
 
   /** The URL from which the browser downloads a recording. */
   recordingUrl(id: string): string {
@@ -166,6 +162,10 @@ export class Rest {
     return url.href;
   }
 
+  private delete<T>(path: string): Promise<T> {
+    return this.call<T>(path, { method: 'DELETE' });
+  }
+
   private post<T>(path: string, body: object): Promise<T> {
     return this.call<T>(path, { method: 'POST', body: JSON.stringify(body) });
   }
@@ -176,15 +176,15 @@ export class Rest {
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);
     } catch {
-      throw new Refusal({
+      throw new RequestError({
         code: 'unreachable',
-        message: trans.__('The Jupyter server does not answer.'),
-        hint: trans.__('See whether it still runs.')
+        message: trans.__('The Jupyter server does not respond.'),
+        hint: trans.__('Check that it is running.')
       });
     }
     const text = await response.text();
     if (!response.ok) {
-      throw refusalOf(response.status, text);
+      throw requestErrorOf(response.status, text);
     }
     return JSON.parse(text) as T;
   }
@@ -193,14 +193,18 @@ export class Rest {
 /** Run an action; return the error, or null. */
 export async function attempt(
   action: () => Promise<unknown>
-): Promise<Refusal | null> {
+): Promise<RequestError | null> {
   try {
     await action();
     return null;
   } catch (error) {
-    return error instanceof Refusal
+    return error instanceof RequestError
       ? error
-      : new Refusal({ code: 'unexpected', message: String(error), hint: '' });
+      : new RequestError({
+          code: 'unexpected',
+          message: String(error),
+          hint: ''
+        });
   }
 }
 
@@ -208,22 +212,22 @@ function under(base: string, path: string): string {
   return `${base.replace(/\/?$/, '/')}gpuperf/${path}`;
 }
 
-function refusalOf(status: number, text: string): Refusal {
+function requestErrorOf(status: number, text: string): RequestError {
   try {
     const body = JSON.parse(text) as Partial<ErrorInfo>;
     if (body.code && body.message) {
-      return new Refusal({ hint: '', ...body } as ErrorInfo);
+      return new RequestError({ hint: '', ...body } as ErrorInfo);
     }
   } catch {
     // A proxy in between sends HTML, not JSON; the status is enough.
   }
-  return new Refusal({
+  return new RequestError({
     code: `http_${status}`,
-    message: trans.__('The server answered with status %1.', status),
+    message: trans.__('The server returned status %1.', status),
     hint:
       status === 404
         ? trans.__(
-            'The server extension is not enabled: jupyter server extension enable jupyter_gpuperf'
+            'To enable the server extension, run jupyter server extension enable jupyter_gpuperf'
           )
         : ''
   });

@@ -9,7 +9,7 @@ import type {
 import type { Rest } from '../api/rest';
 
 /** Messages that the server sends between two readings. */
-export type News = AlertsChanged | FindingsChanged;
+export type AttentionMessage = AlertsChanged | FindingsChanged;
 
 const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
 
@@ -30,11 +30,11 @@ export class Attention {
     );
   }
 
-  take(news: News): void {
-    if (news.type === 'alerts') {
-      this.alerts = news.alerts;
+  take(message: AttentionMessage): void {
+    if (message.type === 'alerts') {
+      this.alerts = message.alerts;
     } else {
-      this.all = news.findings;
+      this.all = message.findings;
       this.recall();
     }
     this.changed.emit();

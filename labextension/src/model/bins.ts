@@ -5,8 +5,8 @@ export interface IBins {
   readonly counts: readonly number[];
 }
 
-const FEWEST = 2;
-const MOST = 24;
+const MIN_BINS = 2;
+const MAX_BINS = 24;
 
 /** The distribution of the samples; null if there are too few, or all are equal. */
 export function binsOf(samples: readonly number[]): IBins | null {
@@ -16,8 +16,8 @@ export function binsOf(samples: readonly number[]): IBins | null {
     return null;
   }
   // Rice's rule: it assumes no particular shape.
-  const wished = Math.ceil(2 * Math.cbrt(samples.length));
-  const count = Math.max(FEWEST, Math.min(MOST, wished));
+  const suggested = Math.ceil(2 * Math.cbrt(samples.length));
+  const count = Math.max(MIN_BINS, Math.min(MAX_BINS, suggested));
   const counts = new Array<number>(count).fill(0);
   for (const sample of samples) {
     const place = Math.floor((count * (sample - low)) / (high - low));

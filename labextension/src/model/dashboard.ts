@@ -3,7 +3,7 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import { Signal } from '@lumino/signaling';
 
 import type { Frame, MetricInfo } from '../api/generated';
-import { attempt, Refusal, Rest } from '../api/rest';
+import { attempt, RequestError, Rest } from '../api/rest';
 import { NAMESPACE } from '../translation';
 import type { LiveModel } from './live';
 import { Timeline } from './timeline';
@@ -55,22 +55,22 @@ export class DashboardModel {
   timeline = new Timeline(SHORTEST_STEP_SECONDS);
   /** Null: live, up to the latest reading. Otherwise the view was paused, zoomed or moved. */
   span: ISpan | null = null;
-  trouble: Refusal | null = null;
+  error: RequestError | null = null;
 
   private rangeValue: number = RANGES[1];
   private layoutValue: Layout | null = null;
-  private chosen: readonly string[] | null = null;
-  private seen: Frame | null = null;
+  private selectedNames: readonly string[] | null = null;
+  private lastFrame: Frame | null = null;
   private watching = false;
   private settling: ReturnType<typeof setTimeout> | undefined;
-  private asked = 0;
+  private requestNumber = 0;
 
   constructor(
     readonly live: LiveModel,
     private readonly rest: Rest,
     private readonly state: IStateDB | null
   ) {
-    void this.remember();
+    void this.restore();
   }
 
   get rangeSeconds(): number {
@@ -80,19 +80,19 @@ export class DashboardModel {
   set rangeSeconds(value: number) {
     this.rangeValue = value;
     this.span = null;
-    this.keep();
+    this.save();
     void this.load();
   }
 
   /** Several devices share a chart, unless the user chose otherwise. */
   get layout(): Layout {
-    const count = this.live.devices?.devices.length ?? 0;
+    const count = this.live.deviceList.length;
     return this.layoutValue ?? (count > 1 ? 'overlay' : 'columns');
   }
 
   set layout(value: Layout) {
     this.layoutValue = value;
-    this.keep();
+    this.save();
     this.changed.emit();
   }
 
@@ -102,7 +102,7 @@ export class DashboardModel {
   }
 
   /** All metrics that can be drawn as a curve. */
-  get offered(): MetricInfo[] {
+  get available(): MetricInfo[] {
     return this.live.catalog.metrics.filter(
       metric => metric.kind === 'gauge' || metric.kind === 'counter'
     );
@@ -110,11 +110,11 @@ export class DashboardModel {
 
   /** The shown metrics, in the catalogue's order. */
   get metrics(): MetricInfo[] {
-    const wanted = this.chosen;
-    return this.offered.filter(({ name }) =>
-      wanted === null
+    const selected = this.selectedNames;
+    return this.available.filter(({ name }) =>
+      selected === null
         ? FIRST_METRICS.includes(name) && this.reasonOf(name) === null
-        : wanted.includes(name)
+        : selected.includes(name)
     );
   }
 
@@ -125,8 +125,8 @@ export class DashboardModel {
     } else {
       names.delete(name);
     }
-    this.chosen = [...names];
-    this.keep();
+    this.selectedNames = [...names];
+    this.save();
     void this.load();
   }
 
@@ -206,7 +206,7 @@ export class DashboardModel {
     if (!this.watching || this.live.catalog.metrics.length === 0) {
       return; // called again after the stream's first message
     }
-    const asked = (this.asked += 1);
+    const requestNumber = (this.requestNumber += 1);
     const { from, to } = this.visible;
     const now = this.live.latest?.time_seconds ?? Date.now() / 1000;
     const seconds = this.span
@@ -222,28 +222,28 @@ export class DashboardModel {
       return;
     }
     const timeline = new Timeline(step);
-    const trouble = await attempt(async () =>
+    const error = await attempt(async () =>
       timeline.seed(await this.rest.history(seconds, step, names))
     );
-    if (asked !== this.asked) {
+    if (requestNumber !== this.requestNumber) {
       return; // something else was requested meanwhile
     }
-    if (trouble === null) {
+    if (error === null) {
       this.timeline = timeline;
     }
-    this.trouble = trouble;
+    this.error = error;
     this.changed.emit();
     this.drawn.emit();
   }
 
   private take(): void {
     const frame = this.live.latest;
-    if (frame === null || frame === this.seen) {
+    if (frame === null || frame === this.lastFrame) {
       this.changed.emit(); // devices, alerts, the connection
       return;
     }
-    const first = this.seen === null;
-    this.seen = frame;
+    const first = this.lastFrame === null;
+    this.lastFrame = frame;
     if (first) {
       void this.load();
       return;
@@ -259,18 +259,18 @@ export class DashboardModel {
     this.drawn.emit();
   }
 
-  private keep(): void {
+  private save(): void {
     void this.state?.save(STATE_KEY, {
       range: this.rangeValue,
       layout: this.layoutValue,
-      metrics: this.chosen === null ? null : [...this.chosen]
+      metrics: this.selectedNames === null ? null : [...this.selectedNames]
     });
   }
 
-  private async remember(): Promise<void> {
-    const kept = (await this.state?.fetch(STATE_KEY)) as
+  private async restore(): Promise<void> {
+    const stored = (await this.state?.fetch(STATE_KEY)) as
       ReadonlyPartialJSONObject | undefined;
-    const { range, layout, metrics } = kept ?? {};
+    const { range, layout, metrics } = stored ?? {};
     if (RANGES.some(each => each === range)) {
       this.rangeValue = range as number;
     }
@@ -278,7 +278,7 @@ export class DashboardModel {
       this.layoutValue = layout;
     }
     if (Array.isArray(metrics)) {
-      this.chosen = metrics.filter(each => typeof each === 'string');
+      this.selectedNames = metrics.filter(each => typeof each === 'string');
     }
     void this.load();
   }

@@ -16,14 +16,14 @@ export class DoctorModel extends Watched {
 
   constructor(
     private readonly rest: Pick<Rest, 'doctor'>,
-    world?: Visibility,
+    environment?: Visibility,
     private readonly firstLookMs = FIRST_LOOK_MS
   ) {
-    super(world);
+    super(environment);
   }
 
   /** The checks with one of these statuses. */
-  with(...statuses: CheckFinding['status'][]): CheckFinding[] {
+  withStatus(...statuses: CheckFinding['status'][]): CheckFinding[] {
     return statuses.flatMap(
       status => this.report?.checks.filter(each => each.status === status) ?? []
     );
@@ -35,19 +35,19 @@ export class DoctorModel extends Watched {
     void this.examine(false);
   }
 
-  async examine(anew: boolean): Promise<void> {
+  async examine(refresh: boolean): Promise<void> {
     const turn = ++this.turn;
     clearTimeout(this.timer);
     this.busy = true;
-    this.trouble = null;
+    this.error = null;
     this.changed.emit();
     let { report } = this;
-    const trouble = await attempt(async () => {
-      report = await this.rest.doctor(this.kernel, anew);
+    const error = await attempt(async () => {
+      report = await this.rest.doctor(this.kernel, refresh);
     });
     if (turn === this.turn) {
       // Otherwise another environment was chosen meanwhile.
-      Object.assign(this, { busy: false, report, trouble });
+      Object.assign(this, { busy: false, report, error });
       this.changed.emit();
     }
   }

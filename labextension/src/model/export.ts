@@ -1,19 +1,19 @@
 import type { BenchmarkResult } from '../api/generated';
 import {
   formatInterval,
-  formatReading,
+  formatQuantity,
   labelOf,
   plain,
   rowLabelOf,
   Translate,
   unitOf,
-  wordsOf
+  readableName
 } from '../format';
 import { shareOf } from './limits';
 
 /** Where it was measured, device first; long paths are left to the files. */
 const DEVICE = ['device_name', 'device'];
-const LEFT_OUT = ['interpreter', 'platform', ...DEVICE];
+const SKIPPED = ['interpreter', 'platform', ...DEVICE];
 
 /** A result as a Markdown table, for issues, notes and chats. */
 export function markdownOf(
@@ -24,9 +24,9 @@ export function markdownOf(
 ): string {
   const settings = Object.entries(result.parameters)
     .filter(([, value]) => value !== false && value !== '')
-    .map(([name, value]) => `${translate(wordsOf(name))} ${value}`);
+    .map(([name, value]) => `${translate(readableName(name))} ${value}`);
   const limitOf = (name: string) =>
-    plain(formatReading(result.limits[name], unitOf(name)));
+    formatQuantity(result.limits[name], unitOf(name));
   const rows = Object.entries(result.figures).map(([name, interval]) => {
     const figure = formatInterval(name, interval);
     const limit = result.limits[name];
@@ -43,8 +43,7 @@ export function markdownOf(
   const environment = Object.entries(result.environment);
   const device = environment.filter(([name]) => DEVICE.includes(name));
   const rest = environment.filter(
-    ([name, value]) =>
-      !LEFT_OUT.includes(name) && value !== null && value !== ''
+    ([name, value]) => !SKIPPED.includes(name) && value !== null && value !== ''
   );
   const where = [
     ...device.slice(0, 1).map(([, value]) => String(value)),

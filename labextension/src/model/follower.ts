@@ -1,6 +1,6 @@
 import { Signal } from '@lumino/signaling';
 
-import type { Refusal } from '../api/rest';
+import type { RequestError } from '../api/rest';
 import type { LiveModel } from './live';
 import type { ListMessage, LiveLists, Topic } from './lists';
 import { BROWSER, IBrowserEnvironment } from './browserEnvironment';
@@ -10,7 +10,7 @@ export type Visibility = Pick<
   'isVisible' | 'onVisibilityChange'
 >;
 export type Live = Pick<LiveModel, 'connection' | 'changed'> & {
-  lists: Pick<LiveLists, 'told' | 'follow'>;
+  lists: Pick<LiveLists, 'received' | 'follow'>;
 };
 
 /** Data from the server that is needed only while a view shows it and the page is visible. */
@@ -18,20 +18,20 @@ export abstract class Watched {
   /** Something visible has changed. */
   readonly changed = new Signal<this, void>(this);
   /** Why the data can't be read now. */
-  trouble: Refusal | null = null;
+  error: RequestError | null = null;
 
   protected following = false;
   protected timer: ReturnType<typeof setTimeout> | undefined;
   private watching = false;
 
-  constructor(private readonly world: Visibility = BROWSER) {
-    world.onVisibilityChange(() => this.watch(this.watching));
+  constructor(private readonly environment: Visibility = BROWSER) {
+    environment.onVisibilityChange(() => this.watch(this.watching));
   }
 
   /** Set whether a view shows the data. */
   watch(watching: boolean): void {
     this.watching = watching;
-    const following = watching && this.world.isVisible();
+    const following = watching && this.environment.isVisible();
     if (following !== this.following) {
       this.following = following;
       clearTimeout(this.timer);
@@ -73,14 +73,14 @@ export abstract class Polled extends Watched {
 
 /** Follows lists over the live socket; by REST until the socket has sent them, and while it is down. */
 export abstract class Follower extends Polled {
-  private readonly told = new Set<Topic>();
+  private readonly receivedTopics = new Set<Topic>();
 
   constructor(
     private readonly topics: readonly Topic[],
     private readonly live: Live,
-    world?: Visibility
+    environment?: Visibility
   ) {
-    super(world);
+    super(environment);
   }
 
   /** Process a message of the live socket. */
@@ -88,28 +88,28 @@ export abstract class Follower extends Polled {
 
   protected follow(): void {
     const { live, following } = this;
-    this.told.clear();
+    this.receivedTopics.clear();
     if (following) {
-      live.lists.told.connect(this.hear, this);
-      live.changed.connect(this.look, this);
+      live.lists.received.connect(this.onMessage, this);
+      live.changed.connect(this.onConnection, this);
     } else {
-      live.lists.told.disconnect(this.hear, this);
-      live.changed.disconnect(this.look, this);
+      live.lists.received.disconnect(this.onMessage, this);
+      live.changed.disconnect(this.onConnection, this);
     }
     live.lists.follow(this, following ? this.topics : []);
     super.follow();
   }
 
   protected askLater(): void {
-    if (this.told.size < this.topics.length) {
+    if (this.receivedTopics.size < this.topics.length) {
       super.askLater();
     }
   }
 
-  private hear(_: unknown, message: ListMessage): void {
+  private onMessage(_: unknown, message: ListMessage): void {
     if (this.topics.includes(message.type)) {
-      this.told.add(message.type);
-      if (this.told.size === this.topics.length) {
+      this.receivedTopics.add(message.type);
+      if (this.receivedTopics.size === this.topics.length) {
         clearTimeout(this.timer);
       }
       this.take(message);
@@ -117,9 +117,9 @@ export abstract class Follower extends Polled {
   }
 
   /** After the socket is lost, its data may be out of date. */
-  private look(): void {
-    if (this.live.connection !== 'live' && this.told.size > 0) {
-      this.told.clear();
+  private onConnection(): void {
+    if (this.live.connection !== 'live' && this.receivedTopics.size > 0) {
+      this.receivedTopics.clear();
       this.askLater();
     }
   }

@@ -18,13 +18,13 @@ export function defaultsOf(benchmark: BenchmarkInfo): Typed {
 }
 
 /** The possible problems of a value. */
-export type Problem = 'not_a_number' | 'not_whole' | 'out_of_range';
+export type Invalid = 'not_a_number' | 'not_whole' | 'out_of_range';
 
 /** The problem of a value; null if there is none. */
 export function problemOf(
   parameter: ParameterInfo,
   typed: string | boolean
-): Problem | null {
+): Invalid | null {
   if (typeof typed === 'boolean' || !isNumber(parameter)) {
     return null;
   }

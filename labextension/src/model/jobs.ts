@@ -6,7 +6,7 @@ import type {
   SuiteInfo,
   SuiteRequest
 } from '../api/generated';
-import { attempt, Refusal, Rest } from '../api/rest';
+import { attempt, RequestError, Rest } from '../api/rest';
 import { Follower, Live, Visibility } from './follower';
 import type { ListMessage } from './lists';
 
@@ -20,16 +20,16 @@ export class JobsModel extends Follower {
   jobs: JobInfo[] = [];
   suites: SuiteInfo[] = [];
   /** Why the last request failed. */
-  refusal: Refusal | null = null;
+  requestError: RequestError | null = null;
 
   private turn = 0;
 
   constructor(
     private readonly rest: Rest,
     live: Live,
-    world?: Visibility
+    environment?: Visibility
   ) {
-    super(['jobs', 'suites'], live, world);
+    super(['jobs', 'suites'], live, environment);
   }
 
   get hasActive(): boolean {
@@ -62,7 +62,7 @@ export class JobsModel extends Follower {
     } else if (message.type === 'suites') {
       this.suites = message.suites;
     }
-    this.trouble = null;
+    this.error = null;
     this.turn += 1;
     this.changed.emit();
   }
@@ -70,7 +70,7 @@ export class JobsModel extends Follower {
   protected async ask(): Promise<void> {
     const turn = ++this.turn;
     let { jobs, suites } = this;
-    const trouble = await attempt(async () => {
+    const error = await attempt(async () => {
       if (this.benchmarks.length === 0) {
         this.benchmarks = (await this.rest.benchmarks()).benchmarks;
       }
@@ -79,7 +79,7 @@ export class JobsModel extends Follower {
     });
     if (turn === this.turn) {
       // Otherwise this answer is older than a message or request in the meantime.
-      Object.assign(this, { jobs, suites, trouble });
+      Object.assign(this, { jobs, suites, error });
     }
     this.changed.emit();
   }
@@ -89,15 +89,15 @@ export class JobsModel extends Follower {
   }
 
   private async act(action: () => Promise<unknown>): Promise<void> {
-    this.refusal = await attempt(action);
+    this.requestError = await attempt(action);
     await this.refresh();
   }
 }
 
 /** The list with all changes, in the server's order, without the jobs that the server has forgotten. */
-function merged(known: readonly JobInfo[], told: JobsChanged): JobInfo[] {
-  const byId = new Map([...known, ...told.jobs].map(job => [job.id, job]));
-  return told.ids.flatMap(id => byId.get(id) ?? []);
+function merged(known: readonly JobInfo[], update: JobsChanged): JobInfo[] {
+  const byId = new Map([...known, ...update.jobs].map(job => [job.id, job]));
+  return update.ids.flatMap(id => byId.get(id) ?? []);
 }
 
 /** Whether a job or a suite is queued or running. */

@@ -13,31 +13,31 @@ export type Topic = ListMessage['type'];
 
 /** The lists of the live socket: which view follows which list, and their messages. */
 export class LiveLists {
-  readonly told = new Signal<this, ListMessage>(this);
+  readonly received = new Signal<this, ListMessage>(this);
   private readonly topics = new Map<object, readonly Topic[]>();
 
-  /** @param say sends a request if there is a socket */
-  constructor(private readonly say: (wish: Follow) => void) {}
+  /** @param send sends a request if there is a socket */
+  constructor(private readonly send: (request: Follow) => void) {}
 
   /** Set the lists that `follower` follows now, while the socket is open for the readings. */
   follow(follower: object, topics: readonly Topic[]): void {
     this.topics.set(follower, topics);
-    this.wish();
+    this.request();
   }
 
   /** A socket was opened: it knows of no request yet. */
-  greet(): void {
+  resend(): void {
     if (this.topics.size > 0) {
-      this.wish();
+      this.request();
     }
   }
 
   take(message: ListMessage): void {
-    this.told.emit(message);
+    this.received.emit(message);
   }
 
-  private wish(): void {
+  private request(): void {
     const topics = [...new Set([...this.topics.values()].flat())];
-    this.say({ type: 'follow', topics });
+    this.send({ type: 'follow', topics });
   }
 }

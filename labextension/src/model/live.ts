@@ -3,6 +3,7 @@ import { Signal } from '@lumino/signaling';
 import type {
   Alert,
   Catalog,
+  DeviceInfo,
   Devices,
   DevicesChanged,
   Frame,
@@ -11,11 +12,11 @@ import type {
   TrainingNow,
   Version
 } from '../api/generated';
-import { attempt, Refusal, Rest } from '../api/rest';
+import { attempt, RequestError, Rest } from '../api/rest';
 import { Attention } from './attention';
-import { Calm } from './calm';
+import { Throttle } from './throttle';
 import { LiveLists } from './lists';
-import type { Message } from './message';
+import type { SocketMessage } from './socketMessage';
 import { Poller } from './poller';
 import { Timeline } from './timeline';
 import { BROWSER, IBrowserEnvironment } from './browserEnvironment';
@@ -26,7 +27,7 @@ export type Connection =
 
 const WINDOW_SECONDS = 120;
 /** Figures that change faster can't be read, and cost the page a tenth of a core. */
-const CALM_MS = 300;
+const THROTTLE_MS = 300;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;
 /** Some proxies drop WebSockets: after this many failures in a row, ask by REST as well. */
@@ -43,40 +44,48 @@ const SILENT_INTERVALS = 3;
  */
 export class LiveModel {
   /** Like `changed`, for readable figures: emitted at a readable rate. */
-  readonly changedCalmly = new Signal<this, void>(this);
+  readonly changedThrottled = new Signal<this, void>(this);
   /** Something visible has changed. */
   readonly changed = new Signal<this, void>(this);
-  readonly tracks = new Timeline(0);
+  readonly timeline = new Timeline(0);
   connection: Connection = 'paused';
   catalog: Catalog = { metrics: [] };
   devices: Devices | null = null;
   version: Version | null = null;
   latest: Frame | null = null;
   readonly attention = new Attention();
-  readonly lists = new LiveLists(wish => this.say(wish));
+  readonly lists = new LiveLists(request => this.send(request));
   training: TrainingNow | null = null;
   /** Why the server does not answer. */
-  problem: Refusal | null = null;
+  error: RequestError | null = null;
 
   private readonly watchers = new Set<object>();
-  private readonly calm = new Calm(() => this.changedCalmly.emit(), CALM_MS);
+  private readonly throttle = new Throttle(
+    () => this.changedThrottled.emit(),
+    THROTTLE_MS
+  );
   private socket: WebSocket | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private silence: ReturnType<typeof setTimeout> | undefined;
+  private silenceTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly poller = new Poller(() => this.ask());
   private failures = 0;
   private intervalMsValue = 1000;
 
   constructor(
     private readonly rest: Rest,
-    private readonly world: IBrowserEnvironment = BROWSER
+    private readonly environment: IBrowserEnvironment = BROWSER
   ) {
-    world.onVisibilityChange(() => this.update());
-    this.changed.connect(() => this.calm.news());
+    environment.onVisibilityChange(() => this.update());
+    this.changed.connect(() => this.throttle.trigger());
   }
 
   get alerts(): readonly Alert[] {
     return this.attention.alerts;
+  }
+
+  /** The known devices; empty before the server has sent them. */
+  get deviceList(): readonly DeviceInfo[] {
+    return this.devices?.devices ?? [];
   }
 
   get intervalMs(): number {
@@ -86,7 +95,7 @@ export class LiveModel {
   set intervalMs(value: number) {
     if (value !== this.intervalMsValue) {
       this.intervalMsValue = value;
-      this.say({ type: 'set_interval', interval_ms: value });
+      this.send({ type: 'set_interval', interval_ms: value });
     }
   }
 
@@ -94,7 +103,7 @@ export class LiveModel {
   get stale(): boolean {
     return (
       this.connection === 'reconnecting' ||
-      (this.connection === 'polling' && this.problem !== null)
+      (this.connection === 'polling' && this.error !== null)
     );
   }
 
@@ -117,56 +126,58 @@ export class LiveModel {
     this.update();
   }
 
-  private say(wish: object): void {
+  private send(request: object): void {
     if (this.socket?.readyState === 1) {
-      this.socket.send(JSON.stringify(wish));
+      this.socket.send(JSON.stringify(request));
     }
   }
 
-  private get wanted(): boolean {
-    return this.watchers.size > 0 && this.world.isVisible();
+  private get isNeeded(): boolean {
+    return this.watchers.size > 0 && this.environment.isVisible();
   }
 
   private update(): void {
-    if (this.wanted && this.connection === 'paused') {
+    if (this.isNeeded && this.connection === 'paused') {
       this.failures = 0;
       this.open('connecting');
-    } else if (!this.wanted && this.connection !== 'paused') {
+    } else if (!this.isNeeded && this.connection !== 'paused') {
       this.pause();
     }
   }
 
   private open(connection: Connection): void {
     this.setConnection(connection);
-    const socket = this.world.openSocket(this.rest.socketUrl(this.intervalMs));
+    const socket = this.environment.openSocket(
+      this.rest.socketUrl(this.intervalMs)
+    );
     this.socket = socket;
     socket.onmessage = event => {
       if (this.socket === socket) {
-        this.listen(socket);
-        this.take(JSON.parse(event.data) as Message);
+        this.expectMessage(socket);
+        this.take(JSON.parse(event.data) as SocketMessage);
       }
     };
-    socket.onclose = () => this.lose(socket);
-    this.listen(socket);
+    socket.onclose = () => this.onLost(socket);
+    this.expectMessage(socket);
   }
 
   /** Expect a message within a time limit. */
-  private listen(socket: WebSocket): void {
-    clearTimeout(this.silence);
+  private expectMessage(socket: WebSocket): void {
+    clearTimeout(this.silenceTimer);
     const patience = Math.max(
       SHORTEST_SILENCE_MS,
       SILENT_INTERVALS * this.intervalMs
     );
-    this.silence = setTimeout(() => {
-      this.lose(socket);
+    this.silenceTimer = setTimeout(() => {
+      this.onLost(socket);
       socket.close();
     }, patience);
   }
 
-  private lose(socket: WebSocket): void {
+  private onLost(socket: WebSocket): void {
     if (this.socket === socket) {
       this.socket = null;
-      clearTimeout(this.silence);
+      clearTimeout(this.silenceTimer);
       this.retryLater();
     }
   }
@@ -176,7 +187,7 @@ export class LiveModel {
     this.socket = null;
     socket?.close();
     clearTimeout(this.timer);
-    clearTimeout(this.silence);
+    clearTimeout(this.silenceTimer);
     this.poller.stop();
     this.setConnection('paused');
   }
@@ -188,7 +199,7 @@ export class LiveModel {
       FIRST_RETRY_MS * 2 ** (this.failures - 1)
     );
     // Up to half as much again, so that many pages don't reconnect at the same moment.
-    const jittered = wait * (1 + this.world.random() / 2);
+    const jittered = wait * (1 + this.environment.random() / 2);
     this.timer = setTimeout(
       () => this.open(this.poller.running ? 'polling' : 'reconnecting'),
       jittered
@@ -200,7 +211,7 @@ export class LiveModel {
   }
 
   private async ask(): Promise<boolean> {
-    const problem = await attempt(async () => {
+    const error = await attempt(async () => {
       const frame = await this.rest.latest();
       this.show(frame);
       await this.attention.ask(this.rest);
@@ -211,9 +222,9 @@ export class LiveModel {
       }
     });
     // If the socket reconnected meanwhile, there is no problem any more.
-    this.problem = this.poller.running ? problem : null;
+    this.error = this.poller.running ? error : null;
     this.changed.emit();
-    return problem === null;
+    return error === null;
   }
 
   private knows(frame: Frame): boolean {
@@ -224,10 +235,10 @@ export class LiveModel {
     );
   }
 
-  private take(message: Message): void {
+  private take(message: SocketMessage): void {
     switch (message.type) {
       case 'hello':
-        this.greet(message);
+        this.onHello(message);
         break;
       case 'frame':
         this.show(message);
@@ -252,15 +263,15 @@ export class LiveModel {
     this.changed.emit();
   }
 
-  private greet(hello: Hello): void {
+  private onHello(hello: Hello): void {
     this.failures = 0;
-    this.problem = null;
+    this.error = null;
     this.poller.stop();
     this.catalog = hello.catalog;
     this.describe(hello);
-    this.tracks.seed(hello.history);
+    this.timeline.seed(hello.history);
     this.connection = 'live';
-    this.lists.greet();
+    this.lists.resend();
   }
 
   private describe({ devices, version }: DevicesChanged | Hello): void {
@@ -270,10 +281,10 @@ export class LiveModel {
 
   private show(frame: Frame): void {
     this.latest = frame;
-    const kept = this.catalog.metrics.filter(metric => metric.overview);
-    this.tracks.push(
+    const overview = this.catalog.metrics.filter(metric => metric.overview);
+    this.timeline.push(
       frame,
-      kept.map(metric => metric.name),
+      overview.map(metric => metric.name),
       frame.time_seconds - WINDOW_SECONDS
     );
   }

@@ -65,7 +65,7 @@ export class ProcessesModel extends Polled {
   }
 
   protected async ask(): Promise<void> {
-    this.trouble = await attempt(async () => {
+    this.error = await attempt(async () => {
       this.processes = await this.rest.processes();
     });
     this.changed.emit();

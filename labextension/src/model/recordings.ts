@@ -15,9 +15,9 @@ export class RecordingsModel extends Follower {
   constructor(
     private readonly rest: Rest,
     live: Live,
-    world?: Visibility
+    environment?: Visibility
   ) {
-    super(['recordings'], live, world);
+    super(['recordings'], live, environment);
   }
 
   /** The running recording, if any. */
@@ -45,7 +45,7 @@ export class RecordingsModel extends Follower {
   }
 
   protected async ask(): Promise<void> {
-    this.trouble = await attempt(async () => {
+    this.error = await attempt(async () => {
       this.recordings = (await this.rest.recordings()).recordings;
     });
     this.changed.emit();
@@ -56,8 +56,8 @@ export class RecordingsModel extends Follower {
   }
 
   private async act(action: () => Promise<unknown>): Promise<void> {
-    this.trouble = await attempt(action);
-    if (this.trouble === null) {
+    this.error = await attempt(action);
+    if (this.error === null) {
       await this.refresh();
     } else {
       this.changed.emit();

@@ -62,17 +62,17 @@ export function statusBarSettingsOf(
 export function deviceOf(
   devices: readonly DeviceInfo[],
   frame: Frame | null,
-  wish: string,
-  before?: string
+  requested: string,
+  previous?: string
 ): DeviceInfo | undefined {
-  switch (wish) {
+  switch (requested) {
     case 'first':
       return devices[0];
     case 'busiest':
-      return busiestOf(devices, frame, before);
+      return busiestOf(devices, frame, previous);
     default:
       return devices.find(
-        each => each.uuid === wish || String(each.index) === wish
+        each => each.uuid === requested || String(each.index) === requested
       );
   }
 }
@@ -80,11 +80,11 @@ export function deviceOf(
 function busiestOf(
   devices: readonly DeviceInfo[],
   frame: Frame | null,
-  before?: string
+  previous?: string
 ): DeviceInfo | undefined {
   const busy = (device: DeviceInfo): number => {
     const reading = frame?.devices[device.uuid]?.utilization_percent;
-    const bonus = device.uuid === before ? CLEARLY_BUSIER_PERCENT : 0;
+    const bonus = device.uuid === previous ? CLEARLY_BUSIER_PERCENT : 0;
     return (typeof reading === 'number' ? reading : -1) + bonus;
   };
   return devices.reduce<DeviceInfo | undefined>(

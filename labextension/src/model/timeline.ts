@@ -20,17 +20,17 @@ export interface ISeries {
   ticks: number;
 }
 
-/** One device's steps. */
-export class Steps {
+/** One device's track. */
+export class Track {
   readonly times: number[] = [];
   readonly series = new Map<string, ISeries>();
 
-  of(metric: string): ISeries {
-    let series = this.series.get(metric);
+  metric(name: string): ISeries {
+    let series = this.series.get(name);
     if (series === undefined) {
       const empty = () => this.times.map(() => null);
       series = { min: empty(), mean: empty(), max: empty(), ticks: 0 };
-      this.series.set(metric, series);
+      this.series.set(name, series);
     }
     return series;
   }
@@ -62,7 +62,7 @@ export class Steps {
     }
     const last = this.times.length - 1;
     for (const metric of metrics) {
-      const series = this.of(metric);
+      const series = this.metric(metric);
       const reading = readings[metric];
       add(series, last, typeof reading === 'number' ? reading : null);
     }
@@ -73,7 +73,7 @@ export class Steps {
     }
   }
 
-  /** Remove older steps. */
+  /** Remove older track. */
   trim(oldest: number): void {
     let first = this.times.findIndex(time => time >= oldest);
     first = Math.max(first, this.times.length - MOST_STEPS);
@@ -106,18 +106,18 @@ function add(series: ISeries, place: number, value: Value): void {
 
 /** The history of all devices and the host in steps, as drawn; new ticks go into the last step. */
 export class Timeline {
-  private readonly tracks = new Map<string, Steps>();
+  private readonly tracks = new Map<string, Track>();
 
   /** @param stepSeconds zero: each tick is its own step */
   constructor(readonly stepSeconds: number) {}
 
-  of(key: string): Steps {
-    let steps = this.tracks.get(key);
-    if (steps === undefined) {
-      steps = new Steps();
-      this.tracks.set(key, steps);
+  track(key: string): Track {
+    let track = this.tracks.get(key);
+    if (track === undefined) {
+      track = new Track();
+      this.tracks.set(key, track);
     }
-    return steps;
+    return track;
   }
 
   /** The time of the latest step; null if there is none. */
@@ -130,9 +130,9 @@ export class Timeline {
   seed(history: History): void {
     this.tracks.clear();
     for (const [uuid, columns] of Object.entries(history.devices)) {
-      this.of(uuid).seed(columns);
+      this.track(uuid).seed(columns);
     }
-    this.of(HOST).seed(history.host);
+    this.track(HOST).seed(history.host);
   }
 
   push(frame: Frame, metrics: readonly string[], oldest: number): void {
@@ -141,11 +141,11 @@ export class Timeline {
     const step =
       stepSeconds > 0 ? Math.floor(time / stepSeconds) * stepSeconds : time;
     for (const [uuid, readings] of Object.entries(frame.devices)) {
-      this.of(uuid).push(step, readings, metrics);
+      this.track(uuid).push(step, readings, metrics);
     }
-    this.of(HOST).push(step, frame.host, metrics);
-    for (const steps of this.tracks.values()) {
-      steps.trim(oldest);
+    this.track(HOST).push(step, frame.host, metrics);
+    for (const track of this.tracks.values()) {
+      track.trim(oldest);
     }
   }
 }
@@ -158,15 +158,15 @@ export interface ISummary {
   readonly max: Value;
 }
 
-/** Summarise the steps with `from <= time <= to`; the mean is the mean of the steps. */
+/** Summarise the steps with `from <= time <= to`; the mean is the mean of the track. */
 export function summaryOf(
-  steps: Steps,
+  track: Track,
   metric: string,
   from: number,
   to: number
 ): ISummary {
-  const { min, mean, max } = steps.of(metric);
-  const inside = steps.times.flatMap((time, i) =>
+  const { min, mean, max } = track.metric(metric);
+  const inside = track.times.flatMap((time, i) =>
     from <= time && time <= to && typeof mean[i] === 'number' ? [i] : []
   );
   const column = (values: Value[]) => inside.map(i => values[i]!);

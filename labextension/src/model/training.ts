@@ -7,7 +7,7 @@ import type {
   Training,
   TrainingNow
 } from '../api/generated';
-import { attempt, Refusal, Rest } from '../api/rest';
+import { attempt, RequestError, Rest } from '../api/rest';
 import type { LiveModel } from './live';
 
 /** Length of the band. */
@@ -20,7 +20,7 @@ export interface ISplit {
   readonly data: number;
   readonly host: number | null;
   /** Whose wait `data` is: the GPU's, or if that is not known, the host's in `next()`. */
-  readonly of: 'gpu' | 'host';
+  readonly source: 'gpu' | 'host';
 }
 
 export interface IBandPoint {
@@ -32,7 +32,7 @@ export interface IBandPoint {
 export class TrainingModel {
   readonly changed = new Signal<this, void>(this);
   now: TrainingNow | null = null;
-  trouble: Refusal | null = null;
+  error: RequestError | null = null;
 
   private readonly bands = new Map<string, IBandPoint[]>();
   private askedAt = -Infinity;
@@ -60,7 +60,7 @@ export class TrainingModel {
 
   /** Have a notebook's next steps profiled. */
   async explain(key: string): Promise<void> {
-    this.trouble = await attempt(() => this.rest.explain({ key, steps: 5 }));
+    this.error = await attempt(() => this.rest.explain({ key, steps: 5 }));
     this.changed.emit();
   }
 
@@ -122,13 +122,13 @@ export function splitOf(
 ): ISplit {
   const data = steps.idle_for_data_ratio;
   if (data === null) {
-    return { busy: null, data: steps.wait_ratio, host: null, of: 'host' };
+    return { busy: null, data: steps.wait_ratio, host: null, source: 'host' };
   }
   return {
     busy: steps.busy_ratio,
     data,
     host: steps.idle_for_host_ratio,
-    of: 'gpu'
+    source: 'gpu'
   };
 }
 

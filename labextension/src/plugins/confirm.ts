@@ -11,6 +11,6 @@ export async function confirm(
 }
 
 /** Show for a few seconds why something could not be done. */
-export function inform(words: string): void {
-  Notification.info(words, { autoClose: 5000 });
+export function inform(message: string): void {
+  Notification.info(message, { autoClose: 5000 });
 }

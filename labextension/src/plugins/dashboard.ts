@@ -51,7 +51,7 @@ export const dashboardPlugin: JupyterFrontEndPlugin<void> = {
     let widget: MainAreaWidget<Dashboard> | null = null;
     app.commands.addCommand(CommandIDs.openDashboard, {
       label: trans.__('GPU Dashboard'),
-      caption: trans.__('Charts of all readings, up to a day back'),
+      caption: trans.__('Charts of all readings, up to 24 hours back'),
       icon: chipIcon,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: async () => {

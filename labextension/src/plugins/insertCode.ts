@@ -13,7 +13,7 @@ export function codeInserter(
   return async code => {
     const { commands } = app;
     if (!commands.hasCommand(INSERT) || !commands.isEnabled(INSERT)) {
-      inform(trans.__('Open a notebook first, or copy the code.'));
+      inform(trans.__('Open a notebook first or copy the code.'));
       return;
     }
     await commands.execute(INSERT);

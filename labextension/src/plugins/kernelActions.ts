@@ -13,26 +13,26 @@ export function kernelActions(
   done: () => void
 ): IKernelActions {
   const settings = app.serviceManager.serverSettings;
-  const attempt = async (action: () => Promise<unknown>): Promise<void> => {
+  const perform = async (action: () => Promise<unknown>): Promise<void> => {
     try {
       await action();
     } catch (error) {
-      void showErrorMessage(trans.__('It could not be done'), error as Error);
+      void showErrorMessage(trans.__('Action failed'), error as Error);
     }
     done();
   };
-  const lose = async (
+  const confirmAndPerform = async (
     kernel: KernelInfo,
     title: string,
     accept: string,
     action: typeof KernelAPI.shutdownKernel
   ): Promise<void> => {
     const body = trans.__(
-      'All variables of %1 are lost, and the memory that it holds is freed.',
+      'All variables in %1 are lost and its memory is freed.',
       kernel.notebook_path ?? kernel.kernel_name
     );
     if (await confirm(title, body, accept)) {
-      await attempt(() => action(kernel.kernel_id, settings));
+      await perform(() => action(kernel.kernel_id, settings));
     }
   };
   return {
@@ -40,15 +40,25 @@ export function kernelActions(
       void app.commands.execute('docmanager:open', { path });
     },
     interrupt: kernel => {
-      void attempt(() => KernelAPI.interruptKernel(kernel.kernel_id, settings));
+      void perform(() => KernelAPI.interruptKernel(kernel.kernel_id, settings));
     },
     restart: kernel => {
-      const title = trans.__('Restart the kernel?');
-      void lose(kernel, title, trans.__('Restart'), KernelAPI.restartKernel);
+      const title = trans.__('Restart kernel?');
+      void confirmAndPerform(
+        kernel,
+        title,
+        trans.__('Restart'),
+        KernelAPI.restartKernel
+      );
     },
     shutDown: kernel => {
-      const title = trans.__('Shut down the kernel?');
-      void lose(kernel, title, trans.__('Shut down'), KernelAPI.shutdownKernel);
+      const title = trans.__('Shut down kernel?');
+      void confirmAndPerform(
+        kernel,
+        title,
+        trans.__('Shut down'),
+        KernelAPI.shutdownKernel
+      );
     }
   };
 }

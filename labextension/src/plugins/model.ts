@@ -10,7 +10,7 @@ import { Rest } from '../api/rest';
 import { DoctorModel } from '../model/doctor';
 import { JobsModel } from '../model/jobs';
 import { LiveModel } from '../model/live';
-import { Notices } from '../model/notices';
+import { AlertNotifier } from '../model/alertNotifier';
 import { ProcessesModel } from '../model/processes';
 import { RecordingsModel } from '../model/recordings';
 import { TrainingModel } from '../model/training';
@@ -35,16 +35,16 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     setTranslation((translator ?? nullTranslator).load(NAMESPACE));
     const rest = new Rest(app.serviceManager.serverSettings);
     const live = new LiveModel(rest);
-    const notices = new Notices(live, alert => {
-      const words = `${translate(alert, 'summary')} ${translate(alert, 'advice')}`;
+    const notifier = new AlertNotifier(live, alert => {
+      const message = `${translate(alert, 'summary')} ${translate(alert, 'advice')}`;
       const type = alert.severity === 'critical' ? 'error' : 'warning';
-      Notification.emit(words, type, { autoClose: 15000 });
+      Notification.emit(message, type, { autoClose: 15000 });
     });
     if (settings !== null) {
       translateSettings(settings); // before anything loads them
       followSettings(settings, ({ intervalMs, notifications }) => {
         live.intervalMs = Number(intervalMs) || live.intervalMs;
-        notices.enabled = notifications !== false;
+        notifier.enabled = notifications !== false;
       });
     }
     return {

@@ -53,7 +53,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
     restorer?.add(panel, panel.id);
     app.commands.addCommand(CommandIDs.openPanel, {
       label: trans.__('GPU Performance'),
-      caption: trans.__('Show what the GPU does, and run benchmarks'),
+      caption: trans.__('Monitor GPUs and run benchmarks'),
       icon: chipIcon,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)

@@ -5,7 +5,7 @@ import { PLUGIN_ID } from '../tokens';
 import { trans } from '../translation';
 
 /** The keys of a schema whose values are texts. */
-const WORDS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
+const TEXT_KEYS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
 
 /**
  * Translate the settings' titles and descriptions. JupyterLab's server uses only its own language
@@ -16,7 +16,7 @@ export function translateSettings(settings: ISettingRegistry): void {
     fetch: plugin => ({
       ...plugin,
       schema: {
-        ...(inLanguage(plugin.schema) as ISettingRegistry.ISchema),
+        ...(translatedPart(plugin.schema) as ISettingRegistry.ISchema),
         title: trans._p('schema', plugin.schema.title ?? ''),
         description: trans._p('schema', plugin.schema.description ?? '')
       }
@@ -25,13 +25,13 @@ export function translateSettings(settings: ISettingRegistry): void {
 }
 
 /** A copy of a part of a schema with translated texts; values are not changed. */
-function inLanguage(part: PartialJSONObject): PartialJSONObject {
+function translatedPart(part: PartialJSONObject): PartialJSONObject {
   return Object.fromEntries(
     Object.entries(part).map(([key, value]) => {
-      if (typeof value === 'string' && WORDS.includes(key)) {
+      if (typeof value === 'string' && TEXT_KEYS.includes(key)) {
         return [key, trans._p('settings', value)];
       }
-      return [key, isPart(key, value) ? inLanguage(value) : value];
+      return [key, isPart(key, value) ? translatedPart(value) : value];
     })
   );
 }

@@ -23,28 +23,30 @@ export function terminalWriter(
       : undefined;
     const session = widget?.content?.session;
     if (session === undefined) {
-      inform(trans.__('There are no terminals on this server: copy the line.'));
+      inform(
+        trans.__('This server has no terminals. Copy the command instead.')
+      );
       return;
     }
-    await prompt(session);
+    await waitForPrompt(session);
     session.send({ type: 'stdin', content: [line] });
   };
 }
 
 /** Resolves when the shell has printed something. */
-function prompt(session: Terminal.ITerminalConnection): Promise<void> {
+function waitForPrompt(session: Terminal.ITerminalConnection): Promise<void> {
   return new Promise(resolve => {
     const settle = () => {
       clearTimeout(timer);
-      session.messageReceived.disconnect(heard);
+      session.messageReceived.disconnect(onMessage);
       resolve();
     };
-    const heard = (_: unknown, message: Terminal.IMessage) => {
+    const onMessage = (_: unknown, message: Terminal.IMessage) => {
       if (message.type === 'stdout') {
         settle();
       }
     };
     const timer = setTimeout(settle, PROMPT_MS);
-    session.messageReceived.connect(heard);
+    session.messageReceived.connect(onMessage);
   });
 }

@@ -23,16 +23,16 @@ export function AlertDot(props: {
   const isCritical = all.some(each => each.severity === 'critical');
   const severity =
     all.length === 0 ? 'none' : isCritical ? 'critical' : 'warning';
-  const words = [formatAlerts(alerts.length), formatFindings(findings.length)]
+  const label = [formatAlerts(alerts.length), formatFindings(findings.length)]
     .filter(Boolean)
     .join(', ');
   return (
     <span
       className="jp-GpuPerf-dot"
       data-severity={severity}
-      role={words ? 'img' : undefined}
-      aria-label={words || undefined}
-      aria-hidden={words ? undefined : true}
+      role={label ? 'img' : undefined}
+      aria-label={label || undefined}
+      aria-hidden={label ? undefined : true}
     >
       <svg viewBox="0 0 12 12">{SHAPES[severity]}</svg>
     </span>

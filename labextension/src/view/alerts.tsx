@@ -6,6 +6,7 @@ import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 import { usePanel } from './context';
 import { translate } from './translate';
+import { Note } from './elements';
 
 const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
@@ -19,27 +20,27 @@ export function Alerts(): JSX.Element | null {
   return alerts.length === 0 ? null : (
     <ul className="jp-GpuPerf-alerts" aria-label={trans.__('Alerts')}>
       {alerts.map(alert => (
-        <Notice key={keyOf(alert)} data-alert={alert.code} of={alert}>
-          <p className="jp-GpuPerf-note">{translate(alert, 'advice')}</p>
-        </Notice>
+        <AlertItem key={keyOf(alert)} data-alert={alert.code} item={alert}>
+          <Note>{translate(alert, 'advice')}</Note>
+        </AlertItem>
       ))}
     </ul>
   );
 }
 
 /** An alert or a finding in a list: severity, device, summary, and the details below. */
-export function Notice(
-  props: React.HTMLAttributes<HTMLLIElement> & { of: Alert | Finding }
+export function AlertItem(
+  props: React.HTMLAttributes<HTMLLIElement> & { item: Alert | Finding }
 ): JSX.Element {
-  const { of, children, ...attributes } = props;
+  const { item, children, ...attributes } = props;
   const { live } = usePanel();
   return (
-    <li {...attributes} data-severity={of.severity}>
-      <Sign label={formatSeverity(of.severity)}>{SIGNS[of.severity]}</Sign>
+    <li {...attributes} data-severity={item.severity}>
+      <Sign label={formatSeverity(item.severity)}>{SIGNS[item.severity]}</Sign>
       <div>
         <strong>
-          {placeOf(of, live)}
-          {translate(of, 'summary')}
+          {devicePrefix(item, live)}
+          {translate(item, 'summary')}
         </strong>
         {children}
       </div>
@@ -57,25 +58,24 @@ export function Sign(props: { label: string; children: string }): JSX.Element {
 }
 
 /** The affected device, if there are several and the summary does not begin with it: `GPU 3: `. */
-export function placeOf(
+export function devicePrefix(
   alert: Pick<Alert, 'device' | 'summary'>,
   live: LiveModel
 ): string {
-  const devices = live.devices?.devices ?? [];
-  const device = devices.find(each => each.uuid === alert.device);
+  const device = live.deviceList.find(each => each.uuid === alert.device);
   return device &&
-    devices.length > 1 &&
+    live.deviceList.length > 1 &&
     !alert.summary.startsWith(`GPU ${device.index} `)
     ? trans.__('%1: %2', trans.__('GPU %1', device.index), '')
     : '';
 }
 
-/** The severity in words. */
-function formatSeverity(severity: Alert['severity']): string {
-  const words: Record<Alert['severity'], string> = {
+/** The name of a severity. */
+export function formatSeverity(severity: Alert['severity']): string {
+  const names: Record<Alert['severity'], string> = {
     info: trans.__('Note'),
     warning: trans.__('Warning'),
     critical: trans.__('Critical')
   };
-  return words[severity];
+  return names[severity];
 }

@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import { BAND_SECONDS, IBandPoint } from '../model/training';
+import { Drawing } from './drawing';
 
 /** The drawing's own units; it is stretched to the panel's width. */
 const WIDTH = 240;
@@ -23,13 +24,7 @@ export function Band({ points, now, label }: IBandProps): JSX.Element {
   const id = React.useId();
   const runs = runsOf(points);
   return (
-    <svg
-      className="jp-GpuPerf-band"
-      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={label}
-    >
+    <Drawing className="jp-GpuPerf-band" size={[WIDTH, HEIGHT]} label={label}>
       <defs>
         <pattern
           id={id}
@@ -61,7 +56,7 @@ export function Band({ points, now, label }: IBandProps): JSX.Element {
           />
         </React.Fragment>
       ))}
-    </svg>
+    </Drawing>
   );
 }
 

@@ -1,19 +1,21 @@
 import * as React from 'react';
 
 import type { EnvironmentChange, ResultComparison } from '../api/generated';
-import { attempt, Refusal } from '../api/rest';
+import { attempt, RequestError } from '../api/rest';
 import { labelOf } from '../format';
 import { trans, translated } from '../translation';
 import { formatChange, formatRatio } from './changed';
 import { usePanel } from './context';
-import { Problem } from './refusal';
+import { ErrorLine } from './errors';
+import { useRequest } from './request';
 import { Rows } from './rows';
 import { More } from './section';
 import { HistoryList, Trend, formatWhen } from './trend';
+import { Note } from './elements';
 
 export interface IBaselineComparison {
   readonly comparison: ResultComparison | null;
-  readonly trouble: Refusal | null;
+  readonly error: RequestError | null;
   /** Whether the user chose the other result. */
   readonly chosen: boolean;
   compare(other: number): void;
@@ -23,41 +25,26 @@ export interface IBaselineComparison {
 /** Request a stored result's comparison from the server, once it is needed. */
 export function useBaselineComparison(
   id: number | null,
-  wanted: boolean
+  needed: boolean
 ): IBaselineComparison {
   const { rest } = usePanel();
-  const [comparison, setComparison] = React.useState<ResultComparison | null>(
-    null
-  );
-  const [trouble, setTrouble] = React.useState<Refusal | null>(null);
   const [other, setOther] = React.useState<number | null>(null);
   const [turn, setTurn] = React.useState(0);
-  React.useEffect(() => {
-    if (id === null || !wanted) {
-      return;
-    }
-    let stale = false;
-    void attempt(async () => {
-      const found = await rest.comparison(id, other);
-      if (!stale) {
-        setComparison(found);
-      }
-    }).then(refusal => stale || setTrouble(refusal));
-    return () => {
-      stale = true;
-    };
-  }, [rest, id, wanted, other, turn]);
+  const { answer, error, setError } = useRequest(
+    () => (id === null || !needed ? null : rest.comparison(id, other)),
+    [rest, id, needed, other, turn]
+  );
   const mark = async (baseline: number) => {
-    const refusal = await attempt(() => rest.markBaseline(baseline));
-    setTrouble(refusal);
-    if (refusal === null) {
+    const error = await attempt(() => rest.markBaseline(baseline));
+    setError(error);
+    if (error === null) {
       setOther(null);
       setTurn(turn + 1);
     }
   };
   return {
-    comparison,
-    trouble,
+    comparison: answer,
+    error,
     chosen: other !== null,
     compare: setOther,
     mark: each => void mark(each)
@@ -66,7 +53,7 @@ export function useBaselineComparison(
 
 /** A result compared with another one, and among similar ones. */
 export function BaselineComparison(props: IBaselineComparison): JSX.Element {
-  const { comparison, trouble } = props;
+  const { comparison, error } = props;
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];
   const past = comparison &&
     figure && {
@@ -76,8 +63,8 @@ export function BaselineComparison(props: IBaselineComparison): JSX.Element {
       against: comparison.against?.id ?? null
     };
   return (
-    <div className="jp-GpuPerf-standing">
-      <Problem of={trouble} role="alert" />
+    <div className="jp-GpuPerf-comparison">
+      <ErrorLine error={error} role="alert" />
       {comparison === null ? null : (
         <div aria-live="polite">
           <Against {...props} comparison={comparison} />
@@ -104,13 +91,7 @@ function Against(props: {
   const { comparison, chosen } = props;
   const { against } = comparison;
   if (against === null) {
-    return (
-      <p className="jp-GpuPerf-note">
-        {trans.__(
-          'Nothing to hold it against yet: the next one like it will be.'
-        )}
-      </p>
-    );
+    return <Note>{trans.__('No earlier result to compare with.')}</Note>;
   }
   const when = formatWhen(against.created_seconds);
   const differs = comparison.figures.some(each =>
@@ -118,13 +99,13 @@ function Against(props: {
   );
   return (
     <>
-      <p className="jp-GpuPerf-note">
+      <Note>
         {against.baseline
-          ? trans.__('Against the baseline of %1:', when)
+          ? trans.__('Compared with the baseline of %1:', when)
           : chosen
-            ? trans.__('Against the chosen one of %1:', when)
-            : trans.__('Against the one before, of %1:', when)}
-      </p>
+            ? trans.__('Compared with the selected result of %1:', when)
+            : trans.__('Compared with the previous result of %1:', when)}
+      </Note>
       <ul className="jp-GpuPerf-changes">
         {comparison.figures.map(each => (
           <li
@@ -136,17 +117,13 @@ function Against(props: {
             {labelOf(each.figure, translated)}:{' '}
             <strong>{formatChange(each)}</strong>
             {['better', 'worse'].includes(each.verdict)
-              ? `, ${trans.__('intervals part')}`
+              ? `, ${trans.__('intervals don’t overlap')}`
               : null}
           </li>
         ))}
       </ul>
       {differs ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__(
-            'One run each: runs differ by themselves. A suite in rounds tells them apart.'
-          )}
-        </p>
+        <Note>{trans.__('Single runs vary; use a suite to compare.')}</Note>
       ) : null}
       <EnvironmentChanges changes={comparison.environment} />
     </>
@@ -161,8 +138,8 @@ export function EnvironmentChanges(props: {
   return changes.length === 0 ? null : (
     <More
       title={trans._n(
-        '%1 difference in the environment',
-        '%1 differences in the environment',
+        '%1 environment difference',
+        '%1 environment differences',
         changes.length
       )}
     >

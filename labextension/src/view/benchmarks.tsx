@@ -6,7 +6,7 @@ import { trans } from '../translation';
 import { usePanel } from './context';
 import { BenchmarkForm, Select } from './form';
 import { Job } from './job';
-import { Failure } from './refusal';
+import { ErrorDetails } from './errors';
 import { More, Section } from './section';
 import { SuiteForm } from './suiteform';
 import { Suite } from './suites';
@@ -20,10 +20,7 @@ export function BenchmarksSection(): JSX.Element {
   const benchmark =
     jobs.benchmarks.find(each => each.name === chosen) ?? jobs.benchmarks[0];
   const active = jobs.jobs.filter(isActive).length;
-  const note =
-    active > 0
-      ? trans._n('%1 running', '%1 running or waiting', active)
-      : undefined;
+  const summary = active > 0 ? trans.__('%1 active', active) : undefined;
   // Latest first; running and queued entries are never folded. A suite shows its own jobs.
   const all = [...jobs.jobs.filter(job => !job.suite), ...jobs.suites].sort(
     (a, b) => b.created_seconds - a.created_seconds
@@ -40,7 +37,7 @@ export function BenchmarksSection(): JSX.Element {
     );
   };
   return (
-    <Section id="benchmarks" title={trans.__('Benchmarks')} note={note}>
+    <Section id="benchmarks" title={trans.__('Benchmarks')} summary={summary}>
       {benchmark ? (
         <>
           <BenchmarkForm
@@ -65,7 +62,7 @@ export function BenchmarksSection(): JSX.Element {
           />
         </>
       ) : null}
-      <Failure error={jobs.refusal ?? jobs.trouble} role="alert" />
+      <ErrorDetails error={jobs.requestError ?? jobs.error} role="alert" />
       {recent.map(show)}
       {older.length > 0 ? (
         <More

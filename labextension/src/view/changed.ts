@@ -4,7 +4,7 @@ import {
   labelOf,
   plain,
   significant,
-  wordsOf
+  readableName
 } from '../format';
 import { trans, translated } from '../translation';
 
@@ -16,10 +16,10 @@ export function formatChange({
   verdict
 }: FigureChange): string {
   if (verdict === 'same') {
-    return trans.__('no difference seen');
+    return trans.__('no difference');
   }
   if (verdict === 'unknown') {
-    return trans.__('can’t be said');
+    return trans.__('inconclusive');
   }
   const share = `${significant(100 * Math.abs(ratio.value - 1))} %`;
   const name = `${figure}_${unit}`;
@@ -52,7 +52,7 @@ export function formatBoth({ figure, before, after }: FigureChange): string {
 }
 
 /** A benchmark's figure, with the benchmark's settings. */
-export function formatFigure(change: FigureChange): string {
+export function formatFigureName(change: FigureChange): string {
   const label = labelOf(change.figure, translated);
   return `${change.benchmark} · ${label}`;
 }
@@ -67,8 +67,8 @@ export function formatSettings(parameters: FigureChange['parameters']): string {
         value !== ''
     )
     .map(([name, value]) => {
-      const words = trans.__(wordsOf(name));
-      return value === true ? words : `${words} ${value}`;
+      const label = trans.__(readableName(name));
+      return value === true ? label : `${label} ${value}`;
     })
     .join(', ');
 }

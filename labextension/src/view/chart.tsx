@@ -31,16 +31,16 @@ export function Chart(props: IChartProps): JSX.Element {
     const draw = () => {
       // Skip hidden charts: the status bar may keep the stream running.
       if (canvas.clientWidth > 0) {
-        const track = live.tracks.of(uuid);
-        paint(canvas, track.times, track.of(metric).mean, maximum);
+        const track = live.timeline.track(uuid);
+        paint(canvas, track.times, track.metric(metric).mean, maximum);
       }
     };
     const resizer = new ResizeObserver(draw);
     const forgetColours = onColours(draw);
     resizer.observe(canvas);
-    live.changedCalmly.connect(draw);
+    live.changedThrottled.connect(draw);
     return () => {
-      live.changedCalmly.disconnect(draw);
+      live.changedThrottled.disconnect(draw);
       resizer.disconnect();
       forgetColours();
     };

@@ -13,7 +13,7 @@ export function ChartTable({
   rows
 }: IChartTableProps): JSX.Element {
   return (
-    <div className="jp-GpuPerf-behind">
+    <div className="jp-GpuPerf-hidden">
       <table>
         <caption>{caption}</caption>
         <thead>

@@ -3,23 +3,25 @@ import * as React from 'react';
 
 import { trans } from '../translation';
 import { usePanel } from './context';
+import { Button } from './elements';
 
 /** Code with buttons to copy it or insert it into the notebook. */
 export function Code({ code }: { code: string }): JSX.Element {
   const { insertCode } = usePanel();
   return (
     <>
-      <pre className="jp-GpuPerf-code">{code.trimEnd()}</pre>
+      <pre className="jp-GpuPerf-code" tabIndex={0}>
+        {code.trimEnd()}
+      </pre>
       <div className="jp-GpuPerf-findingActions">
         <CopyButton text={code} />
-        <button
-          className="jp-mod-styled"
+        <Button
           data-action="insert"
-          title={trans.__('Into a new cell below the active one')}
+          title={trans.__('Insert into a new cell below the active one')}
           onClick={() => void insertCode(code.trimEnd())}
         >
-          {trans.__('Insert below the cell')}
-        </button>
+          {trans.__('Insert below')}
+        </Button>
       </div>
     </>
   );
@@ -33,8 +35,8 @@ export function CopyButton({ text }: { text: string }): JSX.Element {
     setCopied(true);
   };
   return (
-    <button className="jp-mod-styled" data-action="copy" onClick={copy}>
+    <Button data-action="copy" onClick={copy}>
       {copied ? trans.__('Copied') : trans.__('Copy')}
-    </button>
+    </Button>
   );
 }

@@ -7,7 +7,8 @@ import { Chart } from './chart';
 import { usePanel } from './context';
 import { Figure, formatFlags, Readings, topOf } from './figure';
 import { More } from './section';
-import { formatFamily, formatState } from './messages';
+import { formatFamily, formatDeviceState } from './messages';
+import { Note } from './elements';
 
 /** The metrics that a card shows large; all others are in the table below. */
 const MAIN_METRICS = [
@@ -54,7 +55,7 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
           />
         ))}
       </div>
-      <HeldBack readings={readings} />
+      <Throttling readings={readings} />
       <AllReadings readings={readings} />
     </article>
   );
@@ -62,18 +63,16 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
 
 /** The device's problem, if it has one. */
 function State({ device }: IDeviceProps): JSX.Element | null {
-  const trouble = formatState(device.state);
-  if (trouble !== null) {
+  const problem = formatDeviceState(device.state);
+  if (problem !== null) {
     return (
       <p className="jp-GpuPerf-failure" data-state={device.state}>
-        {trouble}
+        {problem}
       </p>
     );
   }
   return device.unified_memory ? (
-    <p className="jp-GpuPerf-note">
-      {trans.__('Shares its memory with the machine.')}
-    </p>
+    <Note>{trans.__('Memory is shared with the host.')}</Note>
   ) : null;
 }
 
@@ -97,7 +96,7 @@ function Tile({ uuid, metric, readings }: ITileProps): JSX.Element {
         uuid={uuid}
         metric={metric.name}
         maximum={topOf(metric, readings)}
-        label={trans.__('%1, the last minute', trans.__(metric.label))}
+        label={trans.__('%1, last minute', trans.__(metric.label))}
         height={isLine ? 18 : 34}
       />
     </div>
@@ -145,11 +144,11 @@ interface IReadingsProps {
   readonly readings: Readings;
 }
 
-function HeldBack({ readings }: IReadingsProps): JSX.Element | null {
+function Throttling({ readings }: IReadingsProps): JSX.Element | null {
   const metric = usePanel().live.metric('clock_event_flags');
   const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // 0 if it is missing
   return metric === undefined || mask === 0 ? null : (
-    <p className="jp-GpuPerf-heldBack" title={trans.__(metric.help)}>
+    <p className="jp-GpuPerf-throttling" title={trans.__(metric.help)}>
       {trans.__('%1: %2', trans.__(metric.label), formatFlags(metric, mask))}
     </p>
   );

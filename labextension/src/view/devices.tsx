@@ -13,17 +13,17 @@ const MANY = 4;
 /** All devices, or why there is none, and the host machine. */
 export function DevicesSection(): JSX.Element {
   const { live } = usePanel();
-  const devices = live.devices?.devices ?? [];
+  const devices = live.deviceList;
   const reason = live.devices?.reason ?? null;
   const Device = devices.length >= MANY ? DeviceRow : DeviceCard;
-  const note =
+  const summary =
     devices.length > 1
       ? trans.__('%1 GPUs', devices.length)
       : reason
         ? trans.__('No GPU')
         : undefined;
   return (
-    <Section id="devices" title={trans.__('Devices')} note={note}>
+    <Section id="devices" title={trans.__('Devices')} summary={summary}>
       {devices.map(device => (
         <Device key={device.uuid} device={device} />
       ))}

@@ -1,10 +1,11 @@
 import * as React from 'react';
 
 import type { Interval } from '../api/generated';
-import { formatReading, labelOf, plain, unitOf } from '../format';
+import { formatQuantity, labelOf, unitOf } from '../format';
 import { binsOf } from '../model/bins';
 import { trans, translated } from '../translation';
 import { ChartTable } from './chartTable';
+import { Drawing } from './drawing';
 
 const HEIGHT = 24;
 
@@ -26,7 +27,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
     return null;
   }
   const { low, high, counts } = bins;
-  const words = (value: number) => plain(formatReading(value, unitOf(name)));
+  const format = (value: number) => formatQuantity(value, unitOf(name));
   const edge = (place: number) => low + ((high - low) * place) / counts.length;
   const most = Math.max(...counts);
   const width = counts.length;
@@ -39,12 +40,7 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
   );
   return (
     <div className="jp-GpuPerf-distribution" data-distribution={name}>
-      <svg
-        viewBox={`0 0 ${width} 1`}
-        preserveAspectRatio="none"
-        height={HEIGHT}
-        aria-hidden="true"
-      >
+      <Drawing size={[width, 1]} height={HEIGHT}>
         {interval ? (
           <rect
             className="jp-mod-band"
@@ -55,17 +51,17 @@ export function Distribution(props: IDistributionProps): JSX.Element | null {
         ) : null}
         <Bars all={counts.map((count, i) => [i, count / most])} />
         {interval ? <path d={`M${at(interval.value)} 0v1`} /> : null}
-      </svg>
+      </Drawing>
       <div className="jp-GpuPerf-ends" aria-hidden="true">
-        <span>{words(low)}</span>
-        <span>{words(high)}</span>
+        <span>{format(low)}</span>
+        <span>{format(high)}</span>
       </div>
       <ChartTable
         caption={label}
         head={[trans.__('from'), trans.__('to'), trans.__('samples')]}
         rows={counts.map((count, i) => [
-          words(edge(i)),
-          words(edge(i + 1)),
+          format(edge(i)),
+          format(edge(i + 1)),
           String(count)
         ])}
       />

@@ -6,10 +6,11 @@ import { trans } from '../translation';
 import { Sign } from './alerts';
 import { CopyButton } from './code';
 import { usePanel } from './context';
-import { pythonsOf, Select } from './form';
-import { Failure } from './refusal';
+import { pythonKernels, Select } from './form';
+import { ErrorDetails } from './errors';
 import { translate } from './translate';
 import { More, Section } from './section';
+import { Button, Note } from './elements';
 
 type Status = CheckFinding['status'];
 
@@ -27,36 +28,35 @@ export function EnvironmentSection(): JSX.Element {
     <Section
       id="environment"
       title={trans.__('Environment')}
-      note={noteOf(doctor)}
+      summary={formatCounts(doctor)}
     >
       <div className="jp-GpuPerf-chooser">
         <Select
           name="environment"
-          label={trans.__('The environment to look at')}
+          label={trans.__('Environment to check')}
           value={doctor.kernel}
           options={[
             ['', trans.__('Jupyter server')],
-            ...pythonsOf(kernelspecs)
+            ...pythonKernels(kernelspecs)
           ]}
           onChange={kernel => doctor.choose(kernel)}
         />
-        <button
-          className="jp-mod-styled"
+        <Button
           disabled={doctor.busy}
           onClick={() => void doctor.examine(true)}
         >
           {trans.__('Check again')}
-        </button>
+        </Button>
       </div>
-      <p className="jp-GpuPerf-note" role="status">
+      <Note role="status">
         {doctor.busy
-          ? trans.__('Looking at packages, driver and settings…')
+          ? trans.__('Checking packages, driver and settings…')
           : doctor.report?.interpreter}
-      </p>
-      <Failure error={doctor.trouble} role="alert" />
-      <Checks checks={doctor.with('fail', 'warn')} />
+      </Note>
+      <ErrorDetails error={doctor.error} role="alert" />
+      <Checks checks={doctor.withStatus('fail', 'warn')} />
       {(['ok', 'unknown'] as const).map(status => {
-        const checks = doctor.with(status);
+        const checks = doctor.withStatus(status);
         return checks.length === 0 ? null : (
           <More
             key={status}
@@ -71,13 +71,13 @@ export function EnvironmentSection(): JSX.Element {
 }
 
 /** `66 checks, 1 failure, 2 warnings` */
-function noteOf(doctor: DoctorModel): string {
+function formatCounts(doctor: DoctorModel): string {
   if (doctor.report === null) {
-    return doctor.busy ? trans.__('looking…') : '';
+    return doctor.busy ? trans.__('checking…') : '';
   }
   const count = doctor.report.checks.length;
-  const fails = doctor.with('fail').length;
-  const warns = doctor.with('warn').length;
+  const fails = doctor.withStatus('fail').length;
+  const warns = doctor.withStatus('warn').length;
   return [
     trans._n('%1 check', '%1 checks', count),
     fails > 0 ? trans._n('%1 failure', '%1 failures', fails) : '',
@@ -109,7 +109,7 @@ function Check({ check }: ICheckProps): JSX.Element {
   const { status, fix, then, link } = check;
   const rows = [
     [
-      status === 'unknown' ? trans.__('Not known') : trans.__('Found'),
+      status === 'unknown' ? trans.__('Not checked') : trans.__('Found'),
       translate(check, 'found')
     ],
     [trans.__('Expected'), translate(check, 'expected')],
@@ -132,7 +132,7 @@ function Check({ check }: ICheckProps): JSX.Element {
       {fix ? <Fix check={check} /> : null}
       {then ? <p>{translate(check, 'then')}</p> : null}
       <a href={link} target="_blank" rel="noreferrer noopener">
-        {trans.__('More about it')}
+        {trans.__('Learn more')}
       </a>
     </details>
   );
@@ -141,26 +141,25 @@ function Check({ check }: ICheckProps): JSX.Element {
 /** The commands to type, with buttons for it. If there are several alternatives, the reader chooses. */
 function Fix({ check }: ICheckProps): JSX.Element {
   const { writeInTerminal } = usePanel();
-  const line = lineOf(check.fix);
+  const command = commandOf(check.fix);
   return (
     <div className="jp-GpuPerf-fix">
       <header>
         <span className="jp-GpuPerf-label">
           {check.status === 'ok'
-            ? trans.__('If you like, type')
-            : trans.__('To mend it, type')}
+            ? trans.__('To change it, run')
+            : trans.__('To fix it, run')}
         </span>
         <CopyButton text={check.fix} />
-        {line === null ? null : (
-          <button
-            className="jp-mod-styled"
+        {command === null ? null : (
+          <Button
             title={trans.__(
-              'Opens a terminal with this line at its prompt; Enter runs it.'
+              'Opens a terminal with this command; press Enter to run it.'
             )}
-            onClick={() => void writeInTerminal(line)}
+            onClick={() => void writeInTerminal(command)}
           >
-            {trans.__('To a terminal')}
-          </button>
+            {trans.__('Open in terminal')}
+          </Button>
         )}
       </header>
       <pre tabIndex={0}>{check.fix}</pre>
@@ -169,7 +168,7 @@ function Fix({ check }: ICheckProps): JSX.Element {
 }
 
 /** Commands as one line; `null` if there is a choice to make, a gap to fill, or if they belong in a cell. */
-function lineOf(fix: string): string | null {
+function commandOf(fix: string): string | null {
   const lines = fix.split('\n').map(each => each.trim());
   return lines.some(each => /^[#%]|…/.test(each))
     ? null
@@ -177,11 +176,11 @@ function lineOf(fix: string): string | null {
 }
 
 function formatStatus(status: Status): string {
-  const words: Record<Status, string> = {
-    fail: trans.__('Does not work'),
+  const labels: Record<Status, string> = {
+    fail: trans.__('Failure'),
     warn: trans.__('Warning'),
-    ok: trans.__('As it should be'),
-    unknown: trans.__('Not known here')
+    ok: trans.__('OK'),
+    unknown: trans.__('Not checked')
   };
-  return words[status];
+  return labels[status];
 }

@@ -32,8 +32,8 @@ export function Figure({
 }: IFigureProps): JSX.Element {
   const reading = readings[metric.name];
   if (typeof reading !== 'number') {
-    const words = formatReason(String(reading ?? ''));
-    return <Missing words={words} focusable={focusable} />;
+    const reason = formatReason(String(reading ?? ''));
+    return <Missing reason={reason} focusable={focusable} />;
   }
   if (metric.kind === 'flags') {
     return <span>{formatFlags(metric, reading)}</span>;
@@ -41,12 +41,12 @@ export function Figure({
   const top = topOf(metric, readings);
   const figure = figureOf(metric, reading, share ? top : null);
   // If there is text beside it, the style sheet reserves this much space.
-  const place = {
+  const reserved = {
     '--jp-GpuPerf-widest': `${widestOf(top, metric.unit)}ch`
   } as React.CSSProperties;
   return (
     <span className="jp-GpuPerf-figure">
-      <span className="jp-GpuPerf-number" style={place}>
+      <span className="jp-GpuPerf-number" style={reserved}>
         {figure.text}
       </span>
       <span className="jp-GpuPerf-unit"> {figure.unit}</span>
@@ -61,7 +61,7 @@ function figureOf(
   whole: number | null
 ): IFigure {
   return metric.maximum_metric && whole !== null && metric.unit !== 'mhz'
-    ? formatShare(value, whole, metric.unit, of => trans.__('of %1', of))
+    ? formatShare(value, whole, metric.unit, total => trans.__('of %1', total))
     : formatReading(value, metric.unit);
 }
 
@@ -82,7 +82,7 @@ export function formatFigure(
 /** Just below the maximum: an occasional `100 %` is not worth reserving another digit. */
 const USUAL_RATIO = 0.99;
 
-/** The widest usual text of a reading, to reserve space for it. */
+/** The widest common text of a reading, to reserve space for it. */
 export function formatWidest(
   metric: MetricInfo,
   readings: Readings,
@@ -105,13 +105,13 @@ export function topOf(metric: MetricInfo, readings: Readings): number | null {
 }
 
 /** A dash with the reason. */
-function Missing(props: { words: string; focusable: boolean }): JSX.Element {
-  const { words, focusable } = props;
+function Missing(props: { reason: string; focusable: boolean }): JSX.Element {
+  const { reason, focusable } = props;
   return (
     <span
       className="jp-GpuPerf-missing"
-      title={words}
-      aria-label={words}
+      title={reason}
+      aria-label={reason}
       tabIndex={focusable ? 0 : undefined}
       role={focusable ? 'note' : 'img'}
     >
@@ -120,10 +120,10 @@ function Missing(props: { words: string; focusable: boolean }): JSX.Element {
   );
 }
 
-/** The set bits of a mask, in words. */
+/** The names of the set bits of a mask. */
 export function formatFlags(metric: MetricInfo, mask: number): string {
-  const set = Object.entries(metric.flags).flatMap(([bit, words]) =>
-    mask & Number(bit) ? [trans.__(words)] : []
+  const set = Object.entries(metric.flags).flatMap(([bit, text]) =>
+    mask & Number(bit) ? [trans.__(text)] : []
   );
-  return set.join(', ') || trans.__('nothing');
+  return set.join(', ') || trans.__('none');
 }

@@ -1,15 +1,16 @@
 import * as React from 'react';
 
 import type { Finding } from '../api/generated';
-import { formatReading, grouped, labelOf, plain, unitOf } from '../format';
+import { formatQuantity, grouped, labelOf, unitOf } from '../format';
 import { keyOf } from '../model/attention';
 import { trans, translated } from '../translation';
 import { isUrgent } from './alertdot';
-import { Notice } from './alerts';
+import { AlertItem } from './alerts';
 import { Code } from './code';
 import { usePanel } from './context';
 import { translate } from './translate';
 import { More, Section } from './section';
+import { Button, Note } from './elements';
 
 /** Why the work is slow; null if there are no findings. Findings that are not problems are folded. */
 export function FindingsSection(): JSX.Element | null {
@@ -27,7 +28,7 @@ export function FindingsSection(): JSX.Element | null {
     <Section
       id="findings"
       title={trans.__('Findings')}
-      note={urgent.length || undefined}
+      summary={urgent.length || undefined}
     >
       {list(urgent)}
       {notes.length > 0 ? (
@@ -50,35 +51,31 @@ function Card({ finding }: IFindingProps): JSX.Element {
   const { attention } = usePanel().live;
   const [shown, setShown] = React.useState('');
   const toggle = (part: string, label: string) => (
-    <button
-      className="jp-mod-styled"
+    <Button
       data-action={part}
       aria-expanded={shown === part}
       onClick={() => setShown(shown === part ? '' : part)}
     >
       {label}
-    </button>
+    </Button>
   );
   return (
-    <Notice data-finding={finding.code} of={finding}>
-      <p className="jp-GpuPerf-note">{noteOf(finding)}</p>
+    <AlertItem data-finding={finding.code} item={finding}>
+      <Note>{formatDetails(finding)}</Note>
       <div className="jp-GpuPerf-findingActions">
-        {toggle('evidence', trans.__('Show evidence'))}
+        {toggle('evidence', trans.__('Evidence'))}
         {toggle('fix', trans.__('Fix'))}
-        <button
-          className="jp-mod-styled"
+        <Button
           data-action="dismiss"
-          title={trans.__(
-            'Hide it until it is gone and comes again, or gets worse'
-          )}
+          title={trans.__('Hide until it recurs or worsens')}
           onClick={() => attention.dismiss(finding)}
         >
           {trans.__('Dismiss')}
-        </button>
+        </Button>
       </div>
       {shown === 'evidence' ? <Evidence finding={finding} /> : null}
       {shown === 'fix' ? <Fix finding={finding} /> : null}
-    </Notice>
+    </AlertItem>
   );
 }
 
@@ -93,9 +90,9 @@ function Evidence({ finding }: IFindingProps): JSX.Element {
           </div>
         ))}
       </dl>
-      <p className="jp-GpuPerf-note">
-        {trans.__('What would refute it: %1', translate(finding, 'refuted_by'))}
-      </p>
+      <Note>
+        {trans.__('How to check it: %1', translate(finding, 'refuted_by'))}
+      </Note>
     </div>
   );
 }
@@ -110,7 +107,7 @@ function Fix({ finding }: IFindingProps): JSX.Element {
 }
 
 /** The cost, the notebook, and the confidence. */
-function noteOf(finding: Finding): string {
+function formatDetails(finding: Finding): string {
   return [
     finding.cost === null
       ? null
@@ -118,7 +115,7 @@ function noteOf(finding: Finding): string {
     finding.notebook,
     finding.confidence === 'confirmed'
       ? trans.__('confirmed')
-      : trans.__('suspected from the driver’s readings'),
+      : trans.__('suspected from driver readings'),
     finding.code
   ]
     .filter(part => part !== null)
@@ -135,5 +132,5 @@ function formatValue(name: string, value: number | string): string {
   }
   return unit === '' || unit === 'per_second'
     ? grouped(value) + (unit && '/s')
-    : plain(formatReading(value, unit));
+    : formatQuantity(value, unit);
 }

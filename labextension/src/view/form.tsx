@@ -10,14 +10,15 @@ import { fieldLabelOf } from '../format';
 import {
   defaultsOf,
   parametersOf,
-  Problem,
+  Invalid,
   problemOf,
   Typed
 } from '../model/form';
 import { trans, translated } from '../translation';
 import { usePanel } from './context';
-import { Fold, useRemembered } from './section';
-import { formatProblem } from './messages';
+import { Fold, usePersistent } from './section';
+import { formatInvalid } from './messages';
+import { Note } from './elements';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
@@ -30,7 +31,7 @@ interface IFormProps {
 export function BenchmarkForm(props: IFormProps): JSX.Element {
   const { benchmark, children, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
-  const [open, setOpen] = useRemembered('parameters', false);
+  const [open, setOpen] = usePersistent('parameters', false);
   const target = useTarget('kernel_name');
   const problems = benchmark.parameters.map(each =>
     problemOf(each, typed[each.name])
@@ -57,7 +58,7 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
           {trans.__('Run')}
         </button>
       </div>
-      <p className="jp-GpuPerf-note">{trans.__(benchmark.help)}</p>
+      <Note>{trans.__(benchmark.help)}</Note>
       <details className="jp-GpuPerf-parameters" open={open || hasProblem}>
         <Fold open={open || hasProblem} onChange={setOpen}>
           {trans.__('Parameters')}
@@ -83,16 +84,14 @@ export function useTarget(name: string) {
   const { live, kernelspecs } = usePanel();
   const [chosen, setKernel] = React.useState('');
   const [uuid, setUuid] = React.useState('');
-  const kernels = pythonsOf(kernelspecs);
+  const kernels = pythonKernels(kernelspecs);
   // The server's default kernel if it is a Python kernel, otherwise the first Python kernel.
-  const usual = kernelspecs.specs?.default ?? '';
-  const [first] = kernels.find(([each]) => each === usual) ??
+  const defaultName = kernelspecs.specs?.default ?? '';
+  const [first] = kernels.find(([each]) => each === defaultName) ??
     kernels[0] ?? [''];
   const kernel = chosen || first;
   // Recordings and other machines' devices can't be measured.
-  const devices = (live.devices?.devices ?? []).filter(
-    each => !each.replayed && !each.host
-  );
+  const devices = live.deviceList.filter(each => !each.replayed && !each.host);
   return {
     kernels,
     kernel,
@@ -102,7 +101,7 @@ export function useTarget(name: string) {
       <Choice
         name={name}
         label={trans.__('Kernel')}
-        help={trans.__('The environment that runs the benchmark.')}
+        help={trans.__('Environment in which the benchmark runs.')}
         value={kernel}
         options={kernels}
         onChange={setKernel}
@@ -113,10 +112,10 @@ export function useTarget(name: string) {
         <Choice
           name="device"
           label={trans.__('GPU')}
-          help={trans.__('The device that runs the benchmark.')}
+          help={trans.__('GPU on which the benchmark runs.')}
           value={uuid}
           options={[
-            ['', trans.__('The kernel’s first')],
+            ['', trans.__('Kernel’s first GPU')],
             ...devices.map(
               each => [each.uuid, `${each.index} ${each.name}`] as const
             )
@@ -128,7 +127,7 @@ export function useTarget(name: string) {
 }
 
 /** The Python kernels: their names and display names. */
-export function pythonsOf(manager: KernelSpec.IManager): Option[] {
+export function pythonKernels(manager: KernelSpec.IManager): Option[] {
   const specs = Object.values(manager.specs?.kernelspecs ?? {});
   return specs.flatMap(spec =>
     spec?.language === 'python' ? [[spec.name, spec.display_name]] : []
@@ -158,9 +157,9 @@ export function Select(props: IChoiceProps): JSX.Element {
       value={props.value}
       onChange={event => props.onChange(event.target.value)}
     >
-      {props.options.map(([value, words]) => (
+      {props.options.map(([value, label]) => (
         <option key={value} value={value}>
-          {words}
+          {label}
         </option>
       ))}
     </select>
@@ -182,7 +181,7 @@ interface IFieldProps {
   /** By default, derived from its name. */
   readonly label?: string;
   readonly value: string | boolean;
-  readonly problem: Problem | null;
+  readonly problem: Invalid | null;
   onChange(value: string | boolean): void;
 }
 
@@ -194,7 +193,7 @@ export function Field(props: IFieldProps): JSX.Element {
       <Input {...props} />
       {problem ? (
         <span className="jp-GpuPerf-problem" role="alert">
-          {formatProblem(problem, parameter)}
+          {formatInvalid(problem, parameter)}
         </span>
       ) : null}
     </label>

@@ -19,10 +19,10 @@ export function Job({ job, isNewest }: IJobProps): JSX.Element {
   return (
     <Run
       data-job={job.id}
-      of={job}
+      run={job}
       name={job.benchmark}
-      note={formatSettings(job.parameters)}
-      words={formatQueue(job, jobs.jobs)}
+      details={formatSettings(job.parameters)}
+      status={formatQueue(job, jobs.jobs)}
       log={job.log_tail}
       onCancel={() => void jobs.cancel(job.id)}
     >
@@ -43,10 +43,6 @@ function formatQueue(job: JobInfo, jobs: readonly JobInfo[]): string {
     id => jobs.find(each => each.id === id)?.benchmark ?? '…'
   );
   return before.length > 0
-    ? trans.__(
-        'Number %1 in the queue, behind %2',
-        before.length,
-        before.join(', ')
-      )
+    ? trans.__('Queue position %1, after %2', before.length, before.join(', '))
     : translate(job, 'progress_message');
 }

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { formatReading, plain, unitOf } from '../format';
+import { formatQuantity, unitOf } from '../format';
 import { percent } from '../model/export';
 import { shareOf } from '../model/limits';
 import { trans } from '../translation';
@@ -17,29 +17,29 @@ interface ILimitProps {
 export function Limit(props: ILimitProps): JSX.Element {
   const { name, value, limit, best } = props;
   const share = shareOf(name, value, limit);
-  const whole = plain(formatReading(limit, unitOf(name)));
-  const said = [
+  const whole = formatQuantity(limit, unitOf(name));
+  const facts = [
     name.endsWith('_seconds')
-      ? trans.__('at least %2, %1 reached', percent(share), whole)
+      ? trans.__('%1 of the limit (minimum %2)', percent(share), whole)
       : trans.__('%1 of %2', percent(share), whole)
   ];
   if (best !== undefined) {
-    said.push(
+    facts.push(
       value < best
-        ? trans.__('%1 of the best here', percent(value / best))
-        : trans.__('the best here')
+        ? trans.__('%1 of the best on this machine', percent(value / best))
+        : trans.__('best on this machine')
     );
   }
-  const place = (ratio: number) => `${100 * Math.min(1, ratio)}%`;
+  const width = (ratio: number) => `${100 * Math.min(1, ratio)}%`;
   return (
     <div data-limit={name}>
       <div className="jp-GpuPerf-track" aria-hidden="true">
-        <div style={{ width: place(share) }} />
+        <div style={{ width: width(share) }} />
         {best !== undefined ? (
-          <i style={{ left: place(shareOf(name, best, limit)) }} />
+          <i style={{ left: width(shareOf(name, best, limit)) }} />
         ) : null}
       </div>
-      <span className="jp-GpuPerf-note">{said.join(' · ')}</span>
+      <span className="jp-GpuPerf-note">{facts.join(' · ')}</span>
     </div>
   );
 }

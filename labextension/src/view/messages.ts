@@ -1,45 +1,41 @@
 import type { DeviceInfo, ParameterInfo } from '../api/generated';
-import type { Problem } from '../model/form';
+import type { Invalid } from '../model/form';
 import type { Connection } from '../model/live';
 import { trans } from '../translation';
 
-/** Why a reading is missing, in words. */
+/** Why a reading is missing. */
 export function formatReason(reason: string): string {
-  const words: Record<string, string> = {
-    not_supported: trans.__('This device or driver has no such reading.'),
-    no_permission: trans.__(
-      'The driver gives this reading to administrators only.'
-    ),
+  const texts: Record<string, string> = {
+    not_supported: trans.__('Not supported by this device or driver.'),
+    no_permission: trans.__('Requires administrator rights.'),
     device_lost: trans.__(
-      'The device was lost: it fell off the bus, or the driver was unloaded.'
+      'Device lost: it fell off the bus, or the driver was unloaded.'
     ),
-    not_answering: trans.__('The driver does not answer.'),
-    not_recorded: trans.__('The recording does not hold this reading.'),
-    not_yet: trans.__('Measured from the next reading on.'),
+    not_answering: trans.__('The driver does not respond.'),
+    not_recorded: trans.__('Not in this recording.'),
+    not_yet: trans.__('Available from the next reading.'),
     implausible: trans.__(
-      'The driver answered with a value that cannot be; it is not shown.'
+      'Not shown: the driver returned an impossible value.'
     ),
-    driver_error: trans.__(
-      'The driver answered with an error; the server’s log names it.'
-    )
+    driver_error: trans.__('The driver returned an error; see the server log.')
   };
-  return words[reason] ?? trans.__('There is no reading.');
+  return texts[reason] ?? trans.__('No reading.');
 }
 
-/** The problem of a device, in words; null if it works. */
-export function formatState(state: DeviceInfo['state']): string | null {
-  const words: Record<string, string> = {
+/** The problem of a device; null if it works. */
+export function formatDeviceState(state: DeviceInfo['state']): string | null {
+  const texts: Record<string, string> = {
     not_answering: trans.__(
-      'Not answering: a call of the driver hangs. See whether nvidia-smi answers.'
+      'Not responding: a driver call hangs. Check whether nvidia-smi responds.'
     ),
     device_lost: trans.__(
-      'Lost: the driver cannot reach it any more. A restart of the machine usually brings it back.'
+      'Device lost: the driver cannot reach it. Rebooting usually helps.'
     )
   };
-  return words[state] ?? null;
+  return texts[state] ?? null;
 }
 
-/** How the page gets its readings, in words; null if all is well. */
+/** How the page gets its readings; null if all is well. */
 export function formatConnection({
   connection,
   stale
@@ -47,38 +43,38 @@ export function formatConnection({
   connection: Connection;
   stale: boolean;
 }): string | null {
-  const words: Record<Connection, string | null> = {
+  const texts: Record<Connection, string | null> = {
     live: null,
     paused: trans.__('Paused while hidden'),
     connecting: trans.__('Connecting…'),
-    reconnecting: trans.__('Connection lost; trying again…'),
-    polling: trans.__('No live connection; asking the server now and then')
+    reconnecting: trans.__('Connection lost; reconnecting…'),
+    polling: trans.__('No live connection; polling the server')
   };
-  return words[stale ? 'reconnecting' : connection];
+  return texts[stale ? 'reconnecting' : connection];
 }
 
-/** What is wrong with the typed value, in words. */
-export function formatProblem(
-  problem: Problem,
+/** What is wrong with the typed value. */
+export function formatInvalid(
+  reason: Invalid,
   { minimum, maximum }: ParameterInfo
 ): string {
-  switch (problem) {
+  switch (reason) {
     case 'not_a_number':
-      return trans.__('Give a number.');
+      return trans.__('Enter a number.');
     case 'not_whole':
-      return trans.__('Give a whole number.');
+      return trans.__('Enter a whole number.');
     case 'out_of_range':
       return maximum === null
-        ? trans.__('Give a number of at least %1.', minimum)
+        ? trans.__('Enter %1 or more.', minimum)
         : minimum === null
-          ? trans.__('Give a number of at most %1.', maximum)
-          : trans.__('Give a number from %1 to %2.', minimum, maximum);
+          ? trans.__('Enter %1 or less.', maximum)
+          : trans.__('Enter a number from %1 to %2.', minimum, maximum);
   }
 }
 
 /** The heading of a family of metrics; for another package's family, its own name. */
 export function formatFamily(family: string): string {
-  const words: Record<string, string> = {
+  const texts: Record<string, string> = {
     activity: trans.__('Activity'),
     memory: trans.__('Memory'),
     power: trans.__('Power'),
@@ -89,5 +85,5 @@ export function formatFamily(family: string): string {
     health: trans.__('Health'),
     host: trans.__('Host')
   };
-  return words[family] ?? family;
+  return texts[family] ?? family;
 }

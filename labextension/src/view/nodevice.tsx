@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { NoDevices } from '../api/generated';
 import { trans } from '../translation';
 import { translate } from './translate';
+import { Note } from './elements';
 
 /** In parts: it wraps between them if the panel is narrow. */
 const REPLAY_COMMAND = [
@@ -22,9 +23,9 @@ export function NoDevice(props: { reason: NoDevices }): JSX.Element {
       </p>
       {reason.hint ? <p>{translate(reason, 'hint')}</p> : null}
       {reason.code === 'starting' ? null : (
-        <p className="jp-GpuPerf-note">
+        <Note>
           {trans.__(
-            'To see the panel at work without a GPU, start Jupyter on a recorded H100:'
+            'To try the panel without a GPU, replay an H100 recording:'
           )}
           <code>
             {REPLAY_COMMAND.map(part => (
@@ -34,7 +35,7 @@ export function NoDevice(props: { reason: NoDevices }): JSX.Element {
               </React.Fragment>
             ))}
           </code>
-        </p>
+        </Note>
       )}
     </div>
   );

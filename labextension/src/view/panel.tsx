@@ -12,7 +12,7 @@ import { EnvironmentSection } from './environment';
 import { FindingsSection } from './findings';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
-import { formatTrouble } from './refusal';
+import { formatError } from './errors';
 import { VisibilityWidget } from './visibilityWidget';
 import { TrainingSection } from './training';
 import { formatConnection } from './messages';
@@ -31,9 +31,9 @@ export class GpuPanel extends VisibilityWidget {
     const { context } = this;
     const { live, jobs, processes, training, recordings, doctor } = context;
     const parts = [
-      [live.changedCalmly, Head],
+      [live.changedThrottled, Head],
       [live.attention.changed, FindingsSection],
-      [live.changedCalmly, DevicesSection],
+      [live.changedThrottled, DevicesSection],
       [training.changed, TrainingSection],
       [processes.changed, ProcessesSection],
       [jobs.changed, BenchmarksSection],
@@ -61,12 +61,12 @@ export class GpuPanel extends VisibilityWidget {
     );
   }
 
-  protected onSeen(seen: boolean): void {
+  protected onVisibility(visible: boolean): void {
     const { live, jobs, processes, training, recordings, doctor } =
       this.context;
-    live.watch(this, seen);
+    live.watch(this, visible);
     for (const model of [jobs, processes, training, recordings, doctor]) {
-      model.watch(seen);
+      model.watch(visible);
     }
   }
 }
@@ -74,7 +74,7 @@ export class GpuPanel extends VisibilityWidget {
 /** The source of the readings, if it is worth mentioning, and what needs attention. */
 function Head(): JSX.Element {
   const { live, openDashboard } = usePanel();
-  const trouble = formatConnection(live);
+  const connection = formatConnection(live);
   return (
     <>
       <div
@@ -85,7 +85,7 @@ function Head(): JSX.Element {
       >
         <button
           className="jp-mod-styled jp-GpuPerf-toDashboard"
-          title={trans.__('Charts of all readings, up to a day back')}
+          title={trans.__('Charts of all readings, up to 24 hours back')}
           onClick={openDashboard}
         >
           {trans.__('Dashboard')}
@@ -95,11 +95,11 @@ function Head(): JSX.Element {
             {trans.__('Replaying a recording')}
           </span>
         ) : null}
-        {trouble ? <span className="jp-GpuPerf-trouble">{trouble}</span> : null}
-        {live.problem ? (
-          <span className="jp-GpuPerf-problem">
-            {formatTrouble(live.problem)}
-          </span>
+        {connection ? (
+          <span className="jp-GpuPerf-trouble">{connection}</span>
+        ) : null}
+        {live.error ? (
+          <span className="jp-GpuPerf-problem">{formatError(live.error)}</span>
         ) : null}
       </div>
       <Alerts />

@@ -5,7 +5,7 @@ import type {
   PrecisionMode,
   PrecisionProfile
 } from '../api/generated';
-import { formatBytes, formatInterval, formatSeconds, plain } from '../format';
+import { formatInterval, formatQuantity } from '../format';
 import { trans } from '../translation';
 import { Code } from './code';
 import { translate, translateAll } from './translate';
@@ -33,7 +33,7 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
           <tr>
             <th scope="col">{trans.__('Mode, peak memory')}</th>
             <th scope="col">{trans.__('Step')}</th>
-            <th scope="col">{trans.__('Speed-up')}</th>
+            <th scope="col">{trans.__('Speedup')}</th>
           </tr>
         </thead>
         {profile.modes.map(each => (
@@ -41,16 +41,16 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
         ))}
       </table>
       <Sentences
-        title={trans.__('What keeps it from gaining more')}
+        title={trans.__('Why not more')}
         sentences={translateAll(profile, 'why_not_more')}
       />
       <Sentences
-        title={trans.__('What to try next')}
+        title={trans.__('Next')}
         sentences={translateAll(profile, 'next_steps')}
       />
       {profile.code ? (
         <>
-          <h4>{trans.__('The cell for %1', profile.recommended ?? '')}</h4>
+          <h4>{trans.__('Code for %1', profile.recommended ?? '')}</h4>
           <Code code={profile.code} />
         </>
       ) : null}
@@ -64,7 +64,7 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const breakable = mode.mode.replace('+', '+\u200b'); // a narrow table may wrap there
   const name =
     mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
-  const notes = mode.error ? translate(mode, 'error') : notesOf(mode);
+  const notes = mode.error ? translate(mode, 'error') : formatNotes(mode);
   return (
     <tbody
       data-mode={mode.mode}
@@ -75,7 +75,7 @@ function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
           {name}
           {mode.peak_bytes === null ? null : (
             <span className="jp-GpuPerf-note">
-              {plain(formatBytes(mode.peak_bytes))}
+              {formatQuantity(mode.peak_bytes, 'bytes')}
             </span>
           )}
         </th>
@@ -118,18 +118,21 @@ function Measured(props: {
   );
 }
 
-function notesOf(mode: PrecisionMode): string {
+function formatNotes(mode: PrecisionMode): string {
   return [
     mode.verdict === 'reference'
-      ? trans.__('what the others are held against')
+      ? trans.__('reference')
       : `${SIGNS[mode.verdict ?? ''] ?? ''} ${translate(mode, 'numbers')}`,
     mode.compile_seconds === null
       ? ''
-      : trans.__('compiled in %1', plain(formatSeconds(mode.compile_seconds))),
+      : trans.__(
+          'compiled in %1',
+          formatQuantity(mode.compile_seconds, 'seconds')
+        ),
     mode.steps_skipped > 0
       ? trans._n(
-          'the scaler skipped %1 step',
-          'the scaler skipped %1 steps',
+          'GradScaler skipped %1 step',
+          'GradScaler skipped %1 steps',
           mode.steps_skipped
         )
       : ''

@@ -1,13 +1,14 @@
 import * as React from 'react';
 
 import type { KernelInfo } from '../api/generated';
-import { formatBytes, plain } from '../format';
+import { formatQuantity } from '../format';
 import type { IHolder } from '../model/processes';
 import { trans } from '../translation';
 import { usePanel } from './context';
-import { Problem } from './refusal';
+import { ErrorLine } from './errors';
 import { Section } from './section';
 import { formatReason } from './messages';
+import { Button, Note } from './elements';
 
 /** A kernel that holds memory is highlighted after this idle time. */
 const IDLE_SECONDS = 60;
@@ -19,14 +20,12 @@ export function ProcessesSection(): JSX.Element {
   const reasons = Object.values(processes.processes?.devices ?? {}).flatMap(
     each => (each.reason ? [each.reason] : [])
   );
-  const indices = new Map(
-    live.devices?.devices.map(each => [each.uuid, each.index])
-  );
+  const indices = new Map(live.deviceList.map(each => [each.uuid, each.index]));
   return (
     <Section
       id="processes"
       title={trans.__('Notebooks and processes')}
-      note={holders.length || undefined}
+      summary={holders.length || undefined}
     >
       {holders.map(holder => (
         <Holder
@@ -36,16 +35,12 @@ export function ProcessesSection(): JSX.Element {
         />
       ))}
       {[...new Set(reasons)].map(reason => (
-        <p className="jp-GpuPerf-note" key={reason}>
-          {formatReason(reason)}
-        </p>
+        <Note key={reason}>{formatReason(reason)}</Note>
       ))}
-      {processes.trouble ? (
-        <Problem of={processes.trouble} />
+      {processes.error ? (
+        <ErrorLine error={processes.error} />
       ) : holders.length === 0 && reasons.length === 0 ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__('Nobody uses a GPU of this machine now.')}
-        </p>
+        <Note>{trans.__('No process is using a GPU.')}</Note>
       ) : null}
     </Section>
   );
@@ -60,7 +55,7 @@ interface IHolderProps {
 function Holder({ holder, indices }: IHolderProps): JSX.Element {
   const { kernel } = holder;
   const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
-  const held = formatMemory(holder.memoryBytes);
+  const memory = formatMemory(holder.memoryBytes);
   const item = (
     { device }: { readonly device: string },
     pid: number,
@@ -87,13 +82,13 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
         <strong title={kernel?.notebook_path ?? undefined}>
           {nameOf(holder)}
         </strong>
-        <span className="jp-GpuPerf-number">{held}</span>
+        <span className="jp-GpuPerf-number">{memory}</span>
       </header>
       {idle ? (
         <p>
           {trans.__(
-            'Idle, holding %1 for %2',
-            held,
+            'Idle for %2, holding %1',
+            memory,
             formatAge(kernel?.idle_seconds ?? 0)
           )}
         </p>
@@ -103,7 +98,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
           item(process, process.pid ?? process.driver_pid, [
             typeof process.sm_utilization_percent === 'number'
               ? trans.__(
-                  '%1 % of the SMs',
+                  '%1 % of SMs',
                   process.sm_utilization_percent.toFixed(0)
                 )
               : null,
@@ -120,11 +115,11 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
             report.pid,
             [
               trans.__(
-                'says so itself: %1 in tensors',
+                'self-reported: %1 in tensors',
                 formatMemory(report.allocated_bytes)
               )
             ],
-            trans.__('Nothing here tells which of the other processes it is.')
+            trans.__('Cannot be matched with the driver’s list of processes.')
           )
         )}
       </ul>
@@ -137,10 +132,8 @@ function Actions(props: { kernel: KernelInfo; idle: boolean }): JSX.Element {
   const { kernel, idle } = props;
   const { actions } = usePanel();
   const path = kernel.notebook_path;
-  const button = (words: string, act: () => void) => (
-    <button className="jp-mod-styled" onClick={act}>
-      {words}
-    </button>
+  const button = (label: string, act: () => void) => (
+    <Button onClick={act}>{label}</Button>
   );
   return (
     <div className="jp-GpuPerf-actions">
@@ -148,7 +141,7 @@ function Actions(props: { kernel: KernelInfo; idle: boolean }): JSX.Element {
       {idle
         ? null
         : button(trans.__('Interrupt'), () => actions.interrupt(kernel))}
-      {button(idle ? trans.__('Free it') : trans.__('Restart'), () =>
+      {button(idle ? trans.__('Free memory') : trans.__('Restart'), () =>
         actions.restart(kernel)
       )}
       {button(trans.__('Shut down'), () => actions.shutDown(kernel))}
@@ -158,7 +151,7 @@ function Actions(props: { kernel: KernelInfo; idle: boolean }): JSX.Element {
 
 function nameOf({ kernel, processes }: IHolder) {
   if (kernel === null) {
-    return processes[0].command ?? trans.__('Another process');
+    return processes[0].command ?? trans.__('Unknown process');
   }
   return (
     kernel.notebook_path?.split('/').pop() ||
@@ -169,8 +162,8 @@ function nameOf({ kernel, processes }: IHolder) {
 
 function formatMemory(bytes: number | null): string {
   return bytes === null
-    ? trans.__('memory not known')
-    : plain(formatBytes(bytes));
+    ? trans.__('memory unknown')
+    : formatQuantity(bytes, 'bytes');
 }
 
 const STEPS = [

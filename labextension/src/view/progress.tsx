@@ -3,65 +3,62 @@ import * as React from 'react';
 import type { JobInfo, SuiteInfo } from '../api/generated';
 import { isActive } from '../model/jobs';
 import { trans } from '../translation';
-import { Failure } from './refusal';
+import { ErrorDetails } from './errors';
+import { Button } from './elements';
 
 interface IRunProps extends React.HTMLAttributes<HTMLElement> {
-  readonly of: JobInfo | SuiteInfo;
+  readonly run: JobInfo | SuiteInfo;
   readonly name: string;
   /** What distinguishes it: its settings, or the environments of a suite. */
-  readonly note: string;
+  readonly details: string;
   /** What it does now, or what it waits for. */
-  readonly words: string;
+  readonly status: string;
   readonly log?: string;
   onCancel(): void;
 }
 
 /** A job or a suite: its progress while it runs, then its results (`children`) or its error. */
 export function Run(props: IRunProps): JSX.Element {
-  const { of, name, note, words, log, onCancel, children, ...attributes } =
+  const { run, name, details, status, log, onCancel, children, ...attributes } =
     props;
   return (
     <article
       className="jp-GpuPerf-job"
-      data-job-state={of.state}
+      data-job-state={run.state}
       {...attributes}
     >
       <header>
         <strong>{name}</strong>
-        <span className="jp-GpuPerf-note">{note}</span>
-        <span className="jp-GpuPerf-state">{formatState(of.state)}</span>
+        <span className="jp-GpuPerf-note">{details}</span>
+        <span className="jp-GpuPerf-state">{formatJobState(run.state)}</span>
       </header>
-      {isActive(of) ? (
-        <Progress of={of} name={name} words={words} onCancel={onCancel} />
+      {isActive(run) ? (
+        <Progress run={run} name={name} status={status} onCancel={onCancel} />
       ) : null}
-      <Failure error={of.error ?? null} log={log} />
+      <ErrorDetails error={run.error ?? null} log={log} />
       {children}
     </article>
   );
 }
 
-type IProgressProps = Pick<IRunProps, 'of' | 'name' | 'words' | 'onCancel'>;
+type IProgressProps = Pick<IRunProps, 'run' | 'name' | 'status' | 'onCancel'>;
 
 /** The progress, the remaining time if it can be estimated, and the cancel button. */
 function Progress(props: IProgressProps): JSX.Element {
-  const { of, name, words, onCancel } = props;
-  const left = of.remaining_seconds ?? null;
+  const { run, name, status, onCancel } = props;
+  const left = run.remaining_seconds ?? null;
   return (
     <div className="jp-GpuPerf-progress">
       <progress
         max={1}
-        value={of.state === 'queued' ? undefined : of.progress_ratio}
+        value={run.state === 'queued' ? undefined : run.progress_ratio}
         aria-label={trans.__('Progress of %1', name)}
       />
-      <button
-        className="jp-mod-styled"
-        aria-label={trans.__('Cancel %1', name)}
-        onClick={onCancel}
-      >
+      <Button aria-label={trans.__('Cancel %1', name)} onClick={onCancel}>
         {trans.__('Cancel')}
-      </button>
+      </Button>
       <div className="jp-GpuPerf-note">
-        <span aria-live="polite">{words}</span>
+        <span aria-live="polite">{status}</span>
         {/* Not in the live region: a screen reader would read the countdown without end. */}
         <span className="jp-GpuPerf-left">
           {left === null ? '' : trans.__('up to %1 left', formatSpan(left))}
@@ -82,13 +79,13 @@ export function formatSpan(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function formatState(state: JobInfo['state']): string {
-  const words: Record<JobInfo['state'], string> = {
-    queued: trans.__('waiting'),
+function formatJobState(state: JobInfo['state']): string {
+  const labels: Record<JobInfo['state'], string> = {
+    queued: trans.__('queued'),
     running: trans.__('running'),
     done: trans.__('done'),
     failed: trans.__('failed'),
     cancelled: trans.__('cancelled')
   };
-  return words[state];
+  return labels[state];
 }

@@ -1,12 +1,13 @@
 import * as React from 'react';
 
 import type { RecordingInfo } from '../api/generated';
-import { formatBytes, plain } from '../format';
+import { formatQuantity } from '../format';
 import { trans } from '../translation';
 import { usePanel } from './context';
 import { formatAge } from './processes';
-import { Problem } from './refusal';
+import { ErrorLine } from './errors';
 import { Section } from './section';
+import { Button, Note } from './elements';
 
 /** More than these would take too much space; the folder contains all of them. */
 const MOST_SHOWN = 8;
@@ -21,25 +22,22 @@ export function RecordingsSection(): JSX.Element {
     <Section
       id="recordings"
       title={trans.__('Recordings')}
-      note={running ? trans.__('● recording') : all.length || undefined}
+      summary={running ? trans.__('● recording') : all.length || undefined}
       initiallyOpen={false}
     >
-      <button
-        className="jp-mod-styled"
+      <Button
         data-action={running ? 'stop' : 'record'}
         onClick={() =>
           void (running ? recordings.stop(running.id) : recordings.start())
         }
       >
         {running ? trans.__('Stop') : trans.__('Record')}
-      </button>
-      <Problem of={recordings.trouble} role="alert" />
+      </Button>
+      <ErrorLine error={recordings.error} role="alert" />
       {shown.length === 0 ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__(
-            'A file with all readings, ten times a second, that replays in any install.'
-          )}
-        </p>
+        <Note>
+          {trans.__('Saves all readings at 10 Hz, for replay on any machine.')}
+        </Note>
       ) : null}
       <ul className="jp-GpuPerf-recordings">
         {shown.map(each => (
@@ -47,14 +45,7 @@ export function RecordingsSection(): JSX.Element {
         ))}
       </ul>
       {remaining > 0 ? (
-        <p className="jp-GpuPerf-note">
-          {trans._n(
-            'and %1 older one',
-            'and %1 older ones',
-            remaining,
-            remaining
-          )}
-        </p>
+        <Note>{trans.__('and %1 older', remaining)}</Note>
       ) : null}
     </Section>
   );
@@ -65,8 +56,8 @@ function Recording(props: { recording: RecordingInfo }): JSX.Element {
   const { recordings, rest, confirm } = usePanel();
   const discard = async () => {
     const isSure = await confirm(
-      trans.__('Delete the recording?'),
-      trans.__('The file %1 is deleted.', recording.path),
+      trans.__('Delete recording?'),
+      trans.__('This deletes the file %1.', recording.path),
       trans.__('Delete')
     );
     if (isSure) {
@@ -80,7 +71,7 @@ function Recording(props: { recording: RecordingInfo }): JSX.Element {
       <strong title={recording.path}>{name}</strong>
       <span className="jp-GpuPerf-note">
         {formatAge(recording.duration_seconds)} ·{' '}
-        {plain(formatBytes(recording.size_bytes))}
+        {formatQuantity(recording.size_bytes, 'bytes')}
       </span>
       {recording.state === 'recording' ? null : (
         <span className="jp-GpuPerf-actions">
@@ -88,20 +79,19 @@ function Recording(props: { recording: RecordingInfo }): JSX.Element {
             className="jp-mod-styled"
             href={rest.recordingUrl(recording.id)}
             download
-            aria-label={trans.__('Download the recording %1', name)}
+            aria-label={trans.__('Download recording %1', name)}
           >
             {trans.__('Download')}
           </a>
-          <button
-            className="jp-mod-styled"
+          <Button
             onClick={() => void discard()}
-            aria-label={trans.__('Delete the recording %1', name)}
+            aria-label={trans.__('Delete recording %1', name)}
           >
             {trans.__('Delete')}
-          </button>
+          </Button>
         </span>
       )}
-      <Problem of={recording.error} />
+      <ErrorLine error={recording.error} />
     </li>
   );
 }

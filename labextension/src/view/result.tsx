@@ -17,6 +17,7 @@ import {
   BaselineComparison,
   useBaselineComparison
 } from './baselineComparison';
+import { Button } from './elements';
 
 interface IResultProps {
   readonly result: BenchmarkResult;
@@ -29,16 +30,16 @@ interface IResultProps {
 /** A measurement: each figure with its samples, limits and history. */
 export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
   const [open, setOpen] = React.useState(isNewest);
-  const standing = useBaselineComparison(id, open);
+  const history = useBaselineComparison(id, open);
   const roofs = roofsOf(result);
   return (
     <>
       {result.precision ? (
         <Precision profile={result.precision} />
       ) : (
-        <Figures result={result} best={standing.comparison?.best ?? {}} />
+        <Figures result={result} best={history.comparison?.best ?? {}} />
       )}
-      <Warnings of={result} />
+      <Warnings result={result} />
       <Exports result={result} />
       {id === null ? null : (
         <More
@@ -46,7 +47,7 @@ export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
           open={open}
           onChange={setOpen}
         >
-          <BaselineComparison {...standing} />
+          <BaselineComparison {...history} />
         </More>
       )}
       {roofs.length > 0 ? (
@@ -61,10 +62,12 @@ export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
   );
 }
 
-export function Warnings({ of }: { of: BenchmarkResult }): JSX.Element {
+export function Warnings(props: {
+  result: Pick<BenchmarkResult, 'warnings' | 'warnings_message'>;
+}): JSX.Element {
   return (
     <>
-      {translateAll(of, 'warnings').map(warning => (
+      {translateAll(props.result, 'warnings').map(warning => (
         <p className="jp-GpuPerf-warning" key={warning}>
           {warning}
         </p>
@@ -154,7 +157,7 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
         translated,
         (share, limit) => trans.__('%1 of %2', share, limit),
         [
-          trans.__('figure'),
+          trans.__('metric'),
           trans.__('value'),
           trans.__('95 % interval'),
           'n',
@@ -168,27 +171,21 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
     download(`gpuperf-${result.benchmark}.${ending}`, type, content);
   return (
     <div className="jp-GpuPerf-actions">
-      <button
-        className="jp-mod-styled"
-        onClick={copy}
-        onBlur={() => setCopied(false)}
-      >
+      <Button onClick={copy} onBlur={() => setCopied(false)}>
         {trans.__('Copy as Markdown')}
-      </button>
-      <button
-        className="jp-mod-styled"
-        title={trans.__('Everything, as a file')}
+      </Button>
+      <Button
+        title={trans.__('Download the result')}
         onClick={save('json', 'application/json', JSON.stringify(result))}
       >
         {trans.__('JSON')}
-      </button>
-      <button
-        className="jp-mod-styled"
-        title={trans.__('The samples, as a file')}
+      </Button>
+      <Button
+        title={trans.__('Download the samples')}
         onClick={save('csv', 'text/csv', csvOf(result))}
       >
         {trans.__('CSV')}
-      </button>
+      </Button>
       {/* After all buttons: none may move away from under the pointer. */}
       <span className="jp-GpuPerf-note" role="status">
         {copied ? trans.__('Copied') : ''}

@@ -1,10 +1,12 @@
 import * as React from 'react';
 
-import { formatReading, labelOf, plain, significant } from '../format';
+import { formatQuantity, labelOf, significant } from '../format';
 import { percent } from '../model/export';
 import type { IRoof } from '../model/limits';
 import { trans, translated } from '../translation';
 import { ChartTable } from './chartTable';
+import { Drawing } from './drawing';
+import { Note } from './elements';
 
 const HEIGHT = 60;
 
@@ -22,20 +24,12 @@ export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
     (100 * Math.log(value / left)) / Math.log(right / left);
   const y = (value: number) =>
     HEIGHT * (1 - Math.log(value / bottom) / Math.log(top / bottom));
-  const rate = (value: number) =>
-    plain(formatReading(value, 'flops_per_second'));
+  const rate = (value: number) => formatQuantity(value, 'flops_per_second');
   const bound = (each: IRoof) =>
-    each.boundByMemory
-      ? trans.__('bound by memory traffic')
-      : trans.__('bound by the computing units');
+    each.boundByMemory ? trans.__('memory-bound') : trans.__('compute-bound');
   return (
     <div className="jp-GpuPerf-roofline">
-      <svg
-        viewBox={`0 0 100 ${HEIGHT}`}
-        preserveAspectRatio="none"
-        height={HEIGHT}
-        aria-hidden="true"
-      >
+      <Drawing size={[100, HEIGHT]} height={HEIGHT}>
         {roofs.map(({ name, intensity, achieved, peak, bandwidth }) => (
           <React.Fragment key={name}>
             <path
@@ -47,25 +41,25 @@ export function Roofline(props: { roofs: readonly IRoof[] }): JSX.Element {
             />
           </React.Fragment>
         ))}
-      </svg>
+      </Drawing>
       {roofs.map(each => (
-        <p className="jp-GpuPerf-note" key={each.name}>
+        <Note key={each.name}>
           {trans.__(
-            '%1: %2 FLOP a byte, %3; %4 of what that allows.',
+            '%1: %2 FLOP/byte, %3, %4 of the limit',
             labelOf(each.name, translated),
             significant(each.intensity),
             bound(each),
             percent(each.achieved / each.attainable)
           )}
-        </p>
+        </Note>
       ))}
       <ChartTable
         caption={trans.__('Roofline')}
         head={[
-          trans.__('figure'),
-          trans.__('FLOP a byte'),
-          trans.__('reached'),
-          trans.__('allowed')
+          trans.__('metric'),
+          trans.__('FLOP/byte'),
+          trans.__('achieved'),
+          trans.__('limit')
         ]}
         rows={roofs.map(each => [
           each.name,

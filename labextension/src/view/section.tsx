@@ -7,7 +7,7 @@ interface ISectionProps {
   readonly id: string;
   readonly title: string;
   /** A short text beside the title, visible also while it is folded. */
-  readonly note?: string | number;
+  readonly summary?: string | number;
   /** The state before the user folds it. */
   readonly initiallyOpen?: boolean;
   readonly children: React.ReactNode;
@@ -15,13 +15,13 @@ interface ISectionProps {
 
 /** A part of the panel that can be folded, and remembers its state. */
 export function Section(props: ISectionProps): JSX.Element {
-  const { id, title, note, initiallyOpen = true, children } = props;
-  const [open, setOpen] = useRemembered(`section-${id}`, initiallyOpen);
+  const { id, title, summary, initiallyOpen = true, children } = props;
+  const [open, setOpen] = usePersistent(`section-${id}`, initiallyOpen);
   return (
     <details className="jp-GpuPerf-section" data-section={id} open={open}>
       <Fold open={open} onChange={setOpen}>
         <h3>{title}</h3>
-        {note ? <span className="jp-GpuPerf-note">{note}</span> : null}
+        {summary ? <span className="jp-GpuPerf-note">{summary}</span> : null}
       </Fold>
       <div className="jp-GpuPerf-sectionBody">{children}</div>
     </details>
@@ -74,7 +74,7 @@ const ON = 'on';
 const OFF = 'off';
 
 /** A switch whose state outlives the page. */
-export function useRemembered(
+export function usePersistent(
   name: string,
   initial: boolean
 ): [boolean, (value: boolean) => void] {
@@ -83,9 +83,9 @@ export function useRemembered(
   const [value, setValue] = React.useState(initial);
   React.useEffect(() => {
     let stale = false;
-    void state?.fetch(key).then(kept => {
-      if (!stale && (kept === ON || kept === OFF)) {
-        setValue(kept === ON);
+    void state?.fetch(key).then(stored => {
+      if (!stale && (stored === ON || stored === OFF)) {
+        setValue(stored === ON);
       }
     });
     return () => {

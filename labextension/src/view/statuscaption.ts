@@ -7,23 +7,23 @@ import {
 } from '../model/statusbar';
 import { trans } from '../translation';
 import { formatAlerts, formatFindings, isUrgent } from './alertdot';
-import { placeOf } from './alerts';
+import { devicePrefix } from './alerts';
 import { formatFigure } from './figure';
 import { translate } from './translate';
-import { formatConnection, formatState } from './messages';
+import { formatConnection, formatDeviceState } from './messages';
 
 /** The status bar's tooltip: what is wrong, each device in a line, and what a click does. */
 export function captionOf(
   live: LiveModel,
   settings: IStatusBarSettings
 ): string {
-  const devices = live.devices?.devices ?? [];
-  const trouble = live.stale ? formatConnection(live) : null;
+  const devices = live.deviceList;
+  const connection = live.stale ? formatConnection(live) : null;
   const blocks = [
-    trouble ? [trouble] : [],
+    connection ? [connection] : [],
     alertLines(live),
     devices.map(device => deviceLine(device, live)),
-    wrongSettings(live, settings),
+    invalidSettings(live, settings),
     [trans.__('Click to open the GPU panel')]
   ];
   return blocks
@@ -36,7 +36,7 @@ function alertLines(live: LiveModel): string[] {
   const alerts = live.alerts.filter(isUrgent);
   const findings = live.attention.findings.filter(isUrgent);
   const lines = (all: readonly (Alert | Finding)[]) =>
-    all.map(each => placeOf(each, live) + translate(each, 'summary'));
+    all.map(each => devicePrefix(each, live) + translate(each, 'summary'));
   const heads = [formatAlerts(alerts.length), formatFindings(findings.length)];
   return [heads[0], ...lines(alerts), heads[1], ...lines(findings)].filter(
     line => line !== null
@@ -55,31 +55,29 @@ function deviceLine(device: DeviceInfo, live: LiveModel): string {
   return trans.__(
     '%1: %2',
     `${trans.__('GPU %1', device.index)} ${device.name}`,
-    formatState(device.state) ?? figures.join(' · ')
+    formatDeviceState(device.state) ?? figures.join(' · ')
   );
 }
 
 /** Unknown names in the settings: they are left out, and reported. */
-function wrongSettings(
+function invalidSettings(
   live: LiveModel,
   settings: IStatusBarSettings
 ): string[] {
-  const devices = live.devices?.devices ?? [];
+  const devices = live.deviceList;
   const known = live.catalog.metrics.length > 0;
   const unknown = settings.metrics.filter(name => known && !live.metric(name));
   const lines: string[] = [];
   if (unknown.length > 0) {
     lines.push(
-      trans.__('In the settings, but no known metric: %1', unknown.join(', '))
+      trans.__('Unknown metrics in the settings: %1', unknown.join(', '))
     );
   }
   if (
     devices.length > 0 &&
     deviceOf(devices, live.latest, settings.device) === undefined
   ) {
-    lines.push(
-      trans.__('In the settings, but no GPU here: %1', settings.device)
-    );
+    lines.push(trans.__('Unknown GPU in the settings: %1', settings.device));
   }
   return lines;
 }

@@ -36,8 +36,8 @@ export class StatusItem extends VisibilityWidget {
     );
   }
 
-  protected onSeen(seen: boolean): void {
-    this.live.watch(this, seen);
-    this.drawOn(this.live.changedCalmly, seen);
+  protected onVisibility(visible: boolean): void {
+    this.live.watch(this, visible);
+    this.drawOn(this.live.changedThrottled, visible);
   }
 }

@@ -11,6 +11,7 @@ import {
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
 import { trans } from '../translation';
+import { formatSeverity } from './alerts';
 import { Figure, Readings, formatWidest } from './figure';
 
 const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
@@ -23,12 +24,12 @@ interface IStatusLineProps {
 /** `H100 · 63 % · 12.3 of 80 GiB · 48 °C · 542 W`. */
 export function StatusLine(props: IStatusLineProps): JSX.Element {
   const { live, settings } = props;
-  const before = React.useRef<string>();
-  const devices = live.devices?.devices ?? [];
+  const previous = React.useRef<string>();
+  const devices = live.deviceList;
   const device =
-    deviceOf(devices, live.latest, settings.device, before.current) ??
+    deviceOf(devices, live.latest, settings.device, previous.current) ??
     devices[0];
-  before.current = device?.uuid;
+  previous.current = device?.uuid;
   if (device === undefined) {
     return <span>{live.devices?.reason ? trans.__('No GPU') : '…'}</span>;
   }
@@ -79,11 +80,11 @@ function StatusFigure(props: IStatusFigureProps): JSX.Element {
   const share = metric.unit === 'bytes'; // power's limit would make it too long
   // The units identify the default figures; with other metrics, two values of `40 %` would be
   // ambiguous.
-  const usual = STATUS_BAR_DEFAULTS.metrics.includes(metric.name);
+  const isDefault = STATUS_BAR_DEFAULTS.metrics.includes(metric.name);
   return (
     <span data-metric={metric.name} data-level={level ?? undefined}>
-      {usual ? null : <span>{trans.__(metric.label)} </span>}
-      {level ? <Sign level={level} /> : null}
+      {isDefault ? null : <span>{trans.__(metric.label)} </span>}
+      {level ? <LevelSign level={level} /> : null}
       <span
         className="jp-GpuPerf-place"
         data-widest={formatWidest(metric, readings, share) || undefined}
@@ -99,15 +100,13 @@ function StatusFigure(props: IStatusFigureProps): JSX.Element {
   );
 }
 
-function Sign(props: { level: Level }): JSX.Element {
+function LevelSign(props: { level: Level }): JSX.Element {
   const { level } = props;
   return (
     <span
       className="jp-GpuPerf-levelSign"
       role="img"
-      aria-label={
-        level === 'critical' ? trans.__('Critical') : trans.__('Warning')
-      }
+      aria-label={formatSeverity(level)}
     >
       {SIGNS[level]}
     </span>

@@ -1,9 +1,10 @@
 import * as React from 'react';
 
 import type { LoaderSteps } from '../api/generated';
-import { formatSeconds, plain } from '../format';
+import { formatQuantity } from '../format';
 import { trans } from '../translation';
 import { Bars } from './distribution';
+import { Drawing } from './drawing';
 
 /** The minimum height, so that bars with few steps stay visible. */
 const LEAST_HEIGHT = 0.06;
@@ -20,33 +21,32 @@ export function StepTimes({ steps }: IStepTimesProps): JSX.Element {
   // Bins have equal width on a logarithmic scale; empty ones keep their space, too.
   const place = (seconds: number) => Math.round(4 * Math.log2(seconds / first));
   const width = Math.max(1, place(last));
-  const spread = trans.__('%1 to %2', inWords(first), inWords(last));
+  const spread = trans.__(
+    '%1 to %2',
+    formatDuration(first),
+    formatDuration(last)
+  );
   return (
     <div className="jp-GpuPerf-steptimes">
       <span>
         {trans.__('step')}{' '}
         <span className="jp-GpuPerf-number" data-figure="step_seconds">
-          {inWords(steps.step_seconds)}
+          {formatDuration(steps.step_seconds)}
         </span>
       </span>
-      <svg
-        viewBox={`0 0 ${width} 1`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={trans.__('Step times: %1', spread)}
-      >
+      <Drawing size={[width, 1]} label={trans.__('Step times: %1', spread)}>
         <Bars
           all={steps.bins.map(bin => [
             place(bin.low_seconds),
             Math.max(LEAST_HEIGHT, bin.count / most)
           ])}
         />
-      </svg>
+      </Drawing>
       <span className="jp-GpuPerf-note">{spread}</span>
     </div>
   );
 }
 
-function inWords(seconds: number): string {
-  return plain(formatSeconds(seconds));
+function formatDuration(seconds: number): string {
+  return formatQuantity(seconds, 'seconds');
 }

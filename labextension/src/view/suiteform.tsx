@@ -8,7 +8,8 @@ import type {
 import { problemOf } from '../model/form';
 import { trans } from '../translation';
 import { Choice, Field, useTarget } from './form';
-import { Fold, More, useRemembered } from './section';
+import { Fold, More, usePersistent } from './section';
+import { Button, Note } from './elements';
 
 const NUMBER: Omit<ParameterInfo, 'name' | 'help'> = {
   type: 'number',
@@ -25,10 +26,10 @@ interface ISuiteFormProps {
 
 /** Many benchmarks at once: in one kernel, or in two in alternation, for comparison. */
 export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
-  const [open, setOpen] = useRemembered('suite', false);
+  const [open, setOpen] = usePersistent('suite', false);
   const target = useTarget('suite_kernel');
   const [other, setOther] = React.useState('');
-  const [left, setLeft] = React.useState<readonly string[]>([]);
+  const [excluded, setExcluded] = React.useState<readonly string[]>([]);
   const [typed, setTyped] = React.useState<Record<string, string>>({
     rounds: '5',
     minutes: '30'
@@ -40,23 +41,21 @@ export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
       label: trans.__('Rounds'),
       type: 'integer',
       maximum: 50,
-      help: trans.__(
-        'How often each benchmark runs, each time in a fresh process.'
-      )
+      help: trans.__('Runs per benchmark, each in a new process.')
     },
     {
       ...NUMBER,
       name: 'minutes',
-      label: trans.__('Time (min)'),
-      help: trans.__('No round is begun that would take longer.')
+      label: trans.__('Time limit (min)'),
+      help: trans.__('A round that would exceed it does not start.')
     }
   ];
   const problems = fields.map(each => problemOf(each, typed[each.name]));
-  const chosen = benchmarks.filter(each => !left.includes(each.name));
+  const chosen = benchmarks.filter(each => !excluded.includes(each.name));
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
     onRun({
-      benchmarks: left.length > 0 ? chosen.map(each => each.name) : [],
+      benchmarks: excluded.length > 0 ? chosen.map(each => each.name) : [],
       kernel_names: [target.kernel, other].filter(Boolean),
       device: target.device,
       rounds: Number(typed.rounds),
@@ -66,21 +65,21 @@ export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
   return (
     <details className="jp-GpuPerf-more" data-form="suite" open={open}>
       <Fold open={open} onChange={setOpen}>
-        {trans.__('Suite, in one kernel or two')}
+        {trans.__('Suite in one or two kernels')}
       </Fold>
       <form className="jp-GpuPerf-form" onSubmit={submit} noValidate>
-        <p className="jp-GpuPerf-note">
+        <Note>
           {trans.__(
-            'Runs what fits this machine. Two kernels run by turns (A B B A …), so that what drifts counts for both.'
+            'Runs what fits this machine. Two kernels alternate (A B B A …), so that drift affects both alike.'
           )}
-        </p>
+        </Note>
         {target.kernelChoice}
         <Choice
           name="suite_other"
-          label={trans.__('Against')}
-          help={trans.__('Another environment to hold it against.')}
+          label={trans.__('Compare with')}
+          help={trans.__('Second environment, for comparison.')}
           value={other}
-          options={[['', trans.__('no other')], ...target.kernels]}
+          options={[['', trans.__('none')], ...target.kernels]}
           onChange={setOther}
         />
         {target.deviceChoice}
@@ -108,27 +107,28 @@ export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
               <input
                 type="checkbox"
                 name={`suite_${name}`}
-                checked={!left.includes(name)}
+                checked={!excluded.includes(name)}
                 onChange={event =>
-                  setLeft(
+                  setExcluded(
                     event.target.checked
-                      ? left.filter(each => each !== name)
-                      : [...left, name]
+                      ? excluded.filter(each => each !== name)
+                      : [...excluded, name]
                   )
                 }
               />
               {trans.__(label)}
             </label>
           ))}
-          <button
-            className="jp-mod-styled"
+          <Button
             type="button"
             onClick={() =>
-              setLeft(left.length > 0 ? [] : benchmarks.map(each => each.name))
+              setExcluded(
+                excluded.length > 0 ? [] : benchmarks.map(each => each.name)
+              )
             }
           >
-            {left.length > 0 ? trans.__('All') : trans.__('None')}
-          </button>
+            {excluded.length > 0 ? trans.__('All') : trans.__('None')}
+          </Button>
         </More>
         <button
           className="jp-mod-styled jp-mod-accept"
@@ -137,7 +137,7 @@ export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
             chosen.length === 0 || problems.some(problem => problem !== null)
           }
         >
-          {trans.__('Run the suite')}
+          {trans.__('Run suite')}
         </button>
       </form>
     </details>

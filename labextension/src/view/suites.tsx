@@ -1,22 +1,23 @@
 import * as React from 'react';
 
 import type { SuiteInfo, SuiteReport } from '../api/generated';
-import { attempt } from '../api/rest';
 import { trans } from '../translation';
 import {
   formatBoth,
   formatChange,
-  formatFigure,
+  formatFigureName,
   formatRatio,
   formatSettings
 } from './changed';
 import { usePanel } from './context';
 import { Run } from './progress';
-import { formatTrouble } from './refusal';
+import { formatError } from './errors';
+import { useRequest } from './request';
 import { Figures, Warnings } from './result';
-import { translate, translateAll } from './translate';
+import { translate } from './translate';
 import { More } from './section';
 import { EnvironmentChanges } from './baselineComparison';
+import { Note } from './elements';
 
 interface ISuiteProps {
   readonly suite: SuiteInfo;
@@ -29,23 +30,25 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
   const [open, setOpen] = React.useState(isNewest);
   const measured = suite.sides.every(side => side.result_ids.length > 0);
   const titles = suite.sides.map(side => side.title);
-  const left = suite.sides.flatMap(side =>
+  const skipped = suite.sides.flatMap(side =>
     side.failures.map(each => ({ ...each, title: side.title }))
   );
   const rounds = trans.__('%1 of %2 rounds', suite.rounds_done, suite.rounds);
   return (
     <Run
       data-suite={suite.id}
-      of={suite}
+      run={suite}
       name={trans.__('Suite')}
-      note={`${titles.join(' ⇄ ')} · ${rounds}`}
-      words={translate(suite, 'progress_message')}
+      details={`${titles.join(' ⇄ ')} · ${rounds}`}
+      status={translate(suite, 'progress_message')}
       onCancel={() => void jobs.cancelSuite(suite.id)}
     >
       {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__('The time was up: another round would not have fitted.')}
-        </p>
+        <Note>
+          {trans.__(
+            'Stopped early: another round would exceed the time limit.'
+          )}
+        </Note>
       ) : null}
       {measured ? (
         <More
@@ -55,15 +58,15 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
           open={open}
           onChange={setOpen}
         >
-          <Found suite={suite} />
+          <SuiteResults suite={suite} />
         </More>
       ) : null}
-      {left.length > 0 ? (
-        <More title={trans._n('%1 left out', '%1 left out', left.length)}>
-          {left.map(({ title, benchmark, error }) => (
-            <p key={`${title} ${benchmark}`} data-left-out={benchmark}>
+      {skipped.length > 0 ? (
+        <More title={trans.__('%1 skipped', skipped.length)}>
+          {skipped.map(({ title, benchmark, error }) => (
+            <p key={`${title} ${benchmark}`} data-skipped={benchmark}>
               {titles.length > 1 ? `${title} · ${benchmark}` : benchmark}:{' '}
-              {formatTrouble(error)}
+              {formatError(error)}
             </p>
           ))}
         </More>
@@ -73,25 +76,17 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
 }
 
 /** The suite's results, requested again when there are more. */
-function Found({ suite }: { suite: SuiteInfo }): JSX.Element | null {
+function SuiteResults({ suite }: { suite: SuiteInfo }): JSX.Element | null {
   const { rest } = usePanel();
-  const [report, setReport] = React.useState<SuiteReport | null>(null);
   const results = suite.sides.reduce(
     (sum, side) => sum + side.result_ids.length,
     0
   );
-  React.useEffect(() => {
-    let stale = false;
-    void attempt(async () => {
-      const found = await rest.suiteReport(suite.id);
-      if (!stale) {
-        setReport(found);
-      }
-    }); // the next result triggers another request
-    return () => {
-      stale = true;
-    };
-  }, [rest, suite.id, suite.state, results]);
+  // After an error, the next result triggers another request.
+  const { answer: report } = useRequest(
+    () => rest.suiteReport(suite.id),
+    [rest, suite.id, suite.state, results]
+  );
   if (report === null) {
     return null;
   }
@@ -102,7 +97,7 @@ function Found({ suite }: { suite: SuiteInfo }): JSX.Element | null {
         <details key={result.benchmark} data-benchmark={result.benchmark}>
           <summary>{result.benchmark}</summary>
           <Figures result={result} best={{}} />
-          <Warnings of={result} />
+          <Warnings result={result} />
         </details>
       ))}
       <div className="jp-GpuPerf-actions">
@@ -111,7 +106,7 @@ function Found({ suite }: { suite: SuiteInfo }): JSX.Element | null {
           href={rest.suitePageUrl(suite.id)}
           download
         >
-          {trans.__('Save as a page (HTML)')}
+          {trans.__('Save as HTML')}
         </a>
       </div>
     </>
@@ -129,7 +124,7 @@ function Comparison(props: {
     <>
       <p data-summary>
         {trans.__(
-          '%1 better, %2 worse, %3 without a difference, %4 can’t be said.',
+          '%1 better, %2 worse, %3 no difference, %4 inconclusive',
           count('better'),
           count('worse'),
           count('same'),
@@ -137,11 +132,11 @@ function Comparison(props: {
         )}
       </p>
       {comparison.rounds < 2 ? (
-        <p className="jp-GpuPerf-note">
+        <Note>
           {trans.__(
-            'One round: how much runs differ without any cause is not known. Take more rounds.'
+            'One round cannot show run-to-run variation. Use more rounds.'
           )}
-        </p>
+        </Note>
       ) : null}
       <ul className="jp-GpuPerf-changes">
         {figures.map(each => (
@@ -149,19 +144,14 @@ function Comparison(props: {
             key={`${each.benchmark} ${each.figure} ${JSON.stringify(each.parameters)}`}
             data-change={each.figure}
             data-verdict={each.verdict}
-            title={[
-              formatSettings(each.parameters),
-              ...translateAll(each, 'warnings')
-            ]
-              .filter(words => words !== '')
-              .join('\n')}
+            title={formatSettings(each.parameters)}
           >
-            {formatFigure(each)}: <strong>{formatChange(each)}</strong>
+            {formatFigureName(each)}: <strong>{formatChange(each)}</strong>
             <span className="jp-GpuPerf-note">
               {formatBoth(each)}
               {each.ratio.value > 0 ? ` · ${formatRatio(each)}` : ''}
-              {each.warnings.length > 0 ? ' ⚠' : ''}
             </span>
+            <Warnings result={each} />
           </li>
         ))}
       </ul>

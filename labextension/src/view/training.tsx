@@ -1,20 +1,21 @@
 import * as React from 'react';
 
 import type { LoaderSteps, NotebookTraining } from '../api/generated';
-import { formatSeconds, grouped, plain } from '../format';
+import { formatQuantity, grouped } from '../format';
 import { splitOf } from '../model/training';
 import { trans } from '../translation';
 import { Band } from './band';
 import { usePanel } from './context';
-import { placeOf } from './place';
+import { rankLocation } from './rankLocation';
 import { formatAge } from './processes';
-import { Problem } from './refusal';
+import { ErrorLine } from './errors';
 import { Section } from './section';
 import { StepTimes } from './steptimes';
+import { Button, Note } from './elements';
 
 /** A loop counts as stopped after this time without a step, or after so many of its steps. */
-const STANDS_SECONDS = 15;
-const STANDS_STEPS = 3;
+const STALLED_SECONDS = 15;
+const STALLED_STEPS = 3;
 
 /** The command to type; the same in every language. */
 const LOAD = '%load_ext jupyter_gpuperf';
@@ -22,23 +23,23 @@ const WATCH = '%gpuwatch on';
 
 /** Per watched notebook: how fast it trains, and what its steps wait for. */
 export function TrainingSection(): JSX.Element {
-  const { notebooks, trouble } = usePanel().training;
+  const { notebooks, error } = usePanel().training;
   return (
     <Section
       id="training"
       title={trans.__('Training')}
-      note={notebooks.length > 1 ? notebooks.length : undefined}
+      summary={notebooks.length > 1 ? notebooks.length : undefined}
     >
       {notebooks.length === 0 ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__('No training loop is watched. In a notebook:')}{' '}
+        <Note>
+          {trans.__('To monitor training, run in a notebook:')}{' '}
           <code>{LOAD}</code>, <code>{WATCH}</code>
-        </p>
+        </Note>
       ) : null}
       {notebooks.map(notebook => (
         <Notebook key={notebook.key} notebook={notebook} />
       ))}
-      <Problem of={trouble} />
+      <ErrorLine error={error} />
     </Section>
   );
 }
@@ -50,31 +51,34 @@ interface INotebookProps {
 function Notebook({ notebook }: INotebookProps): JSX.Element {
   const [main] = notebook.loaders;
   const now = usePanel().training.now?.time_seconds ?? 0;
-  const stands = main === undefined ? null : standsFor(main, now);
+  const stalledSeconds = main === undefined ? null : stalledFor(main, now);
   return (
     <article
       className="jp-GpuPerf-training"
       data-notebook={notebook.key}
-      data-stands={stands !== null}
+      data-stalled={stalledSeconds !== null}
     >
       <header>
         <Name notebook={notebook} />
         {main === undefined ? null : <Rate steps={main} />}
       </header>
-      {stands === null ? null : (
-        <p>{trans.__('No step for %1', formatAge(stands))}</p>
+      {stalledSeconds === null ? null : (
+        <p>{trans.__('No step for %1', formatAge(stalledSeconds))}</p>
       )}
       {main === undefined ? (
-        <p className="jp-GpuPerf-note">
+        <Note>
           {notebook.connected
-            ? trans.__('Watched; no loop has run yet.')
-            : trans.__('Not watched any more.')}
-        </p>
+            ? trans.__('Monitored; no loop has run yet.')
+            : trans.__('No longer monitored.')}
+        </Note>
       ) : (
         <Loops notebook={notebook} now={now} />
       )}
       {/* A rank has no cell below which its profile could appear. */}
-      {notebook.connected && main && stands === null && !isRank(main) ? (
+      {notebook.connected &&
+      main &&
+      stalledSeconds === null &&
+      !isRank(main) ? (
         <Explain notebook={notebook} />
       ) : null}
     </article>
@@ -97,15 +101,14 @@ function isRank(steps: LoaderSteps): boolean {
 function Explain({ notebook }: INotebookProps): JSX.Element {
   const { training } = usePanel();
   return (
-    <button
-      className="jp-mod-styled"
+    <Button
       title={trans.__(
-        'Profiles 5 of the next steps, which are slower meanwhile; the result appears below the running cell.'
+        'Profiles 5 steps, which slows them. The result appears below the running cell.'
       )}
       onClick={() => void training.explain(notebook.key)}
     >
       {trans.__('Explain')}
-    </button>
+    </Button>
   );
 }
 
@@ -115,7 +118,7 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
   const { training, live } = usePanel();
   const [main, ...others] = notebook.loaders;
   const label = formatSplit(main)
-    .map(part => part.words)
+    .map(part => part.label)
     .join(', ');
   return (
     <>
@@ -123,12 +126,12 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
       <Split steps={main} />
       <Epoch steps={main} />
       <StepTimes steps={main} />
-      <Loader steps={main} place={placeOf(main, live)} />
+      <Loader steps={main} location={rankLocation(main, live)} />
       {others.map(each => (
         <OtherLoop
           key={`${each.pid} ${each.loader_id}`}
           steps={each}
-          place={placeOf(each, live)}
+          location={rankLocation(each, live)}
         />
       ))}
     </>
@@ -145,9 +148,12 @@ function Rate({ steps }: IStepsProps): JSX.Element {
   );
 }
 
-function standsFor(steps: LoaderSteps, now: number): number | null {
+function stalledFor(steps: LoaderSteps, now: number): number | null {
   const age = now - steps.last_seconds;
-  const patience = Math.max(STANDS_SECONDS, STANDS_STEPS * steps.step_seconds);
+  const patience = Math.max(
+    STALLED_SECONDS,
+    STALLED_STEPS * steps.step_seconds
+  );
   return age > patience ? age : null;
 }
 
@@ -157,39 +163,36 @@ interface IStepsProps {
 
 interface IPart {
   readonly part: 'busy' | 'data' | 'rest';
-  readonly words: string;
+  readonly label: string;
 }
 
 function formatSplit(steps: LoaderSteps): IPart[] {
-  const { busy, data, host, of } = splitOf(steps);
+  const { busy, data, host, source } = splitOf(steps);
   const percent = (share: number) => (100 * share).toFixed(0);
-  if (of === 'host') {
+  if (source === 'host') {
     return [
-      { part: 'data', words: trans.__('waits for data %1 %', percent(data)) },
-      { part: 'rest', words: trans.__('all else %1 %', percent(1 - data)) }
+      { part: 'data', label: trans.__('waiting for data %1 %', percent(data)) },
+      { part: 'rest', label: trans.__('other %1 %', percent(1 - data)) }
     ];
   }
   const waiting = {
     part: 'data' as const,
-    words: trans.__('GPU waits for data %1 %', percent(data))
+    label: trans.__('GPU waiting for data %1 %', percent(data))
   };
   return busy === null || host === null
     ? [
         waiting,
         {
           part: 'rest',
-          words: trans.__(
-            'busy, or waiting for the host %1 %',
-            percent(1 - data)
-          )
+          label: trans.__('busy or waiting for host %1 %', percent(1 - data))
         }
       ]
     : [
-        { part: 'busy', words: trans.__('GPU busy %1 %', percent(busy)) },
+        { part: 'busy', label: trans.__('GPU busy %1 %', percent(busy)) },
         waiting,
         {
           part: 'rest',
-          words: trans.__('GPU waits for the host %1 %', percent(host))
+          label: trans.__('GPU waiting for host %1 %', percent(host))
         }
       ];
 }
@@ -199,22 +202,16 @@ function Split({ steps }: IStepsProps): JSX.Element {
   return (
     <>
       <ul className="jp-GpuPerf-split">
-        {formatSplit(steps).map(({ part, words }) => (
+        {formatSplit(steps).map(({ part, label }) => (
           <li key={part} data-part={part}>
-            {words}
+            {label}
           </li>
         ))}
       </ul>
       {steps.idle_for_data_ratio === null ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__(
-            'By the host alone: the notebook has not used CUDA, so the GPU’s own waiting is not known.'
-          )}
-        </p>
+        <Note>{trans.__('CPU timing only (CUDA not used)')}</Note>
       ) : steps.busy_ratio === null ? (
-        <p className="jp-GpuPerf-note">
-          {trans.__('How busy this GPU is can’t be read here.')}
-        </p>
+        <Note>{trans.__('GPU utilization not available')}</Note>
       ) : null}
     </>
   );
@@ -243,41 +240,41 @@ function Epoch({ steps }: IStepsProps): JSX.Element | null {
   );
 }
 
-interface IPlacedProps extends IStepsProps {
-  readonly place: string | null;
+interface ILocatedProps extends IStepsProps {
+  readonly location: string | null;
 }
 
-function Loader({ steps, place }: IPlacedProps): JSX.Element {
+function Loader({ steps, location }: ILocatedProps): JSX.Element {
   const facts = [
-    place,
+    location,
     steps.batch_size === null ? null : trans.__('batch %1', steps.batch_size),
     trans._n('%1 worker', '%1 workers', steps.num_workers),
     steps.num_workers > 0 && steps.prefetch_factor !== null
       ? trans.__('prefetch %1', steps.prefetch_factor)
       : null,
     steps.worker_threads !== null && steps.worker_threads > 1
-      ? trans.__('%1 threads at work in each', steps.worker_threads)
+      ? trans.__('%1 active threads per worker', steps.worker_threads)
       : null,
     steps.pin_memory ? trans.__('pinned') : null,
     steps.persistent_workers ? trans.__('persistent') : null
   ];
   return (
-    <p className="jp-GpuPerf-note" data-loader={steps.loader}>
+    <Note data-loader={steps.loader}>
       <code>{steps.loader}</code> · {facts.filter(Boolean).join(' · ')}
-    </p>
+    </Note>
   );
 }
 
 /** An evaluation, another rank, or anything else that draws batches: one line. */
-function OtherLoop({ steps, place }: IPlacedProps): JSX.Element {
+function OtherLoop({ steps, location }: ILocatedProps): JSX.Element {
   // For a rank it matters what it waits for: other ranks may wait for it.
-  const waits = place === null ? [] : formatSplit(steps);
+  const waits = location === null ? [] : formatSplit(steps);
   return (
-    <p className="jp-GpuPerf-note" data-rank={steps.rank ?? undefined}>
-      <code>{steps.loader}</code> · {place === null ? '' : `${place} · `}
-      {steps.is_training ? '' : `${trans.__('without gradients')} · `}
-      {trans.__('step %1', plain(formatSeconds(steps.step_seconds)))}
-      {waits.map(({ words }) => ` · ${words}`)}
-    </p>
+    <Note data-rank={steps.rank ?? undefined}>
+      <code>{steps.loader}</code> · {location === null ? '' : `${location} · `}
+      {steps.is_training ? '' : `${trans.__('no gradients')} · `}
+      {trans.__('step %1', formatQuantity(steps.step_seconds, 'seconds'))}
+      {waits.map(({ label }) => ` · ${label}`)}
+    </Note>
   );
 }

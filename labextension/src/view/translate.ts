@@ -6,24 +6,25 @@ type Described<K extends string, T, M> = { readonly [P in K]?: T | null } & {
 };
 
 /**
- * A text of the server in the reader's language: `of[name]`, which `of[name + '_message']` describes
+ * A text of the server in the reader's language: `object[name]`, which `object[name + '_message']` describes
  * if it has figures. What the catalogue lacks stays English.
  */
 export function translate<K extends string>(
-  of: Described<K, string, MessageInfo>,
+  object: Described<K, string, MessageInfo>,
   name: K
 ): string {
-  const described = of[`${name}_message`] as MessageInfo | null | undefined;
-  return described ? filled(described) : lookedUp((of[name] as string) ?? '');
+  const described = object[`${name}_message`] as MessageInfo | null | undefined;
+  return described ? filled(described) : lookUp((object[name] as string) ?? '');
 }
 
 /** Each text of a list; see `translate`. */
 export function translateAll<K extends string>(
-  of: Described<K, readonly string[], readonly (MessageInfo | null)[]>,
+  object: Described<K, readonly string[], readonly (MessageInfo | null)[]>,
   name: K
 ): string[] {
-  const texts = (of[name] ?? []) as readonly string[];
-  const described = of[`${name}_message`] as (MessageInfo | null)[] | undefined;
+  const texts = (object[name] ?? []) as readonly string[];
+  const described = object[`${name}_message`] as
+    (MessageInfo | null)[] | undefined;
   return texts.map((text, i) =>
     translate({ text, text_message: described?.[i] }, 'text')
   );
@@ -33,7 +34,7 @@ function filled({ template, plural, parameters }: MessageInfo): string {
   const values = parameters as Record<string, unknown>;
   const text = plural
     ? trans._n(template, plural, Number(values.count))
-    : lookedUp(template);
+    : lookUp(template);
   return text.replace(/\{\{|\}\}|\{(\w+)\}/g, (field: string, name?: string) =>
     name === undefined ? field[0] : formatValue(values[name] ?? field)
   );
@@ -49,6 +50,6 @@ function formatValue(value: unknown): string {
 }
 
 /** A `%1` in a text without parameters, such as a path, would be mistaken for a placeholder. */
-function lookedUp(text: string): string {
+function lookUp(text: string): string {
   return text === '' || /%\d/.test(text) ? text : trans.__(text);
 }

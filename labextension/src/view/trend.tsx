@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { ResultSummary } from '../api/generated';
 import { formatInterval } from '../format';
 import { trans } from '../translation';
+import { Drawing } from './drawing';
 
 const HEIGHT = 36;
 
@@ -16,7 +17,7 @@ interface ITrendProps {
   readonly against: number | null;
 }
 
-/** A figure over several results, each with its interval; the list beside it contains the same in words. */
+/** A figure over several results, each with its interval; the list beside it contains the same as text. */
 export function Trend(props: ITrendProps): JSX.Element | null {
   const { figure, current, against } = props;
   const history = [...props.history]
@@ -33,13 +34,7 @@ export function Trend(props: ITrendProps): JSX.Element | null {
   const y = (value: number) => 3 + (HEIGHT - 6) * (1 - (value - low) / span);
   const reference = history.find(each => each.id === against);
   return (
-    <svg
-      className="jp-GpuPerf-trend"
-      viewBox={`0 0 100 ${HEIGHT}`}
-      preserveAspectRatio="none"
-      height={HEIGHT}
-      aria-hidden="true"
-    >
+    <Drawing className="jp-GpuPerf-trend" size={[100, HEIGHT]} height={HEIGHT}>
       {reference ? (
         <path
           className="jp-mod-reference"
@@ -55,7 +50,7 @@ export function Trend(props: ITrendProps): JSX.Element | null {
           />
         </React.Fragment>
       ))}
-    </svg>
+    </Drawing>
   );
 }
 
@@ -70,7 +65,7 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
   const shown = history.filter(each => figure in each.figures);
   return (
     <div className="jp-GpuPerf-history">
-      <table aria-label={trans.__('Results like it, newest first')}>
+      <table aria-label={trans.__('Similar results, latest first')}>
         <tbody>
           {shown.map(each => {
             const value = formatInterval(figure, each.figures[figure]);
@@ -86,25 +81,19 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
                   {value.text} {value.unit}
                 </td>
                 <td>
-                  <button
-                    className="jp-GpuPerf-icon"
-                    aria-pressed={each.baseline}
-                    title={trans.__('Hold later results against this one')}
-                    aria-label={trans.__('Baseline: %1', when)}
+                  <IconButton
+                    icon={each.baseline ? '★' : '☆'}
+                    label={trans.__('Use %1 as baseline', when)}
+                    pressed={each.baseline}
                     onClick={() => props.onBaseline(each.id)}
-                  >
-                    {each.baseline ? '★' : '☆'}
-                  </button>
-                  <button
-                    className="jp-GpuPerf-icon"
-                    aria-pressed={each.id === against}
+                  />
+                  <IconButton
+                    icon="⇄"
+                    label={trans.__('Compare with %1', when)}
+                    pressed={each.id === against}
                     disabled={each.id === current}
-                    title={trans.__('Hold this result against that one')}
-                    aria-label={trans.__('Compare with %1', when)}
                     onClick={() => props.onCompare(each.id)}
-                  >
-                    ⇄
-                  </button>
+                  />
                 </td>
               </tr>
             );
@@ -112,6 +101,30 @@ export function HistoryList(props: IHistoryProps): JSX.Element {
         </tbody>
       </table>
     </div>
+  );
+}
+
+interface IIconButtonProps {
+  readonly icon: string;
+  readonly label: string;
+  readonly pressed: boolean;
+  readonly disabled?: boolean;
+  onClick(): void;
+}
+
+function IconButton(props: IIconButtonProps): JSX.Element {
+  const { icon, label, pressed, disabled, onClick } = props;
+  return (
+    <button
+      className="jp-GpuPerf-icon"
+      aria-pressed={pressed}
+      disabled={disabled}
+      title={label}
+      aria-label={label}
+      onClick={onClick}
+    >
+      {icon}
+    </button>
   );
 }
 

@@ -1,4 +1,4 @@
-"""A real JupyterHub, and a real browser."""
+"""Fixtures: a real JupyterHub and a real browser."""
 
 from real_browser import (  # noqa: F401  (fixtures and a hook)
     browser,

@@ -1,4 +1,4 @@
-"""Two users of a real JupyterHub."""
+"""Tests with several users of a real JupyterHub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.ui
 
 PANEL = "#jp-gpuperf-panel"
 IDLE_SECONDS = 6
-"""Longer than a page that looks lets pass between two requests."""
+"""Longer than the time between two requests of a visible page."""
 
 
 def status_of(hub, asker: str, owner: str, path: str, **kwargs) -> int:
@@ -93,7 +93,7 @@ def start_notebook(hub, user: str) -> tuple[str, int]:
 
 
 def notebooks_in(processes: dict) -> dict[int, str | None]:
-    """Return who holds a device: the driver's pid → the notebook's path."""
+    """Return the notebook's path (or ``None``) for each process on a device, by the driver's pid."""
     return {
         each["driver_pid"]: each["kernel"] and each["kernel"]["notebook_path"]
         for device in processes["devices"].values()
@@ -150,7 +150,7 @@ def test_a_token_for_prometheus_reads_metrics_of_that_user_alone(hub):
 
 @pytest.fixture
 def open_lab(hub, open_page):
-    """Log in as a user would, and open that user's JupyterLab with the panel."""
+    """Log in through the hub's form, and open the user's JupyterLab with the panel."""
 
     def open_lab(user: str) -> Page:
         page = open_page(f"{hub.url}hub/login?next=%2Fjupyter%2Fuser%2F{user}%2Flab")
@@ -174,7 +174,7 @@ def test_the_panel_shows_values_below_the_hubs_base_url(open_lab):
 
 @contextmanager
 def culling(hub) -> Iterator[None]:
-    """Run the culler that hubs run, for one user's server."""
+    """Run JupyterHub's idle culler."""
     process = subprocess.Popen(
         [
             sys.executable,
@@ -204,12 +204,12 @@ def test_an_idle_server_is_culled_although_a_hidden_tab_has_the_panel_open(hub, 
     page.on("websocket", lambda socket: asked.append(socket.url))
     with culling(hub):
         wait_until(lambda: hub.server("carol") is None, "the culling of carol's server")
-    page.wait_for_timeout(0)  # hear of what the page did meanwhile
+    page.wait_for_timeout(0)  # let the page's events arrive
     assert [url for url in asked if "/gpuperf/" in url] == []
 
 
 def hide(page: Page) -> None:
-    """Make the page believe that its tab is in the background."""
+    """Make the page behave as in a background tab."""
     page.evaluate(
         """() => {
             Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});

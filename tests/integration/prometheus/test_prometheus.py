@@ -1,4 +1,4 @@
-"""A real Prometheus with the job, the dashboard and the alerts that the docs show."""
+"""Test the scrape job, the dashboard and the alerts of the docs with a real Prometheus."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 DOCS = Path(__file__).parents[3] / "docs" / "monitoring"
 PATIENCE_SECONDS = 30
 RATE = "gpuperf_host_disk_read_bytes_per_second"
-"""A metric that is not there before the second tick."""
+"""A metric that does not exist before the second tick."""
 
 
 def program(name: str) -> str:
-    """Return the program that scripts/test-integration put beside Python, or one on the PATH."""
+    """Return a program's path: installed next to Python by scripts/test-integration, or else on the PATH."""
     named = os.environ.get("GPUPERF_PROMETHEUS")
     folders = [str(Path(named).parent)] if named else []
     search = os.pathsep.join([*folders, str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -46,20 +46,20 @@ def promtool(*arguments: str, text: str | None = None) -> str:
         timeout=60,
         check=False,
     )
-    # 3: nothing is wrong, but a linter would say something
+    # 3: valid, with linter messages
     assert found.returncode in (0, 3), found.stdout
     return found.stdout
 
 
 @pytest.fixture
 def jp_base_url() -> str:
-    """As on a hub. Prometheus takes a path as it reads, and could not ask for one with %40 in it."""
+    """Return a base URL as on a hub. It has no %40, because Prometheus can't request such a path."""
     return "/user/alice/"
 
 
 @pytest.fixture
 def configuration(tmp_path, jp_http_port, jp_base_url, jp_serverapp) -> Path:
-    """The shipped configuration, told where this server is."""
+    """The shipped configuration with this server's address."""
     text = (DOCS / "prometheus.yml").read_text()
     for shipped, here in {
         "localhost:8888": f"127.0.0.1:{jp_http_port}",
@@ -99,7 +99,7 @@ def prometheus_url(configuration, tmp_path) -> Iterator[str]:
 
 @pytest.fixture
 def ask(prometheus_url) -> Callable[..., Awaitable[list]]:
-    """Ask Prometheus' API; a refusal is an error with its own words."""
+    """Query Prometheus' API; an error response raises an error with its text."""
 
     async def ask(path: str, **parameters: str) -> list:
         url = f"{prometheus_url}{path}?{urlencode(parameters)}"
@@ -116,12 +116,12 @@ def ask(prometheus_url) -> Callable[..., Awaitable[list]]:
 
 @pytest.fixture
 def scraped(ask, prometheus_url, jp_fetch):
-    """Wait until Prometheus has each metric twice, so that there are rates; return their names."""
+    """Wait until Prometheus has scraped each metric twice, so that rates exist; return the metrics' names."""
 
     async def wait_for(condition: Callable[[], Awaitable[bool]]) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            with contextlib.suppress(AssertionError, OSError):  # it starts
+            with contextlib.suppress(AssertionError, OSError):  # still starting
                 if await condition():
                     return
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The notebook that the README prints runs from top to bottom: every line measures what it says."""
+"""The notebook lines in the README run from top to bottom without an error."""
 
 from __future__ import annotations
 

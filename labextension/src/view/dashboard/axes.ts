@@ -16,10 +16,10 @@ const pictures = new Map<string, HTMLCanvasElement>();
 
 interface ITicks {
   readonly at: readonly number[];
-  readonly words: readonly string[];
+  readonly labels: readonly string[];
 }
 
-const NONE: ITicks = { at: [], words: [] };
+const NONE: ITicks = { at: [], labels: [] };
 
 /**
  * Draws the grid and the labels of both axes, ten times a second. uPlot would stroke the grid as a
@@ -37,13 +37,13 @@ export class Axes {
   /** Options of an axis whose values are formatted by this function. */
   options(
     which: 'x' | 'y',
-    wordsOf: (splits: number[]) => string[]
+    format: (splits: number[]) => string[]
   ): Pick<uPlot.Axis, 'values' | 'grid' | 'ticks'> {
     return {
       grid: { show: false },
       ticks: { show: false },
       values: (_plot, at) => {
-        this[which] = { at, words: wordsOf(at) };
+        this[which] = { at, labels: format(at) };
         return at.map(() => null);
       }
     };
@@ -62,12 +62,12 @@ export class Axes {
     rows.forEach(y => ctx.fillRect(bbox.left, y, right - bbox.left, line));
     const colour = this.colour();
     columns.forEach((x, i) => {
-      const picture = pictureOf(this.x.words[i], colour, ratio);
+      const picture = pictureOf(this.x.labels[i], colour, ratio);
       const middle = bottom + BELOW * ratio;
       put(ctx, picture, x - picture.width / 2, middle);
     });
     rows.forEach((y, i) => {
-      const picture = pictureOf(this.y.words[i], colour, ratio);
+      const picture = pictureOf(this.y.labels[i], colour, ratio);
       put(ctx, picture, bbox.left - GAP * ratio - picture.width, y);
     });
     ctx.restore();
@@ -89,24 +89,24 @@ function put(
 }
 
 function pictureOf(
-  words: string,
+  label: string,
   colour: string,
   ratio: number
 ): HTMLCanvasElement {
-  const key = `${ratio} ${colour} ${words}`;
+  const key = `${ratio} ${colour} ${label}`;
   let picture = pictures.get(key);
   if (picture === undefined) {
     if (pictures.size >= MOST_PICTURES) {
       pictures.clear();
     }
-    picture = painted(words, colour, ratio);
+    picture = painted(label, colour, ratio);
     pictures.set(key, picture);
   }
   return picture;
 }
 
 function painted(
-  words: string,
+  label: string,
   colour: string,
   ratio: number
 ): HTMLCanvasElement {
@@ -114,11 +114,11 @@ function painted(
   const ctx = picture.getContext('2d')!;
   const font = `${FONT_SIZE * ratio}px sans-serif`;
   ctx.font = font;
-  picture.width = Math.max(1, Math.ceil(ctx.measureText(words).width));
+  picture.width = Math.max(1, Math.ceil(ctx.measureText(label).width));
   picture.height = LINE_HEIGHT * ratio;
   ctx.font = font; // resizing resets it
   ctx.fillStyle = colour;
   ctx.textBaseline = 'middle';
-  ctx.fillText(words, 0, picture.height / 2);
+  ctx.fillText(label, 0, picture.height / 2);
   return picture;
 }

@@ -4,7 +4,7 @@ import type uPlot from 'uplot';
  * A curve's path in whole pixels, without the points on a level line. The result is identical to
  * the pixel, and without GPU rendering each point costs time.
  */
-export const levelled: uPlot.Series.PathBuilder = (
+export const simplifiedPaths: uPlot.Series.PathBuilder = (
   plot,
   seriesIdx,
   first,

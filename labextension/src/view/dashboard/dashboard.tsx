@@ -6,7 +6,7 @@ import type { DashboardModel } from '../../model/dashboard';
 import { HOST } from '../../model/timeline';
 import { trans } from '../../translation';
 import { NoDevice } from '../nodevice';
-import { formatTrouble } from '../refusal';
+import { formatError } from '../errors';
 import { VisibilityWidget } from '../visibilityWidget';
 import { formatConnection } from '../messages';
 import type { ICurve } from './plot';
@@ -29,38 +29,38 @@ export class Dashboard extends VisibilityWidget {
     return (
       <div className="jp-GpuPerf-content" tabIndex={-1}>
         <Toolbar model={model} />
-        <Trouble model={model} />
+        <ErrorMessage model={model} />
         <Charts model={model} />
       </div>
     );
   }
 
-  protected onSeen(seen: boolean): void {
-    this.drawOn(this.context.model.changed, seen);
-    this.context.model.watch(seen);
+  protected onVisibility(visible: boolean): void {
+    this.drawOn(this.context.model.changed, visible);
+    this.context.model.watch(visible);
   }
 }
 
-function Trouble({ model }: IDashboardProps): JSX.Element | null {
-  const { live, trouble } = model;
-  const words = trouble ? formatTrouble(trouble) : formatConnection(live);
-  return words ? (
+function ErrorMessage({ model }: IDashboardProps): JSX.Element | null {
+  const { live, error } = model;
+  const text = error ? formatError(error) : formatConnection(live);
+  return text ? (
     <p className="jp-GpuPerf-problem" role="status">
-      {words}
+      {text}
     </p>
   ) : null;
 }
 
 function Charts({ model }: IDashboardProps): JSX.Element {
-  const { devices: known } = model.live;
-  const devices = known?.devices ?? [];
+  const devices = model.live.deviceList;
+  const reason = model.live.devices?.reason;
   const ofDevices = model.metrics.filter(metric => metric.scope === 'device');
   const ofHost = model.metrics.filter(metric => metric.scope === 'host');
   const overlaid = model.layout === 'overlay';
   const groups = overlaid ? [devices] : devices.map(each => [each]);
   return (
     <>
-      {known?.reason ? <NoDevice reason={known.reason} /> : null}
+      {reason ? <NoDevice reason={reason} /> : null}
       <div className="jp-GpuPerf-groups" data-layout={model.layout}>
         {groups
           .filter(group => group.length > 0)
@@ -74,7 +74,7 @@ function Charts({ model }: IDashboardProps): JSX.Element {
                 label: overlaid
                   ? trans.__('GPU %1', device.index)
                   : nameOf(device),
-                place: devices.indexOf(device)
+                index: devices.indexOf(device)
               }))}
               model={model}
             />
@@ -83,7 +83,7 @@ function Charts({ model }: IDashboardProps): JSX.Element {
       <Group
         title={ofHost.length > 0 ? trans.__('Host') : ''}
         metrics={ofHost}
-        curves={[{ key: HOST, label: trans.__('Host'), place: 0 }]}
+        curves={[{ key: HOST, label: trans.__('Host'), index: 0 }]}
         model={model}
       />
     </>
@@ -116,9 +116,5 @@ function Group(
 }
 
 function nameOf(device: DeviceInfo): string {
-  return trans.__(
-    '%1 · %2',
-    trans.__('GPU %1', device.index),
-    shortName(device.name)
-  );
+  return `${trans.__('GPU %1', device.index)} · ${shortName(device.name)}`;
 }

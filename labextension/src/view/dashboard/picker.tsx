@@ -11,8 +11,8 @@ export function MetricPicker({
   model: DashboardModel;
 }): JSX.Element {
   const shown = new Set(model.metrics.map(metric => metric.name));
-  const { offered } = model;
-  const families = [...new Set(offered.map(metric => metric.family))];
+  const { available } = model;
+  const families = [...new Set(available.map(metric => metric.family))];
   return (
     <details className="jp-GpuPerf-picker">
       <summary>{trans.__('Metrics (%1)', shown.size)}</summary>
@@ -20,7 +20,7 @@ export function MetricPicker({
         {families.map(family => (
           <fieldset key={family}>
             <legend>{formatFamily(family)}</legend>
-            {offered
+            {available
               .filter(metric => metric.family === family)
               .map(metric => {
                 const reason = model.reasonOf(metric.name);

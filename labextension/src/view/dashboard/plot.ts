@@ -1,11 +1,11 @@
 import uPlot from 'uplot';
 
 import type { MetricInfo } from '../../api/generated';
-import { formatReading, plain } from '../../format';
+import { formatQuantity } from '../../format';
 import type { DashboardModel } from '../../model/dashboard';
 import { HIGH_CONTRAST } from '../theme';
 import { Axes } from './axes';
-import { levelled } from './curve';
+import { simplifiedPaths } from './curve';
 import { cellsOf, drawMarks } from './marks';
 
 /** A curve: its device, and its name in the legend. */
@@ -14,7 +14,7 @@ export interface ICurve {
   readonly key: string;
   readonly label: string;
   /** Its index among the devices, which sets its style in every chart. */
-  readonly place: number;
+  readonly index: number;
 }
 
 /** Distinguishable with colour vision deficiencies, on light and dark backgrounds. */
@@ -58,7 +58,7 @@ export class Plot {
   private readonly banded: boolean;
   private ink = '';
   private grid = '';
-  private toldAt = -Infinity;
+  private legendAt = -Infinity;
 
   constructor(private readonly options: IPlotOptions) {
     const { host, model, curves } = options;
@@ -75,8 +75,8 @@ export class Plot {
     // Without a pointer over the chart, the legend shows the latest values, at a readable rate.
     const hovered = (plot.cursor.left ?? -1) >= 0;
     const now = performance.now();
-    if (!hovered && now - this.toldAt >= LEGEND_MS) {
-      this.toldAt = now;
+    if (!hovered && now - this.legendAt >= LEGEND_MS) {
+      this.legendAt = now;
       plot.setLegend({ idx: Math.max(0, plot.data[0].length - 1) });
     }
   }
@@ -108,9 +108,9 @@ export class Plot {
   private data(): uPlot.AlignedData {
     const { model, metric, curves } = this.options;
     const tracks = curves.map(({ key }): uPlot.AlignedData => {
-      const steps = model.timeline.of(key);
-      const { min, mean, max } = steps.of(metric.name);
-      return [steps.times, ...(this.banded ? [mean, max, min] : [mean])];
+      const track = model.timeline.track(key);
+      const { min, mean, max } = track.metric(metric.name);
+      return [track.times, ...(this.banded ? [mean, max, min] : [mean])];
     });
     const [[times]] = tracks;
     // All devices are read in one tick, but a device that came or went later has other times.
@@ -125,7 +125,7 @@ export class Plot {
       () => this.ink,
       () => this.grid
     );
-    const words = (value: number | null) => inWords(value, metric.unit);
+    const format = (value: number | null) => formatValue(value, metric.unit);
     return {
       width: Math.max(160, host.clientWidth),
       height: HEIGHT,
@@ -176,33 +176,33 @@ export class Plot {
           space: 74
         },
         {
-          ...axes.options('y', splits => splits.map(words)),
+          ...axes.options('y', splits => splits.map(format)),
           size: AXIS_WIDTH,
           space: 28,
           ...(metric.unit === 'bytes' ? { incrs: BINARY_STEPS } : {})
         }
       ],
-      series: [{}, ...this.series(words)],
+      series: [{}, ...this.series(format)],
       bands: this.banded
         ? this.options.curves.map((curve, i) => ({
             series: [3 * i + 2, 3 * i + 3] as [number, number],
-            fill: `${colourOf(curve.place)}30`
+            fill: `${colourOf(curve.index)}30`
           }))
         : []
     };
   }
 
-  private series(words: (value: number | null) => string): uPlot.Series[] {
+  private series(format: (value: number | null) => string): uPlot.Series[] {
     return this.options.curves.flatMap(curve => {
       const line: uPlot.Series = {
         label: curve.label,
-        stroke: colourOf(curve.place),
-        dash: DASHES[curve.place % DASHES.length],
+        stroke: colourOf(curve.index),
+        dash: DASHES[curve.index % DASHES.length],
         width: 1, // without GPU rendering, a thin line costs half as much as a thicker one
         points: { show: false },
         // A band is filled between the paths of its edges, which must be uPlot's own.
-        ...(this.banded ? {} : { paths: levelled }),
-        value: (_plot, value) => words(value)
+        ...(this.banded ? {} : { paths: simplifiedPaths }),
+        value: (_plot, value) => format(value)
       };
       // The edges of the band are not curves, and have no line in the legend.
       const edge: uPlot.Series = {
@@ -239,10 +239,10 @@ function clockOf(splits: readonly number[]): (time: number) => string {
   return time => format.format(1000 * time);
 }
 
-export function colourOf(place: number): string {
-  return COLOURS[place % COLOURS.length];
+export function colourOf(index: number): string {
+  return COLOURS[index % COLOURS.length];
 }
 
-export function inWords(value: number | null, unit: string): string {
-  return typeof value === 'number' ? plain(formatReading(value, unit)) : '–';
+export function formatValue(value: number | null, unit: string): string {
+  return typeof value === 'number' ? formatQuantity(value, unit) : '–';
 }

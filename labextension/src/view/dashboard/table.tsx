@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import { summaryOf } from '../../model/timeline';
 import { trans } from '../../translation';
-import { inWords, ITimeChartProps } from './plot';
+import { formatValue, ITimeChartProps } from './plot';
 
 function clock(seconds: number): string {
   return new Date(1000 * seconds).toLocaleTimeString(undefined, {
@@ -34,16 +34,16 @@ export function Table({ model, metric, curves }: ITimeChartProps): JSX.Element {
       <thead>
         <tr>
           <td />
-          <th scope="col">{trans.__('Newest')}</th>
-          <th scope="col">{trans.__('Least')}</th>
+          <th scope="col">{trans.__('Last')}</th>
+          <th scope="col">{trans.__('Min')}</th>
           <th scope="col">{trans.__('Mean')}</th>
-          <th scope="col">{trans.__('Most')}</th>
+          <th scope="col">{trans.__('Max')}</th>
         </tr>
       </thead>
       <tbody>
         {curves.map(({ key, label }) => {
           const summary = summaryOf(
-            model.timeline.of(key),
+            model.timeline.track(key),
             metric.name,
             from,
             to
@@ -53,7 +53,7 @@ export function Table({ model, metric, curves }: ITimeChartProps): JSX.Element {
             <tr key={key}>
               <th scope="row">{label}</th>
               {[now, min, mean, max].map((value, i) => (
-                <td key={i}>{inWords(value, metric.unit)}</td>
+                <td key={i}>{formatValue(value, metric.unit)}</td>
               ))}
             </tr>
           );

@@ -6,6 +6,7 @@ import { topOf } from '../figure';
 import { onColours } from '../theme';
 import { ITimeChartProps, Plot } from './plot';
 import { Table } from './table';
+import { Button } from '../elements';
 
 /** How far an arrow key moves, and how much plus and minus zoom. */
 const PAN_SHARE = 0.25;
@@ -14,7 +15,7 @@ const ZOOM_FACTOR = 2;
 /** A chart with its heading, and its table on demand. */
 export function TimeChart(props: ITimeChartProps): JSX.Element {
   const { model, metric, curves } = props;
-  const [tabled, setTabled] = React.useState(false);
+  const [showsTable, setShowsTable] = React.useState(false);
   const label = trans.__(metric.label);
   return (
     <section
@@ -24,17 +25,18 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
     >
       <header title={trans.__(metric.help)}>
         <h3>{label}</h3>
-        <button
-          className="jp-mod-styled"
-          aria-pressed={tabled}
+        <Button
+          aria-pressed={showsTable}
           aria-label={trans.__('%1 as a table', label)}
-          onClick={() => setTabled(!tabled)}
+          onClick={() => setShowsTable(!showsTable)}
         >
           {trans.__('Table')}
-        </button>
+        </Button>
       </header>
       <Curves {...props} label={label} />
-      {tabled ? <Table model={model} metric={metric} curves={curves} /> : null}
+      {showsTable ? (
+        <Table model={model} metric={metric} curves={curves} />
+      ) : null}
     </section>
   );
 }
@@ -64,7 +66,7 @@ function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
         return topOf(metric, latest?.devices[key] ?? latest?.host ?? {});
       }
     });
-    return kept(element, model, plot);
+    return drawWhileVisible(element, model, plot);
   }, [model, shape]);
   return (
     <div
@@ -73,7 +75,7 @@ function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
       role="application"
       tabIndex={0}
       aria-label={trans.__(
-        '%1 over time. Arrows move, plus and minus zoom, Home goes back to now.',
+        '%1 over time. Arrow keys pan, plus and minus zoom, Home returns to live.',
         label
       )}
       onKeyDown={event => onKey(event, model)}
@@ -83,16 +85,16 @@ function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
 }
 
 /** Draw new data while the chart is visible; return a function that stops this. */
-function kept(
+function drawWhileVisible(
   element: HTMLElement,
   model: DashboardModel,
   plot: Plot
 ): () => void {
-  let inSight = true;
+  let isVisible = true;
   let due = 0;
   const draw = () => {
     // At most once per screen frame, however many ticks came.
-    if (inSight && due === 0) {
+    if (isVisible && due === 0) {
       due = requestAnimationFrame(() => {
         due = 0;
         plot.draw();
@@ -100,19 +102,19 @@ function kept(
       });
     }
   };
-  const sight = new IntersectionObserver(entries => {
-    inSight = entries[entries.length - 1].isIntersecting;
+  const visibility = new IntersectionObserver(entries => {
+    isVisible = entries[entries.length - 1].isIntersecting;
     draw();
   });
   const resizer = new ResizeObserver(() => plot.resize(element.clientWidth));
   const forgetColours = onColours(() => plot.repaint());
-  sight.observe(element);
+  visibility.observe(element);
   resizer.observe(element);
   model.drawn.connect(draw);
   return () => {
     model.drawn.disconnect(draw);
     cancelAnimationFrame(due);
-    sight.disconnect();
+    visibility.disconnect();
     resizer.disconnect();
     forgetColours();
     plot.destroy();
@@ -152,10 +154,10 @@ function drag(event: React.PointerEvent<HTMLElement>, model: DashboardModel) {
     const by = (began - now.clientX) * seconds;
     model.show({ from: visible.from + by, to: visible.to + by });
   };
-  const held = new AbortController();
+  const listeners = new AbortController();
   element.setPointerCapture(event.pointerId);
-  element.addEventListener('pointermove', move, held);
+  element.addEventListener('pointermove', move, listeners);
   for (const end of ['pointerup', 'pointercancel']) {
-    element.addEventListener(end, () => held.abort(), held);
+    element.addEventListener(end, () => listeners.abort(), listeners);
   }
 }

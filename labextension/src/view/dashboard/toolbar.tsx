@@ -3,54 +3,53 @@ import * as React from 'react';
 import { DashboardModel, RANGES } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { MetricPicker } from './picker';
+import { Button } from '../elements';
 
 /** The time range, pause, the layout and the metrics. */
 export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
-  const several = (model.live.devices?.devices.length ?? 0) > 1;
-  const still = model.span !== null;
+  const several = model.live.deviceList.length > 1;
+  const isPaused = model.span !== null;
   return (
     <div
       className="jp-GpuPerf-toolbar"
       role="toolbar"
       aria-label={trans.__('Charts')}
     >
-      <div role="group" aria-label={trans.__('Time shown')}>
+      <div role="group" aria-label={trans.__('Time range')}>
         {RANGES.map(seconds => (
-          <button
-            className="jp-mod-styled"
+          <Button
             key={seconds}
             data-range={seconds}
-            aria-pressed={!still && seconds === model.rangeSeconds}
+            aria-pressed={!isPaused && seconds === model.rangeSeconds}
             onClick={() => (model.rangeSeconds = seconds)}
           >
-            {formatSpan(seconds)}
-          </button>
+            {formatRange(seconds)}
+          </Button>
         ))}
       </div>
       <button
-        className={`jp-mod-styled${still ? ' jp-mod-accept' : ''}`}
-        data-action={still ? 'resume' : 'pause'}
+        className={`jp-mod-styled${isPaused ? ' jp-mod-accept' : ''}`}
+        data-action={isPaused ? 'resume' : 'pause'}
         title={trans.__(
-          'Drag over a chart to zoom in, drag with Shift to move, double-click to come back.'
+          'Drag to zoom, Shift+drag to pan, double-click to return to live.'
         )}
-        onClick={() => (still ? model.resume() : model.pause())}
+        onClick={() => (isPaused ? model.resume() : model.pause())}
       >
-        {still ? trans.__('Back to now') : trans.__('Pause')}
+        {isPaused ? trans.__('Back to live') : trans.__('Pause')}
       </button>
       {several ? (
         <div role="group" aria-label={trans.__('Devices')}>
           {(['overlay', 'columns'] as const).map(layout => (
-            <button
-              className="jp-mod-styled"
+            <Button
               key={layout}
               data-layout={layout}
               aria-pressed={model.layout === layout}
               onClick={() => (model.layout = layout)}
             >
               {layout === 'overlay'
-                ? trans.__('Overlaid')
+                ? trans.__('Overlay')
                 : trans.__('Side by side')}
-            </button>
+            </Button>
           ))}
         </div>
       ) : null}
@@ -59,7 +58,7 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
   );
 }
 
-function formatSpan(seconds: number): string {
+function formatRange(seconds: number): string {
   return seconds < 3600
     ? trans.__('%1 min', seconds / 60)
     : trans.__('%1 h', seconds / 3600);

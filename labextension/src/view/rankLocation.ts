@@ -3,13 +3,14 @@ import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 
 /** Where a rank trains; `null` for a loop that trains alone. */
-export function placeOf(steps: LoaderSteps, live: LiveModel): string | null {
+export function rankLocation(
+  steps: LoaderSteps,
+  live: LiveModel
+): string | null {
   if (typeof steps.rank !== 'number') {
     return null;
   }
-  const device = live.devices?.devices.find(
-    each => each.uuid === steps.device_uuid
-  );
+  const device = live.deviceList.find(each => each.uuid === steps.device_uuid);
   return device === undefined
     ? trans.__('Process %1', steps.pid ?? '?')
     : trans.__('GPU %1', device.index);

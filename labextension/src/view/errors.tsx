@@ -4,26 +4,28 @@ import type { ErrorInfo } from '../api/generated';
 import { trans } from '../translation';
 import { translate } from './translate';
 import { More } from './section';
+import { Note } from './elements';
 
 /** What happened, and what to do. */
-export function formatTrouble(error: ErrorInfo): string {
+export function formatError(error: ErrorInfo): string {
   return `${translate(error, 'message')} ${translate(error, 'hint')}`.trim();
 }
 
 /** The same as a line; null without an error. */
-export function Problem(props: {
-  of: ErrorInfo | null;
+export function ErrorLine(props: {
+  error: ErrorInfo | null;
   role?: 'alert';
 }): JSX.Element | null {
-  return props.of ? (
-    <p className="jp-GpuPerf-problem" role={props.role}>
-      {formatTrouble(props.of)}
+  const { error, role } = props;
+  return error ? (
+    <p className="jp-GpuPerf-problem" role={role}>
+      {formatError(error)}
     </p>
   ) : null;
 }
 
 /** What went wrong, what to do, and the end of the worker's log; null without an error. */
-export function Failure(props: {
+export function ErrorDetails(props: {
   error: ErrorInfo | null;
   log?: string;
   role?: 'alert';
@@ -32,9 +34,7 @@ export function Failure(props: {
   return error ? (
     <div className="jp-GpuPerf-failure" data-error={error.code} role={role}>
       <p>{translate(error, 'message')}</p>
-      {error.hint ? (
-        <p className="jp-GpuPerf-note">{translate(error, 'hint')}</p>
-      ) : null}
+      {error.hint ? <Note>{translate(error, 'hint')}</Note> : null}
       {log?.trim() ? (
         <More title={trans.__('End of the log')}>
           <pre>{log}</pre>

@@ -1,24 +1,24 @@
 /** Notifies at once, then after a pause once for everything that came meanwhile. */
-export class Calm {
+export class Throttle {
   private pause: ReturnType<typeof setTimeout> | undefined;
-  private unread = false;
+  private pending = false;
 
   constructor(
-    private readonly tell: () => void,
+    private readonly notify: () => void,
     private readonly pauseMs: number
   ) {}
 
-  news(): void {
+  trigger(): void {
     if (this.pause !== undefined) {
-      this.unread = true;
+      this.pending = true;
       return;
     }
-    this.tell();
+    this.notify();
     this.pause = setTimeout(() => {
       this.pause = undefined;
-      if (this.unread) {
-        this.unread = false;
-        this.news();
+      if (this.pending) {
+        this.pending = false;
+        this.trigger();
       }
     }, this.pauseMs);
   }

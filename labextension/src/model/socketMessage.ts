@@ -5,15 +5,15 @@ import type {
   SocketError,
   TrainingNow
 } from '../api/generated';
-import type { News } from './attention';
+import type { AttentionMessage } from './attention';
 import type { ListMessage } from './lists';
 
 /** Messages on the live socket. */
-export type Message =
+export type SocketMessage =
   | Hello
   | Frame
   | DevicesChanged
-  | News
+  | AttentionMessage
   | TrainingNow
   | ListMessage
   | SocketError;

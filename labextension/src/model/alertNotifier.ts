@@ -3,34 +3,34 @@ import { keyOf } from './attention';
 import type { LiveModel } from './live';
 
 /** Time before the same alert is reported again. */
-const SILENCE_MS = 10 * 60 * 1000;
+const REPEAT_MS = 10 * 60 * 1000;
 
 /** Reports each alert once when it appears, not each time it flickers. */
-export class Notices {
+export class AlertNotifier {
   /** Whether alerts are reported. */
   enabled = true;
 
-  private readonly toldAt = new Map<string, number>();
+  private readonly reportedAt = new Map<string, number>();
 
   constructor(
     live: LiveModel,
-    private readonly tell: (alert: Alert) => void,
+    private readonly notify: (alert: Alert) => void,
     private readonly now: () => number = Date.now
   ) {
-    live.changed.connect(() => this.look(live.alerts));
+    live.changed.connect(() => this.report(live.alerts));
   }
 
-  private look(alerts: readonly Alert[]): void {
+  private report(alerts: readonly Alert[]): void {
     for (const alert of alerts) {
       const key = keyOf(alert);
-      const toldAt = this.toldAt.get(key) ?? -Infinity;
+      const reportedAt = this.reportedAt.get(key) ?? -Infinity;
       if (
         this.enabled &&
         alert.severity !== 'info' &&
-        this.now() - toldAt >= SILENCE_MS
+        this.now() - reportedAt >= REPEAT_MS
       ) {
-        this.toldAt.set(key, this.now());
-        this.tell(alert);
+        this.reportedAt.set(key, this.now());
+        this.notify(alert);
       }
     }
   }

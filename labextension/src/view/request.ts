@@ -1,0 +1,31 @@
+import * as React from 'react';
+
+import { attempt, RequestError } from '../api/rest';
+
+/**
+ * The server's answer to a request that is sent again when `dependencies` change; `null` instead of
+ * a request if none is needed now.
+ */
+export function useRequest<T>(
+  request: () => Promise<T> | null,
+  dependencies: React.DependencyList
+) {
+  const [answer, setAnswer] = React.useState<T | null>(null);
+  const [error, setError] = React.useState<RequestError | null>(null);
+  React.useEffect(() => {
+    let stale = false;
+    const pending = request();
+    if (pending !== null) {
+      void attempt(async () => {
+        const received = await pending;
+        if (!stale) {
+          setAnswer(received);
+        }
+      }).then(error => stale || setError(error));
+    }
+    return () => {
+      stale = true;
+    };
+  }, dependencies);
+  return { answer, error, setError };
+}

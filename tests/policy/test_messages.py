@@ -1,0 +1,77 @@
+"""Each field of a message's template has a value: otherwise an error would raise another one, when it is too late."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from package_messages import KEYWORDS, NAMED, PACKAGE, PLAIN, MessageFile
+
+from jupyter_gpuperf.messages.message import without_formats
+
+MADE_HERE = frozenset(
+    {*KEYWORDS, "counted"} - {"Line", "Sentence", "Heading", "Items", "Code", "warn", "progress"}
+)
+"""Functions that fill templates themselves; the others take finished messages."""
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+            if name in MADE_HERE:
+                yield name, node
+
+
+def fields_of(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", without_formats(text).replace("{{", "").replace("}}", "")))
+
+
+def wrong_in(file: MessageFile) -> Iterator[str]:
+    for name, call in calls(file.tree):
+        given = {each.arg for each in call.keywords}
+        if None in given:  # **values
+            continue
+        places = (0, 1) if name == "counted" else KEYWORDS[name]
+        templates = [call.args[place] for place in places if place < len(call.args)]
+        templates += [each.value for each in call.keywords if each.arg in NAMED]
+        values = given - PLAIN
+        texts = [text for each in templates for text in file.texts(each)]
+        if name not in ("Message", "counted") and not values:
+            continue  # without values, the text is taken as it is
+        if any(isinstance(each, ast.JoinedStr) for each in templates):
+            yield f"line {call.lineno}: an f-string is no template"
+            continue
+        fields = {field for text in texts for field in fields_of(text)}
+        for field in fields - values:
+            yield f"line {call.lineno}: {{{field}}} has no value"
+        for value in values - fields - {"count"} if texts else ():
+            yield f"line {call.lineno}: {value}= is in no template"
+
+
+def test_the_fields_of_templates_and_the_values_given_are_the_same():
+    assert [
+        f"{path.relative_to(ROOT)}, {what}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for what in wrong_in(MessageFile(path))
+    ] == []
+
+
+def test_a_field_without_a_value_is_found(tmp_path):
+    path = tmp_path / "made.py"
+    path.write_text(
+        'Message("{a} {b:.1f}", a=1)\nNotFound("x", "No {c}.", "See {d}.", c=1)\n'
+        'fine("{e}", e=1, f=2)\nfine("OK")\nfine("{e}", **values)\nMessage(f"{g}", g=1)\n'
+    )
+    assert list(wrong_in(MessageFile(path))) == [
+        "line 1: {b} has no value",
+        "line 2: {d} has no value",
+        "line 3: f= is in no template",
+        "line 6: an f-string is no template",
+    ]
