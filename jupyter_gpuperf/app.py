@@ -61,7 +61,7 @@ class GpuPerf(Settings, ExtensionApp):
             await in_thread(_load_wiring)
             await self.parts.start()
         except Exception:  # nobody awaits this task: log it, or the panel just looks dead
-            self.log.exception("jupyter_gpuperf could not start; its routes will say why.")
+            self.log.exception("jupyter_gpuperf could not start; its routes return the reason.")
 
     async def stop_extension(self) -> None:
         """Stop everything when the server stops."""

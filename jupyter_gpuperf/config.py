@@ -17,21 +17,17 @@ class Settings(HasTraits):
     """All settings, with their defaults and units."""
 
     source = Unicode(
-        help="Where readings come from: auto, nvml, none, or replay:FILE[,FILE...] (each file one "
-        f"device, looped in real time). The environment variable {SOURCE_VARIABLE} gives the default."
+        help="Source of the readings: auto, nvml, none, or replay:FILE[,FILE...] (one device per file, looped in real "
+        f"time). The environment variable {SOURCE_VARIABLE} sets the default."
     ).tag(config=True)
 
     idle_interval_ms = Int(
-        5000,
-        min=100,
-        max=60_000,
-        help="Time between readings while nobody watches, in milliseconds.",
+        5000, min=100, max=60_000, help="Time between readings without viewers, in milliseconds."
     ).tag(config=True)
 
     sample_when_idle = Bool(
         True,
-        help="Whether readings are taken while nobody watches. Without them the history has gaps, "
-        "and the GPU of a laptop can sleep.",
+        help="Whether to read without viewers. If not, the history has gaps, and a laptop's GPU can sleep.",
     ).tag(config=True)
 
     history_seconds = Float(
@@ -39,23 +35,22 @@ class Settings(HasTraits):
     ).tag(config=True)
 
     history_file = Unicode(
-        help="A file of this server alone in which the history, of devices and of training, outlives it; none by default. It is "
-        "written every five minutes, and with every tick when the server ends."
+        help="A file, used only by this server, that keeps the history of devices and training over restarts; none by "
+        "default. It is written every five minutes, and completely at the end."
     ).tag(config=True)
 
     recordings_directory = Unicode(
-        help="Where recordings are kept; by default gpuperf/recordings in Jupyter's data directory."
+        help="Folder of the recordings; by default gpuperf/recordings in Jupyter's data directory."
     ).tag(config=True)
 
     results_file = Unicode(
-        help="Where results of benchmarks are kept; by default gpuperf/results.sqlite in Jupyter's data "
-        f"directory, or what the environment variable {RESULTS_VARIABLE} says, which notebooks and "
-        "shells heed, too."
+        help="File of the benchmark results; by default gpuperf/results.sqlite in Jupyter's data directory. The "
+        f"environment variable {RESULTS_VARIABLE} sets the default, also for notebooks and shells."
     ).tag(config=True)
 
-    job_deadline_seconds = Float(
-        900.0, min=1.0, help="A benchmark that runs longer than this is ended, in seconds."
-    ).tag(config=True)
+    job_deadline_seconds = Float(900.0, min=1.0, help="Time limit of a benchmark, in seconds.").tag(
+        config=True
+    )
 
     @default("recordings_directory")
     def _recordings_directory_default(self) -> str:
@@ -63,9 +58,8 @@ class Settings(HasTraits):
 
     @default("results_file")
     def _results_file_default(self) -> str:
-        return os.environ.get(RESULTS_VARIABLE) or str(
-            Path(jupyter_data_dir()) / "gpuperf" / "results.sqlite"
-        )
+        usual = Path(jupyter_data_dir()) / "gpuperf" / "results.sqlite"
+        return os.environ.get(RESULTS_VARIABLE) or str(usual)
 
     @default("source")
     def _source_default(self) -> str:

@@ -37,10 +37,10 @@ def with_additions(
     for point in points_of(group):
         for addition in _loaded(point, kind):
             if not isinstance(addition, kind):
-                logger.error("%s is not a %s; left out.", point.value, kind.__name__)
+                logger.error("%s is not a %s; skipped.", point.value, kind.__name__)
             elif found.setdefault(name_of(addition), addition) is not addition:
                 repeated = name_of(addition)
-                logger.error("%s repeats %s of %s; left out.", point.value, repeated, group)
+                logger.error("%s repeats %s of %s; skipped.", point.value, repeated, group)
     return tuple(found.values())
 
 
@@ -49,7 +49,7 @@ def _loaded(point: EntryPoint, kind: type) -> Sequence[Any]:
         loaded = point.load()
         return (loaded,) if isinstance(loaded, kind) else tuple(loaded)
     except (Exception, SystemExit):  # foreign code may raise anything; the log names it
-        logger.exception("%s could not be loaded; it is left out.", point.value)
+        logger.exception("%s could not be loaded; skipped.", point.value)
         return ()
 
 
@@ -65,7 +65,7 @@ def _all_entry_points(_path: tuple[str, ...]) -> EntryPoints | SelectableGroups 
     try:
         return entry_points()
     except Exception:  # broken metadata of another package
-        logger.exception("What other packages add could not be looked up.")
+        logger.exception("Entry points of other packages could not be read.")
         return None
 
 

@@ -31,16 +31,12 @@ from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
-from jupyter_gpuperf.schemas import (
-    SHORTEST_INTERVAL_MS,
-    Processes,
-    RecordingsChanged,
-    SuitesChanged,
-)
+from jupyter_gpuperf.schemas import SHORTEST_INTERVAL_MS, RecordingsChanged, SuitesChanged
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport, RunRequest
+from jupyter_gpuperf.schemas.processes import Processes
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
-from jupyter_gpuperf.server.live_lists import LiveList, WholeList
+from jupyter_gpuperf.server.live_lists import Changing, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
@@ -71,13 +67,12 @@ class Parts:
         rules = all_rules()
         alerts = AlertWatch(rules)
         patterns = DiagnosisWatch(
-            rules, self.history, steps=training.steps_over, alerts=lambda: alerts.told
+            rules, self.history, steps=training.steps_over, alerts=lambda: alerts.current
         )
-        self.history_keeper = (
-            HistoryKeeper(Path(settings.history_file).expanduser(), self.history, training)
-            if settings.history_file
-            else None
-        )
+        self.history_keeper = None
+        if settings.history_file:
+            path = Path(settings.history_file).expanduser()
+            self.history_keeper = HistoryKeeper(path, self.history, training)
         self.sampler = Sampler(
             source,
             history=self.history,
@@ -97,33 +92,23 @@ class Parts:
             around=RunHooks(store=results, watcher=Watcher(self.sampler, self.subscribers)),
         )
         self.suites = SuiteManager(jobs=self.jobs, results=results)
-        self.recordings = RecordingShelf(
-            Path(settings.recordings_directory),
-            sampler=self.sampler,
-            subscribers=self.subscribers,
-        )
+        folder, subscribers = Path(settings.recordings_directory), self.subscribers
+        self.recordings = RecordingShelf(folder, sampler=self.sampler, subscribers=subscribers)
         self.check_runner = CheckRunner()
         memory = MemoryReports()
-        processes = ProcessReader(
-            self.sampler, Attribution(table=ProcessTable(), reports=memory.now)
-        )
+        attribution = Attribution(table=ProcessTable(), reports=memory.now)
+        processes = ProcessReader(self.sampler, attribution)
 
         async def listed() -> Processes:
             return await processes.read(await running_kernels(server))
 
         self.diagnosis = LiveDiagnosis(
-            patterns,
-            sampler=self.sampler,
-            subscribers=self.subscribers,
-            processes=listed,
+            patterns, sampler=self.sampler, subscribers=subscribers, processes=listed
         )
         suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
         recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))
-        lists = {
-            "jobs": LiveList("jobs", self.jobs),
-            "suites": LiveList("suites", suites),
-            "recordings": LiveList("recordings", recordings),
-        }
+        live: dict[str, Changing] = {"jobs": self.jobs, "suites": suites, "recordings": recordings}
+        lists = {topic: LiveList(topic, each) for topic, each in live.items()}
         self.jobs.on_change = lists["jobs"].changed
         self.suites.on_change = lists["suites"].changed
         self.recordings.on_change = lists["recordings"].changed

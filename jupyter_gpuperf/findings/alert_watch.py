@@ -30,7 +30,7 @@ class AlertWatch:
         self._kept: dict[str, _Kept] = {}
         """Times and columns of the metrics that the rules use, per device and for the machine."""
         self._looked_seconds = -math.inf
-        self.told = AlertsChanged(alerts=[])
+        self.current = AlertsChanged(alerts=[])
         """All alerts that hold now, worst first."""
 
     def observe(self, frame: Frame) -> AlertsChanged | None:
@@ -43,17 +43,16 @@ class AlertWatch:
         self._looked_seconds = now
         for gone in self._kept.keys() - {HOST, *frame.devices}:
             del self._kept[gone]
-        found = self._look(HOST, "host", frame.host, now)
+        found = self._look(HOST, frame.host, now)
         for uuid, readings in frame.devices.items():
-            found += self._look(uuid, "device", readings, now)
+            found += self._look(uuid, readings, now)
         changed = self._holding.take(found, now, present={None, *frame.devices})
         # Always a new object: a request may read it in another thread.
-        self.told = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.told])
-        return self.told if changed else None
+        self.current = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.current])
+        return self.current if changed else None
 
-    def _look(
-        self, uuid: str, scope: str, readings: Mapping[str, Reading], now: float
-    ) -> list[Finding]:
+    def _look(self, uuid: str, readings: Mapping[str, Reading], now: float) -> list[Finding]:
+        scope = "host" if uuid == HOST else "device"
         rules = [rule for rule in self._rules if rule.scope == scope]
         times, columns = self._kept.setdefault(uuid, ([], {}))
         times.append(now)

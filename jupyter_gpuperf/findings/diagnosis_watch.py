@@ -67,25 +67,22 @@ class DiagnosisWatch:
         self._alert_of = {rule.code: rule.alert for rule in self.rules}
         self._listings: dict[str, list[Listing]] = {}
         self._holding = Holding(self._rules)
-        self._told_seconds = -math.inf
-        self._telling = threading.Lock()
-        self.told = FindingsChanged(findings=[])
+        self._refreshed_seconds = -math.inf
+        self._marking = threading.Lock()
+        self.current = FindingsChanged(findings=[])
         """All findings that hold now, worst first."""
 
     def observe(self, _frame: Frame) -> FindingsChanged | None:
         """Return all findings if an alert that covers one has come or gone, else ``None``; called with each tick."""
-        with self._telling:
-            marked = self._marked(self.told.findings)
-            if marked == self.told:
+        with self._marking:
+            marked = self._marked(self.current.findings)
+            if marked == self.current:
                 return None
-            self.told = marked
+            self.current = marked
             return marked
 
     def look(
-        self,
-        latest: Frame,
-        infos: Sequence[DeviceInfo],
-        listed: Mapping[str, Listing],
+        self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, Listing]
     ) -> bool:
         """Check the recent past, and return whether there is news.
 
@@ -105,10 +102,10 @@ class DiagnosisWatch:
             present={info.uuid for info in infos},
             working=_working(everything),
         )
-        if changed or (self.told.findings and now - self._told_seconds >= REFRESH_SECONDS):
-            self._told_seconds = now
-            with self._telling:
-                self.told = self._marked([finding_of(*each) for each in self._holding.told])
+        if changed or (self.current.findings and now - self._refreshed_seconds >= REFRESH_SECONDS):
+            self._refreshed_seconds = now
+            with self._marking:
+                self.current = self._marked([finding_of(*each) for each in self._holding.current])
             return True
         return False
 
@@ -132,11 +129,12 @@ class DiagnosisWatch:
 
     def _judged(self, everything: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in everything.devices)
-        short_seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
-        long_ones = [rule for rule in self._rules if rule.horizon == "long"]
-        short_ones = [rule for rule in self._rules if rule.horizon == "short"]
-        recent = _last(everything, short_seconds)
-        return judge(everything, long_ones, live=True) + judge(recent, short_ones, live=True)
+        seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
+        found: list[Finding] = []
+        for horizon, part in (("long", everything), ("short", _last(everything, seconds))):
+            rules = [rule for rule in self._rules if rule.horizon == horizon]
+            found += judge(part, rules, live=True)
+        return found
 
     def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
         everything = input_of_history(
@@ -169,11 +167,6 @@ def _working(everything: RuleInput) -> set[str]:
 
 def _last(everything: RuleInput, seconds: float) -> RuleInput:
     end = max(each.series.times_seconds[-1] for each in everything.devices)
-    return replace(
-        everything,
-        host=everything.host.between(end - seconds, end),
-        devices=tuple(
-            replace(each, series=each.series.between(end - seconds, end))
-            for each in everything.devices
-        ),
-    )
+    span = (end - seconds, end)
+    devices = tuple(replace(x, series=x.series.between(*span)) for x in everything.devices)
+    return replace(everything, host=everything.host.between(*span), devices=devices)

@@ -22,13 +22,13 @@ class Holding:
         self._rules = {rule.code: rule for rule in rules}
         self._since: dict[_Key, float] = {}
         self._last: dict[_Key, float] = {}
-        self._told: dict[_Key, Finding] = {}
+        self._reported: dict[_Key, Finding] = {}
         self._now = float("-inf")
 
     @property
-    def told(self) -> list[tuple[Finding, float]]:
+    def current(self) -> list[tuple[Finding, float]]:
         """All findings that hold now, worst first, each with the time since when it holds."""
-        ordered = worst_first(self._told.values(), list(self._rules.values()))
+        ordered = worst_first(self._reported.values(), list(self._rules.values()))
         return [(each, self._since[_Key(each.code, each.device)]) for each in ordered]
 
     def take(
@@ -49,7 +49,10 @@ class Holding:
             The devices that work now: their readings show whether there is a problem.
         """
         if now < self._now:  # the clock was set back: durations restart
-            self._since, self._last = dict.fromkeys(self._told, now), dict.fromkeys(self._told, now)
+            self._since, self._last = (
+                dict.fromkeys(self._reported, now),
+                dict.fromkeys(self._reported, now),
+            )
         self._now = now
         before = self._severities()
         found = {_Key(each.code, each.device): each for each in findings}
@@ -59,15 +62,15 @@ class Holding:
             holds_off = self._rules[key.code].holds_off
             at_once = holds_off.critical_at_once and finding.severity == "critical"
             if at_once or seconds >= holds_off.after_seconds:
-                self._told[key] = finding
+                self._reported[key] = finding
         for key in [key for key in self._since if key not in found]:
             if key.device not in present or self._is_over(key, now, working):
                 self._since.pop(key)
-                self._told.pop(key, None)
+                self._reported.pop(key, None)
         return before != self._severities()
 
     def _is_over(self, key: _Key, now: float, working: Collection[str | None]) -> bool:
-        if key not in self._told:
+        if key not in self._reported:
             return True  # what was not reported yet must be found again from the start
         holds_off = self._rules[key.code].holds_off
         until = holds_off.until_seconds
@@ -76,4 +79,4 @@ class Holding:
         return now - self._last[key] >= until
 
     def _severities(self) -> dict[_Key, Severity]:
-        return {key: finding.severity for key, finding in self._told.items()}
+        return {key: finding.severity for key, finding in self._reported.items()}

@@ -49,15 +49,13 @@ class LiveDiagnosis:
     def __post_init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
-        self._looked_at = -math.inf
-        self._listed_at = -math.inf
+        self._looked_at = self._listed_at = self._seen_seconds = -math.inf
         self._look_seconds = 0.0
-        self._seen_seconds = -math.inf
 
     @property
-    def told(self) -> FindingsChanged:
+    def current(self) -> FindingsChanged:
         """All findings that hold now."""
-        return self.watch.told
+        return self.watch.current
 
     def start(self) -> None:
         """Start the periodic looks, unless they run already; call it on the event loop."""
@@ -89,16 +87,16 @@ class LiveDiagnosis:
             news = await asyncio.to_thread(self.watch.look, latest, infos, listed)
             self._look_seconds = time.monotonic() - began
             if news:
-                self.subscribers.announce(encode(self.told), FINDINGS)
+                self.subscribers.announce(encode(self.current), FINDINGS)
 
     async def _run(self) -> None:
         while True:
-            wanted = self._look_seconds / SHARE_OF_A_CORE
-            await asyncio.sleep(min(max(LOOK_SECONDS, wanted), LONGEST_PAUSE_SECONDS))
+            pause_seconds = max(LOOK_SECONDS, self._look_seconds / SHARE_OF_A_CORE)
+            await asyncio.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
             try:
                 await self.look()
             except Exception:  # a bug in one look must not end the diagnosis
-                logger.exception("The diagnosis failed; it goes on.")
+                logger.exception("The diagnosis failed; it continues.")
 
     async def _listed(self, latest: Frame) -> dict[str, Listing]:
         is_due = time.monotonic() - self._listed_at >= LISTING_SECONDS

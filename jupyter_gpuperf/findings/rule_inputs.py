@@ -9,14 +9,8 @@ from typing import Final
 from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.rules import Device, Listing, Process, RuleInput, Series
 from jupyter_gpuperf.sampling.tiers import Piece
-from jupyter_gpuperf.schemas import (
-    DeviceInfo,
-    Frame,
-    ListedProcess,
-    MissingReason,
-    ProcessInfo,
-    Reading,
-)
+from jupyter_gpuperf.schemas.processes import ListedProcess, ProcessInfo
+from jupyter_gpuperf.schemas.readings import DeviceInfo, Frame, MissingReason, Reading
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LISTING_SECONDS: Final = 1.0
@@ -31,32 +25,28 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
     names
         The metrics to include.
     """
-    wanted = tuple(names)
+    names = tuple(names)
     times = list(recording.seconds)
-    host: dict[str, list[Reading]] = {name: [] for name in wanted}
+    host: dict[str, list[Reading]] = {name: [] for name in names}
     columns: dict[str, dict[str, list[Reading]]] = {}
     listings: dict[str, list[Listing]] = {}
     listed_seconds = -math.inf
     for place, seconds in enumerate(times):
         _take(host, recording.read_host(seconds), place)
         for uuid, readings in recording.read(seconds).items():
-            _take(columns.setdefault(uuid, {name: [] for name in wanted}), readings, place)
+            _take(columns.setdefault(uuid, {name: [] for name in names}), readings, place)
         if seconds - listed_seconds >= LISTING_SECONDS:
             listed_seconds = seconds
             for uuid, listing in listings_of(recording.read_processes(seconds), seconds).items():
                 listings.setdefault(uuid, []).append(listing)
     ends = (times[0], times[-1])
     infos = {info.uuid: info for seconds in ends for info in recording.devices(seconds)}
+    series = {uuid: Series(times_seconds=times, columns=each) for uuid, each in columns.items()}
     return RuleInput(
         host=Series(times_seconds=times, columns=host),
         devices=tuple(
-            _device(
-                uuid,
-                infos.get(uuid),
-                Series(times_seconds=times, columns=columns[uuid]),
-                listings.get(uuid, ()),
-            )
-            for uuid in columns
+            _device(uuid, infos.get(uuid), each, listings.get(uuid, ()))
+            for uuid, each in series.items()
         ),
         steps=_steps_in(recording),
     )
@@ -122,17 +112,16 @@ def input_of_history(
         The latest frame: its limits, which have no history, are used for the whole time.
     """
     known = {info.uuid: info for info in infos}
+    series = {
+        uuid: _with_limits(past[uuid], latest.devices.get(uuid, {}))
+        for uuid in past
+        if uuid in known
+    }
     return RuleInput(
         host=_with_limits(host, latest.host),
         devices=tuple(
-            _device(
-                uuid,
-                known[uuid],
-                _with_limits(piece, latest.devices.get(uuid, {})),
-                listings.get(uuid, ()),
-            )
-            for uuid, piece in past.items()
-            if uuid in known
+            _device(uuid, known[uuid], each, listings.get(uuid, ()))
+            for uuid, each in series.items()
         ),
         steps=tuple(steps),
     )
@@ -147,13 +136,8 @@ def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], pl
 def _device(
     uuid: str, info: DeviceInfo | None, series: Series, listings: Sequence[Listing]
 ) -> Device:
-    return Device(
-        uuid=uuid,
-        index=info.index if info else 0,
-        name=info.name if info else uuid,
-        series=series,
-        listings=tuple(listings),
-    )
+    index, name = (info.index, info.name) if info else (0, uuid)
+    return Device(uuid=uuid, index=index, name=name, series=series, listings=tuple(listings))
 
 
 def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> Series:

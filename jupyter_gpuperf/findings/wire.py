@@ -1,4 +1,4 @@
-"""Convert findings and alerts for people and for the wire: with their cost in words, and since when they hold."""
+"""Convert findings and alerts for people and for the wire: with their cost, and since when they hold."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
 
 def alert_of(finding: Finding, since_seconds: float) -> Alert:
     """Return the finding of a rule that notifies in its wire format."""
-    told = {name: each for name, each in asdict(finding).items() if name in Alert.__struct_fields__}
-    return Alert(since_seconds=since_seconds, **told)
+    values = asdict(finding)
+    shared = {name: values[name] for name in values.keys() & set(Alert.__struct_fields__)}
+    return Alert(since_seconds=since_seconds, **shared)
 
 
 def cost_of(finding: Finding) -> str | None:
     """Return the lost time in words; ``None`` where it is unknown, under 0.5 %, or already in the summary."""
-    lost, seconds = finding.lost_ratio, finding.lost_seconds_per_epoch
-    if lost is None or lost < 0.005:
+    percent, seconds = 100 * (finding.lost_ratio or 0.0), finding.lost_seconds_per_epoch
+    if percent < 0.5:
         return None
     if seconds is None:
-        is_told = f"{lost:.0%}" in finding.summary or f"{1 - lost:.0%}" in finding.summary
-        return None if is_told else Message("{lost:.0%} of the time.", lost=lost)
-    if seconds >= 90:
-        return Message(
-            "{lost:.0%} of the time, {seconds:.0f} min an epoch.", lost=lost, seconds=seconds / 60
-        )
-    return Message("{lost:.0%} of the time, {seconds:.0f} s an epoch.", lost=lost, seconds=seconds)
+        is_in_summary = any(f"{each:.0f} %" in finding.summary for each in (percent, 100 - percent))
+        return None if is_in_summary else Message("{percent:.0f} % of the time.", percent=percent)
+    return Message(
+        "{percent:.0f} % of the time, {seconds:.0f} s per epoch."
+        if seconds < 90
+        else "{percent:.0f} % of the time, {minutes:.0f} min per epoch.",
+        percent=percent,
+        seconds=seconds,
+        minutes=seconds / 60,
+    )

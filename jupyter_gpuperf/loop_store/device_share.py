@@ -75,28 +75,26 @@ class DeviceShare:
         self, uuid: str, began_seconds: float, ended_seconds: float, metrics: Sequence[str]
     ) -> Columns | None:
         reach_seconds = max(1.0, self._now() - began_seconds + 1.0)
-        step_seconds = max(
-            FINEST_SECONDS, (ended_seconds - began_seconds) / MOST_STEPS, reach_seconds / 9000
-        )
+        fewest_seconds = (ended_seconds - began_seconds) / MOST_STEPS
+        step_seconds = max(FINEST_SECONDS, fewest_seconds, reach_seconds / 9000)
         try:
-            answer = self._history.query(
+            history = self._history.query(
                 seconds=reach_seconds, step_seconds=step_seconds, metrics=metrics
             )
         except BadRequest:  # these metrics are not in the catalogue
             return None
-        return answer.devices.get(uuid)
+        return history.devices.get(uuid)
 
 
 def _between(
     columns: Columns | None, metric: str, began_seconds: float, ended_seconds: float
 ) -> list[tuple[float, float]]:
-    means = zip(columns.times_seconds, columns.metrics[metric].mean, strict=True) if columns else ()
-    return [
-        (time, value)
-        for time, value in means
-        if value is not None and began_seconds <= time <= ended_seconds
-    ]
+    if columns is None:
+        return []
+    means = zip(columns.times_seconds, columns.metrics[metric].mean, strict=True)
+    inside = (each for each in means if began_seconds <= each[0] <= ended_seconds)
+    return [(time, value) for time, value in inside if value is not None]
 
 
-def _mean(shown: Sequence[tuple[float, float]]) -> float | None:
-    return fmean(value for _, value in shown) if shown else None
+def _mean(points: Sequence[tuple[float, float]]) -> float | None:
+    return fmean(value for _, value in points) if points else None

@@ -42,9 +42,9 @@ class KernelTraining:
         key = self._keys.get(session)
         if key is None:
             key = self._keys[session] = kernel_id or str(session.pid)
-            say = session.send  # bound once: the store identifies the connection by it
-            self.store.connected(key, session.pid, say)
-            session.on_close(lambda: self.store.hung_up(self._keys.pop(session), say))
+            send = session.send  # bound once: the store identifies the connection by it
+            self.store.connected(key, session.pid, send)
+            session.on_close(lambda: self.store.hung_up(self._keys.pop(session), send))
         return key
 
     async def _answer(self, session: KernelSession, cell: CellRan) -> None:

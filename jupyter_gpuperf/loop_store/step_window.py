@@ -62,9 +62,9 @@ def steps_of(
     idle_ratio = None
     if whole.event_step_seconds:
         idle_ratio = min(1.0, whole.event_idle_seconds / whole.event_step_seconds)
-    span = (whole.began_seconds, whole.ended_seconds)
-    found = busy(loader.device_uuid, *span) if loader.device_uuid else None
-    busy_ratio = min(1.0, found.percent / 100) if found else None
+    uuid = loader.device_uuid
+    share = busy(uuid, whole.began_seconds, whole.ended_seconds) if uuid else None
+    busy_ratio = min(1.0, share.percent / 100) if share else None
     batches = loader.batches_per_epoch
     return LoaderSteps(
         **{name: getattr(loader, name) for name in SETTINGS},
@@ -79,7 +79,7 @@ def steps_of(
         wait_ratio=min(1.0, whole.wait_seconds / whole.step_seconds),
         idle_for_data_ratio=idle_ratio,
         busy_ratio=busy_ratio,
-        busy_metric=found.metric if found else None,
+        busy_metric=share.metric if share else None,
         idle_for_host_ratio=None
         if idle_ratio is None or busy_ratio is None
         else max(0.0, 1.0 - busy_ratio - idle_ratio),
@@ -90,9 +90,7 @@ def steps_of(
         else max(0, batches - whole.epoch_batches) * step_seconds,
         last_seconds=whole.ended_seconds,
         bins=[
-            StepBin(
-                low_seconds=bin_seconds(number), high_seconds=bin_seconds(number + 1), count=count
-            )
-            for number, count in sorted((int(name), count) for name, count in whole.bins.items())
+            StepBin(low_seconds=bin_seconds(bin_), high_seconds=bin_seconds(bin_ + 1), count=count)
+            for bin_, count in sorted((int(name), count) for name, count in whole.bins.items())
         ],
     )

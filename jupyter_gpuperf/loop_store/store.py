@@ -36,7 +36,7 @@ from jupyter_gpuperf.schemas.training import (
     WatchedLoader,
 )
 
-TOLD_SECONDS: Final = 0.9
+SEND_SECONDS: Final = 0.9
 """Minimum time between two messages to the pages."""
 
 SHOWN_CELLS: Final = 50
@@ -75,7 +75,7 @@ class TrainingStore:
         self._lock = threading.Lock()
         self._notebooks = NotebookSessions()
         self._changed = False
-        self._told_at_seconds = 0.0
+        self._sent_seconds = 0.0
         self._replayed: TrainingNow | None = None
         self._replay_later_seconds = 0.0
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
@@ -143,8 +143,8 @@ class TrainingStore:
             notebook = self._notebooks.get(key)
             connections = [] if notebook is None else list(notebook.connections)
         if not connections:
-            hint = "Run %gpuwatch on in it first."
-            raise NotFound("notebook_not_watching", "This notebook is not being watched now.", hint)
+            hint = "First run %gpuwatch on in it."
+            raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
         _, say = connections[0]  # the kernel; its ranks have no cell to show it below
         say(ExplainNow(steps=steps))
 
@@ -152,16 +152,16 @@ class TrainingStore:
         """Return the figures of each loader's steps in the last ``seconds``; loaders without a step are left out."""
         since = self.now() - seconds
         with self._lock:
-            asked = [
+            reports = [
                 (notebook, pid, loader.info, tallies)
                 for notebook in self._notebooks.values()
                 for (pid, _), loader in notebook.loaders.items()
                 if (tallies := loader.since(since))
             ]
-        found = [self._steps(*each) for each in asked]
+        steps = [self._steps(*each) for each in reports]
         # A recording holds what was shown: sums over a few seconds, which are good enough for a rule.
         played = [each for notebook in self._of_replay() for each in notebook.loaders]
-        return [each for each in (*found, *played) if each and each.last_seconds >= since]
+        return [each for each in (*steps, *played) if each and each.last_seconds >= since]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
         """Return the message for the pages after a tick of the sampler, or ``None``."""
@@ -170,10 +170,10 @@ class TrainingStore:
             self._replayed = played
             self._replay_later_seconds = self.now() - played.time_seconds
             self._changed = True
-        if not self._changed or frame.time_seconds - self._told_at_seconds < TOLD_SECONDS:
+        if not self._changed or frame.time_seconds - self._sent_seconds < SEND_SECONDS:
             return None
         self._changed = False
-        self._told_at_seconds = frame.time_seconds
+        self._sent_seconds = frame.time_seconds
         self.latest = now = self._present()
         with self._lock:
             for shown in now.notebooks:
@@ -222,27 +222,24 @@ class TrainingStore:
     def _present(self) -> TrainingNow:
         now = self.now()
         with self._lock:
-            asked = [
+            sessions = [
                 (notebook, notebook.recent_loaders(now), list(notebook.cells)[-SHOWN_CELLS:])
                 for notebook in self._notebooks.values()
                 if notebook.connections or now - notebook.seen_seconds < FORGOTTEN_SECONDS
             ]
-        return TrainingNow(
-            time_seconds=now,
-            window_seconds=WINDOW_SECONDS,
-            notebooks=[
-                NotebookTraining(
-                    key=notebook.key,
-                    pid=notebook.pid,
-                    notebook_path=notebook.path,
-                    connected=bool(notebook.connections),
-                    loaders=_main_first([self._steps(notebook, *item) for item in items]),
-                    cells=cells,
-                )
-                for notebook, items, cells in asked
-            ]
-            + self._of_replay(),
-        )
+        notebooks = [
+            NotebookTraining(
+                key=notebook.key,
+                pid=notebook.pid,
+                notebook_path=notebook.path,
+                connected=bool(notebook.connections),
+                loaders=_main_first([self._steps(notebook, *loader) for loader in loaders]),
+                cells=cells,
+            )
+            for notebook, loaders, cells in sessions
+        ]
+        notebooks += self._of_replay()
+        return TrainingNow(time_seconds=now, window_seconds=WINDOW_SECONDS, notebooks=notebooks)
 
     def _of_replay(self) -> list[NotebookTraining]:
         if self._replayed is None:
@@ -256,14 +253,8 @@ class TrainingStore:
         info: WatchedLoader,
         tallies: Sequence[StepTally],
     ) -> LoaderSteps | None:
-        return steps_of(
-            info,
-            tallies,
-            pid=pid,
-            notebook=notebook.path or notebook.key,
-            notebook_key=notebook.key,
-            busy=self.share.busy,
-        )
+        names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
+        return steps_of(info, tallies, pid=pid, busy=self.share.busy, **names)
 
 
 def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:

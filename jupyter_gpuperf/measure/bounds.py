@@ -41,11 +41,11 @@ class Work:
         kind
             The number format of the computation, as in :data:`chips_table.FORMATS`.
         """
-        said: dict[str, Any] = {f"{prefix}flop_per_byte": round(self.flop / self.traffic_bytes, 2)}
+        facts: dict[str, Any] = {f"{prefix}flop_per_byte": round(self.flop / self.traffic_bytes, 2)}
         if chip is not None and (roofs := self._roofs(chip, kind)):
             arithmetic, traffic = roofs
-            said["bound_by"] = "arithmetic" if arithmetic > traffic else "memory traffic"
-        return said
+            facts["bound_by"] = "arithmetic" if arithmetic > traffic else "memory traffic"
+        return facts
 
     def limits(self, chip: Chip | None, kind: str, figure: str, *, prefix: str) -> dict[str, float]:
         """Return the entries for a result's limits: the floor of ``figure``, and the chip's two roofs."""

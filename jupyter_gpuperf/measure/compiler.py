@@ -24,8 +24,8 @@ def check_compiler(torch: Any, device: Any) -> None:
         if not has_triton():
             raise Unavailable(
                 "package_missing",
-                "torch.compile needs Triton here, and this environment or device has none.",
-                "Install the triton that belongs to this torch; devices from compute capability 7.0 on.",
+                "torch.compile needs Triton, which is missing or doesn't support this GPU.",
+                "Install the triton version for this torch; it needs compute capability 7.0 or higher.",
             )
     # What Inductor and Triton look for: Triton compiles the code that launches its kernels.
     variable, usual = "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
@@ -35,9 +35,9 @@ def check_compiler(torch: Any, device: Any) -> None:
     if not any(shutil.which(name) for name in ([named] if named else usual)):
         raise Unavailable(
             "compiler_missing",
-            "torch.compile needs a compiler here, and {named} was not found.",
-            "Install {usual}, or name one in the variable {variable}.",
-            named=named or " or ".join(usual),
-            usual=usual[0],
+            "torch.compile needs a compiler; not found: {compilers}.",
+            "Install {compiler}, or set the environment variable {variable}.",
+            compilers=named or usual,
+            compiler=usual[0],
             variable=variable,
         )

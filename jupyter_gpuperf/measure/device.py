@@ -85,9 +85,7 @@ def uuid_of(torch: Any, device: Any) -> str | None:
 
 def _pci_id(properties: Any, pci_devices: Path) -> int | None:
     with contextlib.suppress(AttributeError, OSError, ValueError):
-        place = (
-            f"{properties.pci_domain_id:04x}:{properties.pci_bus_id:02x}:"
-            f"{properties.pci_device_id:02x}.0"
-        )
-        return int((pci_devices / place / "device").read_text(), 16)
+        domain, bus = properties.pci_domain_id, properties.pci_bus_id
+        address = f"{domain:04x}:{bus:02x}:{properties.pci_device_id:02x}.0"
+        return int((pci_devices / address / "device").read_text(), 16)
     return None

@@ -53,13 +53,13 @@ def _of_device(torch: Any, device: Any) -> Environment:
         "device_memory_bytes": properties.total_memory,
         "l2_flushed": False,  # a benchmark that flushes it sets this to True
         # The next three need nvidia-ml-py, which this environment may lack.
-        "clock_sm_mhz": _asked(lambda: torch.cuda.clock_rate(device)),
-        "temperature_celsius": _asked(lambda: torch.cuda.temperature(device)),
-        "power_watts": _asked(lambda: torch.cuda.power_draw(device) / 1000),
+        "clock_sm_mhz": _known(lambda: torch.cuda.clock_rate(device)),
+        "temperature_celsius": _known(lambda: torch.cuda.temperature(device)),
+        "power_watts": _known(lambda: torch.cuda.power_draw(device) / 1000),
     }
 
 
-def _asked(question: Any) -> float | None:
+def _known(read: Any) -> float | None:
     with contextlib.suppress(Exception):  # after any error the value is unknown
-        return float(question())
+        return float(read())
     return None

@@ -19,7 +19,12 @@ from jupyter_gpuperf.measure.statistics import (
     half_width_ratio,
     median_interval,
 )
-from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS, INTERIM_RESAMPLES, MOST_BLOCKS
+from jupyter_gpuperf.measure.stopping import (
+    FEWEST_BLOCKS,
+    INTERIM_RESAMPLES,
+    MOST_BLOCKS,
+    not_converged,
+)
 from jupyter_gpuperf.messages import Message
 
 FEWEST_ROUNDS: Final = FEWEST_BLOCKS
@@ -145,14 +150,5 @@ def _doubt(widest: float, target_ratio: float, rounds: int) -> str | None:
     if widest <= target_ratio:
         return None
     if math.isinf(widest):
-        return Message(
-            "{rounds} round is too few for an interval. Raise the time limit.", rounds=rounds
-        )
-    return Message(
-        "It did not converge: an interval is within {widest:.1%}, not "
-        "{target_ratio:.0%}, after {rounds} rounds. Raise the time limit, or see what "
-        "else runs here.",
-        widest=widest,
-        target_ratio=target_ratio,
-        rounds=rounds,
-    )
+        return Message("One round is too few for an interval. Raise the time limit.")
+    return not_converged(widest, target_ratio, rounds)

@@ -49,9 +49,7 @@ def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[st
         finally:
             free(torch)
         size = dataclasses.replace(size, batch=size.batch // 2)
-        warn(
-            Message("The GPU's memory ran out: measured with a batch of {batch}.", batch=size.batch)
-        )
+        warn(Message("Out of GPU memory; measured with batch size {batch}.", batch=size.batch))
 
 
 def free(torch: Any) -> None:

@@ -49,11 +49,10 @@ def check_room(needed_bytes: float, *, hint: str) -> None:
     if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
         raise BadRequest(
             "not_enough_memory",
-            "This takes about {needed_bytes:.1f} GiB of memory; {available_bytes:.1f} GiB "
-            "are free.",
+            "This needs about {needed:.1f} GiB of memory; only {free:.1f} GiB are free.",
             hint,
-            needed_bytes=needed_bytes / 2**30,
-            available_bytes=available_bytes / 2**30,
+            needed=needed_bytes / 2**30,
+            free=available_bytes / 2**30,
         )
 
 
@@ -61,13 +60,7 @@ def warn_of_workers(workers: int, warn: Callable[[str], None]) -> None:
     """Warn if there are more worker processes than CPUs."""
     cpus = usable_cpus()
     if workers > cpus:
-        warn(
-            Message(
-                "{workers} workers share {cpus:g} processors: they wait for each other.",
-                workers=workers,
-                cpus=cpus,
-            )
-        )
+        warn(Message("{workers} workers compete for {cpus:g} CPUs.", workers=workers, cpus=cpus))
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:

@@ -94,11 +94,8 @@ def _student(samples: Sequence[float]) -> tuple[float, float]:
 
 
 def _of_logarithms(middle: float, half: float) -> Interval:
-    return {
-        "value": math.exp(middle),
-        "low": math.exp(middle - half),
-        "high": math.exp(middle + half),
-    }
+    ends = {"value": middle, "low": middle - half, "high": middle + half}
+    return {name: math.exp(each) for name, each in ends.items()}
 
 
 def welch_ratio(
@@ -121,9 +118,8 @@ def welch_ratio(
     parts = [statistics.variance(side) / len(side) for side in logs]
     if not any(parts):
         return _of_logarithms(difference, 0.0)
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(side) - 1) for part, side in zip(parts, logs, strict=True)
-    )
+    terms = (part**2 / (len(side) - 1) for part, side in zip(parts, logs, strict=True))
+    freedom = sum(parts) ** 2 / sum(terms)
     quantile = student_t_quantile(0.5 + confidence / 2, freedom)
     return _of_logarithms(difference, quantile * math.sqrt(sum(parts)))
 
@@ -153,11 +149,8 @@ def _cosine_integral(angle: float, power: float, pieces: int = 400) -> float:
 
 def inverse(interval: Interval, numerator: float = 1.0) -> Interval:
     """Return ``numerator / interval``, such as samples per second from seconds per batch."""
-    return {
-        "value": numerator / interval["value"],
-        "low": numerator / interval["high"],
-        "high": numerator / interval["low"],
-    }
+    value, low, high = (numerator / interval[name] for name in ("value", "high", "low"))
+    return {"value": value, "low": low, "high": high}
 
 
 def half_width_ratio(interval: Interval) -> float:

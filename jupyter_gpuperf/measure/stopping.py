@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -89,11 +90,17 @@ class StopRule:
         """Return a sentence if the interval stayed wider than requested, else ``None``."""
         if self.converged:
             return None
-        found = f"{self._ratio:.1%}" if self._ratio != float("inf") else "unknown"
-        return Message(
-            "It did not converge: the interval is within {value}, not {target_ratio:.0%}, "
-            "after {blocks_count} blocks. Raise the time limit, or see what else runs here.",
-            value=found,
-            target_ratio=self.target_ratio,
-            blocks_count=len(self.blocks),
-        )
+        return not_converged(self._ratio, self.target_ratio, len(self.blocks))
+
+
+def not_converged(half_width: float, target: float, count: int) -> Message:
+    """Return the sentence about an interval that stayed wider than requested."""
+    return Message(
+        "Too few samples for a {target:.0f} % interval. Raise the time limit."
+        if math.isinf(half_width)
+        else "Not converged after {count} samples: interval ±{half_width:.1f} %, target ±{target:.0f} %. "
+        "Raise the time limit, or check what else is running.",
+        count=count,
+        half_width=100 * half_width,
+        target=100 * target,
+    )

@@ -90,8 +90,7 @@ def time_call(
         target_ratio=target_ratio, limit_seconds=limit_seconds, interval_of=median_interval
     )
     rule.run(
-        lambda: time_block(calls),
-        lambda ratio, blocks: progress(ratio, statistics.median(blocks)),
+        lambda: time_block(calls), lambda ratio, blocks: progress(ratio, statistics.median(blocks))
     )
     launches = _launch_seconds(call, device) if device.type == "cuda" else []
     timing = Timing(call_seconds=rule.blocks, launch_seconds=launches, doubt=rule.doubt())

@@ -18,12 +18,12 @@ def _gpm(name: str, label: str, gpm_id: int, help_text: str) -> Metric:
     return _metric(name, label, help_text, lambda nvml: nvml("gpm", gpm_id), covers_tick=True)
 
 
-def _pipe(name: str, label: str, gpm_id: int, worked: str) -> Metric:
-    return _gpm(name, label, gpm_id, f"Share of time in which the {worked}.")
+def _pipe(name: str, label: str, gpm_id: int, state: str) -> Metric:
+    return _gpm(name, label, gpm_id, f"Share of time with {state}.")
 
 
 def _tensor(name: str, precision: str, gpm_id: int, types: str) -> Metric:
-    return _pipe(name, f"Tensor cores, {precision}", gpm_id, f"tensor cores worked on {types}")
+    return _pipe(name, f"Tensor cores, {precision}", gpm_id, f"tensor cores processing {types}")
 
 
 GRAPHICS, SM, OCCUPANCY, INTEGER, TENSOR, TENSOR_DOUBLE, TENSOR_HALF = 1, 2, 3, 4, 5, 6, 7
@@ -34,34 +34,32 @@ METRICS: Final = (
     _metric(
         "utilization_percent",
         "Busy",
-        "Share of the driver's last sample period (1/6 s to 1 s) in which at least one kernel "
-        "ran. Says nothing about how much of the chip that kernel filled.",
+        "Share of the driver's last sample period (1/6 to 1 s) with a kernel running, even one that fills little.",
         lambda nvml: nvml("nvmlDeviceGetUtilizationRates").gpu,
         overview=True,
     ),
     _metric(
         "memory_controller_percent",
         "Memory controller",
-        "Share of the driver's last sample period in which device memory was read or written. "
-        "Not the share of memory in use.",
+        "Share of the driver's last sample period with memory access; not the share of memory used.",
         lambda nvml: nvml("nvmlDeviceGetUtilizationRates").memory,
     ),
     _metric(
         "encoder_percent",
         "Video encoder",
-        "Share of the driver's last sample period in which the video encoder worked.",
+        "Share of the driver's last sample period with the video encoder busy.",
         lambda nvml: nvml("nvmlDeviceGetEncoderUtilization")[0],
     ),
     _metric(
         "decoder_percent",
         "Video decoder",
-        "Share of the driver's last sample period in which the video decoder worked.",
+        "Share of the driver's last sample period with the video decoder busy.",
         lambda nvml: nvml("nvmlDeviceGetDecoderUtilization")[0],
     ),
     _metric(
         "graphics_active_percent",
         "Compute engine active",
-        "Share of the last seconds in which the compute or graphics engine had work.",
+        "Share of the last few seconds with work for the compute or graphics engine.",
         lambda nvml: nvml("gpm_slow", GRAPHICS),
         cadence="slow",  # on an H100 this one costs 1.2 ms, each other GPM metric 2 µs
     ),
@@ -69,40 +67,31 @@ METRICS: Final = (
         "sm_active_percent",
         "SMs active",
         SM,
-        "Share of time in which a streaming multiprocessor had at least one warp, as the mean of all "
-        "of them. Well below the busy figure: kernels too small to fill the chip.",
+        "Share of time with at least one warp, averaged over all SMs. Far below Busy: kernels too small for the chip.",
     ),
     _gpm(
         "sm_occupancy_percent",
         "SM occupancy",
         OCCUPANCY,
-        "Warps at work, of as many as the multiprocessors can hold. Not to be driven up for its own "
-        "sake: the fastest matrix kernels run at 10 to 20 %.",
+        "Active warps, of the maximum. High is not a goal: the fastest matrix kernels run at 10 to 20 %.",
     ),
     _gpm(
         "tensor_active_percent",
         "Tensor cores",
         TENSOR,
-        "Share of time in which the tensor cores worked, on any type. Near 0 while the device is busy "
-        "with matrix work: the work is done in a precision that doesn't use them.",
+        "Share of time with tensor cores busy. Near 0 during matrix work: its precision doesn't use them.",
     ),
     _tensor("tensor_half_percent", "half precision", TENSOR_HALF, "fp16, bf16, TF32 or fp8"),
     _tensor("tensor_integer_percent", "integer", TENSOR_INTEGER, "integers"),
     _tensor("tensor_double_percent", "double precision", TENSOR_DOUBLE, "fp64"),
-    _pipe(
-        "fp16_active_percent",
-        "FP16 pipe",
-        FP16,
-        "half-precision units outside the tensor cores worked",
-    ),
-    _pipe("fp32_active_percent", "FP32 pipe", FP32, "single-precision units worked"),
-    _pipe("fp64_active_percent", "FP64 pipe", FP64, "double-precision units worked"),
-    _pipe("integer_active_percent", "Integer pipe", INTEGER, "integer units worked"),
+    _pipe("fp16_active_percent", "FP16 pipe", FP16, "fp16 units (not tensor cores) busy"),
+    _pipe("fp32_active_percent", "FP32 pipe", FP32, "fp32 units busy"),
+    _pipe("fp64_active_percent", "FP64 pipe", FP64, "fp64 units busy"),
+    _pipe("integer_active_percent", "Integer pipe", INTEGER, "integer units busy"),
     _gpm(
         "dram_bandwidth_percent",
         "Memory bandwidth",
         DRAM,
-        "Traffic to device memory, of the most that it can carry. Above 60 to 70 % sustained, memory "
-        "traffic sets the pace.",
+        "Memory traffic, of the maximum. If it stays above 60 to 70 %, it limits the speed.",
     ),
 )

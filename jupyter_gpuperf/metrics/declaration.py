@@ -98,9 +98,7 @@ class Metric(Struct, frozen=True):
         if not self.unit:
             force_setattr(self, "unit", unit_of(self.name))
         if not wears_its_unit(self.name, self.unit):
-            raise ValueError(
-                f"metric {self.name!r} must end with its unit: _{self.unit or '<unit>'}"
-            )
+            raise ValueError(f"metric {self.name!r} must end with its unit: _{self.unit or '…'}")
         if self.unit == "percent" and self.maximum_metric is None and self.maximum is None:
             force_setattr(self, "maximum", 100.0)
 

@@ -42,7 +42,7 @@ METRICS = (
     _metric(
         "nvlink_links_count",
         "NVLinks",
-        "Links that the device has.",
+        "Number of NVLinks.",
         lambda nvml: nvml("field_value", FIELD_LINKS),
         kind="limit",
     ),

@@ -16,7 +16,7 @@ METRICS = (
     _metric(
         "power_watts",
         "Power",
-        "Draw of the whole board, as nvidia-smi shows it: on recent chips the mean of a second.",
+        "Power of the whole board, as in nvidia-smi; on recent chips averaged over a second.",
         lambda nvml: nvml("nvmlDeviceGetPowerUsage") / 1000,  # NVML returns mW
         overview=True,
         maximum_metric="power_limit_watts",
@@ -24,21 +24,21 @@ METRICS = (
     _metric(
         "power_limit_watts",
         "Power limit",
-        "The limit that the driver enforces now: the lowest of all that apply.",
+        "The limit that the driver enforces: the lowest of all that apply.",
         lambda nvml: nvml("nvmlDeviceGetEnforcedPowerLimit") / 1000,  # mW
         kind="limit",
     ),
     _metric(
         "power_instant_watts",
         "Power now",
-        "Draw of the whole board at this moment, not averaged.",
+        "Current power of the whole board, not averaged.",
         lambda nvml: nvml("field_value", FIELD_POWER_INSTANT) / 1000,  # mW
         maximum_metric="power_limit_watts",
     ),
     _metric(
         "energy_joules",
         "Energy",
-        "Energy drawn since the driver was loaded.",
+        "Energy used since the driver was loaded.",
         lambda nvml: nvml("nvmlDeviceGetTotalEnergyConsumption") / 1000,  # mJ
         kind="counter",
         cadence="slow",

@@ -30,22 +30,22 @@ METRICS = (
     _metric(
         "temperature_memory_celsius",
         "Memory temperature",
-        "Temperature of the device memory, on boards that measure it.",
+        "Temperature of the GPU memory, on boards that measure it.",
         # Boards without the sensor return 0.
         lambda nvml: nvml("field_value", FIELD_MEMORY_TEMPERATURE) or None,
         maximum=110.0,
     ),
     _metric(
         "temperature_margin_celsius",
-        "Until slowdown",
-        "How much hotter the chip may get before the hardware slows it down.",
+        "Margin to slowdown",
+        "Degrees left until the hardware slows the chip down.",
         lambda nvml: nvml("nvmlDeviceGetMarginTemperature"),
         minimum=None,
         cadence="slow",
     ),
     _metric(
         "temperature_slowdown_celsius",
-        "Slowdown above",
+        "Slowdown temperature",
         "Temperature at which the hardware slows the chip down.",
         lambda nvml: nvml("nvmlDeviceGetTemperatureThreshold", NVML_THRESHOLD_SLOWDOWN),
         kind="limit",

@@ -60,13 +60,11 @@ class Attribution(Struct, frozen=True, kw_only=True):
     def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
         """Return all processes of all devices, each with the kernel that it is or descends from."""
         reports = self._reports(kernels)
-        return Processes(
-            time_seconds=time.time(),
-            devices={
-                uuid: self._device(found, kernels, reports.get(uuid, []))
-                for uuid, found in listed.items()
-            },
-        )
+        devices = {
+            uuid: self._device(processes, kernels, reports.get(uuid, []))
+            for uuid, processes in listed.items()
+        }
+        return Processes(time_seconds=time.time(), devices=devices)
 
     def _device(
         self,
@@ -78,25 +76,22 @@ class Attribution(Struct, frozen=True, kw_only=True):
             return DeviceProcesses(processes=[], reason=found, reports=list(reports))
         processes = [self._process(each, kernels) for each in found]
         known = {each.kernel.kernel_id for each in processes if each.kernel}
-        return DeviceProcesses(
-            processes=processes,
-            reason=None,
-            reports=[each for each in reports if each.kernel.kernel_id not in known],
-        )
+        unlisted = [each for each in reports if each.kernel.kernel_id not in known]
+        return DeviceProcesses(processes=processes, reason=None, reports=unlisted)
 
     def _reports(self, kernels: Sequence[RunningKernel]) -> dict[str, list[KernelReport]]:
-        found: dict[str, list[KernelReport]] = {}
-        for said in self.reports():
-            kernel, _ = self._kernel_of(said.pid, kernels)
-            if kernel is not None and said.reserved_bytes > 0:
+        by_device: dict[str, list[KernelReport]] = {}
+        for memory in self.reports():
+            kernel, _ = self._kernel_of(memory.pid, kernels)
+            if kernel is not None and memory.reserved_bytes > 0:
                 report = KernelReport(
-                    pid=said.pid,
+                    pid=memory.pid,
                     kernel=kernel,
-                    allocated_bytes=said.allocated_bytes,
-                    reserved_bytes=said.reserved_bytes,
+                    allocated_bytes=memory.allocated_bytes,
+                    reserved_bytes=memory.reserved_bytes,
                 )
-                found.setdefault(said.device, []).append(report)
-        return found
+                by_device.setdefault(memory.device, []).append(report)
+        return by_device
 
     def _process(self, listed: ListedProcess, kernels: Sequence[RunningKernel]) -> ProcessInfo:
         pid, translated = (None, False) if listed.elsewhere else self._pid_here(listed.pid)

@@ -40,7 +40,7 @@ class ProcessTable:
 
     @cached_property
     def is_nested(self) -> bool:
-        """Whether pids here are not the machine's own, as in a container."""
+        """Whether pids here differ from the host's, as in a container."""
         return pid_namespace.is_nested(self._proc)
 
     def exists(self, pid: int) -> bool:
@@ -54,7 +54,7 @@ class ProcessTable:
     def inner_pid(self, outer_pid: int) -> int | None:
         """Return the pid here of a process whose pid in an outer namespace is ``outer_pid``; ``None`` if unknown.
 
-        This works only where its ``NSpid`` line shows both, as with the machine's ``/proc`` mounted.
+        This works only where its ``NSpid`` line shows both, as with the host's ``/proc`` mounted.
         """
         for status in self._proc.glob("[0-9]*/status"):
             pids = _ns_pids(status)
@@ -127,11 +127,11 @@ def _describe(pid: int) -> Described:
     import psutil
 
     try:
-        told = psutil.Process(pid).as_dict(["username", "cmdline", "name", "create_time"])
+        facts = psutil.Process(pid).as_dict(["username", "cmdline", "name", "create_time"])
     except psutil.Error:
         return Described()
-    command = _command(told["cmdline"] or []) or told["name"]
-    return Described(told["username"], command, told["create_time"])
+    command = _command(facts["cmdline"] or []) or facts["name"]
+    return Described(facts["username"], command, facts["create_time"])
 
 
 def _command(arguments: list[str]) -> str | None:

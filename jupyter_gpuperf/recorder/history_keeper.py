@@ -22,11 +22,20 @@ logger = logging.getLogger(__name__)
 
 FORMAT: Final = "gpuperf-history"
 FORMAT_VERSION: Final = 1
+OWN_FORMAT: Final = (FORMAT, FORMAT_VERSION, sys.byteorder)
 SAVE_SECONDS: Final = 300.0
 """The longest time that a crash can lose, for steps of 5 s and more."""
 
 COMPRESSION_LEVEL: Final = 1
 """Columns of readings shrink to a fifth at any level; this one takes a tenth of a second."""
+
+CANNOT_READ: Final = (
+    "Can't read the history in %s (%s), so none is saved. Fix it, or change c.GpuPerf.history_file."
+)
+CANNOT_MOVE: Final = "%s is not a history (%s) and can't be moved (%s), so none is saved. Change c.GpuPerf.history_file."
+CANNOT_SAVE: Final = (
+    "Can't save the history in %s (%s). Free some space, or change c.GpuPerf.history_file."
+)
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +67,7 @@ class HistoryKeeper:
         training: TrainingStore,
         save_every_seconds: float = SAVE_SECONDS,
     ) -> None:
-        self._path = path
-        self._history, self._training = history, training
+        self._path, self._history, self._training = path, history, training
         self._every_seconds = save_every_seconds
         self._stopping = threading.Event()
         self._started = False
@@ -91,21 +99,12 @@ class HistoryKeeper:
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError as error:
-            logger.warning(
-                "The history in %s can't be read (%s): it is left as it is, and none is kept. "
-                "See whose it is, or set c.GpuPerf.history_file to another file.",
-                self._path,
-                error,
-            )
+            logger.warning(CANNOT_READ, self._path, error)
             return False
         try:
             kept = msgspec.msgpack.decode(zlib.decompress(content), type=Kept)
-            if (kept.format, kept.format_version, kept.byte_order) != (
-                FORMAT,
-                FORMAT_VERSION,
-                sys.byteorder,
-            ):
-                raise ValueError("another format")
+            if (kept.format, kept.format_version, kept.byte_order) != OWN_FORMAT:
+                raise ValueError("different format")
             self._restore(kept)
         except (zlib.error, msgspec.DecodeError, ValueError) as error:
             return self._set_aside(error)
@@ -113,11 +112,11 @@ class HistoryKeeper:
 
     def _restore(self, kept: Kept) -> None:
         # All or nothing: any mismatch is found before anything is restored.
-        takes = [self._history.prepared(kept.history)]
+        restore = [self._history.prepared(kept.history)]
         if kept.training is not None:
-            takes.append(self._training.prepared(kept.training))
-        for take in takes:
-            take()
+            restore.append(self._training.prepared(kept.training))
+        for each in restore:
+            each()
 
     def _set_aside(self, error: Exception) -> bool:
         # Don't overwrite it: it may come from another version, or not be ours at all.
@@ -127,17 +126,9 @@ class HistoryKeeper:
         try:
             self._path.replace(aside)
         except OSError as trouble:
-            logger.warning(
-                "%s holds no history that can be read (%s), and can't be moved (%s): it is left as it is, and "
-                "none is kept. Set c.GpuPerf.history_file to another file.",
-                self._path,
-                error,
-                trouble,
-            )
+            logger.warning(CANNOT_MOVE, self._path, error, trouble)
             return False
-        logger.warning(
-            "%s holds no history that can be read (%s); it is %s now.", self._path, error, aside
-        )
+        logger.warning("%s is not a history (%s). Moved it to %s.", self._path, error, aside)
         return True
 
     def _save(self, *, full: bool) -> None:
@@ -160,11 +151,6 @@ class HistoryKeeper:
                 os.fsync(descriptor)
             beside.replace(self._path)
         except OSError as error:
-            logger.warning(
-                "The history can't be kept in %s (%s). Free some space there, or set "
-                "c.GpuPerf.history_file to another file.",
-                self._path,
-                error,
-            )
+            logger.warning(CANNOT_SAVE, self._path, error)
             with contextlib.suppress(OSError):
                 beside.unlink()

@@ -45,7 +45,8 @@ def record_in_process(
         There is no GPU (with the driver's reason as its code), or the file can't be written.
     """
     if path.exists():
-        raise BadRequest("file_exists", f"{path} exists.", "Name another file, or delete this one.")
+        hint = "Choose another file, or delete this one."
+        raise BadRequest("file_exists", "{path} already exists.", hint, path=path)
     sampler, subscribers = standalone_sampler(source, observers)
     sampler.start()
     try:
@@ -65,9 +66,12 @@ def record_in_process(
 
 def _expect_devices(sampler: Sampler) -> None:
     if not sampler.wait_for_tick(FIRST_TICK_SECONDS):
-        message = f"The driver has not answered within {FIRST_TICK_SECONDS:.0f} s."
-        hint = "See whether nvidia-smi answers in a terminal."
-        raise Unavailable("not_answering", message, hint)
+        raise Unavailable(
+            "not_answering",
+            "The driver did not respond within {seconds:.0f} s.",
+            "Check whether nvidia-smi responds in a terminal.",
+            seconds=FIRST_TICK_SECONDS,
+        )
     reason = sampler.devices.reason
     if reason is not None:
         raise Unavailable(reason.code, reason.message, reason.hint)

@@ -42,6 +42,8 @@ LONGEST_SECONDS: Final = 24 * 3600.0
 
 COMPRESSION_LEVEL: Final = 5
 
+FREE_SPACE: Final = "Free some space, or record to a disk other than that of {folder}."
+
 State = Literal["recording", "stopped", "failed"]
 
 
@@ -161,18 +163,13 @@ class Recorder:
 
     def _run(self) -> None:
         try:
-            with (
-                self._plain as plain,
-                gzip.GzipFile(
-                    fileobj=plain, mode="wb", compresslevel=COMPRESSION_LEVEL, filename=""
-                ) as packed,
-            ):
+            with self._plain as plain, gzip.GzipFile("", "wb", COMPRESSION_LEVEL, plain) as packed:
                 self._write_all(packed, plain)
         except (OSError, GpuPerfError) as error:
-            self.error = _in_words(error, self.path)
+            self.error = _error_info(error, self.path)
             logger.warning("%s %s", self.error.message, self.error.hint)
         except Exception:
-            logger.exception("The recording %s ended unexpectedly.", self.path)
+            logger.exception("The recording %s stopped unexpectedly.", self.path)
             self.error = UNEXPECTED
         finally:
             self._subscribers.remove(self._subscription)
@@ -225,34 +222,30 @@ class Recorder:
         if free < LEAST_FREE_BYTES:
             raise Unavailable(
                 "recording_disk_full",
-                "The recording ended: its disk has {free:.0f} MiB left. What was recorded "
-                "until then is kept.",
-                "Free some space, or record to another disk than that of {parent}.",
+                "Recording stopped: only {free:.0f} MiB of disk left. Its data so far is saved.",
+                FREE_SPACE,
                 free=free / 2**20,
-                parent=self.path.parent,
+                folder=self.path.parent,
             )
 
 
 UNEXPECTED: Final = ErrorInfo(
     code="internal_error",
-    message="The recording ended: something went wrong in the server.",
-    hint="The server's log holds the details; please report it.",
+    message="Recording stopped: server error.",
+    hint="See the server log, and please report it.",
 )
 
 
-def _in_words(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
+def _error_info(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
     if isinstance(error, GpuPerfError):
         return ErrorInfo(**error.to_dict())
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return ErrorInfo(
         code="recording_disk_full" if full else "recording_not_written",
         message=Message(
-            "The recording ended: {path} could not be written ({strerror}). What was "
-            "recorded until then is kept.",
+            "Recording stopped: can't write {path} ({error}). Its data so far is saved.",
             path=path,
-            strerror=error.strerror or error,
+            error=error.strerror or error,
         ),
-        hint=Message(
-            "Free some space, or record to another disk than that of {parent}.", parent=path.parent
-        ),
+        hint=Message(FREE_SPACE, folder=path.parent),
     )

@@ -13,7 +13,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
 from jupyter_gpuperf.recordings.anonymized import Anonymizer
 from jupyter_gpuperf.recordings.load import read_header
@@ -35,11 +34,7 @@ LONGEST_LABEL: Final = 60
 
 
 def start_recorder(
-    path: Path,
-    request: RecordingRequest,
-    *,
-    sampler: Sampler,
-    subscribers: Subscribers,
+    path: Path, request: RecordingRequest, *, sampler: Sampler, subscribers: Subscribers
 ) -> Recorder:
     """Record what ``sampler`` reads into ``path``.
 
@@ -68,13 +63,14 @@ def start_recorder(
             list_processes=sampler.request_processes,
         )
     except OSError as error:
-        message = Message(
-            "The recording {path} can't be created ({strerror}).",
-            path=path,
-            strerror=error.strerror or error,
-        )
-        hint = "Name another place, or see whether its disk is full or read-only."
-        raise Unavailable("recording_not_written", message, hint) from error
+        message = "Can't create the recording {path} ({error})."
+        hint = "Choose another path, or check whether the disk is full or read-only."
+        raise _not_written(message, hint, path, error) from error
+
+
+def _not_written(message: str, hint: str, path: Path, error: OSError) -> Unavailable:
+    reason = error.strerror or error
+    return Unavailable("recording_not_written", message, hint, path=path, error=reason)
 
 
 def _check(request: RecordingRequest) -> None:
@@ -84,13 +80,14 @@ def _check(request: RecordingRequest) -> None:
         ("the label's length", len(request.label), 0, LONGEST_LABEL),
     ):
         if value is not None and not lowest <= value <= highest:
-            hint = Message("Give from {lowest:g} to {highest:g}.", lowest=lowest, highest=highest)
             raise BadRequest(
                 "parameter_out_of_range",
                 "{name} = {value:g} is out of range.",
-                hint,
+                "Enter a number from {minimum:g} to {maximum:g}.",
                 name=name,
                 value=value,
+                minimum=lowest,
+                maximum=highest,
             )
 
 
@@ -106,9 +103,7 @@ class RecordingShelf:
     """
 
     def __init__(self, directory: Path, *, sampler: Sampler, subscribers: Subscribers) -> None:
-        self._directory = directory
-        self._sampler = sampler
-        self._subscribers = subscribers
+        self._directory, self._sampler, self._subscribers = directory, sampler, subscribers
         self.on_change: Callable[[], object] = lambda: None
         """Called when a recording was started, stopped or discarded."""
         self._lock = threading.Lock()
@@ -128,11 +123,8 @@ class RecordingShelf:
         with self._lock:
             running = [each.state == "recording" for each, _ in self._recorders.values()]
             if sum(running) >= MOST_AT_ONCE:
-                message = Message(
-                    "{most_at_once} recordings are running.", most_at_once=MOST_AT_ONCE
-                )
-                hint = "Stop one of them first."
-                raise Unavailable("too_many_recordings", message, hint)
+                message, hint = "{count} recordings are running.", "Stop one of them first."
+                raise Unavailable("too_many_recordings", message, hint, count=MOST_AT_ONCE)
             identifier = _new_id(request.label)
             self._make_directory()
             recorder = start_recorder(
@@ -150,11 +142,8 @@ class RecordingShelf:
         with self._lock:
             known = [self._info(identifier) for identifier in self._recorders]
             paths = {info.path for info in known}
-            before = [
-                info
-                for path in self._files()
-                if str(path) not in paths and (info := self._read_info(path)) is not None
-            ]
+            others = [self._read_info(path) for path in self._files() if str(path) not in paths]
+            before = [info for info in others if info is not None]
         return sorted([*known, *before], key=lambda info: info.started_seconds, reverse=True)
 
     def get(self, identifier: str) -> RecordingInfo:
@@ -168,13 +157,8 @@ class RecordingShelf:
         for info in self.all():
             if info.id == identifier:
                 return info
-        hint = "GET recordings lists them."
-        raise NotFound(
-            "unknown_recording",
-            "There is no recording {identifier!r}.",
-            hint,
-            identifier=identifier,
-        )
+        message, hint = "Unknown recording {id!r}.", "GET recordings lists them."
+        raise NotFound("unknown_recording", message, hint, id=identifier)
 
     def stop(self, identifier: str) -> RecordingInfo:
         """Stop a recording and keep it; one that has ended stays unchanged.
@@ -216,13 +200,9 @@ class RecordingShelf:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            message = Message(
-                "The folder {directory} can't be made ({strerror}).",
-                directory=self._directory,
-                strerror=error.strerror or error,
-            )
-            hint = "Set c.GpuPerf.recordings_directory to one that can."
-            raise Unavailable("recording_not_written", message, hint) from error
+            message = "Can't create the folder {path} ({error})."
+            hint = "Set c.GpuPerf.recordings_directory to another folder."
+            raise _not_written(message, hint, self._directory, error) from error
 
     def _files(self) -> list[Path]:
         return list(self._directory.glob(f"*{SUFFIX}")) if self._directory.is_dir() else []
@@ -268,6 +248,6 @@ class RecordingShelf:
 
 def _new_id(label: str) -> str:
     # Sorts by time, contains the label, and is unique among recordings of one second.
-    words = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()[:40]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()[:40]
     moment = time.strftime("%Y%m%d-%H%M%S")
-    return "-".join(filter(None, [moment, words, secrets.token_hex(2)]))
+    return "-".join(filter(None, [moment, slug, secrets.token_hex(2)]))

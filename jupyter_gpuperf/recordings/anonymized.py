@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from jupyter_gpuperf.schemas import DeviceInfo, DevicesChanged, Frame, encode
-from jupyter_gpuperf.schemas.training import TrainingNow
+from jupyter_gpuperf.schemas.training import NotebookTraining, TrainingNow
 
 
 class Anonymizer:
@@ -42,18 +42,9 @@ class Anonymizer:
 def anonymized_training(message: bytes) -> bytes:
     """Return an encoded :class:`TrainingNow` without the notebooks' names."""
     now = msgspec.json.decode(message, type=TrainingNow)
-    return encode(
-        replace(
-            now,
-            notebooks=[
-                replace(
-                    notebook,
-                    notebook_path=None,
-                    loaders=[
-                        replace(each, notebook="", arguments=None) for each in notebook.loaders
-                    ],
-                )
-                for notebook in now.notebooks
-            ],
-        )
-    )
+
+    def anonymized(notebook: NotebookTraining) -> NotebookTraining:
+        loaders = [replace(each, notebook="", arguments=None) for each in notebook.loaders]
+        return replace(notebook, notebook_path=None, loaders=loaders)
+
+    return encode(replace(now, notebooks=[*map(anonymized, now.notebooks)]))

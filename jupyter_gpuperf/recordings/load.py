@@ -51,13 +51,13 @@ def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "")
     try:
         recording = _understood(iter(lines), metrics, uuid_prefix)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is no recording ({type(error).__name__}: {error})") from error
+        raise ValueError(f"not a recording ({type(error).__name__}: {error})") from error
     except ValueError as error:
-        raise ValueError(f"{error}, and it ends torn" if lines.torn else str(error)) from error
+        raise ValueError(f"{error}; the file is truncated" if lines.torn else str(error)) from error
     if lines.torn:
-        logger.warning("The recording %s ends torn; what came before is played.", path)
+        logger.warning("The recording %s is truncated; the rest is played.", path)
     for kind, count in recording.unknown.items():
-        logger.warning("The recording %s holds %d × %s, left out.", path, count, kind)
+        logger.warning("The recording %s has %d × %s, skipped.", path, count, kind)
     return recording
 
 
@@ -73,7 +73,7 @@ def read_header(path: Path) -> Mapping[str, Any]:
     """
     header = next(iter(Lines(path)), {})
     if header.get("format") != FORMAT:
-        raise ValueError("another format")
+        raise ValueError("different format")
     return header
 
 
@@ -119,7 +119,7 @@ def _understood(
 ) -> Recording:
     header = next(objects, None)
     if header is None:
-        raise ValueError("it holds nothing")
+        raise ValueError("it is empty")
     if header.get("format") != FORMAT:
         header, objects = translated(header, objects, metrics)
     return Recording(header, objects, metrics, uuid_prefix)

@@ -1,4 +1,4 @@
-"""A recording in memory: some devices and the machine around them, over some time.
+"""A recording in memory: devices and their host over time.
 
 Readings are stored in columns, so that an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
 """
@@ -18,14 +18,9 @@ from msgspec.structs import replace
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.own_format import FORMAT_VERSION
 from jupyter_gpuperf.recordings.replayed_loops import with_uuids
-from jupyter_gpuperf.schemas import (
-    DeviceInfo,
-    ListedProcess,
-    ListedProcesses,
-    MissingReason,
-    Readings,
-    TrainingNow,
-)
+from jupyter_gpuperf.schemas.processes import ListedProcess, ListedProcesses
+from jupyter_gpuperf.schemas.readings import DeviceInfo, MissingReason, Readings
+from jupyter_gpuperf.schemas.training import TrainingNow
 
 NOT_PLAYED: Final = ("alerts",)
 """Kinds of messages that are not replayed, since the player generates them again."""
@@ -70,10 +65,8 @@ class Recording:
         uuid_prefix: str = "",
     ) -> None:
         if header.get("format_version") != FORMAT_VERSION:
-            raise ValueError(
-                f"its format is version {header.get('format_version')!r}, and this is a reader of "
-                f"version {FORMAT_VERSION}: install a newer jupyter_gpuperf"
-            )
+            found = header.get("format_version")
+            raise ValueError(f"format version {found!r} needs a newer jupyter_gpuperf")
         self.label = str(header.get("label") or "recording")
         self.seconds: array[float] = array("d")
         self.unknown: Counter[str] = Counter()
@@ -82,9 +75,7 @@ class Recording:
         self._tables: dict[str, _Table] = {}
         self._host = _Table([each.name for each in metrics if each.scope == "host"])
         self._cores: list[array[float]] = []
-        self._devices: _Changes[list[DeviceInfo]] = _Changes(
-            self._described(header.get("devices", []))
-        )
+        self._devices = _Changes(self._described(header.get("devices", [])))
         self._processes: _Changes[dict[str, Any]] = _Changes({})
         self._training: _Changes[TrainingNow | None] = _Changes(None)
         self._began_seconds = math.nan
@@ -130,11 +121,10 @@ class Recording:
         elif kind == "training":
             self._add_training(now, message)
         elif kind == "processes":
-            self._processes.add(
-                now, {self._uuid_prefix + uuid: each for uuid, each in message["devices"].items()}
-            )
+            devices = message["devices"].items()
+            self._processes.add(now, {self._uuid_prefix + uuid: each for uuid, each in devices})
         elif kind not in NOT_PLAYED:
-            self.unknown[f"a message of the unknown kind {kind!r}"] += 1
+            self.unknown[f"message of unknown kind {kind!r}"] += 1
 
     def _add(self, frame: Mapping[str, Any]) -> None:
         time_seconds = float(frame["time_seconds"])
@@ -159,7 +149,7 @@ class Recording:
         try:
             infos = msgspec.convert(raw, list[DeviceInfo])
         except msgspec.ValidationError as error:
-            raise ValueError(f"its devices can't be understood: {error}") from error
+            raise ValueError(f"unreadable list of devices: {error}") from error
         return [
             replace(
                 info,
@@ -172,11 +162,11 @@ class Recording:
 
     def _add_training(self, now: float, message: Mapping[str, Any]) -> None:
         try:
-            told = msgspec.convert(dict(message), TrainingNow)
+            training = msgspec.convert(dict(message), TrainingNow)
         except msgspec.ValidationError:
-            self.unknown["a message about training that can't be understood"] += 1
+            self.unknown["unreadable training message"] += 1
             return
-        self._training.add(now, with_uuids(told, self._uuid_prefix))
+        self._training.add(now, with_uuids(training, self._uuid_prefix))
 
     def _place(self, seconds: float) -> int:
         return max(0, bisect_right(self.seconds, seconds) - 1)

@@ -93,21 +93,15 @@ def _messages(
 ) -> Iterator[Object]:
     totals: Totals = {}
     before, holders = -math.inf, None
+    recorded = [each for each in metrics if each.name in KEYS]
     for line in lines:
         seconds = float(line["t"])
         if seconds < before:
-            raise ValueError("its times go backwards")
-        readings = {
-            each.name: _reading(each, {**line, "static": static}, seconds, totals)
-            for each in metrics
-            if each.name in KEYS
-        }
-        yield {
-            "type": "frame",
-            "time_seconds": seconds,
-            "devices": {label: readings},
-            "host": readings,
-        }
+            raise ValueError("times go backwards")
+        row = {**line, "static": static}
+        readings = {each.name: _reading(each, row, seconds, totals) for each in recorded}
+        frame = {"time_seconds": seconds, "devices": {label: readings}, "host": readings}
+        yield {"type": "frame", **frame}
         if math.isinf(before):
             device = msgspec.to_builtins(_device(label, static, readings))
             yield {"type": "devices", "devices": {"devices": [device]}}

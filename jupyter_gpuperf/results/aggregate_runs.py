@@ -40,7 +40,7 @@ def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
             for name in last.samples
         },
         environment={**last.environment, "processes_measured": len(results)},
-        warnings=list(dict.fromkeys(said for each in results for said in each.warnings)),
+        warnings=list(dict.fromkeys(warning for each in results for warning in each.warnings)),
     )
 
 

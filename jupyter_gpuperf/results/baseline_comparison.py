@@ -11,12 +11,7 @@ from jupyter_gpuperf.results.comparison import (
     environment_changes,
 )
 from jupyter_gpuperf.results.store import ResultStore
-from jupyter_gpuperf.schemas import (
-    BenchmarkResult,
-    KeptResult,
-    ResultComparison,
-    ResultSummary,
-)
+from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult, ResultComparison, ResultSummary
 
 HISTORY_LENGTH: Final = 50
 
@@ -38,12 +33,12 @@ def compare_with_baseline(
     if other and other.result.benchmark != result.benchmark:
         raise BadRequest(
             "not_comparable",
-            "Result {number} is of {benchmark}, and {id} of {benchmark_2}.",
-            "Choose two of the same benchmark.",
+            "Result {number} is from {benchmark}, {other_number} from {other_benchmark}.",
+            "Choose two results of the same benchmark.",
             number=number,
             benchmark=result.benchmark,
-            id=other.id,
-            benchmark_2=other.result.benchmark,
+            other_number=other.id,
+            other_benchmark=other.result.benchmark,
         )
     return ResultComparison(
         id=number,

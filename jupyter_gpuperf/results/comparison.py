@@ -67,11 +67,11 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         if all(figure in each.figures for each in (*one, *other))
     ]
     # Entries of benchmarks measured on one side only may be missing from the other side's results.
-    told = [[each for pair in shared for each in pair[side]] for side in (0, 1)]
+    old_shared, new_shared = ([each for pair in shared for each in pair[i]] for i in (0, 1))
     figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
     return SuiteComparison(
         rounds=min(before.rounds, after.rounds),
-        environment=environment_changes(told[0] or before.results, told[1] or after.results),
+        environment=environment_changes(old_shared or before.results, new_shared or after.results),
         figures=sorted(figures, key=lambda each: ORDER.index(each.verdict)),
         only_before=[_name(each[0]) for subject, each in old.items() if subject not in new],
         only_after=[_name(each[0]) for subject, each in new.items() if subject not in old],
@@ -128,7 +128,7 @@ def _change(
         after=_middle(new),
         ratio=ratio,
         verdict=verdict,
-        warnings=sorted({said for each in (*before, *after) for said in each.warnings}),
+        warnings=sorted({warning for each in (*before, *after) for warning in each.warnings}),
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.files import read_as, readable, writing
 from jupyter_gpuperf.schemas import CheckFinding, DoctorChange, DoctorComparison, DoctorReport
 
@@ -21,7 +20,7 @@ def save(report: DoctorReport, path: Path) -> None:
         ``file_exists`` or ``file_not_writable``.
     """
     if path.exists():
-        raise BadRequest("file_exists", "{path} is there already.", "Name another file.", path=path)
+        raise BadRequest("file_exists", "{path} already exists.", "Choose another file.", path=path)
     with writing(path), path.open("xb") as file:
         file.write(readable(report))
 
@@ -36,14 +35,7 @@ def load(path: Path) -> DoctorReport:
     BadRequest
         ``not_a_report``.
     """
-    return read_as(
-        DoctorReport,
-        path,
-        "not_a_report",
-        message=lambda error: Message(
-            "{path} is no report of the doctor: {error}.", path=path, error=error
-        ),
-    )
+    return read_as(DoctorReport, path, "not_a_report", message="{path} is not a report: {error}.")
 
 
 def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
@@ -55,7 +47,7 @@ def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
     old, new = ({each.id: each for each in report.checks} for report in (before, after))
     changes = [
         DoctorChange(
-            kind="check", name=name, before=_told(old.get(name)), after=_told(new.get(name))
+            kind="check", name=name, before=_line(old.get(name)), after=_line(new.get(name))
         )
         for name in old | new
         if name not in old or name not in new or old[name].status != new[name].status
@@ -65,7 +57,7 @@ def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
     return DoctorComparison(changes=changes)
 
 
-def _told(check: CheckFinding | None) -> str | None:
+def _line(check: CheckFinding | None) -> str | None:
     return f"{check.status}: {check.found}" if check else None
 
 

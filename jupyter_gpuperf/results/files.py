@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,16 +26,11 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BadRequest(
-            "file_not_writable",
-            "{path} can't be written: {error}.",
-            "Name another file.",
-            path=path,
-            error=error,
-        ) from error
+        message, hint = "Can't write {path}: {error}.", "Choose another file."
+        raise BadRequest("file_not_writable", message, hint, path=path, error=error) from error
 
 
-def read_as(kind: type[T], path: Path, code: str, *, message: Callable[[Exception], str]) -> T:
+def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
     """Read a file and decode it as ``kind``.
 
     Raises
@@ -43,14 +38,13 @@ def read_as(kind: type[T], path: Path, code: str, *, message: Callable[[Exceptio
     NotFound
         ``file_not_found``.
     BadRequest
-        The file holds something else; with the given code, and the message made from the error.
+        The file contains something else; with the given code and message (fields ``path`` and ``error``).
     """
-    hint = "Name a file that --save wrote."
+    hint = "Choose a file written by --save."
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise NotFound(
-            "file_not_found", "{path} can't be read: {error}.", hint, path=path, error=error
-        ) from error
+        unreadable = "Can't read {path}: {error}."
+        raise NotFound("file_not_found", unreadable, hint, path=path, error=error) from error
     except msgspec.MsgspecError as error:
-        raise BadRequest(code, message(error), hint) from error
+        raise BadRequest(code, message, hint, path=path, error=error) from error

@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS suites (
 """
 
 DEVICE_NAMES: Final = ("device_name", "device")
-NOT_WHAT_IS_MEASURED: Final = frozenset({"rigorous", "time_limit_seconds"})
+PRECISION_KEYS: Final = frozenset({"rigorous", "time_limit_seconds"})
 """Parameters that set the precision of a measurement, not its subject."""
 
 
@@ -101,12 +101,8 @@ class ResultStore:
             ``unknown_result``.
         """
         if (found := self._first("id = ?", (number,))) is None:
-            raise NotFound(
-                "unknown_result",
-                "There is no result {number}.",
-                "%gpubench history lists them.",
-                number=number,
-            )
+            message, hint = "There is no result {number}.", "%gpubench history lists them."
+            raise NotFound("unknown_result", message, hint, number=number)
         return found
 
     def baseline_of(self, result: BenchmarkResult, before: int | None = None) -> KeptResult | None:
@@ -149,11 +145,10 @@ class ResultStore:
         if not figures:
             return {}
         newest = self.newest(result.benchmark, MOST_LOOKED_AT)
-        alike = [
-            each.result.figures for each in newest if device_of(each.result) == device_of(result)
-        ]
-        found = {name: [each[name].value for each in alike if name in each] for name in figures}
-        return {name: max(values) for name, values in found.items() if values}
+        device = device_of(result)
+        alike = [each.result.figures for each in newest if device_of(each.result) == device]
+        rates = {name: [each[name].value for each in alike if name in each] for name in figures}
+        return {name: max(values) for name, values in rates.items() if values}
 
     def _all(self, condition: str, values: tuple[Any, ...]) -> list[KeptResult]:
         if not self.path.exists():
@@ -166,8 +161,8 @@ class ResultStore:
         return next(iter(self._all(f"{condition} LIMIT 1", values)), None)
 
     @contextlib.contextmanager
-    def open(self, wanted: str) -> Iterator[sqlite3.Connection]:
-        """Open a connection for one transaction; ``wanted`` is the purpose: ``kept``, ``marked`` or ``read``.
+    def open(self, purpose: str) -> Iterator[sqlite3.Connection]:
+        """Open a connection for one transaction; ``purpose`` is ``kept``, ``marked`` or ``read``.
 
         Raises
         ------
@@ -178,12 +173,12 @@ class ResultStore:
             with contextlib.closing(self._connected()) as connection, connection:
                 yield connection
         except (sqlite3.Error, OSError) as error:
+            is_read = purpose == "read"
             raise Unavailable(
-                "results_not_writable" if wanted != "read" else "results_not_readable",
-                "The results in {path} can't be {wanted}: {error}.",
-                "Make room, or name another file in c.GpuPerf.results_file.",
+                "results_not_readable" if is_read else "results_not_writable",
+                "Can't read {path}: {error}." if is_read else "Can't save to {path}: {error}.",
+                "Free some disk space, or change c.GpuPerf.results_file.",
                 path=self.path,
-                wanted=wanted,
                 error=error,
             ) from error
 
@@ -197,7 +192,7 @@ class ResultStore:
             # Not a database: move it aside instead of deleting it, and start a new one.
             aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
             self.path.replace(aside)
-            logger.warning("%s is no file of results (%s); it is now %s.", self.path, error, aside)
+            logger.warning("%s is not a results file (%s). Moved to %s.", self.path, error, aside)
             return self._prepared()
 
     def _prepared(self) -> sqlite3.Connection:
@@ -224,17 +219,13 @@ def subject_of(result: BenchmarkResult) -> str:
 
 def settings_of(result: BenchmarkResult) -> dict[str, Scalar]:
     """Return the parameters that define what was measured."""
-    return {
-        name: value for name, value in result.parameters.items() if name not in NOT_WHAT_IS_MEASURED
-    }
+    return {name: each for name, each in result.parameters.items() if name not in PRECISION_KEYS}
 
 
 def device_of(result: BenchmarkResult) -> str:
     """Return the device model of a result: two devices of the same model are comparable."""
-    return next(
-        (str(result.environment[name]) for name in DEVICE_NAMES if result.environment.get(name)),
-        "cpu",
-    )
+    names = (result.environment.get(name) for name in DEVICE_NAMES)
+    return next((str(name) for name in names if name), "cpu")
 
 
 def _kept(row: sqlite3.Row) -> KeptResult | None:
@@ -243,9 +234,5 @@ def _kept(row: sqlite3.Row) -> KeptResult | None:
     except msgspec.MsgspecError as error:  # written by a later version, perhaps
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
-    return KeptResult(
-        id=row["id"],
-        created_seconds=row["created_seconds"],
-        baseline=bool(row["baseline"]),
-        result=result,
-    )
+    created, baseline = row["created_seconds"], bool(row["baseline"])
+    return KeptResult(id=row["id"], created_seconds=created, baseline=baseline, result=result)

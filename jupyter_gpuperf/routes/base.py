@@ -31,10 +31,7 @@ class CodedErrors(JupyterHandler):
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Use a coded error's own status; Tornado would send 500."""
-        error = _error_in(kwargs)
-        super().send_error(
-            error.http_status if isinstance(error, GpuPerfError) else status_code, **kwargs
-        )
+        super().send_error(getattr(_error_in(kwargs), "http_status", status_code), **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Send every error in the same shape; an unexpected one gets an id that is also in the log."""
@@ -52,17 +49,14 @@ class CodedErrors(JupyterHandler):
         if isinstance(error, HTTPError):
             if status_code == 403 and NOT_AUTHORIZED in str(error.log_message):
                 return READING_ONLY
-            code = HTTP_CODES.get(status_code, f"http_{status_code}")
-            message = str(error.log_message or self._reason)
-            return ErrorInfo(code=code, message=message, hint=HTTP_HINTS.get(status_code, ""))
+            code, hint = HTTP_ERRORS.get(status_code, (f"http_{status_code}", ""))
+            return ErrorInfo(code=code, message=str(error.log_message or self._reason), hint=hint)
         reference = uuid.uuid4().hex[:12]
         self.log.error("Unexpected error %s in %s", reference, self.request.path)
         return ErrorInfo(
             code="internal_error",
-            message=Message(
-                "Something went wrong in the server (reference {reference}).", reference=reference
-            ),
-            hint="The server's log holds the details under this reference; please report it.",
+            message=Message("Server error (reference {reference}).", reference=reference),
+            hint="The server log has the details under this reference. Please report it.",
         )
 
 
@@ -98,19 +92,11 @@ class GpuPerfHandler(CodedErrors, APIHandler):
         try:
             return msgspec.json.decode(self.request.body, type=shape)
         except msgspec.ValidationError as error:
-            raise BadRequest(
-                "invalid_request",
-                f"{error}.",
-                "Compare the body with the documented shape.",
-                error=error,
-            ) from error
+            hint = "Compare the body with the documented shape."
+            raise BadRequest("invalid_request", "{error}.", hint, error=error) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(
-                "malformed_json",
-                "The body is not JSON: {error}.",
-                "Send a JSON object.",
-                error=error,
-            ) from error
+            message, hint = "The body is not valid JSON: {error}.", "Send a JSON object."
+            raise BadRequest("malformed_json", message, hint, error=error) from error
 
     async def kernel_python(self, kernel_name: str | None) -> KernelPython:
         """Return the Python of a kernel spec; for ``None``, that of the default kernel.
@@ -135,20 +121,17 @@ NOT_AUTHORIZED: Final = "is not authorized"
 READING_ONLY: Final = ErrorInfo(
     code="forbidden",
     message="Your account may not do this on this server.",
-    hint='Ask whoever runs the server: its authorizer decides about the resource "gpuperf".',
+    hint='Ask the server\'s administrator: its authorizer decides about the resource "gpuperf".',
 )
 
-HTTP_CODES: Final = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-}
-HTTP_HINTS: Final = {
-    401: Message("Log in, or send the server's token."),
-    403: Message(
-        "Log in, or send the server's token; a POST from a page needs its XSRF token too."
+HTTP_ERRORS: Final = {
+    400: ("bad_request", ""),
+    401: ("unauthorized", Message("Log in, or send the server's token.")),
+    403: (
+        "forbidden",
+        Message("Log in or send the server's token; a POST from a page also needs an XSRF token."),
     ),
-    405: Message("See the documentation for what this address answers to."),
+    404: ("not_found", ""),
+    405: ("method_not_allowed", Message("See the documentation for the supported methods.")),
 }
+"""HTTP status → code and hint."""

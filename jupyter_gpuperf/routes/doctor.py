@@ -22,8 +22,8 @@ class DoctorHandler(GpuPerfHandler):
 
     @operation(
         DoctorReport,
-        Query(name="kernel", help="A kernel spec; without it the server's own Python."),
-        flag("refresh", "Look again; otherwise the report is at most five minutes old."),
+        Query(name="kernel", help="A kernel spec; default: the server's Python."),
+        flag("refresh", "Check again; otherwise the report may be five minutes old."),
     )
     async def get(self, kernel: str | None, refresh: bool) -> DoctorReport:
         """The checks, each with id, status, found, expected, why and fix; the environment and its packages."""

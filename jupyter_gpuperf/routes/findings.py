@@ -15,4 +15,4 @@ class FindingsHandler(GpuPerfHandler):
         """The current findings, worst first: code, severity, device, summary, cost, evidence, advice, change (code)."""
         await self.services.latest()
         await self.services.diagnosis.look()
-        return self.services.diagnosis.told
+        return self.services.diagnosis.current

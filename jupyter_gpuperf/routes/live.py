@@ -37,13 +37,8 @@ HELLO_SECONDS: Final = 120.0
 """Length of the history in a page's first message."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
-INTERVAL: Final = number(
-    "interval_ms",
-    SHORTEST_INTERVAL_MS,
-    LONGEST_INTERVAL_MS,
-    "Time between frames.",
-    default=DEFAULT_INTERVAL_MS,
-)
+BOUNDS_MS: Final = (SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS)
+INTERVAL: Final = number("interval_ms", *BOUNDS_MS, "Frame interval.", default=DEFAULT_INTERVAL_MS)
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
@@ -83,8 +78,8 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
             outbox = self.outbox = self.services.fanout.add(self._start_to_send)
-            outbox.offer(encode(self.services.alerts.told), "alerts")
-            outbox.offer(encode(self.services.diagnosis.told), "findings")
+            outbox.offer(encode(self.services.alerts.current), "alerts")
+            outbox.offer(encode(self.services.diagnosis.current), "findings")
             if self.services.training.latest.notebooks:
                 outbox.offer(encode(self.services.training.latest), "training")
             self.subscription = self.services.subscribers.add(outbox.offer, self.interval_ms)
@@ -92,17 +87,17 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     async def on_message(self, message: str | bytes) -> None:
         """Change the interval or the followed lists; answer invalid messages with an error frame."""
         try:
-            wish = _wish_in(message)
-            if isinstance(wish, Follow):
-                self._follow(wish.topics)
+            request = _decoded(message)
+            if isinstance(request, Follow):
+                self._follow(request.topics)
                 return
-            self.interval_ms = int(INTERVAL.parse(str(wish.interval_ms)))
+            self.interval_ms = int(INTERVAL.parse(str(request.interval_ms)))
             if self.subscription is not None:
                 self.services.subscribers.change_interval(self.subscription, self.interval_ms)
         except GpuPerfError as error:
             await self._send(encode(SocketError(**error.to_dict())))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            hint = 'Send {"type": "set_interval", "interval_ms": 1000}, or nothing at all.'
+            hint = "Send a set_interval or follow message."
             refusal = SocketError(code="malformed_message", message=f"{error}.", hint=hint)
             await self._send(encode(refusal))
 
@@ -147,7 +142,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             return closed
 
 
-def _wish_in(message: str | bytes) -> SetInterval | Follow:
+def _decoded(message: str | bytes) -> SetInterval | Follow:
     try:
         return msgspec.json.decode(message, type=SetInterval | Follow)
     except msgspec.ValidationError as error:

@@ -16,8 +16,8 @@ class MissingHandler(GpuPerfHandler):
     @authorized
     def get(self, path: str) -> None:
         """Raise ``NotFound``."""
-        hint = "The documentation lists the routes."
-        raise NotFound("unknown_route", "There is nothing at gpuperf/{path}.", hint, path=path)
+        hint = "See the documentation for the routes."
+        raise NotFound("unknown_route", "Unknown route gpuperf/{path}.", hint, path=path)
 
     post = get
     delete = get

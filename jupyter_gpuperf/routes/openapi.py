@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.server.services import Services
 
 JSON: Final = "application/json"
+ERROR: Final = "An error: what happened, and what to do."
+TOKEN: Final = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "The word token, a space, and the server's token.",
+}
 GROUP: Final = re.compile(r"\(\?P<(\w+)>(.*?)\)")
 
 
@@ -41,14 +48,10 @@ class OpenApiHandler(GpuPerfHandler):
 
 def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
     """Return the OpenAPI document of ``routes``: patterns with named groups, and their handlers."""
-    declared = [
-        (pattern, method, each)
-        for pattern, handler in routes
-        for method, each in operations_of(handler).items()
-    ]
     paths: dict[str, dict[str, Any]] = {}
-    for pattern, method, each in declared:
-        paths.setdefault(path_of(pattern), {})[method] = _described(pattern, method, each)
+    for pattern, handler in routes:
+        for method, each in operations_of(handler).items():
+            paths.setdefault(path_of(pattern), {})[method] = _described(pattern, method, each)
     _, schemas = msgspec.json.schema_components(
         shapes_of(routes), ref_template="#/components/schemas/{name}"
     )
@@ -65,14 +68,7 @@ def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {
-                "token": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "Authorization",
-                    "description": "The word token, a space, and the server's token.",
-                }
-            },
+            "securitySchemes": {"token": TOKEN},
         },
     }
 
@@ -91,30 +87,20 @@ def path_of(pattern: str) -> str:
 
 
 def _described(pattern: str, method: str, declared: Operation) -> dict[str, Any]:
-    words = [method, *re.findall(r"[a-z]+", path_of(pattern).replace("json", ""))]
+    parts = [method, *re.findall(r"[a-z]+", path_of(pattern).replace("json", ""))]
+    content = {} if declared.status == 101 else {"content": _content(declared.answers)}
     described: dict[str, Any] = {
-        "operationId": "_".join(words),
+        "operationId": "_".join(parts),
         "summary": declared.description,
         "responses": {
-            str(declared.status): {
-                "description": declared.description,
-                **({} if declared.status == 101 else {"content": _content(declared.answers)}),
-            },
-            "default": {
-                "description": "A refusal: what happened, and what to do.",
-                "content": _content(ErrorInfo),
-            },
+            str(declared.status): {"description": declared.description, **content},
+            "default": {"description": ERROR, "content": _content(ErrorInfo)},
         },
     }
-    parameters = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string", "pattern": f"^{allowed}$"},
-        }
-        for name, allowed in GROUP.findall(pattern)
-    ]
+    parameters: list[dict[str, Any]] = []
+    for name, allowed in GROUP.findall(pattern):
+        schema = {"type": "string", "pattern": f"^{allowed}$"}
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
     parameters += [_parameter(each) for each in declared.query]
     if parameters:
         described["parameters"] = parameters
@@ -135,9 +121,5 @@ def _content(shape: type | str) -> dict[str, Any]:
 def _parameter(query: Query) -> dict[str, Any]:
     schema = {"type": query.kind, "default": query.default}
     schema |= {"minimum": query.minimum, "maximum": query.maximum}
-    return {
-        "name": query.name,
-        "in": "query",
-        "description": query.help,
-        "schema": {key: value for key, value in schema.items() if value is not None},
-    }
+    known = {key: value for key, value in schema.items() if value is not None}
+    return {"name": query.name, "in": "query", "description": query.help, "schema": known}

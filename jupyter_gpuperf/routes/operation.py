@@ -16,7 +16,6 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.routes.base import GpuPerfHandler
@@ -66,48 +65,27 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         try:
             value = KINDS[self.kind](text)
         except (ValueError, OverflowError) as error:
+            message, hint = "{name}={text!r} is not a number.", "Enter a number."
             raise BadRequest(
-                "parameter_wrong_type",
-                "{name}={text!r} is not a number.",
-                "Give a number.",
-                name=self.name,
-                text=text,
+                "parameter_wrong_type", message, hint, name=self.name, text=text
             ) from error
         if self.minimum is None or self.maximum is None or self.minimum <= value <= self.maximum:
             return value
-        hint = Message(
-            "Give a number from {minimum:g} to {maximum:g}.",
-            minimum=self.minimum,
-            maximum=self.maximum,
-        )
         raise BadRequest(
             "parameter_out_of_range",
             "{name}={value:g} is out of range.",
-            hint,
+            "Enter a number from {minimum:g} to {maximum:g}.",
             name=self.name,
             value=value,
+            minimum=self.minimum,
+            maximum=self.maximum,
         )
 
 
-def number(
-    name: str,
-    minimum: float,
-    maximum: float,
-    help: str,
-    *,
-    default: float | None = None,
-    argument: str = "",
-) -> Query:
+def number(name: str, minimum: float, maximum: float, help: str, **options: Any) -> Query:
     """Return a numeric argument with bounds; an integer if the bounds are integers."""
-    return Query(
-        name=name,
-        help=help,
-        kind="integer" if isinstance(minimum, int) else "number",
-        default=default,
-        minimum=minimum,
-        maximum=maximum,
-        argument=argument,
-    )
+    kind: Literal["integer", "number"] = "integer" if isinstance(minimum, int) else "number"
+    return Query(name=name, help=help, kind=kind, minimum=minimum, maximum=maximum, **options)
 
 
 def flag(name: str, help: str) -> Query:

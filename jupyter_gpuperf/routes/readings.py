@@ -56,7 +56,7 @@ class AlertsHandler(GpuPerfHandler):
     async def get(self) -> AlertsChanged:
         """What needs attention now, each with code, severity, device, start time, evidence and advice."""
         await self.services.latest()
-        return self.services.alerts.told
+        return self.services.alerts.current
 
 
 class HistoryHandler(GpuPerfHandler):
@@ -64,19 +64,16 @@ class HistoryHandler(GpuPerfHandler):
 
     @operation(
         History,
-        number(
-            "seconds", 0.1, DAY_SECONDS, "How far back; without it all that is kept at full rate."
-        ),
-        number("step_seconds", 0.1, DAY_SECONDS, "How much time a column stands for.", default=1.0),
-        Query(name="metrics", default="", help="Names with commas between; without it all."),
+        number("seconds", 0.1, DAY_SECONDS, "How far back; default: all that has full rate."),
+        number("step_seconds", 0.1, DAY_SECONDS, "Time per column.", default=1.0),
+        Query(name="metrics", default="", help="Names separated by commas; default: all."),
     )
     async def get(self, seconds: float | None, step_seconds: float, metrics: str) -> History:
         """Columns per device: times, and min, mean, max per metric."""
         await self.services.fresh()
         store = self.services.history
         names = [name for name in metrics.split(",") if name] or None
+        span = seconds or store.seconds
         return await in_thread(
-            lambda: store.query(
-                seconds=seconds or store.seconds, step_seconds=step_seconds, metrics=names
-            )
+            lambda: store.query(seconds=span, step_seconds=step_seconds, metrics=names)
         )

@@ -35,10 +35,7 @@ class RecordingsHandler(GpuPerfHandler):
 class RecordingHandler(GpuPerfHandler):
     """``GET recordings/<id>`` and ``DELETE recordings/<id>``."""
 
-    @operation(
-        "application/gzip",
-        flag("describe", "Answer the RecordingInfo (state, size, readings) in place of the file."),
-    )
+    @operation("application/gzip", flag("describe", "Return the RecordingInfo, not the file."))
     async def get(self, identifier: str, describe: bool) -> RecordingInfo | None:
         """The file, as far as it is written."""
         info = await in_thread(lambda: self.services.recordings.get(identifier))
@@ -59,12 +56,8 @@ class RecordingHandler(GpuPerfHandler):
         try:
             file = await in_thread(lambda: path.open("rb"))
         except OSError as error:
-            raise NotFound(
-                "unknown_recording",
-                "The file {name} is gone.",
-                "Somebody deleted it.",
-                name=path.name,
-            ) from error
+            message, hint = "The file {name} is missing.", "Someone may have deleted it."
+            raise NotFound("unknown_recording", message, hint, name=path.name) from error
         with file:
             self.set_header("Content-Type", "application/gzip")
             self.set_header("Content-Disposition", f'attachment; filename="{path.name}"')

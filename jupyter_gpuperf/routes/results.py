@@ -18,8 +18,8 @@ class ResultsHandler(GpuPerfHandler):
 
     @operation(
         Results,
-        Query(name="benchmark", help="A benchmark; without it all."),
-        number("limit", 1, MOST_RESULTS, "How many at most.", default=100),
+        Query(name="benchmark", help="A benchmark; default: all."),
+        number("limit", 1, MOST_RESULTS, "Maximum number.", default=100),
     )
     async def get(self, benchmark: str | None, limit: int) -> Results:
         """Stored results, latest first."""
@@ -41,13 +41,7 @@ class ComparisonHandler(GpuPerfHandler):
 
     @operation(
         ResultComparison,
-        number(
-            "with",
-            1,
-            MOST_NUMBER,
-            "Another result; without it the baseline, else the one before like it.",
-            argument="other",
-        ),
+        number("with", 1, MOST_NUMBER, "Default: the baseline or a similar one.", argument="other"),
     )
     async def get(self, number: str, other: int | None) -> ResultComparison:
         """Verdict, ratio and interval per figure; environment differences; the best result here; similar results."""

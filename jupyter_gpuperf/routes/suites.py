@@ -29,9 +29,8 @@ class SuitesHandler(GpuPerfHandler):
 
         await self.services.fresh()  # the suite's place depends on the devices
         names: list[str | None] = [*request.kernel_names] or [None]
-        sides = [
-            Side(kernel_name=name, **(await self.kernel_python(name))._asdict()) for name in names
-        ]
+        pythons = [(await self.kernel_python(name))._asdict() for name in names]
+        sides = [Side(kernel_name=name, **each) for name, each in zip(names, pythons, strict=True)]
         suites = self.services.suites
         return await in_thread(lambda: suites.start(request, sides))
 
@@ -71,7 +70,5 @@ class SuitePageHandler(GpuPerfHandler):
         info = self.services.suites.get(suite_id)
         suites = self.services.suites.suites_of(suite_id)
         if not all(each.results for each in suites):
-            raise NotFound(
-                "nothing_measured", "This suite has measured nothing to show.", "Run it again."
-            )
+            raise NotFound("nothing_measured", "This suite has no results.", "Run it again.")
         return suite_page(info, suites)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import number, operation
 from jupyter_gpuperf.routes.processes import running_kernels
@@ -22,12 +21,7 @@ class TrainingHandler(GpuPerfHandler):
     @operation(
         Training,
         number("seconds", 1.0, LONGEST_SECONDS, "How far back.", default=120.0),
-        number(
-            "step_seconds",
-            0.5,
-            3600.0,
-            "How much time a point stands for; without it a second, or more over a long time.",
-        ),
+        number("step_seconds", 0.5, 3600.0, "Time per point; default: 1 s, more for long times."),
     )
     async def get(self, seconds: float, step_seconds: float | None) -> Training:
         """The watched loops now; per notebook, samples per second, step time and ratios over time."""
@@ -45,8 +39,12 @@ class ExplainHandler(GpuPerfHandler):
     def post(self, request: ExplainRequest) -> ExplainRequest:
         """Have a notebook's kernel profile its next steps; the result appears below the running cell."""
         if not 1 <= request.steps <= MOST_STEPS:
-            message = Message("steps = {steps} is out of range.", steps=request.steps)
-            hint = Message("Give from 1 to {most_steps}.", most_steps=MOST_STEPS)
-            raise BadRequest("parameter_out_of_range", message, hint)
+            raise BadRequest(
+                "parameter_out_of_range",
+                "steps = {steps} is out of range.",
+                "Enter a number from 1 to {maximum}.",
+                steps=request.steps,
+                maximum=MOST_STEPS,
+            )
         self.services.training.explain(request.key, request.steps)
         return request

@@ -1,4 +1,4 @@
-"""Find when a device works, and when its work is steady: after the start-up and before the end.
+"""Find when a device is busy, and when its work is steady: after the start-up and before the end.
 
 A job's first seconds (imports, context, first batches, autotuning) look like every known problem. Two signs identify
 a start: the device was idle before, and its memory is filling.
@@ -7,19 +7,17 @@ a start: the device was idle before, and its memory is filling.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from jupyter_gpuperf.rules.rule_input import Series
 
 SM, UTILIZATION, MEMORY = "sm_active_percent", "utilization_percent", "memory_used_bytes"
 
-LEAST_SM_PERCENT: Final = 0.02
-"""Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that still counts as work."""
-LEAST_UTILIZATION_PERCENT: Final = 1.0
-"""The driver reports utilization as a whole number: 1 is the smallest value above 0."""
+LEAST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
+"""A lower value is no work. Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that
+still counts. The driver reports utilization as a whole number: 1 is the smallest value above 0."""
 
 PAUSE_SECONDS: Final = 6.0
 """A longer idle gap ends a job, unless its gaps are usually that long."""
@@ -27,7 +25,7 @@ HELD_PAUSE_SECONDS: Final = 12.0
 """The same limit while the memory stays allocated: infrequent readings can miss rare short bursts."""
 PAUSE_READINGS: Final = 4
 """With infrequent readings, a gap must span this many of them."""
-USUAL_RESTS: Final = 3.0
+USUAL_GAPS: Final = 3.0
 """A job with long steps is one job: only a gap longer than this many usual gaps ends it."""
 FREED_SECONDS: Final = 2.0
 FREED_RATIO: Final = 0.3
@@ -45,8 +43,7 @@ LEAST_SECONDS: Final = 4.0
 LEAST_READINGS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A time span. The times are on the readings' clock."""
 
     start_seconds: float
@@ -70,17 +67,18 @@ def activity_metric(series: Series) -> str | None:
 def busy_spans(series: Series) -> list[Span]:
     """Return when the device worked: one span per job, from its first kernel to its last."""
     metric = activity_metric(series)
-    least = LEAST_SM_PERCENT if metric == SM else LEAST_UTILIZATION_PERCENT
-    busy = [time for time, value in series.points(metric or "") if value >= least]
+    if metric is None:
+        return []
+    busy = [time for time, value in series.points(metric) if value >= LEAST_PERCENT[metric]]
     if not busy:
         return []
     # A reading describes the time before it.
     interval = series.interval_seconds
-    longest = _longest_rest(busy, interval)
+    longest_gap = _longest_gap(busy, interval)
     level = median(series.between(busy[0], busy[-1]).values(MEMORY) or [0.0])
     spans = [[busy[0] - interval, busy[0]]]
     for before, after in pairwise(busy):
-        if _ends_a_job(series, (before, after), longest, level):
+        if _ends_a_job(series, before, after, longest_gap, level):
             spans.append([after - interval, after])
         spans[-1][1] = after
     begin = series.times_seconds[0]
@@ -113,51 +111,46 @@ def steady_spans(series: Series, *, live: bool = False) -> list[Span]:
     jobs = busy_spans(series)
     if live:
         jobs = [job for job in jobs[-1:] if _goes_on(series, job)]
-    parts = [steady_part(series, job) for job in jobs]
-    return [part for part in parts if part is not None]
+    return [part for job in jobs if (part := steady_part(series, job)) is not None]
 
 
 def _goes_on(series: Series, job: Span) -> bool:
     """Return whether the job may still run at the last reading: its current gap is short."""
-    rest = series.times_seconds[-1] - job.end_seconds
+    gap = series.times_seconds[-1] - job.end_seconds
     interval = series.interval_seconds
-    return rest <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
-        rest <= HELD_PAUSE_SECONDS and _is_held(series, job.end_seconds, job)
+    return gap <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
+        gap <= HELD_PAUSE_SECONDS and _is_held(series, job.end_seconds, job)
     )
 
 
 def _is_held(series: Series, since_seconds: float, job: Span) -> bool:
-    level = series.between(job.start_seconds, job.end_seconds).values(MEMORY)
+    level = series.between(*job).values(MEMORY)
     ended = since_seconds >= job.end_seconds
     until = series.times_seconds[-1] if ended else max(since_seconds, job.start_seconds)
     held = series.between(since_seconds, until).values(MEMORY)
     return bool(level and held) and min(held) >= FILLED_RATIO * median(level)
 
 
-def _longest_rest(busy: Sequence[float], interval: float) -> float:
-    rests = [after - before for before, after in pairwise(busy) if after - before > 1.5 * interval]
-    usual = USUAL_RESTS * median(rests) if len(rests) >= 3 else 0.0
+def _longest_gap(busy: Sequence[float], interval: float) -> float:
+    gaps = [after - before for before, after in pairwise(busy) if after - before > 1.5 * interval]
+    usual = USUAL_GAPS * median(gaps) if len(gaps) >= 3 else 0.0
     return max(PAUSE_SECONDS, PAUSE_READINGS * interval, usual)
 
 
-def _ends_a_job(series: Series, rest: tuple[float, float], longest: float, level: float) -> bool:
-    before, after = rest
+def _ends_a_job(series: Series, before: float, after: float, longest: float, level: float) -> bool:
+    gap = after - before
     # A gap this short never ends a job, whatever the memory did; there are hundreds of them.
-    if after - before <= longest and after - before < max(
-        FREED_SECONDS, 2 * series.interval_seconds
-    ):
+    if gap <= longest and gap < max(FREED_SECONDS, 2 * series.interval_seconds):
         return False
     used = series.between(before, after).values(MEMORY)
     known = bool(used) and level > 0
     if known and min(used) >= FILLED_RATIO * level:
-        return after - before > max(longest, HELD_PAUSE_SECONDS)
-    if after - before > longest:
-        return True
-    return known and min(used) < FREED_RATIO * level
+        return gap > max(longest, HELD_PAUSE_SECONDS)
+    return gap > longest or (known and min(used) < FREED_RATIO * level)
 
 
 def _filled_at(series: Series, job: Span) -> float | None:
-    points = series.between(job.start_seconds, job.end_seconds).points(MEMORY)
+    points = series.between(*job).points(MEMORY)
     if len(points) < LEAST_READINGS:
         return None
     # The second half shows what a job allocates once it runs.

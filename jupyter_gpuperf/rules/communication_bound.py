@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Series
-from jupyter_gpuperf.rules.straggler import Cause, Rank, Straggler, fill_of
+from jupyter_gpuperf.rules.straggler import Cause, Straggler, fill_of
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import link_rate
 from jupyter_gpuperf.rules.workload import Workload
@@ -20,54 +19,42 @@ rather than too rarely."""
 
 BUSY_RATIO = Threshold(
     0.6,
-    reason="NCCL's kernels count as busy while they wait: devices that wait for each other look busy.",
-    margin="Two ranks on two H100s: alike 0.95 to 0.96, one that waits for the other 0.98. A single device has no peers "
-    "and is never judged.",
+    reason="NCCL kernels count as busy while they wait, so waiting devices look busy.",
+    margin="Two ranks on two H100s: balanced 0.95 to 0.96, one waiting 0.98. A single device is never judged.",
 )
 FILL_RATIO = Threshold(
     0.6,
-    reason="NCCL's kernels use a few of the multiprocessors: busy, and little of the chip at work.",
-    margin="Training on one device 0.84 to 0.99. Two ranks: alike 0.89 to 0.90, one that waits for half of its step and "
-    "more 0.43 to 0.53.",
+    reason="NCCL kernels use few multiprocessors: the device is busy, but little of the chip works.",
+    margin="One device 0.84 to 0.99. Two ranks: balanced 0.89 to 0.90, one waiting half of its step or more 0.43 to 0.53.",
 )
 PCIE_RATIO = Threshold(
     0.3,
-    reason="Of the link, in both directions at once: a ring of devices without NVLink. Batches come in one "
-    "direction alone.",
-    margin="Batches from pinned memory 0.02 in, 0.002 out; two ranks that NVLink joins 0.001. Without NVLink: not "
-    "measured.",
+    reason="Of the link, in both directions: a ring of devices without NVLink. Batches use only one direction.",
+    margin="Pinned batches 0.02 in, 0.002 out; two ranks over NVLink 0.001. Without NVLink: not measured.",
 )
 NVLINK_RATIO = Threshold(
     0.3,
-    reason="Of all links: gradients of a network that overlap with its backward pass need a few percent.",
-    margin="Two ranks of a ResNet-50 on H100s, 100 MB of gradients every 70 ms: 0.003. Copies between the two without "
-    "a pause 0.90.",
+    reason="Of all links. Gradients that overlap with the backward pass need a few percent.",
+    margin="Two ranks of a ResNet-50 on H100s, 100 MB of gradients every 70 ms: 0.003. Constant copying: 0.90.",
 )
 BALANCED_RATIO = Threshold(
     0.5,
-    reason="The lesser direction of the greater: in a ring each device sends as much as it receives.",
-    margin="Two ranks over NVLink 0.98 to 1, and what comes over PCIe beside it 0.20; batches 0.06.",
+    reason="Lower rate divided by higher rate: in a ring, each device sends as much as it receives.",
+    margin="Two ranks over NVLink 0.98 to 1, their traffic over PCIe 0.20; batches 0.06.",
 )
 
-
 SUMMARIES: Final = {
-    Cause.DATA: "GPU {} (process {}) is late, since it waits for data: it holds up GPU {} for {:.0%} of each step.",
-    Cause.HOST: "GPU {} (process {}) is late, since its host is: it holds up GPU {} for {:.0%} of each step.",
-    Cause.GPU: "GPU {} (process {}) is late, since it computes for longer: it holds up GPU {} for {:.0%} of each step.",
+    Cause.DATA: "GPU {straggler} (process {pid}) waits for data and delays GPU {waiting} by {percent:.0f} % of a step.",
+    Cause.HOST: "GPU {straggler} (process {pid}) waits for its host and delays GPU {waiting} by {percent:.0f} % of a step.",
+    Cause.GPU: "GPU {straggler} (process {pid}) computes longer and delays GPU {waiting} by {percent:.0f} % of a step.",
 }
 ADVICE: Final = {
-    Cause.DATA: Message(
-        "Mend this process's loader, since the others wait for it in every step: see whether its part of "
-        "the data is larger or on a slower disk, and whether its workers have cores of their own."
-    ),
-    Cause.HOST: Message(
-        "See what this process does in its step and the others don't, as logging, saving or evaluating on "
-        "rank 0, and whether it shares its cores with other programs."
-    ),
-    Cause.GPU: Message(
-        "See whether this GPU is shared, hot, or set to lower clocks, and whether this process's batches are "
-        "larger or longer than those of the others."
-    ),
+    Cause.DATA: "Fix this process's DataLoader. Check whether its share of the dataset is larger or on a slower disk, "
+    "and whether its workers have their own cores.",
+    Cause.HOST: "Check what only this process does in its steps, such as logging, saving or evaluation on rank 0, and "
+    "whether it shares its cores with other programs.",
+    Cause.GPU: "Check whether this GPU is shared, hot, or set to lower clocks, and whether its batches are larger or "
+    "longer than the others'.",
 }
 
 
@@ -80,33 +67,36 @@ def _check(view: View) -> Finding | None:
 
 
 def _late(straggler: Straggler) -> Finding:
-    late, waiting = straggler.late, straggler.waiting
-    cause, lost = straggler.cause, straggler.lost_ratio
+    late, waiting, cause = straggler.late, straggler.waiting, straggler.cause
     process = "?" if late.steps.pid is None else str(late.steps.pid)
+    late_index, *waiting_indexes = (str(rank.device.index) for rank in (late, *waiting))
+    waiting_indexes.sort(key=int)
     return Finding(
         severity="warning",
         # The fill ratio is a driver's reading; idle time and its cause are measured by the step clocks.
         confidence="suspected" if cause is Cause.GPU else "confirmed",
-        summary=SUMMARIES[cause].format(late.device.index, process, _indexes(waiting), lost),
+        summary=Message(
+            SUMMARIES[cause],
+            straggler=late_index,
+            pid=process,
+            waiting=waiting_indexes,
+            percent=100 * straggler.lost_ratio,
+        ),
         evidence={
-            "late_device_index": str(late.device.index),
+            "late_device_index": late_index,
             "late_process": process,
             "late_idle_for_data_ratio": late.data_ratio,
             "late_idle_for_host_ratio": late.host_ratio,
             "late_filled_ratio": late.fill_ratio,
-            "waiting_device_indexes": _indexes(waiting),
+            "waiting_device_indexes": ", ".join(waiting_indexes),
             "waiting_idle_ratio": median(each.idle_ratio for each in waiting),
             "waiting_filled_ratio": fill_of(waiting),
             "step_seconds": late.steps.step_seconds,
         },
-        lost_ratio=lost,
+        lost_ratio=straggler.lost_ratio,
         advice=ADVICE[cause],
-        refuted_by="Train on the others alone: if their steps take as long as before, it is not this one that they wait for.",
+        refuted_by="Train without this rank: if the steps take as long as before, it is not the straggler.",
     )
-
-
-def _indexes(ranks: Sequence[Rank]) -> str:
-    return ", ".join(str(index) for index in sorted(each.device.index for each in ranks))
 
 
 def _exchanging(view: View) -> Finding | None:
@@ -114,24 +104,18 @@ def _exchanging(view: View) -> Finding | None:
     if work.busy_ratio < BUSY_RATIO or not view.peers:
         return None
     nvlink, pcie = _nvlink_ratio(view.series), _pcie_ratio(view.series, work)
-    share = max(nvlink or 0.0, pcie or 0.0)
-    over_nvlink = share == nvlink
-    if share < (NVLINK_RATIO if over_nvlink else PCIE_RATIO) or not _has_busy_peers(view):
+    used = max(nvlink or 0.0, pcie or 0.0)
+    over_nvlink = used == nvlink
+    if used < (NVLINK_RATIO if over_nvlink else PCIE_RATIO) or not _has_busy_peers(view):
         return None
     fill = work.fill_ratio
     return Finding(
         severity="warning" if fill is not None and fill < FILL_RATIO else "info",
         confidence="suspected",
         summary=Message(
-            "{share:.0%} of what the NVLinks carry is used while the GPU's units work "
-            "little: devices wait for each other.",
-            share=share,
-        )
-        if over_nvlink
-        else Message(
-            "{share:.0%} of the PCIe link is used in both directions while the GPU's units "
-            "work little: devices wait for each other.",
-            share=share,
+            "{link} {percent:.0f} % used while the GPU computes little: devices wait for each other.",
+            link="NVLink" if over_nvlink else "PCIe",
+            percent=100 * used,
         ),
         evidence={
             "busy_ratio": work.busy_ratio,
@@ -140,10 +124,9 @@ def _exchanging(view: View) -> Finding | None:
             "pcie_used_ratio": pcie,
             "devices_count": float(1 + len(view.peers)),
         },
-        advice="Send less, or while computing: gradient accumulation, larger buckets in "
-        "DistributedDataParallel, bf16 gradients (comm_hooks), and devices that NVLink joins.",
-        refuted_by="Train on one device: if its samples per second are those of each of the group, "
-        "communication costs nothing.",
+        advice="Send less, or send while computing: gradient accumulation, larger DistributedDataParallel buckets, "
+        "bf16 gradients (comm_hooks), devices connected by NVLink.",
+        refuted_by="Train on one device: if it is as fast as each of the group, communication costs nothing.",
     )
 
 
@@ -171,8 +154,7 @@ def _nvlink_ratio(series: Series) -> float | None:
 RULE = Rule(
     code="communication-bound",
     title="Waiting for other devices",
-    meaning="Several devices train together, and spend their time exchanging data, or waiting for one that is late, "
-    "instead of computing.",
+    meaning="Devices that train together spend time on exchanging data, or on waiting for a straggler.",
     check=_check,
     is_of_loop=True,
 )

@@ -9,18 +9,17 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 THROTTLED_RATIO = Threshold(
     0.1,
-    reason="Seconds of waiting per second, summed over the threads that the quota held back. A short burst "
-    "leaves some thousandths.",
-    margin="Without a quota exactly 0; a starved container was not recorded yet.",
+    reason="Seconds of waiting per second, over all throttled threads. A short burst causes a few thousandths.",
+    margin="Without a quota exactly 0; a starved container has not been recorded yet.",
 )
 USED_RATIO = Threshold(
     0.8,
-    reason="Of the quota: threads can be held back within a period although the mean is below it.",
-    margin="A loop that launches, on 16 cores, 0.06; a starved container was not recorded yet.",
+    reason="Of the quota: threads can be throttled within a period although the mean is below it.",
+    margin="A launch-bound loop on 16 cores 0.06; a starved container has not been recorded yet.",
 )
 IDLE_RATIO = Threshold(
     0.25,
-    reason="Where the device is busy anyway, the quota costs nothing.",
+    reason="If the device is busy anyway, the quota costs nothing.",
     margin="Starved devices 0.5 and more; healthy language models in eager mode 0.12 to 0.25.",
 )
 
@@ -39,12 +38,10 @@ def _check(view: View) -> Finding | None:
         severity="warning" if costs else "info",
         confidence="confirmed" if loader else "suspected",
         summary=Message(
-            "The CPU limit of {limit:.1f} cores is used up: its threads waited "
-            "{throttled:.1f} s in each second, and the GPU rests {idle_ratio:.0%} of the "
-            "time.",
+            "CPU limit of {limit:.1f} cores used up: threads waited {throttled:.1f} s per second; GPU idle {percent:.0f} %.",
             limit=limit,
             throttled=throttled,
-            idle_ratio=work.idle_ratio,
+            percent=100 * work.idle_ratio,
         ),
         evidence={
             "host_limit_cores": limit,
@@ -54,9 +51,9 @@ def _check(view: View) -> Finding | None:
             "worker_threads_count": threads,
         },
         lost_ratio=work.idle_ratio if costs else None,
-        advice="Use no more workers and threads than the limit has cores: num_workers below it, and one thread "
-        "in each (torch.set_num_threads(1), cv2.setNumThreads(1)). Or ask for more CPU.",
-        refuted_by="If the GPU is no busier with half the workers, the limit is not what holds it.",
+        advice="Use fewer workers and threads than the limit has cores, with one thread per worker "
+        "(torch.set_num_threads(1), cv2.setNumThreads(1)). Or request more CPU.",
+        refuted_by="Halve the workers: if the GPU gets no busier, the CPU limit is not the cause.",
         change=loader_code(loader, num_workers=max(1, int(limit) - 1)) if loader else None,
     )
 
@@ -64,7 +61,7 @@ def _check(view: View) -> Finding | None:
 RULE = Rule(
     code="cpu-quota",
     title="CPU limit used up",
-    meaning="The container may use only so much CPU, and its threads, often DataLoader workers, are held back.",
+    meaning="The container's CPU quota throttles its threads, often DataLoader workers.",
     check=_check,
     is_of_loop=True,
 )

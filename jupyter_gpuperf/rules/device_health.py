@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
 
 XID_SECONDS: Final = 600.0
 """How long an XID error is shown."""
 
-XID_WORDS: Final = {
+XID_MEANINGS: Final = {
     13: Message("a program's kernel failed"),
-    31: Message("a program touched memory that isn't its own"),
-    32: Message("a program's command buffer was damaged"),
-    43: Message("a program's work was stopped after an error of its own"),
-    45: Message("a program's work was cleared away after an earlier error"),
-    48: Message("memory failed and could not be corrected"),
-    63: Message("a row of bad memory was replaced"),
-    64: Message("a row of bad memory could not be replaced"),
-    74: Message("an NVLink failed"),
-    79: Message("the device fell off the bus"),
-    92: Message("many memory errors were corrected"),
-    94: Message("memory failed; only the program that used it is affected"),
-    95: Message("memory failed; all programs on the device are affected"),
-    119: Message("the device's own processor does not answer"),
-    120: Message("the device's own processor failed"),
+    31: Message("a program accessed memory that isn't its own"),
+    32: Message("a program's command buffer was corrupted"),
+    43: Message("a program was stopped after its own error"),
+    45: Message("a program's work was cleaned up after an earlier error"),
+    48: Message("uncorrectable memory error"),
+    63: Message("a faulty memory row was remapped"),
+    64: Message("a faulty memory row could not be remapped"),
+    74: Message("NVLink error"),
+    79: Message("the GPU has fallen off the bus"),
+    92: Message("many corrected memory errors"),
+    94: Message("memory error; only the program that used the memory is affected"),
+    95: Message("memory error; all programs on the GPU are affected"),
+    119: Message("the GPU's system processor (GSP) doesn't respond"),
+    120: Message("the GPU's system processor (GSP) failed"),
 }
 XID_OF_PROGRAMS: Final = frozenset({13, 31, 32, 43, 45})
 """XIDs that are usually a program's own fault; all others come from the hardware or the driver."""
 
+ECC_METRICS: Final = ("ecc_uncorrected_count", "remap_failed_count")
+
 BUSY_PERCENT: Final = 50.0
 LINK_SECONDS: Final = 20.0
+LINK_HOLDS_OFF: Final = HoldOff(after_seconds=LINK_SECONDS, until_seconds=60.0)
 LINK_METRICS: Final = (
-    "pcie_link_generation",
-    "pcie_link_max_generation",
-    "pcie_link_lanes",
-    "pcie_link_max_lanes",
+    *("pcie_link_generation", "pcie_link_max_generation"),
+    *("pcie_link_lanes", "pcie_link_max_lanes"),
 )
 
 
@@ -46,9 +47,9 @@ def _lost(view: View) -> Finding | None:
         return None
     return Finding(
         severity="critical",
-        summary="The device is lost: the driver can't reach it any more.",
-        advice="See the system's log for the reason (sudo dmesg | grep -i xid). A restart of the "
-        "machine usually brings it back; if it happens again, the board or its slot is bad.",
+        summary="The driver has lost the GPU.",
+        advice="Find the reason in the system log (sudo dmesg | grep -i xid). A host restart usually helps; "
+        "if it happens again, the board or its slot is faulty.",
         evidence={},
     )
 
@@ -58,60 +59,51 @@ def _xid(view: View) -> Finding | None:
     if len(counts) < 2 or counts[-1] <= counts[0]:
         return None
     code = int(view.series.now("xid_last_code") or 0)
-    mine = code in XID_OF_PROGRAMS
-    words = XID_WORDS.get(code, Message("see NVIDIA's table of XID errors"))
+    is_of_program = code in XID_OF_PROGRAMS
+    meaning = XID_MEANINGS.get(code, Message("see NVIDIA's list of XID errors"))
     return Finding(
-        severity="warning" if mine else "critical",
-        summary=Message("The driver reported XID {value}: {words}.", value=code, words=words),
-        advice="Look for the program that failed: an index out of range, or a bug in a kernel of its "
-        "own. Its process must be started anew."
-        if mine
-        else "Save your work. If it happens again, have the device looked at.",
+        severity="warning" if is_of_program else "critical",
+        summary=Message("The driver reported XID {code}: {meaning}.", code=code, meaning=meaning),
+        advice="Restart the process that failed. Likely causes: an index out of range or a bug in a custom kernel."
+        if is_of_program
+        else "Save your work. If it happens again, have the GPU checked.",
         evidence={"xid_count": counts[-1] - counts[0], "xid": float(code)},
     )
 
 
 def _ecc(view: View) -> Finding | None:
-    errors = view.series.now("ecc_uncorrected_count") or 0.0
-    failed = view.series.now("remap_failed_count") or 0.0
+    errors, failed = (view.series.now(metric) or 0.0 for metric in ECC_METRICS)
     if not errors and not failed:
         return None
     return Finding(
         severity="critical",
-        summary="The device's memory can't be repaired any more."
+        summary="The GPU's memory can no longer be repaired."
         if failed
-        else Message(
-            "{errors:.0f} memory errors could not be corrected since the driver was loaded.",
-            errors=errors,
-        ),
-        advice="Results of this device can be wrong. Have it reset, and replaced if it happens again.",
+        else Message("{count:.0f} uncorrected memory errors since driver start.", count=errors),
+        advice="Results from this GPU may be wrong. Reset it; if the errors recur, replace it.",
         evidence={"errors_count": errors},
     )
 
 
 def _link(view: View) -> Finding | None:
     recent = view.series.last(LINK_SECONDS)
-    busy = recent.mean("utilization_percent") or 0.0
-    _, generation_max, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
-    generations = recent.values(LINK_METRICS[0])
-    narrow = lanes is not None and lanes < (lanes_max or 0.0)
+    busy = recent.mean(UTILIZATION) or 0.0
+    _, full, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
+    used = max(recent.values(LINK_METRICS[0]), default=None)
+    if lanes is not None and lanes < (lanes_max or 0.0):
+        summary = Message("PCIe uses {lanes:.0f} of {full:.0f} lanes.", lanes=lanes, full=lanes_max)
     # An idle device lowers the generation by itself: the value means something only under load.
-    slow = busy >= BUSY_PERCENT and max(generations, default=math.inf) < (generation_max or 0.0)
-    if not narrow and not slow:
+    elif busy >= BUSY_PERCENT and used is not None and used < (full or 0.0):
+        summary = Message("PCIe Gen {used:.0f} of {full:.0f} under load.", used=used, full=full)
+    else:
         return None
     return Finding(
         severity="warning",
-        summary="PCIe runs below its link: "
-        + (
-            f"{lanes:.0f} of {lanes_max:.0f} lanes."
-            if narrow
-            else f"generation {max(generations):.0f} of {generation_max:.0f} under load."
-        ),
-        advice="Copies to the device are slower than they need be. See whether the board sits well "
-        "in the right slot, and what the BIOS says of it.",
+        summary=summary,
+        advice="Copies to the GPU are slower than necessary. Check the board's seat and slot, and the BIOS settings.",
         evidence={
-            "generation": max(generations, default=None),
-            "generation_max": generation_max,
+            "generation": used,
+            "generation_max": full,
             "lanes": lanes,
             "lanes_max": lanes_max,
         },
@@ -119,18 +111,8 @@ def _link(view: View) -> Finding | None:
 
 
 ALERTS: Final = (
-    alert("device_lost", _lost, reads=("utilization_percent", "power_watts")),
+    alert("device_lost", _lost, reads=(UTILIZATION, "power_watts")),
     alert("xid", _xid, needs=("xid_count",), reads=("xid_last_code",)),
-    alert(
-        "ecc",
-        _ecc,
-        reads=("ecc_uncorrected_count", "remap_failed_count"),
-        holds_off=HoldOff(until_seconds=15.0),
-    ),
-    alert(
-        "pcie_below_link",
-        _link,
-        reads=("utilization_percent", *LINK_METRICS),
-        holds_off=HoldOff(after_seconds=LINK_SECONDS, until_seconds=60.0),
-    ),
+    alert("ecc", _ecc, reads=ECC_METRICS, holds_off=HoldOff(until_seconds=15.0)),
+    alert("pcie_below_link", _link, reads=(UTILIZATION, *LINK_METRICS), holds_off=LINK_HOLDS_OFF),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import chain
+
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Listing, is_value
@@ -9,18 +12,16 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 SHARE_PERCENT = Threshold(
     5.0,
-    reason="Of the device's time, by each of two programs. A program that only holds memory uses none.",
-    margin="One that does nothing uses 0 by definition; two that train were recorded without their shares.",
+    reason="Of the device's time, for each of two programs. A program that only holds memory uses none.",
+    margin="An idle program uses 0 by definition; two training programs were recorded without their shares.",
 )
 BUSY_RATIO = Threshold(
-    0.5,
-    reason="A device with time to spare serves several programs without harm.",
-    margin="Two that train 0.97.",
+    0.5, reason="A device with time to spare can be shared.", margin="Two that train 0.97."
 )
 TOGETHER_RATIO = Threshold(
     0.3,
-    reason="Of the listings: programs that follow each other overlap for a moment.",
-    margin="Two that train side by side for half of a recording 0.5.",
+    reason="Of the listings: programs that run one after the other overlap briefly.",
+    margin="Two programs that train together during half of a recording 0.5.",
 )
 
 
@@ -30,7 +31,7 @@ def _check(view: View) -> Finding | None:
     together = [each for each in listings if len(each.processes) > 1]
     if not listings or len(together) < TOGETHER_RATIO * len(listings):
         return None
-    return _decided(view, together) if any(map(_is_known, together)) else _open(view, together)
+    return _decided(view, together) if any(map(_is_known, together)) else _undecided(view, together)
 
 
 def _decided(view: View, together: list[Listing]) -> Finding | None:
@@ -38,43 +39,36 @@ def _decided(view: View, together: list[Listing]) -> Finding | None:
     working = {pid: share for pid, share in shares.items() if share >= SHARE_PERCENT}
     if len(working) < 2 or view.work.busy_ratio < BUSY_RATIO:
         return None
-    largest, total = max(working.values()), sum(working.values())
+    largest_first = sorted(working, key=lambda pid: -working[pid])
+    largest, total = working[largest_first[0]], sum(working.values())
     names = {each.pid: each.notebook for listing in together for each in listing.processes}
     return Finding(
         severity="warning",
         summary=Message(
-            "{working_count} programs share this device: the largest gets {largest:.0f} % "
-            "of its time, the others {total:.0f} %.",
-            working_count=len(working),
+            "{programs} programs share this GPU: the largest gets {largest:.0f} %, the others {others:.0f} % of its time.",
+            programs=len(working),
             largest=largest,
-            total=total - largest,
+            others=total - largest,
         ),
         evidence={
             "programs_count": float(len(working)),
             "busy_ratio": view.work.busy_ratio,
-            **{
-                f"{names[pid] or f'process {pid}'}_percent": working[pid]
-                for pid in sorted(working, key=lambda pid: -working[pid])
-            },
+            **{f"{names[pid] or f'process {pid}'}_percent": working[pid] for pid in largest_first},
         },
         lost_ratio=1 - largest / total,
-        advice="Run them one after another, or on different devices (CUDA_VISIBLE_DEVICES): side by side, "
-        "each is slowed by the others.",
-        refuted_by="Pause one of them: if the other is no faster, they don't disturb each other.",
+        advice="They slow each other down. Run them in turn, or on different GPUs (CUDA_VISIBLE_DEVICES).",
+        refuted_by="Pause one of them: if the other is no faster, they don't affect each other.",
     )
 
 
-def _open(view: View, together: list[Listing]) -> Finding:
+def _undecided(view: View, together: list[Listing]) -> Finding:
     count = max(len(each.processes) for each in together)
     return Finding(
         severity="info",
         confidence="suspected",
-        summary=Message(
-            "{value} programs are on this device; which of them works, the driver does not say.",
-            value=count,
-        ),
+        summary=Message("{count} programs use this GPU; unknown which are active.", count=count),
         evidence={"programs_count": float(count), "busy_ratio": view.work.busy_ratio},
-        advice="See in the list of processes what the others are, and shut down what is not needed.",
+        advice="See the process list for the others, and shut down those that you don't need.",
         refuted_by="A program that only holds memory takes no time from the others.",
     )
 
@@ -85,17 +79,16 @@ def _is_known(listing: Listing) -> bool:
 
 
 def _shares(together: list[Listing]) -> dict[int, float]:
-    seen: dict[int, list[float]] = {}
     known = [listing for listing in together if _is_known(listing)]
-    for listing in known:
-        for each in listing.processes:
-            seen.setdefault(each.pid, []).append(float(each.sm_utilization_percent))
-    return {pid: sum(values) / len(known) for pid, values in seen.items()}
+    totals: defaultdict[int, float] = defaultdict(float)
+    for each in chain.from_iterable(listing.processes for listing in known):
+        totals[each.pid] += float(each.sm_utilization_percent)
+    return {pid: total / len(known) for pid, total in totals.items()}
 
 
 RULE = Rule(
     code="gpu-contention",
     title="Shared with other programs",
-    meaning="Two or more programs compute on the device, and take turns.",
+    meaning="Two or more programs compute on the GPU and take turns.",
     check=_check,
 )

@@ -1,4 +1,4 @@
-"""The machine's storage is nearly full: /dev/shm or the disk."""
+"""The host's storage is nearly full: /dev/shm or the disk."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ def _shared(view: View) -> Finding | None:
             used=used / GIB,
             total=total / GIB,
         ),
-        advice="DataLoader workers hand over batches through it, and die with a bus error when it is "
-        "full. Use fewer workers or a smaller prefetch factor; start a container with a larger "
-        "--shm-size.",
+        advice="DataLoader workers pass batches through it, and crash with a bus error when it is full. Use fewer "
+        "workers or a smaller prefetch_factor, or start the container with a larger --shm-size.",
         evidence={"used_bytes": used, "total_bytes": total},
     )
 
@@ -38,10 +37,8 @@ def _disk(view: View) -> Finding | None:
         return None
     return Finding(
         severity="warning",
-        summary=Message(
-            "The disk is nearly full: {total:.1f} GiB are free.", total=(total - used) / GIB
-        ),
-        advice="Checkpoints and notebooks can't be saved on a full disk. Remove old ones.",
+        summary=Message("The disk is nearly full: {free:.1f} GiB free.", free=(total - used) / GIB),
+        advice="Checkpoints and notebooks can't be saved on a full disk. Delete old ones.",
         evidence={"used_bytes": used, "total_bytes": total},
     )
 

@@ -14,74 +14,70 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LOST_WARNING_RATIO = Threshold(
     0.15,
-    reason="Of the steps' time, by the step clock. Worth a change of the loader.",
-    margin="Enough workers 0.001 to 0.005; a loader that is a little slow 0.07; a starved one 0.28 to 0.94.",
+    reason="Of the steps' time, by the step clock. Worth changing the DataLoader.",
+    margin="Enough workers 0.001 to 0.005; a slightly slow DataLoader 0.07; a starved GPU 0.28 to 0.94.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.05,
-    reason="Below it, nothing is to be gained that a person would notice.",
-    margin="Enough workers 0.005 and less.",
+    0.05, reason="Below this, no user would notice a gain.", margin="Enough workers 0.005 and less."
 )
 LOST_CRITICAL_RATIO = Threshold(
-    0.5,
-    reason="More than half of the time is spent waiting: the loader, not the device, is what is used.",
-    margin="One JPEG worker 0.94.",
+    0.5, reason="More than half of the time is spent on waiting.", margin="One JPEG worker 0.94."
 )
 IDLE_RATIO = Threshold(
     0.35,
-    reason="Of the time without any kernel, from the driver's readings. Below it, healthy loops in eager mode "
-    "have that much launch overhead.",
-    margin="Healthy language models in eager mode 0.12 to 0.25; a starved loader 0.84 and more.",
+    reason="Time without any kernel, by the driver. Healthy loops in eager mode idle less, due to launch overhead.",
+    margin="Healthy language models in eager mode 0.12 to 0.25; starved by a DataLoader 0.84 and more.",
 )
 LOOP_BURSTS_PER_SECOND = Threshold(
     2.0,
-    reason="While the machine rests, bursts that come faster than this come from a loop, not from a person.",
-    margin="Not recorded yet: chosen between a person, once a second and slower, and a store of 12 ms an item, 5 batches a second.",
+    reason="If the host is idle, faster bursts come from a loop, not from a person.",
+    margin="Not recorded yet. A person: one per second or slower; a store with 12 ms per item: 5 batches per second.",
 )
 FED_BYTES_PER_SECOND = Threshold(
     80e6,
-    reason="While the machine rests, that much data from the host is batches, not a person's calls.",
-    margin="By arithmetic: a call with 64 images brings 39 MB, a store of 12 ms an item 200 MB/s.",
+    reason="If the host is idle, this much data from it is batches, not a person's calls.",
+    margin="Calculated: a call with 64 images 39 MB; a store with 12 ms per item 200 MB/s.",
 )
 WORKERS_CORES = Threshold(
     1.8,
-    reason="More than the one core that launches: somebody prepares data.",
+    reason="More than the core that launches kernels: something prepares data.",
     margin="Loops without workers 1.0; eight workers on data in memory 3.0.",
 )
 BATCHES_BYTES_PER_SECOND = Threshold(
     150e6,
-    reason="Data in amounts that only batches have. Launches themselves send some 60 MB/s over PCIe.",
+    reason="Only batches transfer this much data. Launches themselves send about 60 MB/s over PCIe.",
     margin="Without copies of data 0.01 to 0.07 GB/s; image batches in memory 1.5 GB/s.",
 )
 
 
 def _check(view: View) -> Finding | None:
-    loader = view.loader
-    return _suspected(view) if loader is None else _confirmed(view, loader)
+    return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
 def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
-    known = loader.idle_for_data_ratio
-    lost = loader.wait_ratio if known is None else known
+    measured = loader.idle_for_data_ratio
+    lost = loader.wait_ratio if measured is None else measured
     if lost < LOST_INFO_RATIO:
         return None
     loud: Severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
     return Finding(
         severity=loud if lost >= LOST_WARNING_RATIO else "info",
-        summary=Message("The GPU waits for data {lost:.0%} of the time.", lost=lost)
-        if known is not None
-        else Message("The loop waits for its next batch {lost:.0%} of the time.", lost=lost),
+        summary=Message(
+            "The loop waits for batches {percent:.0f} % of the time."
+            if measured is None
+            else "GPU waits for data {percent:.0f} % of the time.",
+            percent=100 * lost,
+        ),
         evidence={
             "wait_ratio": loader.wait_ratio,
-            "idle_for_data_ratio": known,
+            "idle_for_data_ratio": measured,
             "step_seconds": loader.step_seconds,
             "workers_count": float(loader.num_workers),
-            **_machine(view.work),
+            **_host(view.work),
         },
         lost_ratio=lost,
         advice=_advice(view.work, loader),
-        refuted_by="If the next batch is ready when the loop asks for it and the GPU still rests, the "
-        "loader is not the cause.",
+        refuted_by="If the next batch is always ready but the GPU is still idle, the loader is not the cause.",
         change=more_workers(loader, view.work.host_cores_limit),
     )
 
@@ -92,91 +88,73 @@ def _suspected(view: View) -> Finding | None:
     severity = _severity(work)
     if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
+    pattern = {"resting_ratio": work.rest_ratio, "bursts_per_second": work.bursts_per_second}
     return Finding(
         severity=severity,
         confidence="suspected",
         summary=_summary(work),
-        evidence={**_pattern(work), **_machine(work)},
+        evidence={
+            "busy_ratio": work.busy_ratio,
+            # Infrequent readings cover several bursts each.
+            **(pattern if work.rest_ratio else {"filled_ratio": work.fill_ratio}),
+            "host_to_device_bytes_per_second": work.receive_bytes_per_second,
+            **_host(work),
+        },
         lost_ratio=work.idle_ratio,
         advice=_advice(work, None),
-        refuted_by="The step clock: if the loop hardly waits in next(), the GPU waits for something else.",
+        refuted_by="Run the step clock: if the loop hardly waits in next(), the GPU waits for something else.",
         change=WATCH,
     )
 
 
 def _severity(work: Workload) -> Severity | None:
-    received, written = (
-        work.receive_bytes_per_second or 0.0,
-        work.disk_write_bytes_per_second or 0.0,
-    )
+    received = work.receive_bytes_per_second or 0.0
     match kind_of_waiting(work):
         case Waiting.RESTS:
-            looping = work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
-            fed = received >= FED_BYTES_PER_SECOND
-            return "warning" if not is_calm(work) or looping or fed else "info"
+            is_loop = work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
+            is_fed = received >= FED_BYTES_PER_SECOND
+            return "warning" if not is_calm(work) or is_loop or is_fed else "info"
         case Waiting.STALLS:
+            written = work.disk_write_bytes_per_second or 0.0
             return None if written >= BATCHES_BYTES_PER_SECOND else "info"
         case Waiting.UNKNOWN:
             return "info"
         case Waiting.BETWEEN:
-            prepared = work.host_cores is None or work.host_cores >= WORKERS_CORES
-            return "info" if prepared or received >= BATCHES_BYTES_PER_SECOND else None
+            is_prepared = work.host_cores is None or work.host_cores >= WORKERS_CORES
+            return "info" if is_prepared or received >= BATCHES_BYTES_PER_SECOND else None
     return None
 
 
 def _summary(work: Workload) -> str:
-    idle = work.idle_ratio
-    if kind_of_waiting(work) is Waiting.RESTS:
-        if is_calm(work):
-            return Message(
-                "The GPU rests {idle:.0%} of the time, and so does the machine: nothing is "
-                "asked of it, or a remote store is slow.",
-                idle=idle,
-            )
-        if not work.rest_ratio:
-            return Message(
-                "The GPU works {idle:.0%} of the time, with kernels too large to be waiting "
-                "for launches: it probably waits for data.",
-                idle=1 - idle,
-            )
-        return Message(
-            "The GPU rests {idle:.0%} of the time between bursts of work: it probably "
-            "waits for data.",
-            idle=idle,
-        )
-    return Message("The GPU rests {idle:.0%} of the time: it may wait for data.", idle=idle)
+    if kind_of_waiting(work) is not Waiting.RESTS:
+        template = "GPU idle {idle:.0f} %: possibly waiting for data."
+    elif is_calm(work):
+        template = "GPU idle {idle:.0f} %, host idle too: no work, or a slow remote store."
+    elif work.rest_ratio:
+        template = "GPU idle {idle:.0f} % between bursts: probably waiting for data."
+    else:
+        template = "GPU busy {busy:.0f} %: probably waiting for data."
+    return Message(template, idle=100 * work.idle_ratio, busy=100 - 100 * work.idle_ratio)
 
 
 def _advice(work: Workload, loader: LoaderSteps | None) -> str:
     limit, cores = work.host_cores_limit, work.host_cores
     if limit is not None and cores is not None and cores >= 0.9 * limit:
         return Message(
-            "All cores that may be used are at work: more workers would not help. Make each item cheaper: "
-            "decode smaller images, cache what is decoded, or move the transforms to the GPU."
+            "All available cores are busy, so more workers won't help. Make items cheaper: decode smaller images, "
+            "cache decoded items, or move transforms to the GPU."
         )
     if (work.disk_read_bytes_per_second or 0.0) >= BATCHES_BYTES_PER_SECOND / 3:
         return Message(
-            "Data is read from the disk meanwhile: keep it in memory or on a faster disk, or in fewer and "
-            "larger files. More workers help as far as the disk can serve them."
+            "Data is read from disk. Keep it in memory, on a faster disk, or in fewer, larger files. "
+            "More workers help until the disk is saturated."
         )
     if loader is not None and loader.num_workers == 0:
-        return Message("Load in the background: give the DataLoader workers.")
-    return Message(
-        "Give the DataLoader more workers, as long as cores are free; then make each item cheaper to load."
-    )
+        return Message("Load in the background: set num_workers of the DataLoader.")
+    return Message("Use more DataLoader workers while cores are free; then make items cheaper.")
 
 
-def _pattern(work: Workload) -> dict[str, float | None]:
-    rests = {"resting_ratio": work.rest_ratio, "bursts_per_second": work.bursts_per_second}
-    return {
-        "busy_ratio": work.busy_ratio,
-        # Infrequent readings cover several bursts each.
-        **(rests if work.rest_ratio else {"filled_ratio": work.fill_ratio}),
-        "host_to_device_bytes_per_second": work.receive_bytes_per_second,
-    }
-
-
-def _machine(work: Workload) -> dict[str, float | None]:
+def _host(work: Workload) -> dict[str, float | None]:
     return {
         "host_used_cores": work.host_cores,
         "host_limit_cores": work.host_cores_limit,
@@ -187,7 +165,7 @@ def _machine(work: Workload) -> dict[str, float | None]:
 RULE = Rule(
     code="input-bound",
     title="Waiting for data",
-    meaning="The GPU has nothing to do, because the next batch is not there yet.",
+    meaning="The GPU is idle because the next batch isn't ready.",
     check=_check,
     is_of_loop=True,
 )

@@ -1,4 +1,4 @@
-"""Run the rules on each device: on the steady state of every job, or on whatever a rule looks at."""
+"""Run the rules on each device: on the steady state of every job, or on all readings."""
 
 from __future__ import annotations
 
@@ -83,10 +83,7 @@ def _of_device(
     everything: RuleInput, device: Device, rules: Sequence[Rule], *, live: bool
 ) -> Iterator[Finding]:
     def in_span(rules: Iterable[Rule], span: Span) -> list[Finding]:
-        series, host = (
-            each.between(span.start_seconds, span.end_seconds)
-            for each in (device.series, everything.host)
-        )
+        series, host = device.series.between(*span), everything.host.between(*span)
         view = View(everything=everything, device=device, series=series, host_series=host)
         return found_by(rules, view)
 
@@ -109,9 +106,6 @@ def _parts(span: Span) -> list[Span]:
     return [Span(start, start + PART_SECONDS) for start in starts] if count > 1 else []
 
 
-def _urgency(finding: Finding) -> tuple[int, int, float]:
-    return (
-        SEVERITIES.index(finding.severity),
-        int(finding.confidence == "confirmed"),
-        finding.lost_ratio or 0.0,
-    )
+def _urgency(finding: Finding) -> tuple[int, bool, float]:
+    severity, is_confirmed = SEVERITIES.index(finding.severity), finding.confidence == "confirmed"
+    return severity, is_confirmed, finding.lost_ratio or 0.0

@@ -16,37 +16,33 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 BUSY_WARNING_RATIO = Threshold(
     0.6,
-    reason="Busy for less: compiling or a larger batch can win back as much again as is used.",
-    margin="Healthy language models in eager mode 0.75 to 0.88; loops that are held up by their host 0.10 to 0.55.",
+    reason="Below this, compiling or a larger batch can gain about as much speed again.",
+    margin="Healthy language models in eager mode 0.75 to 0.88; host-bound loops 0.10 to 0.55.",
 )
 BUSY_INFO_RATIO = Threshold(
     0.75,
-    reason="Usual for eager mode on a fast chip; there is something to win, but nothing is wrong.",
+    reason="Usual for eager mode on a fast chip: some speed to gain, but no fault.",
     margin="Healthy language models in eager mode 0.75 to 0.88.",
 )
 LOST_WARNING_RATIO = Threshold(
     0.3,
-    reason="Of the steps' time, by the step clock: idle, and not for data.",
-    margin="In memory with eight workers 0.44; JPEG with fourteen workers 0.32; one that waits for its store 0.06.",
+    reason="Of the steps' time, by the step clock: idle, but not for data.",
+    margin="Data in memory, eight workers 0.44; JPEG, fourteen workers 0.32; waiting for a slow store 0.06.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.15,
-    reason="Usual for eager mode on a fast chip.",
-    margin="Healthy language models in eager mode 0.12 to 0.25.",
+    0.15, reason="Usual for eager mode on fast chips.", margin="Language models 0.12 to 0.25."
 )
 NO_FILL_RATIO = Threshold(
     0.03,
-    reason="Kernels that fill so little of the chip are launches and nothing else, whatever is copied.",
+    reason="Kernels this small are pure launch overhead, whatever is copied.",
     margin="A small MLP 0.01; copies from the host 0.10.",
 )
 
-
 _bound = partial(
     Finding,
-    advice="Launch less: torch.compile or CUDA graphs, a larger batch, and no .item(), .cpu() or print of a tensor "
-    "in the loop. More workers would not help.",
-    refuted_by="Double the batch size: if a step takes twice as long, the GPU was the limit; if it hardly takes longer, "
-    "the host is.",
+    advice="Launch less: torch.compile or CUDA graphs, larger batches, no .item(), .cpu() or printing of tensors in "
+    "the loop. More workers won't help.",
+    refuted_by="Double the batch size: if a step takes twice as long, the GPU was the limit; if not, the host is.",
 )
 
 
@@ -54,9 +50,8 @@ def _check(view: View) -> Finding | None:
     if (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35:
         return None  # the host waits for copies, which keeps its core just as busy
     if view.is_held_up:
-        return None  # its host waits for another rank, not the other way round
-    loader = view.loader
-    return _suspected(view) if loader is None else _confirmed(view, loader)
+        return None  # its host waits for another rank
+    return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
 def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
@@ -68,11 +63,7 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
-        summary=Message(
-            "The GPU waits for the host {lost:.0%} of the time, and not for data: kernels "
-            "are launched too slowly.",
-            lost=lost,
-        ),
+        summary=Message("GPU waits for launches {percent:.0f} % of the time.", percent=100 * lost),
         evidence={
             "idle_for_host_ratio": lost,
             "wait_ratio": loader.wait_ratio,
@@ -85,23 +76,17 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
 
 
 def _suspected(view: View) -> Finding | None:
-    work = view.work
-    severity = _severity(view)
+    work, severity = view.work, _severity(view)
     if severity is None:
         return None
     return _bound(
         severity=severity,
         confidence="suspected",
         summary=Message(
-            "The GPU works {busy_ratio:.0%} of the time, in tiny kernels: the host can't "
-            "launch them fast enough.",
-            busy_ratio=work.busy_ratio,
-        )
-        if kind_of_waiting(work) is Waiting.LAUNCHES
-        else Message(
-            "The GPU works {busy_ratio:.0%} of the time, with gaps too short to be waits "
-            "for a slow loader: the host can't launch work fast enough.",
-            busy_ratio=work.busy_ratio,
+            "GPU busy {percent:.0f} % with tiny kernels: the host launches them too slowly."
+            if kind_of_waiting(work) is Waiting.LAUNCHES
+            else "GPU busy {percent:.0f} % with short gaps: the host launches work too slowly.",
+            percent=100 * work.busy_ratio,
         ),
         evidence=_figures(work),
         lost_ratio=work.idle_ratio,
@@ -110,8 +95,7 @@ def _suspected(view: View) -> Finding | None:
 
 
 def _severity(view: View) -> Severity | None:
-    work = view.work
-    waiting = kind_of_waiting(work)
+    work, waiting = view.work, kind_of_waiting(view.work)
     if work.busy_ratio >= BUSY_INFO_RATIO:
         return None
     if waiting is Waiting.UNKNOWN:
@@ -140,8 +124,7 @@ def _figures(work: Workload) -> dict[str, float | None]:
 RULE = Rule(
     code="launch-bound",
     title="Waiting for launches",
-    meaning="The GPU finishes kernels faster than the host launches them: Python, small kernels, or calls that "
-    "wait for a result.",
+    meaning="The GPU runs kernels faster than the host launches them: slow Python, small kernels, or synchronisation.",
     check=_check,
     is_of_loop=True,
 )

@@ -11,27 +11,24 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 WARNING_PERCENT = Threshold(
     75.0,
-    reason="No program carries more than about 90 % of what the memory can in theory: beyond three quarters, "
-    "nothing but less traffic makes it faster.",
-    margin="Elementwise work 89 %; a convolution network in bf16 57 %; language models 38 to 46 %.",
+    reason="Programs reach at most about 90 % of the theoretical bandwidth. Above 75 %, only less traffic helps.",
+    margin="Elementwise work 89 %; a convolutional network in bf16 57 %; language models 38 to 46 %.",
 )
 INFO_PERCENT = Threshold(
     55.0,
-    reason="Usual for convolution networks; fusing may help.",
-    margin="A convolution network in bf16 57 %; language models 38 to 46 %.",
+    reason="Usual for convolutional networks; fusing may help.",
+    margin="A convolutional network in bf16 57 %; language models 38 to 46 %.",
 )
 CONTROLLER_PERCENT = Threshold(
     90.0,
-    reason="Without GPM: share of time in which the memory was used at all, which says little of how much. "
-    "So it is a note at most.",
-    margin="Elementwise work 100 %; a convolution network in bf16 73 %; language models 50 %.",
+    reason="Without GPM: share of time with any memory access, whatever its rate; therefore only a note.",
+    margin="Elementwise work 100 %; a convolutional network in bf16 73 %; language models 50 %.",
 )
-
 
 _bound = partial(
     Finding,
     advice="Move fewer bytes: fuse elementwise work with torch.compile, use bf16 instead of fp32, channels_last for "
-    "convolutions, and fused optimizers. A faster chip with the same memory would change nothing.",
+    "convolutions, and fused optimizers. Faster compute with the same memory won't help.",
     refuted_by="Halve the bytes (bf16 instead of fp32): if it is no faster, memory was not the limit.",
     change=COMPILE_SNIPPET,
 )
@@ -48,9 +45,7 @@ def _check(view: View) -> Finding | None:
         severity="warning" if loud else "info",
         confidence="confirmed" if loud else "suspected",
         summary=Message(
-            "Memory traffic is at {bandwidth:.0f} % of what the device can carry: it sets "
-            "the pace, and not arithmetic.",
-            bandwidth=bandwidth,
+            "Memory bandwidth {percent:.0f} % used: it is the limit.", percent=bandwidth
         ),
         evidence={
             "dram_bandwidth_percent": bandwidth,
@@ -68,20 +63,16 @@ def _without_gpm(view: View) -> Finding | None:
         severity="info",
         confidence="suspected",
         summary=Message(
-            "Device memory is read or written {controller:.0f} % of the time: its "
-            "bandwidth may set the pace.",
-            controller=controller,
+            "Memory accessed {percent:.0f} % of the time: its bandwidth may limit the speed.",
+            percent=controller,
         ),
-        evidence={
-            "memory_controller_percent": controller,
-            "busy_ratio": view.work.busy_ratio,
-        },
+        evidence={"memory_controller_percent": controller, "busy_ratio": view.work.busy_ratio},
     )
 
 
 RULE = Rule(
     code="memory-bandwidth-bound",
-    title="Bound by memory traffic",
-    meaning="The GPU computes faster than its memory delivers. For many kernels that is as it must be.",
+    title="Bound by memory bandwidth",
+    meaning="The GPU computes faster than its memory delivers. That is normal for many kernels.",
     check=_check,
 )

@@ -15,24 +15,23 @@ METRICS: Final = ("memory_used_bytes", "memory_total_bytes")
 
 FULL_RATIO = Threshold(
     0.95,
-    reason="Of the device's memory. What is left is less than one more buffer of a large model, and "
-    "fragments besides.",
-    margin="One that is about to fail 0.985; training of ours 0.03 to 0.17.",
+    reason="Of the device's memory. The rest, partly fragmented, is too small for another buffer of a large model.",
+    margin="About to fail 0.985; our training runs 0.03 to 0.17.",
 )
 HELD_SECONDS = Threshold(
     3.0,
-    reason="For so long: peaks while a model is loaded come and go within a second.",
-    margin="Before an error 0.8 s; a full device 12 s and more.",
+    reason="Peaks during loading are shorter.",
+    margin="Before an error 0.8 s; when full 12 s.",
 )
 GROWING_RATIO = Threshold(
     0.8,
-    reason="Growth is told from here on; below, a program that loads its data is not in danger.",
-    margin="Not measured: a leak passes it on its way, and a model is loaded in one go.",
+    reason="Growth below this is a program that loads its data.",
+    margin="Not measured: a leak passes this level gradually, a loaded model in one step.",
 )
 SOON_SECONDS = Threshold(
     120.0,
-    reason="Until it is full, at the present pace: time enough to stop and to save.",
-    margin="Not measured: it is a matter of what a person can still do.",
+    reason="Until full at the current rate: enough time to stop and save.",
+    margin="Not measured: depends on how fast a user can react.",
 )
 PEAK_RATIO = 0.995
 """Share of the highest reading: readings above it count as the peak, too."""
@@ -54,17 +53,16 @@ def _check(view: View) -> Finding | None:
     if len(full) >= 2 and held >= HELD_SECONDS:
         return Finding(
             severity="warning",
-            summary=_summary(highest, total, None),
+            summary=_summary(highest, total),
             evidence={
                 "memory_used_bytes": highest,
                 "memory_total_bytes": total,
                 "used_ratio": highest / total,
                 "full_for_seconds": held,
             },
-            advice="The next larger batch or sequence will fail. A smaller batch with gradient accumulation, "
-            "activation checkpointing or bf16 make room; so does shutting down notebooks that hold memory.",
-            refuted_by="torch.cuda.memory_summary(): if much of it is reserved and not allocated, it is the "
-            "allocator's reserve.",
+            advice="The next larger batch or sequence will fail. To free memory: smaller batches with gradient "
+            "accumulation, activation checkpointing, bf16, or shut down notebooks that hold memory.",
+            refuted_by="torch.cuda.memory_summary(): reserved but unallocated memory is only the allocator's cache.",
         )
     # Only up to the peak: memory grew even if the program has ended since.
     peak_seconds, used = [each for each in points if each[1] >= PEAK_RATIO * highest][-1]
@@ -75,14 +73,10 @@ def _check(view: View) -> Finding | None:
         severity="warning",
         confidence="suspected",
         summary=_summary(used, total, left),
-        evidence={
-            "memory_used_bytes": used,
-            "memory_total_bytes": total,
-            "full_in_seconds": left,
-        },
-        advice="Memory that grows from step to step is often a loss that is kept without .item(), or outputs "
-        "kept in a list. Detach them, or move them to the host.",
-        refuted_by="If it stops growing below the device's memory, it was the start of a job.",
+        evidence={"memory_used_bytes": used, "memory_total_bytes": total, "full_in_seconds": left},
+        advice="Memory that grows every step is often a loss kept without .item(), or outputs kept in a list. "
+        "Detach them, or move them to the CPU.",
+        refuted_by="If growth stops before memory is full, the job was only starting.",
     )
 
 
@@ -91,34 +85,31 @@ def _alert(view: View) -> Finding | None:
     if used is None or not total:
         return None
     left = seconds_until_full(view.series, total)
+    evidence = {"used_bytes": used, "total_bytes": total}
     if left is not None and left <= SOON_SECONDS:
         return Finding(
             severity="warning",
             summary=_summary(used, total, left),
-            advice="Stop before it fails, or free what other notebooks hold; then try a smaller "
-            "batch. Memory that grows from step to step is often a loss kept without .item().",
-            evidence={"used_bytes": used, "total_bytes": total, "full_in_seconds": left},
+            advice="Stop before it fails, or shut down other notebooks, then try a smaller batch. Memory that grows "
+            "every step is often a loss kept without .item().",
+            evidence={**evidence, "full_in_seconds": left},
         )
     if used < FULL_RATIO * total:
         return None
     return Finding(
         severity="warning",
-        summary=_summary(used, total, None),
-        advice="A larger batch, or another notebook on this device, will run out of memory.",
-        evidence={"used_bytes": used, "total_bytes": total},
+        summary=_summary(used, total),
+        advice="A larger batch, or another notebook on this GPU, will run out of memory.",
+        evidence=evidence,
     )
 
 
-def _summary(used: float, total: float, left: float | None) -> str:
-    if left is None:
-        return Message(
-            "Memory is nearly full: {used:.1f} of {total:.1f} GiB.",
-            used=used / GIB,
-            total=total / GIB,
-        )
+def _summary(used: float, total: float, seconds_left: float | None = None) -> str:
     return Message(
-        "Memory grows, and is full in about {left:.0f} s: {used:.1f} of {total:.1f} GiB.",
-        left=left,
+        "Memory is nearly full: {used:.1f} of {total:.1f} GiB."
+        if seconds_left is None
+        else "Memory is growing and will be full in about {seconds:.0f} s: {used:.1f} of {total:.1f} GiB.",
+        seconds=seconds_left,
         used=used / GIB,
         total=total / GIB,
     )
@@ -146,7 +137,7 @@ def seconds_until_full(series: Series, total: float) -> float | None:
 RULE = Rule(
     code="memory-nearly-full",
     title="Memory nearly full",
-    meaning="Hardly any device memory is left, or it grows and will be full soon.",
+    meaning="GPU memory is nearly full, or will be soon.",
     needs=METRICS,
     check=_check,
     looks_at="whole",

@@ -11,24 +11,20 @@ from jupyter_gpuperf.units import GIB
 
 PEAK_RATIO = Threshold(
     0.965,
-    reason="Of the device's memory: an allocation fails when the rest is smaller than what is asked for, "
-    "which is seldom more than a few percent.",
-    margin="Before an error 1.00; healthy work of ours below 0.2, a full one 0.985.",
+    reason="Of the device's memory: an allocation fails if it exceeds the rest, and is rarely over a few percent.",
+    margin="Before an error 1.00; our healthy runs below 0.2, a full one 0.985.",
 )
 FREED_RATIO = Threshold(
-    0.5,
-    reason="Of the peak: the program ended, or gave up what it held.",
-    margin="After an error 0.01.",
+    0.5, reason="Of the peak: the program ended or freed its memory.", margin="After an error 0.01."
 )
 STILL_RATIO = Threshold(
     0.97,
-    reason="Of the peak: from there on memory counts as full. A program that ran there for a while did not "
-    "fail for want of memory.",
-    margin="Memory of a full but healthy job is there from its first steps to its end, 11 s and more.",
+    reason="Of the peak: memory counts as full from here. A program that stays full for a while didn't fail.",
+    margin="A full but healthy job has its memory from its first steps to its end, 11 s and more.",
 )
 LAST_SECONDS = Threshold(
     5.0,
-    reason="From full to gone: an allocation that fails ends a program at once, and Python needs a moment.",
+    reason="From full to freed: a failed allocation ends a program at once, and Python needs a moment.",
     margin="Measured 0.8 s; a full but healthy job 11 s and more.",
 )
 
@@ -53,8 +49,7 @@ def _check(view: View) -> Finding | None:
             severity="critical",
             confidence="suspected",
             summary=Message(
-                "A program filled the memory, {peak:.1f} of {total:.1f} GiB, and was gone "
-                "within {seconds:.1f} s: it probably ran out of memory.",
+                "A program used {peak:.1f} of {total:.1f} GiB and ended within {seconds:.1f} s: probably out of memory.",
                 peak=peak / GIB,
                 total=total / GIB,
                 seconds=seconds,
@@ -65,9 +60,9 @@ def _check(view: View) -> Finding | None:
                 "memory_full_seconds": seconds,
                 "happened_at_seconds": gone - series.times_seconds[0],
             },
-            advice="Use a smaller batch with gradient accumulation, activation checkpointing, or bf16; free what "
-            "other notebooks hold. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True helps against fragments.",
-            refuted_by="The program's own output: it says OutOfMemoryError, or it ended for another reason.",
+            advice="Use smaller batches with gradient accumulation, activation checkpointing, or bf16; shut down other "
+            "notebooks. PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True reduces fragmentation.",
+            refuted_by="Check the program's output for OutOfMemoryError or another reason.",
         )
     return None
 
@@ -75,7 +70,7 @@ def _check(view: View) -> Finding | None:
 RULE = Rule(
     code="out-of-memory",
     title="Out of memory",
-    meaning="A program asked for more device memory than there was, and failed.",
+    meaning="A program needed more GPU memory than available, and failed.",
     needs=("memory_used_bytes", "memory_total_bytes"),
     check=_check,
     looks_at="whole",

@@ -15,23 +15,20 @@ USER_CLOCK_BITS: Final = 0x2 | 0x10 | 0x100
 
 LOST_WARNING_RATIO = Threshold(
     0.15,
-    reason="Of the highest clock, while busy. Chips whose highest clock is a promise for light loads "
-    "lose a tenth of it at any full load.",
+    reason="Of the highest clock, while busy. Some chips reach it only under light load, and lose a tenth at full load.",
     margin="Matrix products at 697 of 700 W 0.32; a network at 586 W with the same bit set 0.003.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.08,
-    reason="More than the steps in which clocks change.",
-    margin="A network at 586 W with the bit set 0.003.",
+    0.08, reason="More than one step of the clock.", margin="A network with the bit set 0.003."
 )
 BIT_RATIO = Threshold(
     0.3,
-    reason="Share of readings with the power limit's bit: it names the cause. It says nothing of the loss.",
+    reason="Share of readings with the power limit's bit: it shows the cause, not the loss.",
     margin="At the limit 1.0; below it 0.",
 )
 POWER_RATIO = Threshold(
     0.93,
-    reason="Of the limit, where the driver gives no bits: the regulator keeps a few percent below.",
+    reason="Of the limit, if the driver reports no bits: the regulator stays a few percent below.",
     margin="At the limit 0.996; a network in fp32 that loses no clock 0.92.",
 )
 BUSY_PERCENT: Final = 50.0
@@ -48,14 +45,13 @@ def _check(view: View) -> Finding | None:
     return Finding(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         summary=Message(
-            "The power limit costs {lost:.0%} of the clock: {power:.0f} of {limit:.0f} W "
-            "are drawn.",
-            lost=lost,
+            "Power limit costs {percent:.0f} % of the clock ({power:.0f} of {limit:.0f} W used)."
+            if power is not None and limit is not None
+            else "Power limit costs {percent:.0f} % of the clock.",
+            percent=100 * lost,
             power=power,
             limit=limit,
-        )
-        if power is not None and limit is not None
-        else Message("The power limit costs {lost:.0%} of the clock.", lost=lost),
+        ),
         evidence={
             "clock_sm_mhz": clock or 0.0,
             "clock_sm_max_mhz": highest or 0.0,
@@ -63,9 +59,9 @@ def _check(view: View) -> Finding | None:
             "power_watts": power,
             "power_limit_watts": limit,
         },
-        advice="The device is used to its limit, which is rarely a fault. Raise the limit where it may be "
-        "(sudo nvidia-smi -pl WATTS), or need less power for the same work: bf16 instead of fp32.",
-        refuted_by="If the clock stays as low under light work, something else holds it.",
+        advice="Full use of the GPU, rarely a fault. Raise the limit if allowed (sudo nvidia-smi -pl WATTS), or save "
+        "power with bf16 instead of fp32.",
+        refuted_by="If the clock stays as low under light load, something else limits it.",
     )
 
 
@@ -96,7 +92,7 @@ def _is_the_cause(view: View) -> bool:
 RULE = Rule(
     code="power-capped",
     title="Power limit",
-    meaning="The GPU draws as much power as it may, and runs at a lower clock for it.",
+    meaning="The GPU reaches its power limit and lowers its clock.",
     needs=("clock_sm_mhz", "clock_sm_max_mhz", "utilization_percent"),
     check=_check,
 )

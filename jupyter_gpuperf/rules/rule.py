@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.rule_input import Device, RuleInput, Series
@@ -25,14 +25,14 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One device over the time that a rule looks at.
+    """One device over the time that a rule examines.
 
     Parameters
     ----------
     everything
         Everything that is known, about all devices.
     device
-        The device to judge; for a rule about the machine, any device that represents it.
+        The device to judge; for a rule about the host, a stand-in.
     series, host_series
         The part that the rule looks at: the steady state, or all readings.
     """
@@ -193,22 +193,7 @@ class Rule:
     meaning: str = ""
 
 
-def alert(
-    code: str,
-    check: Callable[[View], Finding | None],
-    *,
-    needs: tuple[str, ...] = (),
-    reads: tuple[str, ...] = (),
-    holds_off: HoldOff = AT_ONCE,
-    scope: Literal["device", "host"] = "device",
-) -> Rule:
+def alert(code: str, check: Callable[[View], Finding | None], **options: Any) -> Rule:
     """Return a rule that is an alert. It needs and reads only the given metrics."""
-    return Rule(
-        code=code,
-        check=check,
-        needs=needs,
-        reads=reads,
-        notify=True,
-        holds_off=holds_off,
-        scope=scope,
-    )
+    defaults: dict[str, Any] = {"needs": (), "holds_off": AT_ONCE}
+    return Rule(code=code, check=check, notify=True, **{**defaults, **options})

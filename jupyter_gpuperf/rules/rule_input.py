@@ -1,4 +1,4 @@
-"""Input of the rules: readings of devices and of the machine, processes, and training steps."""
+"""Input of the rules: readings of devices and of the host, processes, and training steps."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Series:
     _parts: dict[tuple[int, int], Series] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Cache: all devices are compared with the same part of the machine's readings."""
+    """Cache: all devices are compared with the same part of the host's readings."""
 
     def points(self, metric: str) -> list[tuple[float, float]]:
         """Return the times and values of a metric, without the readings that have no value."""
@@ -61,15 +61,14 @@ class Series:
 
     def values(self, metric: str) -> Sequence[float]:
         """Return the values of a metric, without the readings that have no value."""
-        found = self._values.get(metric)
-        if found is None:
+        if metric not in self._values:
             # Most readings are floats: check them without a call, since there are tens of thousands.
-            found = self._values[metric] = [
+            self._values[metric] = [
                 float(value)
                 for value in self.columns.get(metric, ())
                 if (type(value) is float and value - value == 0.0) or is_value(value)
             ]
-        return found
+        return self._values[metric]
 
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric; ``None`` where it has no value."""
@@ -94,13 +93,10 @@ class Series:
         """Return the part with ``start_seconds <= time <= end_seconds``."""
         first = bisect_left(self.times_seconds, start_seconds)
         last = bisect_right(self.times_seconds, end_seconds)
-        part = self._parts.get((first, last))
-        if part is None:
-            part = self._parts[first, last] = Series(
-                times_seconds=self.times_seconds[first:last],
-                columns=_Slices(self.columns, first, last),
-            )
-        return part
+        if (first, last) not in self._parts:
+            times, columns = self.times_seconds[first:last], _Slices(self.columns, first, last)
+            self._parts[first, last] = Series(times_seconds=times, columns=columns)
+        return self._parts[first, last]
 
     @cached_property
     def interval_seconds(self) -> float:
@@ -156,10 +152,6 @@ class RuleInput:
     """Steps of watched loaders; empty where no step clock runs."""
 
 
-def is_value(reading: Reading | None) -> TypeGuard[float]:
+def is_value(value: Reading | None) -> TypeGuard[float]:
     """Return whether a reading is a finite number; NaN is not."""
-    return (
-        isinstance(reading, (int, float))
-        and not isinstance(reading, bool)
-        and math.isfinite(reading)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -6,9 +6,10 @@ kernels wait on the device, so a waiting rank looks busy. The straggler is idle,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 from statistics import median
 
 from jupyter_gpuperf.rules.busy_spans import SM, UTILIZATION
@@ -18,28 +19,24 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LATE_RATIO = Threshold(
     0.15,
-    reason="Of a step, in which one rank is idle and the others are not, or computes and the others do not: what "
-    "they wait for it. As much as is worth a change of a loader.",
-    margin="Two ranks of a ResNet-50 on two H100s: alike 0.002 to 0.07, one late by its loader 0.53, by its host 0.64.",
+    reason="Share of a step in which only one rank is idle, or only one computes: the others wait for it.",
+    margin="Two ranks of a ResNet-50 on two H100s: balanced 0.002 to 0.07, late due to its loader 0.53, its host 0.64.",
 )
 SAME_STEP_RATIO = Threshold(
     0.08,
-    reason="By how much steps of one training may differ where each rank counts its own. Copies that train apart and "
-    "of which one is idle for 0.15 of its step differ by 0.18.",
-    margin="Two ranks on two H100s, whose steps changed meanwhile: 0.025 at most. By arithmetic: a step more or less in "
-    "twelve seconds, with steps of half a second, 0.04.",
+    reason="Largest difference of step times in one training. Separate trainings, one idle for 0.15 of its step: 0.18.",
+    margin="Two ranks on two H100s: at most 0.025. Calculated for one step of 0.5 s more or less in 12 s: 0.04.",
 )
 WAITING_FILL_RATIO = Threshold(
     0.75,
-    reason="How full the chip is while a rank waits, of how full it is in the late one: a kernel of NCCL that waits "
-    "uses a few of the multiprocessors.",
-    margin="Two ranks on two H100s: alike 0.99 to 1; one that waits for half of its step and more 0.46 to 0.60. By "
-    "arithmetic: with a tenth of the chip used while waiting, waits of 0.15 of a step 0.87, of 0.3 of a step 0.73.",
+    reason="Fill of a waiting rank divided by that of the straggler: waiting NCCL kernels use few multiprocessors.",
+    margin="Two H100s: balanced 0.99 to 1, waiting half of a step or more 0.46 to 0.60. Calculated, if waiting fills a "
+    "tenth of the chip: waits of 0.15 of a step 0.87, of 0.3 of a step 0.73.",
 )
 COMPUTING_FILL_RATIO = Threshold(
     0.3,
-    reason="Of the chip, by whoever is said to compute for longer: below it the host sets the pace.",
-    margin="Training on one device 0.84 to 0.99, a rank that is late 0.86 to 0.95; a small MLP 0.01.",
+    reason="Fill of a rank that may be computing longer: below this, its host sets the pace.",
+    margin="Training on one device 0.84 to 0.99, a straggler 0.86 to 0.95; a small MLP 0.01.",
 )
 
 
@@ -108,37 +105,41 @@ def straggler_of(
     device: Device, everything: RuleInput, start_seconds: float, end_seconds: float
 ) -> Straggler | None:
     """Return the straggler in the training that a device takes part in; ``None`` if there is none or it is unknown."""
-    devices, steps = everything.devices, everything.steps
-    if len(steps) < 2 or len(devices) < 2:
-        return None
-    mains = _mains(devices, steps)
-    own = mains.get(device.uuid)
+    main_loops = {
+        each.uuid: main_loop(steps for steps in everything.steps if steps.device_uuid == each.uuid)
+        for each in everything.devices
+    }
+    own = main_loops.get(device.uuid)
     if own is None or not own.is_training:
         return None
-    together = {uuid: each for uuid, each in mains.items() if each is own or _is_with(own, each)}
-    if len(together) < 2 or not _are_ranks(list(together.values())):
+    members = [
+        (each, steps)
+        for each in everything.devices
+        if (steps := main_loops[each.uuid]) and (steps is own or _trains_with(own, steps))
+    ]
+    if len(members) < 2 or not _are_ranks([steps for _, steps in members]):
         return None
-    span = start_seconds, end_seconds
-    ranks = _ranks([each for each in devices if each.uuid in together], together, span)
+    ranks = _ranks(members, start_seconds, end_seconds)
     return _idle_one(ranks) or _computing_one(ranks)
 
 
 def _ranks(
-    devices: Sequence[Device], steps: Mapping[str, LoaderSteps], span: tuple[float, float]
+    members: Sequence[tuple[Device, LoaderSteps]], start_seconds: float, end_seconds: float
 ) -> list[Rank]:
-    data = [steps[each.uuid].idle_for_data_ratio for each in devices]
-    host = [steps[each.uuid].idle_for_host_ratio for each in devices]
-    data_is_known, host_is_known = None not in data, None not in host
+    data_is_known = all(steps.idle_for_data_ratio is not None for _, steps in members)
+    host_is_known = all(steps.idle_for_host_ratio is not None for _, steps in members)
     ranks = []
-    for device, of_data, of_host in zip(devices, data, host, strict=True):
-        own, series = steps[device.uuid], device.series.between(*span)
+    for device, steps in members:
+        series = device.series.between(start_seconds, end_seconds)
         filled, busy = series.mean(SM), series.mean(UTILIZATION)
         ranks.append(
             Rank(
                 device=device,
-                steps=own,
-                data_ratio=(of_data or 0.0) if data_is_known else own.wait_ratio,
-                host_ratio=(of_host or 0.0) if host_is_known else 0.0,
+                steps=steps,
+                data_ratio=(steps.idle_for_data_ratio or 0.0)
+                if data_is_known
+                else steps.wait_ratio,
+                host_ratio=(steps.idle_for_host_ratio or 0.0) if host_is_known else 0.0,
                 busy_ratio=None if busy is None else busy / 100,
                 fill_ratio=None if filled is None or not busy else min(1.0, filled / busy),
             )
@@ -146,13 +147,7 @@ def _ranks(
     return ranks
 
 
-def _mains(devices: Sequence[Device], steps: Sequence[LoaderSteps]) -> dict[str, LoaderSteps]:
-    uuids = [device.uuid for device in devices]
-    mains = {uuid: main_loop(each for each in steps if each.device_uuid == uuid) for uuid in uuids}
-    return {uuid: main for uuid, main in mains.items() if main is not None}
-
-
-def _is_with(own: LoaderSteps, other: LoaderSteps) -> bool:
+def _trains_with(own: LoaderSteps, other: LoaderSteps) -> bool:
     longer, allowed = max(own.step_seconds, other.step_seconds), float(SAME_STEP_RATIO)
     if own.rank is not None:
         # A known rank is part of a training. Over few steps, one rank may have counted a step more than another.
@@ -180,12 +175,10 @@ def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
 
 def _idle_one(ranks: Sequence[Rank]) -> Straggler | None:
     # Data first: where the others wait on their hosts, as with gloo, all ranks are equally idle.
-    found = _latest(ranks, lambda rank: rank.data_ratio) or _latest(
-        ranks, lambda rank: rank.idle_ratio
-    )
-    if found is None or _computes_less(found[0], found[2]):
+    latest = _latest(ranks, attrgetter("data_ratio")) or _latest(ranks, attrgetter("idle_ratio"))
+    if latest is None or _computes_less(latest[0], latest[2]):
         return None
-    late, lost, waiting = found
+    late, lost, waiting = latest
     data_lost = late.data_ratio - median(each.data_ratio for each in waiting)
     cause = Cause.DATA if data_lost >= lost / 2 else Cause.HOST
     return Straggler(late=late, cause=cause, lost_ratio=min(1.0, lost), waiting=waiting)
@@ -216,18 +209,18 @@ def fill_of(ranks: Sequence[Rank]) -> float | None:
 
 
 def _computing_one(ranks: Sequence[Rank]) -> Straggler | None:
-    known = {each.device.uuid: each.fill_ratio for each in ranks if each.fill_ratio is not None}
-    if len(known) < len(ranks):
+    fills = {rank.device.uuid: rank.fill_ratio for rank in ranks if rank.fill_ratio is not None}
+    if len(fills) < len(ranks):
         return None
-    late = max(ranks, key=lambda rank: known[rank.device.uuid])
-    others = [each for each in ranks if each is not late]
-    fill, usual = known[late.device.uuid], median(known[each.device.uuid] for each in others)
+    late = max(ranks, key=lambda rank: fills[rank.device.uuid])
+    others = [rank for rank in ranks if rank is not late]
+    fill, usual = fills[late.device.uuid], median(fills[rank.device.uuid] for rank in others)
     if fill < COMPUTING_FILL_RATIO or usual > WAITING_FILL_RATIO * fill:
         return None
     # A rank that is idle for longer can't be the one that the others wait for because it computes.
-    idle = late.idle_ratio - min(each.idle_ratio for each in others)
-    rest = max(each.busy_ratio or 0.0 for each in others) - (late.busy_ratio or 0.0)
-    if max(idle, rest) >= LATE_RATIO:
+    longer_idle = late.idle_ratio - min(rank.idle_ratio for rank in others)
+    less_busy = max(rank.busy_ratio or 0.0 for rank in others) - (late.busy_ratio or 0.0)
+    if max(longer_idle, less_busy) >= LATE_RATIO:
         return None
-    waiting = tuple(each for each in others if known[each.device.uuid] <= WAITING_FILL_RATIO * fill)
+    waiting = tuple(rank for rank in others if fills[rank.device.uuid] <= WAITING_FILL_RATIO * fill)
     return Straggler(late=late, cause=Cause.GPU, lost_ratio=1 - usual / fill, waiting=waiting)

@@ -9,19 +9,16 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 FP32_PERCENT = Threshold(
     25.0,
-    reason="The fp32 units work a quarter of all time: that much arithmetic is matrix work, or a simulation.",
-    margin="A language model in fp32 59 %; the same in bf16 3 %; elementwise work 1 %; a convolution network in "
-    "bf16 3 %.",
+    reason="fp32 units busy a quarter of the time: only matrix work or a simulation computes that much.",
+    margin="Language model: fp32 59 %, bf16 3 %; elementwise work 1 %; convolutional network in bf16 3 %.",
 )
 TENSOR_TO_FP32_RATIO = Threshold(
     0.25,
-    reason="With TF32 or half precision the tensor cores work more than the fp32 units, not a quarter as much.",
+    reason="With TF32 or half precision, the tensor cores work more than the fp32 units, not a quarter as much.",
     margin="A language model in fp32 0.05; in bf16 7; matrix products in bf16 over 100.",
 )
 BUSY_RATIO = Threshold(
-    0.5,
-    reason="A device that is idle most of the time has another trouble first.",
-    margin="A language model in fp32 0.99.",
+    0.5, reason="A mostly idle device has another problem.", margin="A language model in fp32 0.99."
 )
 
 
@@ -36,8 +33,7 @@ def _check(view: View) -> Finding | None:
         severity="warning",
         confidence="suspected",
         summary=Message(
-            "The tensor cores work {tensor:.0f} % of the time, the fp32 units {fp32:.0f} "
-            "%: the matrix work is done in full fp32.",
+            "Tensor cores busy {tensor:.0f} %, fp32 units {fp32:.0f} %: matrix work runs in full fp32.",
             tensor=tensor,
             fp32=fp32,
         ),
@@ -47,9 +43,9 @@ def _check(view: View) -> Finding | None:
             "busy_ratio": work.busy_ratio,
             "power_watts": view.series.mean("power_watts"),
         },
-        advice="Allow TF32 (one line), or run the forward pass under autocast in bf16; fp16 with a GradScaler "
-        "on devices before Ampere. %%amp_profile measures what each brings for your cell.",
-        refuted_by="If the work is no matrix work (a simulation, image filters), tensor cores can't do it.",
+        advice="Allow TF32 (one line), or use autocast with bf16; before Ampere fp16 with a GradScaler. %%amp_profile "
+        "measures the gain for your cell.",
+        refuted_by="If it isn't matrix work (a simulation, image filters), tensor cores can't do it.",
         change=LOWER_PRECISION,
     )
 
@@ -57,7 +53,7 @@ def _check(view: View) -> Finding | None:
 RULE = Rule(
     code="tensor-cores-idle",
     title="Tensor cores idle",
-    meaning="The GPU is busy with matrix work, but its fastest units have nothing to do: the precision is fp32.",
+    meaning="Matrix work runs in fp32, so the GPU's fastest units are idle.",
     needs=("tensor_active_percent", "fp32_active_percent", "utilization_percent"),
     check=_check,
     is_of_loop=True,

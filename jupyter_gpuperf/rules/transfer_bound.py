@@ -16,35 +16,31 @@ USUAL_GENERATION: Final = 3
 
 PAGEABLE_RATIO = Threshold(
     0.4,
-    reason="Part of the link's rate that a copy from ordinary memory reaches: it goes through a pinned buffer, "
-    "copied there by one core.",
-    margin="Not measured on older links; on generation 5 the bound below holds.",
+    reason="Share of the link's rate that a pageable copy reaches: one core copies it to a pinned buffer first.",
+    margin="Not measured on older links; on generation 5 the bound below applies.",
 )
 PAGEABLE_BYTES_PER_SECOND = Threshold(
     8e9,
-    reason="And however fast the link is, one core copies no more than that from memory to memory.",
+    reason="Upper bound on any link: one core copies no faster from memory to memory.",
     margin="Measured on generation 5: 6.3 to 7.5 GB/s.",
 )
 LOST_WARNING_RATIO = Threshold(
     0.4,
-    reason="Of the time, were all the data copied from ordinary memory: pinned, the same data would take a "
-    "quarter of it.",
+    reason="Share of time if all copies are pageable; pinned copies would take a quarter of it.",
     margin="Pageable copies in every step 0.85; image batches from pinned memory 0.19; none 0.01.",
 )
 LOST_INFO_RATIO = Threshold(
-    0.25,
-    reason="Worth a note when the device rests meanwhile.",
-    margin="Image batches from pinned memory 0.19.",
+    0.25, reason="Worth a note if the device is idle.", margin="Pinned image batches 0.19."
 )
 BUSY_RATIO = Threshold(
     0.65,
-    reason="A device that is busy while data comes in copies beside its work, as it should.",
+    reason="A device that is busy during copies overlaps them with its work, as it should.",
     margin="Pageable copies in every step 0.15.",
 )
 HOST_RATIO = Threshold(
     0.25,
-    reason="Of the steps' time, by the step clock: the device waits for the host, and not for the loader.",
-    margin="In memory with pinned copies 0.44, but few bytes.",
+    reason="Of the steps' time, by the step clock: the device waits for the host, not for the loader.",
+    margin="Data in memory, pinned copies 0.44, but few bytes.",
 )
 
 
@@ -56,25 +52,19 @@ def _check(view: View) -> Finding | None:
     for_host = loader.idle_for_host_ratio if loader else None
     if for_host is not None and for_host < HOST_RATIO:
         return None  # the loop waits for its loader, which is a different problem
-    lost = min(copying, work.idle_ratio)
     received, sent = work.receive_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
-    rate = max(received, sent) / 1e9
+    to_device = received >= sent
     confirmed = loader and for_host is not None and not loader.pin_memory
+    pinned = loader_code(loader, pin_memory=True) if loader else ""
     return Finding(
         severity="warning" if copying >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if confirmed else "suspected",
         summary=Message(
-            "{rate:.1f} GB/s come from the host while the GPU works {busy_ratio:.0%} of "
-            "the time: it waits for copies.",
-            rate=rate,
-            busy_ratio=work.busy_ratio,
-        )
-        if received >= sent
-        else Message(
-            "{rate:.1f} GB/s go to the host while the GPU works {busy_ratio:.0%} of the "
-            "time: it waits for copies.",
-            rate=rate,
-            busy_ratio=work.busy_ratio,
+            "{rate:.1f} GB/s come from the host while the GPU is busy {percent:.0f} %: it waits for copies."
+            if to_device
+            else "{rate:.1f} GB/s go to the host while the GPU is busy {percent:.0f} %: it waits for copies.",
+            rate=max(received, sent) / 1e9,
+            percent=100 * work.busy_ratio,
         ),
         evidence={
             "host_to_device_bytes_per_second": received,
@@ -83,16 +73,13 @@ def _check(view: View) -> Finding | None:
             "copying_ratio": copying,
             "busy_ratio": work.busy_ratio,
         },
-        lost_ratio=lost,
-        advice="Copy from pinned memory and without waiting (pin_memory=True in the loader, then "
-        ".to(device, non_blocking=True)); send small types, as uint8 images, and convert them on the GPU."
-        if received >= sent
-        else "Bring less to the host: keep sums and metrics on the GPU, and read them every hundred steps.",
-        refuted_by="Time the loop with one batch that stays on the GPU: if it is no faster, the copies are "
-        "not the cause.",
-        change=(loader_code(loader, pin_memory=True) if loader else "") + NON_BLOCKING
-        if received >= sent
-        else None,
+        lost_ratio=min(copying, work.idle_ratio),
+        advice="Use pinned memory and asynchronous copies: pin_memory=True in the loader, .to(device, "
+        "non_blocking=True). Send small types such as uint8 images, and convert them on the GPU."
+        if to_device
+        else "Copy less to the host: keep sums and metrics on the GPU, and read them every hundred steps.",
+        refuted_by="Time the loop with one batch kept on the GPU: if it is no faster, copies are not the cause.",
+        change=pinned + NON_BLOCKING if to_device else None,
     )
 
 
@@ -125,7 +112,7 @@ def link_rate(series: Series) -> float:
 RULE = Rule(
     code="transfer-bound",
     title="Waiting for copies",
-    meaning="The GPU rests while data is copied between it and the host.",
+    meaning="The GPU is idle while data is copied between it and the host.",
     check=_check,
     is_of_loop=True,
 )

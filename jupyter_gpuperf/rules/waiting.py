@@ -2,12 +2,12 @@
 
 There are three signs, each with its physics:
 
-- **Rests.** Launching one kernel after another leaves gaps of microseconds. A reading in which nothing ran at all
+- **Idle gaps.** Launching one kernel after another leaves gaps of microseconds. A reading in which nothing ran at all
   is a gap as long as the reading: the device waited for something slow.
 - **Fill.** A program limited by launches keeps the device busy for 5 % and more, since a launch takes about as long
   as the kernels that are worth reporting. Kernels that fill the chip run much longer than a launch: a device that
   is seldom busy with such kernels is not waiting for launches.
-- **The machine.** Launching keeps one core at 100 %; loading keeps cores, disks or the network busy. When all of
+- **The host.** Launching keeps one core at 100 %; loading keeps cores, disks or the network busy. When all of
   them are idle, the device may simply have nothing to do: somebody reads a result, or a remote store is slow.
 """
 
@@ -21,76 +21,72 @@ from jupyter_gpuperf.rules.workload import Workload
 
 RESTS_RATIO = Threshold(
     0.3,
-    reason="Share of readings in which the device did nothing at all. Launch gaps are thousands of times "
-    "shorter than a reading, so they leave none.",
-    margin="A JPEG loader with one worker 0.70 at 10 Hz; loops that are held up by launches 0.05 and less.",
+    reason="Share of readings without any work. Launch gaps are thousands of times shorter than a reading.",
+    margin="A JPEG loader with one worker 0.70 at 10 Hz; launch-bound loops 0.05 and less.",
 )
 RESTS_COUNT = 3
 """One rest is a pause, and two may be chance."""
 SELDOM_BUSY_RATIO = Threshold(
     0.25,
-    reason="Below it, kernels that fill the chip can't be waiting for launches: a launch takes some 5 µs, "
-    "such a kernel 15 µs and more.",
-    margin="One JPEG worker 0.03; a loop of such kernels that is held up by its host 0.46.",
+    reason="Below this, kernels that fill the chip (15 µs or more) can't be waiting for launches (about 5 µs).",
+    margin="One JPEG worker 0.03; a host-bound loop of such kernels 0.46.",
 )
 FILLED_RATIO = Threshold(
     0.35,
-    reason="Part of the chip that a kernel fills (SMs active / busy). Kernels of a real network fill half and "
-    "more, those of a small multilayer perceptron hardly any of it.",
-    margin="Image and language networks 0.6 to 1.0; a small MLP 0.01; the copies of a transfer 0.1.",
+    reason="SMs active / busy. Kernels of real networks fill half of the chip or more, those of a small MLP hardly any.",
+    margin="Image and language networks 0.6 to 1.0; a small MLP 0.01; copies 0.1.",
 )
 TINY_RATIO = Threshold(
     0.2,
     reason="Kernels that fill less than a fifth of the chip take as long as their launch.",
-    margin="A small MLP 0.01; the smallest of the networks 0.6.",
+    margin="A small MLP 0.01; the smallest real network 0.6.",
 )
 TRAFFIC_RATIO = Threshold(
     0.15,
-    reason="Without GPM: share of the busy time in which device memory was used. Kernels of a real network "
-    "read and write all the time.",
+    reason="Without GPM: share of busy time with memory access. Real networks access memory all the time.",
     margin="Networks 0.20 to 0.74; copies from the host 0.07; a small MLP 0.00.",
 )
 NO_TRAFFIC_RATIO = Threshold(
     0.03,
-    reason="Without GPM: kernels so small that the memory controller shows nothing of them.",
+    reason="Without GPM: kernels too small to show up in the memory controller.",
     margin="A small MLP 0.00; copies from the host 0.07.",
 )
 STALL_SECONDS = Threshold(
     0.7,
-    reason="A rest of that length is no step of a training loop that otherwise keeps the device busy.",
-    margin="Checkpoints of 1.6 GB stall for 2 to 2.5 s; the batches of a loader come within 0.4 s.",
+    reason="Too long for a step of a training loop that otherwise keeps the device busy.",
+    margin="Checkpoints of 1.6 GB stall 2 to 2.5 s; a loader's batches come within 0.4 s.",
 )
 RUN_SECONDS = Threshold(
     0.5,
-    reason="Several steps' worth of work between two stalls. Shorter runs are single batches.",
+    reason="Several steps between two stalls. Shorter runs are single batches.",
     margin="Between checkpoints 1.5 to 2 s; a batch of a starved loader 0.02 to 0.3 s.",
 )
 RUN_BUSY_RATIO = Threshold(
     0.3,
-    reason="Between two stalls the device works at its usual pace; a starved one does not even then.",
+    reason="Between stalls the device works at its usual speed; a starved one never does.",
     margin="Between checkpoints 0.70; bursts of a starved loader 0.09.",
 )
 CALM_CORES = Threshold(
     0.5,
-    reason="A program that launches, decodes or copies keeps a core at work all the time.",
-    margin="Every working loop of ours 0.9 and more; a machine at rest 0.05.",
+    reason="A program that launches, decodes or copies keeps one core busy.",
+    margin="Every working loop of ours 0.9 and more; an idle host 0.05.",
 )
 CALM_BYTES_PER_SECOND = Threshold(
     20e6,
-    reason="Disk or network traffic that feeds no training: logs, pages, heartbeats.",
-    margin="A machine at rest below 1 MB/s; a feeding disk was not measured.",
+    reason="Disk or network traffic too low for training: logs, pages, heartbeats.",
+    margin="An idle host below 1 MB/s; a disk that feeds training was not measured.",
 )
 
 
 class Waiting(Enum):
     """What the idle time looks like."""
 
-    RESTS = "it rests again and again, for longer than any launch takes"
-    STALLS = "it works at full pace, and stalls for seconds again and again"
-    LAUNCHES = "its kernels are tiny and come one after another"
-    BETWEEN = "its rests are too short to be seen"
-    PAUSE = "it rested once or twice, which may be anything"
-    UNKNOWN = "the readings don't tell"
+    RESTS = "idle again and again, for longer than any launch takes"
+    STALLS = "full speed, with stalls of seconds again and again"
+    LAUNCHES = "tiny kernels one after another"
+    BETWEEN = "idle gaps too short to be seen"
+    PAUSE = "idle once or twice, for whatever reason"
+    UNKNOWN = "not visible in the readings"
 
 
 def kind_of_waiting(work: Workload) -> Waiting:
@@ -99,12 +95,17 @@ def kind_of_waiting(work: Workload) -> Waiting:
         return Waiting.STALLS
     if work.rest_ratio >= RESTS_RATIO:
         return Waiting.RESTS if len(work.rests_seconds) >= RESTS_COUNT else Waiting.PAUSE
-    fill = _fill(work)
-    if fill is None:
-        return Waiting.UNKNOWN
-    if fill == "filled":
-        return Waiting.RESTS if work.busy_ratio < SELDOM_BUSY_RATIO else Waiting.BETWEEN
-    return Waiting.LAUNCHES if fill == "tiny" else Waiting.BETWEEN
+    is_filled = is_tiny = False
+    if work.fill_ratio is not None:
+        is_filled, is_tiny = work.fill_ratio >= FILLED_RATIO, work.fill_ratio < TINY_RATIO
+    elif work.traffic_ratio is not None:
+        is_filled = work.traffic_ratio >= TRAFFIC_RATIO
+        is_tiny = work.traffic_ratio < NO_TRAFFIC_RATIO
+    if is_tiny:
+        return Waiting.LAUNCHES
+    if is_filled and work.busy_ratio < SELDOM_BUSY_RATIO:
+        return Waiting.RESTS
+    return Waiting.BETWEEN if is_filled or work.fill_ratio is not None else Waiting.UNKNOWN
 
 
 def is_stalling(work: Workload) -> bool:
@@ -129,22 +130,7 @@ def usual_run_seconds(work: Workload) -> float:
 
 
 def is_calm(work: Workload) -> bool:
-    """Return whether CPU, disk and network were idle meanwhile; ``False`` where CPU use is unknown."""
+    """Return whether CPU, disk and network were idle; ``False`` if CPU use is unknown."""
     traffic = (work.disk_read_bytes_per_second, work.network_bytes_per_second)
-    return (
-        work.host_cores is not None
-        and work.host_cores < CALM_CORES
-        and all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
-    )
-
-
-def _fill(work: Workload) -> str | None:
-    if work.fill_ratio is not None:
-        if work.fill_ratio >= FILLED_RATIO:
-            return "filled"
-        return "tiny" if work.fill_ratio < TINY_RATIO else "between"
-    if work.traffic_ratio is None:
-        return None
-    if work.traffic_ratio >= TRAFFIC_RATIO:
-        return "filled"
-    return "tiny" if work.traffic_ratio < NO_TRAFFIC_RATIO else None
+    is_quiet = all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
+    return is_quiet and work.host_cores is not None and work.host_cores < CALM_CORES

@@ -1,4 +1,4 @@
-"""Describe the work from outside: how busy, how filled, in which pattern, and what the machine did meanwhile."""
+"""Describe the work from outside: how busy, how filled, in which pattern, and what the host did meanwhile."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from jupyter_gpuperf.rules.busy_spans import SM, UTILIZATION, activity_metric
+from jupyter_gpuperf.rules.busy_spans import LEAST_PERCENT, SM, UTILIZATION, activity_metric
 from jupyter_gpuperf.rules.rule_input import Series
 
 HIGH: Final = 0.9
 """Quantile that defines the level of a working device: a tenth of all readings are above it."""
 REST_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
 """A reading is at rest below this share of the high level. The driver's utilization trails off over a second."""
-REST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
-"""A reading below this is at rest, whatever the level."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +67,7 @@ class Workload:
 
 
 def workload_of(series: Series, host: Series) -> Workload:
-    """Return the figures of one device's steady state, and of the machine in that time."""
+    """Return the figures of one device's steady state, and of the host in that time."""
     metric = activity_metric(series)
     points = series.points(metric) if metric else []
     at_rest = _at_rest([value for _, value in points], metric)
@@ -107,7 +105,7 @@ def _at_rest(values: Sequence[float], metric: str | None) -> list[bool]:
     if metric is None or not values:
         return []
     high = sorted(values)[int(HIGH * (len(values) - 1))]
-    limit = max(REST_PERCENT[metric], REST_OF_HIGH[metric] * high)
+    limit = max(LEAST_PERCENT[metric], REST_OF_HIGH[metric] * high)
     return [value < limit for value in values]
 
 

@@ -4,9 +4,4 @@ from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Sampler
 from jupyter_gpuperf.sampling.subscribers import Subscribers, Subscription
 
-__all__ = [
-    "HistoryStore",
-    "Sampler",
-    "Subscribers",
-    "Subscription",
-]
+__all__ = ["HistoryStore", "Sampler", "Subscribers", "Subscription"]

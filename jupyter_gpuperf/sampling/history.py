@@ -14,7 +14,6 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, TrackDump
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
@@ -84,8 +83,8 @@ class HistoryStore:
                     track.forget_from(now)
             self._newest_seconds = now
             hosts = {HERE: frame.host, **frame.hosts} if frame.host else frame.hosts
-            for tracks, told in ((self._devices, frame.devices), (self._hosts, hosts)):
-                for name, readings in told.items():
+            for tracks, latest in ((self._devices, frame.devices), (self._hosts, hosts)):
+                for name, readings in latest.items():
                     if name not in tracks:
                         tracks[name] = self._new_track()
                     tracks[name].append(frame.time_seconds, readings)
@@ -106,27 +105,22 @@ class HistoryStore:
             ``unknown_metric``, or ``too_many_steps`` (more than :data:`MOST_STEPS`).
         """
         self._check(seconds, step_seconds, metrics)
-        wanted = metrics if metrics is not None else (*self.device_metrics, *self.host_metrics)
-        of_device = [name for name in self.device_metrics if name in wanted]
-        of_host = [name for name in self.host_metrics if name in wanted]
+        of_device, of_host = (
+            [name for name in names if metrics is None or name in metrics]
+            for names in (self.device_metrics, self.host_metrics)
+        )
         with self._lock:
             oldest = self._newest_seconds - min(seconds, self.reach_seconds)
-            devices, hosts = (
-                {
-                    key: list(each.pieces(oldest, step_seconds, names))
-                    for key, each in tracks.items()
-                }
+            pieces = [
+                {key: [*each.pieces(oldest, step_seconds, names)] for key, each in tracks.items()}
                 for tracks, names in ((self._devices, of_device), (self._hosts, of_host))
-            )
-        shown = {name: columns_of(each, of_host, step_seconds) for name, each in hosts.items()}
-        return History(
-            step_seconds=step_seconds,
-            devices={
-                uuid: columns_of(each, of_device, step_seconds) for uuid, each in devices.items()
-            },
-            host=shown.pop(HERE),
-            hosts=shown,
+            ]
+        devices, hosts = (
+            {key: columns_of(each, names, step_seconds) for key, each in parts.items()}
+            for parts, names in zip(pieces, (of_device, of_host), strict=True)
         )
+        here = hosts.pop(HERE)
+        return History(step_seconds=step_seconds, devices=devices, host=here, hosts=hosts)
 
     def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
         """Return copies of the last ``seconds`` as they were read: for each device, and for the host.
@@ -135,10 +129,8 @@ class HistoryStore:
         """
         with self._lock:
             oldest = self._newest_seconds - seconds
-            devices = {
-                uuid: track.fine(oldest, self.device_metrics)
-                for uuid, track in self._devices.items()
-            }
+            names = self.device_metrics
+            devices = {uuid: track.fine(oldest, names) for uuid, track in self._devices.items()}
             return devices, self._hosts[HERE].fine(oldest, self.host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
@@ -184,17 +176,12 @@ class HistoryStore:
         known = {*self.device_metrics, *self.host_metrics}
         unknown = [name for name in metrics or () if name not in known]
         if unknown:
-            message = Message("There is no history of a metric {unknown!r}.", unknown=unknown[0])
+            message = "The metric {name!r} has no history."
             hint = "GET catalog lists the metrics; limits have no history."
-            raise BadRequest("unknown_metric", message, hint)
+            raise BadRequest("unknown_metric", message, hint, name=unknown[0])
         if min(seconds, self.reach_seconds) / step_seconds > MOST_STEPS:
-            hint = "Ask for a larger step_seconds or fewer seconds."
-            raise BadRequest(
-                "too_many_steps",
-                "That would be more than {most_steps} steps.",
-                hint,
-                most_steps=MOST_STEPS,
-            )
+            hint = "Increase step_seconds or reduce seconds."
+            raise BadRequest("too_many_steps", "More than {limit} steps.", hint, limit=MOST_STEPS)
 
 
 def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:

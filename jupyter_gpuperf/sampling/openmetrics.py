@@ -41,6 +41,9 @@ BASE_UNITS: Final[Mapping[str, tuple[str, float]]] = {
 DEVICE_LABELS: Final = ("gpu", "UUID", "pci_bus_id", "modelName", "hostname")
 """The labels of dcgm-exporter, so that queries can join the two."""
 
+INFO_TEXTS: Final = ("driver_version", "compute_capability", "parent_uuid")
+INFO_FLAGS: Final = ("unified_memory", "replayed")
+
 HOST_LABELS: Final = ("hostname",)
 
 STATES: Final[tuple[DeviceState, ...]] = ("ok", "not_answering", "device_lost")
@@ -67,14 +70,11 @@ class SnapshotCollector(Collector):
 
     def collect(self) -> Iterable[Family]:
         """Yield every family that has a sample."""
+        build = {"version": self.version.version, "source": self.version.source}
         yield InfoMetricFamily(
             f"{PREFIX}build",
-            "The version of jupyter_gpuperf, and where its readings come from.",
-            {
-                "version": self.version.version,
-                "source": self.version.source,
-                "hostname": self.hostname,
-            },
+            "The version of jupyter_gpuperf, and the source of its readings.",
+            {**build, "hostname": self.hostname},
         )
         devices = {device.uuid: device for device in self.devices.devices}
         if devices:
@@ -98,32 +98,22 @@ class SnapshotCollector(Collector):
         yield from (family for family in families if family.samples)
 
     def _device_labels(self, device: DeviceInfo) -> list[str]:
-        return [
-            str(device.index),
-            device.uuid,
-            device.pci_bus_id or "",
-            device.name,
-            device.host or self.hostname,
-        ]
+        bus_id, host = device.pci_bus_id or "", device.host or self.hostname
+        return [str(device.index), device.uuid, bus_id, device.name, host]
 
     def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
-        family = InfoMetricFamily(f"{PREFIX}device", "What a device is.", labels=DEVICE_LABELS)
+        family = InfoMetricFamily(f"{PREFIX}device", "Facts about a device.", labels=DEVICE_LABELS)
         for device in devices:
             # A value that the driver does not report is empty: to Prometheus, no label.
-            told = {
-                "driver_version": device.driver_version or "",
-                "compute_capability": device.compute_capability or "",
-                "parent_uuid": device.parent_uuid or "",
-                "unified_memory": str(device.unified_memory).lower(),
-                "replayed": str(device.replayed).lower(),
-            }
-            family.add_metric(self._device_labels(device), told)
+            values = {name: str(getattr(device, name) or "") for name in INFO_TEXTS}
+            values |= {name: str(getattr(device, name)).lower() for name in INFO_FLAGS}
+            family.add_metric(self._device_labels(device), values)
         return family
 
     def _device_states(self, devices: Iterable[DeviceInfo]) -> Family:
         family = GaugeMetricFamily(
             f"{PREFIX}device_state",
-            "1 for the state that a device is in, 0 for the others.",
+            "1 for the current state of a device, 0 for all others.",
             labels=[*DEVICE_LABELS, "state"],
         )
         for device in devices:
@@ -136,7 +126,7 @@ class SnapshotCollector(Collector):
     ) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
             f"{PREFIX}kernel_memory_used",
-            "Device memory that the processes of a notebook's kernel hold.",
+            "GPU memory held by the processes of a notebook's kernel.",
             labels=[*DEVICE_LABELS, "kernel_id"],
             unit="bytes",
         )

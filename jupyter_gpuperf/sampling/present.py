@@ -10,17 +10,17 @@ from jupyter_gpuperf.sources import Sample
 
 def frame_of(samples: Iterable[Sample], now: float) -> Frame:
     """Combine samples of different machines into the frame of this moment."""
-    told = list(samples)
-    here = next((each for each in told if each.host is None), None)
+    latest = list(samples)
+    here = next((each for each in latest if each.host is None), None)
     return Frame(
         time_seconds=now,
-        devices={uuid: readings for each in told for uuid, readings in each.devices.items()},
+        devices={uuid: readings for each in latest for uuid, readings in each.devices.items()},
         host=here.machine if here else {},
         host_cores_percent=here.cores_percent if here else [],
-        hosts={each.host: each.machine for each in told if each.host is not None},
+        hosts={each.host: each.machine for each in latest if each.host is not None},
         taken_seconds={
             uuid: each.time_seconds
-            for each in told
+            for each in latest
             if each.time_seconds is not None
             for uuid in each.devices
         },

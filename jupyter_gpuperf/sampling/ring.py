@@ -72,15 +72,9 @@ class Ring:
     def entries(self, oldest_seconds: float) -> Iterator[tuple[float, dict[str, float]]]:
         """Yield the entries from this time on, oldest first, each without its missing values."""
         times, columns = self.between(oldest_seconds, math.inf, self._columns)
-        for place, time_seconds in enumerate(times):
-            yield (
-                time_seconds,
-                {
-                    name: column[place]
-                    for name, column in columns.items()
-                    if not math.isnan(column[place])
-                },
-            )
+        for place, time in enumerate(times):
+            values = {name: column[place] for name, column in columns.items()}
+            yield time, {name: each for name, each in values.items() if not math.isnan(each)}
 
     def complete_from_seconds(self) -> float:
         """Return the time since which nothing was dropped to make room.
@@ -101,9 +95,7 @@ class Ring:
         """Drop all entries from this time on: the clock was set back."""
         times = self._ordered(self._times)
         kept = bisect_left(times, time_seconds)
-        self._columns = {
-            name: self._ordered(column)[:kept] for name, column in self._columns.items()
-        }
+        self._columns = {name: self._ordered(each)[:kept] for name, each in self._columns.items()}
         self._times = times[:kept]
         self._next = kept % self._capacity
 

@@ -18,16 +18,9 @@ from msgspec import Struct
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.present import frame_of, newest_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
-from jupyter_gpuperf.schemas import (
-    API_VERSION,
-    Devices,
-    DevicesChanged,
-    Frame,
-    ListedProcesses,
-    NoDevices,
-    Version,
-    encode,
-)
+from jupyter_gpuperf.schemas import API_VERSION, encode
+from jupyter_gpuperf.schemas.processes import ListedProcesses
+from jupyter_gpuperf.schemas.readings import Devices, DevicesChanged, Frame, NoDevices, Version
 from jupyter_gpuperf.sources import Sample, Source
 from jupyter_gpuperf.sources.local import COURTESY_SECONDS
 from jupyter_gpuperf.version import package_version
@@ -43,21 +36,16 @@ REST_AFTER_SECONDS: Final = 30.0
 Observer = Callable[[Frame], Struct | None]
 """Takes a frame; a return value other than ``None`` is news for all listeners."""
 
-STARTING: Final = Devices(
-    devices=[],
-    reason=NoDevices(
-        code="starting", message="The first reading is on its way.", hint="Ask again in a moment."
-    ),
+STARTING_REASON: Final = NoDevices(
+    code="starting", message="Waiting for the first reading.", hint="Try again in a moment."
 )
-
-FAILED: Final = Devices(
-    devices=[],
-    reason=NoDevices(
-        code="source_failed",
-        message="The source of the readings failed before the first one.",
-        hint="The server's log holds the details.",
-    ),
+FAILED_REASON: Final = NoDevices(
+    code="source_failed",
+    message="The source of the readings failed before the first one.",
+    hint="See the server log.",
 )
+STARTING: Final = Devices(devices=[], reason=STARTING_REASON)
+FAILED: Final = Devices(devices=[], reason=FAILED_REASON)
 
 
 @dataclass(eq=False)
@@ -146,10 +134,10 @@ class Sampler:
 
     def request_processes(self) -> Future[ListedProcesses]:
         """Request a list of the processes on all devices; the sampler's thread makes it between two ticks."""
-        asked: Future[ListedProcesses] = Future()
-        self._requests.put(asked)
+        request: Future[ListedProcesses] = Future()
+        self._requests.put(request)
         self._wake.set()
-        return asked
+        return request
 
     def _run(self) -> None:
         self._guarded(self.prepare)
@@ -190,9 +178,9 @@ class Sampler:
             self._ticked.notify_all()
         self.subscribers.publish(lambda: encode(frame), began)
         for topic, observe in self.observers.items():
-            self._guarded(partial(self._tell, topic, observe, frame))
+            self._guarded(partial(self._observe, topic, observe, frame))
 
-    def _tell(self, topic: str, observe: Observer, frame: Frame) -> None:
+    def _observe(self, topic: str, observe: Observer, frame: Frame) -> None:
         if (news := observe(frame)) is not None:
             self.news[topic] = news
             self.subscribers.announce(encode(news), topic)
@@ -202,12 +190,8 @@ class Sampler:
         if (devices, kind) == (self.devices, self._kind):
             return
         self.devices, self._kind = devices, kind
-        logger.info(
-            "Sampling %d GPUs from %s%s",
-            len(devices.devices),
-            kind,
-            f": {devices.reason.message}" if devices.reason else "",
-        )
+        reason = f": {devices.reason.message}" if devices.reason else ""
+        logger.info("Sampling %d GPUs from %s%s", len(devices.devices), kind, reason)
         news = DevicesChanged(devices=devices, version=self.version)
         self.subscribers.announce(encode(news), DEVICES)
 

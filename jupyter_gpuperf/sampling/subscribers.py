@@ -76,10 +76,8 @@ class Subscribers:
     def pay_attention(self, active: bool) -> None:
         """Keep the devices read often while something needs it that takes no frames itself."""
         with self._lock:
-            if active:
-                self._subscriptions.add(self._attention)
-            else:
-                self._subscriptions.discard(self._attention)
+            change = self._subscriptions.add if active else self._subscriptions.discard
+            change(self._attention)
         self.on_change()
 
     def change_interval(self, subscription: Subscription, interval_ms: int) -> None:

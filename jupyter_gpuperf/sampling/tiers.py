@@ -36,13 +36,11 @@ class Piece(NamedTuple):
     def since(self, time_seconds: float) -> Piece:
         """Return the part from this time on."""
         first = bisect_left(self.times_seconds, time_seconds)
-        return Piece(
-            self.times_seconds[first:],
-            {
-                name: (low[first:], mean[first:], high[first:])
-                for name, (low, mean, high) in self.metrics.items()
-            },
-        )
+        metrics = {
+            name: (low[first:], mean[first:], high[first:])
+            for name, (low, mean, high) in self.metrics.items()
+        }
+        return Piece(self.times_seconds[first:], metrics)
 
 
 NOTHING: Final = Dump(times=b"", columns={}, dropped=True)
@@ -111,17 +109,15 @@ class Condensed:
 
     def piece(self, oldest: float, newest: float, names: Iterable[str]) -> Piece:
         """Return the stored steps with ``oldest <= time < newest``."""
-        wanted = list(names)
-        columns = [name + kind for name in wanted for kind in (LOWEST, MEAN, HIGHEST)]
-        times, found = self.ring.between(oldest, newest, columns)
-        return Piece(
-            times,
-            {
-                name: (found[name + LOWEST], found[name + MEAN], found[name + HIGHEST])
-                for name in wanted
-                if name + MEAN in found
-            },
-        )
+        names = list(names)
+        wanted = [name + kind for name in names for kind in (LOWEST, MEAN, HIGHEST)]
+        times, columns = self.ring.between(oldest, newest, wanted)
+        metrics = {
+            name: (columns[name + LOWEST], columns[name + MEAN], columns[name + HIGHEST])
+            for name in names
+            if name + MEAN in columns
+        }
+        return Piece(times, metrics)
 
 
 class TrackDump(Struct, frozen=True, kw_only=True):

@@ -21,8 +21,7 @@ class Examinations:
     def __init__(
         self, check_runner: CheckRunner, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._check_runner = check_runner
-        self._clock = clock
+        self._check_runner, self._clock = check_runner, clock
         self._running: dict[str | None, asyncio.Task[DoctorReport]] = {}
         self._kept: dict[str | None, tuple[float, DoctorReport]] = {}
         self._turn = asyncio.Lock()
@@ -36,9 +35,9 @@ class Examinations:
             The examination itself failed.
         """
         key = target.kernel_name
-        taken_at, kept = self._kept.get(key, (0.0, None))
-        if kept is not None and not anew and self._clock() - taken_at < KEPT_SECONDS:
-            return kept
+        taken_at, report = self._kept.get(key, (0.0, None))
+        if report is not None and not anew and self._clock() - taken_at < KEPT_SECONDS:
+            return report
         running = self._running.get(key)
         if running is None or running.done():
             running = self._running[key] = asyncio.ensure_future(self._examine(target))

@@ -101,16 +101,14 @@ class Fanout:
         if made is None:
             self._free(outbox)
         else:
-            outbox.send(made).add_done_callback(lambda future: self._sent(outbox, future))
+            outbox.send(made).add_done_callback(lambda future: self._free(outbox, future))
 
-    def _sent(self, outbox: Outbox, future: asyncio.Future[None]) -> None:
+    def _free(self, outbox: Outbox, sent: asyncio.Future[None] | None = None) -> None:
         # The client's handler deals with a disconnect; here its error is only retrieved.
-        self._free(outbox, left=future.cancelled() or future.exception() is not None)
-
-    def _free(self, outbox: Outbox, *, left: bool = False) -> None:
+        has_left = sent is not None and (sent.cancelled() or sent.exception() is not None)
         with self._lock:
             outbox.sending = False
-            if outbox.waiting and not left:
+            if outbox.waiting and not has_left:
                 self._enqueue(outbox)
 
 

@@ -107,7 +107,7 @@ class LiveList:
         self._known.setdefault(outbox, -1)
         self._news.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._tell())
+            self._task = asyncio.create_task(self._send_changes())
 
     def leave(self, outbox: Outbox) -> None:
         """Stop sending the list to this client. Call on the loop."""
@@ -116,7 +116,7 @@ class LiveList:
             self._task.cancel()
             self._task = None
 
-    async def _tell(self) -> None:
+    async def _send_changes(self) -> None:
         while True:
             self._news.clear()
             try:
@@ -124,16 +124,16 @@ class LiveList:
             except GpuPerfError as error:  # a REST request for the list gets this error
                 logger.debug("The list of %s can't be read: %s", self._topic, error.message)
             for outbox in tuple(self._known):
-                outbox.offer(partial(self._unknown_to, outbox), self._topic)
+                outbox.offer(partial(self._changes_for, outbox), self._topic)
             await asyncio.sleep(SOON_SECONDS)
             pause = ACTIVE_SECONDS if self._changing.active else IDLE_SECONDS
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), pause)
 
-    def _unknown_to(self, outbox: Outbox) -> bytes | None:
-        known = self._known.get(outbox)
-        found = None if known is None else self._changing.changes(known)
-        if found is None:
+    def _changes_for(self, outbox: Outbox) -> bytes | None:
+        version = self._known.get(outbox)
+        changes = None if version is None else self._changing.changes(version)
+        if changes is None:
             return None
-        self._known[outbox], message = found
+        self._known[outbox], message = changes
         return encode(message)

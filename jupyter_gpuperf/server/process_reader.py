@@ -7,7 +7,6 @@ import time
 from typing import Final
 
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.processes.attribution import Attribution, RunningKernel
 from jupyter_gpuperf.sampling import Sampler
 from jupyter_gpuperf.schemas import Processes
@@ -50,16 +49,16 @@ class ProcessReader:
 
     async def _read(self, kernels: list[RunningKernel]) -> Processes:
         self._sampler.start()
-        asked = asyncio.wrap_future(self._sampler.request_processes())
+        request = asyncio.wrap_future(self._sampler.request_processes())
         try:
-            listed = await asyncio.wait_for(asked, LISTING_SECONDS)
+            listed = await asyncio.wait_for(request, LISTING_SECONDS)
         except asyncio.TimeoutError as error:  # not the built-in TimeoutError before Python 3.11
-            message = Message(
-                "The driver has not listed the processes within {listing_seconds:.0f} s.",
-                listing_seconds=LISTING_SECONDS,
-            )
-            hint = "See whether nvidia-smi answers in a terminal."
-            raise Unavailable("not_answering", message, hint) from error
+            raise Unavailable(
+                "not_answering",
+                "The driver did not list the processes within {seconds:.0f} s.",
+                "Check whether nvidia-smi responds in a terminal.",
+                seconds=LISTING_SECONDS,
+            ) from error
         self._processes = await asyncio.to_thread(self._attribution.of, listed, kernels)
         self._read_at = time.monotonic()
         return self._processes

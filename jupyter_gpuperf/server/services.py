@@ -12,7 +12,6 @@ from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.recorder.shelf import RecordingShelf
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
@@ -60,7 +59,7 @@ class Services:
         """
         await self.fresh(LATEST_SECONDS)
         if self.sampler.latest is None:  # only if a stop in between discarded the first tick
-            raise Unavailable("no_sample_yet", "There is no reading yet.", "Ask again.")
+            raise Unavailable("no_sample_yet", "No reading yet.", "Try again.")
         return self.sampler.latest
 
     async def fresh(self, oldest_seconds: float = math.inf) -> None:
@@ -73,14 +72,14 @@ class Services:
         """
         sampler = self.sampler
         self.diagnosis.start()
-        # At the latest here: a program that embeds the server may not call its start hooks.
+        # A program that embeds the server may not call its start hooks.
         sampler.start()
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)
         ):
-            message = Message(
-                "The driver has not answered within {tick_seconds:.0f} s.",
-                tick_seconds=TICK_SECONDS,
+            raise Unavailable(
+                "not_answering",
+                "The driver did not respond within {seconds:.0f} s.",
+                "Check whether nvidia-smi responds in a terminal, then restart the Jupyter server.",
+                seconds=TICK_SECONDS,
             )
-            hint = "See whether nvidia-smi answers in a terminal; then restart the Jupyter server."
-            raise Unavailable("not_answering", message, hint)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
-from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.plugins import with_additions
 from jupyter_gpuperf.schemas import NoDevices
@@ -60,12 +59,8 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
         if scheme.name == name and scheme.takes_argument == bool(argument):
             return _made(scheme, argument, address, metrics)
     forms = [scheme.form for scheme in schemes]
-    hint = Message(
-        "Set c.GpuPerf.source to {forms} or {forms_2}.",
-        forms=", ".join(forms[:-1]),
-        forms_2=forms[-1],
-    )
-    raise BadRequest("unknown_source", "The source {address!r} is unknown.", hint, address=address)
+    message, hint = "Unknown source {address!r}.", "Set c.GpuPerf.source to one of: {forms}."
+    raise BadRequest("unknown_source", message, hint, address=address, forms=forms)
 
 
 def source_or_reason(address: str, metrics: tuple[Metric, ...]) -> Source:
@@ -84,9 +79,6 @@ def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ..
     except GpuPerfError:
         raise
     except Exception as error:  # another package's code: it must not end the server
-        logger.exception("The source %s can't be made.", address)
-        message = Message(
-            "The source {address!r} can't be made: {error}.", address=address, error=error
-        )
-        hint = "The server's log holds the details."
-        raise BadRequest("source_failed", message, hint) from error
+        logger.exception("The source %s can't be created.", address)
+        message, hint = "Can't create the source {address!r}: {error}.", "See the server log."
+        raise BadRequest("source_failed", message, hint, address=address, error=error) from error

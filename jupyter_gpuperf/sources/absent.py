@@ -1,4 +1,4 @@
-"""No GPU: gives the reason and a hint. The machine itself is still read."""
+"""No GPU: return the reason and a hint. The host is still read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jupyter_gpuperf.sources.protocol import Scheme
 
 SWITCHED_OFF: Final = NoDevices(
     code="switched_off",
-    message="Reading GPUs is switched off by the setting c.GpuPerf.source = 'none'.",
+    message="GPU monitoring is disabled by c.GpuPerf.source = 'none'.",
     hint="Set it to 'auto' (or unset JUPYTER_GPUPERF_SOURCE) and restart the server.",
 )
 
 
 class AbsentDriver:
-    """No driver: gives the reason and a hint."""
+    """No driver: returns the reason and a hint."""
 
     kind = "none"
 

@@ -33,10 +33,8 @@ class AutoDriver:
         clock: Callable[[], float] = time.monotonic,
         kernel_list: Path = KERNEL_LIST,
     ) -> None:
-        self._driver = driver
-        self._clock = clock
+        self._driver, self._clock, self._kernel_list = driver, clock, kernel_list
         self._opened_at = 0.0
-        self._kernel_list = kernel_list
         self._attached_at_open: frozenset[str] = frozenset()
         # Passed through from the driver.
         self.devices, self.read_processes = driver.devices, driver.read_processes

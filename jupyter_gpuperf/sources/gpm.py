@@ -35,10 +35,8 @@ class GpmSampler:
     def __init__(
         self, nvml: Any, take: Callable[[Any], object] | None, clock: Callable[[], float]
     ) -> None:
-        self._nvml = nvml
-        self._take = take
+        self._nvml, self._take, self._clock = nvml, take, clock
         self._metric_ids: list[int] = []
-        self._clock = clock
         self._before: Any = None
         self._spare: Any = None
         self._taken_at = 0.0

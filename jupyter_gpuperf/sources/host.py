@@ -1,4 +1,4 @@
-"""The machine around the devices, read through psutil and the control group's files."""
+"""The host, read through psutil and the control group's files."""
 
 from __future__ import annotations
 

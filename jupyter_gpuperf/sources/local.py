@@ -1,4 +1,4 @@
-"""This machine: the devices of a driver, and the machine around them."""
+"""This host and the devices of a driver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ step (0.3 ms with eight devices), not for all of them."""
 
 
 class LocalSource:
-    """Reads a driver's devices and this machine, each once per tick."""
+    """Reads a driver's devices and this host, each once per tick."""
 
     def __init__(self, driver: Driver, metrics: tuple[Metric, ...]) -> None:
         self._driver = driver

@@ -47,7 +47,7 @@ def _load_pynvml() -> Any:
     import pynvml
 
     if not hasattr(pynvml, "nvmlDeviceGetCurrentClocksEventReasons"):
-        raise ImportError(f"{pynvml.__file__} is another or an old module of the name pynvml")
+        raise ImportError(f"{pynvml.__file__} is an old or different module named pynvml")
     return pynvml
 
 
@@ -75,9 +75,7 @@ class NvmlDriver:
         open_seconds: float = OPEN_SECONDS,
     ) -> None:
         self._metrics = tuple(metric for metric in metrics if metric.scope == "device")
-        self._clock = clock
-        self._open_seconds = open_seconds
-        self._load = load
+        self._load, self._clock, self._open_seconds = load, clock, open_seconds
         self._nvml: Any = None
         self._library: DeviceThread | None = None
         self._xid: XidWatch | None = None
@@ -142,9 +140,8 @@ class NvmlDriver:
         self._nvml = nvml = self._load()
         nvml.nvmlInit()
         found = {each.info.uuid: each for each in find_devices(nvml)}
-        self._xid = XidWatch(
-            nvml, {uuid: each.handle for uuid, each in found.items() if not each.info.parent_uuid}
-        )
+        boards = {uuid: each.handle for uuid, each in found.items() if not each.info.parent_uuid}
+        self._xid = XidWatch(nvml, boards)
         opened = {
             uuid: NvmlDevice(nvml, each, self._metrics, xid=self._xid, clock=self._clock)
             for uuid, each in found.items()

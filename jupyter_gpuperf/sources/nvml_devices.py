@@ -37,7 +37,7 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
             found = _describe(nvml, index, handle)
         except nvml.NVMLError as error:
-            logger.warning("GPU %d can't be opened and is left out: %s", index, error)
+            logger.warning("GPU %d can't be opened and is skipped: %s", index, error)
             continue
         yield found
         yield from _instances(nvml, found)

@@ -27,49 +27,46 @@ MISSING: Final[dict[int, MissingReason]] = {
 NO_DEVICES: Final[dict[int, NoDevices]] = {
     LIBRARY_NOT_FOUND: NoDevices(
         code="no_driver_library",
-        message="No NVIDIA driver was found: the library libnvidia-ml is not on this machine.",
-        hint="On a machine with a GPU, install the NVIDIA driver; in a container, start it with "
-        "--gpus all. nvidia-smi must work in a terminal here.",
+        message="No NVIDIA driver found: libnvidia-ml is missing.",
+        hint="Install the NVIDIA driver, or start the container with --gpus all. Then nvidia-smi must work.",
     ),
     DRIVER_NOT_LOADED: NoDevices(
         code="driver_not_loaded",
-        message="The NVIDIA driver's library is here, but the driver is not loaded.",
-        hint="Load it with: sudo modprobe nvidia. In a container, start it with --gpus all.",
+        message="The NVIDIA library is installed, but the driver is not loaded.",
+        hint="Run sudo modprobe nvidia, or start the container with --gpus all.",
     ),
     LIB_RM_VERSION_MISMATCH: NoDevices(
         code="driver_mismatch",
-        message="The NVIDIA library and the loaded driver have different versions, as after an "
-        "update without a restart.",
-        hint="Restart the machine, or reload the nvidia kernel module.",
+        message="The NVIDIA library and the loaded driver differ in version, probably after an update.",
+        hint="Restart the host, or reload the nvidia kernel module.",
     ),
     NO_PERMISSION: NoDevices(
         code="no_permission",
-        message="The NVIDIA driver refuses this user.",
-        hint="Give the user access to /dev/nvidia*, for example through the group video.",
+        message="The NVIDIA driver denies access to this user.",
+        hint="Give the user access to /dev/nvidia*, for example with the group video.",
     ),
     GPU_IS_LOST: NoDevices(
         code="device_lost",
-        message="The NVIDIA driver has lost the GPU: it fell off the bus.",
-        hint="See the system's log for XID 79; a restart of the machine usually brings it back.",
+        message="The NVIDIA driver has lost the GPU: it has fallen off the bus.",
+        hint="See the system log for XID 79. Restarting the host usually helps.",
     ),
 }
 """Why the driver could not be opened, and what to do."""
 
 NO_GPU: Final = NoDevices(
     code="no_gpu",
-    message="The NVIDIA driver works, but shows no GPU to this process.",
-    hint="In a container, start it with --gpus all; in a job scheduler, ask for a GPU.",
+    message="The NVIDIA driver works, but this process sees no GPU.",
+    hint="Start the container with --gpus all, or request a GPU from the job scheduler.",
 )
 
 NOT_ASKED: Final = NoDevices(
-    code="starting", message="The driver has not been asked yet.", hint="Ask again in a moment."
+    code="starting", message="The driver is starting.", hint="Try again in a moment."
 )
 
 NOT_ANSWERING: Final = NoDevices(
     code="driver_not_answering",
-    message="The NVIDIA driver has not answered since it was first asked.",
-    hint="See whether nvidia-smi answers in a terminal. If it hangs too, only a restart of the "
-    "machine helps.",
+    message="The NVIDIA driver is not responding.",
+    hint="Check whether nvidia-smi responds in a terminal. If not, only restarting the host helps.",
 )
 
 
@@ -107,12 +104,11 @@ def why_no_devices(error: Exception) -> NoDevices:
         return NoDevices(
             code="no_nvml_module",
             message=Message("The Python package nvidia-ml-py can't be used: {error}.", error=error),
-            hint="Run: pip install --force-reinstall nvidia-ml-py (and pip uninstall pynvml, "
-            "an old package that hides it).",
+            hint="Run: pip uninstall pynvml; pip install --force-reinstall nvidia-ml-py",
         )
     known = NO_DEVICES.get(code_of(error) or 0)
     return known or NoDevices(
         code="driver_error",
-        message=Message("The NVIDIA driver answered with an error: {error}.", error=error),
-        hint="See whether nvidia-smi works in a terminal here.",
+        message=Message("The NVIDIA driver returned an error: {error}.", error=error),
+        hint="Check whether nvidia-smi works in a terminal.",
     )

@@ -64,11 +64,8 @@ def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
                 return {}  # no process worked in that time
             continue
         # The driver repeats old samples for idle processes.
-        return {
-            each.pid: float(each.smUtil)
-            for each in samples
-            if each.smUtil <= MOST_PERCENT and each.timeStamp >= oldest_us
-        }
+        recent = [each for each in samples if each.timeStamp >= oldest_us]
+        return {each.pid: float(each.smUtil) for each in recent if each.smUtil <= MOST_PERCENT}
     return None
 
 

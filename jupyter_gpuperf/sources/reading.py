@@ -45,10 +45,8 @@ class MetricReader:
         reason_of: Callable[[Exception], MissingReason],
         clock: Callable[[], float],
     ) -> None:
-        self._metrics = metrics
-        self._call = call
-        self._reason_of = reason_of
-        self._clock = clock
+        self._metrics, self._call = metrics, call
+        self._reason_of, self._clock = reason_of, clock
         self._rates = Rates(clock)
         self._readings: Readings = {}
         self.reset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +15,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.recordings.recording import Recording
-from jupyter_gpuperf.schemas import (
-    Devices,
-    ListedProcesses,
-    NoDevices,
-    Readings,
-    TrainingNow,
-)
+from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Readings, TrainingNow
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
 MOST_AT_ONCE: Final = 50
@@ -38,9 +33,7 @@ class ReplaySource:
         metrics: tuple[Metric, ...],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._paths = paths
-        self._metrics = metrics
-        self._clock = clock
+        self._paths, self._metrics, self._clock = paths, metrics, clock
         self._started = 0.0
         self._recordings: list[Recording] = []
         self._reason: NoDevices | None = None
@@ -49,8 +42,7 @@ class ReplaySource:
 
     def open(self) -> None:
         """Load the recordings and start the loop."""
-        self._recordings, self._reason = [], None
-        self._read_to = {}
+        self._recordings, self._reason, self._read_to = [], None, {}
         for number, path in enumerate(self._paths):
             # The same file may play twice, or beside the device on which it was recorded.
             try:
@@ -59,19 +51,15 @@ class ReplaySource:
                 self._recordings = []
                 self._reason = NoDevices(
                     code="recording_unreadable",
-                    message=Message(
-                        "The recording {path} can't be replayed: {error}.", path=path, error=error
-                    ),
-                    hint="Name a recording in c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE: replay:FILE[,FILE…].",
+                    message=Message("Can't replay {path}: {error}.", path=path, error=error),
+                    hint="Set c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE to replay:FILE[,FILE…].",
                 )
                 break
         if not self._reason and not any(each.devices(0.0) for each in self._recordings):
             self._reason = NoDevices(
                 code="recording_without_devices",
-                message=Message(
-                    "The recording {value} holds no GPU.", value=", ".join(map(str, self._paths))
-                ),
-                hint="It was taken on a machine without one. Name another in c.GpuPerf.source.",
+                message=Message("No GPU in the recording {paths}.", paths=self._paths),
+                hint="Set c.GpuPerf.source to a recording from a host with a GPU.",
             )
         self._started = self._clock()
 
@@ -79,12 +67,9 @@ class ReplaySource:
         """Return the devices of all recordings as they were at this moment."""
         if self._reason is not None:
             return Devices(devices=[], reason=self._reason)
-        infos = [
-            info for recording, seconds in self._playing() for info in recording.devices(seconds)
-        ]
-        return Devices(
-            devices=[replace(info, index=index) for index, info in enumerate(infos)], reason=None
-        )
+        infos = chain.from_iterable(each.devices(seconds) for each, seconds in self._playing())
+        devices = [replace(info, index=index) for index, info in enumerate(infos)]
+        return Devices(devices=devices, reason=None)
 
     def read(self) -> Sequence[Sample]:
         """Return the readings of this moment; for metrics that cover a tick, the mean since the last read.
@@ -118,8 +103,8 @@ class ReplaySource:
 
     def read_training(self) -> TrainingNow | None:
         """Return what the training loops did, from the first recording that has any."""
-        told = (recording.read_training(seconds) for recording, seconds in self._playing())
-        return next(filter(None, told), None)
+        trainings = (recording.read_training(seconds) for recording, seconds in self._playing())
+        return next(filter(None, trainings), None)
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
@@ -156,8 +141,6 @@ def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
 SCHEME: Final = Scheme(
     name="replay",
     form="replay:FILE[,FILE…]",
-    make=lambda files, metrics: ReplaySource(
-        [Path(name) for name in files.split(",") if name], metrics
-    ),
+    make=lambda files, metrics: ReplaySource([*map(Path, filter(None, files.split(",")))], metrics),
     takes_argument=True,
 )

@@ -37,18 +37,18 @@ class XidWatch:
     def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:
         self._nvml = nvml
         # UUID → the number of errors, and the code of the last; replaced as a whole, so no lock is needed.
-        self._told: dict[str, tuple[int, int]] = {}
+        self._errors: dict[str, tuple[int, int]] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._events: Any = None
         self._register(handles)
-        if self._told:
+        if self._errors:
             self._thread = threading.Thread(target=self._run, name="gpuperf-xid", daemon=True)
             self._thread.start()
 
     def count(self, uuid: str) -> int | None:
         """Return how many errors this device had, or ``None`` if the driver doesn't report them."""
-        return self._told[uuid][0] if uuid in self._told else None
+        return self._errors[uuid][0] if uuid in self._errors else None
 
     def last_code(self, uuid: str) -> int | None:
         """Return the last error's code, or ``None`` if the driver doesn't report errors.
@@ -58,9 +58,9 @@ class XidWatch:
         NotYet
             There was no error so far.
         """
-        if uuid not in self._told:
+        if uuid not in self._errors:
             return None
-        count, code = self._told[uuid]
+        count, code = self._errors[uuid]
         if count == 0:
             raise NotYet
         return code
@@ -75,15 +75,15 @@ class XidWatch:
         try:
             self._events = self._nvml.nvmlEventSetCreate()
         except (self._nvml.NVMLError, AttributeError) as error:
-            logger.info("The driver tells no XID errors: %s", error)
+            logger.info("The driver does not report XID errors: %s", error)
             return
         for uuid, handle in handles.items():
             try:
                 self._nvml.nvmlDeviceRegisterEvents(handle, EVENT_XID, self._events)
             except self._nvml.NVMLError as error:
-                logger.info("%s tells no XID errors: %s", uuid, error)
+                logger.info("%s does not report XID errors: %s", uuid, error)
             else:
-                self._told[uuid] = (0, 0)
+                self._errors[uuid] = (0, 0)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -102,5 +102,5 @@ class XidWatch:
     def _note(self, event: Any) -> None:
         uuid = text(self._nvml.nvmlDeviceGetUUID(event.device))
         logger.warning("XID %d on %s", event.eventData, uuid)
-        if uuid in self._told:
-            self._told[uuid] = (self._told[uuid][0] + 1, int(event.eventData))
+        if uuid in self._errors:
+            self._errors[uuid] = (self._errors[uuid][0] + 1, int(event.eventData))

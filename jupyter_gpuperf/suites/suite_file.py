@@ -50,10 +50,7 @@ def read_suite(path: Path) -> Suite:
     BadRequest
         ``not_a_suite``.
     """
-    message = "{path} is not a suite: {error}."
-    suite = read_as(
-        Suite, path, "not_a_suite", message=lambda error: Message(message, path=path, error=error)
-    )
+    suite = read_as(Suite, path, "not_a_suite", message="{path} is not a suite: {error}.")
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
         raise BadRequest(
             "not_a_suite",

@@ -159,7 +159,7 @@ def test_docker_s_64_mib_of_shared_memory_are_too_small_for_the_defaults(machine
 def test_more_workers_than_processors_are_warned_of(machine):
     machine(cpus=1.5)
     assert warnings_of(workers=1) == []
-    assert warnings_of(workers=4) == ["4 workers share 1.5 processors: they wait for each other."]
+    assert warnings_of(workers=4) == ["4 workers compete for 1.5 CPUs."]
 
 
 def test_pinned_memory_is_warned_of_only_without_cuda(machine):

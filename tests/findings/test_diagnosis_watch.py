@@ -72,7 +72,7 @@ class Played:
             if frame.time_seconds - self._looked >= LOOK_SECONDS:
                 self._looked = frame.time_seconds
                 self.watch.look(frame, infos, listings_of({"GPU": listed}, frame.time_seconds))
-                now = {each.code: each.severity for each in self.watch.told.findings}
+                now = {each.code: each.severity for each in self.watch.current.findings}
                 self.told.append((frame.time_seconds, now))
         return self
 
@@ -135,16 +135,16 @@ def test_a_clock_that_is_set_back_ends_nothing_and_raises_nothing():
 
 def test_since_when_a_finding_holds_does_not_move():
     played = Played().play("launch_bound_small_mlp")
-    (finding,) = played.watch.told.findings
+    (finding,) = played.watch.current.findings
     assert BEGAN + 12.5 <= finding.since_seconds <= BEGAN + 23.0
-    assert finding.cost is None  # its share stands in the sentence
-    assert "of the time" in finding.summary
+    assert finding.cost is None  # the summary has it
+    assert f"{100 - 100 * finding.lost_ratio:.0f} %" in finding.summary
 
 
 def test_what_an_alert_says_already_is_marked_while_it_does():
     played = Played()
     alerts = AlertWatch(RULES)
-    played.watch = DiagnosisWatch(RULES, played.history, alerts=lambda: alerts.told)
+    played.watch = DiagnosisWatch(RULES, played.history, alerts=lambda: alerts.current)
     marks, told = [], []
     append = played.history.append
 
@@ -153,9 +153,13 @@ def test_what_an_alert_says_already_is_marked_while_it_does():
         alerts.observe(frame)
         told.append(played.watch.observe(frame))
         marks.append(
-            {each.alert for each in played.watch.told.findings if each.code == "memory-nearly-full"}
+            {
+                each.alert
+                for each in played.watch.current.findings
+                if each.code == "memory-nearly-full"
+            }
         )
-        holds = {each.code for each in alerts.told.alerts}
+        holds = {each.code for each in alerts.current.alerts}
         assert marks[-1] <= ({"memory_nearly_full"} if holds else {None})
 
     played.history.append = tick
@@ -183,7 +187,7 @@ def test_an_alert_of_another_device_or_of_something_else_marks_nothing():
     )
     played.watch = DiagnosisWatch(RULES, played.history, alerts=lambda: alerts)
     played.play("near_oom_gpt_bf16")
-    marks = {each.code: each.alert for each in played.watch.told.findings}
+    marks = {each.code: each.alert for each in played.watch.current.findings}
     assert marks["memory-nearly-full"] is None
 
 
@@ -213,7 +217,7 @@ def test_a_holder_that_has_gone_is_taken_back_although_its_device_is_listed_no_m
         )
         played.history.append(frame)
         played.watch.look(frame, infos, listed)
-        return [each.code for each in played.watch.told.findings]
+        return [each.code for each in played.watch.current.findings]
 
     for second in range(60):
         codes = look(second, {"GPU": Listing(time_seconds=BEGAN + second, processes=(old,))})

@@ -33,14 +33,14 @@ class Held:
         return self.holding.take(findings, self.now, present=present, working=working)
 
     def codes(self):
-        return [each.code for each, _ in self.holding.told]
+        return [each.code for each, _ in self.holding.current]
 
 
 def test_it_is_told_once_it_was_found_for_long_enough_and_since_when():
     held = Held()
     news = [held.take(finding("slow")) for _ in range(6)]
     assert news == [False] * 5 + [True]
-    assert held.holding.told[0][1] == 1001.0
+    assert held.holding.current[0][1] == 1001.0
 
 
 def test_what_is_missing_in_between_begins_anew():

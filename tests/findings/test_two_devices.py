@@ -80,7 +80,7 @@ class Played:
             indexes = {each.uuid: each.index for each in infos}
             said[seconds] = {
                 (each.code, indexes[each.device])
-                for each in self._watch.told.findings
+                for each in self._watch.current.findings
                 if each.severity != "info"
             }
         return said

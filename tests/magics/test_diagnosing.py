@@ -100,4 +100,4 @@ def test_each_of_several_devices_is_named(starved_recording, training_recording,
     window = beside(trace("input_bound_jpeg_1worker"), trace("healthy_resnet50_bf16"))
     findings = [finding_of(each, 0.0) for each in judge(window, RULES)]
     said = repr(Diagnosis("x", window, findings))
-    assert "GPU 0 NVIDIA H100 80GB HBM3: The GPU rests" in said
+    assert "GPU 0 NVIDIA H100 80GB HBM3: GPU idle" in said

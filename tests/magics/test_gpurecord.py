@@ -73,7 +73,7 @@ def test_refusals(shell, tmp_path, monkeypatch, capsys):
         shell.run_line_magic("gpurecord", "start mine.txt")
     assert (tmp_path / "mine.txt").read_text() == "precious"
     monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", "none")
-    with pytest.raises(GpuPerfError, match="switched off"):
+    with pytest.raises(GpuPerfError, match="monitoring is disabled"):
         shell.run_line_magic("gpurecord", "start new.jsonl.gz")
     assert not (tmp_path / "new.jsonl.gz").exists()
 

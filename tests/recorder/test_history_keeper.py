@@ -110,7 +110,7 @@ def test_a_file_that_is_no_history_is_set_aside(path, content, caplog):
     path.parent.mkdir()
     path.write_bytes(content)
     kept(path)
-    assert "holds no history" in caplog.text
+    assert "is not a history" in caplog.text
     assert path.with_name("history.unreadable").read_bytes() == content
     later = store()
     HistoryKeeper(path, later, loops()).start()
@@ -307,4 +307,4 @@ def test_a_file_that_can_not_be_read_is_left_as_it_is(path, caplog):
     path.mkdir(parents=True)  # as good as another user's, and so for root, too
     kept(path)
     assert path.is_dir()
-    assert "none is kept" in caplog.text
+    assert "none is saved" in caplog.text

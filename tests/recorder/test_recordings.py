@@ -251,7 +251,7 @@ def test_a_full_disk_ends_the_recording_and_keeps_it(tmp_path):
     free[0] = 10**6
     wait_until(lambda: running.state == "failed")
     assert running.error.code == "recording_disk_full"
-    assert "kept" in running.error.message
+    assert "saved" in running.error.message
     assert subscribers.shortest_interval_ms() is None  # nobody is sampled for any more
     assert len(load_recording(path, METRICS).seconds) == 2
 
@@ -353,12 +353,12 @@ def test_refusals(shelf, tmp_path, sampled):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "nothing"),
+        (b"", "empty"),
         (b"not json\n", "not a JSON object"),
         (gzip.compress(b'{"format": "gpuperf-recording", "format_version": 99}\n'), "newer"),
         (gzip.compress(b'{"format": "gpuperf-recording", "format_version": 1}\n'), "no readings"),
         (gzip.compress(b'{"trace": "x", "static": {}}\n'), "no readings"),
-        (gzip.compress(b"x" * 10_000)[:20], "nothing"),
+        (gzip.compress(b"x" * 10_000)[:20], "empty; the file is truncated"),
     ],
     ids=["empty", "text", "newer format", "header alone", "trace header alone", "cut short"],
 )

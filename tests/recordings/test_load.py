@@ -31,7 +31,7 @@ def written(path: Path, *messages: dict) -> Path:
         ({"rain": True}, "unknown kind None"),
         (
             {"type": "training", "notebooks": "none"},
-            "a message about training that can't be understood",
+            "unreadable training message",
         ),
     ],
 )

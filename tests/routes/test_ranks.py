@@ -139,4 +139,4 @@ async def test_the_late_one_of_two_ranks_is_found_by_their_own_clocks(store, tmp
     assert [each["notebook_key"] for each in replayed] == ["4b1d", "4b1d"]
     (late,) = found
     assert late.device == "GPU-1"
-    assert f"GPU 1 (process {told[1].pid}) is late, since it waits for data" in late.summary
+    assert f"GPU 1 (process {told[1].pid}) waits for data and delays" in late.summary

@@ -31,20 +31,20 @@ def test_of_two_ranks_that_are_alike_nothing_is_said(phase):
 
 
 @pytest.mark.parametrize(
-    ("phase", "beside", "words", "confidence"),
+    ("phase", "beside", "cause", "confidence"),
     [
-        ("late by its loader", {("input-bound", 1)}, "since it waits for data", "confirmed"),
-        ("late by its host", {("launch-bound", 1)}, "since its host is", "confirmed"),
-        ("late by its GPU", {("power-capped", 1)}, "since it computes for longer", "suspected"),
+        ("late by its loader", {("input-bound", 1)}, "waits for data", "confirmed"),
+        ("late by its host", {("launch-bound", 1)}, "waits for its host", "confirmed"),
+        ("late by its GPU", {("power-capped", 1)}, "computes longer", "suspected"),
     ],
 )
 def test_the_rank_that_is_late_is_named_with_the_cause_and_of_who_waits_nothing_is_said(
-    phase, beside, words, confidence
+    phase, beside, cause, confidence
 ):
     found = found_in(RANKS, *PHASES[phase])
     assert loud(found) == {LATE} | beside
     late = found[LATE]
-    assert late.summary.startswith(f"GPU 1 (process {PIDS[1]}) is late, {words}: ")
+    assert late.summary.startswith(f"GPU 1 (process {PIDS[1]}) {cause} and delays GPU 0 by ")
     assert (late.pid, late.confidence) == (PIDS[1], confidence)
     assert late.evidence["waiting_device_indexes"] == "0"
     assert late.lost_ratio > 0.4

@@ -34,13 +34,13 @@ def test_another_packages_scheme_is_found_and_named_among_those_that_exist(other
     assert source.argument == "cluster:8000"  # all that follows the first colon
     with pytest.raises(BadRequest) as refusal:
         source_from("push", METRICS)
-    assert refusal.value.hint.endswith("replay:FILE[,FILE…], push:NAME or broken.")
+    assert refusal.value.hint.endswith("replay:FILE[,FILE…], push:NAME, broken.")
 
 
 @pytest.mark.parametrize(
     ("address", "code", "said"),
     [
-        ("gpu", "unknown_source", "'gpu' is unknown"),
+        ("gpu", "unknown_source", "Unknown source 'gpu'"),
         ("broken", "source_failed", "this package is broken"),
     ],
 )

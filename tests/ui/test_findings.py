@@ -50,7 +50,7 @@ def page(open_page, server, request):
 def test_a_starved_gpu_is_said_with_its_cost_its_evidence_and_a_fix(page):
     card = page.locator(CARD)
     expect(card).to_have_attribute("data-severity", "warning")
-    expect(card).to_contain_text("it probably waits for data.")
+    expect(card).to_contain_text("probably waiting for data.")
     expect(card).to_contain_text("suspected from driver readings")
     dot = page.locator(".jp-GpuPerf-statusItem .jp-GpuPerf-dot")
     expect(dot).to_have_attribute("data-severity", "warning")

@@ -108,5 +108,5 @@ def test_who_may_only_look_sees_the_readings_and_is_told_why_nothing_runs(
     refusal = page.locator(".jp-GpuPerf-failure")
     expect(refusal).to_have_attribute("data-error", "forbidden")
     expect(refusal).to_contain_text("Your account may not do this on this server.")
-    expect(refusal).to_contain_text("Ask whoever runs the server")
+    expect(refusal).to_contain_text("Ask the server's administrator")
     assert server.get("gpuperf/jobs")["jobs"] == []

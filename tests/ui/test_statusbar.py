@@ -137,7 +137,7 @@ def test_an_alert_changes_the_dot_s_shape_and_is_named(usual, driver):  # noqa: 
         expect(dot).to_have_attribute("data-severity", "critical", timeout=15_000)
         expect(usual.locator(ITEM).get_by_role("img", name="1 alert")).to_be_visible()
         assert dot.locator("svg").inner_html() != quiet
-        title = re.compile(r"^1 alert\nGPU 1: The device is lost")
+        title = re.compile(r"^1 alert\nGPU 1: The driver has lost the GPU")
         expect(usual.locator(BUTTON)).to_have_attribute("title", title)
     finally:
         driver.set(lost=False)

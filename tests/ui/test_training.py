@@ -78,7 +78,7 @@ def test_a_loop_that_starves_is_shown_live_and_confirmed_with_evidence_and_a_fix
 
     card = page.locator(f"{PANEL} [data-section=findings] [data-finding=input-bound]")
     expect(card).to_contain_text(
-        re.compile(r"The GPU waits for data 7\d% of the time"), timeout=40_000
+        re.compile(r"GPU waits for data 7\d % of the time"), timeout=40_000
     )
     expect(card).to_have_attribute("data-severity", "critical")
     expect(card).to_contain_text("confirmed · input-bound")
@@ -148,10 +148,10 @@ def test_each_rank_is_shown_with_its_gpu_and_the_late_one_is_named(ranks, open_p
     late = findings.locator("[data-finding=communication-bound] strong")
     # It begins with the GPU, so the GPU is not added in front again, as for a sentence without it.
     expect(late).to_have_text(
-        re.compile(r"^GPU 1 \(process 818\) is late, since it waits for data"), timeout=40_000
+        re.compile(r"^GPU 1 \(process 818\) waits for data and delays"), timeout=40_000
     )
     expect(findings.locator("[data-finding=input-bound] strong")).to_have_text(
-        re.compile(r"^GPU 1: The GPU waits for data 5\d%")
+        re.compile(r"^GPU 1: GPU waits for data 5\d %")
     )
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "ranks.png")
