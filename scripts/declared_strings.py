@@ -22,7 +22,7 @@ MEASURING = (
 DIAGNOSING = tuple((ROOT / "jupyter_gpuperf" / "rules").glob("*.py"))
 STRUCTURE = frozenset(
     {"unit", "figures", "samples", "environment", "limits", "warnings", "parameters", "benchmark"}
-    | {"type", "ratio", "message", "result"}
+    | {"type", "ratio", "message", "result", "needs", "holds_off"}
 )
 """Keys of a result's structure; all other keys name something in it."""
 

@@ -63,7 +63,7 @@ def test_the_compiler_that_the_environment_names_is_the_one_looked_for(monkeypat
     with pytest.raises(Unavailable) as refusal:
         check_compiler(None, CPU)
     assert refusal.value.code == "compiler_missing"
-    assert "no-such-compiler was not found" in refusal.value.message
+    assert "not found: no-such-compiler" in refusal.value.message
     monkeypatch.setenv("CXX", f"{sys.executable} -O3")
     check_compiler(None, CPU)
 

@@ -168,7 +168,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_said(torch):
             raise torch.cuda.OutOfMemoryError("no room")
 
     assert fits(torch, attempt, Size(batch=128, side=1), warnings.append).batch == 16
-    assert warnings[-1].endswith("a batch of 16.")
+    assert warnings[-1].endswith("batch size 16.")
 
 
 def test_not_even_one_that_does_not_fit_is_an_error(torch):

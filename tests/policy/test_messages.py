@@ -41,18 +41,26 @@ def wrong_in(file: MessageFile) -> Iterator[str]:
         places = (0, 1) if name == "counted" else KEYWORDS[name]
         templates = [call.args[place] for place in places if place < len(call.args)]
         templates += [each.value for each in call.keywords if each.arg in NAMED]
-        values = given - PLAIN
-        texts = [text for each in templates for text in file.texts(each)]
-        if name not in ("Message", "counted") and not values:
+        is_message = name in ("Message", "counted")
+        values = given if is_message else given - PLAIN
+        if not is_message and not values:
             continue  # without values, the text is taken as it is
         if any(isinstance(each, ast.JoinedStr) for each in templates):
             yield f"line {call.lineno}: an f-string is no template"
             continue
-        fields = {field for text in texts for field in fields_of(text)}
-        for field in fields - values:
-            yield f"line {call.lineno}: {{{field}}} has no value"
-        for value in values - fields - {"count"} if texts else ():
-            yield f"line {call.lineno}: {value}= is in no template"
+        candidates = [list(map(fields_of, file.texts(each))) for each in templates]
+        used: set[str] = set()
+        for template, fields in zip(templates, candidates, strict=True):
+            # A name may have been assigned before, for another call.
+            good = [each for each in fields if each <= values]
+            wrong = not good if isinstance(template, ast.Name) else len(good) < len(fields)
+            if fields and wrong:
+                missing = min((each - values for each in fields if each not in good), key=len)
+                yield f"line {call.lineno}: {missing} has no value"
+            used |= set().union(*fields)
+        if all(candidates):
+            for value in values - used - {"count"}:
+                yield f"line {call.lineno}: {value}= is in no template"
 
 
 def test_the_fields_of_templates_and_the_values_given_are_the_same():
@@ -70,8 +78,8 @@ def test_a_field_without_a_value_is_found(tmp_path):
         'fine("{e}", e=1, f=2)\nfine("OK")\nfine("{e}", **values)\nMessage(f"{g}", g=1)\n'
     )
     assert list(wrong_in(MessageFile(path))) == [
-        "line 1: {b} has no value",
-        "line 2: {d} has no value",
+        "line 1: {'b'} has no value",
+        "line 2: {'d'} has no value",
         "line 3: f= is in no template",
         "line 6: an f-string is no template",
     ]
