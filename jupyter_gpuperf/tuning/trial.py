@@ -97,8 +97,8 @@ class Trial:
     @property
     def wait_ratio(self) -> Interval | None:
         """The wait as a share of the step; ``None`` without a step."""
-        found, step = interval_of(self.waits), self.step_seconds
-        return {name: value / step for name, value in found.items()} if found and step else None
+        wait, step = interval_of(self.waits), self.step_seconds
+        return {name: value / step for name, value in wait.items()} if wait and step else None
 
     def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
         """Return the seconds of an epoch by the measured figures: start-up, then the step or the load per batch."""
@@ -149,8 +149,8 @@ def _interval(blocks: tuple[float, ...]) -> Interval:
 
 def slower(trial: Trial, other: Trial) -> bool:
     """Return whether batches clearly take longer: the intervals don't overlap."""
-    mine, theirs = trial.batch_seconds, other.batch_seconds
-    return mine is not None and theirs is not None and mine["low"] > theirs["high"]
+    seconds, others = trial.batch_seconds, other.batch_seconds
+    return seconds is not None and others is not None and seconds["low"] > others["high"]
 
 
 class Usage:
