@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
+
+import psutil
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure.statistics import (
@@ -163,13 +166,9 @@ class Usage:
     """
 
     def __init__(self, pids: Sequence[int]) -> None:
-        import psutil
-
-        self._psutil, self._errors = psutil, psutil.Error
-        self._here = not pids
+        self._in_process = not pids
         self._processes = []
-        of_here: list[int | None] = [None]
-        for pid in pids or of_here:
+        for pid in pids or (os.getpid(),):
             with contextlib.suppress(psutil.Error):
                 self._processes.append(psutil.Process(pid))
         self._cpu = sum(self._of_each(_cpu_seconds))
@@ -178,7 +177,7 @@ class Usage:
 
     def machine_busy_ratio(self) -> float | None:
         """Return the share of the machine's CPU time that any process used since creation; ``None`` when unknown."""
-        now, then = self._psutil.cpu_times()._asdict(), self._machine._asdict()
+        now, then = psutil.cpu_times()._asdict(), self._machine._asdict()
         # Guest time is already included in user time.
         spent = {name: now[name] - then[name] for name in now if not name.startswith("guest")}
         idle, whole = spent["idle"] + spent.get("iowait", 0.0), sum(spent.values())
@@ -186,16 +185,17 @@ class Usage:
 
     def memory_bytes(self) -> int | None:
         """Return the unique memory of all workers together; ``None`` without workers or when unknown."""
-        found = [] if self._here else self._of_each(lambda each: each.memory_full_info().uss)
-        return sum(found) if found else None
+        if self._in_process:
+            return None
+        return sum(self._of_each(lambda each: each.memory_full_info().uss)) or None
 
-    def _of_each(self, ask: Callable[[Any], N]) -> list[N]:
-        """Return the value of each process that answers."""
-        found = []
+    def _of_each(self, figure: Callable[[psutil.Process], N]) -> list[N]:
+        """Return the figure of each process that has it."""
+        figures = []
         for process in self._processes:
-            with contextlib.suppress(self._errors, AttributeError):
-                found.append(ask(process))
-        return found
+            with contextlib.suppress(psutil.Error, AttributeError):
+                figures.append(figure(process))
+        return figures
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds used since creation."""
