@@ -21,23 +21,10 @@ __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
 COMMANDS: Final = (bench, compare, diagnose, doctor, record, demo)
 """The commands, in the order of the help text."""
 
-MISUSES: Final = frozenset(
-    {
-        "usage",
-        "unknown_benchmark",
-        "unknown_device",
-        "unknown_kernel",
-        "unknown_parameter",
-        "parameter_out_of_range",
-        "parameter_wrong_type",
-        "file_exists",
-        "file_not_found",
-        "not_a_report",
-        "not_a_recording",
-        "not_a_suite",
-        "unknown_result",
-        "unknown_source",
-    }
+MISUSES: Final = (
+    *("usage", "unknown_benchmark", "unknown_device", "unknown_kernel", "unknown_parameter"),
+    *("unknown_result", "unknown_source", "parameter_out_of_range", "parameter_wrong_type"),
+    *("file_exists", "file_not_found", "not_a_report", "not_a_recording", "not_a_suite"),
 )
 """Codes of usage errors; codes, because an error that crossed a wire has no class."""
 
@@ -48,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known.rest = rest
     try:
         if rest and not known.takes_rest:
-            hint = f"See {PROGRAM} {known.command} --help."
-            raise BadRequest("usage", f"{rest[0]} is not understood.", hint)
+            message, hint = "Unknown argument: {argument}.", "See jupyter gpuperf {command} --help."
+            raise BadRequest("usage", message, hint, argument=rest[0], command=known.command)
         return int(known.run(known))
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -83,11 +70,9 @@ class _Version(argparse.Action):
 
 
 def _refuse(error: GpuPerfError, *, as_json: bool) -> int:
-    if as_json:
-        text = json.dumps(error.to_dict())
-    else:
-        # A benchmark's error contains the hint and the end of its log already.
-        text = "\n".join(filter(None, [str(error), "" if error.hint in str(error) else error.hint]))
+    from jupyter_gpuperf.client.failures import BenchmarkError
+
+    text = json.dumps(error.to_dict()) if as_json else "\n".join(BenchmarkError.of(error).lines())
     print(text, file=sys.stderr)  # noqa: T201
     if error.code == "cancelled":
         return INTERRUPTED

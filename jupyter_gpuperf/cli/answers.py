@@ -38,4 +38,4 @@ def add_command(
 
 def answers_in_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json`` to a command."""
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")

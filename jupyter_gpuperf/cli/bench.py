@@ -35,8 +35,8 @@ def _bench(known: argparse.Namespace) -> int:
 
     if known.name is None:
         if known.rest:
-            hint = f"See {PROGRAM} bench --help."
-            raise BadRequest("usage", "The benchmark's name comes first.", hint)
+            hint = "See jupyter gpuperf bench --help."
+            raise BadRequest("usage", "The benchmark's name must come first.", hint)
         return _list_benchmarks(as_json=known.json)
     if known.name in ("history", "suite"):
         device = ["--device", known.device] if known.device and known.name == "suite" else []

@@ -11,11 +11,11 @@ from jupyter_gpuperf.cli.bench import subcommand
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    meaning = "hold the results of two environments against each other"
+    meaning = "compare the results of two environments"
     parser = add_command(commands, "compare", _compare, takes_rest=True, help=meaning)
-    parser.add_argument("before", metavar="BEFORE", help="a file that bench suite --save wrote")
-    parser.add_argument("after", metavar="AFTER", help="another one")
-    parser.add_argument("--html", metavar="FILE", help="write a page, too")
+    parser.add_argument("before", metavar="BEFORE", help="a file saved by bench suite --save")
+    parser.add_argument("after", metavar="AFTER", help="another such file")
+    parser.add_argument("--html", metavar="FILE", help="also write an HTML page")
     answers_in_json(parser)
 
 

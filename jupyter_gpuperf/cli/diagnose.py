@@ -12,11 +12,13 @@ from jupyter_gpuperf.cli.answers import add_command, answers_in_json, say_answer
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    meaning = "why is it slow: look at a recording, or at this machine's GPUs for a while"
+    meaning = "find out why work is slow, from a recording or from this machine's GPUs"
     parser = add_command(commands, "diagnose", _diagnose, help=meaning)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", metavar="FILE", nargs="?", help="a recording, or a labelled trace")
-    what.add_argument("--live", metavar="SECONDS", type=float, help="look at this machine's GPUs")
+    what.add_argument("file", metavar="FILE", nargs="?", help="a recording or a labelled trace")
+    what.add_argument(
+        "--live", metavar="SECONDS", type=float, help="observe this machine's GPUs for this long"
+    )
     parser.add_argument("--source", help="with --live, as c.GpuPerf.source")
     answers_in_json(parser)
 

@@ -17,8 +17,8 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         commands,
         "doctor",
         _doctor,
-        help="look at everything that makes a GPU notebook slow or broken, and say what to type",
-        description="Exit code 1 when something does not work.",
+        help="check everything that can make a GPU notebook slow or broken, and show how to fix it",
+        description="The exit code is 1 if a check fails.",
     )
     add_options(parser)
     answers_in_json(parser)
@@ -28,6 +28,6 @@ def _doctor(known: argparse.Namespace) -> int:
     from jupyter_gpuperf.client.doctor import run
     from jupyter_gpuperf.display.doctor_report import Report
 
-    answer = run(known, here=False)
+    answer = run(known, in_kernel=False)
     say(json.dumps(answer.to_dict(), ensure_ascii=False) if known.json else repr(answer))
     return FAILED if isinstance(answer, Report) and answer.failed else DONE

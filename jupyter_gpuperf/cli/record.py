@@ -10,12 +10,12 @@ from jupyter_gpuperf.cli.answers import add_command, answers_in_json
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    meaning = "record what the GPUs do into FILE, until Ctrl-C"
+    meaning = "record the GPUs' readings to FILE, until Ctrl-C"
     parser = add_command(commands, "record", _record, help=meaning)
     parser.add_argument("file", metavar="FILE", help="a new file, such as run.jsonl.gz")
-    parser.add_argument("--seconds", type=float, help="stop by itself after this long")
+    parser.add_argument("--seconds", type=float, help="stop after this long")
     parser.add_argument("--interval-ms", type=int, default=100, help="time between readings")
-    parser.add_argument("--label", default="", help="what runs")
+    parser.add_argument("--label", default="", help="a description of the work")
     parser.add_argument("--source", help="as c.GpuPerf.source: auto, nvml, replay:FILE[,FILE...]")
     answers_in_json(parser)
     parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)

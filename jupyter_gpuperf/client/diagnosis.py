@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from jupyter_gpuperf.display.document import Block, Boxed, Code, Displayed, Line, Table, joined
+from jupyter_gpuperf.display.numbers import quantity_words, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording
 from jupyter_gpuperf.findings.wire import finding_of
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recorder.in_process import record_in_process
 from jupyter_gpuperf.recordings.load import find_recording, load_recording
@@ -26,10 +30,17 @@ SHORTEST_SECONDS: Final = 10.0
 LONGEST_SECONDS: Final = 3600.0
 LIVE_INTERVAL_MS: Final = 100
 SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
+LEVELS: Final = {
+    "critical": Message("critical"),
+    "warning": Message("warning"),
+    "info": Message("note"),
+    "suspected": Message("suspected"),
+    "confirmed": Message("confirmed"),
+}
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Displayed):
     """The input and the findings of a diagnosis."""
 
     source: str
@@ -44,39 +55,47 @@ class Diagnosis:
             "findings": [msgspec.to_builtins(each, enc_hook=str) for each in self.findings],
         }
 
-    def __repr__(self) -> str:
-        return "\n".join([self._heading(), *map(self._paragraph, self.findings), self._verdict()])
+    def blocks(self) -> Iterator[Block]:
+        """Yield a line per device, the findings, and the verdict if there is no problem."""
+        for device in self.everything.devices:
+            yield Line(self._heading(device))
+        yield from (Boxed(list(self._finding(each))) for each in self.findings)
+        if all(each.severity == "info" for each in self.findings):
+            worked = any(steady_spans(device.series) for device in self.everything.devices)
+            yield Line("No problems found." if worked else "No work lasted long enough to judge.")
 
-    def _heading(self) -> str:
-        return "\n".join(
-            f"{_name(device, self.everything)}: {device.series.seconds:.0f} s in "
-            f"{len(device.series.times_seconds)} readings, {_steady_in_words(device)}"
-            for device in self.everything.devices
+    def _heading(self, device: Device) -> Message:
+        spans = steady_spans(device.series)
+        shown = [f"{each.start_seconds:.0f}–{each.end_seconds:.0f} s" for each in spans[:4]]
+        work = "steady work at {spans}" if len(spans) <= 4 else "steady work at {spans} and later"
+        return Message(
+            "{device}: {seconds:.0f} s, {readings} readings, {work}",
+            device=self._name(device),
+            seconds=device.series.seconds,
+            readings=len(device.series.times_seconds),
+            work=Message(work if spans else "no steady work", spans=shown),
         )
 
-    def _paragraph(self, finding: Finding) -> str:
+    def _finding(self, finding: Finding) -> Iterator[Block]:
         device = next(each for each in self.everything.devices if each.uuid == finding.device)
-        place = f"{_name(device, self.everything)}: " if len(self.everything.devices) > 1 else ""
-        cost = f" · {finding.cost.rstrip('.')}" if finding.cost else ""
-        evidence = (f"{name} {_shown(name, value)}" for name, value in finding.evidence.items())
-        lines = [
-            "",
-            f"{SIGNS[finding.severity]} {finding.code} · {finding.severity}, {finding.confidence}{cost}",
-            f"  {place}{finding.summary}",
-            f"  evidence  {' · '.join(evidence)}",
-            f"  try       {finding.advice}",
-            f"  refuted   {finding.refuted_by}",
+        levels = joined([LEVELS[finding.severity], LEVELS[finding.confidence]], ", ")
+        title = joined([finding.code, levels, finding.cost or ""])
+        yield Line(f"{SIGNS[finding.severity]} {title}", "strong")
+        place = self._name(device) if len(self.everything.devices) > 1 else ""
+        yield Line(joined([place, finding.summary], ": "))
+        evidence = " · ".join(_shown(*each) for each in finding.evidence.items())
+        rows = [
+            (Message("evidence"), evidence),
+            (Message("try"), finding.advice),
+            (Message("how to check"), finding.refuted_by),
         ]
+        yield Table(rows, looks=("quiet", "label"))
         if finding.change:
-            lines += ["  code", *(f"      {line}" for line in finding.change.splitlines())]
-        return "\n".join(lines)
+            yield Code(finding.change, Message("code"))
 
-    def _verdict(self) -> str:
-        if any(each.severity != "info" for each in self.findings):
-            return ""
-        if not any(steady_spans(device.series) for device in self.everything.devices):
-            return "\nNo work was seen for long enough to be judged."
-        return "\nNothing stands out: the work looks healthy."
+    def _name(self, device: Device) -> str:
+        several = len(self.everything.devices) > 1
+        return f"GPU {device.index} {device.name}" if several else device.name
 
 
 def diagnosis_of(path: Path) -> Diagnosis:
@@ -92,14 +111,14 @@ def diagnosis_of(path: Path) -> Diagnosis:
         recording = load_recording(path, metrics)
         everything = input_of_recording(recording, [metric.name for metric in metrics])
     except FileNotFoundError as error:
-        message = f"There is no file {path}."
-        raise BadRequest("file_not_found", message, "Name a recording.") from error
+        hint = "Give the path of a recording."
+        raise BadRequest("file_not_found", "There is no file {path}.", hint, path=path) from error
     except Exception as error:
-        why = f"understood: {error}"
+        message = "{path} is not a recording: {error}"
         if isinstance(error, OSError):
-            why = f"read ({error.strerror or error})"
-        hint = "Name a recording: jupyter gpuperf record FILE makes one."
-        raise BadRequest("not_a_recording", f"{path} can't be {why}.", hint) from error
+            message = "{path} can't be read: {error}"
+        hint = "jupyter gpuperf record FILE creates a recording."
+        raise BadRequest("not_a_recording", message, hint, path=path, error=error) from error
     findings = [
         finding_of(each, _since(everything, each.device)) for each in judge(everything, all_rules())
     ]
@@ -117,8 +136,10 @@ def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
         There is no GPU (the code is the driver's reason), or nothing can be recorded.
     """
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        hint = f"Give {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g} seconds."
-        raise BadRequest("parameter_out_of_range", f"{seconds:g} s can't be diagnosed.", hint)
+        message = "Can't diagnose {seconds:g} s."
+        hint = "Choose from {shortest:g} to {longest:g} seconds."
+        figures = {"seconds": seconds, "shortest": SHORTEST_SECONDS, "longest": LONGEST_SECONDS}
+        raise BadRequest("parameter_out_of_range", message, hint, **figures)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "live.jsonl.gz"
         request = RecordingRequest(label="live", interval_ms=LIVE_INTERVAL_MS, seconds=seconds)
@@ -149,24 +170,6 @@ def _described(device: Device) -> dict[str, Any]:
     }
 
 
-def _steady_in_words(device: Device) -> str:
-    spans = steady_spans(device.series)
-    if not spans:
-        return "no steady work"
-    times = ", ".join(f"{each.start_seconds:.0f} to {each.end_seconds:.0f} s" for each in spans[:4])
-    return f"steady work from {times}" + (" and later" if len(spans) > 4 else "")
-
-
-def _name(device: Device, everything: RuleInput) -> str:
-    return f"GPU {device.index} {device.name}" if len(everything.devices) > 1 else device.name
-
-
 def _shown(name: str, value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    if name.endswith("_ratio"):
-        return f"{value:.0%}" if value <= 1 else f"{value:.2f}"
-    for suffix, unit in (("_bytes_per_second", "GB/s"), ("_bytes", "GB")):
-        if name.endswith(suffix):
-            return f"{value / 1e9:.2f} {unit}"
-    return f"{value:.4g}"
+    label, unit = split_name(name)
+    return f"{translated(label)} {translated(quantity_words(value, unit))}"

@@ -20,16 +20,16 @@ from jupyter_gpuperf.results.doctor_reports import compare, load, save
 from jupyter_gpuperf.schemas import DoctorReport
 
 
-def run(options: argparse.Namespace, *, here: bool) -> Report | Differences:
+def run(options: argparse.Namespace, *, in_kernel: bool) -> Report | Differences:
     """Examine, and save or compare the report as requested.
 
     Parameters
     ----------
-    here
+    in_kernel
         Whether this process is a notebook's kernel, so that its own settings are examined.
     """
     before = load(options.compare) if options.compare else None
-    report = _examine(options.kernel, here=here)
+    report = _examine(options.kernel, in_kernel=in_kernel)
     if options.save:
         save(report, options.save)
     if before is not None:
@@ -50,11 +50,11 @@ def doctor(kernel: str | None = None) -> Report:
     GpuPerfError
         ``unknown_kernel``, or the examination itself failed; problems that it finds are not errors.
     """
-    return Report(_examine(kernel, here=kernel is None))
+    return Report(_examine(kernel, in_kernel=kernel is None))
 
 
-def _examine(kernel: str | None, *, here: bool) -> DoctorReport:
-    if kernel is not None or not here:
+def _examine(kernel: str | None, *, in_kernel: bool) -> DoctorReport:
+    if kernel is not None or not in_kernel:
         return CheckRunner().run(target_of(kernel, server_facts()))
     live, server = kernel_facts(get_ipython()), server_facts_of_kernel()
     return CheckRunner().run(CheckTarget(pid=os.getpid(), live=live, server=server))

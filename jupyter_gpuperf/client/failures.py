@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import JobInfo
 
 LOG_TAIL_LINES: Final = 12
-EXPLAINED_BY_THE_LOG: Final = frozenset(
-    {
-        "benchmark_failed",
-        "worker_died",
-        "worker_protocol",
-        "worker_start_failed",
-        "deadline_exceeded",
-        "out_of_memory",
-    }
+EXPLAINED_BY_THE_LOG: Final = (
+    *("benchmark_failed", "worker_died", "worker_protocol", "worker_start_failed"),
+    *("deadline_exceeded", "out_of_memory"),
 )
 """Other failures explain themselves; a log full of a library's warnings would only hide the message."""
 RED, RESET = "\x1b[31m", "\x1b[0m"
@@ -40,19 +36,20 @@ class BenchmarkError(GpuPerfError):
     def of_job(cls, job: JobInfo) -> BenchmarkError:
         """Return the error of a failed job."""
         if job.error is None:
-            message = f"{job.benchmark} ended without a result."
-            return cls("no_result", message, "Run it again.", job.log_tail)
+            message = Message("{benchmark} ended without a result.", benchmark=job.benchmark)
+            return cls("no_result", message, hint="Run it again.", log_tail=job.log_tail)
         log_tail = job.log_tail if job.error.code in EXPLAINED_BY_THE_LOG else ""
         return cls(job.error.code, job.error.message, job.error.hint, log_tail)
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return "\n".join(self.lines(str))
 
-    def lines(self) -> list[str]:
+    def lines(self, translate: Callable[[str], str] = translated) -> list[str]:
         """Return what happened, what to do, and the end of the worker's log."""
-        lines = [self.message, *filter(None, [self.hint])]
+        lines = [translate(text) for text in (self.message, self.hint) if text]
         if log := self.log_tail.strip().splitlines()[-LOG_TAIL_LINES:]:
-            lines += ["", "The worker's log ends with:", *(f"  {line}" for line in log)]
+            title = translate(Message("The end of the worker's log:"))
+            lines += ["", title, *(f"  {line}" for line in log)]
         return lines
 
     def _render_traceback_(self) -> list[str]:
@@ -65,10 +62,11 @@ class BenchmarkCancelled(BenchmarkError):
     """The user cancelled. An exception, so that the code below does not run without the result."""
 
     def __init__(self, benchmark: str) -> None:
-        super().__init__("cancelled", f"{benchmark} was cancelled; nothing is left running.")
+        message = "{benchmark} was cancelled; nothing is left running."
+        super().__init__("cancelled", Message(message, benchmark=benchmark))
 
     def _render_traceback_(self) -> list[str]:
-        return [self.message]
+        return self.lines()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import msgspec
 
 from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.client.in_process_progress import in_process_job
-from jupyter_gpuperf.display.history_view import held_against_baseline
+from jupyter_gpuperf.display.history_view import compared_with_baseline
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
@@ -37,22 +37,24 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
         ``unknown_name``.
     """
     try:
-        found = ast.parse(expression, mode="eval").body
+        node = ast.parse(expression, mode="eval").body
     except SyntaxError:
-        found = ast.Constant(None)
+        node = ast.Constant(None)
     names: list[str] = []
-    while isinstance(found, ast.Attribute):
-        names.append(found.attr)
-        found = found.value
-    if not isinstance(found, ast.Name):
-        hint = "Bind it to a name first, and give that."
-        raise BadRequest("usage", f"{expression} is not a name.", hint)
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        hint = "Assign it to a variable first."
+        raise BadRequest("usage", "{name} is not a name.", hint, name=expression)
     try:
-        return functools.reduce(getattr, reversed(names), namespace[found.id])
+        return functools.reduce(getattr, reversed(names), namespace[node.id])
     except (KeyError, AttributeError):
-        message = f"There is no {expression} in this notebook."
-        hint = "Run the cell that makes it, or check how it is spelt."
-        raise NotFound("unknown_name", message, hint) from None
+        message, hint = (
+            "This notebook has no {name}.",
+            "Run the cell that creates it, or check the name.",
+        )
+        raise NotFound("unknown_name", message, hint, name=expression) from None
 
 
 def run_on_object(
@@ -77,8 +79,8 @@ def run_on_object(
     benchmark = find(benchmark_name)
     measure = benchmark.run_on
     if measure is None:
-        hint = f"Leave the object out; see %gpubench {benchmark.name} --help."
-        raise BadRequest("usage", f"{benchmark.name} measures nothing of a notebook's.", hint)
+        message, hint = "{benchmark} takes no object.", "See %gpubench {benchmark} --help."
+        raise BadRequest("usage", message, hint, benchmark=benchmark.name)
     checked = benchmark.check(given)
     parameters = {each: checked[each] for each in checked if each in (*given, *ALWAYS)}
     with in_process_job(benchmark.name, new_view(), display_result=display_result) as job:
@@ -90,7 +92,7 @@ def run_on_object(
         finished = keep_result(msgspec.convert(content, BenchmarkResult))
         job.final = result = Result(finished.result, number=finished.number)
         if baseline:
-            job.final = result = held_against_baseline(result)
+            job.final = result = compared_with_baseline(result)
     return result
 
 
@@ -102,6 +104,6 @@ def _as_the_objects(name: str) -> Iterator[None]:
     except GpuPerfError:
         raise
     except Exception as error:
-        message = f"{name} raised {type(error).__name__}: {error}"
-        hint = "Take a batch from it in a cell of its own to see where."
-        raise GpuPerfError("object_failed", message, hint) from error
+        hint = "To see where it fails, take a batch from it in its own cell."
+        message = "{name} raised {error!r}."
+        raise GpuPerfError("object_failed", message, hint, name=name, error=error) from error

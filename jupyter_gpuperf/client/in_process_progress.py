@@ -120,9 +120,9 @@ class ReportingView(View):
         if rate is not None:
             self._figures[f"{setting}_batches_per_second"] = Interval(**rate)
 
-    def end(self, final: object | None, words: str) -> None:
+    def end(self, final: object | None, status: str) -> None:
         """End the notebook's view."""
-        self._view.end(final, words)
+        self._view.end(final, status)
 
     def report_end(
         self, job: JobInfo, finished: Finished | None, failure: ErrorInfo | None

@@ -21,13 +21,14 @@ from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import GpuPerfError, NotFound
 from jupyter_gpuperf.jobs.run_hooks import keep_result
-from jupyter_gpuperf.messages import with_messages, without_messages
+from jupyter_gpuperf.messages import Message, with_messages, without_messages
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
 NAME: Final = "tune"
 """Name under which tunings are stored; no benchmark has it."""
-KEPT_LOOKED_AT: Final = 200
+MOST_RESULTS: Final = 200
+"""Latest results among which an earlier one is looked for."""
 LOOK_SECONDS: Final = 5.0
 
 
@@ -39,13 +40,13 @@ def tune_in_process(
     new_view: Callable[[], View],
     kept: bool = False,
     display_result: bool = False,
-    **wanted_fields: Any,
+    **request_fields: Any,
 ) -> TuningView:
     """Tune ``subject``; failures become a :class:`BenchmarkError`.
 
     Parameters
     ----------
-    wanted_fields
+    request_fields
         The request: fields of :class:`~jupyter_gpuperf.tuning.request.TuneRequest`.
     kept
         Measure nothing: return the earlier result for this dataset on this machine.
@@ -61,15 +62,15 @@ def tune_in_process(
     from jupyter_gpuperf.tuning.request import TuneRequest
     from jupyter_gpuperf.tuning.tune import tune_loader
 
-    mark = fingerprint(subject, name, wanted_fields.get("batch_size"))
+    mark = fingerprint(subject, name, request_fields.get("batch_size"))
     before = kept_for(mark)
     if kept:
-        found = _kept_one(before)
+        earlier = _earlier(before)
         if display_result:
-            new_view().end(found, "")
-        return found
+            new_view().end(earlier, "")
+        return earlier
     recommended = None if before is None else Setting(**_content(before)["recommended"])
-    wanted = TuneRequest(**wanted_fields, kept=recommended)
+    request = TuneRequest(**request_fields, kept=recommended)
     view = ReportingView(new_view(), {"loader": name})
     # The trials are not loops of the notebook, so don't report them.
     with (
@@ -77,14 +78,16 @@ def tune_in_process(
         session().watching.silent(),
     ):
         context = Context(progress=job.say, warn=lambda _: None)
-        tried = lambda trial: view.add(trial.setting.words(), trial.batches_per_second)
-        data = tune_loader(
-            subject, name, wanted, context, tried, notebook_names() or None
-        ).to_dict()
-        job.finished = finished = keep_result(as_result(data, wanted, mark))
+        on_trial = lambda trial: view.add(trial.setting.words(), trial.batches_per_second)
+        data = tune_loader(subject, name, request, context, on_trial, notebook_names() or None)
+        job.finished = finished = keep_result(as_result(data, request, mark))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
-        job.final = tuned = TuningView(data, number=finished.number, before=_before_words(before))
+        note = None
+        if before is not None and recommended is not None:
+            date, setting = when_words(before.created_seconds), recommended.words()
+            note = Message("Recommended on {date}: {setting}.", date=date, setting=setting)
+        job.final = tuned = TuningView(data, number=finished.number, before=note)
     return tuned
 
 
@@ -106,23 +109,23 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
         with Alarm() as alarm, alarm.within(LOOK_SECONDS):
             found = Subject(subject, name, batch_size)
             data = found.dataset
-            look = [type(data).__qualname__, found.items, found.batch_size, _transforms(data)]
+            features = [type(data).__qualname__, found.items, found.batch_size, _transforms(data)]
     except TimeIsUp:  # the tuning itself will report the problem
-        look = [name]
+        features = [name]
     budget = current_budget()
     machine = [platform.node(), budget.cpus, budget.memory_limit_bytes, str(torch.__version__)]
-    return hashlib.sha256(json.dumps([look, machine]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([features, machine]).encode()).hexdigest()[:16]
 
 
 def kept_for(mark: str) -> KeptResult | None:
     """Return the latest tuning stored under this fingerprint."""
     with contextlib.suppress(GpuPerfError):  # an unreadable file offers nothing
-        kept = ResultStore(default_path()).newest(NAME, KEPT_LOOKED_AT)
+        kept = ResultStore(default_path()).newest(NAME, MOST_RESULTS)
         return next((x for x in kept if x.result.environment.get("fingerprint") == mark), None)
     return None
 
 
-def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResult:
+def as_result(data: Mapping[str, Any], request: Any, mark: str) -> BenchmarkResult:
     """Return a tuning in the stored shape: rates as figures, the complete tuning in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):
@@ -138,8 +141,8 @@ def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResul
             "loader": data["loader"],
             "data_set": where["data_set"],
             "batch_size": data["batch_size"],
-            "target_rate": wanted.target_rate or 0.0,
-            "has_step": wanted.step is not None,
+            "target_rate": request.target_rate or 0.0,
+            "has_step": request.step is not None,
         },
         "unit": "seconds",
         "figures": figures,
@@ -151,23 +154,16 @@ def as_result(data: Mapping[str, Any], wanted: Any, mark: str) -> BenchmarkResul
     return msgspec.convert(content, BenchmarkResult)
 
 
-def _kept_one(before: KeptResult | None) -> TuningView:
+def _earlier(before: KeptResult | None) -> TuningView:
     if before is None:
-        message = "Nothing was kept yet for this data set on this machine."
-        raise NotFound("nothing_kept", message, "Leave --kept out to measure it.")
-    when = when_words(before.created_seconds)
-    return TuningView(_content(before), number=before.id, before=f"Measured {when}, not now.")
+        message = "There is no earlier result for this dataset on this machine."
+        raise NotFound("nothing_kept", message, "Omit --kept to measure it.")
+    note = Message("Measured on {date}, not now.", date=when_words(before.created_seconds))
+    return TuningView(_content(before), number=before.id, before=note)
 
 
 def _content(before: KeptResult) -> dict[str, Any]:
     return dict(without_messages(json.loads(str(before.result.environment["tuning"]))))
-
-
-def _before_words(before: KeptResult | None) -> str | None:
-    if before is None:
-        return None
-    words = str(_content(before)["summary"][0]).partition(":")[0]
-    return f"Before, {when_words(before.created_seconds)}: {words}."
 
 
 def _transforms(data: object) -> str:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError, in_short
-from jupyter_gpuperf.display.history_view import held_against_baseline
+from jupyter_gpuperf.display.history_view import compared_with_baseline
 from jupyter_gpuperf.display.progress import View, status_words
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.server_run import ServerRun
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
 
 if TYPE_CHECKING:
@@ -114,16 +116,16 @@ def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False
         The benchmark failed; with the worker's code, message, hint and the end of its log.
     """
     final: Result | None = None
-    words = "The benchmark did not run."
+    status = translated(Message("The benchmark did not run."))
     try:
         job = _wait(run, view)
-        words = status_words(job, time.time())
+        status = status_words(job, time.time())
         final = _result_of(job)
         if baseline:
-            final = held_against_baseline(final)
+            final = compared_with_baseline(final)
     finally:
         run.close()
-        view.end(final if display_result else None, words)
+        view.end(final if display_result else None, status)
     return final
 
 
@@ -150,9 +152,10 @@ def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> 
             cancelled_at = clock()
             run.cancel()
         if cancelled_at is not None and clock() - cancelled_at > CANCEL_SECONDS:
-            message = f"{_name_of(job)} was told to end, and has not said that it did."
-            hint = "The panel's list of jobs shows whether it still runs."
-            raise BenchmarkError("cancel_not_confirmed", message, hint) from None
+            template = "{benchmark} was cancelled, but has not confirmed it."
+            message = Message(template, benchmark=_name_of(job))
+            hint = "The job list in the panel shows whether it still runs."
+            raise BenchmarkError("cancel_not_confirmed", message, hint=hint) from None
     return job
 
 
@@ -165,7 +168,7 @@ class _Unseen(View):
 
 
 def _name_of(job: JobInfo | None) -> str:
-    return "The benchmark" if job is None else job.benchmark
+    return Message("The benchmark") if job is None else job.benchmark
 
 
 def _result_of(job: JobInfo) -> Result:

@@ -12,6 +12,8 @@ import msgspec
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import View
 from jupyter_gpuperf.display.suite_view import SuiteView
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 from jupyter_gpuperf.suites.rounds import Rounds
 from jupyter_gpuperf.suites.suite_file import chosen, write_suite
@@ -22,11 +24,11 @@ class _OneOfMany(View):
 
     def __init__(self, view: View, part: float) -> None:
         self._view, self._part = view, part
-        self._words, self._ratio = "", 0.0
+        self._round, self._ratio = "", 0.0
 
     def say(self, words: str, ratio: float) -> None:
-        """Set the suite's current text and progress."""
-        self._words, self._ratio = words, ratio
+        """Set the suite's current round and progress."""
+        self._round, self._ratio = words, ratio
 
     def show(self, job: JobInfo) -> None:
         """Show the suite's progress."""
@@ -34,7 +36,7 @@ class _OneOfMany(View):
             job,
             state="running",  # the suite continues when one of its jobs has ended
             progress_ratio=self._ratio + self._part * job.progress_ratio,
-            progress_message=f"{self._words}: {job.progress_message}",
+            progress_message=f"{translated(self._round)}: {translated(job.progress_message)}",
         )
         self._view.show(now)
 
@@ -42,7 +44,7 @@ class _OneOfMany(View):
         """Return whether the user clicked Cancel."""
         return self._view.cancel_wanted()
 
-    def end(self, final: object | None, words: str) -> None:
+    def end(self, final: object | None, status: str) -> None:
         """Do nothing: the next benchmark uses the same view."""
 
 
@@ -83,5 +85,6 @@ def run_suite(
     try:
         (suite,) = run.run()
     finally:
-        view.end(None, f"The suite took {time.monotonic() - began:.0f} s.")
+        took = Message("The suite took {seconds:.0f} s.", seconds=time.monotonic() - began)
+        view.end(None, translated(took))
     return SuiteView(suite, save)

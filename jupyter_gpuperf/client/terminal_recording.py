@@ -14,7 +14,11 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
+from jupyter_gpuperf.display.document import joined
+from jupyter_gpuperf.display.numbers import quantity_words
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
+from jupyter_gpuperf.messages import Message, without_messages
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.recorder.in_process import record_in_process
 from jupyter_gpuperf.recorder.recorder import Recorder
 from jupyter_gpuperf.rules import all_rules
@@ -42,7 +46,8 @@ def record_in_terminal(known: argparse.Namespace) -> int:
         if known.attached:
             print(STARTED, flush=True)  # noqa: T201
         elif not known.json:
-            print(f"Recording to {known.file}; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201
+            message = Message("Recording to {file}; Ctrl-C stops it.", file=known.file)
+            print(translated(message), file=sys.stderr)  # noqa: T201
 
     recorder = record_in_process(
         Path(known.file),
@@ -67,15 +72,13 @@ def summary_of(recorder: Recorder) -> dict[str, Any]:
 
 
 def sentence_of(summary: dict[str, Any]) -> str:
-    """Return the summary as a sentence."""
-    size = summary["size_bytes"]
-    shown = f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
-    lasted = f"{summary['duration_seconds']:.1f} s"
-    words = f"{summary['file']}: {summary['frames_count']} readings in {lasted}, {shown}"
+    """Return the summary as a sentence in the reader's language, below the error if there is one."""
+    template = "{file}: {frames_count} readings in {duration_seconds:.1f} s, {size}"
     if summary["dropped_count"]:
-        words += f"; {summary['dropped_count']} were lost to a slow disk"
-    error = summary["error"]
-    return words if error is None else f"{error['message']} {error['hint']}\n{words}"
+        template = "{file}: {frames_count} readings in {duration_seconds:.1f} s, {size}; {dropped_count} lost"
+    message = Message(template, **summary, size=quantity_words(summary["size_bytes"], "bytes"))
+    error = without_messages(summary["error"] or {"message": "", "hint": ""})
+    return joined([joined([error["message"], error["hint"]], " "), message], "\n")
 
 
 def _wait_for_end_of_input(stop: threading.Event) -> None:

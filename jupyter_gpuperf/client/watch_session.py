@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import TelemetryThread, Watching
 from jupyter_gpuperf.loops.telemetry import Answer
 from jupyter_gpuperf.loops.watching import silence_in_child
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
 
 NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
@@ -86,13 +88,15 @@ class Session:
         """Return each loader's step statistics since ``since_seconds``, as far as this kernel still has them."""
         if self.telemetry is None:
             return []
-        told: dict[int, list[StepTally]] = {}
+        tallies: dict[int, list[StepTally]] = defaultdict(list)
         for tally in list(self.telemetry.recent):
             if tally.ended_seconds >= since_seconds:
-                told.setdefault(tally.loader, []).append(tally)
-        here = partial(steps_of, pid=os.getpid(), notebook="", busy=lambda uuid, began, ended: None)
-        infos = [clock.info for clock in self.watching.clocks]
-        return [steps for each in infos if (steps := here(each, told.get(each.id, [])))]
+                tallies[tally.loader].append(tally)
+        steps = partial(
+            steps_of, pid=os.getpid(), notebook="", busy=lambda uuid, began, ended: None
+        )
+        loops = [steps(clock.info, tallies[clock.info.id]) for clock in self.watching.clocks]
+        return [each for each in loops if each]
 
     def _hear(self, word: Answer) -> None:
         for listener in list(self.listeners):
@@ -108,41 +112,41 @@ def report_of(session: Session, cells: Sequence[Cell]) -> Report:
     return Report(_heading(session), loops=session.loops(), cells=cells, notes=notes_of(session))
 
 
-def notes_of(session: Session) -> list[str]:
-    """Return what can't be seen now, each with what to do."""
+def notes_of(session: Session) -> list[Message]:
+    """Return the current limitations, each with what to do."""
     if not session.watching.patch.applied and not session.watching.clocks:
         return []
     torch = sys.modules.get("torch")
     notes = []
     if not session.connected:
         notes.append(
-            "No Jupyter server with this extension was found: how busy the GPU is and its energy are not "
-            "known here."
+            Message("No Jupyter server with this extension: GPU load and energy are unknown.")
         )
     if torch is None:
-        notes.append("torch is not imported yet: its loaders are watched as soon as it is.")
+        notes.append(Message("torch is not imported yet; its loaders are watched once it is."))
     elif not torch.cuda.is_initialized():
-        notes.append("CUDA is not used yet: the GPU's idle time for data is known from then on.")
+        notes.append(Message("CUDA is not used yet; GPU idle time for data is known from then on."))
     elif torch.cuda.device_count() > 1:
-        notes.append(
-            "Of several GPUs in this process, the one that holds most memory is timed. Processes that this "
-            "notebook starts are not watched: call gpuperf.watch(loader) in each."
-        )
-    notes += [
-        f"{clock.info.name} is not timed any more ({clock.error}); the loop itself goes on."
+        notes += [
+            Message("Of this process's GPUs, only the one that holds most memory is timed."),
+            Message("Child processes are not watched; call gpuperf.watch(loader) in each."),
+        ]
+    stopped = "{loader} is not timed any more ({error}); the loop itself continues."
+    return notes + [
+        Message(stopped, loader=clock.info.name, error=clock.error)
         for clock in session.watching.clocks
         if clock.error is not None
     ]
-    return notes
 
 
-def _heading(session: Session) -> str:
+def _heading(session: Session) -> Message:
+    if session.on and session.connected:
+        return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
     if session.on:
-        told = "The GPU panel's Training section shows it live." if session.connected else ""
-        return f"Watching every torch DataLoader of this notebook. {told}".strip()
+        return Message("Watching every torch DataLoader of this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
-        return "Watching the loaders that gpuperf.watch() was given."
-    return "Nothing is watched. %gpuwatch on watches every torch DataLoader of this notebook."
+        return Message("Watching the loaders given to gpuperf.watch().")
+    return Message("Nothing is watched. %gpuwatch on watches every torch DataLoader.")
 
 
 _session: list[Session] = []

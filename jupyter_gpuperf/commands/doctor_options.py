@@ -8,9 +8,9 @@ from pathlib import Path
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options shared by the magic and the command line."""
-    parser.add_argument("--all", action="store_true", help="show what is right, too")
-    parser.add_argument("--kernel", metavar="NAME", help="look at the environment of this kernel")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the report here")
+    parser.add_argument("--all", action="store_true", help="show passed checks too")
+    parser.add_argument("--kernel", metavar="NAME", help="check the environment of this kernel")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="save the report here")
     parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="say what differs from a report that was saved"
+        "--compare", type=Path, metavar="FILE", help="show the differences from a saved report"
     )

@@ -29,5 +29,5 @@ def words_of(line: str) -> list[str]:
     try:
         return list(arg_split(text, posix=True))
     except ValueError as error:
-        message = f"{line.strip()!r} is not understood: {str(error).lower()}."
-        raise BadRequest("usage", message, "Look at its quotation marks and backslashes.") from None
+        message, hint = "Can't parse {line}: {error}.", "Check its quotation marks and backslashes."
+        raise BadRequest("usage", message, hint, line=line.strip(), error=error) from None

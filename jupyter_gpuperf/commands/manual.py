@@ -9,30 +9,31 @@ from typing import Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark
 from jupyter_gpuperf.commands.options import Option, option_of, variable_name
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Table, joined
+from jupyter_gpuperf.messages import Message
 
 USAGE: Final = """\
-Measure, in a worker process, what this machine can do.
+Measure the performance of this machine, in a worker process.
 
   %gpubench                          list the benchmarks
-  %gpubench NAME [--option value …]  run one; it is shown, and returned (so it is _)
-  %gpubench dataloader LOADER        a loader or data set of this notebook, measured in its own process
-  %gpubench dataloader LOADER --tune finds its settings: workers, prefetch, pinning, …
-  %gpubench NAME --help              its options
-  %gpubench NAME --baseline          run it, and hold it against the baseline or the last one like it
-  %gpubench history [NAME]           what was kept; --baseline NUMBER makes one the baseline
-  %gpubench suite [--save FILE]      all that fits this machine, in rounds
-  %gpubench compare BEFORE AFTER     two files of suites: what differs, what got better or worse
+  %gpubench NAME [--option value …]  run one; show and return its result (also as _)
+  %gpubench dataloader LOADER        measure a loader or dataset of this notebook, in its own process
+  %gpubench dataloader LOADER --tune find its best settings: workers, prefetch, pinning, …
+  %gpubench NAME --help              show its options
+  %gpubench NAME --baseline          run it, and compare with the baseline or the previous run
+  %gpubench history [NAME]           list stored results; --baseline NUMBER makes one the baseline
+  %gpubench suite [--save FILE]      run all benchmarks that fit this machine, in rounds
+  %gpubench compare BEFORE AFTER     compare two suite files
 
-The worker runs this notebook's Python. The Jupyter server that started this kernel starts it, so it
-shows in the panel too; in a plain IPython it is started from here. Interrupt the cell to cancel.
+The worker runs this notebook's Python. This kernel's Jupyter server starts it, so it also shows in the
+panel; in a plain IPython, the worker is started from here. Interrupt the cell to cancel.
 """
 
 COMMON: Final = (
-    Option("--device UUID|INDEX", "the device to run on; without it the first", str),
-    Option("--into NAME", "bind the result to this name", variable_name),
-    Option("--local", "run it from here, not from the server"),
-    Option("--baseline", "hold it against the baseline, or against the last result like it"),
+    Option("--device UUID|INDEX", "the device to run on; by default the first", str),
+    Option("--into NAME", "assign the result to this variable", variable_name),
+    Option("--local", "start it from here, not from the server"),
+    Option("--baseline", "compare with the baseline, or with the previous run"),
 )
 
 WIDTH: Final = 84
@@ -47,9 +48,14 @@ class Listing(Displayed):
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per benchmark."""
-        rows = [(f"{self.program} {each.name}", _summary(each)) for each in self.benchmarks]
+        rows = [
+            (f"{self.program} {each.name}", joined([each.label, each.help], ": "))
+            for each in self.benchmarks
+        ]
         yield Table(rows, looks=("code", "label"))
-        yield Line(f"{self.program} NAME --help shows a benchmark's options.", "quiet")
+        yield Line(
+            Message("{program} NAME --help shows the options.", program=self.program), "quiet"
+        )
 
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:
@@ -60,7 +66,8 @@ def manual(benchmarks: Sequence[Benchmark]) -> str:
 
 def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
     """Return the manual page of one benchmark."""
-    about = textwrap.fill(_summary(benchmark), WIDTH, initial_indent="  ", subsequent_indent="  ")
+    summary = ": ".join(filter(None, [benchmark.label, benchmark.help]))
+    about = textwrap.fill(summary, WIDTH, initial_indent="  ", subsequent_indent="  ")
     options = [option_of(each) for each in benchmark.parameters]
     return f"{program} {benchmark.name}\n{about}\n{options_text(options)}"
 
@@ -78,7 +85,3 @@ def options_text(options: Sequence[Option]) -> str:
         )
         for each in options
     )
-
-
-def _summary(benchmark: Benchmark) -> str:
-    return f"{benchmark.label}: {benchmark.help}" if benchmark.help else benchmark.label

@@ -23,8 +23,8 @@ class OptionParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise ``BadRequest`` (``usage``) with a hint to the manual."""
-        sentence = f"{message[:1].upper()}{message[1:]}."
-        raise BadRequest("usage", sentence, f"See {self.prog} --help.")
+        named = {"problem": f"{message[:1].upper()}{message[1:]}", "program": self.prog}
+        raise BadRequest("usage", "{problem}.", "See {program} --help.", **named)
 
 
 class Option(NamedTuple):
@@ -83,8 +83,8 @@ def variable_name(text: str) -> str:
         ``usage``: it is not an identifier.
     """
     if not text.isidentifier() or keyword.iskeyword(text):
-        hint = "Give a name that a variable can have."
-        raise BadRequest("usage", f"--into {text!r} is not a name.", hint)
+        message, hint = "--into {name}: not a valid variable name.", "Give a Python identifier."
+        raise BadRequest("usage", message, hint, name=text)
     return text
 
 

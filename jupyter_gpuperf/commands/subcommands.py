@@ -41,7 +41,7 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | N
     parser = OptionParser(prog=f"{program} {words[0]}", allow_abbrev=False)
     add_options, run = SUBCOMMANDS[words[0]]
     add_options(parser)
-    parser.add_argument("--into", type=variable_name, help="bind the answer to this name")
+    parser.add_argument("--into", type=variable_name, help="assign the result to this variable")
     try:
         options = vars(parser.parse_args(list(words[1:])))
     except SystemExit:  # --help was printed
@@ -52,30 +52,32 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | N
 
 def add_history_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``history``."""
-    parser.add_argument("benchmark", nargs="?", help="of this benchmark alone")
+    parser.add_argument("benchmark", nargs="?", help="only of this benchmark")
     parser.add_argument("--limit", type=_count, default=LISTED, help="how many (default 20)")
-    meaning = "hold later results like it against this one"
+    meaning = "compare later runs with this one"
     parser.add_argument("--baseline", type=_count, default=0, metavar="NUMBER", help=meaning)
 
 
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``suite``."""
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the results here")
-    parser.add_argument("--only", default="", metavar="NAMES", help="benchmarks, with commas")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="save the results here")
+    parser.add_argument(
+        "--only", default="", metavar="NAMES", help="benchmarks, separated by commas"
+    )
     parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"at most (default {ROUNDS})")
     minutes = BUDGET_SECONDS / 60
-    meaning = f"begin no round that would go beyond (default {minutes:g})"
+    meaning = f"start no round that would exceed it (default {minutes:g})"
     parser.add_argument("--budget-minutes", type=float, default=minutes, help=meaning)
-    parser.add_argument("--device", help="UUID or index; the first where it is left out")
-    meaning = "run it from here, not from the server"
+    parser.add_argument("--device", help="UUID or index; by default the first")
+    meaning = "start it from here, not from the server"
     parser.add_argument("--local", action="store_true", help=meaning)
 
 
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``compare``."""
-    parser.add_argument("before", type=Path, help="a file that suite --save wrote")
-    parser.add_argument("after", type=Path, help="another one")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page, too")
+    parser.add_argument("before", type=Path, help="a file saved by suite --save")
+    parser.add_argument("after", type=Path, help="another such file")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
 
 
 def run_history(*, new_view: Callable[[], View], **options: Any) -> History:
@@ -99,7 +101,7 @@ def run_compare(
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
 
 

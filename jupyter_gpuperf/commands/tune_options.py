@@ -16,19 +16,17 @@ TUNED: Final = "dataloader"
 """The benchmark whose subject can be tuned."""
 BUDGET_SECONDS: Final = 60.0
 OPTIONS: Final = (
-    Option("--tune", "try settings on LOADER and recommend the cheapest one that is fast enough"),
+    Option("--tune", "try settings on LOADER, and recommend the cheapest that is fast enough"),
     Option(
         "--step NAME",
-        "the training step, a function of a batch: it really runs, and is undone",
+        "the training step, a function of a batch; it runs, and its changes are undone",
         str,
     ),
     Option(
-        "--target-rate R", "batches a second that the training takes, in the place of a step", float
+        "--target-rate R", "batches per second that the training needs, instead of a step", float
     ),
-    Option("--budget-seconds S", f"time for all of it (default {BUDGET_SECONDS:g})", float),
-    Option(
-        "--kept", "measure nothing: show what was found before for this data set on this machine"
-    ),
+    Option("--budget-seconds S", f"total time (default {BUDGET_SECONDS:g})", float),
+    Option("--kept", "measure nothing: show the earlier result for this dataset on this machine"),
 )
 
 
@@ -47,15 +45,14 @@ def tune(
         There is no such name, or a parameter was given that the tuner decides.
     """
     if subject is None:
-        hint = "%gpubench dataloader LOADER --tune"
-        raise BadRequest("usage", "What is to be tuned is missing.", hint)
-    if decided := ", ".join(name for name in parameters if name != "batch_size"):
-        message = f"With --tune, {decided} can't be given: that is what is looked for."
-        raise BadRequest("usage", message, "Leave it out.")
+        raise BadRequest("usage", "--tune needs a loader.", "%gpubench dataloader LOADER --tune")
+    if decided := [name for name in parameters if name != "batch_size"]:
+        raise BadRequest("usage", "--tune chooses {names} itself.", "Omit it.", names=decided)
     if (name := asked.get("step")) is not None:
         asked = {**asked, "step": named_object(name, namespace)}
         if not callable(asked["step"]):
-            raise BadRequest("usage", f"{name} is no function.", "Give one that takes a batch.")
+            hint = "Give a function of a batch."
+            raise BadRequest("usage", "{name} is not a function.", hint, name=name)
     loader, wanted = named_object(subject, namespace), {**parameters, **asked}
     return tune_in_process(loader, subject, new_view=new_view, display_result=True, **wanted)
 
@@ -71,5 +68,5 @@ def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:
     if not given:
         return None
     if not given.pop("tune", False):
-        raise BadRequest("usage", "That option is for tuning.", "Add --tune.")
+        raise BadRequest("usage", "This option is for tuning.", "Add --tune.")
     return given

@@ -8,20 +8,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Plain, Table, page_of
+from jupyter_gpuperf.display.document import (
+    Block,
+    Displayed,
+    Heading,
+    Line,
+    Plain,
+    Table,
+    joined,
+    page_of,
+)
 from jupyter_gpuperf.display.numbers import (
     interval_words,
     quantity_words,
     setting_words,
     split_name,
 )
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
 
 VERDICTS: Final = {
-    "better": "better",
-    "worse": "worse",
-    "same": "no difference seen",
-    "unknown": "can't be said",
+    "better": Message("better"),
+    "worse": Message("worse"),
+    "same": Message("no difference"),
+    "unknown": Message("inconclusive"),
 }
 QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
@@ -33,75 +44,73 @@ class ComparisonView(Plain, Displayed):
     data: SuiteComparison
     before: str
     after: str
-    left_out: Sequence[str] = ()
+    skipped: Sequence[str] = ()
     """What could not run, one line each."""
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, the differences between the environments, a row per figure, and the caveats."""
+        sides = (self.before, self.after)
         yield Heading(self.summary)
         if self.data.environment:
-            head: tuple[str, ...] = ("What differs in the environment", self.before, self.after)
             rows = [
-                (
-                    each.name.replace("_", " "),
-                    quantity_words(each.before),
-                    quantity_words(each.after),
-                )
+                (each.name.replace("_", " "), *map(quantity_words, (each.before, each.after)))
                 for each in self.data.environment
             ]
-            yield Table(rows, looks=("label",) * 3, head=head)
-        head = ("What was measured", self.before, self.after, "after ÷ before", "")
-        yield Table([_cells(each) for each in self.data.figures], looks=("label",) * 5, head=head)
-        yield from (Line(each, "quiet") for each in self._doubts())
+            yield Table(rows, looks=("label",) * 3, head=(Message("Environment"), *sides))
+        figures = [_cells(each) for each in self.data.figures]
+        head = (Message("Figure"), *sides, Message("after ÷ before"), "")
+        yield Table(figures, looks=("label",) * 5, head=head)
+        yield from (Line(each, "quiet") for each in self._caveats())
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """One sentence: how many figures got better and how many got worse."""
-        counts = Counter(each.verdict for each in self.data.figures)
-        return (
-            f"{self.after} against {self.before}: {counts['better']} better, {counts['worse']} worse, "
-            f"{counts['same']} without a difference, {counts['unknown']} can't be said."
-        )
+        counts = dict.fromkeys(VERDICTS, 0) | Counter(each.verdict for each in self.data.figures)
+        summary = "{after} vs. {before}: {better} better, {worse} worse, {same} equal, {unknown} inconclusive."
+        return Message(summary, after=self.after, before=self.before, **counts)
 
     def page(self) -> str:
         """Return a self-contained HTML page."""
-        return page_of(f"{self.before} and {self.after}", self._repr_html_())
+        title = translated(Message("{before} and {after}", before=self.before, after=self.after))
+        return page_of(title, self._repr_html_())
 
-    def _doubts(self) -> Iterable[str]:
+    def _caveats(self) -> Iterable[str]:
         if self.data.rounds < 2:
-            yield "One round: how much runs differ without any cause is not known. Take more rounds."
-        for side, names in zip(
-            (self.before, self.after), (self.data.only_before, self.data.only_after), strict=True
+            yield Message("Only one round: the variation between runs is unknown. Use more rounds.")
+        for side, benchmarks in (
+            (self.before, self.data.only_before),
+            (self.after, self.data.only_after),
         ):
-            if names:
-                yield f"Only in {side}: {', '.join(names)}."
+            if benchmarks:
+                yield Message("Only in {side}: {benchmarks}.", side=side, benchmarks=benchmarks)
         for each in self.data.figures:
             if each.verdict in ("better", "worse"):
-                yield from (f"Careful, {each.benchmark}: {said}" for said in each.warnings)
-        yield from self.left_out
+                yield from (f"{each.benchmark}: {translated(warning)}" for warning in each.warnings)
+        yield from self.skipped
 
 
-def against_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:
+def comparison_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:
     """Return lines that compare a result with a stored one, one line per figure."""
-    role = "the baseline" if kept.baseline else "the last one like it"
-    lines = [f"Against {role} (number {kept.id}, {when_words(kept.created_seconds)})"]
+    title = (
+        "Compared with the baseline (number {number}, {date})"
+        if kept.baseline
+        else "Compared with the previous run (number {number}, {date})"
+    )
+    lines = [translated(Message(title, number=kept.id, date=when_words(kept.created_seconds)))]
     for each in changes:
         label, unit = split_name(each.figure, each.unit)
-        lines.append(
-            f"  {label}: {interval_words(each.before, unit)[0]} then, "
-            f"{interval_words(each.after, unit)[0]} now: {ratio_words(each)}"
-        )
+        before, after = (interval_words(side, unit)[0] for side in (each.before, each.after))
+        lines.append(f"  {translated(label)}: {before} → {after}: {ratio_words(each)}")
     if any(each.verdict in ("better", "worse") for each in changes):
-        lines += ["  One run each: runs differ by themselves. A suite in rounds tells them apart."]
+        caveat = Message("Single runs vary; use a suite to compare.")
+        lines.append(f"  {translated(caveat)}")
     return lines
 
 
 def ratio_words(change: FigureChange) -> str:
     """Return a ratio with its interval and verdict: ``1.12× [1.08, 1.16], worse``."""
-    if not change.ratio.value:
-        return VERDICTS["unknown"]
-    value, around = interval_words(change.ratio, "")
-    return f"{value}× {around}".rstrip() + f", {VERDICTS[change.verdict]}"
+    ratio = _ratio(change)
+    return joined([ratio, VERDICTS[change.verdict if ratio else "unknown"]], ", ")
 
 
 def when_words(seconds: float) -> str:
@@ -109,16 +118,20 @@ def when_words(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def _ratio(change: FigureChange) -> str:
+    value, interval = interval_words(change.ratio, "")
+    return f"{value}× {interval}".rstrip() if change.ratio.value else ""
+
+
 def _cells(change: FigureChange) -> tuple[str, ...]:
     label, unit = split_name(change.figure, change.unit)
     settings = loud_settings(change.parameters)
-    name = f"{change.benchmark} {label}" + (f" ({settings})" if settings else "")
-    value, around = interval_words(change.ratio, "") if change.ratio.value else ("", "")
+    name = f"{change.benchmark} {translated(label)}" + (f" ({settings})" if settings else "")
     return (
         name,
         interval_words(change.before, unit)[0],
         interval_words(change.after, unit)[0],
-        f"{value}× {around}".strip(" ×"),
+        _ratio(change),
         VERDICTS[change.verdict],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from jupyter_gpuperf.display.document import (
     Line,
     Plain,
     Table,
-    padded,
+    joined,
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
@@ -26,7 +26,8 @@ from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 SIGNS: Final = {"fail": "✕", "warn": "⚠", "ok": "✓", "unknown": "–"}
 """Status → sign, in display order: problems first."""
 WRONG: Final = ("fail", "warn")
-WIDTH: Final = 17
+KINDS: Final = {"check": "check", "environment": "environment", "package": "package"}
+"""What a difference between two reports concerns."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,47 +64,35 @@ class Report(Plain, Displayed):
     def summary(self) -> Message:
         """One line: ``66 checks, 1 failure, 2 warnings``."""
         fails, warnings = (self._counts[status] for status in WRONG)
-        found = [Message.counted("{count} check", "{count} checks", count=len(self.data.checks))]
+        parts = [Message.counted("{count} check", "{count} checks", count=len(self.data.checks))]
         if fails:
-            found.append(Message.counted("{count} failure", "{count} failures", count=fails))
+            parts.append(Message.counted("{count} failure", "{count} failures", count=fails))
         if warnings:
-            found.append(Message.counted("{count} warning", "{count} warnings", count=warnings))
+            parts.append(Message.counted("{count} warning", "{count} warnings", count=warnings))
         if not self.problems:
-            found.append(Message("no warnings"))
-        return Message("{found}", found=found)
-
-    @property
-    def quiet_line(self) -> Message:
-        """One line that counts the checks that are not shown."""
-        counts = self._counts
-        return Message(
-            "OK: {ok} · Not checked: {unknown}", ok=counts["ok"], unknown=counts["unknown"]
-        )
+            parts.append(Message("no warnings"))
+        return Message("{parts}", parts=parts)
 
     @property
     def _counts(self) -> Counter[str]:
         return Counter(each.status for each in self.data.checks)
 
-    def __repr__(self) -> str:
-        lines = [f"{translated(self.summary)}          {self.data.interpreter}"]
-        for each in self.checks if self.everything else self.problems:
-            lines += ["", *_lines(each)]
-        if not self.everything:
-            lines += ["", f"{translated(self.quiet_line)}  (--all)"]
-        return "\n".join(lines)
-
     def blocks(self) -> Iterator[Block]:
         """Yield the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
-        shown = self.problems
-        yield from (_boxed(each) for each in shown)
+        yield from (Boxed(list(_problem(each))) for each in self.problems)
+        counts = self._counts
+        passed = Message(
+            "OK: {ok} · Not checked: {unknown}", ok=counts["ok"], unknown=counts["unknown"]
+        )
         rows = [
-            (f"{SIGNS[each.status]} {translated(each.label)}", each.found)
+            (_title(each), joined([each.found, each.then], " "), each.fix)
             for each in self.checks
-            if each not in shown
+            if each.status not in WRONG
         ]
-        table = Table(rows, looks=("quiet", "label"))
-        yield Folded(self.quiet_line, [table], is_open=self.everything)
+        table = Table(rows, looks=("quiet", "label", "code"))
+        hint = "" if self.everything else "(--all)"
+        yield Folded(joined([passed, hint], " "), [table], is_open=self.everything)
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,50 +104,38 @@ class Differences(Plain):
     after: str
 
     def __repr__(self) -> str:
-        changes, sides = self.data.changes, {"before": self.before, "after": self.after}
+        changes = self.data.changes
+        sides = {"before": translated(self.before), "after": translated(self.after)}
         if not changes:
-            return translated(Message("{after} against {before}: no difference.", **sides))
+            return translated(Message("{after} compared with {before}: no differences.", **sides))
         title = Message.counted(
-            "{after} against {before}: {count} difference",
-            "{after} against {before}: {count} differences",
+            "{after} compared with {before}: {count} difference",
+            "{after} compared with {before}: {count} differences",
             count=len(changes),
             **sides,
         )
         lines = [translated(title)]
         for each in changes:
-            lines += ["", f"{each.kind} {each.name}"]
-            lines += [f"    {self.before}: {each.before or 'none'}"]
-            lines += [f"    {self.after}: {each.after or 'none'}"]
+            lines += ["", f"{translated(Message(KINDS[each.kind]))} {each.name}"]
+            for side, value in ((self.before, each.before), (self.after, each.after)):
+                lines += [f"    {translated(side)}: {translated(value or Message('none'))}"]
         return "\n".join(lines)
 
 
-def _lines(each: CheckFinding) -> Iterable[str]:
-    rows = _rows(each)
-    if each.fix:
-        fix = Message("To fix it, run") if each.status in WRONG else Message("To change it, run")
-        rows.append((fix, each.fix))
-    if each.then:
-        rows.append(("", each.then))
-    if each.status in WRONG:
-        rows.append((Message("More about it"), each.link))
-    yield f"{SIGNS[each.status]} {translated(each.label)} ({each.id})"
-    for name, text in rows:
-        for number, line in enumerate(translated(text).splitlines()):
-            yield f"    {padded(translated(name) if number == 0 else '', WIDTH)} {line}"
-
-
-def _boxed(each: CheckFinding) -> Boxed:
-    blocks: list[Block] = [
-        Line(f"{SIGNS[each.status]} {translated(each.label)}", "strong"),
-        Table(_rows(each), looks=("quiet", "label")),
+def _problem(each: CheckFinding) -> Iterator[Block]:
+    yield Line(f"{_title(each)} ({each.id})", "strong")
+    rows = [
+        (Message("Found"), each.found),
+        (Message("Expected"), each.expected),
+        (Message("Why it matters"), each.why),
+        (Message("More about it"), each.link),
     ]
-    blocks += [Code(each.fix)] if each.fix else []
-    blocks += [Line(each.then, "quiet")] if each.then else []
-    return Boxed(blocks)
+    yield Table(rows, looks=("quiet", "label"))
+    if each.fix:
+        yield Code(each.fix, Message("To fix it, run"))
+    if each.then:
+        yield Line(each.then, "quiet")
 
 
-def _rows(each: CheckFinding) -> list[tuple[str, str]]:
-    if each.status not in WRONG:
-        return [(Message("Found") if each.status == "ok" else Message("Not known"), each.found)]
-    expected, why = Message("Expected"), Message("Why it matters")
-    return [(Message("Found"), each.found), (expected, each.expected), (why, each.why)]
+def _title(each: CheckFinding) -> str:
+    return f"{SIGNS[each.status]} {translated(each.label)}"

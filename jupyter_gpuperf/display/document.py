@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,13 +16,13 @@ import msgspec
 from markupsafe import Markup
 
 from jupyter_gpuperf.display import style
-from jupyter_gpuperf.messages.translator import translated
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import language_of, translated
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 RIGHT: Final = ("value", "number", "quiet_number")
-CAREFUL: Final = "Careful: "
 Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
@@ -174,13 +175,24 @@ class DisplayedOnce(Displayed):
         from jupyter_gpuperf.display.show_once import in_this_cell
 
         # A terminal has already written its Out[…] prompt and needs text after it.
-        printer.text(f"<{self.above()}, as above>" if in_this_cell(self) else repr(self))
+        above = translated(Message("<{result}, as above>", result=self.above()))
+        printer.text(above if in_this_cell(self) else repr(self))
 
     def _ipython_display_(self) -> None:
         from jupyter_gpuperf.display.show_once import in_terminal, in_this_cell
 
         if in_terminal() or not in_this_cell(self):
             raise NotImplementedError  # makes IPython fall back to the views above
+
+
+def warning_line(warning: str) -> Line:
+    """Return a line that warns of something."""
+    return Line(Message("Careful: {warning}", warning=translated(warning)), "warning")
+
+
+def joined(parts: Iterable[str], separator: str = " · ") -> str:
+    """Return the parts that are not empty on one line, each in the reader's language."""
+    return separator.join(translated(part) for part in parts if part)
 
 
 def html_of(blocks: Iterable[Block], *, wide: bool = False) -> str:
@@ -191,7 +203,8 @@ def html_of(blocks: Iterable[Block], *, wide: bool = False) -> str:
 
 def page_of(title: str, body: str) -> str:
     """Return the HTML as a self-contained page."""
-    return _template("page.html").render(title=title, body=Markup(body))
+    language = language_of(os.environ).replace("_", "-")
+    return _template("page.html").render(title=title, body=Markup(body), language=language)
 
 
 @functools.cache
@@ -241,7 +254,9 @@ def _lines(block: Block) -> Iterator[str]:
     elif isinstance(block, Items):
         yield from (f"{block.title}: {each}" for each in block.sentences)
     elif isinstance(block, Boxed | Folded):
-        yield from (line for each in block.blocks for line in _lines(each))
+        yield from ("", block.summary) if isinstance(block, Folded) else ("",)
+        if isinstance(block, Boxed) or block.is_open:
+            yield from (line for each in block.blocks for line in _lines(each))
 
 
 def _aligned(table: Table) -> Iterator[str]:
@@ -250,7 +265,7 @@ def _aligned(table: Table) -> Iterator[str]:
     rows = [[cell for cell in row if not isinstance(cell, Bar)] for row in table.rows]
     lines: list[list[str | Rest]] = [[*head], *rows] if head else rows
     whole = [line for line in lines if not any(isinstance(cell, Rest) for cell in line)]
-    widths = [max(_width(str(cell)) for cell in column) for column in zip(*whole, strict=True)]
+    widths = [max(text_width(str(cell)) for cell in column) for column in zip(*whole, strict=True)]
     for line in lines:
         yield "  ".join(
             cell.text if isinstance(cell, Rest) else padded(cell, width, right=look in RIGHT)
@@ -260,10 +275,10 @@ def _aligned(table: Table) -> Iterator[str]:
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """Return the text padded to the column width."""
-    space = " " * max(0, width - _width(text))
+    space = " " * max(0, width - text_width(text))
     return f"{space}{text}" if right else f"{text}{space}"
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Return the width in terminal columns; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

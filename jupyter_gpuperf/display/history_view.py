@@ -9,16 +9,20 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.comparison_view import against_lines, loud_settings, when_words
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Table
+from jupyter_gpuperf.display.comparison_view import comparison_lines, loud_settings, when_words
+from jupyter_gpuperf.display.document import Block, Displayed, Line, Table, joined
 from jupyter_gpuperf.display.numbers import interval_words, split_name
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.comparison import compare_results, compared_figures
 from jupyter_gpuperf.results.store import ResultStore, default_path, device_of
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
-HEAD: Final = ("number", "when", "benchmark", "device", "figures")
+HEAD: Final = (
+    *(Message("number"), Message("date"), Message("benchmark"), Message("device")),
+    Message("figures"),
+)
 LISTED: Final = 20
 
 
@@ -38,12 +42,12 @@ class History(Displayed):
             rows = [cells(each) for each in self.results]
             yield Table(rows, looks=("label",) * len(HEAD), head=HEAD)
         else:
-            yield Line("Nothing was kept yet.")
+            yield Line("No results are stored yet.")
 
 
 def cells(kept: KeptResult) -> tuple[str, ...]:
     """Return one result as a table row."""
-    number = f"{kept.id}{' baseline' if kept.baseline else ''}"
+    number = joined([str(kept.id), Message("baseline") if kept.baseline else ""], " ")
     name, figures = name_and_figures(kept.result)
     return number, when_words(kept.created_seconds), name, device_of(kept.result), figures
 
@@ -53,8 +57,7 @@ def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
     figures = []
     for name in compared_figures(result):
         label, unit = split_name(name, result.unit)
-        value, around = interval_words(result.figures[name], unit)
-        figures.append(f"{label} {value} {around}".rstrip())
+        figures.append(joined([label, *interval_words(result.figures[name], unit)], " "))
     name = f"{result.benchmark} {loud_settings(result.parameters)}".rstrip()
     return name, ", ".join(figures)
 
@@ -73,13 +76,13 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
     return History(store.newest(benchmark, limit))
 
 
-def held_against_baseline(result: Result) -> Result:
+def compared_with_baseline(result: Result) -> Result:
     """Return the result with its comparison to the baseline or the previous run, or why there is none."""
-    lines = ["Nothing to hold it against yet: the next one like it will be."]
+    lines: list[str] = [Message("No earlier result to compare with; the next run will have one.")]
     try:
         kept = ResultStore(default_path()).baseline_of(result.data, before=result.number)
         if kept is not None:
-            lines = against_lines(kept, compare_results(kept.result, result.data))
+            lines = comparison_lines(kept, compare_results(kept.result, result.data))
     except GpuPerfError as error:
-        lines = [str(error)]
+        lines = [error.message]
     return dataclasses.replace(result, against=lines)

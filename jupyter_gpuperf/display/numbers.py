@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import Interval, Scalar
 
 THIN_SPACE: Final = "\u202f"
 MISSING: Final = "\u2013"
 SIGNIFICANT_DIGITS: Final = 3
+LABELS: Final = {"present": Message("current"), "golden": Message("common recipe")}
+"""Names in stored results → what they are called now."""
 
 # Unit suffix → (factor from the base unit, symbol); the largest factor that fits is used.
 SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
@@ -27,20 +31,20 @@ SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
 
 
 def split_name(name: str, unit: str = "") -> tuple[str, str]:
-    """Split a figure's name into label and unit: ``batch_seconds`` → batch, seconds.
+    """Split a figure's name into label (in English) and unit: ``batch_seconds`` → batch, seconds.
 
     ``unit`` is used if the name has no unit suffix. Rates of countable things keep the thing in the unit:
     ``samples_per_second`` → throughput, ``samples/s``.
     """
     for ending in SCALES:
         if name.endswith(f"_{ending}"):
-            return _words(name.removesuffix(f"_{ending}")), ending
+            return _label(name.removesuffix(f"_{ending}")), ending
     if name.endswith("_speedup"):
-        return _words(name), "×"
+        return _label(name), "×"
     if name.endswith("_per_second"):
         what, _, things = name.removesuffix("_per_second").rpartition("_")
-        return _words(what) or "throughput", f"{things}/s"
-    return _words(name), unit
+        return _label(what) or Message("throughput"), f"{things}/s"
+    return _label(name), unit
 
 
 def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
@@ -52,7 +56,7 @@ def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
         for each in (interval.value, interval.low, interval.high)
     )
     exact = interval.low == interval.high
-    return f"{value}{_behind(symbol)}", "" if exact else f"[{low}, {high}]"
+    return f"{value}{_suffix(symbol)}", "" if exact else f"[{low}, {high}]"
 
 
 def quantity_words(value: Scalar | None, unit: str = "") -> str:
@@ -60,22 +64,22 @@ def quantity_words(value: Scalar | None, unit: str = "") -> str:
     if value is None:
         return MISSING
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return Message("yes" if value else "no")
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not unit:
         return number_words(value, 0)
     factor, symbol = scale_of(value, unit)
-    return f"{number_words(value / factor, _decimals(value / factor))}{_behind(symbol)}"
+    return f"{number_words(value / factor, _decimals(value / factor))}{_suffix(symbol)}"
 
 
 def setting_words(name: str, value: Scalar) -> str:
-    """Return a parameter as it was set, without rounding: ``time limit 30 s``."""
+    """Return a parameter as it was set, without rounding, in the reader's language: ``time limit 30 s``."""
     label, unit = split_name(name)
     if isinstance(value, bool | str) or not unit:
-        return f"{label} {quantity_words(value)}"
+        return f"{translated(label)} {translated(quantity_words(value))}"
     factor, symbol = scale_of(value, unit)
-    return f"{label} {value / factor:g}{_behind(symbol)}"
+    return f"{translated(label)} {value / factor:g}{_suffix(symbol)}"
 
 
 def number_words(value: float, decimals: int) -> str:
@@ -89,8 +93,8 @@ def elapsed_words(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _label(name: str) -> str:
+    return LABELS.get(name) or name.replace("_", " ")
 
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
@@ -112,5 +116,5 @@ def _decimals(value: float, width: float = 0.0) -> int:
     return max(0, decimals)
 
 
-def _behind(symbol: str) -> str:
+def _suffix(symbol: str) -> str:
     return f"\u00a0{symbol}" if symbol else ""

@@ -1,4 +1,7 @@
-"""Plots of a result: samples in order (to show drift), their distribution, and the roofline."""
+"""Plots of a result: samples in order (to show drift), their distribution, and the roofline.
+
+Their labels stay English: matplotlib's own font has no Chinese characters.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ BESIDE: Final = 8.0
 """The roofline's axis extends beyond its points by this factor."""
 
 MARKS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
-WORDS: Final = {"present": "yours", "golden": "the common recipe", "": "tried"}
+ROLES: Final = {"present": "current", "golden": "common recipe", "": "tried"}
 
 
 class Roof(NamedTuple):
@@ -92,7 +95,7 @@ def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
         label, unit = split_name(each.name)
         reached = quantity_words(each.achieved, unit)
         axes.plot([each.intensity], [each.achieved / 1e12], "o", label=f"{label} {reached}".strip())
-    axes.set(xscale="log", yscale="log", xlabel="FLOP a byte of memory", ylabel="TFLOP/s")
+    axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of memory", ylabel="TFLOP/s")
     axes.legend(fontsize="small")
 
 
@@ -108,7 +111,7 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
         if rate is None:
             continue
         role = next((each for each in MARKS if each in trial["roles"]), "")
-        label = None if role in seen else WORDS.get(role, role)
+        label = None if role in seen else ROLES.get(role, role)
         seen.add(role)
         errors = [[rate["value"] - rate["low"]], [rate["high"] - rate["value"]]]
         axes.errorbar(
@@ -121,7 +124,9 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
             label=label,
         )
     if data["step_seconds"]:
-        axes.axhline(1 / data["step_seconds"], linewidth=1, linestyle="--", label="the step needs")
+        axes.axhline(
+            1 / data["step_seconds"], linewidth=1, linestyle="--", label="required by the step"
+        )
     axes.set(xlabel="workers", ylabel="batches/s")
     axes.set_ylim(bottom=0)
     axes.legend()

@@ -7,21 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from jupyter_gpuperf.display.clicks import click_watch
-from jupyter_gpuperf.display.document import Line, Progress, html_of
+from jupyter_gpuperf.display.document import Line, Progress, html_of, joined, padded, text_width
 from jupyter_gpuperf.display.numbers import elapsed_words
 from jupyter_gpuperf.jobs.job import ENDED
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import JobInfo
 
-
-def _ended_words(job: JobInfo) -> str:
-    words = f"{job.benchmark} · {job.state}"
-    if job.started_seconds is None or job.ended_seconds is None:
-        return words
-    ran_seconds = job.ended_seconds - job.started_seconds
-    return f"{words} after {elapsed_words(ran_seconds)}" if ran_seconds >= 1 else words
+STATES: Final = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 class View:
@@ -34,8 +30,8 @@ class View:
         """Return whether the user asked to cancel by other means than an interrupt."""
         return False
 
-    def end(self, final: object | None, words: str) -> None:
-        """Replace the view with ``final``, or with ``words`` if there is nothing to show."""
+    def end(self, final: object | None, status: str) -> None:
+        """Replace the view with ``final``, or with ``status`` if there is nothing to show."""
         if final is not None:
             from IPython.display import display
 
@@ -43,20 +39,20 @@ class View:
 
 
 def status_words(job: JobInfo, now_seconds: float) -> str:
-    """Return a status line: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
+    """Return a status line in the reader's language: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
+    started = now_seconds if job.started_seconds is None else job.started_seconds
+    ended = started if job.ended_seconds is None else job.ended_seconds
     if job.state in ENDED:
-        return _ended_words(job)
+        elapsed = elapsed_words(ended - started) if ended - started >= 1 else ""
+        return joined([job.benchmark, Message(STATES[job.state]), elapsed])
     if job.state == "queued":
         waited = elapsed_words(max(0.0, now_seconds - job.created_seconds))
-        return f"{job.benchmark} · {job.progress_message or 'waiting for its turn'} · {waited}"
-    started = now_seconds if job.started_seconds is None else job.started_seconds
-    parts = [job.benchmark, f"{100 * job.progress_ratio:.0f} %"]
-    if job.progress_message:
-        parts.append(job.progress_message)
-    parts.append(elapsed_words(max(0.0, now_seconds - started)))
+        return joined([job.benchmark, job.progress_message or Message("in the queue"), waited])
+    elapsed = elapsed_words(max(0.0, now_seconds - started))
+    parts = [job.benchmark, f"{100 * job.progress_ratio:.0f} %", job.progress_message, elapsed]
     if job.remaining_seconds is not None and job.remaining_seconds >= 1:
-        parts.append(f"up to {elapsed_words(job.remaining_seconds)} left")
-    return " · ".join(parts)
+        parts.append(Message("up to {time} left", time=elapsed_words(job.remaining_seconds)))
+    return joined(parts)
 
 
 class TextView(View):
@@ -69,16 +65,16 @@ class TextView(View):
 
     def show(self, job: JobInfo) -> None:
         """Rewrite the line."""
-        line = f"{status_words(job, self._clock())} · Ctrl+C cancels"
-        self._stream.write(f"\r{line:<{self._width}}")
+        line = joined([status_words(job, self._clock()), Message("Ctrl+C cancels")])
+        self._stream.write(f"\r{padded(line, self._width)}")
         self._stream.flush()
-        self._width = len(line)
+        self._width = text_width(line)
 
-    def end(self, final: object | None, words: str) -> None:
+    def end(self, final: object | None, status: str) -> None:
         """Clear the line, and display ``final``."""
-        self._stream.write(f"\r{'':<{self._width}}\r")
+        self._stream.write(f"\r{padded('', self._width)}\r")
         self._stream.flush()
-        super().end(final, words)
+        super().end(final, status)
 
 
 class OutputView(View):
@@ -86,12 +82,12 @@ class OutputView(View):
 
     _output: Any = None
 
-    def end(self, final: object | None, words: str) -> None:
+    def end(self, final: object | None, status: str) -> None:
         """Replace the progress."""
         if final is not None:
             self._replace(final)
         else:
-            self._replace_by(words, html_of([Line(words, "quiet")]))
+            self._replace_by(status, html_of([Line(status, "quiet")]))
 
     def _replace_by(self, text: str, drawn: str) -> None:
         self._replace({"text/plain": text, "text/html": drawn}, raw=True)
@@ -110,8 +106,9 @@ class HtmlView(OutputView):
 
     def show(self, job: JobInfo) -> None:
         """Draw the text and the bar."""
-        words = f"{status_words(job, time.time())} · interrupt the cell to cancel"
-        self._replace_by(words, progress_html(words, job.progress_ratio))
+        hint = Message("interrupt the cell to cancel")
+        status = joined([status_words(job, time.time()), hint])
+        self._replace_by(status, progress_html(status, job.progress_ratio))
 
 
 class WidgetView(OutputView):
@@ -119,17 +116,17 @@ class WidgetView(OutputView):
 
     def __init__(self, widgets: Any) -> None:
         self._clicked = threading.Event()
-        self._words = widgets.Label()
+        self._status = widgets.Label()
         narrow = widgets.Layout(width="14em", height="12px")
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=narrow)
         self._button = widgets.Button(
-            description="Cancel",
-            tooltip="Cancel the benchmark; interrupting the cell does the same",
+            description=translated(Message("Cancel")),
+            tooltip=translated(Message("Cancel the benchmark, like interrupting the cell")),
             layout=widgets.Layout(width="auto"),
         )
         self._button.on_click(lambda _button: self._clicked.set())
         self._box = widgets.HBox(
-            [self._button, self._bar, self._words], layout=widgets.Layout(align_items="center")
+            [self._button, self._bar, self._status], layout=widgets.Layout(align_items="center")
         )
         self._watch = click_watch(self._button.comm.comm_id)
         self._replace(self._box)
@@ -137,7 +134,7 @@ class WidgetView(OutputView):
     def show(self, job: JobInfo) -> None:
         """Update the bar and the text."""
         self._bar.value = job.progress_ratio
-        self._words.value = status_words(job, time.time())
+        self._status.value = status_words(job, time.time())
 
     def cancel_wanted(self) -> bool:
         """Return whether the button was clicked, whether the click came by callback or by queue."""
@@ -145,21 +142,21 @@ class WidgetView(OutputView):
             self._clicked.set()
         if self._clicked.is_set() and not self._button.disabled:
             self._button.disabled = True
-            self._button.description = "Cancelling"
+            self._button.description = translated(Message("Cancelling"))
         return self._clicked.is_set()
 
-    def end(self, final: object | None, words: str) -> None:
+    def end(self, final: object | None, status: str) -> None:
         """Replace the widgets, and return the other messages to the kernel."""
-        super().end(final, words)
+        super().end(final, status)
         if self._watch is not None:
             self._watch.close()
-        for widget in (self._box, self._button, self._bar, self._words):
+        for widget in (self._box, self._button, self._bar, self._status):
             widget.close()
 
 
-def progress_html(words: str, ratio: float) -> str:
+def progress_html(status: str, ratio: float) -> str:
     """Return one line of text and a progress bar as HTML."""
-    return html_of([Line(words), Progress(ratio)])
+    return html_of([Line(status), Progress(ratio)])
 
 
 def view_here() -> View:

@@ -8,13 +8,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from jupyter_gpuperf.display.document import (
-    CAREFUL,
     Block,
     DisplayedOnce,
     Heading,
     Line,
     Plain,
     Table,
+    joined,
+    warning_line,
 )
 from jupyter_gpuperf.display.numbers import (
     interval_words,
@@ -22,10 +23,11 @@ from jupyter_gpuperf.display.numbers import (
     setting_words,
     split_name,
 )
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 DEVICE_NAMES: Final = ("device_name", "device")
-LEFT_TO_THE_DICTIONARY: Final = ("interpreter", "platform")
+HIDDEN: Final = ("interpreter", "platform")
 """Long and rarely needed; available in ``.environment``."""
 
 
@@ -122,8 +124,8 @@ class Result(Plain, DisplayedOnce):
         parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
         yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
-        yield from (Line(CAREFUL + each, "warning") for each in data.warnings)
-        yield from (Line(each) for each in self.against)
+        yield from map(warning_line, data.warnings)
+        yield from map(Line, self.against)
         if where := surroundings(data):
             yield Line(where, "quiet")
 
@@ -131,18 +133,18 @@ class Result(Plain, DisplayedOnce):
 def rows(result: Result) -> list[tuple[str, str, str, str]]:
     """Return label, value, interval and note of each figure, then of limits without a figure."""
     data = result.data
-    found = []
+    cells = []
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
         taken = len(data.samples.get(name, ()))
         notes = [f"n = {taken}"] if taken > 1 else []
-        note = " · ".join(notes + shares(result, name))
-        found.append((label, *interval_words(interval, unit), note))
+        note = joined(notes + shares(result, name))
+        cells.append((label, *interval_words(interval, unit), note))
     for name, limit in data.limits.items():
         if name not in data.figures:
             label, unit = split_name(name, data.unit)
-            found.append((label, quantity_words(limit, unit), "", "limit"))
-    return found
+            cells.append((label, quantity_words(limit, unit), "", Message("limit")))
+    return cells
 
 
 def shares(result: Result, name: str) -> list[str]:
@@ -150,24 +152,28 @@ def shares(result: Result, name: str) -> list[str]:
     data = result.data
     value = data.figures[name].value
     limit = data.limits.get(name)
-    said = []
+    notes: list[str] = []
     if limit:
-        _, unit = split_name(name, data.unit)
         # For a time the limit is a minimum, for a rate a maximum.
-        if name.endswith("_seconds"):
-            share = limit / value
-            said.append(f"floor {quantity_words(limit, unit)}, {share:.0%} reached")
-        else:
-            share = value / limit
-            said.append(f"{share:.0%} of {quantity_words(limit, unit)}")
+        is_time = name.endswith("_seconds")
+        percent = 100 * (limit / value if is_time else value / limit)
+        template = (
+            "minimum {limit}, {percent:.0f} % reached" if is_time else "{percent:.0f} % of {limit}"
+        )
+        shown_limit = quantity_words(limit, split_name(name, data.unit)[1])
+        notes.append(Message(template, limit=shown_limit, percent=percent))
         clock, limit_clock = map(data.environment.get, ("clock_sm_mean_mhz", "limit_clock_mhz"))
         if name.endswith("_flops_per_second") and clock and limit_clock:
-            at_clock = share * float(limit_clock) / float(clock)
-            said.append(f"{at_clock:.0%} at the {float(clock):.0f} MHz held")
+            percent *= float(limit_clock) / float(clock)
+            notes.append(
+                Message("{percent:.0f} % at {clock:.0f} MHz", percent=percent, clock=float(clock))
+            )
     best = result.best.get(name)
     if best and best > value:
-        said.append(f"{value / best:.0%} of the best here")
-    return said
+        notes.append(
+            Message("{percent:.0f} % of the best on this machine", percent=100 * value / best)
+        )
+    return notes
 
 
 def surroundings(data: BenchmarkResult) -> str:
@@ -175,7 +181,7 @@ def surroundings(data: BenchmarkResult) -> str:
     known = {
         name: value
         for name, value in data.environment.items()
-        if value not in (None, "") and name not in LEFT_TO_THE_DICTIONARY
+        if value not in (None, "") and name not in HIDDEN
     }
     parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
     return " · ".join(parts + [setting_words(name, value) for name, value in known.items()])

@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gpuperf.display.comparison_view import ComparisonView
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Plain, Table, page_of
+from jupyter_gpuperf.display.document import (
+    Block,
+    Displayed,
+    Heading,
+    Line,
+    Plain,
+    Table,
+    joined,
+    page_of,
+)
 from jupyter_gpuperf.display.history_view import name_and_figures
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.comparison import compare
-from jupyter_gpuperf.schemas import Suite, SuiteInfo
+from jupyter_gpuperf.schemas import Suite, SuiteFailure, SuiteInfo
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,15 +31,14 @@ class SuiteView(Plain, Displayed):
     path: Path | None
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per benchmark, and what was left out."""
-        where = f", in {self.path}" if self.path else ""
-        rounds, results = self.data.rounds, self.data.results
-        yield Heading(f"Suite of {rounds} rounds, {len(results)} results{where}")
+        """Yield a row per benchmark, and what was skipped."""
+        results = self.data.results
+        summary = "Suite · rounds: {rounds} · results: {results}"
+        counts = {"rounds": self.data.rounds, "results": len(results)}
+        yield Heading(Message(summary, **counts), str(self.path or ""))
         last = {(each.benchmark, str(each.parameters)): each for each in results}
         yield Table([name_and_figures(each) for each in last.values()], looks=("label", "label"))
-        for each in self.data.failures:
-            left_out = f"Left out: {each.benchmark}. {each.error.message} {each.error.hint}"
-            yield Line(left_out, "quiet")
+        yield from (Line(_skipped(each), "quiet") for each in self.data.failures)
 
 
 def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
@@ -37,9 +46,14 @@ def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
     first, *others = [side.title for side in info.sides]
     if not others:
         return page_of(first, SuiteView(suites[0], None)._repr_html_())
-    left_out = [
-        f"Left out in {side.title}: {each.benchmark}. {each.error.message} {each.error.hint}"
+    skipped = [
+        Message("{kernel}: {failure}", kernel=side.title, failure=_skipped(each))
         for side in info.sides
         for each in side.failures
     ]
-    return ComparisonView(compare(*suites), first, others[0], left_out).page()
+    return ComparisonView(compare(*suites), first, others[0], skipped).page()
+
+
+def _skipped(failure: SuiteFailure) -> Message:
+    error = joined([failure.error.message, failure.error.hint], " ")
+    return Message("Skipped: {benchmark}. {error}", benchmark=failure.benchmark, error=error)

@@ -7,30 +7,43 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from jupyter_gpuperf.display.document import (
-    CAREFUL,
     Block,
     Code,
     DisplayedOnce,
     Heading,
     Line,
     Table,
+    joined,
+    warning_line,
 )
 from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import Interval
 
+SETTING: Final = (
+    *(Message("setting"), Message("workers"), Message("prefetch"), Message("pinned")),
+    Message("persistent"),
+)
+USAGE: Final = (
+    *(Message("wait"), Message("start-up"), Message("epoch"), Message("CPUs")),
+    *(Message("RAM"), Message("shared memory")),
+)
 COLUMNS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("setting", "workers", "prefetch", "pinned", "persistent"), "label"),
-    "batches/s": "number",
+    **dict.fromkeys(SETTING, "label"),
+    Message("batches/s"): "number",
     "95 %": "quiet",
-    **dict.fromkeys(("wait", "start-up", "epoch", "CPUs", "memory", "shared"), "number"),
-    "remarks": "quiet",
+    **dict.fromkeys(USAGE, "number"),
+    Message("remarks"): "quiet",
 }
-ROLE_WORDS: Final = {
-    "recommended": "recommended",
-    "present": "yours",
-    "golden": "the recipe",
-    "kept": "recommended before",
+"""Heading → look."""
+ROLES: Final = {
+    "recommended": Message("recommended"),
+    "present": Message("current"),
+    "golden": Message("common recipe"),
+    "kept": Message("recommended before"),
 }
+"""Role in stored results → name, in display order."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,7 +104,7 @@ class TuningView(DisplayedOnce):
 
     def above(self) -> str:
         """Return the name shown in a terminal."""
-        return "a tuning"
+        return Message("DataLoader tuning")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, the code, a row per trial, and the current limit."""
@@ -101,87 +114,81 @@ class TuningView(DisplayedOnce):
         yield from map(Line, others)
         yield Code(self.code)
         yield table(self.trials)
-        yield from (Line(CAREFUL + each, "warning") for each in data["warnings"])
-        yield from map(Line, told(self))
+        yield from map(warning_line, data["warnings"])
+        bottleneck = translated(data["limit_summary"])
+        yield Line(Message("Bottleneck: {bottleneck}", bottleneck=bottleneck))
+        yield from map(Line, data["advice"])
+        yield from map(Line, filter(None, [self.before]))
+        yield Line(data["regime_summary"])
         yield Line(surroundings(data), "quiet")
 
 
 def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the trials for display: recommended, current, common recipe, then by number of workers."""
-    roles = list(ROLE_WORDS)
+    roles = list(ROLES)
 
-    def place(trial: Mapping[str, Any]) -> tuple[int, int]:
+    def rank(trial: Mapping[str, Any]) -> tuple[int, int]:
         best = min(map(roles.index, trial["roles"]), default=len(roles))
         return best, trial["num_workers"]
 
-    return sorted(trials, key=place)
+    return sorted(trials, key=rank)
 
 
 def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a trial as a table row."""
-    rate, around = MISSING, ""
+    rate, interval = MISSING, ""
     if trial["batches_per_second"] is not None:
-        rate, around = interval_words(Interval(**trial["batches_per_second"]), "")
-    wait = trial["wait_ratio"]
-    workers = trial["num_workers"]
-    notes = [trial["error"]] if trial["error"] else []
-    # If it ran with the step, that result counts, not when its rate was found to be lower.
-    notes += ["given up early"] if trial["aborted"] and wait is None else []
-    notes += ["in any order"] if not trial["in_order"] else []
-    notes += [trial["start_method"]] if trial["start_method"] else []
+        rate, interval = interval_words(Interval(**trial["batches_per_second"]), "")
+    wait, workers = trial["wait_ratio"], trial["num_workers"]
+    # A trial that later ran with the step has a result, even if its rate was measured only in part.
+    stopped = Message("stopped early") if trial["aborted"] and wait is None else ""
+    any_order = "" if trial["in_order"] else Message("in any order")
     return (
-        ", ".join(ROLE_WORDS[each] for each in trial["roles"]),
+        joined([ROLES[each] for each in trial["roles"]], ", "),
         str(workers),
         str(trial["prefetch_factor"]) if workers else MISSING,
         quantity_words(trial["pin_memory"]),
         quantity_words(trial["persistent_workers"]) if workers else MISSING,
         rate,
-        around,
-        MISSING if wait is None else f"{wait['value']:.1%}",
+        interval,
+        MISSING if wait is None else f"{100 * wait['value']:.1f} %",
         quantity_words(trial["startup_seconds"], "seconds"),
         quantity_words(trial["epoch_seconds"], "seconds"),
         MISSING if trial["cpu_cores"] is None else f"{trial['cpu_cores']:.1f}",
         quantity_words(trial["memory_bytes"], "bytes"),
         quantity_words(trial["shared_memory_bytes"], "bytes"),
-        " · ".join(notes),
+        joined([trial["error"] or "", stopped, any_order, trial["start_method"] or ""]),
     )
 
 
 def table(trials: Sequence[Mapping[str, Any]]) -> Table:
     """Return a row per trial, without the columns that are empty here."""
-    rows = [cells(each) for each in in_order(trials)]
+    trials = in_order(trials)
+    rows = [cells(each) for each in trials]
     columns = [
         (name, column)
         for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)
         if set(column) - {"", MISSING}
     ]
-    recommended = ROLE_WORDS["recommended"]
     return Table(
         list(zip(*(column for _, column in columns), strict=True)),
         looks=[COLUMNS[name] for name, _ in columns],
         head=[name for name, _ in columns],
-        bold=[place for place, row in enumerate(rows) if recommended in row[0].split(", ")],
+        bold=[row for row, each in enumerate(trials) if "recommended" in each["roles"]],
     )
-
-
-def told(tuned: TuningView) -> list[str]:
-    """Return the lines below the table."""
-    data = tuned.data
-    before = [tuned.before] if tuned.before else []
-    limit = f"Limit now: {data['limit_summary']}"
-    return [limit, *data["advice"], *before, data["regime_summary"]]
 
 
 def surroundings(data: Mapping[str, Any]) -> str:
     """Return what was tuned, and where, on one line."""
-    where = data["environment"]
-    parts = [
-        f"tuned {data['loader']}",
-        str(where.get("device_name") or where.get("device")),
-        str(where["data_set"]),
-        f"batches of {data['batch_size']}" if data["batch_size"] else "",
-        f"{data['budget']['cpus']:g} processors",
-        f"torch {where['torch']}",
-        f"measured in {data['seconds']:.0f} s",
-    ]
-    return " · ".join(part for part in parts if part)
+    environment, batch_size = data["environment"], data["batch_size"]
+    return joined(
+        [
+            data["loader"],
+            str(environment.get("device_name") or environment.get("device")),
+            str(environment["data_set"]),
+            Message("batch size {size}", size=batch_size) if batch_size else "",
+            Message("{count:g} CPUs", count=data["budget"]["cpus"]),
+            f"torch {environment['torch']}",
+            Message("measured in {seconds:.0f} s", seconds=data["seconds"]),
+        ]
+    )

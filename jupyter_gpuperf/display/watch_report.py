@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line, Sentence, Table
+from jupyter_gpuperf.display.document import (
+    Block,
+    Displayed,
+    Heading,
+    Line,
+    Sentence,
+    Table,
+    joined,
+)
 from jupyter_gpuperf.display.numbers import quantity_words
+from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
-LOOP_HEADS = ("Loop", "Steps", "Samples/s", "Step", "Wait for data", "GPU idle for data", "Loader")
-CELL_HEADS = ("Cell", "Time", "GPU busy", "Memory at most", "Energy")
-WORDS = ("Loop", "Loader", "Cell")
+LOOP_HEAD: Final = (
+    *(Message("Loop"), Message("Steps"), Message("Samples/s"), Message("Step")),
+    *(Message("Wait for data"), Message("GPU idle for data"), Message("DataLoader")),
+)
+CELL_HEAD: Final = (
+    *(Message("Cell"), Message("Time"), Message("GPU busy"), Message("Peak memory")),
+    Message("Energy"),
+)
+TEXTS: Final = ("Loop", "DataLoader", "Cell")
 """Columns of text; the other columns are numbers."""
 
 
@@ -38,20 +54,19 @@ class Cell:
     energy_joules: float | None = None
     shown: Any = field(default=None, repr=False)
 
-    def words(self) -> str:
-        """Return the text of the line below the cell."""
-        parts = [quantity_words(self.wall_seconds, "seconds")]
-        if self.busy_ratio is not None:
-            parts.append(f"GPU busy {quantity_words(self.busy_ratio, 'ratio')}")
-        if self.peak_bytes is not None:
-            parts.append(f"{quantity_words(self.peak_bytes, 'bytes')} held at most")
-        if self.energy_joules is not None:
-            parts.append(quantity_words(self.energy_joules, "J"))
-        return " · ".join(parts)
-
     def line(self) -> Sentence:
         """Return the line below the cell."""
-        return Sentence(self.words(), "small")
+        parts = [quantity_words(self.wall_seconds, "seconds")]
+        if self.busy_ratio is not None:
+            busy = quantity_words(self.busy_ratio, "ratio")
+            parts.append(Message("GPU busy {percent}", percent=busy))
+        if self.peak_bytes is not None:
+            parts.append(
+                Message("peak memory {size}", size=quantity_words(self.peak_bytes, "bytes"))
+            )
+        if self.energy_joules is not None:
+            parts.append(quantity_words(self.energy_joules, "J"))
+        return Sentence(joined(parts), "small")
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,18 +100,18 @@ class Report(Displayed):
         """Yield the loops, the cells, and the notes."""
         yield Heading(self.heading)
         for head, rows in (
-            (LOOP_HEADS, [_loop_row(each) for each in self.loops]),
-            (CELL_HEADS, [_cell_row(each) for each in self.cells]),
+            (LOOP_HEAD, [_loop_row(each) for each in self.loops]),
+            (CELL_HEAD, [_cell_row(each) for each in self.cells]),
         ):
             if rows:
-                looks: list[str] = ["name" if each in WORDS else "value" for each in head]
+                looks = ["name" if each in TEXTS else "value" for each in head]
                 yield Table(rows, looks=looks, head=head)
         yield from (Line(each, "quiet") for each in self.notes)
 
 
 def _loop_row(loop: LoaderSteps) -> Sequence[str]:
     return (
-        loop.loader if loop.is_training else f"{loop.loader} (no gradients)",
+        Message("{loop}" if loop.is_training else "{loop} (no gradients)", loop=loop.loader),
         quantity_words(loop.count),
         quantity_words(loop.samples_per_second),
         quantity_words(loop.step_seconds, "seconds"),
@@ -106,15 +121,13 @@ def _loop_row(loop: LoaderSteps) -> Sequence[str]:
     )
 
 
-def settings_words(loop: LoaderSteps) -> str:
-    """Return a DataLoader's settings in short: ``batch 64, 4 workers, prefetch 2, pinned``."""
-    parts = [] if loop.batch_size is None else [f"batch {loop.batch_size}"]
-    parts.append("1 worker" if loop.num_workers == 1 else f"{loop.num_workers} workers")
-    if loop.num_workers and loop.prefetch_factor is not None:
-        parts.append(f"prefetch {loop.prefetch_factor}")
-    parts += ["pinned"] if loop.pin_memory else []
-    parts += ["persistent"] if loop.persistent_workers else []
-    return ", ".join(parts)
+def settings_words(loop: LoaderSteps) -> Message:
+    """Return a DataLoader's settings in short: ``batch size 64, 4 workers, prefetch 3, pinned``."""
+    setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).words()
+    if loop.batch_size is None:
+        return Message("{setting}", setting=setting)
+    size = Message("batch size {size}", size=loop.batch_size)
+    return Message("{parts}", parts=[size, setting])
 
 
 def _cell_row(cell: Cell) -> Sequence[str]:

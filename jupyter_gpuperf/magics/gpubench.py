@@ -59,8 +59,8 @@ def parse(line: str) -> Command | None:
         return Command(name="", parameters={}, help=True)
     name, *options = words
     if name.startswith("-"):
-        message = f"The benchmark's name comes first, before {name}."
-        raise BadRequest("usage", message, "See %gpubench?")
+        message = "The benchmark's name must come before {option}."
+        raise BadRequest("usage", message, "See %gpubench?", option=name)
     benchmark = find(name)
     parser = parser_of(benchmark, "%gpubench")
     if benchmark.run_on is not None:
@@ -119,8 +119,8 @@ def help_text(name: str) -> str:
         return manual(all_benchmarks())
     own = benchmark_manual(find(name))
     if name == TUNED:
-        own += f"\n\n  Of LOADER, a name of the notebook:\n{options_text(TUNE_OPTIONS)}"
-    return f"{own}\n\n  Of every benchmark:\n{options_text(COMMON)}"
+        own += f"\n\n  For LOADER, a variable of the notebook:\n{options_text(TUNE_OPTIONS)}"
+    return f"{own}\n\n  For every benchmark:\n{options_text(COMMON)}"
 
 
 def complete(_shell: InteractiveShell, event: Any) -> list[str]:

@@ -17,15 +17,15 @@ from jupyter_gpuperf.errors import BadRequest
 
 @in_short()
 def gpudoctor(line: str) -> Report | Differences:
-    """Look at everything that makes this notebook slow or broken, and say what to type.
+    """Check everything that can make this notebook slow or broken, and show how to fix it.
 
-    %gpudoctor                   what is wrong, and the commands that fix it
-    %gpudoctor --all             what is right, too
-    %gpudoctor --kernel NAME     another kernel's environment
-    %gpudoctor --save FILE       write the report, to compare later or elsewhere
-    %gpudoctor --compare FILE    what differs from a report that was saved
+    %gpudoctor                   show the problems, and the commands that fix them
+    %gpudoctor --all             show passed checks too
+    %gpudoctor --kernel NAME     check another kernel's environment
+    %gpudoctor --save FILE       save the report, to compare later or elsewhere
+    %gpudoctor --compare FILE    show the differences from a saved report
     """
-    return run(parse(line), here=True)
+    return run(parse(line), in_kernel=True)
 
 
 def parse(line: str) -> argparse.Namespace:
@@ -34,7 +34,7 @@ def parse(line: str) -> argparse.Namespace:
     parser = OptionParser(prog="%gpudoctor", allow_abbrev=False, add_help=False)
     add_options(parser)
     if {"-h", "--help"} & set(words):
-        raise BadRequest("usage", "See %gpudoctor?", "")
+        raise BadRequest("usage", "See %gpudoctor?")
     return parser.parse_args(words)
 
 

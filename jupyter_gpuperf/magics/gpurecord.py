@@ -23,21 +23,23 @@ from jupyter_gpuperf.client.terminal_recording import STARTED, sentence_of
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 
 START_SECONDS: Final = 45.0
 STOP_SECONDS: Final = 15.0
 
-MANUAL: Final = """Record what the GPUs do into a file that replays anywhere.
+MANUAL: Final = """Record the GPUs' readings to a file that can be replayed anywhere.
 
-  %gpurecord start [FILE] [--seconds S] [--interval-ms N] [--label WORDS]
-  %gpurecord               how the recording stands
-  %gpurecord stop          end it; returns it, with its .file
+  %gpurecord start [FILE] [--seconds S] [--interval-ms N] [--label TEXT]
+  %gpurecord               show the state of the recording
+  %gpurecord stop          stop, and return the recording with its .file
 
-  %%gpurecord [FILE] [--interval-ms N] [--label WORDS]
+  %%gpurecord [FILE] [--interval-ms N] [--label TEXT]
   …                        record while the cell runs
 
 FILE is a new file, by default gpuperf-<date>-<time>.jsonl.gz in the current folder.
-A server replays it when started with c.GpuPerf.source = "replay:FILE".
+To replay it, start a server with c.GpuPerf.source = "replay:FILE".
 """
 
 
@@ -60,7 +62,10 @@ class Recording:
     def __repr__(self) -> str:
         if self.summary:
             return sentence_of(self.summary)
-        return f"{self.file}: recording for {time.monotonic() - self.began:.0f} s"
+        seconds = time.monotonic() - self.began
+        return translated(
+            Message("{file}: recording for {seconds:.0f} s", file=self.file, seconds=seconds)
+        )
 
 
 class RecordingProcess:
@@ -102,9 +107,9 @@ class RecordingProcess:
             except (TimeoutExpired, ValueError, IndexError) as error:
                 self._process.kill()
                 self._process.communicate()
-                message = "The recording did not end as it should; its process was killed."
-                hint = f"What was recorded until its last seconds is in {self.recording.file}."
-                raise Unavailable("recording_not_ended", message, hint) from error
+                message = "The recording did not stop; its process was killed."
+                hint, file = "{file} contains all but the last seconds.", self.recording.file
+                raise Unavailable("recording_not_ended", message, hint, file=file) from error
         return self.recording
 
     def _failure(self) -> GpuPerfError:
@@ -112,10 +117,10 @@ class RecordingProcess:
         try:
             return Unavailable.from_dict(json.loads(errors.strip().splitlines()[-1]))
         except (ValueError, IndexError, TypeError):
-            last = errors.strip().splitlines()[-1:] or ["it said nothing"]
-            message = f"The recording could not begin: {last[0]}."
+            message = "The recording could not start: {error}."
             hint = "Try jupyter gpuperf record in a terminal."
-            return Unavailable("recording_not_started", message, hint)
+            error = errors.strip().rpartition("\n")[2] or Message("no output")
+            return Unavailable("recording_not_started", message, hint, error=error)
 
 
 @magics_class
@@ -133,13 +138,13 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             return self._record_cell(words, cell)
         match words:
             case []:
-                return self._stand()
+                return self._state()
             case ["start", *rest]:
                 self._start(rest)
-                return self._stand()
+                return self._state()
             case ["stop"]:
                 return self._stop()
-        raise BadRequest("usage", f"{line!r} is not understood.", "See %gpurecord?")
+        raise BadRequest("usage", "Unknown action: {line}.", "See %gpurecord?", line=line)
 
     def _record_cell(self, words: list[str], cell: str) -> Recording:
         self._start(words)
@@ -152,22 +157,21 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     def _start(self, words: list[str]) -> None:
         if self.current is not None and self.current.runs:
-            message = f"A recording runs already, to {self.current.recording.file}."
-            raise BadRequest("recording_runs", message, "End it with %gpurecord stop.")
+            message, file = "A recording to {file} is already running.", self.current.recording.file
+            raise BadRequest("recording_runs", message, "Stop it with %gpurecord stop.", file=file)
         file, options = parse(words)
         self.current = RecordingProcess(file, options)
         atexit.register(self.current.stop)
 
-    def _stand(self) -> Recording | None:
+    def _state(self) -> Recording | None:
         if self.current is None:
-            print("Nothing is being recorded. %gpurecord start begins.")  # noqa: T201
+            print(translated(Message("No recording. %gpurecord start starts one.")))  # noqa: T201
             return None
         return self.current.recording if self.current.runs else self._stop()
 
     def _stop(self) -> Recording:
         if self.current is None:
-            hint = "%gpurecord start begins."
-            raise BadRequest("no_recording", "Nothing is being recorded.", hint)
+            raise BadRequest("no_recording", "No recording.", "%gpurecord start starts one.")
         process, self.current = self.current, None
         atexit.unregister(process.stop)
         return process.stop()

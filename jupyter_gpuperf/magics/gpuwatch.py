@@ -11,6 +11,8 @@ from jupyter_gpuperf.client.failures import in_short
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 
 # The modules for watching are imported with the first %gpuwatch, not with the extension.
 if TYPE_CHECKING:
@@ -19,19 +21,19 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.display.speedup_view import SpeedupView
     from jupyter_gpuperf.display.watch_report import Report
 
-MANUAL: Final = """Watch this notebook's training loops and cells; they run as if nothing was there.
+MANUAL: Final = """Watch this notebook's training loops and cells, without changing what they do.
 
-  %gpuwatch on [--quiet]    every torch DataLoader, in plain loops, Lightning and Accelerate alike;
-                            --quiet: no line below the cells
-  %gpuwatch                 how it stands, and what it can't see
-  %gpuwatch report          each loop and each cell so far; returns it
+  %gpuwatch on [--quiet]    watch every torch DataLoader, also with Lightning and Accelerate;
+                            --quiet: show no line below the cells
+  %gpuwatch                 show the status and limitations
+  %gpuwatch report          show and return the statistics of each loop and cell
   %gpuwatch explain [--steps N]
-                            profile N steps (5) of the next loop: kernels, copies, gaps, synchronisation
+                            profile N steps (5) of the next loop: GPU kernels, copies, gaps, synchronisation
   %gpuwatch headroom LOADER STEP
-                            how fast STEP(batch) would be if LOADER's data were free; all is put back
-  %gpuwatch off             leave torch as it was
+                            measure STEP(batch) as if LOADER's data were free; everything is restored
+  %gpuwatch off             stop, and restore torch
 
-gpuperf.watch(loader) watches one loader alone, also one that is not torch's.
+gpuperf.watch(loader) watches a single loader, which need not be torch's.
 """
 
 ACTIONS: Final = ("on", "off", "report", "explain", "headroom", "headspace")
@@ -62,9 +64,8 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         self.log.quiet = given.quiet
         session().watching.watch_everything()
         session().report()
-        print(  # noqa: T201
-            "Watching every torch DataLoader of this notebook. %gpuwatch report sums up; "
-            "%gpuwatch off ends it."
+        _print(
+            Message("Watching torch DataLoaders. %gpuwatch report sums up; %gpuwatch off stops.")
         )
 
     def _off(self, given: Any) -> None:
@@ -73,28 +74,25 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             self.log.stop()
             self.log = None
             session().listeners.remove(_explain_when_asked)
-        print("Nothing is watched any more.")  # noqa: T201
+        _print(Message("Stopped watching."))
 
     def _state(self, given: Any) -> Report:
         from jupyter_gpuperf.client.watch_session import report_of
 
-        if self.log is not None and given.quiet:
-            self.log.quiet = True
-        return report_of(session(), ())
+        if self.log is None:
+            return report_of(session(), ())
+        self.log.quiet |= given.quiet
+        return report_of(session(), tuple(self.log.cells) if given.action else ())
 
-    def _report(self, given: Any) -> Report:
-        from jupyter_gpuperf.client.watch_session import report_of
-
-        return report_of(session(), () if self.log is None else tuple(self.log.cells))
+    _report = _state
 
     def _headroom(self, given: Any) -> SpeedupView:
         from jupyter_gpuperf.client.ab_tests import headroom
 
         names = given.names
         if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
-            message = "headroom takes two variables: the loader, and the function that is its step."
-            hint = "For example %gpuwatch headroom train_loader train_step."
-            raise BadRequest("usage", message, hint)
+            message = "headroom takes two variables: the loader and the step function."
+            raise BadRequest("usage", message, "Try %gpuwatch headroom train_loader train_step.")
         loader, step = (self.shell.user_ns[name] for name in names)
         return headroom(loader, step, steps=given.steps or 20)
 
@@ -105,10 +103,14 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
         steps = 5 if given.steps is None else given.steps
         if not 1 <= steps <= MOST_STEPS:
-            message, hint = f"steps = {steps} is out of range.", f"Give from 1 to {MOST_STEPS}."
-            raise BadRequest("parameter_out_of_range", message, hint)
+            message, hint = "steps = {steps} is out of range.", "Choose from 1 to {most}."
+            raise BadRequest("parameter_out_of_range", message, hint, steps=steps, most=MOST_STEPS)
         arm(session().watching, steps)
-        print(f"{steps} steps of the next loop will be profiled.")  # noqa: T201
+        _print(Message("Will profile {steps} steps of the next loop.", steps=steps))
+
+
+def _print(message: Message) -> None:
+    print(translated(message))  # noqa: T201
 
 
 def session() -> Session:
@@ -135,7 +137,8 @@ def parse(words: list[str]) -> Any:
     parser.add_argument("--steps", type=int)
     given = parser.parse_args(words)
     if given.names and given.action not in ("headroom", "headspace"):
-        raise BadRequest("usage", f"{given.names[0]!r} is not understood.", "See %gpuwatch?")
+        message = "Unknown argument: {argument}."
+        raise BadRequest("usage", message, "See %gpuwatch?", argument=given.names[0])
     return given
 
 

@@ -8,16 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject
 from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice, too_short
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
-from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
@@ -85,7 +86,7 @@ class Bench:
             trial.blocks = rule.blocks
             while len(rule.blocks) < FEWEST_TIMED or not rule.done:
                 rule.add(batches.seconds_each(size))
-                self.clock.say(setting.words())
+                self.clock.report(setting.words())
                 is_known = len(rule.blocks) >= FEWEST_TIMED
                 if best is not None and is_known and slower(trial, best):
                     trial.aborted = True
@@ -96,7 +97,7 @@ class Bench:
             trial.storage_bytes = usage.storage_bytes() / (len(rule.blocks) * size)
             trial.memory_bytes = usage.memory_bytes()
 
-        trial = self._tried(setting, seconds, work)
+        trial = self._run(setting, seconds, work)
         self.on_trial(trial)
         return trial
 
@@ -118,9 +119,9 @@ class Bench:
                 run.trial.waits.append(took[0])
                 steps.append(took[1])
                 run.trial.step_seconds = sum(steps) / len(steps)
-                self.clock.say(setting.words())
+                self.clock.report(setting.words())
 
-        return self._tried(setting, seconds, work)
+        return self._run(setting, seconds, work)
 
     def starts(self, setting: Setting) -> Trial:
         """Measure a start, and the start of the next epoch with the same workers."""
@@ -135,7 +136,7 @@ class Bench:
             waited = time.perf_counter() - began - pending
             run.trial.restart_seconds = max(self.probe.batch_seconds, waited)
 
-        return self._tried(persistent, 0.0, work)
+        return self._run(persistent, 0.0, work)
 
     def first_batch(self) -> Any:
         """Return a batch as the training gets it, made in this process.
@@ -152,13 +153,15 @@ class Bench:
         with self.clock.alarm.within(limit):
             return next(iter(loader))
 
-    def _tried(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
+    def _run(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
         trial = Trial(setting=setting, error=infeasible_reason(setting, self.probe, self.budget))
         if self.most_workers is not None and setting.num_workers > self.most_workers:
-            trial.error = f"not tried: this stream has work for {self.most_workers} at most"
+            trial.error = Message(
+                "not tried: the stream can use {count} at most", count=self.most_workers
+            )
         if trial.error is not None:
             return trial
-        self.clock.say(setting.words())
+        self.clock.report(setting.words())
         run = _Run(trial, self.budget)
         allowed = seconds + self._expected_seconds(setting)
         limit = min(self.clock.left(), allowed)
@@ -169,15 +172,12 @@ class Bench:
         except TimeIsUp:
             if not trial.blocks and not trial.waits:
                 trial.out_of_time = limit < allowed
-                trial.error = (
-                    f"not enough batches in the {limit:.0f} s that were left"
-                    if trial.out_of_time
-                    else f"too slow: not enough batches within {limit:.0f} s"
-                )
-        except BadRequest as error:
-            trial.error = error.message
+                template = "too slow: not enough batches within {seconds:.0f} s"
+                if trial.out_of_time:
+                    template = "not enough batches in the remaining {seconds:.0f} s"
+                trial.error = Message(template, seconds=limit)
         except GpuPerfError as error:
-            trial.error = f"{error.message} {error.hint}".strip()
+            trial.error = error.message
         except Exception as error:  # from the user's code or one of its workers  # noqa: BLE001
             trial.error = failure_words(error, run.processes, run.watch_reason)
         finally:
@@ -211,7 +211,7 @@ class _Run:
         return [each.pid for each in self.processes if each.pid is not None]
 
     @property
-    def watch_reason(self) -> str | None:
+    def watch_reason(self) -> Message | None:
         """Why the watchdog ended the workers; ``None`` if it did not."""
         return None if self._watchdog is None else self._watchdog.reason
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -39,9 +39,10 @@ class Budget:
     open_files: int | None
     locked_memory_bytes: int | None
 
-    def to_dict(self) -> dict[str, float | int | None]:
-        """Return the limits as plain data."""
-        return asdict(self)
+    @property
+    def has_quota(self) -> bool:
+        """Whether a quota allows fewer CPUs than are visible."""
+        return self.quota_cpus is not None and self.quota_cpus < self.seen_cpus
 
 
 def current_budget(

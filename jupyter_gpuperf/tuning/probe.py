@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method, of_kind
+from jupyter_gpuperf.loaders.randomness import Randomness
+from jupyter_gpuperf.loaders.subject import BeginWorker, Subject, default_start_method, of_kind
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
 from jupyter_gpuperf.tuning.safety import failure_words, from_workers
 
@@ -115,17 +117,19 @@ def probe_in_process(subject: Subject, limit_seconds: float) -> Probe:
 
 
 class ProbeFailed(Exception):
-    """The worker that examines single items returned none; the message gives the reason in one line.
+    """The worker that examines single items returned none.
 
     Attributes
     ----------
+    message
+        The reason, in one line.
     text
         The complete error text from torch.
     """
 
-    def __init__(self, words: str, text: str) -> None:
-        super().__init__(words)
-        self.text = text
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(reason)
+        self.message, self.text = reason, text
 
 
 def _watched(subject: Subject) -> Watched:
@@ -161,8 +165,10 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
     items = [each for each in every if each.kind == "item"]
     batch = next((each for each in every if each.kind == "batch"), None)
     if not items:
-        no_batch = f"of {subject.items} items the loader makes no batch: its sampler gives none, or drop_last drops it"
-        raise ProbeFailed(no_batch if subject.items else "the data set has no item", "")
+        reason = "the loader makes no batch of {count} items; its sampler is empty, or drop_last drops it"
+        if not subject.items:
+            reason = "the dataset is empty"
+        raise ProbeFailed(Message(reason, count=subject.items))
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
     size = max(1, subject.batch_size)
@@ -176,7 +182,7 @@ def summary(records: Iterable[Record], subject: Subject) -> Probe:
         blocked_ratio=min(1.0, max(0.0, blocked)),
         variation=_variation(walls),
         collate_seconds=batch.wall_seconds if batch else 0.0,
-        batch_bytes=known,
+        batch_bytes=int(known),
         uses_cuda=any(each.uses_cuda for each in every),
         read_bytes=sum(each.read_bytes for each in items) / count,
         storage_bytes=sum(each.storage_bytes for each in items) / count,
@@ -196,3 +202,45 @@ def _variation(walls: list[float]) -> float:
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+ITEMS: Final = 3
+SEED: Final = 20_260
+MOST_VALUES: Final = 64
+
+
+def is_repeated(subject: Subject, timeout_seconds: float) -> bool | None:
+    """Return whether two workers give the same items; ``None`` when that can't be determined.
+
+    Both draw the same random numbers, so that streams that shuffle are recognized too.
+    """
+    if default_start_method() != "fork":
+        return None
+    begin = BeginWorker(_draw_alike, subject.worker_init_function())
+    loads = {"collate_fn": print_of, "worker_init_fn": begin, "timeout": timeout_seconds}
+    try:
+        with from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
+            found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
+    except Exception:  # the user's own code; the trials report what it raises  # noqa: BLE001
+        return None
+    if len(set(found)) == 1:  # equal items prove nothing: shards may have the same labels
+        return None
+    # The items come from the two workers alternately.
+    return len(found) >= 2 and found[0::2][: len(found) // 2] == found[1::2]
+
+
+def _draw_alike() -> None:
+    import torch
+
+    Randomness(torch).reseed(SEED)
+
+
+def print_of(item: Any) -> str:
+    """Return a text that is the same for equal items: the first values of tensors, however nested."""
+    if hasattr(item, "flatten") and hasattr(item, "shape"):
+        return f"{tuple(item.shape)}{item.flatten()[:MOST_VALUES].tolist()}"
+    if isinstance(item, Mapping):
+        return str({str(name): print_of(each) for name, each in item.items()})
+    if isinstance(item, (list, tuple)):
+        return str([print_of(each) for each in item])
+    return repr(item)[:1000]

@@ -15,6 +15,11 @@ from typing import Any, Final, NamedTuple
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
 NOTHING: Final = "nothing"
+SHARED: Final = (
+    *("wall_seconds", "thread_seconds", "process_seconds"),
+    *("bytes", "read_bytes", "storage_bytes"),
+)
+"""Fields that items loaded together share equally."""
 CLOCKS: Final = (time.perf_counter, time.thread_time, time.process_time)
 
 
@@ -25,23 +30,15 @@ class Record(NamedTuple):
     wall_seconds: float
     thread_seconds: float
     process_seconds: float
-    bytes: int
+    bytes: float
     uses_cuda: bool
-    read_bytes: int
-    storage_bytes: int
+    read_bytes: float
+    storage_bytes: float
     threads: int
 
     def each_of(self, count: int) -> Record:
         """Return one item's share of what ``count`` items took together."""
-        count = max(1, count)
-        return self._replace(
-            wall_seconds=self.wall_seconds / count,
-            thread_seconds=self.thread_seconds / count,
-            process_seconds=self.process_seconds / count,
-            bytes=self.bytes // count,
-            read_bytes=self.read_bytes // count,
-            storage_bytes=self.storage_bytes // count,
-        )
+        return self._replace(**{name: getattr(self, name) / max(1, count) for name in SHARED})
 
 
 @dataclass

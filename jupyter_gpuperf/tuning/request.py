@@ -1,13 +1,49 @@
-"""The request for a tuning. Standard library only."""
+"""The request for a tuning, and its training step. Standard library only; torch only within functions."""
 
 from __future__ import annotations
 
 import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.consumer import Step
+
+WARM_UP_STEPS: Final = 3
+MOST_STEPS: Final = 50
+
+Step = Callable[[Any], object]
+
+
+def settled(step: Step) -> Step:
+    """Return a step that also waits for the work it started on the GPU."""
+
+    def run(batch: Any) -> None:
+        step(batch)
+        torch: Any = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+
+    return run
+
+
+def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
+    """Return the seconds that the step takes on a ready batch: the median after a warm-up."""
+    taken: list[float] = []
+    began = time.perf_counter()
+    for number in range(WARM_UP_STEPS + MOST_STEPS):
+        start = time.perf_counter()
+        step(batch)
+        now = time.perf_counter()
+        if number >= WARM_UP_STEPS or now - began > limit_seconds:
+            taken.append(now - start)
+        if taken and now - began > limit_seconds:
+            break
+    return statistics.median(taken)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,20 +67,16 @@ class TuneRequest:
     kept: Setting | None = None
 
     def __post_init__(self) -> None:
+        size, rate = self.batch_size, self.target_rate
         if not 2 <= self.budget_seconds <= 86400:
-            message = f"budget_seconds = {self.budget_seconds:g} is out of range."
-            hint = "budget_seconds goes from 2 to 86400."
-            raise BadRequest("parameter_out_of_range", message, hint)
-        if self.batch_size is not None and not (
-            isinstance(self.batch_size, int) and 1 <= self.batch_size <= 1_000_000
-        ):
-            message = f"batch_size = {self.batch_size!r} is out of range."
-            hint = "batch_size goes from 1 to 1000000."
-            raise BadRequest("parameter_out_of_range", message, hint)
-        if self.target_rate is not None and not 0 < self.target_rate < math.inf:
-            message = f"target_rate = {self.target_rate:g} is out of range."
-            hint = "target_rate is the training's batches a second, more than zero."
-            raise BadRequest("parameter_out_of_range", message, hint)
+            self._refuse("budget_seconds", hint="budget_seconds must be from 2 to 86400.")
+        if size is not None and not (isinstance(size, int) and 1 <= size <= 1_000_000):
+            self._refuse("batch_size", hint="batch_size must be an integer from 1 to 1000000.")
+        if rate is not None and not 0 < rate < math.inf:
+            self._refuse("target_rate", hint="target_rate must be a positive number of batches/s.")
         if self.step is not None and self.target_rate is not None:
-            message = "A step and a target rate are two answers to one question."
-            raise BadRequest("usage", message, "Give one.")
+            raise BadRequest("usage", "Both a step and a target rate were given.", "Give one.")
+
+    def _refuse(self, name: str, *, hint: str) -> NoReturn:
+        message, value = "{name} = {value!r} is out of range.", getattr(self, name)
+        raise BadRequest("parameter_out_of_range", message, hint, name=name, value=value)

@@ -6,19 +6,26 @@ Standard library only at module level.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import noting_context
 from jupyter_gpuperf.measure import resources
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget, gib
 
 KEPT_FREE: Final = 0.15
 """Share of the memory, or of the shared memory, that must stay free."""
+STOPPED: Final = {
+    "memory": "stopped: only {free} of memory were free",
+    "shared memory": "stopped: only {free} of shared memory were free",
+}
 LOOK_SECONDS: Final = 0.1
 KILLED_SECONDS: Final = 2.0
 """How long torch may take to close an iterator whose workers are dead."""
@@ -55,7 +62,7 @@ class Watchdog(threading.Thread):
             "shared memory": floor_of(budget.shared_memory_bytes, budget.shared_memory_total_bytes),
         }
         self._stop_asked = threading.Event()
-        self.reason: str | None = None
+        self.reason: Message | None = None
         self.least_shared_bytes: int | None = None
 
     def run(self) -> None:
@@ -75,7 +82,7 @@ class Watchdog(threading.Thread):
                 least = self.least_shared_bytes
                 self.least_shared_bytes = free if least is None else min(free, least)
             if floor is not None and free < floor:
-                self.reason = f"ended: only {gib(free)} of {what} were left free"
+                self.reason = Message(STOPPED[what], free=gib(free))
                 kill(self._processes)
                 return
 
@@ -169,30 +176,31 @@ def _shut_down(iterator: Any, seconds: float) -> None:
 
 EXITS: Final = {
     "SIGBUS": "a worker died of a bus error: shared memory (/dev/shm) is full",
-    "SIGKILL": "a worker was killed, as the system does when memory runs out",
+    "SIGKILL": "a worker was killed, probably because memory ran out",
     "SIGSEGV": "a worker crashed (segmentation fault)",
 }
 RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
 
 
-def failure_words(error: BaseException, processes: Sequence[Any], reason: str | None) -> str:
+def failure_words(error: BaseException, processes: Sequence[Any], reason: Message | None) -> str:
     """Return in one line how a trial failed."""
     if reason is not None:
         return reason
     text = str(error).strip()
     if RAISED.match(text):
-        return f"the data set raised {_last_line(text)}"
+        return Message("the dataset raised {error}", error=_last_line(text))
     if "DataLoader timed out" in text:
-        return "no batch came in time"
-    for process in processes:
-        code = process.exitcode
-        if code is not None and code < 0:
-            name = _signal_name(-code)
-            return EXITS.get(name, f"a worker died of {name}")
+        return Message("no batch came in time")
+    signals = [-each.exitcode for each in processes if each.exitcode and each.exitcode < 0]
+    if signals:
+        name = _signal_name(signals[0])
+        if name in EXITS:
+            return Message(EXITS[name])
+        return Message("a worker died of {signal}", signal=name)
     if "bus error" in text.lower() or "shm" in text:
-        return EXITS["SIGBUS"]
+        return Message(EXITS["SIGBUS"])
     if "exited unexpectedly" in text:
-        return "a worker ended by itself; what it said last is in the notebook's output or log"
+        return Message("a worker exited by itself; see the notebook's output or log")
     return f"{type(error).__name__}: {_last_line(text)}" if text else type(error).__name__
 
 
@@ -205,3 +213,33 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+COMPLAINING: Final = "DataLoaderIter.__del__"
+PINNING: Final = "_pin_memory_loop"
+"""Function of the thread that receives batches from workers; the thread's name contains it."""
+ENDS: Final = (OSError, EOFError)
+
+
+@contextlib.contextmanager
+def thrown_away_quietly() -> Iterator[None]:
+    """Collect interrupted iterators before the context ends, without torch's tracebacks; report all other errors."""
+    unraisable_before, thread_before = sys.unraisablehook, threading.excepthook
+    users_threads = set(threading.enumerate())
+
+    def unraisable(what: sys.UnraisableHookArgs) -> None:
+        if COMPLAINING not in repr(what.object):
+            unraisable_before(what)
+
+    def in_thread(what: threading.ExceptHookArgs) -> None:
+        ours = what.thread is not None and what.thread not in users_threads
+        # A worker killed while it sends a batch resets the connection.
+        if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, ENDS)):
+            thread_before(what)
+
+    sys.unraisablehook, threading.excepthook = unraisable, in_thread
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook, threading.excepthook = unraisable_before, thread_before

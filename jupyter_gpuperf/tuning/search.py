@@ -1,20 +1,21 @@
 """Choose which setting to try next, and which one to recommend. Tests can pass a simulated bench.
 
-The order: the present setting and the recipes; workers; pinning, prefetching, order, persistence and start method;
-then the finalists in turn. Standard library only.
+The order: the current setting and the recipes; workers; pinning, prefetching, order, persistence and start method. In
+the final round the best candidates are measured in turn, then in reverse order, so that drift affects all equally.
+Standard library only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.final_round import best_of, keeps_up
+from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.space import Found, Space
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog
+from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0
@@ -22,6 +23,12 @@ VARIED: Final = 2.0
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
 """Share of the time for the trials that are always run."""
+MOST_FINALISTS: Final = 3
+TARGET: Final = 0.02
+MOST_SECONDS: Final = 1.25
+"""Limit for one turn of a finalist."""
+HOPELESS_RATIO: Final = 1.25
+"""A rate varies by less than this ratio between trials."""
 FIRST_OF_SLOW: Final = 4
 """Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
 
@@ -34,86 +41,183 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     left_seconds
         Returns the seconds that are left.
     """
-    tried = TrialLog(space, bench, left_seconds)
-    if _is_slow(tried):
-        _measure(tried, "present")
-        known = any(each.setting.num_workers for each in tried.measured())
-        WorkerSearch(tried).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
-        _named(tried)
+    log = TrialLog(space, bench, left_seconds)
+    if _is_slow(log):
+        _measure(log, "present")
+        known = any(each.setting.num_workers for each in log.measured())
+        WorkerSearch(log).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
+        _named(log)
     else:
-        _named(tried)
-        WorkerSearch(tried).run()
-    _knobs(tried)
-    best = best_of(tried)
+        _named(log)
+        WorkerSearch(log).run()
+    _knobs(log)
+    best = best_of(log)
     enough = keeps_up(best) if best is not None and best.waits else None
     return Found(
-        trials=list(tried.trials.values()), best=best, enough=enough, cut_short=tried.cut_short
+        trials=list(log.trials.values()), best=best, enough=enough, cut_short=log.cut_short
     )
 
 
-def _is_slow(tried: TrialLog) -> bool:
+def _is_slow(log: TrialLog) -> bool:
     """Return whether the trials that are always run would take too long; then likely winners come first."""
-    space = tried.space
+    space = log.space
     usual = [space.base.but(num_workers=each) for each in FIRST]
-    wanted = sum(map(tried.least_seconds, {*usual, *space.named.values()}))
-    return wanted > FIRST_SHARE * tried.left()
+    seconds = sum(map(log.least_seconds, {*usual, *space.named.values()}))
+    return seconds > FIRST_SHARE * log.left()
 
 
-def _named(tried: TrialLog) -> None:
+def _named(log: TrialLog) -> None:
     """Measure the present setting, then no workers (a quick trial), then the recipes."""
-    _measure(tried, "present")
-    tried.drain(tried.space.base.but(num_workers=0))
-    for role in tried.space.named:
-        _measure(tried, role)
+    _measure(log, "present")
+    log.drain(log.space.base.but(num_workers=0))
+    for role in log.space.named:
+        _measure(log, role)
 
 
-def _measure(tried: TrialLog, role: str) -> None:
-    setting = tried.space.named.get(role)
-    if setting is not None and (trial := tried.drain(setting)) is not None:
+def _measure(log: TrialLog, role: str) -> None:
+    setting = log.space.named.get(role)
+    if setting is not None and (trial := log.drain(setting)) is not None:
         trial.roles.add(role)
 
 
-def _knobs(tried: TrialLog) -> None:
-    space = tried.space
+def _knobs(log: TrialLog) -> None:
+    space = log.space
     if space.pinning:
-        _vary(tried, lambda setting: setting.but(pin_memory=not setting.pin_memory), alone=True)
+        _vary(log, lambda setting: setting.but(pin_memory=not setting.pin_memory), alone=True)
     if space.variation > VARIED or space.step_seconds is None:
-        _vary(tried, lambda setting: setting.but(prefetch_factor=DEEPER_PREFETCH))
+        _vary(log, lambda setting: setting.but(prefetch_factor=DEEPER_PREFETCH))
     if space.variation > VARIED and space.any_order:
-        _vary(tried, lambda setting: setting.but(in_order=False))
-    _persistence(tried)
+        _vary(log, lambda setting: setting.but(in_order=False))
+    _persistence(log)
 
 
-def _vary(tried: TrialLog, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
+def _vary(log: TrialLog, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
     """Try a change to the leader; to a leader without workers only if ``alone``."""
-    best = tried.leader()
-    if best is None or tried.is_enough(best):
+    best = log.leader()
+    if best is None or log.is_enough(best):
         return
     if best.setting.num_workers or alone:
-        tried.drain(change(best.setting))
+        log.drain(change(best.setting))
 
 
-def _persistence(tried: TrialLog) -> None:
+def _persistence(log: TrialLog) -> None:
     """Measure what persistent workers save, and start methods that are faster."""
-    space = tried.space
-    best = _fastest_once_started(tried)
+    space = log.space
+    best = _fastest_once_started(log)
     if best is None or not best.setting.num_workers or not space.batches:
         return
     epoch = best.epoch_seconds(space.batches, space.step_seconds) or 0.0
     if best.start_seconds <= NEAR_RATIO * epoch:
         return
     for method in space.start_methods:
-        tried.drain(best.setting.but(start_method=method))
-    wanted = (_fastest_once_started(tried) or best).setting.but(persistent_workers=True)
-    trial = tried.drain(wanted)
+        log.drain(best.setting.but(start_method=method))
+    persistent = (_fastest_once_started(log) or best).setting.but(persistent_workers=True)
+    trial = log.drain(persistent)
     if trial is not None and trial.error is None:
-        trial.restart_seconds = tried.bench.starts(wanted).restart_seconds
+        trial.restart_seconds = log.bench.starts(persistent).restart_seconds
 
 
-def _fastest_once_started(tried: TrialLog) -> Trial | None:
+def _fastest_once_started(log: TrialLog) -> Trial | None:
     """Return the leader when the start is not counted: persistent workers start only once."""
-    if any(map(tried.is_enough, tried.measured())):
-        return tried.leader()
-    return tried.nearest(
-        tried.measured(), lambda trial: trial.each_seconds(tried.space.step_seconds)
-    )
+    if any(map(log.is_enough, log.measured())):
+        return log.leader()
+    return log.nearest(log.measured(), lambda trial: trial.each_seconds(log.space.step_seconds))
+
+
+def best_of(log: TrialLog) -> Trial | None:
+    """Return the recommended trial after the final round; ``None`` when nothing could be measured."""
+    if log.space.step is not None:
+        return _with_step(log, log.space.step)
+    finalists = _finalists(log)
+    if len(finalists) > 1:
+        _in_turn(log, finalists)
+    best = log.nearest([each for each in finalists if each.error is None])
+    if best is None:
+        return None
+    others = [each for each in log.measured() if each.roles and each not in finalists]
+    # Trials with a role may look faster only because the machine has slowed down since then.
+    ahead = [each for each in others if slower(best, each)]
+    if not ahead:
+        return best
+    _in_turn(log, [best, *ahead])
+    return log.nearest([best, *ahead])
+
+
+def keeps_up(trial: Trial) -> bool:
+    """Return whether the step waits for less than the limit."""
+    ratio = trial.wait_ratio
+    return ratio is not None and ratio["value"] <= WAIT_RATIO
+
+
+def _finalists(log: TrialLog) -> list[Trial]:
+    """Return the leader and the trials that may be as good, those with a role first."""
+    leader = log.leader()
+    if leader is None:
+        return []
+    bound = (1 + 2 * NEAR_RATIO) * log.epoch_seconds(leader)
+    rivals = [
+        each
+        for each in log.measured()
+        if each is not leader
+        and (log.epoch_seconds(each) <= bound or (each.roles and not slower(each, leader)))
+    ]
+    rivals.sort(key=lambda each: (not each.roles, log.epoch_seconds(each)))
+    return [leader, *rivals[: MOST_FINALISTS - 1]]
+
+
+def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
+    if 2 * sum(log.least_seconds(each.setting) for each in finalists) > log.left():
+        log.cut_short = True
+        return
+    seconds = min(MOST_SECONDS, log.left() / (2 * len(finalists) + 1))
+    blocks: dict[int, list[float]] = {id(each): [] for each in finalists}
+    for trial in (*finalists, *reversed(finalists)):
+        if log.left() > seconds / 2:
+            made = log.bench.drain(trial.setting, seconds=seconds, target_ratio=TARGET)
+            blocks[id(trial)] += made.blocks
+    # Compare only trials that were measured side by side, so all need a turn.
+    if all(len(each) > 1 for each in blocks.values()):
+        for trial in finalists:
+            trial.blocks, trial.aborted = blocks[id(trial)], False
+
+
+def _with_step(log: TrialLog, step: Step) -> Trial | None:
+    """Try trials with the step, the cheapest first, until one keeps up; then those with a role."""
+    enough = sorted(filter(log.is_enough, log.measured()), key=cost_of)
+    others = sorted(log.measured(), key=load_seconds)
+    order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
+    for trial in order:
+        if _may_win(log, trial) and _against(log, trial, step) and keeps_up(trial):
+            break
+    for trial in log.measured():
+        if trial.roles and not trial.waits:
+            _against(log, trial, step)
+    held = [each for each in log.measured() if each.waits]
+    kept = [each for each in held if keeps_up(each)]
+    if kept:
+        return min(kept, key=cost_of)
+    # If there was no time to try the leader with the step, use its rate.
+    leader = log.leader()
+    return log.nearest([*held, *([leader] if leader and not leader.waits else [])])
+
+
+def _may_win(log: TrialLog, trial: Trial) -> bool:
+    """Return whether the trial's rate gives it a chance against those already tried with the step."""
+    step = log.space.step_seconds
+    held = [each.each_seconds(step) for each in log.measured() if each.waits]
+    return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
+
+
+def _against(log: TrialLog, trial: Trial, step: Step) -> bool:
+    """Try a setting with the step; return whether it was measured."""
+    left = log.left()
+    needed = log.least_seconds_with_step(trial.setting, log.space.step_seconds or 0.0)
+    if left <= 0 or (needed > left and any(each.waits for each in log.measured())):
+        log.cut_short = True
+        return False
+    made = log.bench.with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
+    trial.waits, trial.step_seconds = made.waits, made.step_seconds
+    log.cut_short |= made.out_of_time
+    if not made.out_of_time:  # otherwise the trial keeps its rate
+        trial.error = trial.error or made.error
+    return bool(trial.waits)

@@ -12,8 +12,8 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import default_start_method
 from jupyter_gpuperf.tuning.bench import Bench
-from jupyter_gpuperf.tuning.consumer import Step
 from jupyter_gpuperf.tuning.probe import Probe
+from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.trial import Trial
 
@@ -96,20 +96,20 @@ def build_space(
     """
     from torch.utils.data import DataLoader
 
-    subject, looked, budget = bench.subject, bench.probe, bench.budget
+    subject, probed, budget = bench.subject, bench.probe, bench.budget
     present = subject.present
     method = start_method or (present.start_method if present else None)
     pinned = bench.to_gpu and (present is None or present.pin_memory)
     base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
     recipe = common_recipe(budget.seen_cpus, start_method=method)
     named = {"present": present, "golden": recipe, "kept": kept}
-    computing = max(LEAST_COMPUTING, 1 - looked.blocked_ratio)
+    computing = max(LEAST_COMPUTING, 1 - probed.blocked_ratio)
     most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
     if bench.most_workers is not None:
         most = min(most, bench.most_workers)
-    if looked.uses_cuda and start_method is None and default_start_method() == "fork":
+    if probed.uses_cuda and start_method is None and default_start_method() == "fork":
         most = 0
-    while most > 0 and infeasible_reason(base.but(num_workers=most), looked, budget):
+    while most > 0 and infeasible_reason(base.but(num_workers=most), probed, budget):
         most -= 1
     return Space(
         named={role: each for role, each in named.items() if each is not None},
@@ -117,19 +117,19 @@ def build_space(
         most_workers=most,
         cpus=budget.cpus,
         computing=computing,
-        variation=looked.variation,
+        variation=probed.variation,
         step=step,
         step_seconds=step_seconds,
         batches=subject.batches_per_epoch,
-        batch_seconds=looked.batch_seconds,
+        batch_seconds=probed.batch_seconds,
         pinning=bench.to_gpu,
-        start_methods=_other_start_methods(method, looked),
+        start_methods=_other_start_methods(method, probed),
         any_order="in_order" in inspect.signature(DataLoader).parameters,
     )
 
 
-def _other_start_methods(method: str | None, looked: Probe) -> list[str]:
+def _other_start_methods(method: str | None, probed: Probe) -> list[str]:
     """Return start methods that are cheaper than the one in use."""
     used = method or default_start_method()
     can_fork = "fork" in multiprocessing.get_all_start_methods()
-    return ["fork"] if used != "fork" and can_fork and not looked.uses_cuda else []
+    return ["fork"] if used != "fork" and can_fork and not probed.uses_cuda else []

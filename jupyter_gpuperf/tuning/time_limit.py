@@ -15,9 +15,10 @@ from types import FrameType
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
+from jupyter_gpuperf.messages import Message
 
 RING_SECONDS: Final = 0.25
-SAY_SECONDS: Final = 0.2
+REPORT_SECONDS: Final = 0.2
 AGAIN_SECONDS: Final = 1.0
 """Some code catches every exception and continues; then the alarm raises again after this time."""
 
@@ -101,8 +102,8 @@ class Countdown:
 
     def __init__(self, budget_seconds: float, context: Context) -> None:
         self._budget, self._context = budget_seconds, context
-        self._began, self._said = time.monotonic(), 0.0
-        self._words = "Looking at items"
+        self._began, self._reported = time.monotonic(), 0.0
+        self._activity: str = Message("Examining items")
         self.alarm = Alarm(self.look)
 
     def left(self) -> float:
@@ -113,16 +114,18 @@ class Countdown:
         """Return the seconds since the start."""
         return time.monotonic() - self._began
 
-    def say(self, words: str) -> None:
-        """Report what is going on, at most every 0.2 s."""
-        self._words = words
-        if time.monotonic() - self._said >= SAY_SECONDS:
+    def report(self, activity: str) -> None:
+        """Report the current activity, at most every 0.2 s."""
+        self._activity = activity
+        if time.monotonic() - self._reported >= REPORT_SECONDS:
             with self.alarm.held():
                 self.look()
 
     def look(self) -> None:
         """Report progress again; raises when the job was cancelled."""
-        self._said = time.monotonic()
-        left = max(0.0, self.left())
-        ratio = min(1.0, self.passed() / self._budget)
-        self._context.progress(ratio, f"{self._words} · at most {left:.0f} s left")
+        self._reported = time.monotonic()
+        seconds = max(0.0, self.left())
+        message = Message(
+            "{activity} · up to {seconds:.0f} s left", activity=self._activity, seconds=seconds
+        )
+        self._context.progress(min(1.0, self.passed() / self._budget), message)

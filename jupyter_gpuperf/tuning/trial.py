@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
+
+import psutil
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure.statistics import (
@@ -97,8 +100,8 @@ class Trial:
     @property
     def wait_ratio(self) -> Interval | None:
         """The wait as a share of the step; ``None`` without a step."""
-        found, step = interval_of(self.waits), self.step_seconds
-        return {name: value / step for name, value in found.items()} if found and step else None
+        wait, step = interval_of(self.waits), self.step_seconds
+        return {name: value / step for name, value in wait.items()} if wait and step else None
 
     def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
         """Return the seconds of an epoch by the measured figures: start-up, then the step or the load per batch."""
@@ -149,8 +152,8 @@ def _interval(blocks: tuple[float, ...]) -> Interval:
 
 def slower(trial: Trial, other: Trial) -> bool:
     """Return whether batches clearly take longer: the intervals don't overlap."""
-    mine, theirs = trial.batch_seconds, other.batch_seconds
-    return mine is not None and theirs is not None and mine["low"] > theirs["high"]
+    seconds, others = trial.batch_seconds, other.batch_seconds
+    return seconds is not None and others is not None and seconds["low"] > others["high"]
 
 
 class Usage:
@@ -163,13 +166,9 @@ class Usage:
     """
 
     def __init__(self, pids: Sequence[int]) -> None:
-        import psutil
-
-        self._psutil, self._errors = psutil, psutil.Error
-        self._here = not pids
+        self._in_process = not pids
         self._processes = []
-        of_here: list[int | None] = [None]
-        for pid in pids or of_here:
+        for pid in pids or (os.getpid(),):
             with contextlib.suppress(psutil.Error):
                 self._processes.append(psutil.Process(pid))
         self._cpu = sum(self._of_each(_cpu_seconds))
@@ -178,7 +177,7 @@ class Usage:
 
     def machine_busy_ratio(self) -> float | None:
         """Return the share of the machine's CPU time that any process used since creation; ``None`` when unknown."""
-        now, then = self._psutil.cpu_times()._asdict(), self._machine._asdict()
+        now, then = psutil.cpu_times()._asdict(), self._machine._asdict()
         # Guest time is already included in user time.
         spent = {name: now[name] - then[name] for name in now if not name.startswith("guest")}
         idle, whole = spent["idle"] + spent.get("iowait", 0.0), sum(spent.values())
@@ -186,16 +185,17 @@ class Usage:
 
     def memory_bytes(self) -> int | None:
         """Return the unique memory of all workers together; ``None`` without workers or when unknown."""
-        found = [] if self._here else self._of_each(lambda each: each.memory_full_info().uss)
-        return sum(found) if found else None
+        if self._in_process:
+            return None
+        return sum(self._of_each(lambda each: each.memory_full_info().uss)) or None
 
-    def _of_each(self, ask: Callable[[Any], N]) -> list[N]:
-        """Return the value of each process that answers."""
-        found = []
+    def _of_each(self, figure: Callable[[psutil.Process], N]) -> list[N]:
+        """Return the figure of each process that has it."""
+        figures = []
         for process in self._processes:
-            with contextlib.suppress(self._errors, AttributeError):
-                found.append(ask(process))
-        return found
+            with contextlib.suppress(psutil.Error, AttributeError):
+                figures.append(figure(process))
+        return figures
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds used since creation."""

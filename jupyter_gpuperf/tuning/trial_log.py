@@ -44,8 +44,8 @@ class TrialLog:
             return self.trials[setting]
         share = FINAL_SHARE if self.space.step is None else FINAL_SHARE_WITH_STEP
         # The first trial may be the only one there is time for.
-        wanted = self.least_seconds(setting) if self.trials else 0.0
-        if self.left() - wanted < share * self.all_seconds:
+        needed = self.least_seconds(setting) if self.trials else 0.0
+        if self.left() - needed < share * self.all_seconds:
             self.cut_short = True
             return None
         best = min(self.measured(), key=load_seconds, default=None)

@@ -10,7 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -20,27 +20,19 @@ from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject, default_start_method
 from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
+from jupyter_gpuperf.tuning import verdict
 from jupyter_gpuperf.tuning.bench import Bench
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
-from jupyter_gpuperf.tuning.consumer import Step, settled, step_seconds_of
-from jupyter_gpuperf.tuning.outcome import Outcome
-from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_in_process
-from jupyter_gpuperf.tuning.request import TuneRequest
+from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, is_repeated, probe, probe_in_process
+from jupyter_gpuperf.tuning.request import Step, TuneRequest, settled, step_seconds_of
+from jupyter_gpuperf.tuning.safety import thrown_away_quietly
 from jupyter_gpuperf.tuning.search import search
-from jupyter_gpuperf.tuning.sharding import is_repeated
 from jupyter_gpuperf.tuning.space import Found, Space, build_space
-from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.verdict import (
-    doubts,
-    limit_of,
-    regime_of_trial,
-    regime_words,
-    summary_of,
-)
 
 PROBE_SHARE: Final = 0.05
 CODE_SECONDS: Final = 10.0
@@ -50,12 +42,18 @@ CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 def tune_loader(
     given: object,
     name: str,
-    wanted: TuneRequest,
+    request: TuneRequest,
     context: Context,
     on_trial: Callable[[Trial], object] = lambda trial: None,
     names: Mapping[str, Any] | None = None,
-) -> Outcome:
-    """Find the best settings for a loader on this machine.
+) -> dict[str, Any]:
+    """Find the best settings for a loader on this machine; return the outcome as plain data.
+
+    ``recommended`` is the best setting, ``code`` the line that creates the loader with it, ``summary`` what it gains.
+    ``trials`` has a dictionary per trial in the order they were run; see :meth:`Trial.to_dict`. ``regime`` is ``warm``
+    or ``cold`` (page cache or storage), ``mixed``, or ``no files``. ``limit`` is the bottleneck of the recommended
+    setting (``step``, ``cpu``, ``quota``, ``others``, ``storage``, ``transfer`` or ``unknown``), ``advice`` what to do
+    about it. ``step_seconds`` and ``enough`` are ``None`` without a step or a target rate.
 
     Parameters
     ----------
@@ -79,27 +77,26 @@ def tune_loader(
     """
     import torch
 
-    clock = Countdown(wanted.budget_seconds, context)
+    clock = Countdown(request.budget_seconds, context)
     with (
         # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
-        kept(torch, Roots.of_step(wanted.step)) as before,
+        kept(torch, Roots.of_step(request.step)) as before,
         _quiet(),
         thrown_away_quietly(),
         clock.alarm as alarm,
     ):
         try:
             with alarm.within(clock.left()):
-                subject = Subject(given, name, wanted.batch_size, names)
-                outcome = _Tuning(subject, wanted, clock, on_trial).run()
+                subject = Subject(given, name, request.batch_size, names)
+                outcome = _Tuning(subject, request, clock, on_trial).run()
         except TimeIsUp:
-            raise Unavailable(
-                "no_time",
-                f"The data set gave nothing to measure within {wanted.budget_seconds:.0f} s.",
-                "Take an item in a cell of its own: does it come? If it is only slow, give more time: budget_seconds.",
-            ) from None
-    if lost := before.not_restored:
-        said = f"Of what the step changed, this was not put back: {', '.join(lost[:5])}."
-        outcome = replace(outcome, warnings=[*outcome.warnings, said])
+            message = "The dataset returned nothing to measure within {seconds:.0f} s."
+            hint = "Load an item in its own cell. If it is only slow, increase budget_seconds."
+            seconds = request.budget_seconds
+            raise Unavailable("no_time", message, hint, seconds=seconds) from None
+    if before.not_restored:
+        warning = "Changed by the step and not restored: {names}."
+        outcome["warnings"].append(Message(warning, names=before.not_restored[:5]))
     return outcome
 
 
@@ -108,67 +105,65 @@ class _Tuning:
     """One tuning in progress."""
 
     subject: Subject
-    wanted: TuneRequest
+    request: TuneRequest
     clock: Countdown
     on_trial: Callable[[Trial], object]
     budget: Budget = field(default_factory=current_budget)
     start_method: str | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def run(self) -> Outcome:
+    def run(self) -> dict[str, Any]:
         import torch
 
-        looked = self._looked()
-        self._refuse_what_takes_too_long(looked)
+        probed = self._probe_items()
+        if 8 * probed.batch_seconds > self.request.budget_seconds:
+            raise Unavailable(
+                "no_time",
+                "A batch takes {seconds:.1f} s, too long to compare settings in {budget:.0f} s.",
+                "Allow more time: budget_seconds={enough}.",
+                seconds=probed.batch_seconds,
+                budget=self.request.budget_seconds,
+                enough=math.ceil(40 * probed.batch_seconds),
+            )
         bench = Bench(
             self.subject,
-            looked,
+            probed,
             self.budget,
             self.clock,
-            to_gpu=torch.cuda.is_available() and not looked.uses_cuda,
+            to_gpu=torch.cuda.is_available() and not probed.uses_cuda,
             most_workers=self._stream_limit(),
             on_trial=self.on_trial,
         )
         step, step_seconds = self._step(bench)
         space = build_space(
             bench,
-            kept=self.wanted.kept,
+            kept=self.request.kept,
             start_method=self.start_method,
             step=step,
             step_seconds=step_seconds,
         )
         found = search(space, bench, self.clock.left)
-        return self._outcome(found, space, looked)
+        return self._outcome(found, space, probed)
 
-    def _looked(self) -> Probe:
-        limit = max(0.5, PROBE_SHARE * self.wanted.budget_seconds)
-        timeout = max(1.0, self.wanted.budget_seconds / 2)
+    def _probe_items(self) -> Probe:
+        limit = max(0.5, PROBE_SHARE * self.request.budget_seconds)
+        timeout = max(1.0, self.request.budget_seconds / 2)
         try:
             return probe(self.subject, limit, timeout)
         except ProbeFailed as error:
             if CUDA_IN_FORK not in error.text:
-                raise GpuPerfError(
-                    "data_set_failed",
-                    f"No item could be loaded: {error}.",
-                    f"Take an item in a cell of its own to see where: next(iter({self.subject.name})).",
-                ) from None
+                message = "No item could be loaded: {reason}."
+                hint = "To see where it fails, run next(iter({loader})) in its own cell."
+                named = {"reason": error.message, "loader": self.subject.name}
+                raise GpuPerfError("data_set_failed", message, hint, **named) from None
         try:
             found = probe(self.subject, limit, timeout, method="forkserver")
             self.start_method = "forkserver"
         except (ProbeFailed, GpuPerfError) as error:
-            self.warnings.append(f"Workers can't be used: items use CUDA, and {error}")
+            warning = "Workers can't be used, because items use CUDA: {reason}"
+            self.warnings.append(Message(warning, reason=error.message))
             found = probe_in_process(self.subject, limit)
         return found
-
-    def _refuse_what_takes_too_long(self, looked: Probe) -> None:
-        least = 8 * looked.batch_seconds
-        if least > self.wanted.budget_seconds:
-            raise Unavailable(
-                "no_time",
-                f"A batch takes one process {looked.batch_seconds:.1f} s: in "
-                f"{self.wanted.budget_seconds:.0f} s nothing could be compared.",
-                f"Give it more time: budget_seconds={math.ceil(40 * looked.batch_seconds)}.",
-            )
 
     def _stream_limit(self) -> int | None:
         """Return how many workers a stream has work for; ``None`` for any number."""
@@ -176,73 +171,75 @@ class _Tuning:
         if shards is not None or not self.subject.is_stream:
             return shards
         if is_repeated(self.subject, max(1.0, self.clock.left() / 4)):
-            self.warnings.append(
-                "Each worker of this stream gives all its items: with two workers every item comes twice. "
-                "Divide it by torch.utils.data.get_worker_info() to use more than one."
+            repeated = (
+                "With two workers, every item comes twice; divide the stream by get_worker_info()."
             )
+            self.warnings.append(Message(repeated))
             return 1
         return None
 
     def _step(self, bench: Bench) -> tuple[Step | None, float | None]:
-        wanted = self.wanted
-        if wanted.target_rate is not None:
-            seconds = 1 / wanted.target_rate
+        request = self.request
+        if request.target_rate is not None:
+            seconds = 1 / request.target_rate
             # Sleep, because a step on the GPU leaves the CPU free.
             return lambda batch: time.sleep(seconds), seconds
-        if wanted.step is None:
+        if request.step is None:
             return None, None
-        self.clock.say("timing the step")
-        step = settled(wanted.step)
+        self.clock.report(Message("timing the step"))
+        step = settled(request.step)
         batch = bench.first_batch()
         try:
-            return step, step_seconds_of(step, batch, max(0.5, wanted.budget_seconds / 20))
+            return step, step_seconds_of(step, batch, max(0.5, request.budget_seconds / 20))
         except TimeIsUp:
-            raise Unavailable(
-                "no_time",
-                f"The step did not come to an end within {wanted.budget_seconds:.0f} s.",
-                "Call it with one batch in a cell of its own. If it is only slow, give more time: budget_seconds.",
-            ) from None
+            message, seconds = (
+                "The step did not end within {seconds:.0f} s.",
+                request.budget_seconds,
+            )
+            hint = "Call it with one batch in its own cell. If it is only slow, increase budget_seconds."
+            raise Unavailable("no_time", message, hint, seconds=seconds) from None
         except Exception as error:  # the user's own code
-            message = f"The step raised {type(error).__name__}: {error}"
-            hint = "It is called with a batch as the loader gives it."
-            raise GpuPerfError("step_failed", message, hint) from error
+            hint = "It is called with a batch as the loader returns it."
+            raise GpuPerfError(
+                "step_failed", "The step raised {error!r}.", hint, error=error
+            ) from error
 
-    def _outcome(self, found: Found, space: Space, looked: Probe) -> Outcome:
+    def _outcome(self, found: Found, space: Space, probed: Probe) -> dict[str, Any]:
         best, subject = found.best, self.subject
         if best is None:
             raise GpuPerfError(
                 "nothing_measured",
-                f"No setting could be measured: {'; '.join(_failures(found))}.",
-                f"Does it go through a cell of its own: for batch in {subject.name}: pass? "
-                "If it is only slow, give it more time: budget_seconds.",
+                "No setting could be measured: {failures}.",
+                "Try: for batch in {loader}: pass. If it is only slow, increase budget_seconds.",
+                failures=_failures(found),
+                loader=subject.name,
             )
         best.roles.add("recommended")
-        limit = limit_of(best, found, space, looked, self.budget)
-        regime = regime_of_trial(best, looked)
-        regime_said = regime_words(regime, subject)
-        if space.pinning and space.step is None:
-            regime_said += " Copying each batch to the GPU is part of the time."
-        return Outcome(
-            loader=subject.name,
-            trials=[each.to_dict(space.batches, space.step_seconds) for each in found.trials],
-            recommended=best.setting.to_dict(),
-            code=self._code(best.setting),
-            regime=regime,
-            regime_summary=regime_said,
-            summary=summary_of(best, found, space),
-            limit=limit.code,
-            limit_summary=limit.summary,
-            advice=limit.advice,
-            warnings=[*self.warnings, *doubts(looked, self.budget, best)],
-            batch_size=subject.batch_size,
-            batches_per_epoch=subject.batches_per_epoch,
-            step_seconds=space.step_seconds,
-            enough=found.enough,
-            probe=looked.to_dict(),
-            budget=self.budget.to_dict(),
-            environment=self._environment(),
-            seconds=self.clock.passed(),
-        )
+        limit = verdict.limit_of(best, found, probed, self.budget)
+        regime = verdict.regime_of_trial(best, probed)
+        return {
+            "loader": subject.name,
+            "trials": [each.to_dict(space.batches, space.step_seconds) for each in found.trials],
+            "recommended": best.setting.to_dict(),
+            "code": self._code(best.setting),
+            "regime": regime,
+            "regime_summary": verdict.regime_summary(
+                regime, subject, copies=space.pinning and not space.step
+            ),
+            "summary": verdict.summary_of(best, found, space),
+            "limit": limit.code,
+            "limit_summary": limit.summary,
+            "advice": limit.advice,
+            "warnings": [*self.warnings, *verdict.doubts(probed, self.budget, best)],
+            "batch_size": subject.batch_size,
+            "batches_per_epoch": subject.batches_per_epoch,
+            "step_seconds": space.step_seconds,
+            "enough": found.enough,
+            "probe": probed.to_dict(),
+            "budget": asdict(self.budget),
+            "environment": self._environment(),
+            "seconds": self.clock.passed(),
+        }
 
     def _environment(self) -> dict[str, Any]:
         """Return the environment, and the facts that identify the dataset."""
@@ -262,26 +259,27 @@ class _Tuning:
             with self.clock.alarm.within(CODE_SECONDS):
                 return self.subject.code(setting)
         except TimeIsUp:  # keep the measurements all the same
-            return refusal("The time was up before a loader like yours was built.", setting)
+            return refusal("Time ran out before a loader like yours was built.", setting)
 
 
-def _failures(found: Found) -> list[str]:
+def _failures(found: Found) -> list[Message]:
     """Return the failures, each reason once with the first setting that met it."""
     first: dict[str, str] = {}
     for each in found.trials:
         if each.error:
             first.setdefault(each.error, each.setting.words())
-    return [f"{words}: {reason}" for reason, words in first.items()][:4]
+    failures = list(first.items())[:4]
+    return [Message("{setting}: {reason}", setting=words, reason=why) for why, words in failures]
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Suppress warnings of torch and Python about the settings that are tried; the table shows their effect."""
     with warnings.catch_warnings():
-        for each in (
+        for text in (
             "This DataLoader will create",
             ".*pin_memory.*",
             ".*multi-threaded, use of fork",
         ):
-            warnings.filterwarnings("ignore", message=each)
+            warnings.filterwarnings("ignore", message=text)
         yield

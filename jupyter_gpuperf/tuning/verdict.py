@@ -1,10 +1,12 @@
-"""Put the outcome into words: what is gained, what is the bottleneck, and what to do. Standard library only."""
+"""Put the outcome into sentences: the gain, the bottleneck, and what to do. Standard library only."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import math
+from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
 from jupyter_gpuperf.tuning.space import Found, Space
@@ -20,150 +22,188 @@ BLOCKED_RATIO: Final = 0.5
 COMPUTING_RATIO: Final = 0.9
 """When workers use this share of a CPU each, their own computing is the bottleneck."""
 
-LESS_COMPUTING: Final = (
-    "Compute less per item: decode with a faster library, store images in the size that is trained with, "
-    "move what is the same each time into the stored data."
-)
-ON_THE_GPU: Final = (
-    "Hand over bytes (uint8) and convert, normalise and augment on the GPU, a whole batch at once."
-)
-GPU_DECODE: Final = "Decode JPEGs on the GPU (nvJPEG, as in torchvision's decode_jpeg, or DALI)."
-MORE_CPUS: Final = "More processors help: they are the limit, not the workers' number."
-NEAR_STORAGE: Final = "Bring the data nearer: a local disk or memory, larger files with many items each, read in sequence."
-FEWER_BYTES: Final = "Hand over less: uint8 instead of float32 is a quarter; or keep the data set on the GPU where it fits."
+LIMITS: Final = {
+    "step": "the training step; the loader keeps up with it.",
+    "quota": "the CPU quota; {used:.1f} of {cpus:g} CPUs are in use, {visible} are visible; "
+    "an item takes {cpu_ms:.2g} ms of CPU time.",
+    "cpu": "CPUs; {used:.1f} of {cpus:g} are in use; an item takes {cpu_ms:.2g} ms of CPU time.",
+    "others": "other processes; all {visible} CPUs are busy, this loader uses {used:.1f}.",
+    "workers": "computing; all {workers} workers are busy; an item takes {cpu_ms:.2g} ms of CPU time.",
+    "storage": "storage; an item waits {percent:.0f} % of its time ({wait_ms:.2g} ms).",
+    "process": "one process; passing {size:.3g} MB per batch to it costs as much as workers save.",
+    "transfer": "transfer; batches of {size:.3g} MB pass through one process.",
+    "unknown": "unknown; these trials don't show it.",
+}
+"""Bottleneck → description."""
+CODES: Final = {"workers": "cpu", "process": "transfer"}
+"""Bottleneck → code, where they differ."""
+ADVICE: Final = {
+    "less computing": "Compute less per item: use a faster decoder, store images at training size, "
+    "precompute what never changes.",
+    "GPU": "Pass bytes (uint8) to the GPU; convert, normalize and augment whole batches there.",
+    "GPU decoder": "Decode JPEGs on the GPU: nvJPEG (as in torchvision's decode_jpeg) or DALI.",
+    "CPUs": "Add CPUs: they are the limit, not the number of workers.",
+    "storage": "Move the data closer: local disk or memory, large files with many items each, read in sequence.",
+    "less data": "Pass less data: uint8 is a quarter of float32; or keep the dataset on the GPU if it fits.",
+    "others": "Tune again when the machine is idle.",
+}
+ADVICE_FOR: Final = {
+    "quota": ("CPUs", "less computing", "GPU", "GPU decoder"),
+    **dict.fromkeys(("cpu", "workers"), ("less computing", "GPU", "GPU decoder")),
+    "others": ("others",),
+    "storage": ("storage",),
+    "process": ("less data", "less computing"),
+    "transfer": ("less data",),
+    "unknown": ("less computing",),
+}
+"""Bottleneck → keys of the advice."""
 
 
 class Limit(NamedTuple):
     """The bottleneck of a setting, and what to do about it."""
 
     code: str
-    summary: str
-    advice: list[str]
+    summary: Message
+    advice: list[Message]
 
 
-def limit_of(best: Trial, found: Found, space: Space, probe: Probe, budget: Budget) -> Limit:
+def limit_of(best: Trial, found: Found, probe: Probe, budget: Budget) -> Limit:
     """Return the bottleneck of the recommended setting."""
-    if found.enough:
-        return Limit("step", "The training step itself: the loader keeps up with it.", [])
-    if (found_there := _of_processors(best, probe, budget)) is not None:
-        return found_there
-    if probe.blocked_ratio >= BLOCKED_RATIO:
-        waited_ms = 1000 * probe.item_seconds * probe.blocked_ratio
-        words = f"Storage: of each item's time {probe.blocked_ratio:.0%} is waiting, {waited_ms:.2g} ms."
-        return Limit("storage", words, [NEAR_STORAGE])
-    megabytes = probe.batch_bytes / 1e6
-    if not best.setting.num_workers:
-        words = f"One process: workers gain nothing here, since handing {megabytes:.3g} MB over costs as much."
-        return Limit("transfer", words, [FEWER_BYTES, LESS_COMPUTING])
-    if probe.batch_cpu_seconds < load_seconds(best) * (best.cpu_cores or 0.0):
-        words = f"Handing over: batches of {megabytes:.3g} MB pass through one process."
-        return Limit("transfer", words, [FEWER_BYTES])
-    return Limit("unknown", "What bounds it does not show in these trials.", [LESS_COMPUTING])
+    bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
+    summary = Message(LIMITS[bottleneck], **_facts(best, probe, budget))
+    advice = [
+        Message(ADVICE[each])
+        for each in ADVICE_FOR.get(bottleneck, ())
+        if each != "GPU decoder" or probe.regime != "no files"
+    ]
+    return Limit(CODES.get(bottleneck, bottleneck), summary, advice)
 
 
-def _of_processors(best: Trial, probe: Probe, budget: Budget) -> Limit | None:
-    """Return the limit if the CPUs are the bottleneck, used by this loader or by others; otherwise ``None``."""
+def _facts(best: Trial, probe: Probe, budget: Budget) -> dict[str, Any]:
+    """Return the figures that sentences mention; times in ms, shares in percent, sizes in MB."""
+    used = best.cpu_cores or 0.0
+    return {
+        "used": used,
+        "others": 100 * ((best.machine_busy_ratio or 0.0) - used / budget.seen_cpus),
+        "cpus": budget.cpus,
+        "visible": budget.seen_cpus,
+        "quota": budget.quota_cpus,
+        "ranks": budget.local_ranks,
+        "workers": best.setting.num_workers,
+        "threads": probe.cv_threads,
+        "cpu_ms": 1000 * probe.item_cpu_seconds,
+        "percent": 100 * probe.blocked_ratio,
+        "wait_ms": 1000 * probe.item_seconds * probe.blocked_ratio,
+        "size": probe.batch_bytes / 1e6,
+    }
+
+
+def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
     cores, workers = best.cpu_cores or 0.0, best.setting.num_workers
-    item_ms = 1000 * probe.item_cpu_seconds
-    advice = [LESS_COMPUTING, ON_THE_GPU]
-    if probe.regime != "no files":
-        advice.append(GPU_DECODE)
     if cores >= BUSY_RATIO * budget.cpus:
-        words = f"Processors: {cores:.1f} of {budget.cpus:g} are in use; an item takes {item_ms:.2g} ms of one."
-        if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
-            words += (
-                f" The container's quota is {budget.quota_cpus:g}, though {budget.seen_cpus} show."
-            )
-            return Limit("quota", words, [MORE_CPUS, *advice])
-        return Limit("cpu", words, advice)
+        return "quota" if budget.has_quota else "cpu"
     if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
-        words = f"Other processes: all {budget.seen_cpus} processors are busy, {cores:.1f} of them with this loader."
-        return Limit("others", words, ["Tune again when the machine is quiet."])
+        return "others"
     # Workers that wait for their batches to be received don't compute all the time.
     if workers and cores >= COMPUTING_RATIO * workers:
-        words = f"Computing: the {workers} workers do nothing else; an item takes {item_ms:.2g} ms of a processor."
-        return Limit("cpu", words, advice)
-    return None
+        return "workers"
+    if probe.blocked_ratio >= BLOCKED_RATIO:
+        return "storage"
+    if not workers:
+        return "process"
+    return "transfer" if probe.batch_cpu_seconds < load_seconds(best) * cores else "unknown"
+
+
+OTHERS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
+"""Role → the setting that the recommended one is compared with."""
+COMPARISONS: Final = {
+    "same": "This is {name}.",
+    "failed": "No result for {name} ({setting}): {error}.",
+    "faster": "{gain:.2f} times as fast as {name} ({setting}).",
+    "faster with the step": "With this step, {gain:.2f} times as fast as {name} ({setting}).",
+    "maybe faster": "On average {gain:.2f} times as fast as {name} ({setting}), but the intervals overlap.",
+    "equal": "As fast as {name} ({setting}), within the measured intervals.",
+}
+REMARKS: Final = {
+    "step not run": "No time was left to run the step; this is judged by the rate alone.",
+    "not enough": "No setting keeps the wait below {percent:.0f} % of the step; this one waits least.",
+    "cut short": "Time ran out before all trials; more time may find a better setting.",
+}
 
 
 def summary_of(best: Trial, found: Found, space: Space) -> list[str]:
     """Return the recommendation in sentences, the figure first."""
-    said = [_first_words(best, space)]
-    for role, name in (("present", "your present setting"), ("golden", "the common recipe")):
+    sentences = [_result(best, space)]
+    for role, name in OTHERS.items():
         other = next((each for each in found.trials if role in each.roles), None)
-        if other is not None and (words := _against(best, other, name, space)):
-            said.append(words)
-        elif other is None and role in space.named:
-            said.append(
-                f"{_capital(name)} ({space.named[role].words()}) was not measured: the time was too short."
-            )
-    if space.step_seconds is not None and not best.waits:
-        said.append("There was no time left to run the step with it: this is by the rate alone.")
-    if found.enough is False:
-        said.append(
-            f"No setting keeps the wait under {WAIT_RATIO:.0%} of the step: this is the one with the least."
+        if other is not None:
+            sentences.append(_comparison(best, other, name, space.step_seconds))
+        elif (own := space.named.get(role)) is not None:
+            setting = own.words()
+            sentences.append(Message("No time for {name} ({setting}).", name=name, setting=setting))
+    remarks = {
+        "step not run": space.step_seconds is not None and not best.waits,
+        "not enough": found.enough is False,
+        "cut short": found.cut_short,
+    }
+    percent = 100 * WAIT_RATIO
+    return sentences + [
+        Message(REMARKS[each], percent=percent) for each, holds in remarks.items() if holds
+    ]
+
+
+def _result(best: Trial, space: Space) -> str:
+    setting, wait, rate = best.setting.words(), best.wait_ratio, best.batches_per_second
+    if space.step_seconds is not None and wait is not None:
+        return Message(
+            "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms.",
+            setting=setting,
+            percent=100 * wait["value"],
+            step_ms=1000 * space.step_seconds,
         )
-    if found.cut_short:
-        said.append("The time was up before all was tried; more time may find a better one.")
-    return said
+    if rate is None:
+        return setting
+    return Message("{setting}: {rate:.3g} batches/s.", setting=setting, rate=rate["value"])
 
 
-def _first_words(best: Trial, space: Space) -> str:
-    words = best.setting.words()
-    ratio = best.wait_ratio
-    if space.step_seconds is not None and ratio is not None:
-        return f"{words}: the step waits for {ratio['value']:.1%} of its {1000 * space.step_seconds:.3g} ms."
-    rate = best.batches_per_second
-    return f"{words}: {rate['value']:.3g} batches/s." if rate is not None else f"{words}."
-
-
-def _against(best: Trial, other: Trial, name: str, space: Space) -> str | None:
+def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | None) -> Message:
+    facts: dict[str, Any] = {"name": name, "setting": other.setting.words(), "error": other.error}
     if other.setting == best.setting:
-        return f"That is {name}."
-    if other.error is not None:
-        return f"{_capital(name)} ({other.setting.words()}): {other.error}."
-    step = space.step_seconds
-    ratio = other.each_seconds(step) / best.each_seconds(step)
-    what = f"{name} ({other.setting.words()})"
-    told_apart = slower(other, best) if step is None else ratio > 1 + WAIT_RATIO
-    if told_apart:
-        return f"{ratio:.2f} times as fast as {what}{' with this step' if step else ''}."
-    if ratio > 1 + WAIT_RATIO:
-        return f"By the means {ratio:.2f} times as fast as {what}, but the intervals overlap."
-    return f"As fast as {what}, within what was measured."
+        result = "same"
+    elif other.error is not None:
+        result = "failed"
+    else:
+        gain = other.each_seconds(step_seconds) / best.each_seconds(step_seconds)
+        facts["gain"] = gain
+        if step_seconds is None and slower(other, best):
+            result = "faster"
+        elif gain <= 1 + WAIT_RATIO:
+            result = "equal"
+        else:
+            result = "maybe faster" if step_seconds is None else "faster with the step"
+    return Message(COMPARISONS[result], **facts)
 
 
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+DOUBTS: Final = {
+    "OpenCV": "OpenCV uses {threads} threads in each worker; call cv2.setNumThreads(0) in worker_init_fn.",
+    "others": "Other processes used {others:.0f} % of the CPUs; on an idle machine another setting may be better.",
+    "CUDA": "Items use CUDA; forked workers can't once the notebook has used it.",
+    "quota": "{visible} CPUs are visible, but the quota is {quota:g}: recipes that count CPUs start too many workers.",
+    "ranks": "{ranks} training processes share this machine; each may use its share of the CPUs.",
+}
 
 
-def doubts(probe: Probe, budget: Budget, best: Trial) -> list[str]:
+def doubts(probe: Probe, budget: Budget, best: Trial) -> list[Message]:
     """Return what the user should know besides the trials."""
-    said = []
-    if probe.cv_threads > 1 and best.setting.num_workers > 1:
-        said.append(
-            f"OpenCV uses {probe.cv_threads} threads in each worker: cv2.setNumThreads(0) in worker_init_fn "
-            "keeps them from each other's way."
-        )
-    if best.machine_busy_ratio and best.cpu_cores is not None:
-        others = best.machine_busy_ratio - best.cpu_cores / budget.seen_cpus
-        if others > OTHERS_RATIO:
-            said.append(
-                f"Other processes used {others:.0%} of the processors meanwhile: on a quiet machine another "
-                "setting may be better."
-            )
-    if probe.uses_cuda:
-        said.append("Items use CUDA: forked workers can't, once the notebook has begun to use it.")
-    if budget.quota_cpus is not None and budget.quota_cpus < budget.seen_cpus:
-        said.append(
-            f"{budget.seen_cpus} processors show, the quota is {budget.quota_cpus:g}: recipes that count "
-            "processors start too many workers here."
-        )
-    if budget.local_ranks > 1:
-        said.append(
-            f"{budget.local_ranks} training processes share this machine: each was given its part of the processors."
-        )
-    return said
+    facts = _facts(best, probe, budget)
+    holding = {
+        "OpenCV": probe.cv_threads > 1 and best.setting.num_workers > 1,
+        "others": facts["others"] > 100 * OTHERS_RATIO,
+        "CUDA": probe.uses_cuda,
+        "quota": budget.has_quota,
+        "ranks": budget.local_ranks > 1,
+    }
+    return [Message(DOUBTS[each], **facts) for each, holds in holding.items() if holds]
 
 
 def regime_of_trial(best: Trial, probe: Probe) -> str:
@@ -174,19 +214,24 @@ def regime_of_trial(best: Trial, probe: Probe) -> str:
 
 
 REGIMES: Final = {
-    "no files": "Items come from memory: no file was read.",
-    "warm": "Files came from the system's cache (warm); a first epoch from storage may be slower.",
-    "cold": "Files came from storage (cold); where they fit into memory, later epochs are faster.",
-    "mixed": "Files came partly from storage, partly from the system's cache.",
+    "no files": "Items come from memory; no file was read.",
+    "warm": "Files came from the page cache (warm); a first epoch from storage may be slower.",
+    "cold": "Files came from storage (cold); if they fit into memory, later epochs are faster.",
+    "mixed": "Files came partly from storage, partly from the page cache.",
+}
+REUSES: Final = {
+    "stream": "Each trial restarted the stream.",
+    "again": "The trials read the data {epochs:.1f} times.",
+    "new": "No trial read items that another trial had read.",
 }
 
 
-def regime_words(regime: str, subject: Subject) -> str:
-    """Return the regime in one or two sentences."""
-    words, batches = REGIMES[regime], subject.batches_per_epoch
-    if subject.is_stream:
-        return f"{words} Each trial began the stream anew."
-    if batches and subject.batches_drawn > batches:
-        times = subject.batches_drawn / batches
-        return f"{words} The trials went through the data {times:.1f} times."
-    return f"{words} No trial read items that another one had read."
+def regime_summary(regime: str, subject: Subject, *, copies: bool) -> Message:
+    """Return the regime in a few sentences; ``copies``: the time includes the copy to the GPU."""
+    epochs = subject.batches_drawn / (subject.batches_per_epoch or math.inf)
+    reuse = "stream" if subject.is_stream else "again" if epochs > 1 else "new"
+    template = "{source} {reuse}"
+    if copies:
+        template = "{source} {reuse} The time includes copying each batch to the GPU."
+    facts = {"source": Message(REGIMES[regime]), "reuse": Message(REUSES[reuse], epochs=epochs)}
+    return Message(template, **facts)

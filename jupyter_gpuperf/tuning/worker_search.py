@@ -27,8 +27,8 @@ FEWEST_OTHERS: Final = 2
 class WorkerSearch:
     """Varies only the number of workers; all other settings come from the space's base."""
 
-    def __init__(self, tried: TrialLog) -> None:
-        self._tried, self._space = tried, tried.space
+    def __init__(self, log: TrialLog) -> None:
+        self._log, self._space = log, log.space
         self._again: set[Setting] = set()
 
     def run(self, first: Sequence[int] = FIRST) -> None:
@@ -42,12 +42,12 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            if self._tried.is_enough(self._tried.drain(self._setting(workers))):
+            if self._log.is_enough(self._log.drain(self._setting(workers))):
                 return
         for _ in range(MOST_TRIALS):
-            wanted = self._next() or self._as_many_as_lead()
-            if wanted is not None:
-                if self._tried.drain(self._setting(wanted)) is None:
+            workers_next = self._next() or self._as_many_as_lead()
+            if workers_next is not None:
+                if self._log.drain(self._setting(workers_next)) is None:
                     return
             elif not self._again_where_disturbed():
                 return
@@ -59,14 +59,14 @@ class WorkerSearch:
         """Return workers → trial, for the trials that differ from the base only in workers."""
         found = {
             each.setting.num_workers: each
-            for each in self._tried.measured()
+            for each in self._log.measured()
             if each.setting == self._setting(each.setting.num_workers)
         }
         return dict(sorted(found.items()))
 
     def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> Model | None:
         # Fall back to trials that differ in other settings: they still show the effect of workers.
-        others = {each.setting.num_workers: each for each in self._tried.measured()}
+        others = {each.setting.num_workers: each for each in self._log.measured()}
         known = {**others, **curve}.items()
         times = {count: load_seconds(each) for count, each in known if count not in (0, without)}
         space = self._space
@@ -78,20 +78,20 @@ class WorkerSearch:
         model = self._model(curve)
         if model is None or self._is_hopeless(model, curve):
             return None
-        wanted = self._wanted(model)
-        if self._is_new(wanted):
-            return wanted
+        workers_next = self._predicted(model)
+        if self._is_new(workers_next):
+            return workers_next
         workers = [count for count in curve if count]
-        enough = [count for count in workers if self._tried.is_enough(curve[count])]
+        enough = [count for count in workers if self._log.is_enough(curve[count])]
         if enough:
             return self._below(enough[0], curve)
         best = min(workers, key=lambda count: load_seconds(curve[count]))
         return next((each for each in self._around(best, workers) if self._is_new(each)), None)
 
-    def _wanted(self, model: Model) -> int:
+    def _predicted(self, model: Model) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
         found = model.fewest(most, ROOM_RATIO * goal) if goal is not None else None
-        tried = max((each.setting.num_workers for each in self._tried.measured()), default=1)
+        tried = max((each.setting.num_workers for each in self._log.measured()), default=1)
         return min(found or model.best(most), FARTHEST * max(1, tried))
 
     def _is_hopeless(self, model: Model, curve: Mapping[int, Trial]) -> bool:
@@ -115,7 +115,7 @@ class WorkerSearch:
         return found
 
     def _is_new(self, workers: int) -> bool:
-        alike = (each for each in self._tried.trials if each == self._setting(each.num_workers))
+        alike = (each for each in self._log.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
         return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
 
@@ -127,7 +127,7 @@ class WorkerSearch:
 
     def _as_many_as_lead(self) -> int | None:
         """Return the leader's number of workers if the base was not tried with it: that number may explain the lead."""
-        measured = self._tried.measured()
+        measured = self._log.measured()
         curve = self._curve().values()
         if not measured or not curve:
             return None
@@ -145,7 +145,7 @@ class WorkerSearch:
                 _is_bent(count, curve) or self._falls_short(count, curve)
             ):
                 self._again.add(trial.setting)
-                self._tried.again(trial)
+                self._log.again(trial)
                 return True
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from data_sets import Answer
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -13,7 +14,7 @@ from jupyter_gpuperf.tuning.tune import tune_loader
 
 def tuned(subject, **wanted):
     context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
-    return tune_loader(subject, "train_loader", TuneRequest(**wanted), context)
+    return Answer(**tune_loader(subject, "train_loader", TuneRequest(**wanted), context))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def images():
 
 def test_copying_to_the_device_counts_and_both_kinds_of_memory_are_tried(images):
     answer = tuned(DataLoader(images, batch_size=64), budget_seconds=30.0)
-    assert "Copying each batch to the GPU" in answer.regime_summary
+    assert "copying each batch to the GPU" in answer.regime_summary
     tried = {trial["pin_memory"] for trial in answer.trials if trial["error"] is None}
     assert tried == {True, False}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,16 +40,16 @@ def test_text_begins_with_what_was_found_and_gives_figures_advice_and_doubt(
     assert main(["diagnose", str(starved_recording)]) == 0
     said = capsys.readouterr().out
     assert "▲ input-bound · warning, suspected" in said
-    assert "evidence  busy_ratio 4%" in said
+    assert re.search(r"evidence +busy \d", said)
     assert "loader = gpuperf.watch(loader)" in said
-    assert "refuted" in said
+    assert "how to check" in said
 
 
 def test_healthy_work_and_no_work_are_different_words(training_recording, idle_recording, capsys):
     main(["diagnose", str(training_recording)])
-    assert "looks healthy" in capsys.readouterr().out
+    assert "No problems found" in capsys.readouterr().out
     main(["diagnose", str(idle_recording)])
-    assert "No work was seen" in capsys.readouterr().out
+    assert "No work lasted long enough" in capsys.readouterr().out
 
 
 def test_a_torn_recording_is_judged_by_what_came_before(starved_recording, tmp_path, caplog):

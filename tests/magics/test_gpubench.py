@@ -52,7 +52,7 @@ def test_every_default_is_accepted_as_typed(benchmark):
         ("dataloader --workers two", "two"),
         ("dataloader --workers", "--workers"),
         ("compute stray", "stray"),
-        ("--workers 2 dataloader", "comes first"),
+        ("--workers 2 dataloader", "must come before"),
         ("dataloader --into not-a-name", "not-a-name"),
         ("dataloader --into class", "class"),
     ],

@@ -77,7 +77,7 @@ def test_the_magic_looks_at_this_very_process_and_shows_what_is_wrong_first(aske
     text = repr(shown)
     assert text.startswith("4 checks, 1 failure, 1 warning")
     assert text.index("✕ Broken") < text.index("⚠ Slow")
-    assert "type this\n                      and this" in text
+    assert "To fix it, run\n    type this\n    and this" in text
     assert "Quiet" not in text
     assert "Quiet" in repr(shell.run_line_magic("gpudoctor", "--all"))
 

@@ -41,7 +41,7 @@ def test_start_status_stop(shell, tmp_path):
     begun = shell.run_line_magic("gpurecord", "start run.jsonl.gz --label 'my run'")
     assert "run.jsonl.gz: recording" in repr(begun)
     assert len(recorders()) == 1
-    with pytest.raises(GpuPerfError, match="runs already"):
+    with pytest.raises(GpuPerfError, match="already running"):
         shell.run_line_magic("gpurecord", "start other.jsonl.gz")
     frames_of("run.jsonl.gz")
     ended = shell.run_line_magic("gpurecord", "stop")
@@ -65,8 +65,8 @@ def test_a_cell_is_recorded_also_when_it_fails(shell, capsys):
 
 def test_refusals(shell, tmp_path, monkeypatch, capsys):
     shell.run_line_magic("gpurecord", "")
-    assert "Nothing is being recorded" in capsys.readouterr().out
-    with pytest.raises(GpuPerfError, match="Nothing is being recorded"):
+    assert "No recording" in capsys.readouterr().out
+    with pytest.raises(GpuPerfError, match="No recording"):
         shell.run_line_magic("gpurecord", "stop")
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(GpuPerfError, match="exists"):

@@ -90,7 +90,7 @@ def test_what_the_server_says_of_a_cell_is_kept_with_it(run, shell):
     )
     cell = shell.run_line_magic("gpuwatch", "report").cells[-1]
     assert (cell.number, cell.busy_ratio, cell.energy_joules) == (number, 0.64, 4200.0)
-    assert "GPU busy 64" in cell.words()
+    assert "GPU busy 64" in repr(cell.line())
 
 
 def test_off_leaves_torch_and_the_shell_as_they_were(run, shell):

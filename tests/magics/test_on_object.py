@@ -62,7 +62,7 @@ def test_what_the_users_code_raises_is_told(notebook):
     with pytest.raises(BenchmarkError) as failure:
         notebook.run_line_magic("gpubench", "dataloader train_loader")
     assert failure.value.code == "object_failed"
-    assert "ValueError: no such file" in failure.value.message
+    assert "ValueError('no such file')" in failure.value.message
 
 
 def test_an_interrupt_cancels_it(notebook):

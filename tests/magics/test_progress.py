@@ -40,9 +40,9 @@ def job(state="running", **changes):
     ("shown", "words"),
     [
         (job(), "compute · 40 % · measuring · 5 s"),
-        (job("queued", progress_message=""), "compute · waiting for its turn · 15 s"),
+        (job("queued", progress_message=""), "compute · in the queue · 15 s"),
         (job("queued", progress_message="Behind another"), "compute · Behind another · 15 s"),
-        (job("failed", ended_seconds=112.0), "compute · failed after 2 s"),
+        (job("failed", ended_seconds=112.0), "compute · failed · 2 s"),
         (job("failed", ended_seconds=110.5), "compute · failed"),
         (job("cancelled", started_seconds=None), "compute · cancelled"),
     ],

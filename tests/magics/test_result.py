@@ -79,9 +79,9 @@ def rate(value=80.0, **environment):
 
 def test_a_figure_is_held_against_its_limit_and_the_clock_that_was_held():
     shown = repr(Result(rate(clock_sm_mean_mhz=900.0, limit_clock_mhz=1800.0)))
-    assert "80% of 100 FLOP/s" in shown.replace("\u00a0", " ")
-    assert "160% at the 900 MHz held" in shown
-    assert "MHz held" not in repr(Result(rate()))
+    assert "80 % of 100 FLOP/s" in shown.replace("\u00a0", " ")
+    assert "160 % at 900 MHz" in shown
+    assert "MHz" not in repr(Result(rate()))
 
 
 def test_of_a_time_the_limit_is_the_shortest():
@@ -95,16 +95,20 @@ def test_of_a_time_the_limit_is_the_shortest():
         limits={"pass_seconds": 1.0},
         warnings=[],
     )
-    assert "floor 1.00 s, 25% reached" in repr(Result(data)).replace("\u00a0", " ")
+    assert "minimum 1.00 s, 25 % reached" in repr(Result(data)).replace("\u00a0", " ")
 
 
 def test_the_best_of_this_machine_stands_beside_a_lower_figure_alone():
-    assert "80% of the best here" in repr(Result(rate(), best={"bf16_flops_per_second": 100.0}))
-    assert "best here" not in repr(Result(rate(100.0), best={"bf16_flops_per_second": 100.0}))
+    assert "80 % of the best on this machine" in repr(
+        Result(rate(), best={"bf16_flops_per_second": 100.0})
+    )
+    assert "best on this machine" not in repr(
+        Result(rate(100.0), best={"bf16_flops_per_second": 100.0})
+    )
 
 
 def test_how_it_compares_is_shown_in_text_and_html(measured):
-    result = Result(measured, against=["Against the baseline", "batch: 1.1× <worse>"])
+    result = Result(measured, against=["Compared with the baseline", "batch: 1.1× <worse>"])
     assert "batch: 1.1× <worse>" in repr(result)
     assert "batch: 1.1× &lt;worse&gt;" in result._repr_html_()
 

@@ -37,9 +37,9 @@ def suites(tmp_path):
 
 def test_a_run_is_kept_listed_and_the_next_is_held_against_it(shell, store):
     first = shell.run_line_magic("gpubench", f"{QUICK} --baseline")
-    assert "Nothing to hold it against yet" in repr(first)
+    assert "No earlier result to compare with" in repr(first)
     second = shell.run_line_magic("gpubench", f"{QUICK} --baseline")
-    assert f"Against the last one like it (number {first.number}" in repr(second)
+    assert f"Compared with the previous run (number {first.number}" in repr(second)
     assert "launch: " in "\n".join(second.against)
 
     history = shell.run_line_magic("gpubench", "history launch")
@@ -56,7 +56,7 @@ def test_a_marked_result_is_the_baseline(shell, store):
 
 
 def test_an_empty_history_says_so(shell, store):
-    assert repr(shell.run_line_magic("gpubench", "history")) == "Nothing was kept yet."
+    assert repr(shell.run_line_magic("gpubench", "history")) == "No results are stored yet."
 
 
 def test_the_suite_runs_and_saves_and_its_results_are_kept(shell, store, tmp_path):
@@ -77,7 +77,7 @@ def test_two_suites_are_compared_in_text_html_and_on_a_page(shell, suites, tmp_p
     page = tmp_path / "page.html"
     changes = shell.run_line_magic("gpubench", f"compare {before} {after} --html {page}")
     for said in (repr(changes), changes._repr_html_(), page.read_text()):
-        assert "new against old: 1 better, 0 worse" in said
+        assert "new vs. old: 1 better, 0 worse" in said
         assert "2.11" in said
         assert "2.13" in said
         assert "0.500" in said

@@ -42,7 +42,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
     assert tuned.number is not None
     assert tuned.before is None
     text, drawn = repr(tuned), tuned._repr_html_()
-    for words in (tuned.code, "yours", "the recipe", "recommended", "Limit now"):
+    for words in (tuned.code, "current", "common recipe", "recommended", "Bottleneck"):
         assert words in text
         assert words.split("(")[0] in drawn
     json.dumps(tuned.to_dict())
@@ -54,7 +54,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
 
     again = jupyter_gpuperf.tune(notebook.user_ns["train_loader"], budget_seconds=3)
     assert again.code.startswith("train_loader = ")  # found by what the notebook calls it
-    assert again.before.startswith("Before, ")
+    assert again.before.startswith("Recommended on ")
     assert any("kept" in trial["roles"] for trial in again.trials)
 
     listed = repr(notebook.run_line_magic("gpubench", "history tune"))
@@ -79,8 +79,8 @@ def test_a_click_on_cancel_ends_it(notebook):
         def cancel_wanted(self):
             return hasattr(self, "shown")
 
-        def end(self, final, words):
-            self.ended = words
+        def end(self, final, status):
+            self.ended = status
 
     view = Clicked()
     with pytest.raises(BenchmarkCancelled):

@@ -28,6 +28,7 @@ def interval(low, value, high):
         ("samples_per_second", "throughput", "samples/s"),
         ("read_bytes_per_second", "read", "bytes_per_second"),
         ("wait_ratio", "wait", "ratio"),
+        ("golden_batches_per_second", "common recipe", "batches/s"),
         ("rounds", "rounds", "count"),
     ],
 )

@@ -103,7 +103,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         # The tuner sets its own alarm and restores this one.
         answer = tune_loader(loader, name, TuneRequest(budget_seconds=budget_seconds), context)
         tuner_seconds = time.perf_counter() - began
-        chosen = Setting(**answer.recommended)  # type: ignore[arg-type]
+        chosen = Setting(**answer["recommended"])  # type: ignore[arg-type]
 
         subject = Subject(loader, name)
         budget = current_budget()
@@ -128,7 +128,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
             "settings": {who: setting.words() for who, setting in named.items()},
             "lost": lost(bench, named, times.turn),
             "tuner_seconds": tuner_seconds,
-            "tuner_trials": len(answer.trials),
+            "tuner_trials": len(answer["trials"]),
             "grid_seconds": grid_seconds,
             "grid_settings": len(tried),
             "time_ratio": tuner_seconds / grid_seconds,
@@ -136,7 +136,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
             "grid_batch_seconds": {setting.words(): value for setting, value in tried.items()},
             "grid_failed": failed,
             "param_helper_failed": why_not,
-            "warnings": answer.warnings,
+            "warnings": answer["warnings"],
         }
 
 

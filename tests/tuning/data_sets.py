@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import torch
 from torch.utils.data import (
@@ -17,6 +18,13 @@ from torch.utils.data import (
     Sampler,
     get_worker_info,
 )
+
+
+class Answer(SimpleNamespace):
+    """The outcome of a tuning."""
+
+    def trial(self, role):
+        return next((each for each in self.trials if role in each["roles"]), None)
 
 
 def nothing(index):

@@ -15,9 +15,8 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import Subject, of_kind
-from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_in_process
+from jupyter_gpuperf.tuning.probe import ProbeFailed, is_repeated, probe, probe_in_process
 from jupyter_gpuperf.tuning.records import bytes_of
-from jupyter_gpuperf.tuning.sharding import is_repeated
 
 
 def probed(data, **options):
@@ -78,7 +77,7 @@ def test_what_a_worker_does_first_is_done_for_the_probe_too():
 
 
 def test_an_empty_data_set_says_so():
-    with pytest.raises(ProbeFailed, match="no item"):
+    with pytest.raises(ProbeFailed, match="is empty"):
         probed(Stream(length=0))
 
 

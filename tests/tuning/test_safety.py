@@ -90,14 +90,14 @@ class Ended:
     ("text", "exitcode", "words"),
     [
         ("DataLoader worker (pid 7) is killed by signal", -signal.SIGBUS, "/dev/shm"),
-        ("DataLoader worker (pid 7) is killed by signal", -signal.SIGKILL, "memory runs out"),
+        ("DataLoader worker (pid 7) is killed by signal", -signal.SIGKILL, "memory ran out"),
         ("DataLoader timed out after 5 seconds", None, "no batch came in time"),
         (
             "Caught OSError in DataLoader worker process 0.\nTrace\nOSError: disk",
             1,
             "OSError: disk",
         ),
-        ("DataLoader worker (pid(s) 7) exited unexpectedly", 1, "ended by itself"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", 1, "exited by itself"),
     ],
 )
 def test_how_a_trial_failed_is_told_in_a_line(text, exitcode, words):

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from jupyter_gpuperf.tuning.suppressed_errors import thrown_away_quietly
+from jupyter_gpuperf.tuning.safety import thrown_away_quietly
 
 
 class HalfMadeDataLoaderIter:

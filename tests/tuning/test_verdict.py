@@ -45,7 +45,7 @@ def found(best, *others, enough=None):
     ids=["processors", "a quota", "others", "storage", "alone", "busy workers", "handing over"],
 )
 def test_the_limit_is_what_is_used_up(best, probe, budget, code):
-    limit = limit_of(best, found(best), SPACE, probe, budget)
+    limit = limit_of(best, found(best), probe, budget)
     assert limit.code == code
     assert limit.summary
     assert limit.advice
@@ -53,13 +53,15 @@ def test_the_limit_is_what_is_used_up(best, probe, budget, code):
 
 def test_a_loader_that_keeps_up_is_limited_by_the_step_whatever_else_is_busy():
     best = trial(0, cpu_cores=4.0, machine_busy_ratio=1.0)
-    limit = limit_of(best, found(best, enough=True), SPACE, WAITS, BUDGET)
+    limit = limit_of(best, found(best, enough=True), WAITS, BUDGET)
     assert limit.code == "step"
 
 
 def test_a_gain_is_claimed_only_where_intervals_stay_apart():
     best, own = trial(4, 0.015), trial(1, 0.03, roles={"present"})
-    assert "2.00 times as fast as your present" in summary_of(best, found(best, own), SPACE)[1]
+    assert (
+        "2.00 times as fast as your current setting" in summary_of(best, found(best, own), SPACE)[1]
+    )
     noisy = Trial(setting=own.setting, roles={"present"}, blocks=[0.005, 0.035] * 5)
     assert "intervals overlap" in summary_of(best, found(best, noisy), SPACE)[1]
 
@@ -72,5 +74,5 @@ def test_it_says_what_there_was_no_time_for():
         step_seconds=0.02,
     )
     said = " ".join(summary_of(best := trial(4), found(best), space))
-    assert "The common recipe (8 workers) was not measured" in said
-    assert "no time left to run the step with it" in said
+    assert "No time for the common recipe (8 workers)" in said
+    assert "No time was left to run the step" in said
